@@ -1,0 +1,121 @@
+"""Codes that people read, write down and type: resume codes and reservation numbers.
+
+Crockford's 32 letters (no I, L, O, U). The last letter is a check letter: the letters, read as
+elements of the field GF(32) and weighted with the powers of its generator, add up to zero. As
+the weights differ from each other and from zero, every single wrong letter and every swap of
+two letters is caught, also when they are not neighbours, up to 31 letters. (Luhn mod 32 lets
+0Z pass for Z0; ISO 7064 mod 37,36 needs 36 letters, among them the four that people confuse.)
+"""
+
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from uuid import UUID
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+RESUME_LETTERS = 12  # eleven of secret, 55 bits, and the check letter
+GROUP = 4
+
+_VALUE = {letter: value for value, letter in enumerate(ALPHABET)}
+_VALUE |= {"O": 0, "I": 1, "L": 1, "U": _VALUE["V"]}
+
+RESUME_TAG = b"jari/resume/v1\n"
+INDEX_TAG = b"jari/resume-index/v1\n"
+
+
+class UnreadableCode(ValueError):
+    """What was typed is no code."""
+
+
+class WrongLength(UnreadableCode):
+    pass
+
+
+class WrongLetter(UnreadableCode):
+    pass
+
+
+class WrongCheckLetter(UnreadableCode):
+    """Length and letters are right, but some letter was mistyped."""
+
+
+def resume_code(ticket_id: UUID, key: bytes) -> str:
+    """The code that brings a person back to their ticket on any device.
+
+    It follows from the ticket and the server's key, so it need not be stored. Two tickets of a
+    room of a million share a code with a chance of one in 70,000; whoever looks a code up must
+    be ready for two.
+    """
+    secret = _hmac(key, RESUME_TAG + ticket_id.bytes)
+    return group(_with_check(_letters(int.from_bytes(secret[:7], "big") >> 1, RESUME_LETTERS - 1)))
+
+
+def lookup_index(code: str, key: bytes) -> int:
+    """What the database keeps of a resume code, for finding it again: 63 bits of an HMAC.
+
+    Raises UnreadableCode. Without the key, the stored number tells nothing about the code.
+    """
+    letters = read(code, RESUME_LETTERS)
+    return int.from_bytes(_hmac(key, INDEX_TAG + letters.encode())[:8], "big") >> 1
+
+
+def parse(text: str) -> str:
+    """The resume code as we write it, from whatever way it was typed; raises UnreadableCode."""
+    return group(read(text, RESUME_LETTERS))
+
+
+def random_number(length: int = 10) -> str:
+    """A reservation number: `length` letters, the last of them the check letter, ungrouped."""
+    return _with_check(_letters(secrets.randbits(5 * (length - 1)), length - 1))
+
+
+def read(text: str, length: int) -> str:
+    """The bare letters of a code of `length` letters; raises UnreadableCode.
+
+    Takes lower case, full-width letters, any spaces and punctuation, O for 0, I and L for 1,
+    U for V.
+    """
+    typed = [
+        sign
+        for sign in unicodedata.normalize("NFKC", text).upper()
+        if unicodedata.category(sign)[0] not in "ZPC"
+    ]
+    if len(typed) != length:
+        raise WrongLength(f"The code has {length} letters and digits; this has {len(typed)}.")
+    for sign in typed:
+        if sign not in _VALUE:
+            raise WrongLetter(f"“{sign}” does not occur in these codes.")
+    values = [_VALUE[sign] for sign in typed]
+    if _weighed(values):
+        raise WrongCheckLetter("A letter or digit of this code is mistyped.")
+    return "".join(ALPHABET[value] for value in values)
+
+
+def group(letters: str) -> str:
+    return "-".join(letters[start : start + GROUP] for start in range(0, len(letters), GROUP))
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    if len(key) < 16:
+        raise ValueError("The key for codes must have at least 16 bytes.")
+    return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def _letters(number: int, length: int) -> str:
+    return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
+
+
+def _with_check(letters: str) -> str:
+    return letters + ALPHABET[_weighed([_VALUE[letter] for letter in letters] + [0])]
+
+
+def _weighed(values: list[int]) -> int:
+    """The sum of value × generatorⁿ in GF(32) = GF(2)[x]/(x⁵+x²+1), n counted from the right."""
+    total = 0
+    for value in values:
+        total <<= 1  # times x, the generator
+        if total & 32:
+            total ^= 0b100101
+        total ^= value
+    return total

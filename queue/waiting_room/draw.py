@@ -1,0 +1,154 @@
+"""The draw: a public, recomputable order for everybody who gathered before the doors opened.
+
+The shuffle is swap-or-not as the Ethereum consensus specification gives it
+(`compute_shuffled_index`, 90 rounds, SHA-256), so a place can be recomputed with any of its
+implementations. Entries and places count from 0 here, as they do there; `number_for_entry`
+and `entry_for_number` speak in the numbers people see, which count from 1.
+
+    commitment = SHA-256("jari/draw/commitment/v1\\n" + secret)
+    seed       = SHA-256("jari/draw/seed/v1\\n" + secret + list digest + SHA-256(public value))
+
+The secret is 32 random bytes and its commitment is published before the doors open. The list
+digest is the 32-byte root of the line's log when the list was frozen (docs/line-log.md). The
+public value is text that nobody could know in advance, in UTF-8, without spaces around it,
+or nothing at all.
+"""
+
+import hashlib
+import sys
+from array import array
+from collections.abc import Sequence
+
+ROUNDS = 90
+MAX_COUNT = (
+    2**32
+)  # the specification counts blocks of 256 places in four bytes, and pivots to 2**40
+
+COMMITMENT_TAG = b"jari/draw/commitment/v1\n"
+SEED_TAG = b"jari/draw/seed/v1\n"
+
+# Which of the eight entries behind one byte of hash are swapped, as masks of 32 bits each.
+_MASKS = [
+    b"".join(b"\xff\xff\xff\xff" if byte >> bit & 1 else bytes(4) for bit in range(8))
+    for byte in range(256)
+]
+
+
+def commitment(secret: bytes) -> str:
+    _need_32_bytes("secret", secret)
+    return hashlib.sha256(COMMITMENT_TAG + secret).hexdigest()
+
+
+def seed_from(secret: bytes, list_digest: bytes, public_value: str = "") -> bytes:
+    _need_32_bytes("secret", secret)
+    _need_32_bytes("list digest", list_digest)
+    public = hashlib.sha256(public_value.strip().encode()).digest()
+    return hashlib.sha256(SEED_TAG + secret + list_digest + public).digest()
+
+
+def place_of(entry: int, count: int, seed: bytes) -> int:
+    """The place, from 0, of the entry that came `entry`-th, from 0, among `count`."""
+    return _walk(entry, count, seed, range(ROUNDS))
+
+
+def entry_at(place: int, count: int, seed: bytes) -> int:
+    """The entry, from 0, that holds `place`, from 0: the same rounds backwards."""
+    return _walk(place, count, seed, reversed(range(ROUNDS)))
+
+
+def number_for_entry(entry: int, frozen: int, seed: bytes) -> int:
+    """The place people see, from 1, of entry number `entry`, from 1.
+
+    Whoever came after the list of `frozen` entries was closed keeps the entry number as place.
+    """
+    return entry if entry > frozen else place_of(entry - 1, frozen, seed) + 1
+
+
+def entry_for_number(place: int, frozen: int, seed: bytes) -> int:
+    """The entry number, from 1, that holds the place people see, from 1."""
+    return place if place > frozen else entry_at(place - 1, frozen, seed) + 1
+
+
+def places(count: int, seed: bytes) -> Sequence[int]:
+    """Every place at once: `places(count, seed)[entry] == place_of(entry, count, seed)`."""
+    # Going backwards through the rounds moves labels to where place_of would look them up.
+    return _shuffled(count, seed, reversed(range(ROUNDS)))
+
+
+def entries(count: int, seed: bytes) -> Sequence[int]:
+    """Every entry in order of place: `entries(count, seed)[place] == entry_at(place, …)`."""
+    return _shuffled(count, seed, range(ROUNDS))
+
+
+def _need_32_bytes(what: str, value: bytes) -> None:
+    if len(value) != 32:
+        raise ValueError(f"The {what} must be 32 bytes, not {len(value)}.")
+
+
+def _check(count: int, seed: bytes) -> None:
+    _need_32_bytes("seed", seed)
+    if not 0 <= count <= MAX_COUNT:
+        raise ValueError(f"A draw holds 0 to {MAX_COUNT} entries, not {count}.")
+
+
+def _pivot(prefix: bytes, count: int) -> int:
+    return int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little") % count
+
+
+def _walk(index: int, count: int, seed: bytes, rounds) -> int:
+    _check(count, seed)
+    if not 0 <= index < count:
+        raise ValueError(f"{index} is not among the {count} entries of the draw.")
+    sha256 = hashlib.sha256
+    for number in rounds:
+        prefix = seed + bytes((number,))
+        flip = (_pivot(prefix, count) - index) % count
+        position = max(index, flip)
+        source = sha256(prefix + (position >> 8).to_bytes(4, "little")).digest()
+        if source[position >> 3 & 31] >> (position & 7) & 1:
+            index = flip
+    return index
+
+
+def _shuffled(count: int, seed: bytes, rounds) -> Sequence[int]:
+    """Apply the rounds to the whole list, every swap of a round in one masked XOR.
+
+    In a round each entry is mirrored about one of two axes, so a round swaps masked parts of
+    two halves that lie mirrored to each other. Python's long integers do that a list at a time.
+    """
+    _check(count, seed)
+    line = array("I", range(count))
+    if line.itemsize != 4:
+        raise RuntimeError("This platform's unsigned int is not 32 bits wide.")
+    if count < 2:
+        return line
+    for number in rounds:
+        prefix = seed + bytes((number,))
+        pivot = _pivot(prefix, count)
+        masks = _round_masks(prefix, count, pivot)
+        _swap_mirrored(line, 0, pivot + 1, masks)
+        _swap_mirrored(line, pivot + 1, count, masks)
+    return line
+
+
+def _round_masks(prefix: bytes, count: int, pivot: int) -> bytes:
+    sha256 = hashlib.sha256
+    bits = b"".join(
+        sha256(prefix + block.to_bytes(4, "little")).digest() for block in range((count + 255) >> 8)
+    )
+    return b"".join([_MASKS[byte] for byte in bits])
+
+
+def _swap_mirrored(line: array, start: int, end: int, masks: bytes) -> None:
+    half = (end - start) // 2
+    if not half:
+        return
+    upper = end - half
+    # The bit that decides is the one at the higher position of each pair.
+    mask = int.from_bytes(masks[upper * 4 : end * 4], sys.byteorder)
+    low = int.from_bytes(line[start : start + half][::-1].tobytes(), sys.byteorder)
+    high = int.from_bytes(line[upper:end].tobytes(), sys.byteorder)
+    change = (low ^ high) & mask
+    mirrored = array("I", (low ^ change).to_bytes(half * 4, sys.byteorder))
+    line[start : start + half] = mirrored[::-1]
+    line[upper:end] = array("I", (high ^ change).to_bytes(half * 4, sys.byteorder))
