@@ -1,0 +1,90 @@
+"""Services that live as long as one test run, in a folder that goes away with them."""
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Self
+
+from launcher.postgres import Postgres
+from launcher.processes import RunFolder, free_port
+from launcher.valkey import Valkey
+
+PREFIX = "jari-services-"
+
+
+class ThrowawayServices:
+    """Starts what the environment does not bring: `.urls` holds what was started."""
+
+    def __init__(self) -> None:
+        self.folder = Path()
+        self.urls: dict[str, str] = {}
+        self._running: list[Postgres | Valkey] = []
+        self._run: RunFolder | None = None
+
+    def __enter__(self) -> Self:
+        base = _base_folder()
+        sweep(base)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
+        self.folder.chmod(0o711)  # as root, Postgres passes through as another user
+        self._run = RunFolder(self.folder)
+        self._run.take()
+        try:
+            if not os.environ.get("DATABASE_URL"):
+                self._start("DATABASE_URL", Postgres)
+            if not os.environ.get("REDIS_URL"):
+                self._start("REDIS_URL", Valkey)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self, variable: str, kind: type[Postgres] | type[Valkey]) -> None:
+        name = kind.__name__.lower()
+        service = kind(
+            self.folder / name,
+            log=self.folder / f"{name}.log",
+            password=secrets.token_hex(16),
+            throwaway=True,
+        )
+        self._running.append(service)
+        service.start(free_port())
+        assert self._run
+        assert service.process
+        self._run.remember(service.process)
+        self.urls[variable] = service.url()
+
+    def stop(self) -> None:
+        for service in reversed(self._running):
+            service.stop()
+        self._running.clear()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._run:
+            self._run.release()
+
+
+def sweep(base: Path) -> None:
+    """Remove what a killed run left: nobody holds its lock any more."""
+    for folder in base.glob(f"{PREFIX}*"):
+        run = RunFolder(folder)
+        try:
+            if folder.stat().st_uid == os.geteuid() and run.take():
+                run.end_leftovers(patience=2)
+                shutil.rmtree(folder, ignore_errors=True)
+                run.release()
+        except OSError:
+            continue
+
+
+def _base_folder() -> Path:
+    """The temporary folder; root's private one would shut out the user Postgres runs as."""
+    base = Path(tempfile.gettempdir()).resolve()
+    if os.geteuid() == 0:
+        for folder in [base, *base.parents]:
+            if not folder.stat().st_mode & 0o001:
+                return Path("/tmp")  # noqa: S108
+    return base

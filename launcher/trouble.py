@@ -1,0 +1,2 @@
+class Trouble(Exception):
+    """Something the person at the terminal can put right; the message is one clear sentence."""
