@@ -1,0 +1,12 @@
+"""What runs by the clock; started with `manage.py rqcron config.cron`."""
+
+from rq import cron
+
+import booking.jobs
+import messaging.jobs
+import waiting_room.jobs
+
+# A tick that waited longer than its ttl is dropped: the next one catches up.
+cron.register(waiting_room.jobs.tick, queue_name="line", interval=1, ttl=5, result_ttl=0)
+cron.register(booking.jobs.take_back_holds, queue_name="default", interval=10, result_ttl=0)
+cron.register(messaging.jobs.sweep, queue_name="messages", interval=15, result_ttl=0)

@@ -1,0 +1,231 @@
+"""Settings shared by every way of running. A missing or odd value stops the start and says what to set."""
+
+import base64
+import binascii
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+env = environ.Env()
+
+
+def required(name: str, hint: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"Set {name}: {hint}")
+    return value
+
+
+def data_keys(text: str) -> list[tuple[int, bytes]]:
+    """Parse `id:base64,id:base64` into (id, 32 bytes) pairs, the newest first."""
+    pairs = []
+    for part in text.split(","):
+        number, _sep, encoded = part.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+            pair = (int(number), key)
+        except (ValueError, binascii.Error):
+            raise ImproperlyConfigured(
+                "JARI_DATA_KEYS: write each key as NUMBER:BASE64, separated by commas."
+            ) from None
+        if len(key) != 32 or not 0 < pair[0] < 256:
+            raise ImproperlyConfigured(
+                "JARI_DATA_KEYS: each key is 32 bytes in base64, its number from 1 to 255."
+            )
+        pairs.append(pair)
+    return pairs
+
+
+SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.")
+# Personal data is encrypted under the first key and read under any of them.
+DATA_KEYS = data_keys(required("JARI_DATA_KEYS", "NUMBER:BASE64 of 32 random bytes."))
+# Blind indexes are keyed apart from the data, so that rotating data keys does not touch them.
+INDEX_KEY = required("JARI_INDEX_KEY", "a long random text; it can't be changed later.").encode()
+
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+HOME = Path(env.str("JARI_HOME", default=str(BASE_DIR / "var")))
+# A sample campaign shows each message on the page, so that a newcomer can finish the path.
+SAMPLE = env.bool("JARI_SAMPLE", default=False)
+
+INSTALLED_APPS = [
+    "booking",
+    "waiting_room",
+    "eligibility",
+    "staff",
+    "messaging",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django_rq",
+    "pgtrigger",
+    "pghistory",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "staff.middleware.HistoryContextMiddleware",
+    "config.outage.OutageMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.portal",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": env.db_url_config(
+        required("DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME")
+    )
+}
+DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["OPTIONS"] = {
+    # Without reuse of connections most of a short request is spent on logging in.
+    "pool": {
+        "min_size": env.int("DATABASE_POOL_MIN", default=1),
+        "max_size": env.int("DATABASE_POOL_MAX", default=10),
+        "timeout": 10,
+    },
+    # A process that dies or hangs with locks held must not hold up the line.
+    "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC",
+}
+DISABLE_SERVER_SIDE_CURSORS = True  # PgBouncer in transaction mode
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = required("REDIS_URL", "redis://HOST:PORT/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1.0},
+        "KEY_PREFIX": "jari",
+    },
+    # What every process may keep for itself for a second or two.
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "jari"},
+}
+# `line` is for the tick alone: an export must never delay the line.
+RQ_QUEUES = {
+    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": timeout, "SOCKET_TIMEOUT": 1}
+    for name, timeout in [("line", 30), ("messages", 60), ("default", 300), ("exports", 3600)]
+}
+RQ_SHOW_ADMIN_LINK = True
+
+AUTH_USER_MODEL = "staff.User"
+AUTHENTICATION_BACKENDS = ["staff.backends.RoleBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in [
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    ]
+]
+LOGIN_URL = "admin:login"
+SESSION_COOKIE_AGE = 60 * 60 * 10  # a working day at the clinic
+SESSION_COOKIE_HTTPONLY = True
+
+LANGUAGE_CODE = "ko"
+LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "jari_language"
+LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "Asia/Seoul"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))()
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.views.form_expired"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "media-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [SELF],
+    }
+}
+
+RATELIMIT_USE_CACHE = "default"
+SILENCED_SYSTEM_CHECKS = [
+    "django_ratelimit.W001",  # the one wrapper (eligibility.limits) handles a missing Redis
+    "django_ratelimit.E003",
+]
+
+# How long a verified identity stays good for joining (days): checked ahead of the opening.
+IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
+MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
+PUBLIC_URL = env.str("JARI_PUBLIC_URL", default=f"http://localhost:{env.int('PORT', default=8000)}")
+CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    # Log lines carry numbers (ticket, reservation), never a name, phone or birth date.
+    "filters": {"personal": {"()": "config.logs.MaskPersonalData"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["personal"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

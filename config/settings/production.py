@@ -1,0 +1,15 @@
+"""A real campaign, behind TLS. Everything comes from the environment."""
+
+from .base import *  # noqa: F403
+from .base import required
+
+ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(",")
+PUBLIC_URL = required("JARI_PUBLIC_URL", "the portal's address, for links in messages.")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+LANGUAGE_COOKIE_SECURE = True
+SAMPLE = False

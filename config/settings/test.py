@@ -1,0 +1,23 @@
+"""The test suite: the real Postgres and Redis that tests/services.py started."""
+
+import base64
+import os
+
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
+os.environ.setdefault("JARI_INDEX_KEY", "only-for-tests")
+os.environ.setdefault("JARI_DATA_KEYS", "1:" + base64.b64encode(b"t" * 32).decode())
+
+from .base import *  # noqa: E402, F403
+from .base import DATABASES, STORAGES
+
+# Threads of a race test each need a connection of their own; a pool would make them wait.
+DATABASES["default"]["OPTIONS"].pop("pool")
+DATABASES["default"]["TEST"] = {"TEMPLATE": "template0"}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
+ALLOWED_HOSTS = ["*"]
+SAMPLE = False

@@ -1,0 +1,58 @@
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from redis import RedisError
+from rq import Worker
+import django_rq
+
+
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form without a valid CSRF token: most often an old page or refused cookies."""
+    return render(request, "403.html", {"form_expired": True}, status=403)
+
+
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers; nothing else is asked."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Whether database, Redis and a worker can be reached, each by name.
+
+    Only the database makes it fail: without Redis or a worker the line stands still, but people
+    can join, enter and book, and a load balancer must keep sending them here.
+    """
+    parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
+    ready = parts["database"] == "ok"
+    return JsonResponse(
+        {"ready": ready, **parts, "time": timezone.now().isoformat()}, status=200 if ready else 503
+    )
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return "unreachable"
+    return "ok"
+
+
+def _redis() -> str:
+    try:
+        django_rq.get_connection("line").ping()
+    except RedisError:
+        return "unreachable"
+    return "ok"
+
+
+def _worker() -> str:
+    try:
+        workers = Worker.all(connection=django_rq.get_connection("line"))
+    except RedisError:
+        return "unknown"
+    return "ok" if any("line" in worker.queue_names() for worker in workers) else "none"

@@ -1,0 +1,116 @@
+import logging
+from datetime import datetime
+from functools import partial
+
+import django_rq
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from redis import RedisError
+
+from .channels import ChannelProblem, deliver
+from .enums import Channel, MessageStatus
+from .models import Message
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES = 6
+
+
+@transaction.atomic
+def write_message(
+    *,
+    key: str,
+    kind: str,
+    channel: Channel,
+    to: str,
+    text: str,
+    person_id: int | None = None,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+) -> bool:
+    """Write one message in the caller's transaction and ring for the worker once it commits.
+
+    False when this key was written before: the same fact is told once.
+    """
+    message = Message(
+        key=key,
+        kind=kind,
+        channel=channel,
+        to=to,
+        text=text,
+        person_id=person_id,
+        not_before=not_before,
+        not_after=not_after,
+    )
+    # ignore_conflicts keeps a repeated key from breaking the caller's transaction.
+    Message.objects.bulk_create([message], ignore_conflicts=True)
+    written = Message.objects.filter(key=key, created_at=message.created_at).values("pk").first()
+    if written is None:
+        return False
+    if not_before is None or not_before <= timezone.now():
+        transaction.on_commit(partial(ring, written["pk"]))
+    return True
+
+
+def ring(message_id: int) -> None:
+    """Ask the worker to send; without Redis send at once, since a code must not wait for it."""
+    try:
+        django_rq.get_queue("messages").enqueue("messaging.jobs.send", message_id, result_ttl=0)
+    except RedisError:
+        log.warning("redis is gone: message %s is sent by the web process", message_id)
+        send_message(message_id)
+
+
+@transaction.atomic
+def send_message(message_id: int) -> MessageStatus | None:
+    """Send one message; None if somebody else is sending it or it is not waiting any more.
+
+    The row stays locked while the channel is asked, so that a job delivered twice sends once.
+    Only this row: nothing else ever waits for a message.
+    """
+    now = timezone.now()
+    message = (
+        Message.objects.select_for_update(skip_locked=True, no_key=True)
+        .filter(pk=message_id, status=MessageStatus.WAITING)
+        .filter(Q(not_before=None) | Q(not_before__lte=now))
+        .first()
+    )
+    if message is None:
+        return None
+    if message.not_after and message.not_after < now:
+        message.status = MessageStatus.EXPIRED
+    else:
+        message.tries += 1
+        try:
+            deliver(key=message.key, channel=message.channel, to=message.to, text=message.text)
+        except ChannelProblem as problem:
+            message.problem = str(problem)[:200]
+            if message.tries >= MOST_TRIES:
+                message.status = MessageStatus.FAILED
+        else:
+            message.status, message.sent_at, message.problem = MessageStatus.SENT, now, ""
+    message.save(update_fields=["status", "tries", "problem", "sent_at"])
+    return MessageStatus(message.status)
+
+
+@transaction.atomic
+def try_again(*, message: Message) -> None:
+    """Put a failed message back in line, as the operator asks for in the admin."""
+    changed = Message.objects.filter(pk=message.pk, status=MessageStatus.FAILED).update(
+        status=MessageStatus.WAITING, tries=0
+    )
+    if changed:
+        transaction.on_commit(partial(ring, message.pk))
+
+
+def send_waiting(*, limit: int = 500) -> int:
+    """Send what is due and was never rung for: Redis lost, a worker killed, a channel down."""
+    now = timezone.now()
+    due = (
+        Message.objects.filter(status=MessageStatus.WAITING)
+        .filter(Q(not_before=None) | Q(not_before__lte=now))
+        .order_by("created_at")
+        .values_list("pk", flat=True)[:limit]
+    )
+    return sum(send_message(pk) is not None for pk in list(due))
