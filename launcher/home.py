@@ -1,22 +1,111 @@
-"""JARI_HOME: where a newcomer's portal keeps its data, secrets and addresses."""
+"""JARI_HOME: what one portal keeps on this machine (var/ unless set).
 
-from collections.abc import MutableMapping
+    secrets.env     keys and passwords, made once; without them the data can't be read
+    addresses.env   where the running portal's database and Redis are
+    postgres/  valkey/  outbox/  static/  log/  run/
+"""
+
+import base64
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
+from launcher.trouble import Trouble
+
 ROOT = Path(__file__).resolve().parent.parent
+NEEDED_MEGABYTES = 400  # cluster, sample campaign and logs, with room to grow
+DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS")
 
 
-def home(environment: MutableMapping[str, str]) -> Path:
-    return Path(environment.get("JARI_HOME") or ROOT / "var").resolve()
+def home_folder(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("JARI_HOME") or ROOT / "var").expanduser().absolute()
 
 
-def fill_environment(environment: MutableMapping[str, str]) -> None:
-    """Take what `make run` wrote (secrets.env, services.env) as defaults for manage.py alone."""
-    for name in ["secrets.env", "services.env"]:
-        file = home(environment) / name
-        if not file.exists():
-            continue
-        for line in file.read_text().splitlines():
-            key, separator, value = line.partition("=")
-            if separator and not key.startswith("#"):
-                environment.setdefault(key.strip(), value.strip())
+def fill_environment(environ: MutableMapping[str, str]) -> None:
+    """Take from JARI_HOME what the environment does not say."""
+    home = home_folder(environ)
+    for file in (home / "secrets.env", home / "addresses.env"):
+        # Someone else's portal: the settings say what is missing.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            for name, value in read_env(file).items():
+                environ.setdefault(name, value)
+
+
+def read_env(file: Path) -> dict[str, str]:
+    lines = (line.strip() for line in file.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def write_env(file: Path, values: Mapping[str, str], *, note: str) -> None:
+    """Whole or not at all, and never readable by others, not even for a moment."""
+    fresh = file.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(f"# {note}\n" + "".join(f"{name}={value}\n" for name, value in values.items()))
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)
+
+
+def new_secrets() -> dict[str, str]:
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "JARI_INDEX_KEY": secrets.token_urlsafe(32),
+        "JARI_DATA_KEYS": "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        "POSTGRES_PASSWORD": secrets.token_hex(16),
+        "VALKEY_PASSWORD": secrets.token_hex(16),
+    }
+
+
+class Home:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.log = folder / "log"
+        self.run = folder / "run"
+        self.postgres = folder / "postgres"
+        self.valkey = folder / "valkey"
+        self.static = folder / "static"
+        self.secrets_file = folder / "secrets.env"
+        self.addresses_file = folder / "addresses.env"
+
+    def prepare(self) -> None:
+        """Make the folders, and find out now rather than later whether we can write here."""
+        try:
+            for folder in (self.folder, self.log, self.run, self.static):
+                folder.mkdir(parents=True, exist_ok=True)
+            probe = self.run / "probe"
+            probe.write_text("can we write?\n")
+            probe.unlink()
+            free = shutil.disk_usage(self.folder).free // 1_000_000
+        except OSError as refused:
+            raise Trouble(could_not_write(self.folder, refused)) from refused
+        if free < NEEDED_MEGABYTES and not self.postgres.exists():
+            raise Trouble(
+                f"The disk is almost full: {free} MB are free at {self.folder}, "
+                f"{NEEDED_MEGABYTES} MB are needed. Make room, or set JARI_HOME to another disk."
+            )
+
+    def load_secrets(self) -> dict[str, str]:
+        """Those of the first start. New ones never replace lost ones: the data would be lost."""
+        if not self.secrets_file.exists():
+            if (self.postgres / "PG_VERSION").exists():
+                raise Trouble(
+                    f"{self.secrets_file} is missing, but the data beside it was written with it: "
+                    f"put it back, or begin anew by removing {self.folder}."
+                )
+            note = "Keys and passwords of this portal. Keep a copy: without it the data is lost."
+            write_env(self.secrets_file, new_secrets(), note=note)
+        return read_env(self.secrets_file)
+
+
+def could_not_write(folder: Path, refused: OSError) -> str:
+    if refused.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full: could not write to {folder}."
+    reason = (refused.strerror or str(refused)).lower()
+    return f"Could not write to {folder} ({reason}): set JARI_HOME to a folder of yours."
