@@ -9,6 +9,7 @@ import pytest
 from waiting_room import log, merkle
 
 START = datetime(2026, 11, 22, 9, 0, 0, 123456, tzinfo=UTC)
+REVEALED = "ef"
 SOMEBODY = UUID("0191f0e2-7b1c-7c3a-9c1d-1f2e3d4c5b6a")
 
 
@@ -108,7 +109,7 @@ def test_csv_lines_are_read_back_as_they_were():
 
     text = (
         log.csv_head(room="seoul", order="draw", opens_at=START, commitment="ab", frozen=3,
-                     list_digest="cd", public_value="3, 7", seed="01", **{"secret": "ef"})
+                     list_digest="cd", secret=REVEALED, public_value="3, 7", seed="01")
         + log.csv_page(pages[0])
         + log.csv_ticket(5, START, "aa", 2)
         + log.csv_ticket(6, START, "bb")
