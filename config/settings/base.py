@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "eligibility",
     "staff",
     "messaging",
+    "rehearsal",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -3,7 +3,9 @@
 from .base import *  # noqa: F403
 from .base import required
 
-ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(",")
+ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(
+    ","
+)
 PUBLIC_URL = required("JARI_PUBLIC_URL", "the portal's address, for links in messages.")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

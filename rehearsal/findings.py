@@ -1,0 +1,123 @@
+"""What a rehearsal did to the database: each promise as a number that must be zero."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from booking.enums import TAKING, ReservationStatus
+from booking.models import Reservation, Slot
+from waiting_room.models import Admission, Room, Ticket
+
+
+@dataclass
+class Findings:
+    """The four zeros, and the cases behind them."""
+
+    places_lost: int = 0
+    places_moved_back: int = 0
+    admissions_over_cap: int = 0
+    slots_over_capacity: int = 0
+    receipts_without_reservation: int = 0
+    cases: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        return not (
+            self.places_lost
+            or self.places_moved_back
+            or self.admissions_over_cap
+            or self.slots_over_capacity
+            or self.receipts_without_reservation
+        )
+
+
+def examine(*, citizens: list[dict], since: datetime) -> Findings:
+    """Hold what each citizen saw against what the database says."""
+    findings = Findings()
+    _places(citizens, findings)
+    _receipts(citizens, findings)
+    for room in Room.objects.select_related("cohort"):
+        over = admissions_over_cap(room=room, since=since)
+        if over:
+            findings.admissions_over_cap += over
+            findings.cases.append(f"{room.cohort.code}: {over} admissions over the cap")
+    for slot in slots_over_capacity():
+        findings.slots_over_capacity += 1
+        findings.cases.append(f"slot {slot.pk}: {slot.taking} of {slot.capacity}")
+    return findings
+
+
+def _places(citizens: list[dict], findings: Findings) -> None:
+    shown = [citizen["ticket"] for citizen in citizens if "ticket" in citizen]
+    tickets = {
+        str(ticket.pk): ticket
+        for ticket in Ticket.objects.filter(pk__in=shown).select_related("room")
+    }
+    for citizen in citizens:
+        name = f"citizen {citizen['person']}"
+        if "ticket" not in citizen:
+            continue
+        ticket = tickets.get(citizen["ticket"])
+        if ticket is None or ticket.person_id != citizen["person"] or "other_ticket" in citizen:
+            findings.places_lost += 1
+            findings.cases.append(f"{name}: ticket {citizen['ticket']} was lost")
+            continue
+        places = [*citizen["places"], ticket.place] if ticket.place else citizen["places"]
+        if any(later > earlier for earlier, later in zip(places, places[1:], strict=False)):
+            findings.places_moved_back += 1
+            findings.cases.append(f"{name}: place moved {places}")
+
+
+def _receipts(citizens: list[dict], findings: Findings) -> None:
+    numbers = {citizen["number"]: citizen["person"] for citizen in citizens if "number" in citizen}
+    kept = dict(
+        Reservation.objects.filter(
+            number__in=list(numbers), status=ReservationStatus.CONFIRMED
+        ).values_list("number", "person_id")
+    )
+    for number, person in numbers.items():
+        if kept.get(number) != person:
+            findings.receipts_without_reservation += 1
+            findings.cases.append(f"citizen {person}: receipt {number} has no reservation")
+
+
+def admissions_over_cap(*, room: Room, since: datetime) -> int:
+    """How many admissions were entered while `max_active` people were inside already.
+
+    Read from the admissions' own times, not from the counter that kept them out.
+    """
+    stays = Admission.objects.filter(room=room).filter(
+        Q(ended_at__isnull=True) | Q(ended_at__gte=since)
+    )
+    cap = max(
+        [
+            room.max_active,
+            *room.events.filter(pgh_created_at__gte=since).values_list("max_active", flat=True),
+        ]
+    )
+    moments = []
+    for entered_at, ended_at in stays.values_list("entered_at", "ended_at"):
+        moments.append((entered_at, 1))
+        if ended_at:
+            moments.append((ended_at, -1))
+    inside = over = 0
+    for _at, change in sorted(moments):
+        inside += change
+        if change > 0 and inside > cap:
+            over += 1
+    return over
+
+
+def slots_over_capacity():
+    """Slots that more people hold than they have room for, counted from the rows themselves."""
+    rows = (
+        Reservation.objects.filter(slot=OuterRef("pk"), status__in=TAKING)
+        .values("slot")
+        .annotate(rows=Count("pk"))
+        .values("rows")
+    )
+    return Slot.objects.annotate(taking=Coalesce(Subquery(rows), 0)).filter(
+        Q(taking__gt=F("capacity")) | ~Q(taking=F("booked"))
+    )

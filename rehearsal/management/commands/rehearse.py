@@ -1,0 +1,227 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+import rehearsal
+from eligibility.enums import Source
+from eligibility.models import Cohort, Person
+from rehearsal.findings import Findings, examine
+
+LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
+
+
+class Command(BaseCommand):
+    help = (
+        "Send a crowd of sample citizens through the running portal over HTTP, then hold what "
+        "each of them saw against the database. Ends with 1 if a promise broke."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("--citizens", type=int, default=500, metavar="N")
+        parser.add_argument("--over", type=float, default=60, metavar="SECONDS")
+        parser.add_argument(
+            "--cohort", help="code of an open cohort; by default the first open one"
+        )
+        parser.add_argument("--host", help="address of the portal; by default where it runs here")
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--patience", type=float, default=900, help="seconds each one waits")
+        parser.add_argument(
+            "--kill-web",
+            action="store_true",
+            help="kill -9 the web processes of this portal when half the crowd has come",
+        )
+        parser.add_argument(
+            "--empty-redis",
+            action="store_true",
+            help="FLUSHALL on this portal's Redis when half the crowd has come",
+        )
+
+    def handle(self, *args, citizens, over, cohort, host, seed, patience, **options):
+        if not settings.SAMPLE:
+            raise CommandError(
+                "A rehearsal books real slots. It runs on a sample campaign only (JARI_SAMPLE=1)."
+            )
+        try:
+            import locust  # noqa: F401
+        except ImportError:
+            raise CommandError(
+                "Locust is not installed: pip install '.[crowd]', or run `make rehearse`."
+            ) from None
+        opening = self._cohort(cohort)
+        crowd = self._crowd(opening, citizens)
+        since = timezone.now()
+        with tempfile.TemporaryDirectory() as folder:
+            journal = self._send(
+                crowd,
+                Path(folder),
+                over=over,
+                host=host or settings.PUBLIC_URL,
+                seed=seed,
+                patience=patience,
+                accidents=self._accidents(options),
+            )
+        findings = examine(citizens=journal["citizens"], since=since)
+        self._report(journal, findings, expected=len(crowd), since=since)
+
+    def _cohort(self, code: str | None) -> Cohort:
+        now = timezone.now()
+        cohorts = Cohort.objects.filter(opens_at__lte=now, closes_at__gt=now).order_by("opens_at")
+        if code:
+            cohorts = cohorts.filter(code=code)
+        opening = cohorts.first()
+        if opening is None:
+            raise CommandError("No such cohort is open now.")
+        return opening
+
+    def _crowd(self, cohort: Cohort, citizens: int) -> list[dict]:
+        """People of the roster in `cohort` who have no ticket yet, with what they would type."""
+        crowd = []
+        candidates = Person.objects.filter(source=Source.ROSTER, tickets=None).order_by("pk")
+        for person in candidates.iterator(chunk_size=2000):
+            if not cohort.birth_from <= person.birth_date <= cohort.birth_to:
+                continue
+            crowd.append(
+                {
+                    "id": person.pk,
+                    "cohort": cohort.code,
+                    "name": person.name,
+                    "birth_date": person.birth_date.isoformat(),
+                    "phone": person.phone,
+                }
+            )
+            if len(crowd) == citizens:
+                return crowd
+        raise CommandError(
+            f"Only {len(crowd)} people of {cohort.code} have no ticket yet. "
+            "Start with a fresh sample campaign, or ask for fewer."
+        )
+
+    def _accidents(self, options) -> list:
+        accidents = []
+        if options["kill_web"]:
+            accidents.append(kill_web)
+        if options["empty_redis"]:
+            accidents.append(empty_redis)
+        return accidents
+
+    def _send(self, crowd, folder: Path, *, over, host, seed, patience, accidents) -> dict:
+        (folder / "crowd.json").write_text(json.dumps(crowd))
+        environment = os.environ | {
+            "REHEARSAL_CROWD": str(folder / "crowd.json"),
+            "REHEARSAL_JOURNAL": str(folder / "journal.json"),
+            "REHEARSAL_SEED": str(seed),
+            "REHEARSAL_PATIENCE": str(patience),
+            "PYTHONPATH": os.pathsep.join(
+                [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]
+            ),
+        }
+        command = [
+            *(
+                sys.executable,
+                "-m",
+                "locust",
+                "-f",
+                str(LOCUST_FILE),
+                "--headless",
+                "--only-summary",
+            ),
+            *(
+                "--host",
+                host,
+                "--users",
+                str(len(crowd)),
+                "--spawn-rate",
+                f"{len(crowd) / over:.3f}",
+            ),
+            *("--loglevel", "WARNING"),
+        ]
+        self.stdout.write(f"{len(crowd)} citizens over {over:.0f} s to {host} …")
+        locust = subprocess.Popen(  # noqa: S603
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=None
+        )
+        for accident in accidents:
+            timer = threading.Timer(over / 2, lambda act=accident: self.stdout.write(act()))
+            timer.daemon = True
+            timer.start()
+        try:
+            # Locust ends itself when the last citizen is through; it counts failed requests as 1.
+            locust.wait(timeout=over + patience + 300)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            locust.send_signal(signal.SIGINT)
+            locust.wait(timeout=30)
+        journal = folder / "journal.json"
+        if not journal.exists():
+            raise CommandError("Locust ended without a journal; see its messages above.")
+        return json.loads(journal.read_text())
+
+    def _report(self, journal: dict, findings: Findings, *, expected: int, since) -> None:
+        say = self.stdout.write
+        citizens = journal["citizens"]
+        seconds = max((timezone.now() - since).total_seconds(), 1)
+        outcomes = Counter(citizen["outcome"] for citizen in citizens)
+        booked = outcomes["booked"]
+        unheard = expected - len(citizens)
+        say("")
+        say(f"{'request':<36}{'count':>8}{'failed':>8}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
+        for name, entry in sorted(journal["requests"].items()):
+            say(
+                f"{name:<36}{entry['requests']:>8}{entry['failures']:>8}"
+                f"{entry['p50']:>9.0f}{entry['p95']:>9.0f}{entry['p99']:>9.0f}"
+            )
+        say("")
+        say(f"booked                  {booked:>6}   ({booked / seconds:.1f} a second)")
+        say(f"sold out                {outcomes['sold_out']:>6}")
+        say(f"gone away               {outcomes['gone_away']:>6}")
+        say(f"could not go on         {outcomes['broken'] + unheard:>6}")
+        say(f"pressed reload          {sum(citizen['retries'] for citizen in citizens):>6}")
+        say(f"changed device          {sum('devices' in citizen for citizen in citizens):>6}")
+        say(f"lost a race for a slot  {sum('lost_races' in citizen for citizen in citizens):>6}")
+        say("")
+        say(f"places lost             {findings.places_lost:>6}")
+        say(f"places that moved back  {findings.places_moved_back:>6}")
+        say(f"admissions over the cap {findings.admissions_over_cap:>6}")
+        say(f"slots over capacity     {findings.slots_over_capacity:>6}")
+        say(f"receipts not kept       {findings.receipts_without_reservation:>6}")
+        for case in findings.cases[:20]:
+            say(f"  {case}")
+        troubles = Counter(c["trouble"] for c in citizens if "trouble" in c)
+        for trouble, count in troubles.most_common(10):
+            say(f"  {count} × {trouble}")
+        if not findings.kept:
+            raise CommandError("A promise broke.", returncode=1)
+        if outcomes["broken"] or unheard:
+            raise CommandError(
+                "Every place was kept, but some citizens could not go on.", returncode=1
+            )
+        say(self.style.SUCCESS("Every promise was kept."))
+
+
+def kill_web() -> str:
+    """kill -9 for every web process of this portal; whoever supervises them starts them again."""
+    import psutil
+
+    killed = 0
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        command = process.info["cmdline"] or []
+        home = (process.info["environ"] or {}).get("JARI_HOME", "")
+        if any(part.startswith("config.wsgi") for part in command) and home == str(settings.HOME):
+            process.kill()
+            killed += 1
+    return f"{killed} web processes were killed with kill -9."
+
+
+def empty_redis() -> str:
+    import django_rq
+
+    django_rq.get_connection("line").flushall()
+    return "Redis was emptied."

@@ -1,0 +1,51 @@
+"""Reading a page as a browser does: its forms with their hidden fields, its links."""
+
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser
+
+
+@dataclass(frozen=True)
+class Form:
+    action: str
+    fields: dict[str, str]
+
+
+class Page:
+    """One answer of the portal: where it came from, its status and its forms."""
+
+    def __init__(self, *, url: str, status: int, html: str):
+        self.url = url
+        self.status = status
+        self.tree = LexborHTMLParser(html)
+
+    def form(self, *, to: str) -> Form | None:
+        """The first form whose action ends with `to`; a form without action posts to its page."""
+        return next((form for form in self.forms() if form.action.endswith(to)), None)
+
+    def forms(self) -> list[Form]:
+        return [
+            Form(
+                action=node.attributes.get("action") or self.url,
+                fields={
+                    entry.attributes["name"]: entry.attributes.get("value") or ""
+                    for entry in node.css("input[name], button[name]")
+                    if entry.attributes.get("type") not in {"checkbox", "radio"}
+                    or "checked" in entry.attributes
+                },
+            )
+            for node in self.tree.css("form")
+        ]
+
+    def links(self, *, start: str) -> list[str]:
+        found = [node.attributes.get("href") or "" for node in self.tree.css("a[href]")]
+        return [href for href in found if href.startswith(start)]
+
+    def data(self, name: str) -> str | None:
+        """The value of the first `data-NAME` attribute on the page."""
+        node = self.tree.css_first(f"[data-{name}]")
+        return None if node is None else node.attributes.get(f"data-{name}")
+
+    def heading(self) -> str:
+        node = self.tree.css_first("h1")
+        return "" if node is None else node.text(strip=True)
