@@ -1,4 +1,4 @@
-"""Vendor KRDS, Korea's government design system, again. For maintainers; nobody needs Node to run Jari.
+"""Vendor KRDS, the government design system of Korea, again. For maintainers: nobody needs Node.
 
     python static/vendor/update_krds.py          fetch, subset, write krds/ and its LOCK
     python static/vendor/update_krds.py --check  compare krds/ with its LOCK, offline
