@@ -1,3 +1,4 @@
+import django_rq
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -5,7 +6,6 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from redis import RedisError
 from rq import Worker
-import django_rq
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:

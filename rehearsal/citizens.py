@@ -116,7 +116,7 @@ class Citizen(FastHttpUser):
             self.stuck(page, "code")
 
     def code_from(self, page: Page) -> str:
-        """The sample campaign shows the message on the page; it is written just after the answer."""
+        """The sample campaign shows the message on the page."""
         for _attempt in range(20):
             found = re.search(r"\b\d{6}\b", page.data("code") or "")
             if found:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
@@ -65,7 +66,7 @@ def _places(citizens: list[dict], findings: Findings) -> None:
             findings.cases.append(f"{name}: ticket {citizen['ticket']} was lost")
             continue
         places = [*citizen["places"], ticket.place] if ticket.place else citizen["places"]
-        if any(later > earlier for earlier, later in zip(places, places[1:], strict=False)):
+        if any(later > earlier for earlier, later in pairwise(places)):
             findings.places_moved_back += 1
             findings.cases.append(f"{name}: place moved {places}")
 

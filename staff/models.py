@@ -37,7 +37,7 @@ class User(AbstractUser):
 
 
 class Access(models.Model):
-    """Who saw whose personal data: kept two years, protected from change (safety notice, art. 8)."""
+    """Who saw whose personal data; kept two years, never changed (safety notice, art. 8)."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     user = models.ForeignKey(

@@ -1,4 +1,4 @@
-"""Settings shared by every way of running. A missing or odd value stops the start and says what to set."""
+"""Settings of every way to run. A missing or odd value stops the start and says what to set."""
 
 import base64
 import binascii
