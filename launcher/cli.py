@@ -1,16 +1,19 @@
 """python -m launcher run | test | services"""
 
+import contextlib
 import os
 import shlex
 import signal
+import subprocess
 import sys
 
 from launcher.trouble import Trouble
 
 USAGE = """\
-usage: python -m launcher run               the portal, until Ctrl-C
-       python -m launcher test -- [ARGS]    the tests; ARGS go to pytest
-       python -m launcher services          throw-away Postgres and Valkey, until Ctrl-C
+usage: python -m launcher run                     the portal, until Ctrl-C
+       python -m launcher test -- [ARGS]          the tests; ARGS go to pytest
+       python -m launcher services [-- COMMAND]   throw-away Postgres and Valkey, for COMMAND
+                                                  or until Ctrl-C
 """
 
 
@@ -20,7 +23,9 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     try:
-        return commands[arguments[0]](arguments[1:])
+        if sys.platform == "win32":
+            raise Trouble("The launcher runs on Linux and macOS; on Windows use WSL.")
+        return commands[arguments[0]](_after_dashes(arguments[1:]))
     except Trouble as trouble:
         sys.stderr.write(f"{trouble}\n")
         return 1
@@ -29,24 +34,32 @@ def main(arguments: list[str]) -> int:
 
 
 def run(_: list[str]) -> int:
-    raise Trouble("python -m launcher run is not there yet.")
+    from launcher import portal
+
+    return portal.run(os.environ)
 
 
 def test(arguments: list[str]) -> int:
-    if arguments[:1] == ["--"]:
-        arguments = arguments[1:]
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606
 
 
-def services(_: list[str]) -> int:
+def services(command: list[str]) -> int:
+    from launcher.home import DJANGO_SECRETS, new_secrets
     from launcher.throwaway import ThrowawayServices
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ThrowawayServices() as started:
-        for name, url in started.urls.items():
-            print(f"export {name}={shlex.quote(url)}", flush=True)  # noqa: T201
-        try:
+        keys = new_secrets()
+        variables = {name: keys[name] for name in DJANGO_SECRETS if name not in os.environ}
+        variables |= {"JARI_HOME": str(started.folder), "JARI_SAMPLE": "1"} | started.urls
+        if command:
+            return subprocess.call(command, env=os.environ | variables)  # noqa: S603
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}", flush=True)  # noqa: T201
+        with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
-        except KeyboardInterrupt:
-            pass
     return 0
+
+
+def _after_dashes(arguments: list[str]) -> list[str]:
+    return arguments[1:] if arguments[:1] == ["--"] else arguments

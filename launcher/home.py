@@ -1,8 +1,8 @@
 """JARI_HOME: what one portal keeps on this machine (var/ unless set).
 
-    secrets.env     keys and passwords, made once; without them the data can't be read
-    addresses.env   where the running portal's database and Redis are
-    postgres/  valkey/  outbox/  static/  log/  run/
+secrets.env     keys and passwords, made once; without them the data can't be read
+addresses.env   where the running portal's database and Redis are
+postgres/  valkey/  outbox/  static/  log/  run/
 """
 
 import base64
@@ -77,8 +77,10 @@ class Home:
     def prepare(self) -> None:
         """Make the folders, and find out now rather than later whether we can write here."""
         try:
-            for folder in (self.folder, self.log, self.run, self.static):
-                folder.mkdir(parents=True, exist_ok=True)
+            # Messages with codes lie here; root's Postgres passes through as another user.
+            self.folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
+            for folder in (self.log, self.run, self.static):
+                folder.mkdir(exist_ok=True)
             probe = self.run / "probe"
             probe.write_text("can we write?\n")
             probe.unlink()
@@ -94,7 +96,7 @@ class Home:
     def load_secrets(self) -> dict[str, str]:
         """Those of the first start. New ones never replace lost ones: the data would be lost."""
         if not self.secrets_file.exists():
-            if (self.postgres / "PG_VERSION").exists():
+            if (self.postgres / "data").exists():
                 raise Trouble(
                     f"{self.secrets_file} is missing, but the data beside it was written with it: "
                     f"put it back, or begin anew by removing {self.folder}."

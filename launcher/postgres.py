@@ -14,7 +14,7 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from launcher.processes import LOOPBACK, Account, end_processes, spawn, stop
@@ -63,8 +63,8 @@ class Postgres:
         self.port = 0
 
     @property
-    def has_data(self) -> bool:
-        return (self.folder / "PG_VERSION").exists()
+    def data(self) -> Path:
+        return self.folder / "data"
 
     def url(self, database: str = "postgres") -> str:
         return f"postgres://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
@@ -72,7 +72,7 @@ class Postgres:
     def start(self, port: int) -> None:
         self.port = port
         bin_folder = self._prepare_account() / "bin"
-        if not self.has_data:
+        if not self.data.exists():
             self._initdb(bin_folder)
         self._end_leftover()
         settings = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
@@ -81,12 +81,12 @@ class Postgres:
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
         log_begins = self.log.stat().st_size if self.log.exists() else 0
         self.process = spawn(
-            [bin_folder / "postgres", "-D", self.folder, *options],
+            [bin_folder / "postgres", "-D", self.data, *options],
             log=self.log,
             # "fast" for data worth keeping, "immediate" for what is thrown away
             death_signal=signal.SIGQUIT if self.throwaway else signal.SIGINT,
             account=self.account,
-            cwd=self.folder,
+            cwd=self.data,
             env=_plain_env(),
         )
         self._wait(log_begins)
@@ -105,8 +105,8 @@ class Postgres:
             "--port", str(self.port), "--username", SUPERUSER, "--dbname", "postgres", "--command",
         ]  # fmt: skip
         env = _plain_env() | {"PGPASSWORD": self.password}
-        known = self._run([*psql, f"SELECT 1 FROM pg_database WHERE datname = '{name}'"], env=env)
-        if not known.strip():
+        known = self._run([*psql, "SELECT datname FROM pg_database"], env=env)
+        if name not in known.split():
             self._run([*psql, f'CREATE DATABASE "{name}"'], env=env)
 
     def _prepare_account(self) -> Path:
@@ -140,13 +140,13 @@ class Postgres:
         os.chown(place, account.uid, account.gid)
 
     def _initdb(self, bin_folder: Path) -> None:
-        """Make a new cluster, whole or not at all: one that broke off is begun anew."""
+        """Make a new cluster, whole or not at all: what a broken-off start left is not used."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        for leftover in self.folder.iterdir():
-            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        fresh = self.folder / "new"
+        shutil.rmtree(fresh, ignore_errors=True)
         with _password_file(self.password, self.account) as password_file:
             command = [
-                bin_folder / "initdb", "--pgdata", self.folder, "--username", SUPERUSER,
+                bin_folder / "initdb", "--pgdata", fresh, "--username", SUPERUSER,
                 "--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8",
                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
                 "--no-instructions",
@@ -154,6 +154,7 @@ class Postgres:
             if self.throwaway:
                 command.append("--no-sync")
             self._run(command, account=self.account, cwd=self.folder)
+        fresh.rename(self.data)
 
     def _run(
         self,
@@ -180,12 +181,12 @@ class Postgres:
         """postmaster.pid of a server that was killed: end it if it lives, else forget it.
 
         Postgres itself would take any process of that number and user for the old server."""
-        pid_file = self.folder / "postmaster.pid"
+        pid_file = self.data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().splitlines()[0])
         except (FileNotFoundError, ValueError, IndexError):
             pid = 0
-        if pid and _is_server_on(pid, self.folder):
+        if pid and _is_server_on(pid, self.data):
             end_processes([pid], patience=SHUTDOWN_SECONDS)
         pid_file.unlink(missing_ok=True)
 
@@ -195,7 +196,7 @@ class Postgres:
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(FileNotFoundError, IndexError):
-                status = (self.folder / "postmaster.pid").read_text().splitlines()[7]
+                status = (self.data / "postmaster.pid").read_text().splitlines()[7]
                 if status.strip() == "ready" and answers(self.port):
                     return
             time.sleep(0.03)
@@ -313,7 +314,7 @@ def _copy_to(cache: Path, programs: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _password_file(password: str, account: Account | None):  # type: ignore[no-untyped-def]
+def _password_file(password: str, account: Account | None) -> Iterator[Path]:
     """initdb reads the password from a file that only it can read."""
     name = Path(tempfile.gettempdir()) / f"jari-{secrets.token_hex(8)}"
     if account and not _reachable(name.parent, account):

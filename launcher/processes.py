@@ -78,7 +78,7 @@ def spawn(
             env=env,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=ends_with_us(death_signal),  # noqa: PLW1509  (we start no threads)
+            preexec_fn=ends_with_us(death_signal),
             **(account.popen_options() if account else {}),
         )
 
@@ -158,7 +158,7 @@ class RunFolder:
     def take(self) -> bool:
         """Take the lock; False when another launcher has it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = (self.folder / "lock").open("a")
+        lock = (self.folder / "lock").open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

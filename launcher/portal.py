@@ -1,0 +1,310 @@
+"""`make run`: the whole portal on one machine, until Ctrl-C."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from launcher.home import ROOT, Home, could_not_write, home_folder, write_env
+from launcher.postgres import Postgres
+from launcher.processes import RunFolder, is_free, spawn, stop, usual_port
+from launcher.supervisor import Child, Supervisor, last_line, stop_all
+from launcher.trouble import Trouble
+from launcher.valkey import Valkey
+
+READY_SECONDS = 90
+DATABASE = "jari"
+
+
+class Stop(BaseException):
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+def run(environ: Mapping[str, str]) -> int:
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sig, _raise_stop)
+    portal = Portal(environ)
+    try:
+        portal.start()
+        while True:
+            portal.supervisor.look()
+            time.sleep(0.2)
+    except Stop:
+        return 0
+    except OSError as refused:
+        raise Trouble(could_not_write(portal.home.folder, refused)) from refused
+    finally:
+        # From here on a second Ctrl-C only repeats what is under way.
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sig, signal.SIG_IGN)
+        portal.stop()
+
+
+def _raise_stop(*_: object) -> None:
+    raise Stop
+
+
+def say(line: str) -> None:
+    try:
+        print(line, flush=True)  # noqa: T201
+    except OSError:
+        return  # the terminal is gone; the portal goes on until it is told to stop
+
+
+class Portal:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.given = dict(environ)
+        self.home = Home(home_folder(environ))
+        self.port = _port(environ.get("PORT") or "8000")
+        self.bind = environ.get("JARI_BIND") or "127.0.0.1"
+        self.run = RunFolder(self.home.run)
+        self.supervisor = Supervisor(self.run, say)
+        self.postgres: Postgres | None = None
+        self.valkey: Valkey | None = None
+        self.children: dict[str, Child] = {}
+        self.env: dict[str, str] = {}
+        self.holds_lock = False
+
+    @property
+    def address(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def start(self) -> None:
+        began = time.monotonic()
+        self.home.prepare()
+        self._take_lock()
+        self.run.end_leftovers()
+        if not is_free(self.port, self.bind):
+            raise Trouble(
+                f"Port {self.port} is in use by another program: choose another one, "
+                f"for example PORT={self.port + 1} make run"
+            )
+        say(f"Jari is starting; its data is in {_short(self.home.folder)}/")
+        self._start_services()
+        self._prepare_database_and_files()
+        self._start_children()
+        self._wait_until_ready()
+        self._tell(time.monotonic() - began)
+
+    def stop(self) -> None:
+        """In the order of dependence: first nobody asks any more, then nothing answers."""
+        if self.children:
+            say("Stopping…")
+        stop_all([child for name, child in self.children.items() if name == "web"])
+        stop_all([child for name, child in self.children.items() if name != "web"])
+        for service in (self.valkey, self.postgres):
+            if service:
+                service.stop()
+        if self.holds_lock:
+            self.home.addresses_file.unlink(missing_ok=True)
+            self.run.list.unlink(missing_ok=True)
+            self.run.release()
+        if self.children:
+            say("Stopped. The data is kept; `make run` goes on with it.")
+
+    def _take_lock(self) -> None:
+        self.holds_lock = self.run.take()
+        if not self.holds_lock:
+            raise Trouble(
+                f"A portal is already running from {_short(self.home.folder)}/: stop it first, "
+                "or give this one another JARI_HOME and PORT."
+            )
+
+    def _start_services(self) -> None:
+        keys = self.home.load_secrets()
+        ours: dict[str, str] = {}
+        if not self.given.get("DATABASE_URL"):
+            ours["DATABASE_URL"] = self._start_postgres(keys["POSTGRES_PASSWORD"])
+        if not self.given.get("REDIS_URL"):
+            ours["REDIS_URL"] = self._start_valkey(keys["VALKEY_PASSWORD"])
+        ours |= {
+            "PORT": str(self.port),
+            "STATIC_ROOT": str(self.home.static),
+            # The embedded database holds invented people. A database of somebody's own may hold
+            # real ones, whose codes belong on no page: there it must be asked for.
+            "JARI_SAMPLE": "1" if self.postgres else "0",
+        }
+        write_env(self.home.addresses_file, ours, note="The running portal; made anew each time.")
+        given = {name: value for name, value in self.given.items() if value}
+        django = {"DJANGO_SETTINGS_MODULE": "config.settings.dev", "PYTHONUNBUFFERED": "1"}
+        self.env = django | keys | ours | given | {"JARI_HOME": str(self.home.folder)}
+
+    def _start_postgres(self, password: str) -> str:
+        log = self.home.log / "postgres.log"
+        server = Postgres(self.home.postgres, log=log, password=password)
+        self.postgres = server
+        server.start(usual_port(self.home.run / "postgres.port"))
+        self.supervisor.watch("postgres", server, lambda: server.start(server.port), log)
+        server.create_database(DATABASE)
+        return server.url(DATABASE)
+
+    def _start_valkey(self, password: str) -> str:
+        log = self.home.log / "valkey.log"
+        server = Valkey(self.home.valkey, log=log, password=password)
+        self.valkey = server
+        server.start(usual_port(self.home.run / "valkey.port"))
+        self.supervisor.watch("valkey", server, lambda: server.start(server.port), log)
+        return server.url()
+
+    def _prepare_database_and_files(self) -> None:
+        """Tables and sample campaign in one row, static files beside them."""
+        files = FileStamp(self.home.static / ".stamp", _static_sources())
+        collect = None if files.fresh else self._step("collectstatic", "--noinput", "--verbosity=0")
+        try:
+            self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
+            self._finish(self._step("load_sample", "--if-empty"), "load_sample")
+            if collect:
+                self._finish(collect, "collectstatic")
+                files.keep()
+        finally:
+            if collect:
+                stop(collect, signal.SIGTERM, patience=2)
+
+    def _step(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
+        log = self.home.log / f"{command}.log"
+        log.unlink(missing_ok=True)
+        return spawn(_manage(command, *arguments), log=log, env=self.env, cwd=ROOT)
+
+    def _finish(self, step: subprocess.Popen[bytes], command: str) -> None:
+        try:
+            code = step.wait()
+        except Stop:
+            stop(step, signal.SIGTERM, patience=5)
+            raise
+        if code:
+            log = self.home.log / f"{command}.log"
+            raise Trouble(f"manage.py {command} failed: {last_line(log)} (all of it: {log})")
+
+    def _start_children(self) -> None:
+        commands = {
+            "web": web_command(self.bind, self.port),
+            # The tick has a worker of its own: no export may ever be in its way.
+            "line": _manage("rqworker", "line", "--worker-ttl", "60"),
+            "jobs": _manage("rqworker", "messages", "default", "exports", "--worker-ttl", "60"),
+            "cron": _manage("rqcron", "config.cron"),
+        }
+        # Signals: gunicorn and RQ finish what they do on the first and drop it on the second.
+        twice = {
+            "web": (signal.SIGTERM, signal.SIGQUIT),
+            "line": (signal.SIGTERM, signal.SIGTERM),
+            "jobs": (signal.SIGTERM, signal.SIGTERM),
+        }
+        for name, command in commands.items():
+            signals = twice.get(name, (signal.SIGTERM,))
+            log = self.home.log / f"{name}.log"
+            child = Child(name, command, log, self.env, ROOT, stop_signals=signals)
+            self.children[name] = child
+            child.start()
+            self.supervisor.watch(name, child, child.start, log)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        known: Mapping[str, object] = {}
+        while time.monotonic() < deadline:
+            self.supervisor.look()
+            known = self._ask()
+            if known.get("ready") and known.get("redis") == known.get("worker") == "ok":
+                return
+            time.sleep(0.1)
+        missing = [name for name, state in known.items() if state in ("unreachable", "none")]
+        asked = ", ".join(missing or ["web"])
+        raise Trouble(
+            f"The portal did not become ready within {READY_SECONDS} s ({asked}): "
+            f"see {_short(self.home.log)}/. The web server said last: "
+            f"{last_line(self.home.log / 'web.log')}"
+        )
+
+    def _ask(self) -> Mapping[str, object]:
+        try:
+            _get(f"http://{self.bind}:{self.port}/healthz")
+            answer = json.loads(_get(f"http://{self.bind}:{self.port}/readyz"))
+        except (OSError, ValueError):
+            return {}
+        return dict(answer)
+
+    def _tell(self, seconds: float) -> None:
+        say(f"\nJari is ready after {seconds:.1f} s.\n")
+        say(f"  Citizens   {self.address}/")
+        say(f"  Staff      {self.address}/admin/")
+        say(f"  Messages   {_short(self.home.folder / 'outbox')}/")
+        say(f"  Logs       {_short(self.home.log)}/")
+        if self.env["JARI_SAMPLE"] == "1":
+            self._tell_logins()
+        say("\nCtrl-C stops it; the data stays.")
+
+    def _tell_logins(self) -> None:
+        logins = self._step("sample_logins")
+        if logins.wait() == 0:
+            say("\n" + (self.home.log / "sample_logins.log").read_text().rstrip())
+        else:
+            say("\nThis database holds no sample campaign, so there are no sample log-ins.")
+
+
+class FileStamp:
+    """Whether files are the same as when the work on them was last done."""
+
+    def __init__(self, file: Path, sources: Iterable[Path]) -> None:
+        self.file = file
+        digest = hashlib.sha256()
+        for path in sorted(sources):
+            status = path.stat()
+            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
+        self.stamp = digest.hexdigest()
+
+    @property
+    def fresh(self) -> bool:
+        return self.file.exists() and self.file.read_text() == self.stamp
+
+    def keep(self) -> None:
+        self.file.write_text(self.stamp)
+
+
+def _static_sources() -> list[Path]:
+    """Our own static files, and the lock file for those of the packages."""
+    folders = [ROOT / "static", *ROOT.glob("*/static"), *ROOT.glob("queue/*/static")]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    settings = [ROOT / "requirements" / "run.txt", *ROOT.glob("config/settings/*.py")]
+    return [*files, *settings]
+
+
+def web_command(bind: str, port: int) -> list[str]:
+    """The web server. Loading the application before forking makes a killed worker's
+    successor answer at once."""
+    heartbeats = ["--worker-tmp-dir", "/dev/shm"] if Path("/dev/shm").is_dir() else []  # noqa: S108
+    return [
+        sys.executable, "-m", "gunicorn", "config.wsgi:application",
+        "--bind", f"{bind}:{port}", "--worker-class", "gthread", "--workers", "2",
+        "--threads", "8", "--preload", "--timeout", "60", "--graceful-timeout", "10",
+        "--keep-alive", "5", "--no-control-socket", *heartbeats,
+    ]  # fmt: skip
+
+
+def _manage(*arguments: str) -> list[str]:
+    return [sys.executable, str(ROOT / "manage.py"), *arguments]
+
+
+def _get(url: str) -> bytes:
+    """Asks this machine itself, past any proxy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=5) as answer:
+        return bytes(answer.read())
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise Trouble(f"PORT is {text!r}: set it to a number from 1 to 65535.")
+    return int(text)
+
+
+def _short(path: Path) -> str:
+    """As a person standing in the repository would write it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
