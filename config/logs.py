@@ -9,7 +9,7 @@ _PERSONAL = re.compile(
 
 
 class MaskPersonalData(logging.Filter):
-    """The last net below log calls that name nobody: masks what looks like a phone or birth date."""
+    """The last net below calls that name nobody: masks what looks like a phone or birth date."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()

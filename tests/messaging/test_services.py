@@ -1,0 +1,175 @@
+import json
+import threading
+from datetime import timedelta
+
+import apprise
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from redis import RedisError
+
+from messaging import channels, services
+from messaging.enums import Channel, MessageStatus
+from messaging.models import Message
+from messaging.services import send_message, send_waiting, try_again, write_message
+
+
+@pytest.fixture(autouse=True)
+def outbox(settings, tmp_path):
+    settings.HOME = tmp_path
+    return tmp_path / "outbox"
+
+
+def sent(outbox):
+    return [json.loads(file.read_text()) for file in sorted(outbox.glob("*.json"))]
+
+
+def written(**more):
+    facts = {
+        "key": "called:1",
+        "kind": "called",
+        "channel": Channel.SMS,
+        "to": "+821000000001",
+        "text": "차례가 되었습니다.",
+    }
+    return write_message(**(facts | more))
+
+
+@pytest.mark.django_db
+def test_message_is_written_once_per_key_and_the_second_try_breaks_nothing():
+    with transaction.atomic():
+        first, second = written(), written(text="other")
+        still_working = Message.objects.count()
+
+    assert (first, second, still_working) == (True, False, 1)
+    assert Message.objects.get().text == "차례가 되었습니다."
+
+
+@pytest.mark.django_db
+def test_message_is_not_readable_in_the_database():
+    written()
+
+    with connection.cursor() as cursor:
+        cursor.execute('SELECT "to", text FROM messaging_message')
+        stored = b"".join(bytes(value) for value in cursor.fetchone())
+
+    assert b"821000000001" not in stored
+    assert "차례".encode() not in stored
+
+
+@pytest.mark.django_db
+def test_message_of_a_rolled_back_act_is_never_sent(outbox, django_capture_on_commit_callbacks):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        written()
+        raise ZeroDivisionError
+
+    assert send_waiting() == 0
+    assert sent(outbox) == []
+
+
+@pytest.mark.django_db
+def test_sending_puts_the_message_into_the_outbox_once(outbox):
+    written()
+    message = Message.objects.get()
+
+    outcomes = [send_message(message.pk), send_message(message.pk)]
+
+    assert outcomes == [MessageStatus.SENT, None]
+    assert sent(outbox) == [{"channel": "sms", "to": "+821000000001", "text": "차례가 되었습니다."}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_delivered_twice_at_once_sends_once(monkeypatch):
+    written()
+    pk = Message.objects.get().pk
+    inside, go_on, delivered = threading.Event(), threading.Event(), []
+
+    def slow_deliver(**message):
+        delivered.append(message["key"])
+        inside.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(services, "deliver", slow_deliver)
+
+    def first_worker():
+        send_message(pk)
+        connection.close()
+
+    worker = threading.Thread(target=first_worker)
+    worker.start()
+    inside.wait(10)
+    second = send_message(pk)
+    go_on.set()
+    worker.join()
+
+    assert second is None
+    assert delivered == ["called:1"]
+    assert Message.objects.get().status == MessageStatus.SENT
+
+
+@pytest.mark.django_db
+def test_without_redis_the_message_leaves_at_once(
+    outbox, monkeypatch, django_capture_on_commit_callbacks
+):
+    def gone(_name):
+        raise RedisError("gone")
+
+    monkeypatch.setattr(services.django_rq, "get_queue", gone)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        written()
+
+    assert len(sent(outbox)) == 1
+
+
+@pytest.mark.django_db
+def test_sweep_sends_what_was_never_rung_for_but_nothing_before_its_time(outbox):
+    written(key="due")
+    written(key="later", not_before=timezone.now() + timedelta(hours=1))
+
+    assert send_waiting() == 1
+    assert Message.objects.get(key="later").status == MessageStatus.WAITING
+    assert len(sent(outbox)) == 1
+
+
+@pytest.mark.django_db
+def test_message_that_came_too_late_is_not_sent(outbox):
+    written(not_after=timezone.now() - timedelta(seconds=1))
+
+    send_waiting()
+
+    assert Message.objects.get().status == MessageStatus.EXPIRED
+    assert sent(outbox) == []
+
+
+@pytest.mark.django_db
+def test_failing_channel_is_tried_again_and_then_shown_as_failed(settings):
+    settings.HOME = settings.HOME / "file"
+    settings.HOME.write_text("a file where the folder should be")
+    written()
+    message = Message.objects.get()
+
+    for _try in range(services.MOST_TRIES):
+        send_waiting()
+    message.refresh_from_db()
+
+    assert (message.status, message.tries) == (MessageStatus.FAILED, services.MOST_TRIES)
+    assert message.problem == "The outbox can't be written: Not a directory."
+    try_again(message=message)
+    message.refresh_from_db()
+    assert (message.status, message.tries) == (MessageStatus.WAITING, 0)
+
+
+@pytest.mark.django_db
+def test_a_channel_that_is_set_is_used_instead_of_the_outbox(settings, outbox, monkeypatch):
+    settings.MESSAGE_CHANNELS = {"sms": "json://gateway.invalid/{to}"}
+    heard = []
+    monkeypatch.setattr(
+        apprise.Apprise, "notify", lambda self, body: heard.append((self.urls()[0], body)) or True
+    )
+
+    channels.deliver(key="k", channel=Channel.SMS, to="+821000000001", text="hello")
+
+    assert heard[0][0].startswith("json://gateway.invalid/%2B821000000001")
+    assert heard[0][1] == "hello"
+    assert sent(outbox) == []
