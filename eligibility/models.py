@@ -1,7 +1,8 @@
 import uuid
 
 import pghistory
-from django.core.validators import RegexValidator
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -31,6 +32,41 @@ class Cohort(models.Model):
     # Where several cohorts fit, the highest comes first.
     priority = models.SmallIntegerField(_("priority"), default=0)
 
+    # Further conditions; empty means that it does not matter.
+    members_only = models.BooleanField(_("only people on the roster"), default=False)
+    regions = ArrayField(
+        models.CharField(max_length=20), verbose_name=_("regions"), default=list, blank=True
+    )
+    groups = ArrayField(
+        models.CharField(max_length=40, validators=[CODE]),
+        verbose_name=_("one of these groups"),
+        default=list,
+        blank=True,
+    )
+    excluded_groups = ArrayField(
+        models.CharField(max_length=40, validators=[CODE]),
+        verbose_name=_("none of these groups"),
+        default=list,
+        blank=True,
+    )
+    min_days_since_dose = models.PositiveSmallIntegerField(
+        _("days since the last dose, at least"), null=True, blank=True
+    )
+    # Ten-day rotation: on a day that ends in the same digit as the birth day, from the clock
+    # time of the opening, for so many hours.
+    digit_hours = models.PositiveSmallIntegerField(
+        _("birth-digit calendar: hours a day"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(24)],
+    )
+    vaccines = ArrayField(
+        models.CharField(max_length=20, validators=[CODE]),
+        verbose_name=_("vaccine codes"),
+        default=list,
+        blank=True,
+    )
+
     class Meta:
         verbose_name = _("cohort")
         verbose_name_plural = _("cohorts")
@@ -41,6 +77,10 @@ class Cohort(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(opens_at__lt=F("closes_at")), name="cohort_opens_before_it_closes"
+            ),
+            models.CheckConstraint(
+                condition=Q(digit_hours__isnull=True) | Q(digit_hours__range=(1, 24)),
+                name="digit_hours_fit_a_day",
             ),
         ]
 
@@ -65,6 +105,16 @@ class Person(models.Model):
     phone = EncryptedTextField(_("mobile phone"))
     region = models.CharField(_("region"), max_length=20, blank=True)
     district = models.CharField(_("district"), max_length=30, blank=True)
+    # Occupation and risk groups, by the authority's codes.
+    groups = ArrayField(
+        models.CharField(max_length=40, validators=[CODE]),
+        verbose_name=_("groups"),
+        default=list,
+        blank=True,
+    )
+    last_dose_on = EncryptedDateField(_("last dose on"), null=True, blank=True)
+    # When a certified provider last vouched for name and birth date.
+    certified_at = models.DateTimeField(_("certified at"), null=True, blank=True)
     # Blind indexes (privacy.cipher): of name, birth date and phone together, and of parts.
     identity_index = models.BinaryField(max_length=16, unique=True, editable=False)
     name_birth_index = models.BinaryField(max_length=16, db_index=True, editable=False)
@@ -101,6 +151,8 @@ class Decision(models.Model):
     reasons = models.JSONField(_("reasons"), default=list)
     window_from = models.DateTimeField(_("from"))
     window_to = models.DateTimeField(_("to"))
+    # A yes for now, while a review is open.
+    provisional = models.BooleanField(_("provisional"), default=False)
     decided_at = models.DateTimeField(_("decided at"), default=timezone.now)
 
     class Meta:
@@ -117,15 +169,17 @@ class Decision(models.Model):
 
 
 class PhoneCode(models.Model):
-    """One try at proving who one is: what was typed, and the code that went to the phone."""
+    """One try at proving who one is: what was typed, and the code that goes to the phone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = EncryptedTextField(_("name"))
     birth_date = EncryptedDateField(_("date of birth"))
     phone = EncryptedTextField(_("mobile phone"))
     phone_index = models.BinaryField(max_length=16, editable=False)
-    code_hash = models.BinaryField(max_length=32, editable=False)
+    code_hash = models.BinaryField(max_length=16, editable=False)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    # How many codes went out, the first included.
+    sends = models.PositiveSmallIntegerField(_("codes sent"), default=0)
     sent_at = models.DateTimeField(_("sent at"))
     expires_at = models.DateTimeField(_("expires at"))
     used_at = models.DateTimeField(_("used at"), null=True, blank=True)
@@ -133,7 +187,13 @@ class PhoneCode(models.Model):
     class Meta:
         verbose_name = _("phone code")
         verbose_name_plural = _("phone codes")
-        indexes = [models.Index(fields=["phone_index", "sent_at"], name="phone_codes_by_phone")]
+        constraints = [
+            models.CheckConstraint(condition=Q(tries__lte=5), name="phone_code_has_five_tries")
+        ]
+        indexes = [
+            models.Index(fields=["phone_index", "sent_at"], name="phone_codes_by_phone"),
+            models.Index(fields=["expires_at"], name="phone_codes_by_end"),
+        ]
 
     def __str__(self) -> str:
         return str(self.pk)

@@ -1,0 +1,25 @@
+"""Refusals: each message is written for the person who reads it."""
+
+
+class Refusal(Exception):
+    """Something a person asked for can't be done; the message says what to do instead."""
+
+
+class WrongCode(Refusal):
+    """Not the code that was sent."""
+
+
+class CodeExpired(Refusal):
+    """The code was not used in time, or was used up."""
+
+
+class TooManyTries(Refusal):
+    """All tries of this code are used; a new one must be asked for."""
+
+
+class ResendTooSoon(Refusal):
+    """The last code went out less than a minute ago."""
+
+
+class LimitReached(Refusal):
+    """Too many codes went to this phone."""

@@ -1,0 +1,126 @@
+"""One spelling for what people type in many: names, birth dates and mobile phones.
+
+Pure functions; ValueError (Unclear where only the century is missing) for what has no meaning.
+"""
+
+import re
+import unicodedata
+from datetime import date
+
+import phonenumbers
+
+OLDEST = 125  # years; nobody has lived longer
+_RRN = re.compile(r"(\d{6})[-\s]?[1-8]\d{6}")
+_SPLIT_DATE = re.compile(r"(\d{4}|\d{2})\D+(\d{1,2})\D+(\d{1,2})\D*")
+_MOBILE = re.compile(r"(?:\+?82|0082)?0?(1[016789]\d{7,8})")
+
+
+class Unclear(ValueError):
+    """Two digits of a year that fit two centuries."""
+
+
+def plain(text: str) -> str:
+    """Full-width letters and digits, as Korean keyboards make them, become plain ones."""
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def shown_name(text: str) -> str:
+    """A name as typed, only composed (NFC) and without needless spaces."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def name_key(text: str) -> str:
+    """What two spellings of one name share: no case, spaces, accents or punctuation."""
+    bare = "".join(
+        mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark)
+    )
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", bare).casefold()))
+
+
+def names_agree(one: str, other: str) -> bool:
+    """Whether two names may be one person's: any order of their parts, middle names left out."""
+    if name_key(one) == name_key(other):
+        return True
+    first, second = _parts(one), _parts(other)
+    if sorted(first) == sorted(second):
+        return True
+    shorter, longer = sorted([first, second], key=len)
+    # A middle name is left out: both outer names stay, in either order.
+    return (
+        len(shorter) >= 2
+        and set(shorter) <= set(longer)
+        and {shorter[0], shorter[-1]} == {longer[0], longer[-1]}
+    ) or _joined(first, second)
+
+
+def _parts(name: str) -> list[str]:
+    return [key for part in re.split(r"[\s,·]+", plain(name)) if (key := name_key(part))]
+
+
+def _joined(first: list[str], second: list[str]) -> bool:
+    """Kim Min Jun, Minjun Kim: the parts of one, turned round, spell the other."""
+    whole = "".join(second)
+    return any(
+        "".join(first[cut:] + first[:cut]) == whole for cut in range(1, len(first))
+    )
+
+
+def resident_number_typed(text: str) -> str | None:
+    """The six birth digits if somebody typed a resident registration number; it is not kept."""
+    match = _RRN.fullmatch(plain(text))
+    return match[1] if match else None
+
+
+def birth_date(text: str, *, today: date, century: str = "") -> date:
+    """1969-05-12, 19690512, 690512, 1969.5.12, 1969년 5월 12일; `century` is "", "19" or "20"."""
+    text = plain(text)
+    match = _SPLIT_DATE.fullmatch(text)
+    year, month, day = match.groups() if match else _cut(re.sub(r"\s", "", text))
+    if len(year) == 2:
+        year = _century_of(year, today, century) + year
+    value = date(int(year), int(month), int(day))
+    if value > today or value.year < today.year - OLDEST:
+        raise ValueError("not a living person's birth date")
+    return value
+
+
+def _cut(digits: str) -> tuple[str, str, str]:
+    if not digits.isdecimal() or len(digits) not in (6, 8):
+        raise ValueError("not a date")
+    return digits[:-4], digits[-4:-2], digits[-2:]
+
+
+def _century_of(year: str, today: date, chosen: str) -> str:
+    if int(year) > today.year % 100:
+        return "19"
+    if chosen not in ("19", "20"):
+        raise Unclear(year)
+    return chosen
+
+
+def mobile_phone(text: str) -> str:
+    """A Korean mobile number as E.164; ValueError for any other."""
+    try:
+        number = phonenumbers.parse(plain(text), "KR")
+    except phonenumbers.NumberParseException as error:
+        raise ValueError("not a phone number") from error
+    if number.country_code != 82 or number.extension:
+        raise ValueError("not a Korean number")
+    digits = str(number.national_number)
+    if not _MOBILE.fullmatch(digits) or not phonenumbers.is_possible_number(number):
+        raise ValueError("not a mobile number")
+    if digits.startswith("10") and len(digits) != 10:
+        raise ValueError("010 numbers have eight more digits")
+    return f"+82{digits}"
+
+
+def shown_phone(e164: str) -> str:
+    """010-1234-5678, as people in Korea write it."""
+    digits = "0" + e164.removeprefix("+82")
+    return f"{digits[:3]}-{digits[3:-4]}-{digits[-4:]}"
+
+
+def masked_phone(e164: str) -> str:
+    """010-****-5678: enough to recognise one's own number."""
+    digits = "0" + e164.removeprefix("+82")
+    return f"{digits[:3]}-{'*' * len(digits[3:-4])}-{digits[-4:]}"
