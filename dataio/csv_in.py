@@ -1,0 +1,316 @@
+"""CSV files in, as offices in Korea send them: found out strictly, refused with line and column.
+
+Nothing is guessed that could turn a name into another name: a file is UTF-8 (with or without
+BOM) from its first byte to its last, or else CP949 from its first byte to its last, or refused.
+"""
+
+import codecs
+import csv
+import io
+import json
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from .values import BadValue
+
+# Written beside refused rows; passed over when the corrected file comes back.
+REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"
+_CHUNK = 1 << 20
+
+
+class BadFile(Exception):
+    """The file as a whole can't be read; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, how its text becomes a value, and what is asked of it.
+
+    `parse` raises BadValue. Values of a `personal` column never stand in an error message.
+    """
+
+    name: str
+    parse: Callable[[str], Any] = str
+    required: bool = True
+    max_length: int | None = None
+    personal: bool = False
+    default: Any = ""
+
+    def value_of(self, text: str) -> Any:
+        text = unicodedata.normalize("NFC", text.strip())
+        if not text:
+            if self.required:
+                raise BadValue(_("This must not be empty."))
+            return self.default
+        if self.max_length and len(text) > self.max_length:
+            raise BadValue(
+                ngettext(
+                    "At most %(count)s character fits here.",
+                    "At most %(count)s characters fit here.",
+                    self.max_length,
+                )
+                % {"count": self.max_length}
+            )
+        return self.parse(text)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of one kind of file. Its header tells which layout a file has."""
+
+    name: str
+    columns: Sequence[Column]
+    # A list that somebody else publishes may have more columns than we read.
+    others_allowed: bool = False
+
+    @property
+    def must_have(self) -> set[str]:
+        return {column.name.casefold() for column in self.columns if column.required}
+
+    @property
+    def may_have(self) -> set[str]:
+        return {column.name.casefold() for column in self.columns}
+
+
+@dataclass
+class Row:
+    """One row of the file: where it stands, its cells as read, and their values."""
+
+    line: int
+    cells: list[str]
+    values: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Table:
+    """An opened file: rows are read as they are asked for, so that size does not matter."""
+
+    encoding: str
+    layout: Layout
+    header: list[str]
+    rows: Iterator[Row]
+
+
+@contextmanager
+def open_table(path: Path, layouts: Sequence[Layout]) -> Iterator[Table]:
+    """Open a CSV (or, by its name, a JSON list of objects); BadFile if it is neither."""
+    if path.suffix.casefold() == ".json":
+        header, cells = _json_rows(path)
+        yield _table("utf-8", header, cells, layouts)
+        return
+    encoding = find_encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        lines = _csv_rows(file)
+        header = next(lines, (1, []))[1]
+        yield _table(encoding, header, lines, layouts)
+
+
+def find_encoding(path: Path) -> str:
+    """`utf-8`, `utf-8-sig` or `cp949`, each checked to the last byte; BadFile for all else."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
+    if not start:
+        raise BadFile(_("The file is empty."))
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadFile(_("This is UTF-16. Save the file as “CSV UTF-8” and try again."))
+    if start.startswith(b"PK\x03\x04"):
+        raise BadFile(_("This is an Excel file. Save it as “CSV UTF-8” and try again."))
+    wrong_line = _first_undecodable_line(path, "utf-8")
+    if wrong_line is None:
+        return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
+    if _first_undecodable_line(path, "cp949") is None:
+        return "cp949"
+    raise BadFile(
+        _("Line %(line)s is neither UTF-8 nor CP949. Save the file as “CSV UTF-8” and try again.")
+        % {"line": wrong_line}
+    )
+
+
+def _first_undecodable_line(path: Path, encoding: str) -> int | None:
+    """Where the strict decoder stops; also refuses NUL, which Postgres can't keep in a text."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    line = 1
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK)
+            if b"\0" in chunk:
+                line += chunk[: chunk.index(b"\0")].count(b"\n")
+                raise BadFile(
+                    _("Line %(line)s contains a NUL byte: the file is damaged, or not a CSV.")
+                    % {"line": line}
+                )
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                return line + error.object[: error.start].count(b"\n")
+            if not chunk:
+                return None
+            line += chunk.count(b"\n")
+
+
+def _csv_rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """(line the row begins on, cells); lines that hold nothing are passed over."""
+    reader = csv.reader(file, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BadFile(
+                _("Line %(line)s: the quotation marks do not match up. Nothing was read after it.")
+                % {"line": line}
+            ) from error
+        if any(cell.strip() for cell in cells):
+            yield line, cells
+
+
+def _json_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """A list of objects, also inside `{"data": […]}` as the open-data portal answers."""
+    encoding = find_encoding(path)
+    try:
+        content = json.loads(path.read_text(encoding=encoding))
+    except json.JSONDecodeError as error:
+        raise BadFile(
+            _("Line %(line)s: this is not well-formed JSON.") % {"line": error.lineno}
+        ) from error
+    except RecursionError as error:
+        raise BadFile(_("The JSON must be a list of objects.")) from error
+    if isinstance(content, dict):
+        content = content.get("data")
+    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
+        raise BadFile(_("The JSON must be a list of objects."))
+    if not content:
+        raise BadFile(_("The file is empty."))
+    header = list(dict.fromkeys(name for item in content for name in item))
+    rows = (
+        (number, [_json_cell(item.get(name)) for name in header])
+        for number, item in enumerate(content, start=1)
+    )
+    return header, rows
+
+
+def _json_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _table(
+    encoding: str,
+    header: list[str],
+    lines: Iterator[tuple[int, list[str]]],
+    layouts: Sequence[Layout],
+) -> Table:
+    names = [unicodedata.normalize("NFC", name.strip()) for name in header]
+    layout = choose_layout(names, layouts)
+    places = {name.casefold(): place for place, name in enumerate(names)}
+    columns = [
+        (column, places[column.name.casefold()])
+        for column in layout.columns
+        if column.name.casefold() in places
+    ]
+    missing = {
+        column.name: column.default
+        for column in layout.columns
+        if column.name.casefold() not in places
+    }
+    rows = (_row(line, cells, len(names), columns, missing) for line, cells in lines)
+    return Table(encoding=encoding, layout=layout, header=names, rows=rows)
+
+
+def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
+    """The layout this header belongs to; BadFile naming what is missing, unknown or double."""
+    if not names:
+        raise BadFile(_("The file is empty."))
+    if len(names) == 1 and any(mark in names[0] for mark in "\t;|"):
+        raise BadFile(_("The first line has no commas. Separate the columns by commas."))
+    if "" in names:
+        raise BadFile(
+            _("Column %(number)s has no name in the first line.") % {"number": names.index("") + 1}
+        )
+    folded = [name.casefold() for name in names]
+    double = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    if double:
+        raise BadFile(_("These columns stand there twice: %s.") % ", ".join(double))
+
+    # The layout that shares most columns is the one that was meant.
+    layout = max(
+        layouts,
+        key=lambda one: (one.must_have <= set(folded), len(one.may_have & set(folded))),
+    )
+    missing = [column.name for column in layout.columns if column.name.casefold() not in folded]
+    missing = [name for name in missing if name.casefold() in layout.must_have]
+    if missing:
+        raise BadFile(
+            _("The first line lacks these columns: %(missing)s. It has: %(found)s.")
+            % {"missing": ", ".join(missing), "found": _shortened(names)}
+        )
+    if not layout.others_allowed:
+        known = layout.may_have | {REFUSED_LINE, REFUSED_REASON}
+        unknown = [name for name in names if name.casefold() not in known]
+        if unknown:
+            raise BadFile(
+                _("These columns are not known: %(unknown)s. Known are: %(known)s.")
+                % {
+                    "unknown": _shortened(unknown),
+                    "known": ", ".join(column.name for column in layout.columns),
+                }
+            )
+    return layout
+
+
+def _shortened(names: list[str]) -> str:
+    """A file without a header shows data here: what is no plausible name is not repeated."""
+    shown = [name if name.isascii() and name.isidentifier() else "…" for name in names[:20]]
+    return ", ".join(shown)
+
+
+def _row(
+    line: int,
+    cells: list[str],
+    width: int,
+    columns: list[tuple[Column, int]],
+    missing: dict[str, Any],
+) -> Row:
+    row = Row(line=line, cells=cells, values=dict(missing))
+    if len(cells) != width:
+        row.problems.append(
+            _("%(cells)s cells where the first line has %(width)s; quote texts that hold a comma.")
+            % {"cells": len(cells), "width": width}
+        )
+        return row
+    for column, place in columns:
+        try:
+            row.values[column.name] = column.value_of(cells[place])
+        except BadValue as problem:
+            row.problems.append(problem_at(column, cells[place], str(problem)))
+    return row
+
+
+def problem_at(column: Column, text: str, message: str) -> str:
+    """`column order: “drew” …`; the text itself only where it is nobody's personal data."""
+    shown = "" if column.personal or not text.strip() else f" (“{text.strip()[:40]}”)"
+    return _("column %(column)s: %(problem)s") % {
+        "column": column.name,
+        "problem": f"{message}{shown}",
+    }
+
+
+def csv_line(cells: Sequence[Any]) -> str:
+    """One line of CSV, quoted where needed."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue()
