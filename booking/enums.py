@@ -10,7 +10,7 @@ class ReservationStatus(models.TextChoices):
     NO_SHOW = "no_show", _("Did not come")
     CANCELLED = "cancelled", _("Cancelled")
     LAPSED = "lapsed", _("Ran out of time")
-    RELEASED = "released", _("Given up for another time")
+    RELEASED = "released", _("Given up before confirming")
 
 
 # These take a place of their slot.
@@ -49,6 +49,33 @@ LAWFUL_MOVES = {
     ],
     # Mistakes at the desk can be taken back.
     ReservationStatus.VACCINATED: [ReservationStatus.ARRIVED],
-    ReservationStatus.NO_SHOW: [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED],
+    ReservationStatus.NO_SHOW: [ReservationStatus.CONFIRMED],
     ReservationStatus.CANCELLED: [ReservationStatus.CONFIRMED],
+    ReservationStatus.LAPSED: [],
+    ReservationStatus.RELEASED: [],
 }
+
+
+class Origin(models.TextChoices):
+    """How somebody came to a reservation."""
+
+    LINE = "line", _("Called from the line")
+    STAFF = "staff", _("Booked by staff")
+    OFFER = "offer", _("Offered from the cancellation list")
+
+
+class WishStatus(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    OFFERED = "offered", _("Has an offer")
+    FULFILLED = "fulfilled", _("Has an appointment")
+    ENDED = "ended", _("Left the list")
+
+
+ON_THE_LIST = [WishStatus.WAITING, WishStatus.OFFERED]
+
+
+class OfferStatus(models.TextChoices):
+    OPEN = "open", _("Open")
+    TAKEN = "taken", _("Taken")
+    DECLINED = "declined", _("Declined")
+    LAPSED = "lapsed", _("Ran out of time")

@@ -1,6 +1,9 @@
 import uuid
+from datetime import timedelta
 
 import pghistory
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -9,9 +12,23 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from eligibility.models import CODE, Person
+from messaging.enums import Channel
+from privacy.fields import EncryptedTextField
 from waiting_room.models import Admission
 
-from .enums import LIVE, ReservationStatus
+from .enums import (
+    LAWFUL_MOVES,
+    LIVE,
+    ON_THE_LIST,
+    TAKING,
+    OfferStatus,
+    Origin,
+    ReservationStatus,
+    WishStatus,
+)
+
+# Beyond what is measured: no clinic takes more than a fifth above its capacity.
+MOST_MARGIN_PERCENT = 20
 
 
 def _in_language(korean: str, english: str) -> str:
@@ -29,19 +46,41 @@ class Clinic(models.Model):
     address = models.CharField(_("address"), max_length=200)
     phone = models.CharField(_("phone"), max_length=20, blank=True)
     latitude = models.FloatField(
-        _("latitude"), null=True, blank=True, validators=[MinValueValidator(32), MaxValueValidator(40)]
+        _("latitude"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(32), MaxValueValidator(40)],
     )
     longitude = models.FloatField(
-        _("longitude"), null=True, blank=True, validators=[MinValueValidator(123), MaxValueValidator(133)]
+        _("longitude"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(123), MaxValueValidator(133)],
     )
     active = models.BooleanField(_("takes bookings"), default=True)
     # Up to how many hours before the appointment people may change or cancel it themselves.
     cutoff_hours = models.PositiveSmallIntegerField(_("changes until hours before"), default=2)
+    # How far the bookable number may be raised above the capacity for people who do not come.
+    margin_percent = models.PositiveSmallIntegerField(
+        _("margin for people who do not come, percent at most"),
+        default=0,
+        validators=[MaxValueValidator(MOST_MARGIN_PERCENT)],
+        help_text=_("0 switches the margin off."),
+    )
+    no_show_rate = models.FloatField(
+        _("share of people who did not come"), null=True, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("clinic")
         verbose_name_plural = _("clinics")
         ordering = ["region", "district", "name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(margin_percent__lte=MOST_MARGIN_PERCENT),
+                name="clinic_margin_is_bounded",
+            )
+        ]
         indexes = [models.Index(fields=["region", "district"], name="clinics_by_district")]
 
     def __str__(self) -> str:
@@ -56,9 +95,15 @@ class Vaccine(models.Model):
     name_ko = models.CharField(_("name in Korean"), max_length=60)
     name_en = models.CharField(_("name in English"), max_length=60, blank=True)
     doses = models.PositiveSmallIntegerField(_("doses"), default=1)
-    min_days = models.PositiveSmallIntegerField(_("days between doses, at least"), null=True, blank=True)
-    best_days = models.PositiveSmallIntegerField(_("days between doses, best"), null=True, blank=True)
-    max_days = models.PositiveSmallIntegerField(_("days between doses, at most"), null=True, blank=True)
+    min_days = models.PositiveSmallIntegerField(
+        _("days between doses, at least"), null=True, blank=True
+    )
+    best_days = models.PositiveSmallIntegerField(
+        _("days between doses, best"), null=True, blank=True
+    )
+    max_days = models.PositiveSmallIntegerField(
+        _("days between doses, at most"), null=True, blank=True
+    )
 
     class Meta:
         verbose_name = _("vaccine")
@@ -81,18 +126,30 @@ class Vaccine(models.Model):
 
 
 # The counter is left out: it would write a history row per booking.
-@pghistory.track(fields=["clinic", "vaccine", "starts_at", "capacity"])
+@pghistory.track(
+    fields=["clinic", "vaccine", "starts_at", "capacity", "margin"], model_name="SlotEvent"
+)
 class Slot(models.Model):
     """One bookable time at a clinic, with room for `capacity` people."""
 
     clinic = models.ForeignKey(
-        Clinic, on_delete=models.PROTECT, related_name="slots", verbose_name=_("clinic"), db_index=False
+        Clinic,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        verbose_name=_("clinic"),
+        db_index=False,
     )
     vaccine = models.ForeignKey(
-        Vaccine, on_delete=models.PROTECT, related_name="slots", verbose_name=_("vaccine"), db_index=False
+        Vaccine,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        verbose_name=_("vaccine"),
+        db_index=False,
     )
     starts_at = models.DateTimeField(_("starts at"))
     capacity = models.PositiveSmallIntegerField(_("capacity"))
+    # Bookable above the capacity, for people who do not come (Clinic.margin_percent).
+    margin = models.PositiveSmallIntegerField(_("margin"), default=0, editable=False)
     # Holds and reservations; changed only under this row's lock, by booking.services.
     booked = models.PositiveSmallIntegerField(_("booked"), default=0, editable=False)
 
@@ -102,12 +159,20 @@ class Slot(models.Model):
         ordering = ["starts_at", "clinic"]
         constraints = [
             models.UniqueConstraint(
-                fields=["clinic", "starts_at", "vaccine"], name="one_slot_per_clinic_vaccine_and_time"
+                fields=["clinic", "starts_at", "vaccine"],
+                name="one_slot_per_clinic_vaccine_and_time",
             ),
             models.CheckConstraint(
-                condition=Q(booked__gte=0, booked__lte=F("capacity")), name="slot_never_overbooked"
+                condition=Q(booked__gte=0, booked__lte=F("capacity") + F("margin")),
+                name="slot_never_overbooked",
+            ),
+            models.CheckConstraint(
+                condition=Q(margin__lte=F("capacity") * MOST_MARGIN_PERCENT / 100),
+                name="slot_margin_is_bounded",
             ),
         ]
+        # No index may name `booked`, not even in a condition: counting a booking would then
+        # write every index of the row anew.
         indexes = [models.Index(fields=["starts_at"], name="slots_by_time")]
 
     def __str__(self) -> str:
@@ -115,26 +180,48 @@ class Slot(models.Model):
 
     @property
     def left(self) -> int:
-        return self.capacity - self.booked
+        return self.capacity + self.margin - self.booked
 
 
 class ReservationQuerySet(models.QuerySet):
     def live(self):
         return self.filter(status__in=LIVE)
 
+    def taking(self):
+        return self.filter(status__in=TAKING)
+
     def lapsed(self, now):
         return self.filter(status=ReservationStatus.HELD, held_until__lte=now)
 
     def locked(self):
-        """This row only; new rows may still point at it. Lock slots first, by id."""
+        """These rows only; new rows may still point at them. Lock slots first, by id."""
         return self.select_for_update(of=("self",), no_key=True)
 
+    def with_place(self):
+        return self.select_related("slot__clinic", "slot__vaccine")
 
-@pghistory.track(fields=["slot", "status", "by", "changed_at", "held_until"])
+
+# One row per change, holding what was before it: with the row itself that is the whole history.
+@pghistory.track(
+    pghistory.UpdateEvent(label="before", row=pghistory.Old),
+    fields=["slot", "status", "by", "changed_at", "held_until"],
+    model_name="ReservationEvent",
+    obj_field=pghistory.ObjForeignKey(related_name="events"),
+    context_field=pghistory.ContextForeignKey(db_index=False),
+    attrs={
+        "slot": models.ForeignKey(
+            Slot,
+            on_delete=models.DO_NOTHING,
+            related_name="+",
+            db_constraint=False,
+            db_index=False,
+        )
+    },
+)
 class Reservation(models.Model):
     """One place at one slot for one dose of one person: first held, then confirmed."""
 
-    number = models.CharField(_("number"), max_length=16, unique=True, editable=False)
+    number = models.CharField(_("number"), max_length=16, editable=False)
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="reservations", verbose_name=_("person")
     )
@@ -142,15 +229,16 @@ class Reservation(models.Model):
         Slot, on_delete=models.PROTECT, related_name="reservations", verbose_name=_("slot")
     )
     dose = models.PositiveSmallIntegerField(_("dose"), default=1)
-    # The doses of one series are found by this.
-    series = models.UUIDField(_("series"), default=uuid.uuid4, editable=False, db_index=True)
     status = models.CharField(
         _("status"), max_length=10, choices=ReservationStatus, default=ReservationStatus.HELD
     )
     held_until = models.DateTimeField(_("held until"), null=True, blank=True)
     extensions = models.PositiveSmallIntegerField(_("extensions"), default=0)
-    # Sent with the form; confirming twice with one key answers the same reservation.
-    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # Given out with each choice and sent back with the form: confirming the same key again
+    # answers the same reservation, and a form about a time since exchanged confirms nothing.
+    # What was held together has one key.
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
+    origin = models.CharField(_("origin"), max_length=5, choices=Origin, default=Origin.LINE)
     admission = models.ForeignKey(
         Admission,
         on_delete=models.PROTECT,
@@ -158,12 +246,19 @@ class Reservation(models.Model):
         blank=True,
         related_name="reservations",
         verbose_name=_("admission"),
+        db_index=False,
     )
     # Who acted last: "citizen", "system", "staff:<user id>".
     by = models.CharField(_("by"), max_length=40)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
     changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
+    # How the person wants to hear from us.
+    language = models.CharField(_("language"), max_length=5, default="ko")
+    channel = models.CharField(
+        _("messages by"), max_length=10, choices=Channel, default=Channel.SMS
+    )
+    email = EncryptedTextField(_("e-mail"), null=True, blank=True)
 
     objects = ReservationQuerySet.as_manager()
 
@@ -171,6 +266,10 @@ class Reservation(models.Model):
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         constraints = [
+            models.UniqueConstraint(fields=["number"], name="one_reservation_per_number"),
+            models.UniqueConstraint(
+                fields=["key", "dose"], name="one_reservation_per_key_and_dose"
+            ),
             models.UniqueConstraint(
                 fields=["person", "dose"],
                 condition=Q(status__in=LIVE),
@@ -181,7 +280,7 @@ class Reservation(models.Model):
                 name="hold_has_a_clock",
             ),
             models.CheckConstraint(
-                condition=Q(admission__isnull=False) | Q(by__startswith="staff:"),
+                condition=Q(admission__isnull=False) | Q(origin=Origin.STAFF),
                 name="nobody_books_without_being_called",
             ),
             models.CheckConstraint(condition=Q(dose__gte=1, dose__lte=9), name="dose_is_a_number"),
@@ -199,3 +298,186 @@ class Reservation(models.Model):
 
     def is_holding(self, now) -> bool:
         return self.status == ReservationStatus.HELD and self.held_until > now
+
+    def may_become(self, status: ReservationStatus) -> bool:
+        return status in LAWFUL_MOVES[ReservationStatus(self.status)]
+
+    @property
+    def changes_until(self):
+        """Until when the person may change or cancel it without calling the clinic."""
+        return self.slot.starts_at - timedelta(hours=self.slot.clinic.cutoff_hours)
+
+
+@pghistory.track()
+class Jab(models.Model):
+    """A dose given elsewhere, as a register or a clinic reports it."""
+
+    person = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        related_name="jabs",
+        verbose_name=_("person"),
+        db_index=False,
+    )
+    dose = models.PositiveSmallIntegerField(_("dose"))
+    vaccine = models.ForeignKey(
+        Vaccine, on_delete=models.PROTECT, related_name="jabs", verbose_name=_("vaccine")
+    )
+    given_on = models.DateField(_("given on"))
+    place = models.CharField(_("place"), max_length=100, blank=True)
+    by = models.CharField(_("by"), max_length=40)
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("dose given elsewhere")
+        verbose_name_plural = _("doses given elsewhere")
+        constraints = [
+            models.UniqueConstraint(fields=["person", "dose"], name="one_jab_per_person_and_dose"),
+            models.CheckConstraint(condition=Q(dose__gte=1, dose__lte=9), name="jab_is_a_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.dose}"
+
+
+class Wish(models.Model):
+    """Somebody on the cancellation list, and which times would suit."""
+
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="wishes", verbose_name=_("person")
+    )
+    dose = models.PositiveSmallIntegerField(_("dose"), default=1)
+    # Clinics ("c:<id>") and districts ("d:<region>/<district>"); any one of them suits.
+    places = ArrayField(models.CharField(max_length=60), verbose_name=_("places"))
+    vaccine = models.ForeignKey(
+        Vaccine,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wishes",
+        verbose_name=_("vaccine"),
+    )
+    date_from = models.DateField(_("from date"))
+    date_to = models.DateField(_("until date"))
+    time_from = models.TimeField(_("from time"))
+    time_to = models.TimeField(_("until time"))
+    # Leftover doses of today: offers run on a short clock.
+    leftover = models.BooleanField(_("leftover doses today"), default=False)
+    priority = models.SmallIntegerField(_("priority"), default=0)
+    joined_at = models.DateTimeField(_("joined at"), default=timezone.now)
+    status = models.CharField(
+        _("status"), max_length=10, choices=WishStatus, default=WishStatus.WAITING
+    )
+    admission = models.ForeignKey(
+        Admission,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="wishes",
+        verbose_name=_("admission"),
+        db_index=False,
+    )
+    by = models.CharField(_("by"), max_length=40, default="citizen")
+    language = models.CharField(_("language"), max_length=5, default="ko")
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("entry of the cancellation list")
+        verbose_name_plural = _("cancellation list")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "dose"],
+                condition=Q(status__in=ON_THE_LIST),
+                name="one_wish_per_person_and_dose",
+            ),
+            models.CheckConstraint(
+                condition=Q(date_from__lte=F("date_to"), time_from__lt=F("time_to")),
+                name="wish_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(admission__isnull=False) | Q(by__startswith="staff:"),
+                name="nobody_wishes_without_being_called",
+            ),
+        ]
+        indexes = [
+            GinIndex(
+                fields=["places"],
+                name="wishes_by_place",
+                condition=Q(status=WishStatus.WAITING),
+                fastupdate=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} {self.joined_at:%Y-%m-%d %H:%M}"
+
+
+class Offer(models.Model):
+    """One freed time kept for one person on the cancellation list, until a set moment."""
+
+    # Stands in the message, so that the phone's owner can answer without signing in.
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    wish = models.ForeignKey(Wish, on_delete=models.PROTECT, related_name="offers")
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="offers", db_index=False
+    )
+    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="offers")
+    reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="offer")
+    status = models.CharField(
+        _("status"), max_length=10, choices=OfferStatus, default=OfferStatus.OPEN
+    )
+    offered_at = models.DateTimeField(_("offered at"), default=timezone.now)
+    until = models.DateTimeField(_("until"))
+    answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("offer")
+        verbose_name_plural = _("offers")
+        constraints = [
+            # Nobody is offered twice what they declined, or let pass.
+            models.UniqueConstraint(
+                fields=["person", "slot"], name="one_offer_per_person_and_slot"
+            ),
+            models.UniqueConstraint(
+                fields=["wish"],
+                condition=Q(status=OfferStatus.OPEN),
+                name="one_open_offer_per_wish",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["until"], name="offers_by_clock", condition=Q(status=OfferStatus.OPEN)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wish_id} {self.slot_id}"
+
+
+class Stock(models.Model):
+    """Doses a clinic has for one day; a margin never books beyond them by more than its share."""
+
+    clinic = models.ForeignKey(
+        Clinic,
+        on_delete=models.PROTECT,
+        related_name="stocks",
+        verbose_name=_("clinic"),
+        db_index=False,
+    )
+    vaccine = models.ForeignKey(
+        Vaccine, on_delete=models.PROTECT, related_name="stocks", verbose_name=_("vaccine")
+    )
+    on = models.DateField(_("day"))
+    doses = models.PositiveIntegerField(_("doses on hand"))
+
+    class Meta:
+        verbose_name = _("doses on hand")
+        verbose_name_plural = _("doses on hand")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "on", "vaccine"], name="one_stock_per_clinic_vaccine_and_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clinic_id} {self.on} {self.vaccine_id}"

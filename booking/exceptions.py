@@ -1,0 +1,92 @@
+"""Why something can't be done, in words for the person who reads it."""
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Refused(Exception):
+    """Nothing was changed; `str()` is a sentence in the reader's language."""
+
+    message = _("This is not possible.")
+
+    def __init__(self, message: str | None = None):
+        self.message = message or self.message
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+
+class NotCalled(Refused):
+    message = _("Times can be held after you have been called and have entered.")
+
+
+class SlotFull(Refused):
+    message = _("This time has just been taken. Choose another time.")
+
+
+class SlotOver(Refused):
+    message = _("This time has already begun. Choose a later time.")
+
+
+class SlotClosed(Refused):
+    message = _("This clinic takes no bookings at the moment. Choose another clinic.")
+
+
+class NothingHeld(Refused):
+    message = _("We are not keeping a time for you. Choose a time first.")
+
+
+class HoldLapsed(Refused):
+    message = _("We could not keep your time any longer. Choose a time again.")
+
+
+class HoldChanged(Refused):
+    message = _("You have chosen another time since. Look at it again, then confirm.")
+
+
+class NoMoreTime(Refused):
+    message = _("Your time has been extended twice already. Confirm now, or choose a time again.")
+
+
+class AlreadyBooked(Refused):
+    message = _("There is an appointment for this dose already. Change or cancel that one.")
+
+
+class NoDoseLeft(Refused):
+    message = _("All doses of this vaccine have been booked or given already.")
+
+
+class WrongVaccine(Refused):
+    message = _("Both doses must be of the same vaccine.")
+
+
+class WrongInterval(Refused):
+    message = _("The two appointments would be too close together or too far apart.")
+
+
+class TooLate(Refused):
+    message = _("It is too late to change or cancel this here. Please call the clinic.")
+
+
+class NotConfirmed(Refused):
+    message = _("This reservation is not confirmed, or not any more.")
+
+
+class TooEarly(Refused):
+    message = _("The appointment has not begun yet.")
+
+
+class NothingToUndo(Refused):
+    message = _("There is nothing to take back.")
+
+
+class CapacityBelowBooked(Refused):
+    message = _("More places than that are booked already. Cancel or move reservations first.")
+
+
+class OnTheListAlready(Refused):
+    message = _("You are on the cancellation list already.")
+
+
+class OfferOver(Refused):
+    message = _("This offer has ended; the time went to the next person on the list.")
