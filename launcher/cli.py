@@ -40,6 +40,11 @@ def run(_: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
+    from launcher.browser import provide_chromium
+
+    # Asked for by folder or marker, other tests need none.
+    if not any(argument.startswith("tests/") for argument in arguments):
+        provide_chromium()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606
 
 

@@ -18,6 +18,7 @@ from launcher.trouble import Trouble
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_MEGABYTES = 400  # cluster, sample campaign and logs, with room to grow
+NO_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS")
 
 

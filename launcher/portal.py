@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from launcher.home import ROOT, Home, could_not_write, home_folder, write_env
+from launcher.home import NO_WRITING, ROOT, Home, could_not_write, home_folder, write_env
 from launcher.postgres import Postgres
 from launcher.processes import RunFolder, is_free, spawn, stop, usual_port
 from launcher.supervisor import Child, Supervisor, last_line, stop_all
@@ -38,6 +38,8 @@ def run(environ: Mapping[str, str]) -> int:
     except Stop:
         return 0
     except OSError as refused:
+        if refused.errno not in NO_WRITING:
+            raise
         raise Trouble(could_not_write(portal.home.folder, refused)) from refused
     finally:
         # From here on a second Ctrl-C only repeats what is under way.
@@ -87,7 +89,9 @@ class Portal:
             )
         say(f"Jari is starting; its data is in {_short(self.home.folder)}/")
         self._start_services()
+        say("  database and Redis are up; preparing tables, sample campaign and static files…")
         self._prepare_database_and_files()
+        say("  starting web server, workers and cron…")
         self._start_children()
         self._wait_until_ready()
         self._tell(time.monotonic() - began)

@@ -99,7 +99,7 @@ class Postgres:
 
     def create_database(self, name: str) -> None:
         """Create a database unless it is there. Uses the wheel's own psql: no driver needed."""
-        psql = [
+        psql: list[str | Path] = [
             installation() / "bin" / "psql", "--no-psqlrc", "--quiet", "--tuples-only",
             "--no-align", "--set", "ON_ERROR_STOP=1", "--host", LOOPBACK,
             "--port", str(self.port), "--username", SUPERUSER, "--dbname", "postgres", "--command",
@@ -145,7 +145,7 @@ class Postgres:
         fresh = self.folder / "new"
         shutil.rmtree(fresh, ignore_errors=True)
         with _password_file(self.password, self.account) as password_file:
-            command = [
+            command: list[str | Path] = [
                 bin_folder / "initdb", "--pgdata", fresh, "--username", SUPERUSER,
                 "--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8",
                 "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",

@@ -1,0 +1,51 @@
+# Python 3.11 or newer, make and git are all that is needed; uv is used where present.
+# Under every target stand ordinary commands that can be run one by one (docs/running.md).
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+# How many tests run side by side; `auto` is one for each core.
+WORKERS ?= auto
+
+PY = $(VENV)/bin/python
+INSTALL = @VENV=$(VENV) $(PYTHON) launcher/install.py
+CODE = booking config dataio eligibility launcher messaging privacy queue rehearsal staff tests
+
+help: ## list what make can do
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: ## start the portal at http://localhost:8000 (PORT=, JARI_HOME=), until Ctrl-C
+	$(INSTALL) run
+	@exec $(PY) -m launcher run
+
+test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
+	$(INSTALL) test
+	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
+
+fmt: ## format the code
+	$(INSTALL) test
+	@$(PY) -m ruff check --select I --fix --quiet .
+	@$(PY) -m ruff format .
+
+lint: ## check style, types, layers, and that models and migrations agree
+	$(INSTALL) test
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) && \
+		$(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run'
+
+messages: ## collect the texts to translate, and compile the translations
+	$(INSTALL) test
+	@$(PY) -m launcher services -- sh -c '$(PY) manage.py makemessages --locale ko --no-obsolete \
+		--ignore .venv --ignore var && $(PY) manage.py compilemessages --ignore .venv'
+
+lock: ## choose the newest packages that pyproject.toml allows, and lock them (needs uv)
+	@$(PYTHON) launcher/lock.py $(ARGS)
+
+clean: ## remove .venv, caches and compiled files; var/ with its data stays
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache htmlcov
+	@rm -rf .coverage staticfiles
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.DEFAULT_GOAL := help
+.PHONY: help run test fmt lint messages lock clean

@@ -1,0 +1,42 @@
+"""A Chromium for the tests of pages: the one that is there, or Debian's."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+ON_A_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+MISSING = (
+    "No Chromium was found, so the tests of pages in a browser are skipped: "
+    "install one, or set CHROMIUM to its path."
+)
+
+
+def find_chromium() -> str | None:
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return shutil.which(named)
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return found or (str(ON_A_MAC) if ON_A_MAC.exists() else None)
+
+
+def provide_chromium() -> None:
+    """Before the tests, as root on Debian: install one. Else say that it is missing."""
+    if find_chromium():
+        return
+    apt = shutil.which("apt-get")
+    if apt and os.geteuid() == 0:
+        sys.stderr.write("Installing Chromium for the tests of pages…\n")
+        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+            subprocess.run(  # noqa: S603
+                [apt, "-q", *command],
+                env=quietly,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                check=False,
+            )
+    if not find_chromium():
+        sys.stderr.write(f"{MISSING}\n")
