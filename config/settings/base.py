@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.forms",  # the widgets of TemplatesSetting; our field.html stands before theirs
     "django_rq",
     "pgtrigger",
     "pghistory",
@@ -206,6 +207,12 @@ SILENCED_SYSTEM_CHECKS = [
     "django_ratelimit.W001",  # the one wrapper (eligibility.limits) handles a missing Redis
     "django_ratelimit.E003",
 ]
+
+# Codes asked for from one public address before the page asks for a proof of work: far above
+# what the shared address of a mobile carrier brings.
+ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
+# How many proxies of ours stand in front and add to X-Forwarded-For.
+PROXIES = env.int("JARI_PROXIES", default=0)
 
 # How long a verified identity stays good for joining (days): checked ahead of the opening.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)

@@ -1,5 +1,6 @@
-// Keeps every <time data-clock="address that answers with a Date header"> on the server's time. The device's own clock is never read: it may be
-// wrong, and setting it must change nothing. Without this script the time of the page stands.
+// Keeps every <time data-clock="an address whose answer has a Date header"> on the server's time.
+// The device's own clock is never read: it may be wrong, and setting it must change nothing.
+// Without this script the time of the page stands.
 
 const RESYNC_MS = 10 * 60 * 1000;
 const clocks = document.querySelectorAll("time[data-clock]");
