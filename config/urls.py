@@ -1,9 +1,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from . import views
+from . import home, views
 
 urlpatterns = [
+    path("", home.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -1,3 +1,10 @@
 from django.urls import path
 
-urlpatterns: list = []
+from . import views
+
+urlpatterns = [
+    path("identity/", views.identity, name="identity"),
+    path("identity/code/", views.identity_code, name="identity_code"),
+    path("identity/sign-out/", views.identity_sign_out, name="identity_sign_out"),
+    path("eligibility/", views.eligibility, name="eligibility"),
+]

@@ -1,0 +1,41 @@
+"""The front page: the one page that every layer has a part in."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from eligibility.models import Cohort
+from eligibility.sessions import signed_in
+from waiting_room.models import Room, Ticket
+
+
+@never_cache
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Cohorts with their windows, the server's clock, where to start, and the way back."""
+    now = timezone.now()
+    joins_from = dict(Room.objects.values_list("cohort_id", "joins_from"))
+    cohorts = [
+        {"cohort": cohort, "state": _state(cohort, joins_from.get(cohort.pk), now)}
+        for cohort in Cohort.objects.all()
+    ]
+    who = signed_in(request)
+    tickets = (
+        Ticket.objects.filter(
+            person_id=who.person_id, left_at=None, room__cohort__closes_at__gt=now
+        ).select_related("room__cohort")
+        if who
+        else []
+    )
+    return render(request, "home.html", {"cohorts": cohorts, "tickets": tickets})
+
+
+def _state(cohort: Cohort, joins_from, now) -> str:
+    """open, gathering (joining is possible before the opening), soon or closed."""
+    if now >= cohort.closes_at:
+        return "closed"
+    if now >= cohort.opens_at:
+        return "open"
+    return "gathering" if joins_from and now >= joins_from else "soon"

@@ -1,0 +1,105 @@
+import re
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from . import normal
+
+
+class IdentityForm(forms.Form):
+    """Who you are, typed the way people type it. What was meant is in `cleaned_data`."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        help_text=_("As it is registered, in Korean or in Latin letters."),
+        error_messages={"required": _("Enter your name.")},
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    birth_date = forms.CharField(
+        label=_("Birth date"),
+        help_text=_("For example 19690512 or 690512"),
+        error_messages={"required": _("Enter your birth date.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "bday", "inputmode": "numeric", "class": "jari-w-10"}
+        ),
+    )
+    century = forms.ChoiceField(
+        label=_("Which year do you mean?"),
+        required=False,
+        widget=forms.RadioSelect,
+        choices=[("19", "19"), ("20", "20")],
+    )
+    phone = forms.CharField(
+        label=_("Mobile phone"),
+        help_text=_("A six-digit code goes to this number. For example 010-1234-5678"),
+        error_messages={"required": _("Enter your mobile phone number.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "tel-national", "inputmode": "tel", "class": "jari-w-20"}
+        ),
+    )
+
+    def __init__(self, data=None, **kwargs):
+        super().__init__(data, **kwargs)
+        # Asked only where two digits of a year fit two centuries.
+        self.asks_century = False
+
+    def clean_name(self) -> str:
+        name = normal.shown_name(self.cleaned_data["name"])
+        if len(name) > 60:
+            raise forms.ValidationError(_("Enter a name of at most 60 letters."))
+        if not normal.name_key(name) or not name.isprintable():
+            raise forms.ValidationError(_("Enter a name made of letters."))
+        return name
+
+    def clean_birth_date(self):
+        typed = self.cleaned_data["birth_date"]
+        six_digits = normal.resident_number_typed(typed)
+        if six_digits:
+            # Nothing of it is kept, on the page neither.
+            self.data = self.data.copy()
+            self.data["birth_date"] = six_digits
+            raise forms.ValidationError(
+                _("Enter only your birth date. We never use the resident registration number.")
+            )
+        try:
+            return normal.birth_date(
+                typed, today=timezone.localdate(), century=self.data.get("century", "")
+            )
+        except normal.Unclear as unclear:
+            self._ask_century(str(unclear))
+            raise forms.ValidationError(
+                _("Choose which year you mean."), code="century"
+            ) from None
+        except ValueError:
+            raise forms.ValidationError(
+                _("Enter a birth date that exists, for example 19690512.")
+            ) from None
+
+    def _ask_century(self, year: str) -> None:
+        self.asks_century = True
+        self.fields["century"].choices = [(century, f"{century}{year}") for century in ("19", "20")]
+
+    def clean_phone(self) -> str:
+        try:
+            return normal.mobile_phone(self.cleaned_data["phone"])
+        except ValueError:
+            raise forms.ValidationError(
+                _("Enter a Korean mobile number, for example 010-1234-5678.")
+            ) from None
+
+
+class CodeForm(forms.Form):
+    code = forms.CharField(
+        label=_("Code"),
+        error_messages={"required": _("Enter the six digits from the message.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "jari-code"}
+        ),
+    )
+
+    def clean_code(self) -> str:
+        code = re.sub(r"[\s-]", "", normal.plain(self.cleaned_data["code"]))
+        if not re.fullmatch(r"[0-9]{6}", code):
+            raise forms.ValidationError(_("Enter the six digits from the message."))
+        return code

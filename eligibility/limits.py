@@ -1,0 +1,83 @@
+"""How often codes may be asked for: the one place that knows django-ratelimit.
+
+Without Redis nobody is locked out: the limit per phone is then counted in the database, and the
+limit per address rests.
+"""
+
+import ipaddress
+import logging
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+from django_ratelimit.core import is_ratelimited
+from redis import RedisError
+
+from .indexes import name_birth_index, phone_index
+from .models import PhoneCode
+
+log = logging.getLogger(__name__)
+
+CODES_PER_PHONE = "6/10m"
+CODES_PER_PERSON = "12/h"
+_FALLBACK = (6, timedelta(minutes=10))
+
+
+def asks_too_often(request: HttpRequest, *, name: str, birth_date: date, phone: str) -> bool:
+    """Count one more code for this phone and this person, and say whether it is too many."""
+    index = phone_index(phone)
+    try:
+        return _counted(request, "phone", index.hex(), CODES_PER_PHONE) | _counted(
+            request, "person", name_birth_index(name, birth_date).hex(), CODES_PER_PERSON
+        )
+    except RedisError:
+        log.warning("redis is gone: codes are counted in the database")
+        most, period = _FALLBACK
+        since = timezone.now() - period
+        return PhoneCode.objects.filter(phone_index=index, sent_at__gt=since).count() >= most
+
+
+def address_is_busy(request: HttpRequest) -> bool:
+    """Far more from one address than a mobile carrier's shared address brings: ask for work."""
+    address = client_address(request)
+    if address is None:
+        return False
+    try:
+        return _counted(request, "address", address, settings.ADDRESS_LIMIT)
+    except RedisError:
+        return False
+
+
+def _counted(request: HttpRequest, what: str, key: str, rate: str) -> bool:
+    return is_ratelimited(
+        request,
+        group=f"identity.{what}",
+        key=lambda group, request: key,
+        rate=rate,
+        increment=True,
+    )
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The caller's public address; None where it is not known.
+
+    A private address is that of our own proxy, or of a test: it says nothing about the caller.
+    JARI_PROXIES says how many proxies of ours wrote into X-Forwarded-For; the rest of it is
+    whatever the caller claimed.
+    """
+    hops = settings.PROXIES
+    text = request.META.get("REMOTE_ADDR", "")
+    if hops:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        text = forwarded[-hops] if len(forwarded) >= hops else ""
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None
+    if not address.is_global:
+        return None
+    if address.version == 6:
+        # One household has a /64 to itself.
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    return str(address)

@@ -1,0 +1,167 @@
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from eligibility.enums import Window
+from eligibility.models import Cohort, Decision, Person
+from eligibility.rules import Facts, Outcome, Rule, decide_all
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person is told about one cohort."""
+
+    cohort: Cohort
+    eligible: bool
+    rule: str
+    reasons: list
+    window_from: datetime
+    window_to: datetime
+    # What the rules say now, and what the person was told before: a yes given before holds.
+    outcome: Outcome
+    stored: Decision | None = None
+    provisional: bool = False
+
+    def window(self, at: datetime) -> Window:
+        if at < self.window_from:
+            return Window.SOON
+        return Window.OPEN if at < self.window_to else Window.CLOSED
+
+
+def facts_of(person: Person) -> Facts:
+    return Facts(
+        birth_date=person.birth_date,
+        on_roster=person.roster_key is not None,
+        certified=person.certified_at is not None,
+        region=person.region,
+        groups=frozenset(person.groups),
+        last_dose_on=person.last_dose_on,
+    )
+
+
+def rule_of(cohort: Cohort) -> Rule:
+    return Rule(
+        cohort_id=cohort.pk,
+        birth_from=cohort.birth_from,
+        birth_to=cohort.birth_to,
+        opens_at=cohort.opens_at,
+        closes_at=cohort.closes_at,
+        proof=cohort.proof,
+        priority=cohort.priority,
+        members_only=cohort.members_only,
+        regions=frozenset(cohort.regions),
+        groups=frozenset(cohort.groups),
+        excluded_groups=frozenset(cohort.excluded_groups),
+        min_days_since_dose=cohort.min_days_since_dose,
+        digit_hours=cohort.digit_hours,
+    )
+
+
+def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
+    """Every cohort's answer for this person, the one to take first in front; writes nothing."""
+    at = at or timezone.now()
+    cohorts = {cohort.pk: cohort for cohort in Cohort.objects.all()}
+    outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
+    stored = {decision.cohort_id: decision for decision in person.decisions.all()}
+    answers = [
+        _answer(cohorts[outcome.cohort_id], outcome, stored.get(outcome.cohort_id))
+        for outcome in outcomes
+    ]
+    # A yes that was given before may stand higher than the rules of today would put it.
+    answers.sort(key=lambda answer: not answer.eligible)
+    return answers
+
+
+def _answer(cohort: Cohort, outcome: Outcome, stored: Decision | None) -> Answer:
+    if stored and (stored.eligible or not outcome.eligible):
+        return Answer(
+            cohort=cohort,
+            eligible=stored.eligible,
+            rule=stored.rule,
+            reasons=stored.reasons,
+            window_from=stored.window_from,
+            window_to=stored.window_to,
+            provisional=stored.provisional,
+            outcome=outcome,
+            stored=stored,
+        )
+    return Answer(
+        cohort=cohort,
+        eligible=outcome.eligible,
+        rule=outcome.rule,
+        reasons=[list(reason) for reason in outcome.reasons],
+        window_from=outcome.window_from,
+        window_to=outcome.window_to,
+        outcome=outcome,
+        stored=stored,
+    )
+
+
+def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answer]:
+    """Keep every yes of an open or coming window, so that joining finds it in the database.
+
+    A yes that was given stays. Only a longer window, or the next day of a birth-digit calendar
+    after the last one is over, is written over it.
+    """
+    at = at or timezone.now()
+    answers = decide(person=person, at=at)
+    told = [answer for answer in answers if answer.outcome.eligible]
+    fresh = [_decision(person, answer.outcome, answer.cohort, at) for answer in told if not answer.stored]
+    changed = [answer for answer in told if answer.stored and _improve(answer.stored, answer.outcome, at)]
+    if fresh:
+        # Two devices may sign in at once; both found the same.
+        Decision.objects.bulk_create(fresh, ignore_conflicts=True)
+    for answer in changed:
+        answer.stored.save()
+    return decide(person=person, at=at) if fresh or changed else answers
+
+
+def _decision(person: Person, outcome: Outcome, cohort: Cohort, at: datetime) -> Decision:
+    return Decision(
+        person=person,
+        cohort=cohort,
+        eligible=outcome.eligible,
+        rule=outcome.rule,
+        reasons=[list(reason) for reason in outcome.reasons],
+        window_from=outcome.window_from,
+        window_to=outcome.window_to,
+        decided_at=at,
+    )
+
+
+def _improve(stored: Decision, outcome: Outcome, at: datetime) -> bool:
+    """Put a yes of today over what was stored; False if the person gains nothing by it."""
+    before = _state(stored)
+    if not stored.eligible or stored.window_to <= at:
+        stored.window_from, stored.window_to = outcome.window_from, outcome.window_to
+    else:
+        stored.window_from = min(stored.window_from, outcome.window_from)
+        stored.window_to = max(stored.window_to, outcome.window_to)
+    if not stored.eligible or stored.provisional:
+        stored.rule = outcome.rule
+        stored.reasons = [list(reason) for reason in outcome.reasons]
+        stored.decided_at = at
+    stored.provisional = False
+    stored.eligible = True
+    return before != _state(stored)
+
+
+def _state(stored: Decision) -> tuple:
+    return stored.eligible, stored.provisional, stored.window_from, stored.window_to
+
+
+def eligible_decision(person_id: int, cohort: Cohort) -> Decision | None:
+    """The yes this person has for this cohort, decided and stored now if it was not before.
+
+    One query in the ordinary case. A cohort may have been added after the person signed in.
+    """
+    at = timezone.now()
+    found = Decision.objects.filter(person_id=person_id, cohort=cohort, eligible=True).first()
+    if found and found.window_to > at:
+        return found
+    person = Person.objects.filter(pk=person_id).first()
+    if person is None:
+        return None
+    store_decisions(person=person, at=at)
+    return Decision.objects.filter(person_id=person_id, cohort=cohort, eligible=True).first()

@@ -1,0 +1,172 @@
+import hmac
+import secrets
+from datetime import date, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from eligibility.enums import Source
+from eligibility.exceptions import CodeExpired, Refusal, ResendTooSoon, TooManyTries, WrongCode
+from eligibility.indexes import identity_index, indexes_of, phone_index
+from eligibility.models import Person, PhoneCode
+from eligibility.normal import names_agree, shown_name
+from messaging.enums import Channel
+from messaging.models import Message
+from messaging.services import write_message
+from privacy.cipher import blind_index
+
+from .decisions import store_decisions
+
+LIFETIME = timedelta(minutes=3)
+RESEND_AFTER = timedelta(minutes=1)
+MOST_TRIES = 5
+
+
+@transaction.atomic
+def start_verification(*, name: str, birth_date: date, phone: str) -> PhoneCode:
+    """Send a six-digit code to `phone` (E.164). The roster is not asked: nothing shows whether
+    the person is on it, not even the time the answer takes."""
+    now = timezone.now()
+    challenge = PhoneCode(
+        name=shown_name(name),
+        birth_date=birth_date,
+        phone=phone,
+        phone_index=phone_index(phone),
+        code_hash=b"",
+        sent_at=now,
+        expires_at=now,
+    )
+    _send_code(challenge)
+    return challenge
+
+
+@transaction.atomic
+def resend_code(*, challenge: PhoneCode) -> PhoneCode:
+    """A new code for the same person, with five new tries; the old one ends."""
+    challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
+    if challenge.used_at:
+        raise CodeExpired(_("This code was used already. Start again if you signed out."))
+    wait = challenge.sent_at + RESEND_AFTER - timezone.now()
+    if wait > timedelta(0):
+        raise ResendTooSoon(
+            _("A code went out less than a minute ago. Try again in %(seconds)s seconds.")
+            % {"seconds": int(wait.total_seconds()) + 1}
+        )
+    _send_code(challenge)
+    return challenge
+
+
+def _send_code(challenge: PhoneCode) -> None:
+    code = f"{secrets.randbelow(1_000_000):06}"
+    challenge.sends += 1
+    challenge.tries = 0
+    challenge.sent_at = timezone.now()
+    challenge.expires_at = challenge.sent_at + LIFETIME
+    challenge.code_hash = _hash(challenge, code)
+    challenge.save()
+    write_message(
+        key=_message_key(challenge),
+        kind="code",
+        channel=Channel.SMS,
+        to=challenge.phone,
+        text=_("[Jari] Your code is %(code)s. Enter it within 3 minutes. Tell it to nobody.")
+        % {"code": code},
+        not_after=challenge.expires_at,
+    )
+
+
+def _message_key(challenge: PhoneCode) -> str:
+    return f"code:{challenge.pk}:{challenge.sends}"
+
+
+def _hash(challenge: PhoneCode, code: str) -> bytes:
+    return blind_index(f"{challenge.pk}:{challenge.sends}:{code}", context=b"phone_code")
+
+
+def sent_message(challenge: PhoneCode) -> str:
+    """What went to the phone; only a sample campaign may show it."""
+    message = Message.objects.filter(key=_message_key(challenge)).first()
+    return message.text if message else ""
+
+
+def check_code(*, challenge: PhoneCode, code: str) -> Person:
+    """The person behind a right code; WrongCode, TooManyTries or CodeExpired otherwise.
+
+    A try is counted also when it is refused, so the refusal is raised after the commit.
+    Sending the right code twice answers the same person.
+    """
+    answer = _check(challenge.pk, code)
+    if isinstance(answer, Refusal):
+        raise answer
+    return answer
+
+
+@transaction.atomic
+def _check(challenge_id, code: str) -> Person | Refusal:
+    # The lock makes one try after the other: five tries are five, however many come at once.
+    challenge = PhoneCode.objects.select_for_update().get(pk=challenge_id)
+    if challenge.expires_at <= timezone.now():
+        return CodeExpired(_("The three minutes are over. Ask for a new code."))
+    if not challenge.used_at:
+        if challenge.tries >= MOST_TRIES:
+            return TooManyTries(_("That was wrong five times. Ask for a new code."))
+        challenge.tries += 1
+    if not hmac.compare_digest(bytes(challenge.code_hash), _hash(challenge, code)):
+        challenge.save(update_fields=["tries"])
+        left = MOST_TRIES - challenge.tries
+        if not left:
+            return TooManyTries(_("That was wrong five times. Ask for a new code."))
+        return WrongCode(
+            _("That is not the code we sent. Tries left: %(left)s.") % {"left": left}
+        )
+    challenge.used_at = challenge.used_at or timezone.now()
+    challenge.save(update_fields=["tries", "used_at"])
+    person = find_or_declare(
+        name=challenge.name, birth_date=challenge.birth_date, phone=challenge.phone
+    )
+    store_decisions(person=person)
+    return person
+
+
+def find_or_declare(*, name: str, birth_date: date, phone: str) -> Person:
+    """The one person these verified details belong to, known by the roster or newly declared."""
+    person = _find(name, birth_date, phone)
+    if person:
+        return person
+    with transaction.atomic():
+        # Two spellings of one person may arrive at once; the phone decides who goes first.
+        with connection.cursor() as cursor:
+            number = int.from_bytes(phone_index(phone)[:8], signed=True)
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        person = _find(name, birth_date, phone)
+        if person:
+            return person
+        declared = Person(
+            name=name,
+            birth_date=birth_date,
+            phone=phone,
+            source=Source.DECLARED,
+            **indexes_of(name, birth_date, phone),
+        )
+        # A roster may be loading the same person right now: whoever commits first, is.
+        Person.objects.bulk_create([declared], ignore_conflicts=True)
+    return Person.objects.get(identity_index=identity_index(name, birth_date, phone))
+
+
+def _find(name: str, birth_date: date, phone: str) -> Person | None:
+    """Among the few who have this phone: same birth date and a name that agrees, roster first."""
+    exact = identity_index(name, birth_date, phone)
+    same = [
+        person
+        for person in Person.objects.filter(phone_index=phone_index(phone))
+        if person.birth_date == birth_date and names_agree(person.name, name)
+    ]
+    same.sort(
+        key=lambda person: (
+            person.source != Source.ROSTER,
+            bytes(person.identity_index) != exact,
+            person.pk,
+        )
+    )
+    return same[0] if same else None

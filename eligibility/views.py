@@ -1,0 +1,167 @@
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from . import limits, services
+from .exceptions import Refusal
+from .forms import CodeForm, IdentityForm
+from .models import Person, PhoneCode
+from .normal import masked_phone
+from .pages import eligibility_page
+from .sessions import sign_in, sign_out, signed_in
+
+CODE_COOKIE = "jari_code"
+_SALT = "eligibility.code"
+_CODE_COOKIE_AGE = 60 * 60
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity(request: HttpRequest) -> HttpResponse:
+    """Name, birth date and phone; a code goes to the phone."""
+    following = _following(request)
+    if request.method != "POST":
+        return render(
+            request, "eligibility/identity.html", {"form": IdentityForm(), "next": following}
+        )
+    form = IdentityForm(request.POST)
+    if form.is_valid() and _may_ask(request, form):
+        who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
+        challenge = services.start_verification(**who)
+        response = redirect("identity_code")
+        _remember(response, challenge, following)
+        return response
+    status = 429 if getattr(form, "too_often", False) else 422
+    return render(
+        request, "eligibility/identity.html", {"form": form, "next": following}, status=status
+    )
+
+
+def _may_ask(request: HttpRequest, form: IdentityForm) -> bool:
+    who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
+    if not limits.asks_too_often(request, **who):
+        return True
+    form.too_often = True
+    form.add_error("phone", _("Many codes went to this number. Try again in ten minutes."))
+    return False
+
+
+def _following(request: HttpRequest) -> str:
+    """Where to go on afterwards; only within this site."""
+    address = request.POST.get("next") or request.GET.get("next", "")
+    safe = url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return address if safe else ""
+
+
+def _remember(response: HttpResponse, challenge: PhoneCode, following: str) -> None:
+    response.set_cookie(
+        CODE_COOKIE,
+        signing.dumps([str(challenge.pk), following], salt=_SALT),
+        max_age=_CODE_COOKIE_AGE,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.CSRF_COOKIE_SECURE,
+    )
+
+
+def _remembered(request: HttpRequest) -> tuple[PhoneCode | None, str]:
+    try:
+        key, following = signing.loads(
+            request.COOKIES.get(CODE_COOKIE, ""), salt=_SALT, max_age=_CODE_COOKIE_AGE
+        )
+        return PhoneCode.objects.filter(pk=key).first(), following
+    except (signing.BadSignature, ValueError, ValidationError):
+        return None, ""
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity_code(request: HttpRequest) -> HttpResponse:
+    """The six digits from the phone."""
+    challenge, following = _remembered(request)
+    if challenge is None:
+        return redirect("identity")
+    if request.method != "POST":
+        return _code_page(request, challenge, CodeForm())
+    if "resend" in request.POST:
+        return _resend(request, challenge)
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return _code_page(request, challenge, form, status=422)
+    try:
+        person = services.check_code(challenge=challenge, code=form.cleaned_data["code"])
+    except Refusal as refusal:
+        form.add_error("code", str(refusal))
+        return _code_page(request, challenge, form, status=422)
+    response = redirect(following or "eligibility")
+    sign_in(response, person_id=person.pk)
+    response.delete_cookie(CODE_COOKIE, samesite="Lax")
+    return response
+
+
+def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
+    who = {"name": challenge.name, "birth_date": challenge.birth_date, "phone": challenge.phone}
+    try:
+        if timezone.now() >= challenge.sent_at + services.RESEND_AFTER:
+            if limits.asks_too_often(request, **who):
+                raise Refusal(_("Many codes went to this number. Try again in ten minutes."))
+        services.resend_code(challenge=challenge)
+    except Refusal as refusal:
+        return _code_page(request, challenge, CodeForm(), refusal=str(refusal), status=429)
+    return redirect("identity_code")
+
+
+def _code_page(
+    request: HttpRequest,
+    challenge: PhoneCode,
+    form: CodeForm,
+    *,
+    refusal: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "phone": masked_phone(challenge.phone),
+        "expires_at": challenge.expires_at,
+        "expired": challenge.expires_at <= timezone.now(),
+        "resend_at": challenge.sent_at + services.RESEND_AFTER,
+        "sample_message": services.sent_message(challenge) if settings.SAMPLE else "",
+        "refusal": refusal,
+    }
+    return render(request, "eligibility/identity_code.html", context, status=status)
+
+
+@require_POST
+def identity_sign_out(request: HttpRequest) -> HttpResponse:
+    """This browser forgets who you are. Tickets and reservations stay."""
+    response = redirect("home")
+    sign_out(response)
+    return response
+
+
+@never_cache
+@require_GET
+def eligibility(request: HttpRequest) -> HttpResponse:
+    """What this person may book, from when to when, and why."""
+    who = signed_in(request)
+    person = Person.objects.filter(pk=who.person_id).first() if who else None
+    if person is None:
+        return redirect(f"{reverse('identity')}?{urlencode({'next': request.path})}")
+    answers = services.store_decisions(person=person)
+    return render(
+        request,
+        "eligibility/eligibility.html",
+        eligibility_page(person, answers, timezone.now()),
+    )
