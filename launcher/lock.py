@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path("requirements")
-COMMON: list[str | Path] = [
+COMMON = [
     "uv", "pip", "compile", "pyproject.toml", "--quiet", "--no-config",
     "--universal", "--python-version", "3.11", "--generate-hashes",
     # Where packages come from is each machine's own matter.
@@ -18,13 +18,13 @@ COMMON: list[str | Path] = [
 def main(arguments: list[str]) -> int:
     renew = [] if "--keep" in arguments else ["--upgrade"]
     everything = FOLDER / "test.txt"
-    subprocess.run([*COMMON, *renew, "--all-extras", "-o", everything], check=True)  # noqa: S603
+    subprocess.run([*COMMON, *renew, "--all-extras", "-o", str(everything)], check=True)  # noqa: S603
     # The smaller sets take the same versions, so that one environment can serve all.
-    same = ["--upgrade", "--constraint", everything]
+    same = ["--upgrade", "--constraint", str(everything)]
     run = FOLDER / "run.txt"
-    subprocess.run([*COMMON, *same, "-o", run], check=True)  # noqa: S603
+    subprocess.run([*COMMON, *same, "-o", str(run)], check=True)  # noqa: S603
     embedded = FOLDER / "embedded.txt"
-    subprocess.run([*COMMON, *same, "--extra", "embedded", "-o", embedded], check=True)  # noqa: S603
+    subprocess.run([*COMMON, *same, "--extra", "embedded", "-o", str(embedded)], check=True)  # noqa: S603
     embedded.write_text(without(embedded.read_text(), run.read_text()))
     return 0
 

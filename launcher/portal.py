@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from launcher.home import NO_WRITING, ROOT, Home, could_not_write, home_folder, write_env
 from launcher.postgres import Postgres
-from launcher.processes import RunFolder, is_free, spawn, stop, usual_port
+from launcher.processes import RunFolder, end_with, is_free, spawn, stop, usual_port
 from launcher.supervisor import Child, Supervisor, last_line, stop_all
 from launcher.trouble import Trouble
 from launcher.valkey import Valkey
@@ -29,6 +30,8 @@ class Stop(BaseException):
 def run(environ: Mapping[str, str]) -> int:
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _raise_stop)
+    if environ.get("MAKELEVEL"):
+        end_with(os.getppid())
     portal = Portal(environ)
     try:
         portal.start()
@@ -98,6 +101,7 @@ class Portal:
 
     def stop(self) -> None:
         """In the order of dependence: first nobody asks any more, then nothing answers."""
+        self.run.say_stopping()
         if self.children:
             say("Stopping…")
         stop_all([child for name, child in self.children.items() if name == "web"])

@@ -20,6 +20,7 @@ from launcher.trouble import Trouble
 
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
+STOPPING = "stopping"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ def ends_with_us(sig: signal.Signals) -> Callable[[], None] | None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return ask_the_kernel
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel send us SIGTERM when `parent` dies, so that killing make ends the portal."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def spawn(
@@ -155,17 +164,30 @@ class RunFolder:
         self.children: dict[str, str | None] = {}
         self._lock: IO[str] | None = None
 
-    def take(self) -> bool:
-        """Take the lock; False when another launcher has it."""
+    def take(self, *, patience: float = 1.0) -> bool:
+        """Take the lock; False when another launcher has it. One that is stopping is awaited."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = (self.folder / "lock").open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            return False
+        deadline = time.monotonic() + patience
+        while not _locked(lock):
+            if self.is_stopping and patience:
+                deadline = time.monotonic() + patience
+            if time.monotonic() >= deadline:
+                lock.close()
+                return False
+            time.sleep(0.05)
         self._lock = lock
+        lock.truncate(0)
         return True
+
+    @property
+    def is_stopping(self) -> bool:
+        return (self.folder / "lock").read_text() == STOPPING
+
+    def say_stopping(self) -> None:
+        if self._lock:
+            self._lock.write(STOPPING)
+            self._lock.flush()
 
     def release(self) -> None:
         if self._lock:
@@ -188,6 +210,14 @@ class RunFolder:
         pids = [int(pid) for pid, at in known.items() if at and started_at(int(pid)) == at]
         end_processes(pids, patience=patience)
         self.list.unlink(missing_ok=True)
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def end_processes(pids: Sequence[int], *, patience: float) -> None:

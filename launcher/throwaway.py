@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ from launcher.processes import RunFolder, free_port
 from launcher.valkey import Valkey
 
 PREFIX = "jari-services-"
+NOT_LOCKED_YET_SECONDS = 5
 
 
 class ThrowawayServices:
@@ -72,7 +74,9 @@ def sweep(base: Path) -> None:
     for folder in base.glob(f"{PREFIX}*"):
         run = RunFolder(folder)
         try:
-            if folder.stat().st_uid == os.geteuid() and run.take():
+            status = folder.stat()
+            is_new = time.time() - status.st_mtime < NOT_LOCKED_YET_SECONDS
+            if status.st_uid == os.geteuid() and not is_new and run.take(patience=0):
                 run.end_leftovers(patience=2)
                 shutil.rmtree(folder, ignore_errors=True)
                 run.release()
