@@ -1,0 +1,82 @@
+from collections.abc import Callable, Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dataio.csv_in import Column, Layout, Row
+from dataio.importing import ImportCommand, Outcome, Refused
+from dataio.values import BadValue, day, line_of_text, matching, moment, one_of, whole_number
+from eligibility.enums import Order, Proof
+from eligibility.services.cohorts import save_cohorts
+
+code = matching(
+    r"[a-z0-9][a-z0-9-]{0,39}", gettext_lazy("Use small letters a to z, digits and hyphens.")
+)
+
+
+def list_of(parse: Callable[[str], str]) -> Callable[[str], list[str]]:
+    """`a; b; c`, each part parsed alone."""
+
+    def parse_all(text: str) -> list[str]:
+        return sorted({parse(part.strip()) for part in text.split(";") if part.strip()})
+
+    return parse_all
+
+
+def yes_or_no(text: str) -> bool:
+    answers = {"yes": True, "y": True, "1": True, "true": True}
+    answers |= {"no": False, "n": False, "0": False, "false": False}
+    try:
+        return answers[text.casefold()]
+    except KeyError:
+        raise BadValue(_("Write yes or no.")) from None
+
+
+def optional(name: str, parse: Callable) -> Column:
+    """A column that may be missing or empty: what stands in the database then stays."""
+    return Column(name, parse, required=False, default=None)
+
+
+LAYOUT = Layout(
+    "cohorts",
+    [
+        Column("code", code),
+        Column("name_ko", line_of_text, max_length=60),
+        Column("name_en", line_of_text, max_length=60),
+        Column("birth_from", day),
+        Column("birth_to", day),
+        Column("opens_at", moment),
+        Column("closes_at", moment),
+        Column("order", one_of(Order)),
+        optional("proof", one_of(Proof)),
+        optional("priority", whole_number(-1000, 1000)),
+        optional("members_only", yes_or_no),
+        optional("regions", list_of(line_of_text)),
+        optional("groups", list_of(code)),
+        optional("excluded_groups", list_of(code)),
+        optional("min_days_since_dose", whole_number(0, 3650)),
+        optional("digit_hours", whole_number(1, 24)),
+        optional("vaccines", list_of(code)),
+    ],
+)
+
+
+class Command(ImportCommand):
+    help = gettext_lazy("Add or change cohorts from a CSV")
+    layouts = [LAYOUT]
+
+    def key(self, row: Row) -> str:
+        return row.values["code"]
+
+    def check(self, row: Row) -> None:
+        values = row.values
+        if values["birth_from"] > values["birth_to"]:
+            raise Refused(_("column birth_to: this is before birth_from."))
+        if values["opens_at"] >= values["closes_at"]:
+            raise Refused(_("column closes_at: this is not after opens_at."))
+
+    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
+        named = [
+            {name: value for name, value in row.values.items() if value is not None} for row in rows
+        ]
+        return [Outcome(answer) for answer in save_cohorts(named)]
