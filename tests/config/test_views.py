@@ -1,0 +1,110 @@
+import logging
+
+import pytest
+import redis
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connections
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from config.logs import MaskPersonalData
+from config.settings.base import data_keys
+from eligibility.sessions import sign_in
+
+
+def test_healthz_answers_without_asking_anybody(client, django_assert_num_queries):
+    response = client.get("/healthz")
+
+    assert (response.status_code, response.content) == (200, b"ok\n")
+
+
+@pytest.mark.django_db
+def test_readyz_names_each_part(client):
+    response = client.get("/readyz")
+
+    parts = response.json()
+    assert response.status_code == 200
+    assert (parts["ready"], parts["database"], parts["redis"]) == (True, "ok", "ok")
+    assert parts["worker"] == "none"
+
+
+@pytest.mark.django_db
+def test_readyz_stays_ready_without_redis_since_people_can_still_book(client, monkeypatch):
+    def gone(_name):
+        raise redis.ConnectionError("gone")
+
+    monkeypatch.setattr("django_rq.get_connection", gone)
+
+    response = client.get("/readyz")
+
+    parts = response.json()
+    assert response.status_code == 200
+    assert (parts["redis"], parts["worker"]) == ("unreachable", "unknown")
+
+
+@pytest.fixture
+def no_database(monkeypatch):
+    """Every connection of this test goes to a port where nobody listens."""
+
+    def refuse(*_args, **_more):
+        raise OperationalError("connection refused")
+
+    for connection in connections.all():
+        monkeypatch.setattr(connection, "cursor", refuse)
+
+
+@pytest.mark.django_db
+def test_readyz_is_not_ready_without_the_database(client, no_database):
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["database"]) == (503, "unreachable")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/", "/eligibility/"])
+def test_without_the_database_the_page_says_that_the_place_is_kept(client, no_database, address):
+    signed = HttpResponse()
+    sign_in(signed, person_id=1)
+    client.cookies = signed.cookies
+
+    response = client.get(address)
+
+    assert response.status_code == 503
+    assert response["Retry-After"] == "10"
+    assert "자리" in response.content.decode()
+
+
+def test_an_old_form_gets_a_page_that_says_what_to_do():
+    client = Client(enforce_csrf_checks=True)
+
+    response = client.post(reverse("identity"), {"name": "홍길동"})
+
+    assert response.status_code == 403
+    assert "홍길동" not in response.content.decode()
+    assert "<h1" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "masked"),
+    [
+        ("sent to 010-1234-5678", "sent to …"),
+        ("sent to +821012345678 twice", "sent to … twice"),
+        ("born 1969-05-12, asked", "born …, asked"),
+        ("born 19690512", "born …"),
+        ("tick at 2026-11-22 10:00", "tick at 2026-11-22 10:00"),
+        ("ticket 4 entered", "ticket 4 entered"),
+    ],
+)
+def test_what_looks_personal_never_reaches_a_log(line, masked):
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", (line,), None)
+
+    MaskPersonalData().filter(record)
+
+    assert record.getMessage() == masked
+
+
+@pytest.mark.parametrize("text", ["", "1", "1:short", "x:" + "A" * 44, "0:" + "A" * 43 + "="])
+def test_a_broken_data_key_stops_the_start_with_a_sentence(text):
+    with pytest.raises(ImproperlyConfigured, match="JARI_DATA_KEYS: "):
+        data_keys(text)
