@@ -63,7 +63,7 @@ class ImportCommand(BaseCommand):
         """What may stand in the file only once; None if anything goes."""
         return None
 
-    def check(self, row: Row) -> None:
+    def check_row(self, row: Row) -> None:
         """Rules between the cells of one row; Refused if one is broken."""
 
     def finish(self) -> None:
@@ -154,7 +154,7 @@ class _Run:
         problems = list(row.problems)
         if not problems:
             try:
-                self.command.check(row)
+                self.command.check_row(row)
             except Refused as refusal:
                 problems = [str(refusal)]
         if not problems and (key := self.command.key(row)) is not None:

@@ -68,7 +68,7 @@ class Command(ImportCommand):
     def key(self, row: Row) -> str:
         return row.values["code"]
 
-    def check(self, row: Row) -> None:
+    def check_row(self, row: Row) -> None:
         values = row.values
         if values["birth_from"] > values["birth_to"]:
             raise Refused(_("column birth_to: this is before birth_from."))
