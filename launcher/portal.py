@@ -93,10 +93,11 @@ class Portal:
         say(f"Jari is starting; its data is in {_short(self.home.folder)}/")
         self._start_services()
         say("  database and Redis are up; preparing tables, sample campaign and static files…")
-        self._prepare_database_and_files()
+        sample = self._prepare_database_and_files()
         say("  starting web server, workers and cron…")
         self._start_children()
         self._wait_until_ready()
+        self._finish(sample, "load_sample")
         self._tell(time.monotonic() - began)
 
     def stop(self) -> None:
@@ -134,8 +135,6 @@ class Portal:
         ours |= {
             "PORT": str(self.port),
             "STATIC_ROOT": str(self.home.static),
-            # The embedded database holds invented people. A database of somebody's own may hold
-            # real ones, whose codes belong on no page: there it must be asked for.
             "JARI_SAMPLE": "1" if self.postgres else "0",
         }
         write_env(self.home.addresses_file, ours, note="The running portal; made anew each time.")
@@ -160,19 +159,35 @@ class Portal:
         self.supervisor.watch("valkey", server, lambda: server.start(server.port), log)
         return server.url()
 
-    def _prepare_database_and_files(self) -> None:
-        """Tables and sample campaign in one row, static files beside them."""
+    def _prepare_database_and_files(self) -> subprocess.Popen[bytes]:
+        """Tables, and static files beside them; gives the sample campaign's step, begun.
+
+        What was done for the same files and the same cluster is not done again. Only a new
+        database has people wait for the sample campaign before the web server starts."""
         files = FileStamp(self.home.static / ".stamp", _static_sources())
+        cluster = self.postgres.identity if self.postgres else b""
+        tables = FileStamp(self.home.run / "migrated", _migrations(), cluster)
+        known = bool(cluster) and tables.fresh
         collect = None if files.fresh else self._step("collectstatic", "--noinput", "--verbosity=0")
         try:
-            self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
-            self._finish(self._step("load_sample", "--if-empty"), "load_sample")
+            if not known:
+                self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
+                tables.keep()
+            sample = self._step("load_sample", "--if-empty")
             if collect:
                 self._finish(collect, "collectstatic")
                 files.keep()
+            if not known:
+                self._finish(sample, "load_sample")
+            if not self.postgres and not self.given.get("JARI_SAMPLE"):
+                # A database of somebody's own may hold real people, whose codes belong on no
+                # page; with the sample campaign in it, it may show them.
+                is_sample = self._step("sample_logins").wait() == 0
+                self.env["JARI_SAMPLE"] = "1" if is_sample else "0"
         finally:
             if collect:
                 stop(collect, signal.SIGTERM, patience=2)
+        return sample
 
     def _step(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
         log = self.home.log / f"{command}.log"
@@ -257,9 +272,9 @@ class Portal:
 class FileStamp:
     """Whether files are the same as when the work on them was last done."""
 
-    def __init__(self, file: Path, sources: Iterable[Path]) -> None:
+    def __init__(self, file: Path, sources: Iterable[Path], more: bytes = b"") -> None:
         self.file = file
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(more)
         for path in sorted(sources):
             status = path.stat()
             digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
@@ -271,6 +286,12 @@ class FileStamp:
 
     def keep(self) -> None:
         self.file.write_text(self.stamp)
+
+
+def _migrations() -> list[Path]:
+    """Our own, and the lock file for those of the packages."""
+    ours = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("queue/*/migrations/*.py")]
+    return [*ours, ROOT / "requirements" / "run.txt"]
 
 
 def _static_sources() -> list[Path]:

@@ -66,6 +66,11 @@ class Postgres:
     def data(self) -> Path:
         return self.folder / "data"
 
+    @property
+    def identity(self) -> bytes:
+        """What tells this cluster from any other: eight bytes that initdb drew."""
+        return (self.data / "global" / "pg_control").read_bytes()[:8]
+
     def url(self, database: str = "postgres") -> str:
         return f"postgres://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
 
