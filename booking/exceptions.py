@@ -2,8 +2,10 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from eligibility.exceptions import Refusal
 
-class Refused(Exception):
+
+class Refused(Refusal):
     """Nothing was changed; `str()` is a sentence in the reader's language."""
 
     message = _("This is not possible.")
@@ -22,6 +24,10 @@ class NotCalled(Refused):
 
 class SlotFull(Refused):
     message = _("This time has just been taken. Choose another time.")
+
+    def __init__(self, message: str | None = None, *, slot_id: int | None = None):
+        super().__init__(message)
+        self.slot_id = slot_id
 
 
 class SlotOver(Refused):

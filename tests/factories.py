@@ -5,9 +5,14 @@ from datetime import date, timedelta
 
 from django.utils import timezone
 
-from eligibility.enums import Source
+from booking.enums import ReservationStatus
+from booking.models import Clinic, Reservation, Slot, Vaccine
+from booking.services import confirm_hold, hold_place
+from eligibility.enums import Order, Source
 from eligibility.indexes import indexes_of
-from eligibility.models import Cohort, Person
+from eligibility.models import Cohort, Decision, Person
+from waiting_room.models import Admission, Line, Room, Ticket
+from waiting_room.services import enter, issue_ticket, open_room, tick_room
 
 _number = itertools.count(1)
 
@@ -66,3 +71,104 @@ class PersonFactory(Factory):
         }
         indexes = indexes_of(values["name"], values["birth_date"], values["phone"])
         return Person.objects.create(**{**indexes, **values})
+
+
+class RoomFactory(Factory):
+    """The room of a cohort that opened, first come first served; traits: drawn, gathering."""
+
+    @classmethod
+    def make(cls, *, drawn: bool = False, gathering: bool = False, **values) -> Room:
+        cohort = values.pop("cohort", None) or CohortFactory(
+            order=Order.DRAW if drawn else Order.FIFO,
+            opens_at=timezone.now() + timedelta(hours=1 if gathering else -1),
+        )
+        room = open_room(cohort=cohort, **values)
+        tick_room(room.pk)
+        return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
+
+
+class TicketFactory(Factory):
+    """A person who may book and joined; traits: called, not yet called otherwise."""
+
+    @classmethod
+    def make(cls, *, room=None, person=None, called: bool = False) -> Ticket:
+        room, person = room or RoomFactory(), person or PersonFactory()
+        window = {"window_from": room.cohort.opens_at, "window_to": room.cohort.closes_at}
+        Decision.objects.get_or_create(
+            person=person,
+            cohort=room.cohort,
+            defaults={"eligible": True, "rule": "born", **window},
+        )
+        ticket = issue_ticket(room=room, person_id=person.pk)
+        if called:
+            Line.objects.filter(pk=room.pk, serving__lt=ticket.place).update(serving=ticket.place)
+        return ticket
+
+
+class AdmissionFactory(Factory):
+    """A called person who entered; give ticket, room or person."""
+
+    @classmethod
+    def make(cls, *, ticket=None, **values) -> Admission:
+        return enter(ticket=ticket or TicketFactory(called=True, **values))
+
+
+class ClinicFactory(Factory):
+    @classmethod
+    def make(cls, **values) -> Clinic:
+        number = next(_number)
+        values = {
+            "code": f"C{number:05}",
+            "name": f"시험의원 {number}",
+            "region": "서울특별시",
+            "district": "강남구",
+            "address": f"서울특별시 강남구 시험로 {number}",
+            "phone": "0212345678",
+            **values,
+        }
+        return Clinic.objects.create(**values)
+
+
+class VaccineFactory(Factory):
+    """One dose; trait: double (two doses, 21 to 42 days apart, best 28)."""
+
+    @classmethod
+    def make(cls, *, double: bool = False, **values) -> Vaccine:
+        number = next(_number)
+        doses = {"doses": 2, "min_days": 21, "best_days": 28, "max_days": 42} if double else {}
+        names = {"code": f"v-{number}", "name_ko": f"백신 {number}", "name_en": f"Vaccine {number}"}
+        return Vaccine.objects.create(**{**names, **doses, **values})
+
+
+class SlotFactory(Factory):
+    """Ten places in two days, at a full hour; trait: full (counted so, without rows behind it)."""
+
+    @classmethod
+    def make(cls, *, full: bool = False, double: bool = False, **values) -> Slot:
+        hour = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0)
+        capacity = values.get("capacity", 10)
+        values = {
+            "starts_at": hour + timedelta(days=2),
+            "capacity": capacity,
+            "booked": capacity if full else 0,
+            **values,
+        }
+        values["clinic"] = values.get("clinic") or ClinicFactory()
+        values["vaccine"] = values.get("vaccine") or VaccineFactory(double=double)
+        return Slot.objects.create(**values)
+
+
+class ReservationFactory(Factory):
+    """Confirmed, through the services, by somebody who was called; trait: held."""
+
+    @classmethod
+    def make(cls, *, held: bool = False, person=None, slot=None, admission=None) -> Reservation:
+        person, slot = person or PersonFactory(), slot or SlotFactory()
+        admission = admission or AdmissionFactory(person=person)
+        [reservation] = hold_place(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
+        if not held:
+            [reservation] = confirm_hold(person_id=person.pk, key=reservation.key)
+        reservation = Reservation.objects.with_place().get(pk=reservation.pk)
+        expected = ReservationStatus.HELD if held else ReservationStatus.CONFIRMED
+        assert reservation.status == expected
+        return reservation

@@ -1,0 +1,94 @@
+"""Which dose a person may book when. Pure: facts in, answers out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.utils import timezone
+
+from .exceptions import AlreadyBooked, NoDoseLeft, WrongInterval, WrongVaccine
+
+
+@dataclass(frozen=True)
+class Booked:
+    """A dose with its day: given, or to be given."""
+
+    dose: int
+    vaccine_id: int
+    on: date
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A vaccine's doses and the days between them."""
+
+    vaccine_id: int
+    doses: int
+    min_days: int | None = None
+    best_days: int | None = None
+    max_days: int | None = None
+
+    def days_for_second(self, first: date) -> tuple[date, date]:
+        """The first and the last day on which the second dose may be given."""
+        return first + timedelta(days=self.min_days or 0), first + timedelta(
+            days=self.max_days or 0
+        )
+
+    def days_for_first(self, second: date) -> tuple[date, date]:
+        return second - timedelta(days=self.max_days or 0), second - timedelta(
+            days=self.min_days or 0
+        )
+
+    def fits(self, first: date, second: date) -> bool:
+        earliest, latest = self.days_for_second(first)
+        return earliest <= second <= latest
+
+
+@dataclass(frozen=True)
+class Course:
+    """What one person has been given or has booked, by dose."""
+
+    doses: dict[int, Booked] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, booked: Iterable[Booked]) -> "Course":
+        """Of two facts about one dose the one that was given stands."""
+        doses: dict[int, Booked] = {}
+        for one in sorted(booked, key=lambda one: one.given):
+            doses[one.dose] = one
+        return cls(doses)
+
+    def next_dose(self, vaccine: Interval) -> int:
+        """The first dose of this vaccine not yet given or booked; NoDoseLeft, AlreadyBooked."""
+        for dose in range(1, vaccine.doses + 1):
+            if dose not in self.doses:
+                return dose
+        if all(one.given for one in self.doses.values()):
+            raise NoDoseLeft
+        raise AlreadyBooked
+
+    def check(self, dose: int, on: date, vaccine: Interval) -> None:
+        """Whether `dose` on this day suits the other dose; WrongVaccine or WrongInterval if not."""
+        other = self.doses.get(3 - dose) if dose in (1, 2) else None
+        if other is None:
+            return
+        if other.vaccine_id != vaccine.vaccine_id:
+            raise WrongVaccine
+        first, second = (on, other.on) if dose == 1 else (other.on, on)
+        if not vaccine.fits(first, second):
+            raise WrongInterval
+
+    def days(self, dose: int, vaccine: Interval) -> tuple[date, date] | None:
+        """Between which days `dose` may be given; None where no other dose limits it."""
+        other = self.doses.get(3 - dose) if dose in (1, 2) else None
+        if other is None:
+            return None
+        if dose == 1:
+            return vaccine.days_for_first(other.on)
+        return vaccine.days_for_second(other.on)
+
+
+def day_of(instant: datetime) -> date:
+    """The calendar day in the portal's time zone: doses are counted in days, not hours."""
+    return timezone.localtime(instant).date()

@@ -1,0 +1,157 @@
+"""Cancelling, taking that back, and moving to another time."""
+
+from collections import Counter
+from datetime import datetime
+
+from django.utils import timezone
+
+from ..enums import ReservationStatus
+from ..exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, SlotFull, TooLate
+from ..models import Reservation, Slot
+from ..rules import day_of
+from .holds import course_of, interval_of
+from .notices import tell_cancelled, tell_changed, tell_restored
+from .offers import offer_freed
+from .places import Moved, give_back, lapse_holds, lock_slots, release, take_place, whole
+
+
+def by_staff(by: str) -> bool:
+    return by.startswith("staff:")
+
+
+def check_in_time(reservation: Reservation, by: str, now: datetime) -> None:
+    """People may change things until the clinic's cut-off; staff at any time."""
+    if by == "citizen" and now >= reservation.changes_until:
+        raise TooLate
+
+
+def locked_with_slots(
+    reservation: Reservation,
+) -> tuple[list[Reservation], dict[int, Slot]]:
+    """The person's live reservations from this dose on, and their slots, all locked.
+
+    The first dose pulls the second along: a second without a first makes no sense.
+    """
+    mine = Reservation.objects.filter(
+        person=reservation.person_id, dose__gte=reservation.dose, status=ReservationStatus.CONFIRMED
+    )
+    slots = lock_slots(mine.values_list("slot_id", flat=True))
+    rows = list(
+        mine.select_related("person", "slot__clinic", "slot__vaccine").order_by("pk").locked()
+    )
+    if any(row.slot_id not in slots for row in rows):
+        raise Moved
+    return sorted(rows, key=lambda row: row.dose), slots
+
+
+@whole
+def cancel_reservation(
+    *, reservation: Reservation, by: str, now: datetime | None = None
+) -> list[Reservation]:
+    """Give the appointment back, and with a first dose the second one too; what was cancelled.
+
+    Raises TooLate after the clinic's cut-off (not for staff) and NotConfirmed. Cancelling
+    what is cancelled answers an empty list.
+    """
+    now = now or timezone.now()
+    reservation.refresh_from_db(fields=["status", "slot"])
+    if reservation.status == ReservationStatus.CANCELLED:
+        return []
+    if reservation.status != ReservationStatus.CONFIRMED:
+        raise NotConfirmed
+    rows, slots = locked_with_slots(reservation)
+    if not rows or rows[0].pk != reservation.pk:
+        raise Moved
+    check_in_time(rows[0], by, now)
+    for row in rows:
+        release(row, slots, status=ReservationStatus.CANCELLED, by=by, now=now)
+    for slot_id in sorted({row.slot_id for row in rows}):
+        offer_freed(slots[slot_id], now=now)
+    tell_cancelled(rows)
+    return rows
+
+
+@whole
+def undo_cancel(
+    *, reservation: Reservation, by: str, now: datetime | None = None
+) -> list[Reservation]:
+    """Take a cancellation back while every place it gave up is still free.
+
+    Raises NothingToUndo, AlreadyBooked, TooLate, SlotFull or SlotOver.
+    """
+    now = now or timezone.now()
+    reservation.refresh_from_db()
+    if reservation.status == ReservationStatus.CONFIRMED:
+        return [reservation]
+    # What was cancelled with one act has one instant.
+    together = Reservation.objects.filter(
+        person=reservation.person_id,
+        status=ReservationStatus.CANCELLED,
+        changed_at=reservation.changed_at,
+    )
+    slots = lock_slots(together.values_list("slot_id", flat=True))
+    rows = list(
+        together.filter(slot__in=slots)
+        .select_related("person", "slot__clinic", "slot__vaccine")
+        .order_by("pk")
+        .locked()
+    )
+    if reservation.pk not in {row.pk for row in rows}:
+        raise NothingToUndo
+    doses = [row.dose for row in rows]
+    if Reservation.objects.live().filter(person=reservation.person_id, dose__in=doses).exists():
+        raise AlreadyBooked
+    for row in sorted(rows, key=lambda row: row.dose):
+        check_in_time(row, by, now)
+        if lapse_holds({row.slot_id: slots[row.slot_id]}, now=now):
+            offer_freed(slots[row.slot_id], now=now)
+        take_place(slots[row.slot_id], now=now)
+        row.status, row.by, row.changed_at = ReservationStatus.CONFIRMED, by, now
+        row.save(update_fields=["status", "by", "changed_at"])
+    rows.sort(key=lambda row: row.dose)
+    tell_restored(rows)
+    return rows
+
+
+@whole
+def change_reservation(
+    *, reservation: Reservation, slot_id: int, by: str, now: datetime | None = None
+) -> Reservation:
+    """Move to another time: the old place goes only with the new one secured.
+
+    The number stays. Raises TooLate, NotConfirmed, SlotFull, SlotOver, SlotClosed,
+    WrongVaccine or WrongInterval; after each of them the old appointment stands.
+    """
+    now = now or timezone.now()
+    reservation.refresh_from_db(fields=["slot"])
+    slots = lock_slots([reservation.slot_id, slot_id])
+    if slot_id not in slots:
+        raise SlotFull(slot_id=slot_id)
+    row = (
+        Reservation.objects.select_related("person", "slot__clinic", "slot__vaccine")
+        .locked()
+        .get(pk=reservation.pk)
+    )
+    if row.status != ReservationStatus.CONFIRMED:
+        raise NotConfirmed
+    if row.slot_id == slot_id:
+        return row
+    if row.slot_id not in slots:
+        raise Moved
+    check_in_time(row, by, now)
+    target, old = slots[slot_id], slots[row.slot_id]
+    vaccine = interval_of(target.vaccine)
+    others = (
+        Reservation.objects.live().filter(person=row.person_id).exclude(pk=row.pk)
+    ).select_related("slot")
+    course = course_of(row.person_id, others)
+    course.check(row.dose, day_of(target.starts_at), vaccine)
+    if lapse_holds({slot_id: target}, now=now):
+        offer_freed(target, now=now)
+    take_place(target, now=now, begun=by_staff(by))
+    give_back(Counter([old.pk]), slots)
+    row.slot, row.by, row.changed_at = target, by, now
+    row.save(update_fields=["slot", "by", "changed_at"])
+    offer_freed(old, now=now)
+    tell_changed(row)
+    return row

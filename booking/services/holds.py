@@ -1,0 +1,292 @@
+"""Holding a time for somebody, for ten minutes, and letting it go."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from waiting_room.codes import random_number
+
+from ..enums import LIVE, Origin, ReservationStatus
+from ..exceptions import HoldLapsed, NoMoreTime, NothingHeld, SlotFull
+from ..models import Jab, Reservation, Slot, Vaccine
+from ..rules import Booked, Course, Interval, day_of
+from .offers import offer_freed
+from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
+
+HOLD_LIFETIME = timedelta(minutes=10)
+MOST_EXTENSIONS = 2
+NUMBER_LETTERS = 10
+
+# The usual case in one round trip: the conditional UPDATE takes the place and keeps the slot's
+# row locked until commit, so the last place can't be given to two people. It takes nothing, or
+# meets a unique index, when there is more to think about; then `_hold_carefully` thinks.
+HOLD_AT_ONCE = """
+WITH place AS (
+    UPDATE booking_slot AS slot SET booked = booked + 1
+    WHERE id = %(slot)s AND booked < capacity + margin AND starts_at > %(now)s
+        AND EXISTS (SELECT FROM booking_clinic WHERE id = slot.clinic_id AND active)
+        AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
+        -- A person with any live reservation has something to exchange, or a first dose.
+        AND NOT EXISTS (
+            SELECT FROM booking_reservation WHERE person_id = %(person)s AND status = ANY(%(live)s)
+        )
+    RETURNING id
+)
+INSERT INTO booking_reservation (
+    number, person_id, slot_id, dose, status, held_until, extensions, key, origin, admission_id,
+    by, created_at, changed_at, language, channel
+)
+SELECT %(number)s, %(person)s, id, 1, 'held', %(until)s, 0, %(key)s, 'line', %(admission)s,
+    'citizen', %(now)s, %(now)s, %(language)s, 'sms'
+FROM place
+RETURNING id
+"""
+
+
+def hold_place(
+    *,
+    person_id: int,
+    slot_id: int,
+    admission_id: int,
+    second_id: int | None = None,
+    now: datetime | None = None,
+) -> list[Reservation]:
+    """Hold a time, and with `second_id` one for the second dose: both, or none.
+
+    Whatever the person held before is exchanged for it. Raises SlotFull (which says which of
+    the two), SlotOver, SlotClosed, AlreadyBooked, NoDoseLeft, WrongVaccine or WrongInterval.
+    Holding the same again answers what is held.
+    """
+    now = now or timezone.now()
+    if second_id is None:
+        held = _hold_at_once(person_id, slot_id, admission_id, now)
+        if held:
+            return [held]
+    return _hold_carefully(person_id, slot_id, second_id, admission_id, now)
+
+
+def _hold_at_once(
+    person_id: int, slot_id: int, admission_id: int, now: datetime
+) -> Reservation | None:
+    values = {
+        "number": random_number(NUMBER_LETTERS),
+        "person": person_id,
+        "slot": slot_id,
+        "until": now + HOLD_LIFETIME,
+        "key": uuid.uuid4(),
+        "admission": admission_id,
+        "now": now,
+        "language": get_language() or "ko",
+        "live": LIVE,
+    }
+    try:
+        with connection.cursor() as cursor:
+            if connection.in_atomic_block:
+                with transaction.atomic():
+                    cursor.execute(HOLD_AT_ONCE, values)
+            else:
+                cursor.execute(HOLD_AT_ONCE, values)
+            row = cursor.fetchone()
+    except IntegrityError:
+        return None
+    if row is None:
+        return None
+    return Reservation(
+        pk=row[0],
+        number=values["number"],
+        person_id=person_id,
+        slot_id=slot_id,
+        held_until=values["until"],
+        key=values["key"],
+        admission_id=admission_id,
+        by="citizen",
+        created_at=now,
+        changed_at=now,
+        language=values["language"],
+    )
+
+
+@whole
+def _hold_carefully(
+    person_id: int, slot_id: int, second_id: int | None, admission_id: int, now: datetime
+) -> list[Reservation]:
+    wanted = [slot_id] if second_id is None else [slot_id, second_id]
+    held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
+    slots = lock_slots([*wanted, *held.values_list("slot_id", flat=True)])
+    mine = list(Reservation.objects.live().filter(person=person_id).order_by("pk").locked())
+    held = [one for one in mine if one.status == ReservationStatus.HELD]
+    if any(one.slot_id not in slots for one in held):
+        raise Moved
+    if not set(wanted) <= slots.keys():
+        raise SlotFull(slot_id=slot_id)
+
+    if _holds_exactly(held, wanted, now):
+        return sorted(held, key=lambda one: one.dose)
+    plan = _plan(person_id, [one for one in mine if one not in held], [slots[pk] for pk in wanted])
+    if lapse_holds({pk: slots[pk] for pk in wanted}, now=now):
+        held = [one for one in held if not _lapsed_meanwhile(one)]
+        for pk in wanted:
+            offer_freed(slots[pk], now=now)
+    # A refusal from here on undoes everything and leaves the person what they held.
+    for one in held:
+        release(one, slots, status=ReservationStatus.RELEASED, by="citizen", now=now)
+    for slot in plan.values():
+        take_place(slot, now=now)
+    taken = _insert(plan, person_id, admission_id, now)
+    for freed in {one.slot_id for one in held} - set(wanted):
+        offer_freed(slots[freed], now=now)
+    return taken
+
+
+def _holds_exactly(held: list[Reservation], wanted: list[int], now: datetime) -> bool:
+    in_date = [one for one in held if one.is_holding(now) and one.origin != Origin.OFFER]
+    if len({one.key for one in in_date}) > 1:
+        return False
+    in_order = [one.slot_id for one in sorted(in_date, key=lambda one: one.dose)]
+    return len(in_date) == len(held) and in_order == wanted
+
+
+def _lapsed_meanwhile(reservation: Reservation) -> bool:
+    reservation.refresh_from_db(fields=["status"])
+    return reservation.status != ReservationStatus.HELD
+
+
+def _plan(person_id: int, fixed: Iterable[Reservation], wanted: list[Slot]) -> dict[int, Slot]:
+    """Which dose goes to which slot, given what the person has been given or has confirmed."""
+    course = course_of(person_id, fixed)
+    plan: dict[int, Slot] = {}
+    for slot in wanted:
+        vaccine = interval_of(slot.vaccine)
+        dose = course.next_dose(vaccine)
+        course.check(dose, day_of(slot.starts_at), vaccine)
+        plan[dose] = slot
+        course = Course(
+            course.doses | {dose: Booked(dose, slot.vaccine_id, day_of(slot.starts_at))}
+        )
+    return plan
+
+
+def interval_of(vaccine: Vaccine) -> Interval:
+    return Interval(
+        vaccine.pk, vaccine.doses, vaccine.min_days, vaccine.best_days, vaccine.max_days
+    )
+
+
+def course_of(person_id: int, reservations: Iterable[Reservation] | None = None) -> Course:
+    """What this person has been given or has booked; holds do not count unless handed in."""
+    if reservations is None:
+        reservations = (
+            Reservation.objects.live()
+            .filter(person=person_id)
+            .exclude(status=ReservationStatus.HELD)
+            .select_related("slot")
+        )
+    booked = [
+        Booked(
+            one.dose,
+            one.slot.vaccine_id,
+            day_of(one.slot.starts_at),
+            given=one.status == ReservationStatus.VACCINATED,
+        )
+        for one in reservations
+    ]
+    jabs = Jab.objects.filter(person=person_id)
+    given = [Booked(jab.dose, jab.vaccine_id, jab.given_on, given=True) for jab in jabs]
+    return Course.of(booked + given)
+
+
+def _insert(
+    plan: dict[int, Slot], person_id: int, admission_id: int, now: datetime
+) -> list[Reservation]:
+    key = uuid.uuid4()
+    return Reservation.objects.bulk_create(
+        Reservation(
+            number=random_number(NUMBER_LETTERS),
+            person_id=person_id,
+            slot=slot,
+            dose=dose,
+            held_until=now + HOLD_LIFETIME,
+            key=key,
+            admission_id=admission_id,
+            by="citizen",
+            created_at=now,
+            changed_at=now,
+            language=get_language() or "ko",
+        )
+        for dose, slot in sorted(plan.items())
+    )
+
+
+def held_by(person_id: int) -> list[Reservation]:
+    """What this person holds, in date or not, by dose; offers have a page of their own."""
+    return list(
+        Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
+        .exclude(origin=Origin.OFFER)
+        .with_place()
+        .order_by("dose")
+    )
+
+
+@transaction.atomic
+def extend_hold(*, person_id: int, key: uuid.UUID, now: datetime | None = None) -> datetime:
+    """Ten more minutes from now, at most twice; until when it is held.
+
+    Raises NothingHeld, HoldLapsed or NoMoreTime.
+    """
+    now = now or timezone.now()
+    rows = list(Reservation.objects.filter(person=person_id, key=key).order_by("pk").locked())
+    if not rows:
+        raise NothingHeld
+    if not all(row.is_holding(now) for row in rows):
+        raise HoldLapsed
+    if rows[0].extensions >= MOST_EXTENSIONS or rows[0].origin == Origin.OFFER:
+        raise NoMoreTime
+    until = max(rows[0].held_until, now + HOLD_LIFETIME)
+    Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
+        held_until=Greatest(F("held_until"), now + HOLD_LIFETIME),
+        extensions=F("extensions") + 1,
+        changed_at=now,
+    )
+    return until
+
+
+@transaction.atomic
+def release_hold(*, person_id: int, now: datetime | None = None) -> int:
+    """Give up what this person holds; how many places that frees."""
+    now = now or timezone.now()
+    held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD).exclude(
+        origin=Origin.OFFER
+    )
+    slots = lock_slots(held.values_list("slot_id", flat=True))
+    rows = list(held.filter(slot__in=slots).order_by("pk").locked())
+    for row in rows:
+        release(row, slots, status=ReservationStatus.RELEASED, by="citizen", now=now)
+    for slot in slots.values():
+        offer_freed(slot, now=now)
+    return len(rows)
+
+
+def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
+    """Free the places of all holds that ran out; how many.
+
+    In batches, so that no slot is locked for longer than a moment.
+    """
+    now = now or timezone.now()
+    freed = 0
+    while True:
+        late = Reservation.objects.lapsed(now).order_by("held_until")
+        slot_ids = set(late.values_list("slot_id", flat=True)[:batch])
+        with transaction.atomic():
+            slots = lock_slots(slot_ids)
+            number = lapse_holds(slots, now=now)
+            for slot in slots.values():
+                offer_freed(slot, now=now)
+        freed += number
+        if not number:
+            return freed

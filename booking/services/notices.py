@@ -1,0 +1,109 @@
+"""What we write to people about their reservations; each fact once, by its key."""
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from messaging.enums import Channel
+from messaging.services import write_message
+
+from ..models import Offer, Reservation
+
+
+def tell(reservation: Reservation, *, key: str, kind: str, text: str, not_after=None) -> bool:
+    """Write one message to the person of this reservation, by the channel they chose."""
+    by_email = reservation.channel == Channel.EMAIL and reservation.email
+    return write_message(
+        key=key,
+        kind=kind,
+        channel=Channel.EMAIL if by_email else Channel.SMS,
+        to=reservation.email if by_email else reservation.person.phone,
+        text=text,
+        person_id=reservation.person_id,
+        not_after=not_after,
+    )
+
+
+def when(reservation: Reservation) -> str:
+    return date_format(timezone.localtime(reservation.slot.starts_at), _("D j M, H:i"))
+
+
+def link(name: str, *args) -> str:
+    return settings.PUBLIC_URL.rstrip("/") + reverse(name, args=args)
+
+
+def _line(reservation: Reservation) -> str:
+    return _("Dose %(dose)d: %(when)s, %(clinic)s, number %(number)s") % {
+        "dose": reservation.dose,
+        "when": when(reservation),
+        "clinic": reservation.slot.clinic.name,
+        "number": reservation.number,
+    }
+
+
+def tell_confirmed(reservations: Sequence[Reservation]) -> None:
+    first = reservations[0]
+    with translation.override(first.language):
+        lines = [_("[Jari] Your vaccination is booked."), *map(_line, reservations)]
+        lines.append(link("reservation", first.number))
+    tell(first, key=f"confirmed:{first.number}", kind="confirmed", text="\n".join(lines))
+
+
+def tell_cancelled(reservations: Sequence[Reservation]) -> None:
+    first = reservations[0]
+    with translation.override(first.language):
+        lines = [_("[Jari] Your appointment was cancelled."), *map(_line, reservations)]
+    # The instant is part of the fact: it may be cancelled, taken back and cancelled again.
+    stamp = f"{first.changed_at.timestamp():.0f}"
+    tell(first, key=f"cancelled:{first.number}:{stamp}", kind="cancelled", text="\n".join(lines))
+
+
+def tell_restored(reservations: Sequence[Reservation]) -> None:
+    first = reservations[0]
+    with translation.override(first.language):
+        lines = [_("[Jari] Your appointment stands again."), *map(_line, reservations)]
+    stamp = f"{first.changed_at.timestamp():.0f}"
+    tell(first, key=f"restored:{first.number}:{stamp}", kind="restored", text="\n".join(lines))
+
+
+def tell_changed(reservation: Reservation) -> None:
+    with translation.override(reservation.language):
+        lines = [_("[Jari] Your appointment was changed."), _line(reservation)]
+        lines.append(link("reservation", reservation.number))
+    stamp = f"{reservation.changed_at.timestamp():.0f}"
+    key = f"changed:{reservation.number}:{stamp}"
+    tell(reservation, key=key, kind="changed", text="\n".join(lines))
+
+
+def tell_reminder(reservation: Reservation) -> bool:
+    with translation.override(reservation.language):
+        lines = [_("[Jari] Your vaccination is tomorrow."), _line(reservation)]
+        lines.append(reservation.slot.clinic.address)
+        lines.append(link("reservation", reservation.number))
+    return tell(
+        reservation,
+        key=f"reminder:{reservation.number}:{reservation.slot_id}",
+        kind="reminder",
+        text="\n".join(lines),
+        not_after=reservation.slot.starts_at,
+    )
+
+
+def tell_offer(offer: Offer) -> None:
+    reservation = offer.reservation
+    with translation.override(reservation.language):
+        minutes = round((offer.until - offer.offered_at).total_seconds() / 60)
+        until = date_format(timezone.localtime(offer.until), "H:i")
+        lines = [
+            _("[Jari] A place is free: %(when)s, %(clinic)s.")
+            % {"when": when(reservation), "clinic": reservation.slot.clinic.name},
+            _("We keep it for you for %(minutes)d minutes, until %(until)s.")
+            % {"minutes": minutes, "until": until},
+            link("offer", offer.token),
+        ]
+    key = f"offer:{offer.pk}"
+    tell(reservation, key=key, kind="offer", text="\n".join(lines), not_after=offer.until)

@@ -1,0 +1,313 @@
+"""Holding and confirming: never more than the capacity, and exactly once."""
+
+from collections import Counter
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from booking.enums import ReservationStatus
+from booking.exceptions import HoldChanged, HoldLapsed, NoMoreTime, NothingHeld, SlotFull, SlotOver
+from booking.models import Reservation, Slot
+from booking.services import (
+    HOLD_LIFETIME,
+    confirm_hold,
+    extend_hold,
+    hold_place,
+    release_hold,
+    take_back_holds,
+)
+from messaging.models import Message
+from tests.concurrency import at_once
+from tests.factories import (
+    AdmissionFactory,
+    PersonFactory,
+    ReservationFactory,
+    RoomFactory,
+    SlotFactory,
+)
+
+
+def admitted(count: int) -> list:
+    room = RoomFactory()
+    return [AdmissionFactory(room=room, person=PersonFactory()) for _ in range(count)]
+
+
+def hold(admission, slot, second=None, **values):
+    return hold_place(
+        person_id=admission.ticket.person_id,
+        slot_id=slot.pk,
+        admission_id=admission.pk,
+        second_id=second.pk if second else None,
+        **values,
+    )
+
+
+def booked(*slots) -> list[int]:
+    return [Slot.objects.get(pk=slot.pk).booked for slot in slots]
+
+
+@pytest.mark.django_db
+def test_a_hold_takes_one_place_for_ten_minutes():
+    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
+
+    [held] = hold(admission, slot, now=now)
+
+    held.refresh_from_db()
+    assert (held.status, held.dose, held.held_until) == ("held", 1, now + HOLD_LIFETIME)
+    assert booked(slot) == [1]
+
+
+@pytest.mark.django_db
+def test_holding_the_same_time_again_answers_the_same_hold():
+    [admission], slot = admitted(1), SlotFactory()
+
+    [first] = hold(admission, slot)
+    [again] = hold(admission, slot)
+
+    assert (again.pk, again.key) == (first.pk, first.key)
+    assert booked(slot) == [1]
+
+
+@pytest.mark.django_db
+def test_taking_another_time_exchanges_the_hold():
+    [admission], slot = admitted(1), SlotFactory()
+    other = SlotFactory(clinic=slot.clinic, starts_at=slot.starts_at + timedelta(hours=1))
+    [first] = hold(admission, slot)
+
+    [second] = hold(admission, other)
+
+    first.refresh_from_db()
+    assert (first.status, second.status) == ("released", "held")
+    assert booked(slot, other) == [0, 1]
+
+
+@pytest.mark.django_db
+def test_a_refused_exchange_leaves_what_was_held():
+    [admission], slot, full = admitted(1), SlotFactory(), SlotFactory(full=True)
+    [held] = hold(admission, slot)
+
+    with pytest.raises(SlotFull):
+        hold(admission, full)
+
+    held.refresh_from_db()
+    assert held.status == "held"
+    assert booked(slot, full) == [1, 10]
+
+
+@pytest.mark.django_db
+def test_a_time_that_has_begun_is_refused():
+    [admission] = admitted(1)
+    slot = SlotFactory(starts_at=timezone.now() - timedelta(minutes=1))
+
+    with pytest.raises(SlotOver):
+        hold(admission, slot)
+
+    assert booked(slot) == [0]
+
+
+@pytest.mark.django_db
+def test_whoever_needs_the_slot_takes_back_what_ran_out():
+    [late, next_one], slot = admitted(2), SlotFactory(capacity=1)
+    [held] = hold(late, slot, now=timezone.now() - HOLD_LIFETIME)
+
+    [taken] = hold(next_one, slot)
+
+    held.refresh_from_db()
+    assert (held.status, taken.status) == ("lapsed", "held")
+    assert booked(slot) == [1]
+
+
+@pytest.mark.django_db
+def test_the_job_takes_back_what_ran_out_and_nothing_else():
+    late, in_date = admitted(2)
+    slot = SlotFactory()
+    [lapsed] = hold(late, slot, now=timezone.now() - HOLD_LIFETIME)
+    [kept] = hold(in_date, slot)
+
+    assert take_back_holds() == 1
+
+    statuses = dict(Reservation.objects.values_list("pk", "status"))
+    assert statuses == {lapsed.pk: "lapsed", kept.pk: "held"}
+    assert booked(slot) == [1]
+
+
+@pytest.mark.django_db
+def test_a_hold_can_be_extended_twice():
+    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
+    [held] = hold(admission, slot, now=now)
+    extend = partial(extend_hold, person_id=held.person_id, key=held.key)
+
+    untils = [extend(now=now + timedelta(minutes=9)), extend(now=now + timedelta(minutes=18))]
+
+    assert untils == [now + timedelta(minutes=19), now + timedelta(minutes=28)]
+    with pytest.raises(NoMoreTime):
+        extend(now=now + timedelta(minutes=27))
+
+
+@pytest.mark.django_db
+def test_a_hold_that_ran_out_is_not_extended():
+    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
+    [held] = hold(admission, slot, now=now)
+
+    with pytest.raises(HoldLapsed):
+        extend_hold(person_id=held.person_id, key=held.key, now=now + HOLD_LIFETIME)
+
+
+@pytest.mark.django_db
+def test_giving_a_hold_up_frees_its_place():
+    [admission], slot = admitted(1), SlotFactory()
+    [held] = hold(admission, slot)
+
+    assert release_hold(person_id=held.person_id) == 1
+
+    held.refresh_from_db()
+    assert held.status == "released"
+    assert booked(slot) == [0]
+
+
+@pytest.mark.django_db
+def test_confirming_again_answers_the_same_reservation_and_writes_one_message():
+    [admission], slot = admitted(1), SlotFactory()
+    [held] = hold(admission, slot)
+
+    first = confirm_hold(person_id=held.person_id, key=held.key)
+    again = confirm_hold(person_id=held.person_id, key=held.key)
+
+    assert [one.number for one in first] == [one.number for one in again] == [held.number]
+    assert list(Message.objects.filter(kind="confirmed").values_list("key", flat=True)) == [
+        f"confirmed:{held.number}"
+    ]
+    admission.refresh_from_db()
+    assert admission.ending == "booked"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("spoil", "refusal"),
+    [
+        ("late", HoldLapsed),
+        ("taken back", HoldLapsed),
+        ("exchanged", HoldChanged),
+        ("other", NothingHeld),
+    ],
+)
+def test_confirming_what_is_not_held_any_more_changes_nothing(spoil, refusal):
+    [admission, other], slot, now = admitted(2), SlotFactory(), timezone.now()
+    [held] = hold(admission, slot, now=now)
+    person_id = held.person_id
+    if spoil in ("late", "taken back"):
+        now += HOLD_LIFETIME
+    if spoil == "taken back":
+        take_back_holds(now=now)
+    if spoil == "exchanged":
+        hold(admission, SlotFactory())
+    if spoil == "other":
+        person_id = other.ticket.person_id
+    before = list(Reservation.objects.order_by("pk").values_list("pk", "status"))
+
+    with pytest.raises(refusal):
+        confirm_hold(person_id=person_id, key=held.key, now=now)
+
+    assert list(Reservation.objects.order_by("pk").values_list("pk", "status")) == before
+    assert not Message.objects.filter(kind="confirmed").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_connections_for_ten_places_make_ten_reservations():
+    slot = SlotFactory(capacity=10)
+    calls = [partial(hold, admission, slot) for admission in admitted(50)]
+
+    outcomes = at_once(calls)
+
+    kinds = Counter(type(outcome).__name__ for outcome in outcomes)
+    assert kinds == {"list": 10, "SlotFull": 40}
+    assert slot.reservations.count() == 10
+    assert booked(slot) == [10]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_careless_hold_overbooks_in_the_same_race():
+    """The race above can fail: look first, write later, without the check of the table."""
+    import threading
+
+    slot = SlotFactory(capacity=1)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE booking_slot DROP CONSTRAINT slot_never_overbooked")
+    barrier = threading.Barrier(2)
+
+    def careless(admission):
+        left = Slot.objects.get(pk=slot.pk).left
+        barrier.wait(10)
+        if left:
+            return Reservation.objects.create(
+                number=f"X{admission.pk}",
+                person_id=admission.ticket.person_id,
+                slot=slot,
+                admission=admission,
+                by="citizen",
+                held_until=timezone.now() + HOLD_LIFETIME,
+            )
+        return None
+
+    try:
+        at_once([partial(careless, admission) for admission in admitted(2)])
+
+        assert slot.reservations.count() == 2
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE booking_slot ADD CONSTRAINT slot_never_overbooked"
+                " CHECK (booked >= 0 AND booked <= capacity + margin)"
+            )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_person_on_many_devices_holds_one_time():
+    [admission] = admitted(1)
+    slots = [SlotFactory() for _ in range(8)]
+
+    outcomes = at_once([partial(hold, admission, slot) for slot in slots])
+
+    assert {type(outcome) for outcome in outcomes} == {list}
+    held = Reservation.objects.get(status=ReservationStatus.HELD)
+    assert sum(booked(*slots)) == 1
+    assert booked(held.slot) == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_confirming_at_once_confirms_once():
+    reservation = ReservationFactory(held=True)
+    confirm = partial(confirm_hold, person_id=reservation.person_id, key=reservation.key)
+
+    outcomes = at_once([confirm] * 10)
+
+    assert [[one.number for one in outcome] for outcome in outcomes] == [[reservation.number]] * 10
+    assert Message.objects.filter(kind="confirmed").count() == 1
+    assert reservation.events.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_confirming_and_taking_back_at_the_last_moment_agree():
+    slot, now = SlotFactory(capacity=20), timezone.now()
+    held = [hold(admission, slot, now=now)[0] for admission in admitted(20)]
+    last = now + HOLD_LIFETIME
+    confirms = [
+        partial(
+            confirm_hold,
+            person_id=one.person_id,
+            key=one.key,
+            now=last - timedelta(microseconds=1),
+        )
+        for one in held
+    ]
+
+    outcomes = at_once([*confirms, *[partial(take_back_holds, now=last)] * 4])
+
+    confirmed = sum(isinstance(outcome, list) for outcome in outcomes[:20])
+    lapsed = sum(isinstance(outcome, HoldLapsed) for outcome in outcomes[:20])
+    assert confirmed + lapsed == 20
+    assert slot.reservations.taking().count() == confirmed
+    assert booked(slot) == [confirmed]
