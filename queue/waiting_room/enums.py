@@ -16,3 +16,26 @@ class Ending(models.TextChoices):
     BOOKED = "booked", _("Booked")
     LEFT = "left", _("Left")
     LAPSED = "lapsed", _("Ran out of time")
+
+
+class Act(models.TextChoices):
+    """What happened to a line; the words are those of the public log (docs/line-log.md)."""
+
+    COMMIT = "commit", _("Draw committed to")
+    FREEZE = "freeze", _("List frozen")
+    REVEAL = "reveal", _("Draw revealed")
+    CALL = "call", _("Called")
+    PAUSE = "pause", _("Paused")
+    RESUME = "resume", _("Resumed")
+    PACE = "pace", _("Pace set")
+    CLOSE = "close", _("Closed")
+
+
+class State(models.TextChoices):
+    """What a room is to the public at an instant."""
+
+    SOON = "soon", _("Not open for joining yet")
+    GATHERING = "gathering", _("Gathering")
+    OPEN = "open", _("Open")
+    PAUSED = "paused", _("Paused")
+    CLOSED = "closed", _("Closed")

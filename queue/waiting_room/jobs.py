@@ -1,1 +1,5 @@
-def tick() -> None: ...
+from . import services
+
+
+def tick() -> None:
+    services.tick_rooms()

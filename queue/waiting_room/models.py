@@ -1,4 +1,5 @@
 import uuid
+from datetime import datetime
 
 import pghistory
 import pgtrigger
@@ -13,7 +14,7 @@ from eligibility.models import Cohort, Person
 from privacy.fields import EncryptedTextField
 
 from .draw import entry_at, place_of
-from .enums import Ending, RoomStatus
+from .enums import Act, Ending, RoomStatus
 
 
 @pghistory.track(exclude=["draw_secret"])
@@ -46,7 +47,9 @@ class Room(models.Model):
     public_value = models.CharField(_("public random value"), max_length=200, blank=True)
     frozen_at = models.DateTimeField(_("list frozen at"), null=True, editable=False)
     frozen_count = models.PositiveBigIntegerField(_("entries drawn"), null=True, editable=False)
-    list_digest = models.CharField(_("digest of the list"), max_length=64, blank=True, editable=False)
+    list_digest = models.CharField(
+        _("digest of the list"), max_length=64, blank=True, editable=False
+    )
     seed = models.CharField(_("seed"), max_length=64, blank=True, editable=False)
 
     class Meta:
@@ -71,6 +74,8 @@ class Room(models.Model):
                     | pgtrigger.Q(old__frozen_at__df=pgtrigger.F("new__frozen_at"))
                 ),
             ),
+            # What was committed to can't be exchanged before it is revealed.
+            pgtrigger.ReadOnly(name="commitment_never_changes", fields=["draw_commitment"]),
             pgtrigger.Protect(name="room_is_never_deleted", operation=pgtrigger.Delete),
         ]
 
@@ -79,13 +84,21 @@ class Room(models.Model):
 
     @property
     def entry_sequence(self) -> str:
-        return f"waiting_room_entry_{self.pk}"
+        return self.sequence_name(self.pk)
+
+    @staticmethod
+    def sequence_name(room_id: int) -> str:
+        return f"waiting_room_entry_{room_id}"
 
     @property
     def pause_message(self) -> str:
         korean = (get_language() or "ko").startswith("ko")
         first, second = self.pause_message_ko, self.pause_message_en
         return (first or second) if korean else (second or first)
+
+    def has_ended(self, now: datetime) -> bool:
+        """Closed by the operator, or its window is over."""
+        return self.status == RoomStatus.CLOSED or self.cohort.closes_at <= now
 
     def place_of(self, entry: int) -> int | None:
         """The place (from 1) of an entry number (from 1); None while the draw is still to come."""
@@ -110,15 +123,16 @@ class Line(models.Model):
     )
     # Every place up to this number has been called.
     serving = models.PositiveBigIntegerField(_("serving"), default=0)
+    # Never less than the admissions that live: entering adds at once (a trigger), ending is
+    # taken off by whoever counts next.
     active = models.PositiveIntegerField(_("people booking now"), default=0)
     # Follows Room.max_active; after a cut it sinks only as people finish, so that the
     # check below holds at every instant.
     max_active = models.PositiveIntegerField(_("people booking at once, now"))
     pace = models.FloatField(_("called per minute, now"), default=0)
+    # The part of a person that the last call left over.
+    credit = models.FloatField(default=0)
     ticked_at = models.DateTimeField(_("last tick"), null=True)
-    # What the last tick decided and why, and the document every waiting page reads.
-    reasons = models.JSONField(_("why this pace"), default=list)
-    document = models.JSONField(_("now document"), default=dict)
 
     class Meta:
         verbose_name = _("line")
@@ -140,12 +154,38 @@ class Line(models.Model):
         return f"{self.room_id}: {self.serving}"
 
 
+class Board(models.Model):
+    """What the last tick published, apart from the line's row so that entering writes little."""
+
+    room = models.OneToOneField(
+        Room, on_delete=models.PROTECT, primary_key=True, related_name="board"
+    )
+    # The document every waiting page reads, and what the tick decided and why.
+    document = models.JSONField(_("now document"), default=dict)
+    reasons = models.JSONField(_("why this pace"), default=list)
+    # The room is over and this is its last document.
+    final = models.BooleanField(default=False)
+    # What booking reported last: how much is left, and how it is doing.
+    left = models.PositiveBigIntegerField(_("left to book"), null=True)
+    booked = models.PositiveBigIntegerField(_("booked"), null=True)
+
+    class Meta:
+        verbose_name = _("board")
+        verbose_name_plural = _("boards")
+
+    def __str__(self) -> str:
+        return f"{self.room_id}"
+
+
 class Ticket(models.Model):
-    """A person's place in a line. Its entry number never changes; the place follows from the draw."""
+    """A person's place in a line: an entry number that never changes, and what the draw makes of it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="tickets", db_index=False)
-    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="tickets")
+    # Both are found through the constraints below.
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="tickets", db_index=False
+    )
     entry = models.PositiveBigIntegerField(_("entry number"))
     joined_at = models.DateTimeField(_("joined at"))
     # Finds the ticket by its resume code without storing the code (waiting_room.codes).
@@ -176,11 +216,35 @@ class Ticket(models.Model):
         return self.room.place_of(self.entry)
 
 
+class Knock(models.Model):
+    """Somebody called who found every place taken, and is at the door: the lowest goes in first."""
+
+    ticket = models.OneToOneField(
+        Ticket, on_delete=models.PROTECT, primary_key=True, related_name="knock"
+    )
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="knocks", db_index=False)
+    place = models.PositiveBigIntegerField(_("place"))
+    # Refreshed by the waiting page; who stops knocking is forgotten.
+    at = models.DateTimeField(_("last knock"))
+
+    class Meta:
+        verbose_name = _("person at the door")
+        verbose_name_plural = _("people at the door")
+        indexes = [models.Index(fields=["room", "place"], name="knocks_in_order")]
+
+    def __str__(self) -> str:
+        return f"{self.room_id}/{self.place}"
+
+
 class Admission(models.Model):
     """A called person's stay in the booking pages, until it is used, given up or runs out."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="admissions")
-    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="admissions")
+    room = models.ForeignKey(
+        Room, on_delete=models.PROTECT, related_name="admissions", db_index=False
+    )
+    place = models.PositiveBigIntegerField(_("place"), null=True)
+    called_at = models.DateTimeField(_("called at"), null=True)
     entered_at = models.DateTimeField(_("entered at"), default=timezone.now)
     expires_at = models.DateTimeField(_("until"))
     extensions = models.PositiveSmallIntegerField(_("extensions"), default=0)
@@ -207,7 +271,31 @@ class Admission(models.Model):
                 fields=["room", "expires_at"],
                 name="admissions_live",
                 condition=Q(ended_at__isnull=True),
-            )
+            ),
+            # How many of those called came, and how soon.
+            models.Index(fields=["room", "place"], name="admissions_by_place"),
+            models.Index(fields=["room", "entered_at"], name="admissions_by_time"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="admission_takes_a_place",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                # The check on the line refuses whoever would be one too many, whatever the code.
+                func="""
+                    UPDATE waiting_room_line SET active = active + 1 WHERE room_id = NEW.room_id;
+                    IF NOT FOUND THEN
+                        RAISE EXCEPTION 'room % has no line', NEW.room_id;
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Protect(
+                name="admission_ends_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__ended_at__isnull=False)
+                & pgtrigger.Q(old__ended_at__df=pgtrigger.F("new__ended_at")),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -220,17 +308,25 @@ class Step(models.Model):
     The record behind waiting times, the public log and the answer to a complaint.
     """
 
-    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="steps")
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="steps", db_index=False)
     at = models.DateTimeField(_("at"))
-    act = models.CharField(_("act"), max_length=20)
+    act = models.CharField(_("act"), max_length=20, choices=Act)
     first = models.PositiveBigIntegerField(_("first place"), null=True)
     last = models.PositiveBigIntegerField(_("last place"), null=True)
+    # Public, as it stands in the log; who acted ("system", "staff:<user id>") is not.
     details = models.JSONField(_("details"), default=dict)
+    by = models.CharField(_("by"), max_length=40, default="system")
 
     class Meta:
         verbose_name = _("step")
         verbose_name_plural = _("steps")
-        indexes = [models.Index(fields=["room", "id"], name="steps_of_a_room")]
+        indexes = [
+            models.Index(fields=["room", "id"], name="steps_of_a_room"),
+            # Which call a place was in.
+            models.Index(
+                fields=["room", "first"], name="calls_by_place", condition=Q(act=Act.CALL)
+            ),
+        ]
         triggers = [
             pgtrigger.Protect(
                 name="steps_are_history", operation=pgtrigger.Update | pgtrigger.Delete
@@ -239,3 +335,35 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room_id} {self.act}"
+
+
+class LogPage(models.Model):
+    """A page of the room's public log (docs/line-log.md): what its tickets and acts hash to."""
+
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="pages")
+    number = models.PositiveIntegerField(_("page"))
+    # The tickets with entry numbers in (after, upto], and the steps with ids in (…, last_step].
+    after = models.PositiveBigIntegerField()
+    upto = models.PositiveBigIntegerField()
+    tickets = models.PositiveIntegerField(_("tickets"))
+    acts = models.PositiveIntegerField(_("acts"))
+    acts_before = models.PositiveIntegerField()
+    last_step = models.BigIntegerField(default=0)
+    at = models.DateTimeField(_("at"))
+    root = models.CharField(_("root"), max_length=64)
+    # The roots of the subtrees that end with this page (waiting_room.merkle), and of the log.
+    nodes = models.BinaryField()
+    log_root = models.CharField(_("root of the log"), max_length=64)
+
+    class Meta:
+        verbose_name = _("page of the log")
+        verbose_name_plural = _("pages of the log")
+        constraints = [
+            models.UniqueConstraint(fields=["room", "number"], name="one_page_per_number")
+        ]
+        triggers = [
+            pgtrigger.Protect(name="log_is_history", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.room_id} {self.number}"

@@ -1,0 +1,41 @@
+from .entering import (
+    end_admission,
+    enter,
+    extend_admission,
+    knock,
+    lapse_admissions,
+    live_admission,
+)
+from .joining import issue_ticket, leave_line
+from .rooms import (
+    close_room,
+    open_room,
+    open_rooms,
+    pause_room,
+    resume_room,
+    set_joins_from,
+    set_pace,
+    set_public_value,
+)
+from .ticking import tick_room, tick_rooms
+
+__all__ = [
+    "close_room",
+    "end_admission",
+    "enter",
+    "extend_admission",
+    "issue_ticket",
+    "knock",
+    "lapse_admissions",
+    "leave_line",
+    "live_admission",
+    "open_room",
+    "open_rooms",
+    "pause_room",
+    "resume_room",
+    "set_joins_from",
+    "set_pace",
+    "set_public_value",
+    "tick_room",
+    "tick_rooms",
+]

@@ -1,0 +1,153 @@
+"""Entering: never more people inside than the room takes, and always the lowest place first."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext as _
+
+from ..enums import Act, Ending
+from ..exceptions import AdmissionOver, AtTheDoor, LineRefusal, NotCalled, RoomClosed
+from ..models import Admission, Knock, Line, Step, Ticket
+from .clock import database_now
+
+ADMISSION_LIFETIME = timedelta(minutes=15)
+MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten
+# Whoever does not knock again for this long has gone from the door.
+PATIENCE_AT_THE_DOOR = timedelta(seconds=30)
+
+
+def enter(*, ticket: Ticket) -> Admission:
+    """Let a called person in; again and again it is the same admission, while it lasts.
+
+    Raises NotCalled, RoomClosed, or AtTheDoor when every place is taken this moment. A pause
+    keeps nobody out who was called: it stops the calling.
+    """
+    with transaction.atomic():
+        outcome = _enter(ticket)
+    # Only now: the knock at the door has to be kept.
+    if isinstance(outcome, LineRefusal):
+        raise outcome
+    return outcome
+
+
+def _enter(ticket: Ticket) -> Admission | LineRefusal:
+    # Entering is one at a time per room: that is what makes the count below true.
+    line = locked_line(ticket.room_id)
+    room, now = line.room, line.now
+    ticket.room = room
+    admission = Admission.objects.filter(ticket=ticket, ended_at=None).first()
+    if admission and admission.expires_at > now:
+        return admission
+    if room.has_ended(now):
+        raise RoomClosed(_("This line is closed."))
+    place = ticket.place
+    if place is None or place > line.serving:
+        raise NotCalled(_("It is not your turn yet. Your place is kept."))
+
+    if admission or line.active >= room.max_active:
+        count_inside(line)
+    free = room.max_active - line.active
+    if free <= _ahead_at_the_door(ticket, place, now):
+        _keep_knocking(ticket, place)
+        return AtTheDoor(_("Every place is taken this moment. You are next at the door."))
+    Knock.objects.filter(ticket=ticket).delete()
+    if ticket.left_at:
+        Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
+    calls = Step.objects.filter(room=room, act=Act.CALL, first__lte=place).order_by("-first")
+    # A trigger adds it to the line, whose check holds against any mistake above.
+    return Admission.objects.create(
+        ticket=ticket,
+        room=room,
+        place=place,
+        called_at=calls.values_list("at", flat=True).first(),
+        entered_at=now,
+        expires_at=now + ADMISSION_LIFETIME,
+    )
+
+
+def locked_line(room_id: int) -> Line:
+    """The line's row, locked, with the database's clock as it was when the lock was had."""
+    line = (
+        Line.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("room__cohort")
+        .get(pk=room_id)
+    )
+    line.now = database_now()
+    return line
+
+
+def count_inside(line: Line) -> int:
+    """End what ran out and count what lives; the caller has locked the line. How many lapsed."""
+    lapsed = Admission.objects.filter(
+        room_id=line.room_id, ended_at=None, expires_at__lte=line.now
+    ).update(ended_at=line.now, ending=Ending.LAPSED)
+    line.active = Admission.objects.filter(room_id=line.room_id, ended_at=None).count()
+    line.max_active = max(line.room.max_active, line.active)
+    line.save(update_fields=["active", "max_active"])
+    return lapsed
+
+
+def _ahead_at_the_door(ticket: Ticket, place: int, now: datetime) -> int:
+    return Knock.objects.filter(
+        room_id=ticket.room_id, place__lt=place, at__gt=now - PATIENCE_AT_THE_DOOR
+    ).count()
+
+
+def _keep_knocking(ticket: Ticket, place: int) -> None:
+    Knock.objects.update_or_create(
+        ticket=ticket, defaults={"room_id": ticket.room_id, "place": place, "at": Now()}
+    )
+
+
+def knock(*, ticket: Ticket) -> bool:
+    """Stay at the door, as the waiting page does by itself; False if not at the door."""
+    return bool(Knock.objects.filter(ticket=ticket).update(at=Now()))
+
+
+def live_admission(person_id: int, now: datetime | None = None) -> Admission | None:
+    """The admission with which this person may book now, in whichever room."""
+    return (
+        Admission.objects.filter(
+            ticket__person_id=person_id, ended_at=None, expires_at__gt=now or Now()
+        )
+        .select_related("ticket", "room__cohort")
+        .order_by("expires_at")
+        .last()
+    )
+
+
+def extend_admission(*, admission: Admission) -> Admission:
+    """More time from now on; AdmissionOver if it has ended or was extended often enough."""
+    extended = Admission.objects.filter(
+        pk=admission.pk, ended_at=None, expires_at__gt=Now(), extensions__lt=MOST_EXTENSIONS
+    ).update(
+        expires_at=Greatest(F("expires_at"), Now() + ADMISSION_LIFETIME),
+        extensions=F("extensions") + 1,
+    )
+    if not extended:
+        raise AdmissionOver(_("Your time for booking has run out. Enter again from your ticket."))
+    admission.refresh_from_db(fields=["expires_at", "extensions"])
+    return admission
+
+
+def end_admission(*, admission: Admission, ending: Ending) -> Admission:
+    """End an admission, once; ending it again changes nothing.
+
+    The line's own row is left alone, so that bookings do not queue up behind each other: the
+    place is free for whoever counts next.
+    """
+    Admission.objects.filter(pk=admission.pk, ended_at=None).update(ended_at=Now(), ending=ending)
+    admission.refresh_from_db(fields=["ended_at", "ending"])
+    return admission
+
+
+def lapse_admissions() -> int:
+    """End every admission that ran out of time; how many did."""
+    late = Admission.objects.filter(ended_at=None, expires_at__lte=Now())
+    lapsed = 0
+    for room_id in late.values_list("room_id", flat=True).distinct():
+        with transaction.atomic():
+            lapsed += count_inside(locked_line(room_id))
+    return lapsed

@@ -1,0 +1,133 @@
+"""Joining: one statement, committed before the number is shown, the same answer every time."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from eligibility.models import Decision
+
+from ..codes import lookup_index, resume_code
+from ..exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
+from ..locks import JOIN
+from ..models import Room, Ticket
+
+CODE_KEY = hashlib.sha256(b"waiting_room.codes" + settings.INDEX_KEY).digest()
+
+# The gate comes first, so that no number is drawn outside the lock; a person who is in the line
+# already takes no number; a race of one person with themselves ends at the unique constraint.
+JOIN_SQL = """
+WITH gate AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
+), asked AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[])
+        WITH ORDINALITY AS asked (id, person_id, resume_index, turn)
+), existing AS (
+    SELECT ticket.* FROM waiting_room_ticket AS ticket JOIN asked USING (person_id)
+    WHERE ticket.room_id = %(room)s
+), admissible AS (
+    SELECT asked.*, decision.provisional
+    FROM gate, asked
+    JOIN waiting_room_room AS room ON room.id = %(room)s
+    JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
+    JOIN eligibility_decision AS decision
+        ON decision.cohort_id = room.cohort_id AND decision.person_id = asked.person_id
+    WHERE room.status <> 'closed'
+        AND room.joins_from <= clock_timestamp() AND cohort.closes_at > clock_timestamp()
+        AND decision.eligible AND decision.window_to > clock_timestamp()
+        AND NOT EXISTS (SELECT FROM existing WHERE existing.person_id = asked.person_id)
+    ORDER BY asked.turn
+), fresh AS (
+    INSERT INTO waiting_room_ticket
+        (id, room_id, person_id, entry, joined_at, resume_index, provisional)
+    SELECT id, %(room)s, person_id, nextval(%(sequence)s), clock_timestamp(),
+        resume_index, provisional
+    FROM admissible
+    ON CONFLICT DO NOTHING
+    RETURNING *
+)
+SELECT id, person_id, entry, joined_at, left_at, provisional, resume_index FROM fresh
+UNION ALL
+SELECT id, person_id, entry, joined_at, left_at, provisional, resume_index FROM existing
+"""
+COLUMNS = ["id", "person_id", "entry", "joined_at", "left_at", "provisional", "resume_index"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One wish to join, with the ticket it would get."""
+
+    person_id: int
+    ticket_id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    @property
+    def resume_index(self) -> int:
+        return lookup_index(resume_code(self.ticket_id, CODE_KEY), CODE_KEY)
+
+
+def parameters(room_id: int, asked: Sequence[Asked]) -> dict:
+    return {
+        "join": JOIN,
+        "room": room_id,
+        "sequence": Room.sequence_name(room_id),
+        "ids": [one.ticket_id for one in asked],
+        "people": [one.person_id for one in asked],
+        "indexes": [one.resume_index for one in asked],
+    }
+
+
+def issue_ticket(*, room: Room, person_id: int) -> Ticket:
+    """The person's ticket in this line: a new one, or the one they have.
+
+    Raises NotEligible, NotYetJoinable or RoomClosed.
+    """
+    # A second try, with another ticket id, if a resume code was taken or the person's own
+    # other request was first.
+    for _attempt in range(3):
+        with connection.cursor() as cursor:
+            cursor.execute(JOIN_SQL, parameters(room.pk, [Asked(person_id)]))
+            row = cursor.fetchone()
+        if row:
+            return _come_back(ticket_from(row, room))
+        refusal = why_not(room_id=room.pk, person_id=person_id)
+        if refusal:
+            raise refusal
+    raise RuntimeError("A person who may join could not be given a ticket.")
+
+
+def ticket_from(row: Sequence, room: Room) -> Ticket:
+    ticket = Ticket(room=room, **dict(zip(COLUMNS, row, strict=True)))
+    ticket._state.adding, ticket._state.db = False, "default"
+    return ticket
+
+
+def _come_back(ticket: Ticket) -> Ticket:
+    if ticket.left_at:
+        Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
+        ticket.left_at = None
+    return ticket
+
+
+def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
+    """Why nobody by this number could join just now; None if they could."""
+    room = Room.objects.select_related("cohort").annotate(now=Now()).get(pk=room_id)
+    if room.has_ended(room.now):
+        return RoomClosed(_("This line is closed."))
+    decision = Decision.objects.filter(person_id=person_id, cohort_id=room.cohort_id).first()
+    if not decision or not decision.eligible or decision.window_to <= room.now:
+        return NotEligible(_("You can't book with this group. See what you may book, and when."))
+    if room.joins_from > room.now:
+        return NotYetJoinable(_("It is too early to join this line."))
+    return None
+
+
+def leave_line(*, ticket: Ticket) -> Ticket:
+    """Step out for good; whoever joins again before the room closes has the same place."""
+    Ticket.objects.filter(pk=ticket.pk, left_at=None).update(left_at=Now())
+    ticket.refresh_from_db(fields=["left_at"])
+    return ticket

@@ -1,0 +1,159 @@
+"""What an operator does to a room. Every act is a step of the log, and says who acted."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils.translation import gettext as _
+
+from eligibility.models import Cohort
+
+from ..draw import commitment
+from ..enums import Act, RoomStatus
+from ..exceptions import CantChange
+from ..locks import tick_lock
+from ..models import Board, Line, Room, Step
+from .clock import database_now
+
+# How long before the opening people may gather, unless the room says otherwise.
+GATHERING = timedelta(hours=24)
+
+
+def open_rooms() -> list[Room]:
+    """Make a room, with its line and its numbers, for every cohort that has none."""
+    return [open_room(cohort=cohort) for cohort in Cohort.objects.filter(room=None)]
+
+
+@transaction.atomic
+def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **settings) -> Room:
+    # Two importers of one cohort: the second waits here and finds the room.
+    Cohort.objects.select_for_update().get(pk=cohort.pk)
+    room = Room.objects.filter(cohort=cohort).first()
+    if room:
+        return room
+    secret = secrets.token_bytes(32)
+    room = Room.objects.create(
+        cohort=cohort,
+        joins_from=joins_from or cohort.opens_at - GATHERING,
+        draw_secret=secret.hex(),
+        draw_commitment=commitment(secret),
+        **settings,
+    )
+    Line.objects.create(room=room, max_active=room.max_active)
+    Board.objects.create(room=room)
+    with connection.cursor() as cursor:
+        # Belongs to the row's number, which is never used again; CACHE 1 keeps the order.
+        cursor.execute(f'CREATE SEQUENCE "{room.entry_sequence}" AS bigint CACHE 1')
+    record(room, Act.COMMIT, details={"commitment": room.draw_commitment})
+    return room
+
+
+def record(
+    room: Room,
+    act: Act,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    details: dict | None = None,
+    by: str = "system",
+    at: datetime | None = None,
+) -> Step:
+    """Write one step; the caller holds the room's TICK lock, which keeps steps in order."""
+    return Step.objects.create(
+        room=room,
+        at=at or database_now(),
+        act=act,
+        first=first,
+        last=last,
+        details=details or {},
+        by=by,
+    )
+
+
+def _locked(room: Room) -> Room:
+    tick_lock(room.pk)
+    return Room.objects.select_related("cohort").get(pk=room.pk)
+
+
+@transaction.atomic
+def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: str) -> Room:
+    """Call nobody until resumed. Joining goes on, and whoever was called may still enter."""
+    room = _locked(room)
+    if room.status == RoomStatus.CLOSED:
+        raise CantChange(_("This room is closed."))
+    same = (room.pause_message_ko, room.pause_message_en) == (message_ko, message_en)
+    if room.status == RoomStatus.PAUSED and same:
+        return room
+    room.status = RoomStatus.PAUSED
+    room.pause_message_ko, room.pause_message_en = message_ko, message_en
+    room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
+    record(room, Act.PAUSE, details={"ko": message_ko, "en": message_en}, by=by)
+    return room
+
+
+@transaction.atomic
+def resume_room(*, room: Room, by: str) -> Room:
+    room = _locked(room)
+    if room.status == RoomStatus.CLOSED:
+        raise CantChange(_("A closed room can't be opened again: its people were told so."))
+    if room.status == RoomStatus.RUNNING:
+        return room
+    room.status = RoomStatus.RUNNING
+    room.pause_message_ko = room.pause_message_en = ""
+    room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
+    record(room, Act.RESUME, by=by)
+    return room
+
+
+@transaction.atomic
+def close_room(*, room: Room, by: str) -> Room:
+    """End the line for good: nobody joins or enters; whoever is inside may finish."""
+    room = _locked(room)
+    if room.status == RoomStatus.CLOSED:
+        return room
+    room.status = RoomStatus.CLOSED
+    room.save(update_fields=["status"])
+    record(room, Act.CLOSE, by=by)
+    return room
+
+
+@transaction.atomic
+def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Room:
+    """How many may book at once, and how many are called a minute at most.
+
+    A lower `max_active` throws nobody out: the line's own bound sinks as people finish.
+    """
+    if max_active < 1 or max_per_minute < 1:
+        raise CantChange(_("Both numbers must be at least 1. To call nobody, pause the room."))
+    room = _locked(room)
+    if (room.max_active, room.max_per_minute) == (max_active, max_per_minute):
+        return room
+    room.max_active, room.max_per_minute = max_active, max_per_minute
+    room.save(update_fields=["max_active", "max_per_minute"])
+    Line.objects.filter(room=room).update(max_active=Greatest(max_active, F("active")))
+    details = {"max_active": max_active, "max_per_minute": max_per_minute}
+    record(room, Act.PACE, details=details, by=by)
+    return room
+
+
+@transaction.atomic
+def set_public_value(*, room: Room, value: str, by: str) -> Room:
+    """The random value nobody could know before, that goes into the draw's seed."""
+    room = _locked(room)
+    if room.frozen_at:
+        raise CantChange(_("The draw has been held; its seed can't change any more."))
+    room.public_value = value.strip()
+    room.save(update_fields=["public_value"])
+    return room
+
+
+@transaction.atomic
+def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
+    room = _locked(room)
+    if at > room.cohort.opens_at:
+        raise CantChange(_("Joining must be possible before the doors open."))
+    room.joins_from = at
+    room.save(update_fields=["joins_from"])
+    return room

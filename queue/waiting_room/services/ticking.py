@@ -1,0 +1,179 @@
+"""The tick: once a second, everything about the lines that nobody asks for by a request."""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from eligibility.enums import Order
+
+from .. import draw, pace
+from ..board import Facts, document, write_file
+from ..enums import Act, RoomStatus
+from ..locks import StillJoining, list_closed, try_tick_lock
+from ..models import Admission, Board, Knock, Line, Room, Step
+from .clock import database_now
+from .entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
+from .pages import PAGES_PER_TICK, Pages
+from .rooms import open_rooms, record
+
+log = logging.getLogger(__name__)
+
+JOINS_PATIENCE_MS = 200
+# How far back calls are looked at, for who is still expected and for how many come.
+RECENT = timedelta(minutes=10)
+TIME_TO_ANSWER = timedelta(minutes=2)
+
+
+def tick_rooms() -> int:
+    """Tick every room that is not over. Safe with any number of workers at once."""
+    open_rooms()
+    due = Room.objects.filter(
+        Q(board__final=False) | (~Q(status=RoomStatus.CLOSED) & Q(cohort__closes_at__gt=Now()))
+    )
+    ticked = 0
+    for room_id in list(due.order_by("pk").values_list("pk", flat=True)):
+        try:
+            ticked += tick_room(room_id)
+        except Exception:
+            # One room's trouble must not stop the others' lines.
+            log.exception("room %s could not be ticked", room_id)
+    return ticked
+
+
+def tick_room(room_id: int) -> bool:
+    """One tick of one room; False if another worker is at it. Ticking twice does no harm."""
+    with transaction.atomic():
+        if not try_tick_lock(room_id):
+            return False
+        room = Room.objects.select_related("cohort", "board").get(pk=room_id)
+        issued, now = _settle(room)
+        facts = Facts(room=room, now=now, issued=issued, calls=_recent_calls(room, now))
+        _move(facts)
+        published = _publish(facts)
+    try:
+        write_file(room.cohort.code, published)
+    except OSError:
+        log.exception("the now document of room %s can't be written for nginx", room_id)
+    return True
+
+
+def _settle(room: Room) -> tuple[int, datetime]:
+    """Bring the log up to date and, once, freeze the list; the last entry number and the time."""
+    pages = Pages(room)
+    try:
+        with list_closed(room.pk, patience_ms=JOINS_PATIENCE_MS):
+            settled, now = _last_entry(room), database_now()
+    except StillJoining:
+        log.warning(
+            "room %s: joins took too long, the list stays open until the next tick", room.pk
+        )
+        return _last_entry(room), database_now()
+    freezing = room.frozen_at is None and now >= room.cohort.opens_at
+    pages.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
+    if freezing:
+        _freeze(room, settled, pages.root, now)
+    return settled, now
+
+
+def _last_entry(room: Room) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sequence_last_value(%s::regclass)", [room.entry_sequence])
+        return cursor.fetchone()[0] or 0
+
+
+def _freeze(room: Room, settled: int, digest: str, now: datetime) -> None:
+    """Close the list of those who gathered and reveal the draw; whoever joins now comes after.
+
+    Every number up to `settled` was given and committed while the list was closed, and the
+    digest covers them all; a join since then has a higher number, so it changes neither.
+    """
+    room.frozen_at, room.frozen_count = now, 0
+    if room.cohort.order == Order.DRAW:
+        secret = bytes.fromhex(room.draw_secret)
+        seed = draw.seed_from(secret, bytes.fromhex(digest), room.public_value)
+        room.frozen_count, room.list_digest, room.seed = settled, digest, seed.hex()
+    room.save(update_fields=["frozen_at", "frozen_count", "list_digest", "seed"])
+    if room.seed:
+        record(room, Act.FREEZE, details={"count": settled, "digest": digest}, at=now)
+        revealed = {"secret": room.draw_secret, "public_value": room.public_value}
+        record(room, Act.REVEAL, details={**revealed, "seed": room.seed}, at=now)
+
+
+def _recent_calls(room: Room, now: datetime) -> list[Step]:
+    return list(room.steps.filter(act=Act.CALL, at__gt=now - RECENT).order_by("pk"))
+
+
+def _move(facts: Facts) -> None:
+    """Count who is inside and call as many more as the room takes."""
+    room, now = facts.room, facts.now
+    show_up, delay = _show_up(facts), _typical_delay(facts)
+    ages = [((now - step.at).total_seconds(), step.last - step.first + 1) for step in facts.calls]
+    at_door = Knock.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
+
+    # The last lock, held for as short as can be: people enter by it.
+    line = locked_line(room.pk)
+    count_inside(line)
+    facts.line, facts.at_door = line, at_door
+    if room.frozen_at is None or room.has_ended(now):
+        facts.reasons = []
+        Line.objects.filter(pk=line.pk).update(ticked_at=now)
+        return
+    decision = pace.decide(
+        pace.Situation(
+            waiting=max(0, facts.issued - line.serving),
+            max_active=room.max_active,
+            active=line.active,
+            max_per_minute=room.max_per_minute,
+            at_door=at_door,
+            expected=pace.still_expected(ages, show_up=show_up, typical_delay=delay),
+            show_up=show_up,
+            pace=line.pace,
+            credit=line.credit,
+            elapsed=(now - line.ticked_at).total_seconds() if line.ticked_at else 1.0,
+            paused=room.status == RoomStatus.PAUSED,
+        )
+    )
+    first, line.serving = line.serving + 1, line.serving + decision.advance
+    line.pace, line.credit, line.ticked_at = decision.pace, decision.credit, now
+    line.save(update_fields=["serving", "pace", "credit", "ticked_at"])
+    facts.reasons = [asdict(reason) for reason in decision.reasons]
+    if decision.advance:
+        facts.calls.append(record(room, Act.CALL, first=first, last=line.serving, at=now))
+
+
+def _show_up(facts: Facts) -> float:
+    answered = [step for step in facts.calls if step.at <= facts.now - TIME_TO_ANSWER]
+    if not answered:
+        return pace.show_up_rate(called=0, came=0)
+    first, last = answered[0].first, answered[-1].last
+    came = (
+        Admission.objects.filter(room=facts.room, place__range=(first, last))
+        .values("place")
+        .distinct()
+        .count()
+    )
+    return pace.show_up_rate(called=last - first + 1, came=came)
+
+
+def _typical_delay(facts: Facts) -> float:
+    """Seconds from the call to entering, of those who came lately."""
+    lately = (
+        Admission.objects.filter(room=facts.room, called_at__isnull=False)
+        .order_by("-entered_at")
+        .values_list("called_at", "entered_at")[:200]
+    )
+    delays = [(entered - called).total_seconds() for called, entered in lately]
+    return min(max(sum(delays) / len(delays), 2.0), 120.0) if delays else 15.0
+
+
+def _publish(facts: Facts) -> dict:
+    published = document(facts)
+    final = facts.room.has_ended(facts.now) and not facts.line.active
+    Board.objects.filter(room=facts.room).update(
+        document=published, reasons=facts.reasons, final=final
+    )
+    return published

@@ -1,0 +1,189 @@
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models.functions import Now
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from eligibility.sessions import signed_in
+
+from . import services
+from .access import may_see, owns, remember, to_identity
+from .board import poll_for, state_of
+from .codes import UnreadableCode, lookup_index, resume_code
+from .exceptions import LineRefusal
+from .models import Room, Ticket
+from .now import board
+from .services.joining import CODE_KEY
+
+# For people without script: never faster than this, however near they are.
+SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
+
+
+def _room(code: str) -> Room:
+    rooms = Room.objects.select_related("cohort", "line", "board").annotate(now=Now())
+    return get_object_or_404(rooms, cohort__code=code)
+
+
+@require_http_methods(["GET", "HEAD"])
+def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = None) -> HttpResponse:
+    """The public page of a line: how it stands, and the way into it."""
+    room = _room(code)
+    context = {
+        "room": room,
+        "state": state_of(room, room.now),
+        "now_document": room.board.document,
+        "refusal": refusal,
+    }
+    status = refusal.status if refusal else 200
+    return render(request, "waiting_room/room.html", context, status=status)
+
+
+@never_cache
+def join(request: HttpRequest, code: str) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("room", code=code)
+    who = signed_in(request)
+    if who is None:
+        return to_identity(request, back_to=reverse("eligibility"))
+    room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
+    try:
+        ticket = services.issue_ticket(room=room, person_id=who.person_id)
+    except LineRefusal as refusal:
+        request.method = "GET"
+        return room_page(request, code, refusal)
+    return redirect("ticket", ticket_id=ticket.pk)
+
+
+def _ticket(ticket_id: UUID) -> Ticket:
+    tickets = Ticket.objects.select_related("room__cohort", "room__line").annotate(now=Now())
+    return get_object_or_404(tickets, pk=ticket_id)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    return _show(request, _ticket(ticket_id))
+
+
+def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = None) -> HttpResponse:
+    if not may_see(request, ticket):
+        return neutral(request)
+    context = {
+        **standing(ticket, ticket.now),
+        "ticket": ticket,
+        "room": ticket.room,
+        "mine": owns(request, ticket),
+        "refusal": refusal,
+        "resume_code": resume_code(ticket.pk, CODE_KEY),
+        "now_document": _now_document(ticket.room),
+    }
+    status = refusal.status if refusal else 200
+    return render(request, "waiting_room/ticket.html", context, status=status)
+
+
+def _now_document(room: Room) -> dict:
+    try:
+        return board.get(room.cohort.code).content
+    except Http404:
+        return {}
+
+
+def standing(ticket: Ticket, now: datetime) -> dict:
+    """Where a ticket stands just now: its phase, place, and how many are ahead."""
+    room, line = ticket.room, ticket.room.line
+    place = ticket.place
+    ahead = None if place is None else max(0, place - line.serving - 1)
+    called = place is not None and place <= line.serving
+    admission = ticket.admissions.filter(ended_at=None, expires_at__gt=now).first()
+    if admission:
+        phase = "inside"
+    elif room.has_ended(now):
+        phase = "closed"
+    elif called:
+        phase = "door" if services.knock(ticket=ticket) else "called"
+    elif ticket.left_at:
+        phase = "left"
+    else:
+        phase = "gathering" if place is None else "waiting"
+    return {
+        "phase": phase,
+        "place": place,
+        "ahead": ahead,
+        "admission": admission,
+        "state": state_of(room, now),
+        "refresh": _refresh_seconds(phase, ahead, room, now),
+    }
+
+
+def _refresh_seconds(phase: str, ahead: int | None, room: Room, now: datetime) -> int:
+    if phase in ("closed", "left", "inside"):
+        return 0
+    if phase == "gathering":
+        seconds = int((room.cohort.opens_at - now).total_seconds()) + 2
+    else:
+        seconds = 2 * poll_for(ahead or 0)
+    return min(max(seconds, FASTEST_REFRESH), SLOWEST_REFRESH)
+
+
+def neutral(request: HttpRequest) -> HttpResponse:
+    """What a stranger sees at a ticket's address: nothing of it, and two ways to one's own."""
+    return render(request, "waiting_room/neutral.html", status=403)
+
+
+@never_cache
+def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("ticket", ticket_id=ticket_id)
+    ticket = _ticket(ticket_id)
+    if not owns(request, ticket):
+        if may_see(request, ticket):
+            # The code shows a place; booking needs to know who is there.
+            return to_identity(request, back_to=reverse("ticket", args=[ticket_id]))
+        return neutral(request)
+    try:
+        services.enter(ticket=ticket)
+    except LineRefusal as refusal:
+        return _show(request, _ticket(ticket_id), refusal)
+    return redirect("booking")
+
+
+@never_cache
+@require_POST
+def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    ticket = _ticket(ticket_id)
+    if not owns(request, ticket):
+        return neutral(request)
+    services.leave_line(ticket=ticket)
+    return redirect("ticket", ticket_id=ticket_id)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def resume(request: HttpRequest) -> HttpResponse:
+    """Back to one's ticket by its code, typed or scanned, on any device."""
+    typed = request.POST.get("code") or request.GET.get("code") or ""
+    problem = ""
+    if typed:
+        try:
+            ticket = Ticket.objects.filter(resume_index=lookup_index(typed, CODE_KEY)).first()
+        except UnreadableCode as error:
+            problem = type(error).__name__
+        else:
+            if ticket:
+                response = redirect("ticket", ticket_id=ticket.pk)
+                remember(request, response, ticket.pk)
+                return response
+            problem = "Unknown"
+    context = {"typed": typed, "problem": problem, "asked": request.method == "POST"}
+    return render(request, "waiting_room/resume.html", context, status=422 if problem else 200)
+
+
+@require_http_methods(["GET", "HEAD"])
+def draw_page(request: HttpRequest, code: str) -> HttpResponse:
+    """How the draw works, what was committed to, and how to check one's own place."""
+    room = _room(code)
+    return render(request, "waiting_room/draw.html", {"room": room})

@@ -1,0 +1,83 @@
+"""What the tests of the line need to stand: a cohort, its room, people who may join."""
+
+from datetime import timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from eligibility.enums import Order
+from eligibility.models import Cohort, Decision, Person
+from tests.factories import CohortFactory, PersonFactory
+from waiting_room import services
+from waiting_room.models import Admission, Room, Ticket
+
+
+def make_room(*, ticked: bool = True, max_active: int = 200, max_per_minute: int = 600, **cohort):
+    """A room, open by default and first come, first served."""
+    joins_from = cohort.pop("joins_from", None)
+    room = services.open_room(
+        cohort=CohortFactory(**{"order": Order.FIFO, **cohort}),
+        joins_from=joins_from,
+        max_active=max_active,
+        max_per_minute=max_per_minute,
+    )
+    return tick(room) if ticked else room
+
+
+def make_drawn_room(**more) -> Room:
+    """A room people gather in; `open_doors` lets its opening come."""
+    opens_at = timezone.now() + timedelta(hours=1)
+    return make_room(order=Order.DRAW, opens_at=opens_at, **more)
+
+
+def open_doors(room: Room) -> Room:
+    Cohort.objects.filter(pk=room.cohort_id).update(opens_at=timezone.now() - timedelta(seconds=1))
+    return tick(room)
+
+
+def tick(room: Room) -> Room:
+    services.tick_room(room.pk)
+    return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
+
+
+def make_eligible(room: Room, person: Person | None = None, **fields) -> Person:
+    person = person or PersonFactory()
+    values = {"window_from": room.cohort.opens_at, "window_to": room.cohort.closes_at}
+    Decision.objects.create(
+        person=person, cohort=room.cohort, eligible=True, rule="born", **values | fields
+    )
+    return person
+
+
+def join(room: Room, person: Person | None = None) -> Ticket:
+    person = person or make_eligible(room)
+    return services.issue_ticket(room=room, person_id=person.pk)
+
+
+def call(room: Room, upto: int) -> Room:
+    """Have everybody up to a place called, whatever the pace."""
+    line = room.line
+    line.refresh_from_db()
+    services.rooms.record(room, "call", first=line.serving + 1, last=upto)
+    line.serving = upto
+    line.save(update_fields=["serving"])
+    return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
+
+
+def called(room: Room) -> Ticket:
+    """Somebody who joined and was called."""
+    ticket = join(room)
+    call(room, ticket.place)
+    return ticket
+
+
+def run_out(admission: Admission) -> None:
+    Admission.objects.filter(pk=admission.pk).update(
+        expires_at=timezone.now() - timedelta(seconds=1)
+    )
+
+
+def issued(room: Room) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sequence_last_value(%s::regclass)", [room.entry_sequence])
+        return cursor.fetchone()[0] or 0
