@@ -68,9 +68,7 @@ class IdentityForm(forms.Form):
             )
         except normal.Unclear as unclear:
             self._ask_century(str(unclear))
-            raise forms.ValidationError(
-                _("Choose which year you mean."), code="century"
-            ) from None
+            return None
         except ValueError:
             raise forms.ValidationError(
                 _("Enter a birth date that exists, for example 19690512.")
@@ -78,7 +76,10 @@ class IdentityForm(forms.Form):
 
     def _ask_century(self, year: str) -> None:
         self.asks_century = True
-        self.fields["century"].choices = [(century, f"{century}{year}") for century in ("19", "20")]
+        field = self.fields["century"]
+        field.choices = [(century, f"{century}{year}") for century in ("19", "20")]
+        field.required = True
+        field.error_messages["required"] = _("Choose which year you mean.")
 
     def clean_phone(self) -> str:
         try:

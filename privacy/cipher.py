@@ -20,30 +20,45 @@ class UnreadableData(Exception):
     """A stored value was made under a key that is missing, or was changed."""
 
 
-@cache
-def _ciphers(keys: tuple[tuple[int, bytes], ...]) -> dict[int, AESGCMSIV]:
-    return {number: AESGCMSIV(key) for number, key in keys}
+class _Keys:
+    """The ciphers of settings.DATA_KEYS, made once: a roster asks for them millions of times."""
+
+    def __init__(self) -> None:
+        self.source: list[tuple[int, bytes]] | None = None
+        self.ciphers: dict[int, AESGCMSIV] = {}
+        self.newest = 0
+
+    def current(self) -> "_Keys":
+        if self.source is not settings.DATA_KEYS:
+            keys = settings.DATA_KEYS
+            self.ciphers = {number: AESGCMSIV(key) for number, key in keys}
+            self.newest = keys[0][0]
+            self.source = keys
+        return self
+
+
+_keys = _Keys()
 
 
 def encrypt(text: str, *, context: bytes) -> bytes:
     """Encrypt under the newest key; `context` (table and column) must be given again to read."""
-    keys = tuple(settings.DATA_KEYS)
-    number = keys[0][0]
+    keys = _keys.current()
     nonce = os.urandom(NONCE_BYTES)
-    return bytes([number]) + nonce + _ciphers(keys)[number].encrypt(nonce, text.encode(), context)
+    sealed = keys.ciphers[keys.newest].encrypt(nonce, text.encode(), context)
+    return b"%c%b%b" % (keys.newest, nonce, sealed)
 
 
 def decrypt(stored: bytes, *, context: bytes) -> str:
     """Read what `encrypt` made; UnreadableData if the key is gone or the value was altered."""
     stored = bytes(stored)
-    cipher = _ciphers(tuple(settings.DATA_KEYS)).get(stored[0] if stored else 0)
+    cipher = _keys.current().ciphers.get(stored[0]) if stored else None
     if cipher is None:
         raise UnreadableData("The key this value was encrypted with is not in JARI_DATA_KEYS.")
     try:
         return cipher.decrypt(
             stored[1 : 1 + NONCE_BYTES], stored[1 + NONCE_BYTES :], context
         ).decode()
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise UnreadableData("This value was altered, or belongs to another column.") from None
 
 
@@ -51,11 +66,21 @@ def key_number(stored: bytes) -> int:
     return bytes(stored)[0]
 
 
-def blind_index(text: str, *, context: bytes) -> bytes:
-    """16 bytes that are equal for equal texts and tell nothing without the index key."""
+def newest_key_number() -> int:
+    return _keys.current().newest
+
+
+@cache
+def _blind(index_key: bytes, context: bytes):
     return hashlib.blake2b(
-        text.encode(),
-        key=hashlib.sha256(settings.INDEX_KEY).digest(),
+        key=hashlib.sha256(index_key).digest(),
         person=hashlib.sha256(context).digest()[:16],
         digest_size=16,
-    ).digest()
+    )
+
+
+def blind_index(text: str, *, context: bytes) -> bytes:
+    """16 bytes that are equal for equal texts and tell nothing without the index key."""
+    keyed = _blind(settings.INDEX_KEY, context).copy()
+    keyed.update(text.encode())
+    return keyed.digest()

@@ -4,6 +4,7 @@ import datetime
 
 from django.core.exceptions import FieldError
 from django.db import models
+from django.utils.functional import cached_property
 
 from .cipher import decrypt, encrypt
 
@@ -15,11 +16,7 @@ class EncryptedTextField(models.BinaryField):
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self):
-        name, path, args, kwargs = super().deconstruct()
-        return name, path, args, kwargs
-
-    @property
+    @cached_property
     def context(self) -> bytes:
         return f"{self.model._meta.db_table}.{self.column}".encode()
 
