@@ -1,0 +1,207 @@
+"""`python -m launcher run`, with the whole portal behind it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from launcher.home import read_env
+from launcher.processes import RunFolder, free_port, started_at
+from tests.launcher.conftest import Start, plain_environ
+
+FIRST_START_SECONDS = 180  # 90 by promise, on a machine that runs nothing else
+LATER_START_SECONDS = 60  # 10 by promise
+STOP_SECONDS = 40
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home with a short life, where root's Postgres can go."""
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.mkdtemp(prefix="jari-home-"))
+    folder.chmod(0o711)
+    yield folder / "var"
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return answer.status, answer.read().decode()
+
+
+def await_line(launcher: subprocess.Popen[str], text: str, seconds: float) -> str:
+    """Read on until a line holds `text`; gives everything read."""
+    alarm = time.monotonic() + seconds
+    said = ""
+    os.set_blocking(launcher.stdout.fileno(), False)
+    while text not in said:
+        said += launcher.stdout.read() or ""
+        ended = launcher.poll() is not None and text not in said
+        assert not ended, f"it ended and said: {said}"
+        assert time.monotonic() < alarm, f"not within {seconds} s: {said}"
+        time.sleep(0.05)
+    return said
+
+
+def children(home: Path) -> list[int]:
+    known = json.loads((home / "run" / "children.json").read_text())
+    return [int(pid) for pid, at in known.items() if started_at(int(pid)) == at]
+
+
+def await_none(pids: list[int], seconds: float) -> None:
+    alarm = time.monotonic() + seconds
+    while left := [pid for pid in pids if started_at(pid)]:
+        assert time.monotonic() < alarm, f"still running: {left}"
+        time.sleep(0.05)
+
+
+def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_launcher: Start):
+    port = free_port()
+    portal = {"JARI_HOME": str(home), "PORT": str(port)}
+
+    # The first start makes everything.
+    launcher = start_launcher("run", **portal)
+    said = await_line(launcher, "Ctrl-C stops it", FIRST_START_SECONDS)
+    assert f"http://localhost:{port}/admin/" in said
+    assert get(port, "/healthz") == (200, "ok\n")
+    ready = json.loads(get(port, "/readyz")[1])
+    assert (ready["database"], ready["redis"], ready["worker"]) == ("ok", "ok", "ok")
+    assert "<html" in get(port, "/")[1]
+    secrets = read_env(home / "secrets.env")
+    with psycopg.connect(read_env(home / "addresses.env")["DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+
+    # A second launcher on the same home is refused, and does no harm.
+    second = start_launcher("run", JARI_HOME=str(home), PORT=str(free_port()))
+    assert second.communicate(timeout=30)[0].startswith("A portal is already running from ")
+    assert second.returncode == 1
+
+    # A killed web server is there again, on the same port.
+    web = next(pid for pid in children(home) if is_gunicorn(pid))
+    os.kill(web, signal.SIGKILL)
+    said = await_line(launcher, "web ended (signal 9); starting it again", 10)
+    assert await_answer(port, 30) == "ok\n"
+
+    # Ctrl-C stops everything, in order and quietly.
+    running = children(home)
+    launcher.send_signal(signal.SIGINT)
+    rest = launcher.communicate(timeout=STOP_SECONDS)[0]
+    assert launcher.returncode == 0
+    assert rest.splitlines()[-1].startswith("Stopped. The data is kept")
+    assert "Traceback" not in rest
+    await_none(running, 1)
+    assert not (home / "addresses.env").exists()
+
+    # The next start goes on with the same data, and is killed the hard way.
+    launcher = start_launcher("run", **portal)
+    await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)
+    assert read_env(home / "secrets.env") == secrets
+    assert kept(home) == 7
+    orphans = children(home)
+    launcher.kill()
+    launcher.wait()
+
+    # Nothing of it stands in the way of the next.
+    launcher = start_launcher("run", **portal)
+    await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)
+    await_none(orphans, 1)
+    assert kept(home) == 7
+    assert get(port, "/healthz") == (200, "ok\n")
+
+    launcher.send_signal(signal.SIGTERM)
+    launcher.communicate(timeout=STOP_SECONDS)
+    assert launcher.returncode == 0
+    assert RunFolder(home / "run").take(patience=0)
+
+
+def is_gunicorn(pid: int) -> bool:
+    shown = subprocess.run(
+        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return "gunicorn" in shown.stdout
+
+
+def await_answer(port: int, seconds: float) -> str:
+    alarm = time.monotonic() + seconds
+    while time.monotonic() < alarm:
+        try:
+            return get(port, "/healthz")[1]
+        except OSError:
+            time.sleep(0.1)
+    return "no answer"
+
+
+def kept(home: Path) -> int:
+    with psycopg.connect(read_env(home / "addresses.env")["DATABASE_URL"]) as connection:
+        row = connection.execute("SELECT number FROM kept").fetchone()
+    assert row
+    return row[0]
+
+
+def test_a_port_in_use_is_one_sentence(home: Path, start_launcher: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        launcher = start_launcher("run", JARI_HOME=str(home), PORT=str(port))
+        said = launcher.communicate(timeout=30)[0]
+
+    assert said == (
+        f"Port {port} is in use by another program: choose another one, "
+        f"for example PORT={port + 1} make run\n"
+    )
+    assert launcher.returncode == 1
+    assert not (home / "postgres").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
+def test_an_odd_port_is_one_sentence(port: str, home: Path, start_launcher: Start) -> None:
+    launcher = start_launcher("run", JARI_HOME=str(home), PORT=port)
+
+    said = launcher.communicate(timeout=30)[0]
+
+    assert said == f"PORT is {port!r}: set it to a number from 1 to 65535.\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here")
+def test_a_folder_that_takes_nothing_is_one_sentence(start_launcher: Start) -> None:
+    launcher = start_launcher("run", JARI_HOME="/proc/jari", PORT=str(free_port()))
+
+    said = launcher.communicate(timeout=30)[0]
+
+    assert said.startswith("Could not write to /proc/jari (")
+    assert said.endswith("): set JARI_HOME to a folder of yours.\n")
+    assert launcher.returncode == 1
+
+
+def test_a_read_only_folder_is_one_sentence_for_an_ordinary_user(
+    someone, someones_folder: Path, anyones_python: str
+) -> None:
+    closed = someones_folder / "closed"
+    closed.mkdir(mode=0o555)
+
+    done = subprocess.run(
+        [anyones_python, "-m", "launcher", "run"],
+        cwd=someones_folder,
+        env=plain_environ() | {"JARI_HOME": str(closed / "var"), "PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **someone.popen_options(),
+    )
+
+    assert done.stdout == ""
+    assert done.stderr == (
+        f"Could not write to {closed}/var (permission denied): "
+        "set JARI_HOME to a folder of yours.\n"
+    )
