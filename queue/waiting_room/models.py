@@ -178,7 +178,7 @@ class Board(models.Model):
 
 
 class Ticket(models.Model):
-    """A person's place in a line: an entry number that never changes, and what the draw makes of it."""
+    """A person's place in a line: a number that never changes, and what the draw makes of it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="tickets", db_index=False)
