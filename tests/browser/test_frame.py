@@ -1,0 +1,81 @@
+"""The frame of every page: fits a phone, passes axe, obeys the policy, needs no script."""
+
+from datetime import datetime
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+
+from tests.factories import CohortFactory, RoomFactory
+
+
+def campaign():
+    CohortFactory(closed=True, name_ko="60–74세")
+    RoomFactory(gathering=True)
+    CohortFactory()
+    CohortFactory(soon=True)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_home_fits_the_screen_and_passes_axe(live_server, browser, language, width):
+    campaign()
+    said, outside = [], []
+
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, locale=language, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda r: outside.append(r.url))
+    page.goto(live_server.url)
+    page.wait_for_load_state("networkidle")
+    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    too_small = page.evaluate(
+        "[...document.querySelectorAll('button, a.jari-button')]"
+        ".filter(e => e.getBoundingClientRect().height < 44).length"
+    )
+    heard = list(said)  # axe itself tries inline styles later
+    violations = [rule["id"] for rule in Axe().run(page).response["violations"]]
+    context.close()
+
+    assert beyond == 0
+    assert too_small == 0
+    assert heard == []
+    assert [url for url in outside if not url.startswith((live_server.url, "data:"))] == []
+    assert violations == []
+
+
+def test_server_clock_ignores_the_clock_of_the_device(live_server, page):
+    page.clock.install(time="2031-01-01T00:00:00")
+    page.goto(live_server.url)
+    page.wait_for_load_state("networkidle")
+    page.clock.run_for(1500)
+    shown = page.get_attribute("[data-part=time]", "datetime")
+
+    assert shown.endswith("Z")  # written by the script: the page itself gives +09:00
+    assert abs(datetime.fromisoformat(shown) - timezone.now()).total_seconds() < 60
+
+
+def test_language_changes_without_script(live_server, browser):
+    context = browser.new_context(locale="ko", java_script_enabled=False)
+    page = context.new_page()
+    page.goto(live_server.url)
+    before = page.get_attribute("html", "lang")
+    page.click("button[lang=en]")
+    after = page.get_attribute("html", "lang")
+    context.close()
+
+    assert (before, after) == ("ko", "en")
+
+
+def test_keyboard_reaches_the_content_first(live_server, page):
+    page.goto(live_server.url)
+    page.keyboard.press("Tab")
+    skip = page.evaluate("document.activeElement.getAttribute('href')")
+    seen = page.locator(".jari-skip").bounding_box()["y"] >= 0
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    inside = page.evaluate("document.activeElement.closest('main') !== null")
+
+    assert (skip, seen, inside) == ("#main", True, True)
