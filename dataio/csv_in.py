@@ -99,18 +99,68 @@ class Table:
     rows: Iterator[Row]
 
 
+@dataclass
+class Lines:
+    """An opened file before its cells are read: `lines` gives (line, cells)."""
+
+    encoding: str
+    layout: Layout
+    header: list[str]
+    lines: Iterator[tuple[int, list[str]]]
+
+
 @contextmanager
 def open_table(path: Path, layouts: Sequence[Layout]) -> Iterator[Table]:
     """Open a CSV (or, by its name, a JSON list of objects); BadFile if it is neither."""
+    with open_lines(path, layouts) as opened:
+        read = row_reader(opened.header, opened.layout)
+        yield Table(
+            encoding=opened.encoding,
+            layout=opened.layout,
+            header=opened.header,
+            rows=(read(line, cells) for line, cells in opened.lines),
+        )
+
+
+@contextmanager
+def open_lines(path: Path, layouts: Sequence[Layout]) -> Iterator[Lines]:
+    """As open_table, for whoever reads the cells elsewhere (`row_reader`)."""
     if path.suffix.casefold() == ".json":
-        header, cells = _json_rows(path)
-        yield _table("utf-8", header, cells, layouts)
+        header, lines = _json_rows(path)
+        yield _lines("utf-8", header, lines, layouts)
         return
     encoding = find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         lines = _csv_rows(file)
         header = next(lines, (1, []))[1]
-        yield _table(encoding, header, lines, layouts)
+        yield _lines(encoding, header, lines, layouts)
+
+
+def _lines(
+    encoding: str,
+    header: list[str],
+    lines: Iterator[tuple[int, list[str]]],
+    layouts: Sequence[Layout],
+) -> Lines:
+    names = [unicodedata.normalize("NFC", name.strip()) for name in header]
+    return Lines(encoding, choose_layout(names, layouts), names, lines)
+
+
+def row_reader(header: Sequence[str], layout: Layout) -> Callable[[int, list[str]], Row]:
+    """How a line of a file with this header becomes a Row of this layout."""
+    places = {name.casefold(): place for place, name in enumerate(header)}
+    columns = [
+        (column, places[column.name.casefold()])
+        for column in layout.columns
+        if column.name.casefold() in places
+    ]
+    missing = {
+        column.name: column.default
+        for column in layout.columns
+        if column.name.casefold() not in places
+    }
+    width = len(header)
+    return lambda line, cells: _row(line, cells, width, columns, missing)
 
 
 def find_encoding(path: Path) -> str:
@@ -206,29 +256,6 @@ def _json_cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _table(
-    encoding: str,
-    header: list[str],
-    lines: Iterator[tuple[int, list[str]]],
-    layouts: Sequence[Layout],
-) -> Table:
-    names = [unicodedata.normalize("NFC", name.strip()) for name in header]
-    layout = choose_layout(names, layouts)
-    places = {name.casefold(): place for place, name in enumerate(names)}
-    columns = [
-        (column, places[column.name.casefold()])
-        for column in layout.columns
-        if column.name.casefold() in places
-    ]
-    missing = {
-        column.name: column.default
-        for column in layout.columns
-        if column.name.casefold() not in places
-    }
-    rows = (_row(line, cells, len(names), columns, missing) for line, cells in lines)
-    return Table(encoding=encoding, layout=layout, header=names, rows=rows)
 
 
 def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:

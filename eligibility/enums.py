@@ -46,3 +46,37 @@ class Reason(models.TextChoices):
     REVIEW_OPEN = "review_open", _("Under review")
     REVIEW_GRANTED = "review_granted", _("Granted after a review")
     REVIEW_REFUSED = "review_refused", _("Refused after a review")
+
+
+class ReviewReason(models.TextChoices):
+    BIRTH = "birth", _("My birth date is another")
+    IDENTITY = "identity", _("My name or phone is registered differently")
+    REGION = "region", _("I live in another region")
+    GROUP = "group", _("I belong to an occupation or risk group")
+    OTHER = "other", _("Another reason")
+
+
+class ReviewStatus(models.TextChoices):
+    OPEN = "open", _("Being looked at")
+    GRANTED = "granted", _("Granted")
+    REFUSED = "refused", _("Refused")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+# Each arrow is one service; nothing else sets a status.
+REVIEW_MOVES = {
+    ReviewStatus.OPEN: [ReviewStatus.GRANTED, ReviewStatus.REFUSED, ReviewStatus.WITHDRAWN],
+}
+
+
+class Correctable(models.TextChoices):
+    NAME = "name", _("Name")
+    BIRTH_DATE = "birth_date", _("Birth date")
+    PHONE = "phone", _("Mobile phone")
+
+
+class UploadStatus(models.TextChoices):
+    WAITING = "waiting", _("Waiting for a worker")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Nothing was changed")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy.fields import EncryptedDateField, EncryptedTextField
 
-from .enums import Order, Proof, Source
+from .enums import Correctable, Order, Proof, ReviewReason, ReviewStatus, Source, UploadStatus
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters a to z, digits and hyphens."))
 
@@ -96,7 +96,9 @@ class Person(models.Model):
     """Somebody who books. No resident registration number here, nor anywhere else."""
 
     # The authority's own key; empty while only the person's word is known.
-    roster_key = models.CharField(_("roster key"), max_length=64, null=True, blank=True, unique=True)
+    roster_key = models.CharField(_("roster key"), max_length=64, null=True, blank=True)
+    # Of the roster's row as it was read last: a row that has not changed is not written again.
+    roster_digest = models.BinaryField(max_length=16, null=True, editable=False)
     source = models.CharField(
         _("source"), max_length=8, choices=Source, default=Source.DECLARED
     )
@@ -125,6 +127,8 @@ class Person(models.Model):
         verbose_name = _("person")
         verbose_name_plural = _("people")
         constraints = [
+            # A constraint, since unique=True would add a second index that nothing asks.
+            models.UniqueConstraint(fields=["roster_key"], name="one_person_per_roster_key"),
             models.CheckConstraint(
                 condition=~Q(source=Source.ROSTER) | Q(roster_key__isnull=False),
                 name="roster_person_has_a_roster_key",
@@ -197,3 +201,207 @@ class PhoneCode(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+@pghistory.track()
+class CohortChange(models.Model):
+    """A change of a cohort's rule that takes effect by its time, without anybody's help."""
+
+    cohort = models.ForeignKey(
+        Cohort, on_delete=models.PROTECT, related_name="changes", verbose_name=_("cohort")
+    )
+    takes_effect_at = models.DateTimeField(_("takes effect at"))
+    # Names of Cohort's fields and their new values, as JSON writes them.
+    values = models.JSONField(_("new values"))
+    by = models.CharField(_("by"), max_length=40)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    applied_at = models.DateTimeField(_("applied at"), null=True, editable=False)
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("change of a cohort")
+        verbose_name_plural = _("changes of cohorts")
+        ordering = ["takes_effect_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(applied_at__isnull=True) | Q(withdrawn_at__isnull=True),
+                name="change_applied_or_withdrawn",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cohort_id} {self.takes_effect_at:%Y-%m-%d %H:%M}"
+
+
+@pghistory.track(exclude=["note"])
+class Review(models.Model):
+    """“I think this is wrong”: a person asks the health authority to look at one answer."""
+
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="reviews", verbose_name=_("person")
+    )
+    cohort = models.ForeignKey(
+        Cohort, on_delete=models.PROTECT, related_name="reviews", verbose_name=_("cohort")
+    )
+    reason = models.CharField(_("reason"), max_length=12, choices=ReviewReason)
+    note = EncryptedTextField(_("note"), blank=True, default="")
+    # The answer that was doubted: a code of eligibility.enums.Reason.
+    doubted = models.CharField(_("doubted answer"), max_length=30)
+    status = models.CharField(
+        _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
+    )
+    opened_at = models.DateTimeField(_("opened at"), default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
+    by = models.CharField(_("decided by"), max_length=40, blank=True)
+    answer = models.CharField(_("answer to the person"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("review")
+        verbose_name_plural = _("reviews")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "cohort"],
+                condition=Q(status=ReviewStatus.OPEN),
+                name="one_open_review_per_person_and_cohort",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=ReviewStatus.OPEN, closed_at__isnull=True)
+                | (~Q(status=ReviewStatus.OPEN) & Q(closed_at__isnull=False)),
+                name="closed_review_has_its_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["opened_at"], name="reviews_open", condition=Q(status=ReviewStatus.OPEN)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class Proxy(models.Model):
+    """Somebody who declared to book for a person; `by` proved a phone, the person can end it."""
+
+    person = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="proxies", verbose_name=_("person")
+    )
+    by = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="wards", verbose_name=_("declared by")
+    )
+    declared_at = models.DateTimeField(_("declared at"), default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
+    # Who ended it: the person, or the proxy.
+    ended_by = models.ForeignKey(
+        Person, on_delete=models.CASCADE, null=True, editable=False, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("proxy")
+        verbose_name_plural = _("proxies")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person"],
+                condition=Q(ended_at__isnull=True),
+                name="one_live_proxy_per_person",
+            ),
+            models.CheckConstraint(condition=~Q(person=F("by")), name="nobody_is_their_own_proxy"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.by_id} → {self.person_id}"
+
+
+class ProviderAccount(models.Model):
+    """Whom a certified provider's subject belongs to; the subject is kept as a blind index."""
+
+    provider = models.CharField(_("provider"), max_length=20)
+    subject_index = models.BinaryField(max_length=16, editable=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="accounts", verbose_name=_("person")
+    )
+    linked_at = models.DateTimeField(_("linked at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("provider account")
+        verbose_name_plural = _("provider accounts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "subject_index"], name="one_person_per_provider_subject"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} #{self.person_id}"
+
+
+class ProviderTry(models.Model):
+    """One answer, or failure, of an identity provider: what its public light is made of."""
+
+    provider = models.CharField(_("provider"), max_length=20)
+    at = models.DateTimeField(_("at"), default=timezone.now)
+    worked = models.BooleanField(_("worked"))
+    seconds = models.FloatField(_("seconds"))
+
+    class Meta:
+        verbose_name = _("try of a provider")
+        verbose_name_plural = _("tries of providers")
+        indexes = [models.Index(fields=["provider", "at"], name="provider_tries_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.at:%H:%M:%S}"
+
+
+class Correction(models.Model):
+    """A person says what is wrong in what is held of them; the health authority answers."""
+
+    person = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="corrections", verbose_name=_("person")
+    )
+    field = models.CharField(_("field"), max_length=10, choices=Correctable)
+    wanted = EncryptedTextField(_("wanted"))
+    status = models.CharField(
+        _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
+    )
+    opened_at = models.DateTimeField(_("opened at"), default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
+    by = models.CharField(_("decided by"), max_length=40, blank=True)
+    answer = models.CharField(_("answer to the person"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "field"],
+                condition=Q(status=ReviewStatus.OPEN),
+                name="one_open_correction_per_field",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
+class RosterUpload(models.Model):
+    """A roster file sent through the admin, imported by a worker."""
+
+    file = models.CharField(_("file"), max_length=200)
+    status = models.CharField(
+        _("status"), max_length=8, choices=UploadStatus, default=UploadStatus.WAITING
+    )
+    skip_refused = models.BooleanField(_("take the good rows only"), default=False)
+    size = models.PositiveBigIntegerField(_("bytes"), default=0)
+    done = models.PositiveBigIntegerField(_("bytes read"), default=0)
+    report = models.TextField(_("report"), blank=True)
+    by = models.CharField(_("by"), max_length=40)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("roster upload")
+        verbose_name_plural = _("roster uploads")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
