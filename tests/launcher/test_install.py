@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -221,3 +223,11 @@ def test_bare_make_lists_every_target_with_one_line_each() -> None:
 
     assert targets
     assert [line.split()[1] for line in listed.splitlines()] == targets[1].split()
+
+
+def test_the_lock_holds_everything_that_pyproject_asks_for() -> None:
+    project = tomllib.loads((Path(install.ROOT) / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {re.split(r"[\[=~<>! ;]", line)[0].lower() for line in asked}
+
+    assert names - pins("test.txt").keys() == set()

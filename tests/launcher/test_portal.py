@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -43,15 +44,15 @@ def get(port: int, path: str) -> tuple[int, str]:
 def await_line(launcher: subprocess.Popen[str], text: str, seconds: float) -> str:
     """Read on until a line holds `text`; gives everything read."""
     alarm = time.monotonic() + seconds
-    said = ""
-    os.set_blocking(launcher.stdout.fileno(), False)
-    while text not in said:
-        said += launcher.stdout.read() or ""
-        ended = launcher.poll() is not None and text not in said
-        assert not ended, f"it ended and said: {said}"
-        assert time.monotonic() < alarm, f"not within {seconds} s: {said}"
-        time.sleep(0.05)
-    return said
+    pipe = launcher.stdout.fileno()
+    said = b""
+    while text.encode() not in said:
+        assert time.monotonic() < alarm, f"not within {seconds} s: {said.decode()}"
+        if select.select([pipe], [], [], 0.2)[0]:
+            part = os.read(pipe, 4096)
+            assert part, f"it ended and said: {said.decode()}"
+            said += part
+    return said.decode()
 
 
 def children(home: Path) -> list[int]:
