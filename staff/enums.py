@@ -7,3 +7,16 @@ class Role(models.TextChoices):
     LOCAL = "local", _("Local government")
     AUTHORITY = "authority", _("Health authority")
     OPERATOR = "operator", _("Operator")
+
+
+class Act(models.TextChoices):
+    """What staff did with personal data, or to get at it."""
+
+    LOG_IN = "log_in", _("Logged in")
+    LOG_IN_REFUSED = "log_in_refused", _("Log-in refused")
+    LIST = "list", _("Saw in a list")
+    SEARCH = "search", _("Searched for")
+    DETAIL = "detail", _("Opened")
+    PRINT = "print", _("Day sheet")
+    CHANGE = "change", _("Changed")
+    DOWNLOAD = "download", _("Downloaded")

@@ -1,3 +1,4 @@
+from django.core.exceptions import PermissionDenied
 from pghistory.middleware import HistoryMiddleware
 
 
@@ -12,3 +13,21 @@ class HistoryContextMiddleware(HistoryMiddleware):
         if request.path.startswith("/admin/"):
             return super().__call__(request)
         return self.get_response(request)
+
+
+class QueuePagesMiddleware:
+    """The pages of the job queues ask only for a staff log-in; ours ask for the role as well."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        route = request.resolver_match.route
+        if not route.startswith(("admin/rq/", "admin/django_rq/")):
+            return
+        user = request.user
+        if user.is_authenticated and not user.has_perm("django_rq.view_dashboard"):
+            raise PermissionDenied

@@ -1,10 +1,12 @@
 import pghistory
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from .enums import Role
+from .enums import Act, Role
 
 
 @pghistory.track(exclude=["password", "last_login"])
@@ -44,7 +46,7 @@ class Access(models.Model):
         User, on_delete=models.PROTECT, related_name="accesses", verbose_name=_("user")
     )
     address = models.GenericIPAddressField(_("address"), null=True)
-    act = models.CharField(_("act"), max_length=30)
+    act = models.CharField(_("act"), max_length=30, choices=Act)
     what = models.CharField(_("what"), max_length=200)
     # Whose data: no foreign key, since the record outlives the person's row.
     people = models.JSONField(_("people"), default=list)
@@ -53,6 +55,18 @@ class Access(models.Model):
     class Meta:
         verbose_name = _("access to personal data")
         verbose_name_plural = _("accesses to personal data")
+        ordering = ["-at"]
+        indexes = [
+            GinIndex(fields=["people"], name="accesses_by_person", opclasses=["jsonb_path_ops"])
+        ]
+        triggers = [
+            pgtrigger.Protect(name="accesses_never_change", operation=pgtrigger.Update),
+            pgtrigger.Protect(
+                name="accesses_stay_two_years",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Condition("OLD.at > NOW() - INTERVAL '2 years'"),
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M} {self.act} {self.what}"
+        return f"{self.at:%Y-%m-%d %H:%M} {self.act}"

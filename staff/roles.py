@@ -3,24 +3,32 @@
 from .enums import Role
 
 _VIEW, _ADD, _CHANGE = "view", "add", "change"
+# Beyond Django's own: downloads with a reason, and sending failed messages again.
+_EXPORT, _RETRY = "export", "retry"
 _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.CLINIC: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW, _ADD, _CHANGE],
-        "booking.reservation": [_VIEW, _CHANGE],
+        "booking.reservation": [_VIEW, _CHANGE, _EXPORT],
+        "booking.vaccine": [_VIEW],
+        "booking.stock": [_VIEW, _ADD, _CHANGE],
     },
     Role.LOCAL: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
-        "booking.reservation": [_VIEW],
+        "booking.reservation": [_VIEW, _EXPORT],
+        "booking.jab": [_VIEW],
         "eligibility.person": [_VIEW],
+        "eligibility.decision": [_VIEW],
         "waiting_room.ticket": [_VIEW],
     },
     Role.AUTHORITY: {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],
         "booking.vaccine": [_VIEW, _ADD, _CHANGE],
         "booking.slot": [_VIEW, _ADD, _CHANGE],
-        "booking.reservation": [_VIEW],
+        "booking.reservation": [_VIEW, _EXPORT],
+        "booking.stock": [_VIEW],
+        "booking.jab": [_VIEW],
         "eligibility.cohort": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],
         "eligibility.decision": [_VIEW],
@@ -33,7 +41,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.cohort": [_VIEW],
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
-        "messaging.message": [_VIEW],
+        "messaging.message": [_VIEW, _RETRY],
         "staff.user": [_VIEW, _ADD, _CHANGE],
         "staff.access": [_VIEW],
         "django_rq.dashboard": [_VIEW],

@@ -11,6 +11,8 @@ from booking.services import confirm_hold, hold_place
 from eligibility.enums import Order, Source
 from eligibility.indexes import indexes_of
 from eligibility.models import Cohort, Decision, Person
+from staff.enums import Role
+from staff.models import User
 from waiting_room.models import Admission, Line, Room, Ticket
 from waiting_room.services import enter, issue_ticket, open_room, tick_room
 
@@ -172,3 +174,21 @@ class ReservationFactory(Factory):
         expected = ReservationStatus.HELD if held else ReservationStatus.CONFIRMED
         assert reservation.status == expected
         return reservation
+
+
+class StaffFactory(Factory):
+    """Somebody with a log-in (password: `password`); clinic staff need a clinic, local a region."""
+
+    @classmethod
+    def make(cls, *, role: str = Role.AUTHORITY, superuser: bool = False, **values) -> User:
+        number = next(_number)
+        user = User(
+            username=values.pop("username", f"staff-{number}"),
+            role="" if superuser else role,
+            is_staff=True,
+            is_superuser=superuser,
+            **values,
+        )
+        user.set_password("password")
+        user.save()
+        return user

@@ -61,7 +61,7 @@ INSTALLED_APPS = [
     "staff",
     "messaging",
     "rehearsal",
-    "django.contrib.admin",
+    "staff.apps.PortalAdminConfig",  # django.contrib.admin with our site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "staff.middleware.HistoryContextMiddleware",
+    "staff.middleware.QueuePagesMiddleware",
     "config.outage.OutageMiddleware",
 ]
 

@@ -1,0 +1,74 @@
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booking.imports import SlotImport, SlotPlan
+from dataio.csv_in import Column, Layout, Row
+from dataio.importing import ImportCommand, Outcome, Refused
+from dataio.values import clock, day, line_of_text, moment, whole_number
+
+CAPACITY = Column("capacity", whole_number(0, 1000))
+EXPLICIT = Layout(
+    "slots",
+    [
+        Column("clinic", line_of_text, max_length=20),
+        Column("vaccine", line_of_text, max_length=20),
+        Column("starts_at", moment),
+        CAPACITY,
+    ],
+)
+HOURS = Layout(
+    "hours",
+    [
+        Column("clinic", line_of_text, max_length=20),
+        Column("vaccine", line_of_text, max_length=20),
+        Column("date", day),
+        Column("open", clock),
+        Column("close", clock),
+        Column("minutes", whole_number(5, 240)),
+        CAPACITY,
+    ],
+)
+
+
+class Command(ImportCommand):
+    help = gettext_lazy(
+        "Add slots, or change their capacity: one time in each row, or opening hours to be cut"
+    )
+    layouts = [EXPLICIT, HOURS]
+
+    def handle(self, **options) -> None:
+        self.slots = SlotImport(by="command:import_slots")
+        super().handle(**options)
+
+    def check_row(self, row: Row) -> None:
+        values = row.values
+        if "starts_at" in values:
+            times = [values["starts_at"]]
+        else:
+            times = list(cut(values["date"], values["open"], values["close"], values["minutes"]))
+        if not times:
+            raise Refused(_("no slot of this length fits between opening and closing."))
+        row.values["plan"] = SlotPlan(
+            line=row.line,
+            clinic=values["clinic"],
+            vaccine=values["vaccine"],
+            times=times,
+            capacity=values["capacity"],
+        )
+
+    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
+        return self.slots.save([row.values["plan"] for row in rows])
+
+
+def cut(date, opens, closes, minutes: int) -> Iterator[datetime]:
+    """Starts of the slots that end by closing time; a rest too short for one is left out."""
+    length = timedelta(minutes=minutes)
+    start = timezone.make_aware(datetime.combine(date, opens))
+    end = timezone.make_aware(datetime.combine(date, closes))
+    while start + length <= end:
+        yield start
+        start += length

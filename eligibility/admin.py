@@ -1,0 +1,214 @@
+import re
+from datetime import date
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from staff.scoping import PersonalDataMixin, ScopedAdmin
+
+from .indexes import name_birth_index, phone_index
+from .models import Cohort, Decision, Person
+from .normal import birth_date, mobile_phone, shown_phone
+from .reasons import sentence
+
+_NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
+
+
+def people_meant(term: str) -> list[int] | None:
+    """Ids of the people with this phone, number (#12), or name and birth date; None if unclear.
+
+    Names and phones are encrypted: only whole values can be found, through their blind indexes.
+    """
+    term = term.strip()
+    if re.fullmatch(r"#\d{1,18}", term):
+        return [int(term[1:])]
+    try:
+        index = phone_index(mobile_phone(term))
+        return list(Person.objects.filter(phone_index=index).values_list("pk", flat=True))
+    except ValueError:
+        pass
+    match = _NAME_AND_BIRTH.fullmatch(term)
+    if match is None:
+        return None
+    try:
+        born = birth_date(match["birth"], today=_today())
+    except ValueError:
+        return None
+    index = name_birth_index(match["name"], born)
+    return list(Person.objects.filter(name_birth_index=index).values_list("pk", flat=True))
+
+
+def _today() -> date:
+    return timezone.localdate()
+
+
+class CohortForm(forms.ModelForm):
+    def clean(self):
+        values = super().clean()
+        for first, last, text in [
+            ("birth_from", "birth_to", _("This is before the first day of birth.")),
+            ("opens_at", "closes_at", _("The end must be after the opening.")),
+        ]:
+            start, end = values.get(first), values.get(last)
+            if start and end and (end < start or (last == "closes_at" and end == start)):
+                self.add_error(last, text)
+        return values
+
+
+@admin.register(Cohort)
+class CohortAdmin(ScopedAdmin):
+    """Opening the next age group is a row here: no code, no closed site."""
+
+    form = CohortForm
+    list_display = ["code", "name", "birth_from", "birth_to", "opens_at", "closes_at", "order"]
+    list_filter = ["order", "proof"]
+    search_fields = ["code", "name_ko", "name_en"]
+    date_hierarchy = "opens_at"
+    fieldsets = [
+        (None, {"fields": ["code", "name_ko", "name_en"]}),
+        (gettext_lazy("Who"), {"fields": ["birth_from", "birth_to", "proof", "members_only"]}),
+        (gettext_lazy("When"), {"fields": ["opens_at", "closes_at", "order", "priority"]}),
+        (
+            gettext_lazy("Further conditions"),
+            {
+                "fields": [
+                    "regions",
+                    "groups",
+                    "excluded_groups",
+                    "min_days_since_dose",
+                    "digit_hours",
+                    "vaccines",
+                ],
+                "classes": ["collapse"],
+            },
+        ),
+    ]
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, cohort: Cohort) -> str:
+        return cohort.name
+
+    def get_readonly_fields(self, request, obj=None):
+        # The code stands in addresses that people have kept.
+        return ["code"] if obj else []
+
+    def get_queryset(self, request):
+        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
+
+
+class DecisionsInline(admin.TabularInline):
+    model = Decision
+    fields = readonly_fields = ["cohort", "eligible", "because", "window_from", "window_to"]
+    extra = 0
+    can_delete = False
+    verbose_name_plural = gettext_lazy("what they were told")
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_view_permission(self, request, obj=None) -> bool:
+        return request.user.has_perm("eligibility.view_person")
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("because"))
+    def because(self, decision: Decision) -> str:
+        return _because(decision)
+
+
+class ReadOnlyAdmin(PersonalDataMixin, ScopedAdmin):
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(Person)
+class PersonAdmin(ReadOnlyAdmin):
+    """Looked up one at a time; the roster's importer is what changes people."""
+
+    region_path = ""
+    person_path = "pk"
+    list_display = ["number", "shown_name", "born", "mobile", "region", "district", "source"]
+    list_filter = ["source"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
+    ordering = ["pk"]
+    sortable_by: list[str] = []
+    show_full_result_count = False
+    fields = readonly_fields = [
+        "number",
+        "shown_name",
+        "born",
+        "mobile",
+        "region",
+        "district",
+        "groups",
+        "source",
+        "roster_key",
+        "created_at",
+    ]
+    inlines = [DecisionsInline]
+    change_list_template = "admin/people_list.html"
+
+    @admin.display(description=gettext_lazy("number"))
+    def number(self, person: Person) -> str:
+        return str(person)
+
+    @admin.display(description=gettext_lazy("name"))
+    def shown_name(self, person: Person) -> str:
+        return person.name
+
+    @admin.display(description=gettext_lazy("date of birth"))
+    def born(self, person: Person) -> str:
+        return person.birth_date.isoformat()
+
+    @admin.display(description=gettext_lazy("mobile phone"))
+    def mobile(self, person: Person) -> str:
+        return shown_phone(person.phone)
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(pk__in=people)
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    region_path = "person"
+    list_display = ["person", "cohort", "eligible", "because", "window_from", "window_to"]
+    list_filter = ["eligible", "provisional", "cohort"]
+    list_select_related = ["person", "cohort"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = PersonAdmin.search_help_text
+    ordering = ["-decided_at"]
+    sortable_by: list[str] = []
+    show_full_result_count = False
+    fields = readonly_fields = [
+        "person",
+        "cohort",
+        "eligible",
+        "provisional",
+        "because",
+        "window_from",
+        "window_to",
+        "decided_at",
+    ]
+    change_list_template = "admin/people_list.html"
+
+    @admin.display(description=gettext_lazy("because"))
+    def because(self, decision: Decision) -> str:
+        return _because(decision)
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(person__in=people)
+
+
+def _because(decision: Decision) -> str:
+    return " ".join(sentence(code, values) for code, values in decision.reasons)

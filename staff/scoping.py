@@ -1,0 +1,146 @@
+"""Whose rows a user sees: one rule for lists, pages, actions, searches, look-ups and downloads."""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from privacy.cipher import UnreadableData, decrypt, encrypt
+
+from .enums import Act, Role
+from .history import HistoryMixin
+from .models import User
+from .services import record_access
+
+
+def sees_everything(user: User) -> bool:
+    return user.is_superuser or user.role in (Role.AUTHORITY, Role.OPERATOR)
+
+
+def rows_for(
+    user: User,
+    queryset: QuerySet,
+    *,
+    clinic_path: str | None = None,
+    region_path: str | None = None,
+) -> QuerySet:
+    """The rows of this user's clinic or region; none at all for who has neither.
+
+    `clinic_path` leads from the row to its clinic ("" for the clinic itself), `region_path` to
+    what has `region` and `district`, if that is not the clinic.
+    """
+    if sees_everything(user):
+        return queryset
+    if user.role == Role.CLINIC and user.clinic_id and clinic_path is not None:
+        return queryset.filter(**{clinic_path or "pk": user.clinic_id})
+    path = clinic_path if region_path is None else region_path
+    if user.role == Role.LOCAL and user.region and path is not None:
+        prefix = f"{path}__" if path else ""
+        own = {f"{prefix}region": user.region}
+        if user.district:
+            own[f"{prefix}district"] = user.district
+        return queryset.filter(**own)
+    return queryset.none()
+
+
+class ScopedAdmin(HistoryMixin, admin.ModelAdmin):
+    """An admin that shows each user the rows of their clinic or region, and nobody else's.
+
+    Nothing is deleted in the admin: rows end by services, so that their history stays.
+    """
+
+    clinic_path: ClassVar[str | None] = None
+    region_path: ClassVar[str | None] = None
+    # Lists longer than this can't be read anyway, and each row is a person to account for.
+    list_per_page = 50
+    list_max_show_all = 200
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return rows_for(
+            request.user,
+            super().get_queryset(request),
+            clinic_path=self.clinic_path,
+            region_path=self.region_path,
+        )
+
+    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+        return False
+
+    def get_field_queryset(self, db, db_field, request: HttpRequest) -> QuerySet | None:
+        """Choices of a foreign key: what the other admin would show this user.
+
+        The form checks what was sent against the same rows.
+        """
+        other = self.admin_site._registry.get(db_field.remote_field.model)
+        if other is not None:
+            return other.get_queryset(request)
+        return super().get_field_queryset(db, db_field, request)
+
+
+class PersonalDataMixin:
+    """Records who saw whose data, in lists and on pages, and keeps searches out of addresses."""
+
+    # From a row to the person it is about.
+    person_path: ClassVar[str] = "person_id"
+
+    def people_of(self, rows: Iterable[Any]) -> list[int]:
+        return [getattr(row, self.person_path) for row in rows]
+
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        if request.method == "POST" and "search" in request.POST:
+            return self._hide_search(request)
+        extra_context = {**(extra_context or {}), "shown_query": self.search_term(request)}
+        response = super().changelist_view(request, extra_context)
+        changelist = getattr(response, "context_data", {}) or {}
+        if "cl" in changelist:
+            people = self.people_of(changelist["cl"].result_list)
+            if people:
+                act = Act.SEARCH if changelist["cl"].query else Act.LIST
+                self._record(request, act, str(self.opts.verbose_name_plural), people)
+        return response
+
+    def changeform_view(self, request: HttpRequest, object_id=None, *args, **kwargs):
+        response = super().changeform_view(request, object_id, *args, **kwargs)
+        row = (getattr(response, "context_data", None) or {}).get("original")
+        if row is not None:
+            name = f"{self.opts.verbose_name} {row}"
+            self._record(request, Act.DETAIL, name, self.people_of([row]))
+        return response
+
+    def _record(self, request: HttpRequest, act: Act, what: str, people: list[int]) -> None:
+        record_access(request, act=act, what=what, people=people)
+
+    def _hide_search(self, request: HttpRequest) -> HttpResponse:
+        """Addresses end up in logs and histories: a name or phone in one is encrypted first."""
+        query = request.GET.copy()
+        for name in ["q", "p"]:
+            query.pop(name, None)
+        term = request.POST["search"].strip()[:100]
+        if term:
+            hidden = encrypt(term, context=self._search_context(request))
+            query["q"] = base64.urlsafe_b64encode(hidden).decode()
+        return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+
+    def search_term(self, request: HttpRequest) -> str:
+        """What is searched for; nothing when the address was made for somebody else."""
+        try:
+            hidden = base64.urlsafe_b64decode(request.GET.get("q", ""))
+            return decrypt(hidden, context=self._search_context(request)) if hidden else ""
+        except (UnreadableData, binascii.Error, ValueError):
+            return ""
+
+    def _search_context(self, request: HttpRequest) -> bytes:
+        return f"search:{self.opts.label_lower}:{request.user.pk}".encode()
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str):
+        if not search_term:
+            return queryset, False
+        return self.find(queryset, self.search_term(request)), False
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        """The rows a term means: a number, a phone, or name and birth date."""
+        raise NotImplementedError
