@@ -25,9 +25,12 @@ class Facts:
     room: Room
     now: datetime
     issued: int
-    calls: list[Step]
+    calls: list[Step] = field(default_factory=list)
     line: Line | None = None
     at_door: int = 0
+    log_size: int = 0
+    log_root: str = ""
+    estimates: dict = field(default_factory=dict)
     reasons: list[dict] = field(default_factory=list)
 
 
@@ -60,6 +63,12 @@ def document(facts: Facts) -> dict:
         "per_minute": per_minute(facts.calls, facts.now),
         "poll_seconds": poll_seconds(room, facts.now, facts.issued - line.serving),
         "polls": POLLS,
+        "waits": facts.estimates.get("waits", []),
+        "no_number": facts.estimates.get("no_number", "too_little_history"),
+        "score": facts.estimates.get("score"),
+        "left": room.board.left,
+        "booked": room.board.booked,
+        "log": {"size": facts.log_size, "root": facts.log_root},
         "message": {"ko": room.pause_message_ko, "en": room.pause_message_en},
     }
 

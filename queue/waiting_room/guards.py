@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 
 from eligibility.sessions import signed_in
 
+from . import health
 from .enums import RoomStatus
 from .models import Ticket
 from .services import live_admission
@@ -29,7 +30,10 @@ def admission_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpR
         if admission is None:
             return not_inside(request)
         request.admission = admission
-        return view(request, *args, **kwargs)
+        with health.measured() as outcome:
+            response = view(request, *args, **kwargs)
+            outcome["failed"] = response.status_code >= 500
+        return response
 
     return guarded
 

@@ -163,6 +163,8 @@ class Board(models.Model):
     # The document every waiting page reads, and what the tick decided and why.
     document = models.JSONField(_("now document"), default=dict)
     reasons = models.JSONField(_("why this pace"), default=list)
+    # Waiting times and their score, worked out every quarter of a minute.
+    estimates = models.JSONField(default=dict)
     # The room is over and this is its last document.
     final = models.BooleanField(default=False)
     # What booking reported last: how much is left, and how it is doing.
@@ -367,3 +369,39 @@ class LogPage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room_id} {self.number}"
+
+
+class Estimate(models.Model):
+    """A waiting time as it was said to people, kept until it can be held against what happened."""
+
+    room = models.ForeignKey(
+        Room, on_delete=models.PROTECT, related_name="estimates", db_index=False
+    )
+    given_at = models.DateTimeField(_("given at"))
+    place = models.PositiveBigIntegerField(_("place"))
+    # Seconds, as rounded for people, and how far the range was widened by the score before it.
+    low = models.PositiveIntegerField(_("from"))
+    high = models.PositiveIntegerField(_("to"))
+    widening = models.FloatField(default=1.0)
+    called_at = models.DateTimeField(_("called at"), null=True)
+    # A pause came in between, of which people were told: it is not scored.
+    interrupted = models.BooleanField(_("interrupted by a pause"), default=False)
+
+    class Meta:
+        verbose_name = _("estimate")
+        verbose_name_plural = _("estimates")
+        indexes = [
+            models.Index(
+                fields=["room", "place"],
+                name="estimates_open",
+                condition=Q(called_at__isnull=True),
+            ),
+            models.Index(
+                fields=["room", "called_at"],
+                name="estimates_scored",
+                condition=Q(called_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.room_id}/{self.place}"

@@ -5,6 +5,7 @@ from . import now, views
 urlpatterns = [
     path("queue/resume/", views.resume, name="resume"),
     path("queue/t/<uuid:ticket_id>/", views.ticket_page, name="ticket"),
+    path("queue/t/<uuid:ticket_id>/qr.svg", views.resume_picture, name="resume_picture"),
     path("queue/t/<uuid:ticket_id>/enter/", views.enter, name="enter"),
     path("queue/t/<uuid:ticket_id>/leave/", views.leave, name="leave_line"),
     path("queue/<slug:code>/", views.room_page, name="room"),

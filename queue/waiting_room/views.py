@@ -1,6 +1,10 @@
 from datetime import datetime
+from io import BytesIO
+from urllib.parse import urlencode
 from uuid import UUID
 
+import segno
+from django.conf import settings
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -72,14 +76,18 @@ def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = None) -> HttpResponse:
     if not may_see(request, ticket):
         return neutral(request)
+    now_document = _now_document(ticket.room)
+    stands = standing(ticket, ticket.now)
+    left = now_document.get("left")
     context = {
-        **standing(ticket, ticket.now),
+        **stands,
+        "short": left is not None and (stands["ahead"] or 0) >= left,
         "ticket": ticket,
         "room": ticket.room,
         "mine": owns(request, ticket),
         "refusal": refusal,
         "resume_code": resume_code(ticket.pk, CODE_KEY),
-        "now_document": _now_document(ticket.room),
+        "now_document": now_document,
     }
     status = refusal.status if refusal else 200
     return render(request, "waiting_room/ticket.html", context, status=status)
@@ -159,6 +167,20 @@ def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         return neutral(request)
     services.leave_line(ticket=ticket)
     return redirect("ticket", ticket_id=ticket_id)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    """The QR code of the way back; apart from the page, which few need it on."""
+    ticket = _ticket(ticket_id)
+    if not may_see(request, ticket):
+        raise Http404
+    query = urlencode({"code": resume_code(ticket.pk, CODE_KEY)})
+    picture = segno.make(f"{settings.PUBLIC_URL}{reverse('resume')}?{query}", error="m")
+    svg = BytesIO()
+    picture.save(svg, kind="svg", scale=6, border=2)
+    return HttpResponse(svg.getvalue(), content_type="image/svg+xml")
 
 
 @never_cache

@@ -16,6 +16,7 @@ from ..exceptions import CantChange
 from ..locks import tick_lock
 from ..models import Board, Line, Room, Step
 from .clock import database_now
+from .estimating import interrupt
 
 # How long before the opening people may gather, unless the room says otherwise.
 GATHERING = timedelta(hours=24)
@@ -89,6 +90,7 @@ def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: st
     room.status = RoomStatus.PAUSED
     room.pause_message_ko, room.pause_message_en = message_ko, message_en
     room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
+    interrupt(room)
     record(room, Act.PAUSE, details={"ko": message_ko, "en": message_en}, by=by)
     return room
 
@@ -157,3 +159,8 @@ def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
     room.joins_from = at
     room.save(update_fields=["joins_from"])
     return room
+
+
+def report_booking(*, room: Room, left: int | None, booked: int | None) -> None:
+    """What booking knows and the line does not: how much is left for this room's people."""
+    Board.objects.filter(room=room).update(left=left, booked=booked)

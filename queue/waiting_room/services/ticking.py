@@ -10,13 +10,14 @@ from django.db.models.functions import Now
 
 from eligibility.enums import Order
 
-from .. import draw, pace
+from .. import draw, health, pace
 from ..board import Facts, document, write_file
 from ..enums import Act, RoomStatus
 from ..locks import StillJoining, list_closed, try_tick_lock
 from ..models import Admission, Board, Knock, Line, Room, Step
 from .clock import database_now
 from .entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
+from .estimating import score_called, up_to_date
 from .pages import PAGES_PER_TICK, Pages
 from .rooms import open_rooms, record
 
@@ -50,9 +51,10 @@ def tick_room(room_id: int) -> bool:
         if not try_tick_lock(room_id):
             return False
         room = Room.objects.select_related("cohort", "board").get(pk=room_id)
-        issued, now = _settle(room)
-        facts = Facts(room=room, now=now, issued=issued, calls=_recent_calls(room, now))
+        facts = _settle(room)
+        facts.calls = _recent_calls(room, facts.now)
         _move(facts)
+        facts.estimates = up_to_date(facts)
         published = _publish(facts)
     try:
         write_file(room.cohort.code, published)
@@ -61,22 +63,23 @@ def tick_room(room_id: int) -> bool:
     return True
 
 
-def _settle(room: Room) -> tuple[int, datetime]:
-    """Bring the log up to date and, once, freeze the list; the last entry number and the time."""
+def _settle(room: Room) -> Facts:
+    """Bring the log up to date and, once, freeze the list."""
     pages = Pages(room)
     try:
         with list_closed(room.pk, patience_ms=JOINS_PATIENCE_MS):
             settled, now = _last_entry(room), database_now()
     except StillJoining:
-        log.warning(
-            "room %s: joins took too long, the list stays open until the next tick", room.pk
-        )
-        return _last_entry(room), database_now()
-    freezing = room.frozen_at is None and now >= room.cohort.opens_at
-    pages.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
-    if freezing:
-        _freeze(room, settled, pages.root, now)
-    return settled, now
+        log.warning("room %s: joins took too long; its list is read by the next tick", room.pk)
+        facts = Facts(room=room, now=database_now(), issued=_last_entry(room))
+    else:
+        freezing = room.frozen_at is None and now >= room.cohort.opens_at
+        pages.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
+        if freezing:
+            _freeze(room, settled, pages.root, now)
+        facts = Facts(room=room, now=now, issued=settled)
+    facts.log_size, facts.log_root = pages.size, pages.root
+    return facts
 
 
 def _last_entry(room: Room) -> int:
@@ -113,6 +116,7 @@ def _move(facts: Facts) -> None:
     show_up, delay = _show_up(facts), _typical_delay(facts)
     ages = [((now - step.at).total_seconds(), step.last - step.first + 1) for step in facts.calls]
     at_door = Knock.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
+    latency, error_rate = health.lately()
 
     # The last lock, held for as short as can be: people enter by it.
     line = locked_line(room.pk)
@@ -134,6 +138,8 @@ def _move(facts: Facts) -> None:
             pace=line.pace,
             credit=line.credit,
             elapsed=(now - line.ticked_at).total_seconds() if line.ticked_at else 1.0,
+            latency=latency,
+            error_rate=error_rate,
             paused=room.status == RoomStatus.PAUSED,
         )
     )
@@ -143,6 +149,7 @@ def _move(facts: Facts) -> None:
     facts.reasons = [asdict(reason) for reason in decision.reasons]
     if decision.advance:
         facts.calls.append(record(room, Act.CALL, first=first, last=line.serving, at=now))
+        score_called(room, serving=line.serving, now=now)
 
 
 def _show_up(facts: Facts) -> float:
@@ -174,6 +181,6 @@ def _publish(facts: Facts) -> dict:
     published = document(facts)
     final = facts.room.has_ended(facts.now) and not facts.line.active
     Board.objects.filter(room=facts.room).update(
-        document=published, reasons=facts.reasons, final=final
+        document=published, reasons=facts.reasons, estimates=facts.estimates, final=final
     )
     return published

@@ -1,11 +1,7 @@
-from urllib.parse import urlencode
-
-import segno
 from django import template
-from django.conf import settings
-from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+
+from waiting_room import estimate
 
 register = template.Library()
 
@@ -17,15 +13,16 @@ def grouped(number: int | None) -> str:
 
 
 @register.simple_tag
-def resume_qr(code: str) -> SafeString:
-    """The address that brings another device to the same place, as a picture."""
-    link = f"{settings.PUBLIC_URL}{reverse('resume')}?{urlencode({'code': code})}"
-    picture = segno.make(link, error="m", micro=False)
-    svg = picture.svg_inline(border=2, omitsize=True, svgclass=None, lineclass=None)
-    # Our own address and segno's numbers; nothing of it was typed by anybody.
-    return mark_safe(svg.replace("<svg", f'<svg role="img" aria-label="{_("QR code")}"', 1))  # noqa: S308
-
-
-@register.simple_tag
 def waiting_time(now_document: dict, ahead: int | None) -> str:
-    return _("We will say so as soon as the line moves.")
+    """“25 to 35 minutes”, or why there is no number. waiting.js says it in the same words."""
+    rows = [estimate.Row(*row) for row in now_document.get("waits", [])]
+    given = None if ahead is None else estimate.between(rows, ahead + 1)
+    if given is None:
+        if now_document.get("no_number") == "stalled":
+            return _("The line stands still, so nobody can say.")
+        return _("We will say so as soon as the line moves.")
+    low, high, unit = estimate.for_people(given)
+    if (low, high) == (0, 1):
+        return _("under a minute")
+    text = _("{a} to {b} minutes") if unit == "minutes" else _("{a} to {b} hours")
+    return text.format(a=f"{low:g}", b=f"{high:g}")

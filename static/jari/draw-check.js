@@ -1,0 +1,23 @@
+import { commitment, placeOf, seedFrom } from "./draw.js";
+
+const check = document.getElementById("check");
+const form = document.getElementById("check-form");
+const answer = document.getElementById("check-answer");
+const { secret, digest, seed, count } = check.dataset;
+
+function belongTogether() {
+  return commitment(secret) === check.dataset.commitment
+    && seedFrom(secret, digest, check.dataset.public) === seed;
+}
+
+form.hidden = false;
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const entry = Number(document.getElementById("entry").value);
+  if (!Number.isSafeInteger(entry) || entry < 1) return;
+  const place = placeOf(entry, Number(count), seed);
+  const parts = [`${answer.dataset.place} ${place.toLocaleString()}.`];
+  if (entry > Number(count)) parts.push(answer.dataset.after);
+  parts.push(belongTogether() ? answer.dataset.right : answer.dataset.wrong);
+  answer.textContent = parts.join(" ");
+});

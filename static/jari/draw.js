@@ -1,0 +1,90 @@
+// The draw, as waiting_room/draw.py holds it: swap-or-not of the Ethereum consensus specification,
+// 90 rounds, SHA-256. In plain script, so that it runs on any page and without a secure context.
+
+const ROUNDS = 90;
+const K = constants((prime) => Math.cbrt(prime), 64);
+const START = constants((prime) => Math.sqrt(prime), 8);
+
+function constants(root, count) {
+  const found = [];
+  for (let candidate = 2; found.length < count; candidate += 1) {
+    let divisor = 2;
+    while (divisor * divisor <= candidate && candidate % divisor) divisor += 1;
+    if (divisor * divisor > candidate) found.push((root(candidate) % 1) * 2 ** 32 | 0);
+  }
+  return found;
+}
+
+const turn = (word, by) => (word >>> by) | (word << (32 - by));
+
+export function sha256(bytes) {
+  const length = (((bytes.length + 8) >> 6) + 1) << 6;
+  const padded = new DataView(new ArrayBuffer(length));
+  bytes.forEach((byte, index) => padded.setUint8(index, byte));
+  padded.setUint8(bytes.length, 0x80);
+  padded.setUint32(length - 8, Math.floor(bytes.length / 2 ** 29));
+  padded.setUint32(length - 4, bytes.length << 3);
+  const hash = [...START];
+  const words = new Int32Array(64);
+  for (let block = 0; block < length; block += 64) {
+    for (let index = 0; index < 64; index += 1) {
+      if (index < 16) {
+        words[index] = padded.getInt32(block + index * 4);
+      } else {
+        const early = words[index - 15];
+        const late = words[index - 2];
+        const first = turn(early, 7) ^ turn(early, 18) ^ (early >>> 3);
+        const second = turn(late, 17) ^ turn(late, 19) ^ (late >>> 10);
+        words[index] = words[index - 16] + first + words[index - 7] + second;
+      }
+    }
+    let [a, b, c, d, e, f, g, h] = hash;
+    for (let index = 0; index < 64; index += 1) {
+      const choice = (e & f) ^ (~e & g);
+      const upper = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
+      const one = (h + upper + choice + K[index] + words[index]) | 0;
+      const most = (a & b) ^ (a & c) ^ (b & c);
+      const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + most) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+    }
+    [a, b, c, d, e, f, g, h].forEach((word, index) => { hash[index] = (hash[index] + word) | 0; });
+  }
+  const out = new DataView(new ArrayBuffer(32));
+  hash.forEach((word, index) => out.setInt32(index * 4, word));
+  return new Uint8Array(out.buffer);
+}
+
+export const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// The place, from 1, of an entry number, from 1.
+export function placeOf(entry, count, seedHex) {
+  if (entry > count) return entry;
+  const seed = fromHex(seedHex);
+  const source = new Uint8Array(37);
+  source.set(seed);
+  let index = entry - 1;
+  for (let round = 0; round < ROUNDS; round += 1) {
+    source[32] = round;
+    const pivotBytes = new DataView(sha256(source.subarray(0, 33)).buffer);
+    const pivot = Number(pivotBytes.getBigUint64(0, true) % BigInt(count));
+    const flip = (pivot - index + count) % count;
+    const position = Math.max(index, flip);
+    new DataView(source.buffer).setUint32(33, Math.floor(position / 256), true);
+    const byte = sha256(source)[(position >> 3) & 31];
+    if ((byte >> (position & 7)) & 1) index = flip;
+  }
+  return index + 1;
+}
+
+const text = new TextEncoder();
+const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => [...part]));
+
+export const commitment = (secretHex) =>
+  toHex(sha256(joined(text.encode("jari/draw/commitment/v1\n"), fromHex(secretHex))));
+
+export function seedFrom(secretHex, digestHex, publicValue) {
+  const shared = sha256(text.encode(publicValue.trim()));
+  const tag = text.encode("jari/draw/seed/v1\n");
+  return toHex(sha256(joined(tag, fromHex(secretHex), fromHex(digestHex), shared)));
+}

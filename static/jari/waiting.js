@@ -1,0 +1,204 @@
+// Keeps the waiting page up to date from the now document. Everything here also works without it:
+// the server decides who was called, this only shows it sooner.
+
+const standing = document.getElementById("standing");
+const find = (id) => document.getElementById(id);
+const say = (name) => standing.dataset[`say${name}`];
+const number = new Intl.NumberFormat(document.documentElement.lang);
+const title = document.title;
+const OLD_SECONDS = 15;
+const DOOR_SECONDS = 4;
+const SAY_SECONDS = 60;
+
+let place = Number(standing.dataset.place) || null;
+let phase = standing.dataset.phase;
+let failures = 0;
+let lastSaid = 0;
+let chime = null;
+let clock = null; // the server's time, carried on by a clock that nobody can set
+
+function between(rows, distance) {
+  if (!rows?.length) return null;
+  const after = rows.find((row) => row[0] >= distance) ?? rows.at(-1);
+  const before = rows[rows.indexOf(after) - 1] ?? [0, 0, 0];
+  const share = (distance - before[0]) / (after[0] - before[0]);
+  return [1, 2].map((end) => before[end] + (after[end] - before[end]) * share);
+}
+
+function inWords([low, high]) {
+  if (high <= 60) return say("Under");
+  const step = high < 900 ? 60 : high < 7200 ? 300 : high < 21600 ? 1800 : 3600;
+  let [first, last] = [Math.round(low / step), Math.round(high / step)];
+  if (first === last) {
+    first = Math.floor((low + high) / 2 / step);
+    last = first + 1;
+  }
+  const unit = step < 1800 ? 60 : 3600;
+  const text = say(step < 1800 ? "Minutes" : "Hours");
+  return text.replace("{a}", (first * step) / unit).replace("{b}", (last * step) / unit);
+}
+
+function put(id, text) {
+  const node = find(id);
+  if (node && node.textContent !== text) node.textContent = text;
+}
+
+function show(id, visible) {
+  const node = find(id);
+  if (node) node.hidden = !visible;
+}
+
+function speak(text) {
+  lastSaid = performance.now();
+  put("live", text);
+}
+
+function switchTo(name) {
+  for (const section of standing.querySelectorAll("[data-show]")) {
+    section.hidden = section.dataset.show !== name;
+  }
+  phase = name;
+}
+
+function itIsMyTurn() {
+  switchTo("called");
+  document.title = `● ${say("Turn")}`;
+  speak(say("Turn"));
+  chime?.();
+  navigator.vibrate?.([200, 100, 200]);
+  find("enter").querySelector("button").focus({ preventScroll: true });
+}
+
+async function placeFromDraw(frozen) {
+  const entry = Number(standing.dataset.entry);
+  if (!frozen.seed || entry > frozen.count) return entry;
+  const { placeOf } = await import("./draw.js");
+  return placeOf(entry, frozen.count, frozen.seed);
+}
+
+function serverTime() {
+  return clock.time + performance.now() - clock.seen;
+}
+
+function readClock(response, now) {
+  const stamp = Date.parse(response.headers.get("Date") ?? "") || Date.parse(now.time);
+  const age = Number(response.headers.get("Age")) * 1000 || 0;
+  clock = { time: stamp + age, seen: performance.now(), opens: Date.parse(now.opens_at) };
+}
+
+function countDown() {
+  const node = find("countdown");
+  if (!node || !clock || phase !== "gathering") return;
+  const seconds = Math.round((clock.opens - serverTime()) / 1000);
+  node.hidden = seconds <= 0 || seconds > 3600;
+  const rest = String(seconds % 60).padStart(2, "0");
+  node.textContent = `${Math.floor(seconds / 60)}:${rest}`;
+}
+
+function showWaiting(now) {
+  const ahead = Math.max(0, place - now.serving - 1);
+  put("ahead", number.format(ahead));
+  put("place", number.format(place));
+  put("serving", number.format(now.serving));
+  const progress = find("progress");
+  progress.max = place;
+  progress.value = now.serving;
+  const range = between(now.waits, ahead + 1);
+  const wait = range ? inWords(range) : say(now.no_number === "stalled" ? "Still" : "Soon");
+  put("wait", wait);
+  show("not-enough", now.left !== null && now.left !== undefined && ahead >= now.left);
+  if (performance.now() - lastSaid > SAY_SECONDS * 1000) {
+    const people = ahead ? say("Ahead").replace("{n}", number.format(ahead)) : say("Next");
+    speak(range ? `${people} ${wait}.` : people);
+  }
+  return ahead;
+}
+
+function secondsUntilNext(now, ahead) {
+  if (ahead === null) return now.poll_seconds;
+  const row = now.polls.findLast(([distance]) => ahead >= distance);
+  return row ? row[1] : now.poll_seconds;
+}
+
+async function take(now) {
+  if (now.state === "closed" || (phase === "left")) return location.reload();
+  show("paused", now.state === "paused");
+  put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
+  show("still", now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000);
+  if (place === null && now.frozen) place = await placeFromDraw(now.frozen);
+  if (phase === "called") return secondsUntilNext(now, 0) * 10;
+  if (place === null) return secondsUntilNext(now, null);
+  if (place <= now.serving) {
+    itIsMyTurn();
+    return secondsUntilNext(now, 0) * 10;
+  }
+  if (phase === "gathering") switchTo("waiting");
+  return secondsUntilNext(now, showWaiting(now));
+}
+
+async function poll() {
+  let seconds;
+  try {
+    const response = await fetch(standing.dataset.now, { credentials: "omit" });
+    if (!response.ok) throw new Error(response.status);
+    const now = await response.json();
+    readClock(response, now);
+    failures = 0;
+    show("offline", false);
+    seconds = await take(now);
+  } catch {
+    failures += 1;
+    show("offline", failures > 1);
+    seconds = Math.min(3 * 2 ** failures, 60);
+  }
+  // Spread, so that people who came together do not all ask together.
+  if (seconds) setTimeout(poll, seconds * (800 + 400 * Math.random()));
+}
+
+async function knock() {
+  const form = find("enter");
+  try {
+    const response = await fetch(form.action, {
+      method: "POST", body: new FormData(form), redirect: "manual",
+    });
+    if (response.type === "opaqueredirect") return location.assign(standing.dataset.booking);
+    if (response.status !== 409) return location.reload();
+  } catch {
+    // Gone for a moment; the next knock comes anyway.
+  }
+  setTimeout(knock, DOOR_SECONDS * (800 + 400 * Math.random()));
+}
+
+function offerSound() {
+  if (!window.AudioContext) return;
+  show("sound-row", true);
+  find("sound").addEventListener("click", () => {
+    // A browser lets a page sound only after somebody pressed something.
+    const audio = new AudioContext();
+    chime = () => {
+      for (const [start, pitch] of [[0, 660], [0.25, 880], [0.5, 660], [0.75, 880]]) {
+        const tone = new OscillatorNode(audio, { frequency: pitch });
+        const volume = new GainNode(audio, { gain: 0.2 });
+        tone.connect(volume).connect(audio.destination);
+        tone.start(audio.currentTime + start);
+        tone.stop(audio.currentTime + start + 0.2);
+      }
+    };
+    chime();
+    find("sound").setAttribute("aria-pressed", "true");
+    find("sound").disabled = true;
+  });
+}
+
+if (phase === "door") {
+  setTimeout(knock, DOOR_SECONDS * 1000);
+} else if (phase !== "inside") {
+  if (phase === "called") document.title = `● ${title}`;
+  else offerSound();
+  poll();
+  setInterval(countDown, 1000);
+  // Back from sleep or another tab: what is shown may be old.
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && failures) poll();
+  });
+}
