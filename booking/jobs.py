@@ -1,1 +1,5 @@
-def take_back_holds() -> None: ...
+from . import services
+
+
+def take_back_holds() -> None:
+    services.take_back_holds()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from eligibility.models import CODE, Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
+from waiting_room.codes import group
 from waiting_room.models import Admission
 
 from .enums import (
@@ -295,6 +296,10 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def shown_number(self) -> str:
+        return group(self.number)
 
     def is_holding(self, now) -> bool:
         return self.status == ReservationStatus.HELD and self.held_until > now

@@ -1,16 +1,20 @@
 from .changing import cancel_reservation, change_reservation, undo_cancel
-from .confirming import Wanted, confirm_hold
+from .confirming import confirm_hold
 from .holds import (
     HOLD_LIFETIME,
     MOST_EXTENSIONS,
+    Wanted,
     course_of,
     extend_hold,
     held_by,
     hold_place,
+    hold_times,
     interval_of,
+    keep_typed,
     release_hold,
     take_back_holds,
 )
+from .looking import find_by_number
 from .slots import set_capacity
 from .visits import book_for, mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
@@ -24,9 +28,12 @@ __all__ = [
     "confirm_hold",
     "course_of",
     "extend_hold",
+    "find_by_number",
     "held_by",
     "hold_place",
+    "hold_times",
     "interval_of",
+    "keep_typed",
     "mark_arrived",
     "mark_no_show",
     "mark_vaccinated",

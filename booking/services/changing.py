@@ -12,7 +12,16 @@ from ..rules import day_of
 from .holds import course_of, interval_of
 from .notices import tell_cancelled, tell_changed, tell_restored
 from .offers import offer_freed
-from .places import Moved, give_back, lapse_holds, lock_slots, release, take_place, whole
+from .places import (
+    Moved,
+    give_back,
+    lapse_holds,
+    lock_person,
+    lock_slots,
+    release,
+    take_place,
+    whole,
+)
 
 
 def by_staff(by: str) -> bool:
@@ -54,6 +63,7 @@ def cancel_reservation(
     what is cancelled answers an empty list.
     """
     now = now or timezone.now()
+    lock_person(reservation.person_id)
     reservation.refresh_from_db(fields=["status", "slot"])
     if reservation.status == ReservationStatus.CANCELLED:
         return []
@@ -80,6 +90,7 @@ def undo_cancel(
     Raises NothingToUndo, AlreadyBooked, TooLate, SlotFull or SlotOver.
     """
     now = now or timezone.now()
+    lock_person(reservation.person_id)
     reservation.refresh_from_db()
     if reservation.status == ReservationStatus.CONFIRMED:
         return [reservation]
@@ -123,6 +134,7 @@ def change_reservation(
     WrongVaccine or WrongInterval; after each of them the old appointment stands.
     """
     now = now or timezone.now()
+    lock_person(reservation.person_id)
     reservation.refresh_from_db(fields=["slot"])
     slots = lock_slots([reservation.slot_id, slot_id])
     if slot_id not in slots:

@@ -2,14 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from messaging.enums import Channel
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services import end_admission
@@ -17,6 +15,7 @@ from waiting_room.services import end_admission
 from ..enums import OfferStatus, Origin, ReservationStatus, WishStatus
 from ..exceptions import HoldChanged, HoldLapsed, NothingHeld
 from ..models import Offer, Reservation, Wish
+from .holds import Wanted
 from .notices import tell_confirmed
 
 # One statement checks, writes and reads what the message says. The rows are locked in the order
@@ -38,27 +37,19 @@ RETURNING reservation.id, reservation.number, reservation.dose, reservation.slot
 """
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """How the person wants to hear from us."""
-
-    channel: Channel = Channel.SMS
-    email: str | None = None
-
-
 @transaction.atomic
 def confirm_hold(
     *,
     person_id: int,
     key: uuid.UUID,
-    wanted: Wanted = Wanted(),
+    wanted: Wanted | None = None,
     now: datetime | None = None,
 ) -> list[Reservation]:
     """Confirm what was held under this key, all of it or nothing, and say so by message.
 
     Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged.
     """
-    now = now or timezone.now()
+    now, wanted = now or timezone.now(), wanted or Wanted()
     with connection.cursor() as cursor:
         cursor.execute(
             CONFIRM,

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
@@ -10,6 +11,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import get_language
 
+from messaging.enums import Channel
 from waiting_room.codes import random_number
 
 from ..enums import LIVE, Origin, ReservationStatus
@@ -17,11 +19,20 @@ from ..exceptions import HoldLapsed, NoMoreTime, NothingHeld, SlotFull
 from ..models import Jab, Reservation, Slot, Vaccine
 from ..rules import Booked, Course, Interval, day_of
 from .offers import offer_freed
-from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
+from .places import Moved, lapse_holds, lock_person, lock_slots, release, take_place, whole
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
 NUMBER_LETTERS = 10
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How the person wants to hear from us."""
+
+    channel: Channel = Channel.SMS
+    email: str | None = None
+
 
 # The usual case in one round trip: the conditional UPDATE takes the place and keeps the slot's
 # row locked until commit, so the last place can't be given to two people. It takes nothing, or
@@ -116,6 +127,7 @@ def _hold_at_once(
 def _hold_carefully(
     person_id: int, slot_id: int, second_id: int | None, admission_id: int, now: datetime
 ) -> list[Reservation]:
+    lock_person(person_id)
     wanted = [slot_id] if second_id is None else [slot_id, second_id]
     held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
     slots = lock_slots([*wanted, *held.values_list("slot_id", flat=True)])
@@ -260,6 +272,7 @@ def extend_hold(*, person_id: int, key: uuid.UUID, now: datetime | None = None) 
 def release_hold(*, person_id: int, now: datetime | None = None) -> int:
     """Give up what this person holds; how many places that frees."""
     now = now or timezone.now()
+    lock_person(person_id)
     held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD).exclude(
         origin=Origin.OFFER
     )
@@ -290,3 +303,83 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
         freed += number
         if not number:
             return freed
+
+
+def hold_times(
+    *,
+    person_id: int,
+    slot_id: int,
+    admission_id: int,
+    second_id: int | None = None,
+    now: datetime | None = None,
+) -> list[Reservation]:
+    """Hold a time as somebody clicks it; a vaccine of two doses brings a second time along.
+
+    Without a time for the second dose the first is held alone: it can be chosen elsewhere.
+    """
+    now = now or timezone.now()
+    seconds = [second_id] if second_id else _best_seconds(person_id, slot_id)
+    for second in seconds:
+        try:
+            return hold_place(
+                person_id=person_id,
+                slot_id=slot_id,
+                second_id=second,
+                admission_id=admission_id,
+                now=now,
+            )
+        except SlotFull as refusal:
+            if refusal.slot_id == slot_id or second == second_id:
+                raise
+    return hold_place(person_id=person_id, slot_id=slot_id, admission_id=admission_id, now=now)
+
+
+# Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.
+BEST_SECONDS = """
+SELECT second.id
+FROM booking_slot AS first
+JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.doses = 2
+JOIN booking_slot AS second
+    ON second.clinic_id = first.clinic_id AND second.vaccine_id = first.vaccine_id
+    AND second.starts_at BETWEEN first.starts_at + make_interval(days => vaccine.min_days - 1)
+        AND first.starts_at + make_interval(days => vaccine.max_days + 1)
+    AND (second.starts_at AT TIME ZONE %(zone)s)::date
+        - (first.starts_at AT TIME ZONE %(zone)s)::date
+        BETWEEN vaccine.min_days AND vaccine.max_days
+    AND second.booked < second.capacity + second.margin
+WHERE first.id = %(slot)s
+    AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
+    AND NOT EXISTS (
+        SELECT FROM booking_reservation
+        WHERE person_id = %(person)s AND status = ANY(%(fixed)s)
+    )
+ORDER BY
+    abs((second.starts_at AT TIME ZONE %(zone)s)::date
+        - (first.starts_at AT TIME ZONE %(zone)s)::date - vaccine.best_days),
+    abs(extract(epoch FROM (second.starts_at AT TIME ZONE %(zone)s)::time
+        - (first.starts_at AT TIME ZONE %(zone)s)::time)),
+    second.id
+LIMIT 3
+"""
+
+
+def _best_seconds(person_id: int, slot_id: int) -> list[int]:
+    """Three times for the second dose, the best first; none where no second is to be chosen."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BEST_SECONDS,
+            {
+                "slot": slot_id,
+                "person": person_id,
+                "zone": timezone.get_default_timezone_name(),
+                "fixed": [status for status in LIVE if status != ReservationStatus.HELD],
+            },
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def keep_typed(*, key: uuid.UUID, wanted: Wanted) -> None:
+    """Keep what somebody typed with what they hold; the key alone is enough to add to it."""
+    Reservation.objects.filter(key=key, status=ReservationStatus.HELD).update(
+        channel=wanted.channel, email=wanted.email
+    )

@@ -9,6 +9,8 @@ from typing import ParamSpec, TypeVar
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
+from eligibility.models import Person
+
 from ..enums import OfferStatus, ReservationStatus, WishStatus
 from ..exceptions import SlotClosed, SlotFull, SlotOver
 from ..models import Offer, Reservation, Slot, Wish
@@ -40,6 +42,11 @@ def whole(service: Callable[P, R]) -> Callable[P, R]:
         raise AssertionError
 
     return tried
+
+
+def lock_person(person_id: int) -> None:
+    """One act of a person at a time, from however many devices; always before the slots."""
+    list(Person.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
 
 
 def lock_slots(ids: Iterable[int]) -> dict[int, Slot]:

@@ -15,7 +15,7 @@ from ..rules import day_of
 from .holds import NUMBER_LETTERS, course_of, interval_of
 from .notices import tell_confirmed
 from .offers import offer_freed
-from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
+from .places import Moved, lapse_holds, lock_person, lock_slots, release, take_place, whole
 
 _BACK = {
     ReservationStatus.ARRIVED: ReservationStatus.CONFIRMED,
@@ -77,6 +77,7 @@ def book_for(*, person: Person, slot: Slot, by: str, now: datetime | None = None
     AlreadyBooked, NoDoseLeft, WrongVaccine or WrongInterval.
     """
     now = now or timezone.now()
+    lock_person(person.pk)
     mine = Reservation.objects.filter(person=person, status=ReservationStatus.HELD)
     slots = lock_slots([slot.pk, *mine.values_list("slot_id", flat=True)])
     if slot.pk not in slots:

@@ -1,0 +1,38 @@
+"""An appointment as a calendar file (RFC 5545)."""
+
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+from icalendar import Alarm, Calendar, Event
+
+from .enums import ReservationStatus
+from .models import Reservation
+
+LASTS = timedelta(minutes=30)
+
+
+def calendar_file(reservation: Reservation) -> bytes:
+    """One event that a later download of the same number replaces; cancelled if it is."""
+    slot = reservation.slot
+    event = Event()
+    event.add("uid", f"{reservation.number}@jari")
+    event.add("sequence", int(reservation.changed_at.timestamp()))
+    event.add("dtstamp", reservation.changed_at)
+    event.add("dtstart", slot.starts_at)
+    event.add("dtend", slot.starts_at + LASTS)
+    event.add("summary", _("Vaccination, dose %(dose)d") % {"dose": reservation.dose})
+    event.add("location", f"{slot.clinic.name}, {slot.clinic.address}")
+    event.add("description", _("Reservation number %(number)s") % {"number": reservation.number})
+    cancelled = reservation.status == ReservationStatus.CANCELLED
+    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("description", event["summary"])
+    alarm.add("trigger", timedelta(hours=-2))
+    event.add_component(alarm)
+    calendar = Calendar()
+    calendar.add("prodid", "-//Jari//Vaccination booking//KO")
+    calendar.add("version", "2.0")
+    calendar.add("method", "PUBLISH")
+    calendar.add_component(event)
+    return calendar.to_ical()

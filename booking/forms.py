@@ -1,0 +1,163 @@
+import unicodedata
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from eligibility.normal import mobile_phone
+from messaging.enums import Channel
+from waiting_room.codes import UnreadableCode, read
+
+from . import availability
+from .finding import PARTS, Search, spot_of
+from .services import Wanted
+
+NUMBER_LETTERS = 10
+
+
+class Widened(forms.CharField):
+    """Text that people type on any keyboard: full-width signs and stray blanks do not count."""
+
+    def to_python(self, value):
+        text = super().to_python(value)
+        return " ".join(unicodedata.normalize("NFKC", text).split()) if text else text
+
+
+class SearchForm(forms.Form):
+    """What to look for. What can't be read is pointed out, and the rest is still searched."""
+
+    region = Widened(required=False, max_length=20, widget=forms.HiddenInput)
+    district = Widened(required=False, max_length=30, widget=forms.HiddenInput)
+    date = forms.DateField(
+        label=_("Date"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    weekday = forms.MultipleChoiceField(
+        label=_("Weekdays"),
+        required=False,
+        choices=[
+            ("0", _("Mon")),
+            ("1", _("Tue")),
+            ("2", _("Wed")),
+            ("3", _("Thu")),
+            ("4", _("Fri")),
+            ("5", _("Sat")),
+            ("6", _("Sun")),
+        ],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    part = forms.ChoiceField(label=_("Time of day"), required=False)
+    vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
+    name = Widened(label=_("Name of the clinic"), required=False, max_length=100)
+    near = Widened(
+        label=_("Near"),
+        required=False,
+        max_length=60,
+        help_text=_("A district, or coordinates such as 37.51, 127.04"),
+    )
+    page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+    def __init__(self, data=None, *args, **kwargs):
+        super().__init__(data, *args, **kwargs)
+        self.fields["part"].choices = [
+            ("", _("Any time")),
+            ("morning", _("Morning, before 12")),
+            ("afternoon", _("Afternoon, 12 to 18")),
+            ("evening", _("Evening, from 18")),
+        ]
+        assert [key for key, _name in self.fields["part"].choices[1:]] == PARTS
+        vaccines = availability.directory().vaccines.values()
+        self.fields["vaccine"].choices = [
+            ("", _("Any vaccine")),
+            *((vaccine.code, vaccine.name) for vaccine in vaccines),
+        ]
+
+    def clean_near(self) -> str:
+        near = self.cleaned_data["near"]
+        if near and spot_of(near) is None:
+            raise ValidationError(
+                _("We do not know this place. Give a district, or latitude and longitude.")
+            )
+        return near
+
+    def clean_date(self):
+        day = self.cleaned_data["date"]
+        if day and day < timezone.localdate():
+            raise ValidationError(_("This day is over. Choose a later one."))
+        return day
+
+    def search(self, **fixed) -> Search:
+        """What could be read of it, as a search."""
+        self.is_valid()
+        read_ = self.cleaned_data
+        return Search(
+            region=read_.get("region") or "",
+            district=read_.get("district") or "",
+            name=read_.get("name") or "",
+            near=read_.get("near") or "",
+            on=read_.get("date"),
+            weekdays=frozenset(int(day) for day in read_.get("weekday") or []),
+            part=read_.get("part") or "",
+            vaccine=read_.get("vaccine") or "",
+            page=read_.get("page") or 1,
+            **fixed,
+        )
+
+
+class ConfirmForm(forms.Form):
+    """How we should write to the person."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    channel = forms.ChoiceField(
+        label=_("Where should we write to?"),
+        choices=[(Channel.SMS, _("To my mobile phone")), (Channel.EMAIL, _("By e-mail"))],
+        initial=Channel.SMS,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        required=False,
+        max_length=200,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        help_text=_("Only if you want the message by e-mail"),
+    )
+
+    def clean(self):
+        data = super().clean()
+        missing = data.get("channel") == Channel.EMAIL and not data.get("email")
+        if missing and "email" not in self.errors:
+            self.add_error("email", _("Give the address to which we should write."))
+        return data
+
+    def wanted(self) -> Wanted:
+        """What can be read of it; a form without a choice means the phone."""
+        data = getattr(self, "cleaned_data", {})
+        return Wanted(Channel(data.get("channel") or Channel.SMS), data.get("email") or None)
+
+
+class LookupForm(forms.Form):
+    """A reservation number and the phone it was booked with."""
+
+    number = Widened(label=_("Reservation number"), max_length=40)
+    phone = Widened(
+        label=_("Mobile phone"),
+        max_length=30,
+        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"}),
+    )
+
+    def clean_number(self) -> str:
+        try:
+            return read(self.cleaned_data["number"], NUMBER_LETTERS)
+        except UnreadableCode:
+            raise ValidationError(
+                _("A reservation number has ten letters and digits. Please check each of them.")
+            ) from None
+
+    def clean_phone(self) -> str:
+        try:
+            return mobile_phone(self.cleaned_data["phone"])
+        except ValueError:
+            raise ValidationError(
+                _("Enter a mobile phone number, such as 010-1234-5678.")
+            ) from None

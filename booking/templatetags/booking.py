@@ -1,0 +1,29 @@
+from django import template
+from django.utils.http import urlencode
+
+from booking import availability
+from booking.finding import Search
+from booking.views.finding import Purpose
+
+register = template.Library()
+
+
+@register.simple_tag
+def narrowed(search: Search, code: str | None = None, **changes) -> str:
+    """The end of an address: the same search with some of it changed."""
+    query = search.query(**changes)
+    if code:
+        query = "&".join(part for part in [urlencode({"clinic": code}), query] if part)
+    return query
+
+
+@register.simple_tag
+def clinic_url(purpose: Purpose, code: str, query: str) -> str:
+    return purpose.clinic_url(code, query)
+
+
+@register.simple_tag
+def vaccine_name(vaccine_id: int) -> str:
+    """A vaccine's name where there are several; nothing where it goes without saying."""
+    vaccines = availability.directory().vaccines
+    return vaccines[vaccine_id].name if len(vaccines) > 1 and vaccine_id in vaccines else ""

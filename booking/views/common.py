@@ -1,0 +1,127 @@
+"""What the booking pages share: who is asking, and keeping what was typed when things break."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.core import signing
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from psycopg_pool import PoolTimeout
+
+from eligibility.sessions import signed_in
+from waiting_room.codes import UnreadableCode, read
+
+from ..forms import NUMBER_LETTERS
+from ..models import Reservation
+
+View = Callable[..., HttpResponse]
+COOKIE = "jari_seen"
+_SALT = "booking.seen"
+SEEN_SECONDS = 60 * 60
+MOST_SEEN = 6
+
+
+def keeps_typed(view: View) -> View:
+    """When the database is away, answer a page that holds what was typed and sends it again."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (OperationalError, InterfaceError, PoolTimeout):
+            if request.method != "POST":
+                raise
+            return outage(request)
+
+    return guarded
+
+
+def outage(request: HttpRequest) -> HttpResponse:
+    typed = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name != "csrfmiddlewaretoken"
+        for value in values
+    ]
+    response = render(
+        request, "booking/outage.html", {"typed": typed, "again": request.path}, status=503
+    )
+    response["Retry-After"] = "10"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def who_required(view: View) -> View:
+    """Somebody who proved who they are: `request.person_id`."""
+
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        who = signed_in(request)
+        if who is None:
+            return to_identity(request.get_full_path() if request.method == "GET" else None)
+        request.person_id = who.person_id
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def to_identity(back_to: str | None = None) -> HttpResponse:
+    back_to = back_to or reverse("confirm")
+    return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")
+
+
+def seen(request: HttpRequest) -> list[str]:
+    """The reservation numbers that were looked up with their phone in this browser."""
+    try:
+        found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=SEEN_SECONDS)
+    except signing.BadSignature:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def remember_seen(request: HttpRequest, response: HttpResponse, number: str) -> None:
+    kept = [one for one in seen(request) if one != number]
+    response.set_cookie(
+        COOKIE,
+        signing.dumps([number, *kept][:MOST_SEEN], salt=_SALT),
+        max_age=SEEN_SECONDS,
+        httponly=True,
+        samesite="Lax",
+        secure=request.is_secure(),
+    )
+
+
+def reservation_required(view: View) -> View:
+    """The reservation with this number, for its person or whoever looked it up with its phone.
+
+    Anybody else is asked to look it up: whether a number exists is not told.
+    """
+
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, number: str, *args, **kwargs) -> HttpResponse:
+        try:
+            number = read(number, NUMBER_LETTERS)
+        except UnreadableCode:
+            raise Http404 from None
+        who = signed_in(request)
+        shown = number in seen(request)
+        if who is None and not shown:
+            return to_lookup(number)
+        reservation = Reservation.objects.with_place().filter(number=number).first()
+        mine = reservation is not None and who and reservation.person_id == who.person_id
+        if not (mine or shown):
+            return to_lookup(number)
+        reservation = reservation or get_object_or_404(Reservation, number=number)
+        return view(request, reservation, *args, **kwargs)
+
+    return guarded
+
+
+def to_lookup(number: str) -> HttpResponse:
+    return redirect(f"{reverse('lookup')}?{urlencode({'number': number})}")

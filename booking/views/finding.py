@@ -1,0 +1,252 @@
+"""Finding a time: for a first booking, for a second dose, and for a change."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from eligibility.models import Person
+from waiting_room.guards import admission_required
+
+from .. import availability, services
+from ..finding import (
+    Search,
+    alternatives,
+    clinic_times,
+    districts_with_times,
+    elsewhere,
+    find,
+)
+from ..forms import SearchForm
+from ..models import Reservation, Slot
+from .common import who_required
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What the times are looked for: where a choice is sent, and what it must suit."""
+
+    title: str
+    base: str  # the address of this finder
+    action: str  # where a chosen time is posted
+    hidden: dict[str, str] = field(default_factory=dict)
+    field: str = "slot"
+    lead: str = ""
+    back: str = ""
+    only_vaccine: int | None = None
+    days: tuple[date, date] | None = None
+
+    def clinic_url(self, code: str, query: str) -> str:
+        if self.base == reverse("booking"):
+            address = reverse("clinic", args=[code])
+            return f"{address}?{query}" if query else address
+        return f"{self.base}?clinic={code}" + (f"&{query}" if query else "")
+
+
+def to_book() -> Purpose:
+    return Purpose(
+        title=_("Choose a clinic and a time"), base=reverse("booking"), action=reverse("hold")
+    )
+
+
+@require_safe
+@admission_required
+def booking(request: HttpRequest) -> HttpResponse:
+    return show(request, to_book(), home=request.admission.ticket.person_id)
+
+
+@require_safe
+@admission_required
+def clinic(request: HttpRequest, code: str) -> HttpResponse:
+    return show(request, to_book(), code=code)
+
+
+@require_safe
+@who_required
+def second(request: HttpRequest) -> HttpResponse:
+    """Times for the second dose: beside a held first one, or after a confirmed one."""
+    held = services.held_by(request.person_id)
+    first = next((one for one in held if one.dose == 1), None)
+    purpose = None
+    if first and first.slot.vaccine.doses > 1:
+        purpose = _beside(first)
+    elif first is None:
+        confirmed = (
+            Reservation.objects.live().with_place().filter(person=request.person_id, dose=1).first()
+        )
+        if confirmed and confirmed.slot.vaccine.doses > 1:
+            purpose = _after(confirmed)
+    if purpose is None:
+        return redirect("confirm" if held else "booking")
+    near = first or confirmed
+    return show(request, purpose, code=request.GET.get("clinic"), default=near.slot)
+
+
+def _beside(first: Reservation) -> Purpose:
+    return Purpose(
+        title=_("Choose the time of your second dose"),
+        base=reverse("second"),
+        action=reverse("hold"),
+        hidden={"slot": str(first.slot_id)},
+        field="second",
+        back=reverse("confirm"),
+        only_vaccine=first.slot.vaccine_id,
+        days=_days_after(first),
+    )
+
+
+def _after(confirmed: Reservation) -> Purpose:
+    return Purpose(
+        title=_("Choose the time of your second dose"),
+        base=reverse("second"),
+        action=reverse("hold"),
+        back=reverse("reservation", args=[confirmed.number]),
+        only_vaccine=confirmed.slot.vaccine_id,
+        days=_days_after(confirmed),
+    )
+
+
+def _days_after(first: Reservation) -> tuple[date, date]:
+    vaccine = services.interval_of(first.slot.vaccine)
+    return vaccine.days_for_second(timezone.localtime(first.slot.starts_at).date())
+
+
+def show(
+    request: HttpRequest,
+    purpose: Purpose,
+    *,
+    code: str | None = None,
+    home: int | None = None,
+    default: Slot | None = None,
+    refusal: Exception | None = None,
+) -> HttpResponse:
+    """One page of the finder: regions, districts, clinics with times, or one clinic."""
+    form = SearchForm(request.GET)
+    search = form.search(only_vaccine=purpose.only_vaccine, days=purpose.days)
+    context = {
+        "form": form,
+        "purpose": purpose,
+        "refusal": refusal,
+        "narrowed": search.is_narrowed() or bool(form.errors),
+    }
+    status = 409 if refusal else 422 if form.errors else 200
+    if code:
+        return _one_clinic(request, code, search, context, status)
+    if "choose" in request.GET or search.region or search.district or search.name or search.near:
+        pass
+    elif default:
+        return _one_clinic(request, default.clinic.code, search, context, status)
+    elif home:
+        search = _at_home(search, home)
+    if not (search.district or search.name or search.near):
+        return _choose_district(request, search, context, status)
+    search = _with_region(search)
+    found = find(search)
+    context |= {"found": found, "search": found.search, "calendar": _calendar(found)}
+    if not found.days:
+        context["instead"] = elsewhere(search)
+        return render(request, "booking/sold_out.html", context, status=status)
+    return render(request, "booking/times.html", context, status=status)
+
+
+def _at_home(search: Search, person_id: int) -> Search:
+    """Start in the person's own district, where one is known and has a clinic."""
+    row = Person.objects.filter(pk=person_id).values_list("region", "district").first()
+    if row and row in availability.directory().by_district:
+        return Search(**{**search.__dict__, "region": row[0], "district": row[1]})
+    return search
+
+
+def _with_region(search: Search) -> Search:
+    """`중구` alone names several; with a name of its own the region follows from the district."""
+    if search.region or not search.district:
+        return search
+    known = availability.directory().by_district
+    regions = [region for region, district in known if district == search.district]
+    region = regions[0] if len(regions) == 1 else ""
+    return Search(**{**search.__dict__, "region": region})
+
+
+def _choose_district(
+    request: HttpRequest, search: Search, context: dict, status: int
+) -> HttpResponse:
+    known = availability.directory()
+    context |= {"search": search, "regions": known.regions(), "districts": []}
+    if search.region in context["regions"]:
+        context["districts"] = [
+            (name, left, search.query(district=name)) for name, left in districts_with_times(search)
+        ]
+    return render(request, "booking/districts.html", context, status=status)
+
+
+def _one_clinic(
+    request: HttpRequest, code: str, search: Search, context: dict, status: int
+) -> HttpResponse:
+    place = availability.directory().by_code.get(code)
+    if place is None:
+        raise Http404
+    found = clinic_times(place, search)
+    context |= {
+        "clinic": place,
+        "found": found,
+        "search": search,
+        "calendar": _calendar(found),
+        "here": True,
+        "code": code,
+    }
+    if not found.days:
+        there = Search(
+            region=place.region,
+            district=place.district,
+            only_vaccine=search.only_vaccine,
+            days=search.days,
+        )
+        context["instead"] = elsewhere(there)
+        return render(request, "booking/sold_out.html", context, status=status)
+    return render(request, "booking/clinic.html", context, status=status)
+
+
+def _calendar(found) -> list[dict]:
+    """The open days as weeks from Monday, for a table; empty days stay in their place."""
+    if not found.days:
+        return []
+    left = dict(found.days)
+    first, last = found.days[0][0], found.days[-1][0]
+    day = date.fromordinal(first.toordinal() - first.weekday())
+    weeks = []
+    while day <= last:
+        days = [date.fromordinal(day.toordinal() + number) for number in range(7)]
+        weeks.append({"days": [(one, left.get(one, 0)) for one in days]})
+        day = date.fromordinal(day.toordinal() + 7)
+    return weeks
+
+
+def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exception) -> HttpResponse:
+    """Somebody was faster: say so, and offer the nearest open times at once."""
+    slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
+    if slot is None:
+        raise Http404
+    known = availability.directory()
+    offered = [
+        (time, known.clinics[time.clinic_id])
+        for time in alternatives(
+            clinic_id=slot.clinic_id,
+            vaccine_id=slot.vaccine_id,
+            starts_at=slot.starts_at,
+            days=purpose.days,
+        )
+    ]
+    context = {
+        "purpose": purpose,
+        "refusal": refusal,
+        "slot": slot,
+        "offered": offered,
+        "held": services.held_by(request.person_id),
+        "booking_url": reverse("booking"),
+    }
+    return render(request, "booking/lost.html", context, status=409)

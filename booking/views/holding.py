@@ -1,0 +1,229 @@
+"""Hold, extend, give up, confirm."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from eligibility.sessions import signed_in
+from waiting_room.guards import not_inside
+from waiting_room.services import live_admission
+
+from .. import availability, services
+from ..exceptions import HoldChanged, HoldLapsed, NothingHeld, Refused, SlotFull, SlotOver
+from ..finding import alternatives
+from ..forms import ConfirmForm
+from ..models import Reservation
+from .common import keeps_typed, to_identity
+from .finding import Purpose, lost, show, to_book
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def hold(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("confirm")  # a language switch or a bookmark after a refused hold
+    who = signed_in(request)
+    if who is None:
+        return not_inside(request)
+    request.person_id = who.person_id
+    admission_id = _may_hold(who.person_id)
+    if admission_id is None:
+        return not_inside(request)
+    slot_id, second_id = _number(request, "slot"), _number(request, "second")
+    if slot_id is None:
+        request.GET = request.POST
+        return show(request, to_book(), home=who.person_id, refusal=Refused(_("Choose a time.")))
+    try:
+        services.hold_times(
+            person_id=who.person_id,
+            slot_id=slot_id,
+            second_id=second_id,
+            admission_id=admission_id,
+        )
+    except (SlotFull, SlotOver) as refusal:
+        missed = getattr(refusal, "slot_id", None) or slot_id
+        return lost(request, _purpose_of(missed, slot_id, second_id), missed, refusal)
+    except Refused as refusal:
+        return _refused(request, refusal)
+    return redirect("confirm")
+
+
+def _may_hold(person_id: int) -> int | None:
+    """The admission to book under: a live one, or that of the first dose for the second."""
+    admission = live_admission(person_id)
+    if admission:
+        return admission.pk
+    first = Reservation.objects.live().filter(person=person_id, dose=1).first()
+    return first.admission_id if first else None
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.POST.get(name, "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
+
+
+def _purpose_of(missed: int, slot_id: int, second_id: int | None) -> Purpose:
+    purpose = to_book()
+    if second_id is None or missed == slot_id:
+        return purpose
+    return Purpose(
+        title=purpose.title,
+        base=purpose.base,
+        action=purpose.action,
+        hidden={"slot": str(slot_id)},
+        field="second",
+    )
+
+
+def _refused(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
+    """What happened, and every way to go on that this person has."""
+    who = signed_in(request)
+    person_id = who.person_id if who else 0
+    reservations = list(
+        Reservation.objects.live().filter(person=person_id).with_place().order_by("dose")
+    )
+    now = timezone.now()
+    context = {
+        "refusal": refusal,
+        "held": [one for one in reservations if one.is_holding(now)],
+        "booked": [one for one in reservations if one.status != "held"],
+        "offered": [],
+    }
+    if isinstance(refusal, HoldLapsed | NothingHeld):
+        context |= _what_ran_out(person_id)
+    return render(request, "booking/refused.html", context, status=status)
+
+
+def _what_ran_out(person_id: int) -> dict:
+    """The time somebody lost to the clock: once more if it is still open, else the nearest."""
+    last = (
+        Reservation.objects.filter(person=person_id, status__in=["held", "lapsed"], dose=1)
+        .with_place()
+        .order_by("-held_until")
+        .first()
+    )
+    if last is None or last.slot.starts_at <= timezone.now():
+        return {}
+    places = availability.directory().clinics
+    again = last.slot if last.slot.left > 0 or last.status == "held" else None
+    offered = alternatives(
+        clinic_id=last.slot.clinic_id,
+        vaccine_id=last.slot.vaccine_id,
+        starts_at=last.slot.starts_at,
+    )
+    return {
+        "again": again,
+        "offered": [(time, places[time.clinic_id]) for time in offered],
+        "purpose": to_book(),
+    }
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def confirm(request: HttpRequest) -> HttpResponse:
+    who = signed_in(request)
+    if request.method == "POST":
+        form = ConfirmForm(request.POST)
+        valid = form.is_valid()
+        key = form.cleaned_data.get("key")
+        if who is None:
+            # Signed out meanwhile: what was typed waits with the hold.
+            if key:
+                services.keep_typed(key=key, wanted=form.wanted())
+            return to_identity()
+        if not key:
+            return _refused(request, NothingHeld())
+        if not valid:
+            services.keep_typed(key=key, wanted=form.wanted())
+            return _show_hold(request, who.person_id, form)
+        return _confirmed(request, who.person_id, key, form)
+    if who is None:
+        return to_identity()
+    return _show_hold(request, who.person_id)
+
+
+def _confirmed(
+    request: HttpRequest, person_id: int, key: uuid.UUID, form: ConfirmForm
+) -> HttpResponse:
+    try:
+        confirmed = services.confirm_hold(person_id=person_id, key=key, wanted=form.wanted())
+    except HoldChanged as refusal:
+        return _show_hold(request, person_id, refusal=refusal)
+    except Refused as refusal:
+        return _refused(request, refusal)
+    return redirect("reservation", number=confirmed[0].number)
+
+
+def _show_hold(
+    request: HttpRequest,
+    person_id: int,
+    form: ConfirmForm | None = None,
+    refusal: Refused | None = None,
+) -> HttpResponse:
+    held = services.held_by(person_id)
+    now = timezone.now()
+    if not held:
+        return _refused(request, refusal or NothingHeld(), status=409 if refusal else 200)
+    if not all(one.is_holding(now) for one in held):
+        return _refused(request, HoldLapsed())
+    first = held[0]
+    if form is None:
+        form = ConfirmForm(
+            initial={"key": first.key, "channel": first.channel, "email": first.email or ""}
+        )
+    context = {
+        "form": form,
+        "held": held,
+        "first": first,
+        "refusal": refusal,
+        "until": first.held_until,
+        "seconds_left": int((first.held_until - now).total_seconds()),
+        "extensions_left": services.MOST_EXTENSIONS - first.extensions,
+        "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
+        "second": next((one for one in held if one.dose == 2), None),
+    }
+    status = 409 if refusal else 422 if form.errors else 200
+    return render(request, "booking/confirm.html", context, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def extend(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("confirm")
+    who = signed_in(request)
+    if who is None:
+        return to_identity()
+    form = ConfirmForm(request.POST)
+    form.is_valid()
+    key = form.cleaned_data.get("key")
+    try:
+        if not key:
+            raise NothingHeld
+        services.extend_hold(person_id=who.person_id, key=key)
+    except HoldChanged as refusal:
+        return _show_hold(request, who.person_id, refusal=refusal)
+    except Refused as refusal:
+        if services.held_by(who.person_id):
+            return _show_hold(request, who.person_id, refusal=refusal)
+        return _refused(request, refusal)
+    services.keep_typed(key=key, wanted=form.wanted())
+    return redirect("confirm")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def release(request: HttpRequest) -> HttpResponse:
+    who = signed_in(request)
+    if who and request.method == "POST":
+        services.release_hold(person_id=who.person_id)
+    return redirect("booking")

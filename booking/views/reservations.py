@@ -1,0 +1,222 @@
+"""Afterwards: the receipt, looking it up, changing and cancelling."""
+
+import logging
+from functools import lru_cache
+
+import segno
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from eligibility.sessions import signed_in
+
+from .. import services
+from ..calendar_file import calendar_file
+from ..enums import LIVE, ReservationStatus
+from ..exceptions import Refused, SlotFull, SlotOver
+from ..forms import LookupForm
+from ..limits import looked_up_too_often
+from ..models import Reservation
+from .common import keeps_typed, remember_seen, reservation_required
+from .finding import Purpose, lost, show
+
+log = logging.getLogger(__name__)
+
+
+@require_safe
+@reservation_required
+def reservation(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    return receipt(request, reservation)
+
+
+def receipt(
+    request: HttpRequest,
+    reservation: Reservation,
+    *,
+    refusal: Refused | None = None,
+    asks_cancel: bool = False,
+) -> HttpResponse:
+    now = timezone.now()
+    others = [
+        one
+        for one in Reservation.objects.with_place()
+        .filter(person=reservation.person_id, status__in=LIVE)
+        .order_by("dose")
+        if one.pk != reservation.pk
+    ]
+    current = reservation.status == ReservationStatus.CONFIRMED
+    second = next((one for one in others if one.dose == 2), None)
+    context = {
+        "reservation": reservation,
+        "others": [one for one in others if one.status != ReservationStatus.HELD],
+        "refusal": refusal,
+        "asks_cancel": asks_cancel and current,
+        "goes_along": second if reservation.dose == 1 else None,
+        "may_change": current and now < reservation.changes_until,
+        "may_undo": reservation.status == ReservationStatus.CANCELLED
+        and reservation.slot.left > 0
+        and now < reservation.changes_until
+        and all(one.dose != reservation.dose for one in others),
+        "wants_second": current
+        and reservation.dose == 1
+        and reservation.slot.vaccine.doses > 1
+        and second is None,
+        "qr": qr_code(reservation.number),
+        "history": history_of(reservation),
+    }
+    return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
+
+
+@lru_cache(maxsize=1024)
+def qr_code(number: str) -> str:
+    """The number as an SVG picture; level M is read even when a corner of the paper is wet."""
+    code = segno.make_qr(number, error="m")
+    return code.svg_inline(scale=4, border=2, omitsize=True, svgclass=None, lineclass=None)
+
+
+def history_of(reservation: Reservation) -> list[dict]:
+    """What happened to it, the last thing first: each record holds what was before a change."""
+    records = list(reservation.events.select_related("slot__clinic").order_by("pgh_id"))
+    if not records:
+        return []
+    states = [*records, reservation]
+    return [
+        {"at": state.changed_at, "what": _what_happened(states[number - 1], state), "slot": state}
+        for number, state in enumerate(states)
+        if number
+    ][::-1]
+
+
+def _what_happened(before, after) -> str:
+    if after.status != before.status:
+        return ReservationStatus(after.status).label
+    if after.slot_id != before.slot_id:
+        return _("Moved to another time")
+    return _("Kept for longer")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def cancel(request: HttpRequest, number: str) -> HttpResponse:
+    return _cancel(request, number=number)
+
+
+@reservation_required
+def _cancel(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    if request.method != "POST":
+        return receipt(request, reservation, asks_cancel=True)
+    try:
+        services.cancel_reservation(reservation=reservation, by="citizen")
+    except Refused as refusal:
+        return receipt(request, reservation, refusal=refusal)
+    return redirect("reservation", number=reservation.number)
+
+
+@require_POST
+@keeps_typed
+@reservation_required
+def undo(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    try:
+        services.undo_cancel(reservation=reservation, by="citizen")
+    except Refused as refusal:
+        reservation.refresh_from_db()
+        return receipt(request, reservation, refusal=refusal)
+    return redirect("reservation", number=reservation.number)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def change(request: HttpRequest, number: str) -> HttpResponse:
+    return _change(request, number=number)
+
+
+@reservation_required
+def _change(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    if reservation.status != ReservationStatus.CONFIRMED:
+        return redirect("reservation", number=reservation.number)
+    purpose = _to_change(reservation)
+    if request.method != "POST":
+        return show(request, purpose, code=request.GET.get("clinic"), default=reservation.slot)
+    text = request.POST.get("slot", "")
+    if not (text.isascii() and text.isdecimal() and len(text) < 18):
+        return show(
+            request, purpose, default=reservation.slot, refusal=Refused(_("Choose a time."))
+        )
+    try:
+        services.change_reservation(reservation=reservation, slot_id=int(text), by="citizen")
+    except (SlotFull, SlotOver) as refusal:
+        request.person_id = reservation.person_id
+        return lost(request, purpose, int(text), refusal)
+    except Refused as refusal:
+        return receipt(request, reservation, refusal=refusal)
+    return redirect("reservation", number=reservation.number)
+
+
+def _to_change(reservation: Reservation) -> Purpose:
+    """Any time of any vaccine, unless the other dose says which and when."""
+    address = reverse("change", args=[reservation.number])
+    others = list(
+        Reservation.objects.live()
+        .filter(person=reservation.person_id)
+        .exclude(pk=reservation.pk)
+        .exclude(status=ReservationStatus.HELD)
+        .select_related("slot")
+    )
+    course = services.course_of(reservation.person_id, others)
+    vaccine = services.interval_of(reservation.slot.vaccine)
+    days = course.days(reservation.dose, vaccine)
+    return Purpose(
+        title=_("Choose another time"),
+        base=address,
+        action=address,
+        back=reverse("reservation", args=[reservation.number]),
+        lead=_("Your old time is kept until the new one is yours."),
+        only_vaccine=reservation.slot.vaccine_id if days else None,
+        days=days,
+    )
+
+
+@require_safe
+@reservation_required
+def calendar(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    response = HttpResponse(calendar_file(reservation), content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{reservation.number}.ics"'
+    return response
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def lookup(request: HttpRequest) -> HttpResponse:
+    """One's reservations: by identity, or one by its number and phone."""
+    who = signed_in(request)
+    mine = []
+    if who:
+        mine = list(
+            Reservation.objects.with_place()
+            .filter(person=who.person_id)
+            .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
+            .order_by("-slot__starts_at")[:20]
+        )
+    number = request.GET.get("number", "")
+    form = LookupForm(request.POST or None, initial={"number": number})
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            if looked_up_too_often(request, form.cleaned_data["number"]):
+                form.add_error(None, _("Too many tries. Wait ten minutes, then try again."))
+                status = 429
+            elif services.find_by_number(**form.cleaned_data):
+                response = redirect("reservation", number=form.cleaned_data["number"])
+                remember_seen(request, response, form.cleaned_data["number"])
+                return response
+            else:
+                form.add_error(None, _("There is no reservation with this number and this phone."))
+    context = {"form": form, "mine": mine}
+    return render(request, "booking/lookup.html", context, status=status)

@@ -1,0 +1,60 @@
+// The clock of a held time, and what was typed kept in this tab: a reload, the language or an
+// error page loses neither. Without this script the page says until when the time is kept.
+
+const SOON_SECONDS = 120;
+const clock = document.querySelector(".booking-clock");
+const warning = document.querySelector(".booking-warning");
+const form = document.querySelector("form[data-keep]");
+
+if (clock) {
+  // Counted from when the page came, never by the device's clock.
+  const ends = performance.now() + Number(clock.dataset.seconds) * 1000;
+  const left = clock.querySelector(".booking-left");
+  const text = clock.querySelector(".booking-left-text");
+  const say = (sentence) => {
+    if (warning.textContent === sentence) return;
+    warning.textContent = sentence;
+    warning.hidden = false;
+  };
+  const show = () => {
+    const seconds = Math.max(0, Math.round((ends - performance.now()) / 1000));
+    const parts = { m: Math.floor(seconds / 60), s: String(seconds % 60).padStart(2, "0") };
+    text.textContent = text.dataset.text.replace(/\{(\w)\}/g, (_all, name) => parts[name]);
+    left.hidden = false;
+    clock.classList.toggle("is-soon", seconds < SOON_SECONDS);
+    if (seconds === 0) say(warning.dataset.over);
+    else if (seconds < SOON_SECONDS) say(warning.dataset.soon);
+  };
+  show();
+  setInterval(show, 1000);
+  // Timers of a page kept by the browser stood still: ask the server how long is left.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
+
+if (form) {
+  const key = `jari-confirm-${form.dataset.keep}`;
+  const fields = () => [...form.elements].filter((one) => one.name && one.type !== "hidden");
+  const keep = () => {
+    const typed = fields()
+      .filter((one) => one.type !== "radio" || one.checked)
+      .map((one) => [one.name, one.value]);
+    try {
+      sessionStorage.setItem(key, JSON.stringify(typed));
+    } catch {
+      // No storage in this browser: the server keeps what is sent.
+    }
+  };
+  let kept = [];
+  try {
+    kept = JSON.parse(sessionStorage.getItem(key)) ?? [];
+  } catch {
+    kept = [];
+  }
+  for (const [name, value] of kept) {
+    for (const field of fields().filter((one) => one.name === name)) {
+      if (field.type === "radio") field.checked = field.value === value;
+      else if (!field.value) field.value = value;
+    }
+  }
+  form.addEventListener("input", keep);
+}

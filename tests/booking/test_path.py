@@ -1,0 +1,368 @@
+"""From the open times to the receipt and back, over plain forms."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.urls import reverse
+from django.utils import timezone
+
+from booking import availability
+from booking.models import Reservation, Slot
+from booking.services import HOLD_LIFETIME, take_back_holds
+from eligibility.sessions import _SALT, COOKIE
+from messaging.models import Message
+from tests.factories import (
+    AdmissionFactory,
+    ClinicFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    TicketFactory,
+    VaccineFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def sign_in(client, person):
+    from django.core import signing
+
+    stamp = int(timezone.now().timestamp())
+    client.cookies[COOKIE] = signing.dumps([person.pk, stamp], salt=_SALT)
+
+
+@pytest.fixture
+def inside(client):
+    """A browser of somebody who was called and entered."""
+    client.admission = AdmissionFactory()
+    client.person = client.admission.ticket.person
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    sign_in(client, client.person)
+    return client
+
+
+def page(response) -> str:
+    return response.content.decode()
+
+
+def heading(response) -> str:
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", page(response), re.S)
+    return found[1].strip() if found else ""
+
+
+def slots_on(response) -> list[int]:
+    return [int(pk) for pk in re.findall(r'name="slot" value="(\d+)"', page(response))]
+
+
+def key_on(response) -> str:
+    return re.search(r'name="key" value="([0-9a-f-]{36})"', page(response))[1]
+
+
+def test_from_the_open_times_to_the_receipt(inside):
+    slot = SlotFactory()
+
+    listed = inside.get(reverse("booking"))
+    held = inside.post(reverse("hold"), {"slot": slots_on(listed)[0]}, follow=True)
+    receipt = inside.post(reverse("confirm"), {"key": key_on(held)}, follow=True)
+
+    reservation = Reservation.objects.get()
+    assert (reservation.slot_id, reservation.status) == (slot.pk, "confirmed")
+    assert receipt.redirect_chain == [(f"/reservations/{reservation.number}/", 302)]
+    assert heading(receipt) == "Your vaccination is booked"
+    assert reservation.shown_number in page(receipt)
+    assert Message.objects.get(kind="confirmed").text.splitlines()[0] == (
+        "[Jari] Your vaccination is booked."
+    )
+
+
+def test_the_list_starts_in_ones_own_district_and_links_to_clinics(inside):
+    here = SlotFactory()
+    there = SlotFactory(clinic=ClinicFactory(district="서초구"))
+
+    listed = inside.get(reverse("booking"))
+    other = inside.get(reverse("booking"), {"district": "서초구"})
+
+    assert slots_on(listed) == [here.pk]
+    assert f"/booking/clinics/{here.clinic.code}/" in page(listed)
+    assert slots_on(other) == [there.pk]
+
+
+def test_the_clinic_page_shows_every_time_of_the_day(inside):
+    first = SlotFactory()
+    for hour in range(1, 9):
+        SlotFactory(
+            clinic=first.clinic,
+            vaccine=first.vaccine,
+            starts_at=first.starts_at + timedelta(hours=hour),
+        )
+
+    listed = inside.get(reverse("booking"))
+    clinic = inside.get(reverse("clinic", args=[first.clinic.code]))
+
+    assert (len(slots_on(listed)), len(slots_on(clinic))) == (6, 9)
+
+
+def test_whoever_was_not_called_learns_what_to_do(client):
+    ticket = TicketFactory()
+    sign_in(client, ticket.person)
+    slot = SlotFactory()
+
+    listed = client.get(reverse("booking"))
+    held = client.post(reverse("hold"), {"slot": slot.pk})
+
+    assert (listed.status_code, held.status_code) == (403, 403)
+    assert reverse("ticket", args=[ticket.pk]) in page(listed)
+    assert not Reservation.objects.exists()
+
+
+def test_a_lost_race_offers_the_nearest_open_times(inside):
+    slot = SlotFactory(capacity=1)
+    later = SlotFactory(
+        clinic=slot.clinic, vaccine=slot.vaccine, starts_at=slot.starts_at + timedelta(hours=1)
+    )
+    nearby = SlotFactory(vaccine=slot.vaccine, starts_at=slot.starts_at)
+    listed = inside.get(reverse("booking"))
+    ReservationFactory(slot=slot)
+
+    lost = inside.post(reverse("hold"), {"slot": slots_on(listed)[0]})
+
+    assert lost.status_code == 409
+    assert heading(lost) == "Somebody was faster"
+    assert slots_on(lost) == [later.pk, nearby.pk]
+
+
+def test_where_nothing_is_open_the_nearest_clinics_are_named(inside):
+    SlotFactory(full=True)
+    other = SlotFactory(clinic=ClinicFactory(district="서초구"))
+
+    listed = inside.get(reverse("booking"))
+
+    assert heading(listed) == "Nothing is open in 강남구"
+    assert f"/booking/clinics/{other.clinic.code}/" in page(listed)
+
+
+def test_confirming_too_late_says_so_and_offers_the_same_time_again(inside, time_machine):
+    slot = SlotFactory()
+    held = inside.post(reverse("hold"), {"slot": slot.pk}, follow=True)
+    time_machine.move_to(timezone.now() + HOLD_LIFETIME, tick=False)
+    take_back_holds()
+
+    late = inside.post(reverse("confirm"), {"key": key_on(held)})
+
+    assert late.status_code == 409
+    assert heading(late) == "We could not keep your time any longer. Choose a time again."
+    assert slots_on(late)[0] == slot.pk
+
+
+def test_a_form_about_an_exchanged_time_confirms_nothing(inside):
+    old, new = SlotFactory(), SlotFactory()
+    held = inside.post(reverse("hold"), {"slot": old.pk}, follow=True)
+    inside.post(reverse("hold"), {"slot": new.pk})
+
+    shown = inside.post(reverse("confirm"), {"key": key_on(held)})
+
+    assert shown.status_code == 409
+    assert "You have chosen another time since." in page(shown)
+    assert key_on(shown) != key_on(held)
+    assert not Reservation.objects.filter(status="confirmed").exists()
+
+
+def test_wrong_input_is_pointed_out_and_kept(inside):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+
+    answer = inside.post(
+        reverse("confirm"), {"key": key_on(held), "channel": "email", "email": "me@"}
+    )
+
+    assert answer.status_code == 422
+    assert 'value="me@"' in page(answer)
+    assert Reservation.objects.get().status == "held"
+
+
+def test_extending_keeps_what_was_typed(inside):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    typed = {"key": key_on(held), "channel": "email", "email": "me@example.org"}
+
+    again = inside.post(reverse("extend"), typed, follow=True)
+
+    assert 'value="me@example.org"' in page(again)
+    assert Reservation.objects.get().extensions == 1
+
+
+def test_whoever_was_signed_out_meanwhile_loses_nothing_typed(inside):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    cookie = inside.cookies.pop(COOKIE)
+    typed = {"key": key_on(held), "channel": "email", "email": "me@example.org"}
+
+    away = inside.post(reverse("confirm"), typed)
+    inside.cookies[COOKIE] = cookie.value
+    back = inside.get(reverse("confirm"))
+
+    assert away.url == "/identity/?next=%2Fbooking%2Fconfirm%2F"
+    assert 'value="me@example.org"' in page(back)
+
+
+def test_without_a_database_the_page_holds_what_was_typed(inside, monkeypatch):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    typed = {"key": key_on(held), "channel": "email", "email": "me@example.org"}
+
+    def gone(**_values):
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr("booking.services.confirm_hold", gone)
+    away = inside.post(reverse("confirm"), typed)
+    monkeypatch.undo()
+    again = inside.post(
+        reverse("confirm"),
+        dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page(away))),
+    )
+
+    assert away.status_code == 503
+    assert again.url == f"/reservations/{Reservation.objects.get().number}/"
+
+
+def test_cancelling_asks_first_and_can_be_taken_back(inside):
+    reservation = ReservationFactory(person=inside.person, admission=inside.admission)
+    slot = reservation.slot
+
+    asked = inside.get(reverse("cancel", args=[reservation.number]))
+    done = inside.post(reverse("cancel", args=[reservation.number]), follow=True)
+    free = Slot.objects.get(pk=slot.pk).booked
+    back = inside.post(reverse("undo", args=[reservation.number]), follow=True)
+
+    assert heading(asked) == "Cancel this appointment?"
+    assert (heading(done), free) == ("This appointment is cancelled", 0)
+    assert heading(back) == "Your vaccination is booked"
+    assert Slot.objects.get(pk=slot.pk).booked == 1
+
+
+def test_a_cancellation_can_not_be_taken_back_once_the_place_is_gone(inside):
+    reservation = ReservationFactory(
+        person=inside.person, admission=inside.admission, slot=SlotFactory(capacity=1)
+    )
+    inside.post(reverse("cancel", args=[reservation.number]))
+    ReservationFactory(slot=reservation.slot)
+
+    back = inside.post(reverse("undo", args=[reservation.number]))
+
+    assert back.status_code == 409
+    assert heading(back) == "This appointment is cancelled"
+    assert Slot.objects.get(pk=reservation.slot_id).booked == 1
+
+
+def test_changing_moves_to_the_new_time_and_keeps_the_number(inside):
+    reservation = ReservationFactory(person=inside.person, admission=inside.admission)
+    later = SlotFactory(
+        clinic=reservation.slot.clinic,
+        vaccine=reservation.slot.vaccine,
+        starts_at=reservation.slot.starts_at + timedelta(hours=2),
+    )
+    address = reverse("change", args=[reservation.number])
+
+    listed = inside.get(address)
+    moved = inside.post(address, {"slot": later.pk}, follow=True)
+
+    assert later.pk in slots_on(listed)
+    assert moved.redirect_chain == [(f"/reservations/{reservation.number}/", 302)]
+    reservation.refresh_from_db()
+    assert reservation.slot_id == later.pk
+    assert [Slot.objects.get(pk=pk).booked for pk in (reservation.slot_id, later.pk)] == [1, 1]
+    assert "Moved to another time" in page(moved)
+
+
+def test_two_doses_are_held_and_confirmed_together(inside):
+    vaccine = VaccineFactory(double=True)
+    first = SlotFactory(vaccine=vaccine)
+    for days in (20, 27, 28, 43):
+        last = SlotFactory(
+            clinic=first.clinic, vaccine=vaccine, starts_at=first.starts_at + timedelta(days=days)
+        )
+
+    held = inside.post(reverse("hold"), {"slot": first.pk}, follow=True)
+    receipt = inside.post(reverse("confirm"), {"key": key_on(held)}, follow=True)
+
+    booked = list(Reservation.objects.order_by("dose").values_list("dose", "status"))
+    assert booked == [(1, "confirmed"), (2, "confirmed")]
+    second = Reservation.objects.get(dose=2)
+    assert second.slot.starts_at == first.starts_at + timedelta(days=28)
+    assert second.number in page(receipt)
+    assert last.booked == 0
+
+
+def test_another_time_for_the_second_dose(inside):
+    vaccine = VaccineFactory(double=True)
+    first = SlotFactory(vaccine=vaccine)
+    seconds = [
+        SlotFactory(
+            clinic=first.clinic, vaccine=vaccine, starts_at=first.starts_at + timedelta(days=days)
+        )
+        for days in (20, 24, 28)
+    ]
+    inside.post(reverse("hold"), {"slot": first.pk})
+
+    listed = inside.get(reverse("second"))
+    chosen = re.search(r'name="second" value="(\d+)"', page(listed))[1]
+    inside.post(reverse("hold"), {"slot": first.pk, "second": chosen})
+
+    assert int(chosen) == seconds[1].pk
+    held = Reservation.objects.filter(status="held").order_by("dose")
+    assert [one.slot_id for one in held] == [first.pk, seconds[1].pk]
+
+
+def test_a_stranger_is_asked_for_number_and_phone(client):
+    reservation = ReservationFactory()
+    address = reverse("reservation", args=[reservation.number])
+
+    asked = client.get(address)
+    wrong = client.post(reverse("lookup"), {"number": reservation.number, "phone": "01099998888"})
+    phone = "0" + reservation.person.phone.removeprefix("+82")
+    right = client.post(
+        reverse("lookup"), {"number": reservation.shown_number.lower(), "phone": phone}
+    )
+    shown = client.get(address)
+
+    assert asked.url == f"/reservations/?number={reservation.number}"
+    assert wrong.status_code == 422
+    assert right.url == address
+    assert reservation.shown_number in page(shown)
+
+
+def test_the_calendar_file_says_when_and_where(inside):
+    reservation = ReservationFactory(person=inside.person, admission=inside.admission)
+
+    answer = inside.get(reverse("calendar", args=[reservation.number]))
+
+    from icalendar import Calendar
+
+    [event] = Calendar.from_ical(answer.content).walk("VEVENT")
+    assert event["DTSTART"].dt == reservation.slot.starts_at
+    assert str(event["LOCATION"]).startswith(reservation.slot.clinic.name)
+
+
+def test_a_first_booking_costs_few_statements(inside, django_assert_max_num_queries):
+    slot = SlotFactory()
+    availability.directory()  # kept by the process, whoever books
+
+    with django_assert_max_num_queries(20):
+        listed = inside.get(reverse("booking"))
+        assert slot.pk in slots_on(listed)
+        held = inside.post(reverse("hold"), {"slot": slot.pk}, follow=True)
+        inside.post(reverse("confirm"), {"key": key_on(held)}, follow=True)
+
+
+def test_nobody_elses_reservation_opens(inside):
+    other = ReservationFactory(person=PersonFactory())
+
+    answers = [
+        inside.get(reverse("reservation", args=[other.number])),
+        inside.post(reverse("cancel", args=[other.number])),
+        inside.post(reverse("undo", args=[other.number])),
+        inside.post(reverse("change", args=[other.number]), {"slot": other.slot_id}),
+        inside.get(reverse("calendar", args=[other.number])),
+    ]
+
+    assert {answer.url for answer in answers} == {f"/reservations/?number={other.number}"}
+    other.refresh_from_db()
+    assert other.status == "confirmed"
