@@ -95,13 +95,13 @@ class Cohort(models.Model):
 class Person(models.Model):
     """Somebody who books. No resident registration number here, nor anywhere else."""
 
-    # The authority's own key; empty while only the person's word is known.
-    roster_key = models.CharField(_("roster key"), max_length=64, null=True, blank=True)
+    # The authority's own key; NULL while only the person's word is known.
+    roster_key = models.CharField(  # noqa: DJ001 - many without one, unique where there is one
+        _("roster key"), max_length=64, null=True, blank=True
+    )
     # Of the roster's row as it was read last: a row that has not changed is not written again.
     roster_digest = models.BinaryField(max_length=16, null=True, editable=False)
-    source = models.CharField(
-        _("source"), max_length=8, choices=Source, default=Source.DECLARED
-    )
+    source = models.CharField(_("source"), max_length=8, choices=Source, default=Source.DECLARED)
     name = EncryptedTextField(_("name"))
     birth_date = EncryptedDateField(_("date of birth"))
     phone = EncryptedTextField(_("mobile phone"))
@@ -391,8 +391,8 @@ class RosterUpload(models.Model):
         _("status"), max_length=8, choices=UploadStatus, default=UploadStatus.WAITING
     )
     skip_refused = models.BooleanField(_("take the good rows only"), default=False)
-    size = models.PositiveBigIntegerField(_("bytes"), default=0)
-    done = models.PositiveBigIntegerField(_("bytes read"), default=0)
+    lines = models.PositiveBigIntegerField(_("lines"), default=0)
+    lines_read = models.PositiveBigIntegerField(_("lines read"), default=0)
     report = models.TextField(_("report"), blank=True)
     by = models.CharField(_("by"), max_length=40)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)

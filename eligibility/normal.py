@@ -60,9 +60,7 @@ def _parts(name: str) -> list[str]:
 def _joined(first: list[str], second: list[str]) -> bool:
     """Kim Min Jun, Minjun Kim: the parts of one, turned round, spell the other."""
     whole = "".join(second)
-    return any(
-        "".join(first[cut:] + first[:cut]) == whole for cut in range(1, len(first))
-    )
+    return any("".join(first[cut:] + first[:cut]) == whole for cut in range(1, len(first)))
 
 
 def resident_number_typed(text: str) -> str | None:

@@ -29,9 +29,7 @@ def _dates(values: dict[str, str]) -> dict[str, str]:
 
 
 _SENTENCES: dict[Reason, Callable[[dict[str, str]], str]] = {
-    Reason.BORN: lambda values: (
-        _("You were born between %(start)s and %(end)s.") % _dates(values)
-    ),
+    Reason.BORN: lambda values: _("You were born between %(start)s and %(end)s.") % _dates(values),
     Reason.NOT_BORN: lambda values: (
         _("This period is for people born between %(start)s and %(end)s.") % _dates(values)
     ),

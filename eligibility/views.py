@@ -114,9 +114,9 @@ def identity_code(request: HttpRequest) -> HttpResponse:
 def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
     who = {"name": challenge.name, "birth_date": challenge.birth_date, "phone": challenge.phone}
     try:
-        if timezone.now() >= challenge.sent_at + services.RESEND_AFTER:
-            if limits.asks_too_often(request, **who):
-                raise Refusal(_("Many codes went to this number. Try again in ten minutes."))
+        due = timezone.now() >= challenge.sent_at + services.RESEND_AFTER
+        if due and limits.asks_too_often(request, **who):
+            raise Refusal(_("Many codes went to this number. Try again in ten minutes."))
         services.resend_code(challenge=challenge)
     except Refusal as refusal:
         return _code_page(request, challenge, CodeForm(), refusal=str(refusal), status=429)

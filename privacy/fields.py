@@ -16,6 +16,9 @@ class EncryptedTextField(models.BinaryField):
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
 
+    def _check_str_default_value(self):
+        return []  # what BinaryField warns of: here text becomes bytes on its way to the database
+
     @cached_property
     def context(self) -> bytes:
         return f"{self.model._meta.db_table}.{self.column}".encode()

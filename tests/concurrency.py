@@ -27,9 +27,7 @@ def at_once(calls: Sequence[Callable[[], Any]], *, patience: float = 30) -> list
         finally:
             connection.close()
 
-    threads = [
-        threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)
-    ]
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)]
     for thread in threads:
         thread.start()
     for thread in threads:

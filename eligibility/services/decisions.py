@@ -107,8 +107,12 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
     at = at or timezone.now()
     answers = decide(person=person, at=at)
     told = [answer for answer in answers if answer.outcome.eligible]
-    fresh = [_decision(person, answer.outcome, answer.cohort, at) for answer in told if not answer.stored]
-    changed = [answer for answer in told if answer.stored and _improve(answer.stored, answer.outcome, at)]
+    fresh = [
+        _decision(person, answer.outcome, answer.cohort, at) for answer in told if not answer.stored
+    ]
+    changed = [
+        answer for answer in told if answer.stored and _improve(answer.stored, answer.outcome, at)
+    ]
     if fresh:
         # Two devices may sign in at once; both found the same.
         Decision.objects.bulk_create(fresh, ignore_conflicts=True)

@@ -117,9 +117,7 @@ def _check(challenge_id, code: str) -> Person | Refusal:
         left = MOST_TRIES - challenge.tries
         if not left:
             return TooManyTries(_("That was wrong five times. Ask for a new code."))
-        return WrongCode(
-            _("That is not the code we sent. Tries left: %(left)s.") % {"left": left}
-        )
+        return WrongCode(_("That is not the code we sent. Tries left: %(left)s.") % {"left": left})
     challenge.used_at = challenge.used_at or timezone.now()
     challenge.save(update_fields=["tries", "used_at"])
     person = find_or_declare(

@@ -110,7 +110,13 @@ def test_new_code_goes_out_after_one_minute_and_ends_the_old_one(client):
 
 
 @pytest.mark.parametrize(
-    "code", ["{}", " {} ", "{0[0]}{0[1]}{0[2]} {0[3]}{0[4]}{0[5]}", "{0[0]}{0[1]}{0[2]}-{0[3]}{0[4]}{0[5]}"]
+    "code",
+    [
+        "{}",
+        " {} ",
+        "{0[0]}{0[1]}{0[2]} {0[3]}{0[4]}{0[5]}",
+        "{0[0]}{0[1]}{0[2]}-{0[3]}{0[4]}{0[5]}",
+    ],
 )
 def test_code_may_be_typed_with_spaces_and_hyphens(client, code):
     client.post("/identity/", TYPED)
@@ -218,7 +224,9 @@ def test_eligibility_page_sends_strangers_to_identity_and_back(client):
     assert back["Location"] == "/eligibility/"
 
 
-@pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"]
+)
 def test_next_stays_on_this_site(client, address):
     client.post("/identity/", {**TYPED, "next": address})
 

@@ -1,0 +1,380 @@
+"""A roster of any size, in one transaction.
+
+The file is read once, its rows are encrypted by several processes and copied into a staging
+table; what must hold between rows is then asked in SQL, for all of them at once, and only what
+differs is written. Nothing of the table that people book with is locked until that last step.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from pathlib import Path
+
+import django
+from django.db import connection, transaction
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from dataio.csv_in import REFUSED_LINE, REFUSED_REASON, BadFile, Lines, csv_line, open_lines
+from eligibility import roster
+from eligibility.indexes import identity_index
+from privacy.cipher import decrypt
+
+PIECE = 2000  # rows that one process seals at a time
+_ONE_AT_A_TIME = 7_003_001  # number of the advisory lock
+
+
+@dataclass
+class RosterReport:
+    """What an import did; `refused` is line → reason."""
+
+    encoding: str
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
+    refused_path: Path | None = None
+
+
+class RosterRefused(Exception):
+    """Some rows were refused, and the good ones were not asked for: nothing was changed."""
+
+    def __init__(self, report: RosterReport):
+        super().__init__(report)
+        self.report = report
+
+
+def import_roster(
+    path: Path,
+    *,
+    skip_refused: bool = False,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RosterReport:
+    """Add and change the people of a roster file; BadFile or RosterRefused change nothing.
+
+    `progress` is told (lines read, lines). Nobody is removed: that is `remove_from_roster`.
+    """
+    total = _count_lines(path)
+    processes = processes or (os.cpu_count() or 1)
+    if total <= PIECE:
+        processes = 1
+    with open_lines(path, [roster.LAYOUT]) as opened, _sealers(processes) as seal:
+        report = RosterReport(encoding=opened.encoding)
+        with transaction.atomic(), connection.cursor() as cursor:
+            _take_turn(cursor)
+            cursor.execute(_STAGING)
+            staged = _stage(cursor, opened, seal, report, lambda done: progress(done, total))
+            if not staged and not report.refused:
+                raise BadFile(_("There is no row below the first line."))
+            _refuse_doubles(cursor, report)
+            if report.refused and not skip_refused:
+                raise RosterRefused(report)
+            _upsert(cursor, report)
+            aside = _write_refused(path, report) if report.refused else None
+        if aside:
+            report.refused_path = path.with_name(f"{path.name}.refused.csv")
+            os.replace(aside, report.refused_path)
+    progress(total, total)
+    return report
+
+
+def _count_lines(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
+    except OSError as error:
+        raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
+
+
+def _take_turn(cursor) -> None:
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+    if not cursor.fetchone()[0]:
+        raise BadFile(_("Another roster is being imported. Try again when it is done."))
+    cursor.execute("SET LOCAL work_mem = '128MB'")
+
+
+# Reading and sealing
+
+
+@contextmanager
+def _sealers(processes: int) -> Iterator[Callable[..., Future]]:
+    """A function that seals a piece of the file somewhere, and gives a Future of it."""
+    if processes == 1:
+        yield _sealed_here
+        return
+    # Forking is quickest; elsewhere than on Linux a forked process is not safe to use.
+    method = "fork" if sys.platform == "linux" else "spawn"
+    with ProcessPoolExecutor(
+        processes,
+        mp_context=multiprocessing.get_context(method),
+        initializer=_start_sealing,
+        initargs=(translation.get_language(),),
+    ) as pool:
+        yield lambda *arguments: pool.submit(roster.pack, *arguments)
+
+
+def _start_sealing(language: str) -> None:
+    django.setup()
+    translation.activate(language)
+
+
+def _sealed_here(*arguments) -> Future:
+    future: Future = Future()
+    future.set_result(roster.pack(*arguments))
+    return future
+
+
+def _stage(cursor, opened: Lines, seal, report: RosterReport, tell: Callable[[int], None]) -> int:
+    """Copy every good row into the staging table; how many."""
+    count = 0
+    with cursor.copy(_COPY) as copy:
+        copy.write(roster.COPY_HEADER)
+        for packed, last_line in _in_order(opened, seal):
+            copy.write(packed.rows)
+            count += packed.count
+            report.refused.update(packed.refused)
+            tell(last_line)
+        copy.write(roster.COPY_END)
+    return count
+
+
+def _in_order(opened: Lines, seal) -> Iterator[tuple[roster.Packed, int]]:
+    """Sealed pieces in the order of the file, with few of them in memory at any time."""
+    waiting: deque[tuple[Future, int]] = deque()
+    while piece := list(islice(opened.lines, PIECE)):
+        waiting.append((seal(opened.header, piece), piece[-1][0]))
+        if len(waiting) > 6:
+            future, line = waiting.popleft()
+            yield future.result(), line
+    for future, line in waiting:
+        yield future.result(), line
+
+
+_COPY = f"COPY roster_staging ({', '.join(roster.STAGED)}) FROM STDIN (FORMAT BINARY)"
+
+# Dropped first for whoever imports twice in one transaction.
+_STAGING = """
+DROP TABLE IF EXISTS pg_temp.roster_staging, pg_temp.roster_todo;
+CREATE TEMPORARY TABLE roster_staging (
+    line integer, roster_key text, name bytea, birth_date bytea, phone bytea, region text,
+    district text, groups text, last_dose_on bytea, identity_index bytea,
+    name_birth_index bytea, phone_index bytea, roster_digest bytea
+) ON COMMIT DROP
+"""
+
+# What must hold between rows
+
+_SAME_KEY = """
+DELETE FROM roster_staging AS s USING (
+    SELECT roster_key, min(line) AS line FROM roster_staging
+    GROUP BY roster_key HAVING count(*) > 1
+) AS first
+WHERE s.roster_key = first.roster_key AND s.line > first.line
+RETURNING s.line, first.line
+"""
+
+# Rows that differ from what is stored. `moved`: they need an identity of their own.
+_TODO = """
+CREATE TEMPORARY TABLE roster_todo ON COMMIT DROP AS
+SELECT s.line, p.id AS person_id, s.identity_index,
+    p.id IS NULL OR p.name_birth_index <> s.name_birth_index OR p.phone_index <> s.phone_index
+        AS moved,
+    NULL::bigint AS adopts
+FROM roster_staging AS s LEFT JOIN eligibility_person AS p ON p.roster_key = s.roster_key
+WHERE p.id IS NULL OR p.roster_digest IS DISTINCT FROM s.roster_digest
+"""
+
+# Somebody who signed in before the roster knew them: the row becomes theirs.
+_ADOPT = """
+UPDATE roster_todo AS t SET adopts = p.id FROM eligibility_person AS p
+WHERE t.moved AND p.identity_index = t.identity_index AND p.roster_key IS NULL
+"""
+
+# More than one row for one name, birth date and phone: in the file, or with somebody stored.
+_TWINS = """
+WITH doubled AS (
+    SELECT identity_index FROM roster_todo WHERE moved GROUP BY 1 HAVING count(*) > 1
+    UNION
+    SELECT t.identity_index FROM roster_todo AS t
+    JOIN eligibility_person AS p ON p.identity_index = t.identity_index
+    LEFT JOIN roster_todo AS own ON own.person_id = p.id AND own.moved
+    WHERE t.moved AND p.roster_key IS NOT NULL AND own.line IS NULL
+)
+SELECT t.line, s.name, s.birth_date, s.phone, s.district, t.identity_index,
+    p.id, p.district
+FROM doubled JOIN roster_todo AS t USING (identity_index)
+JOIN roster_staging AS s USING (line)
+LEFT JOIN eligibility_person AS p
+    ON p.identity_index = t.identity_index AND p.roster_key IS NOT NULL
+    AND NOT EXISTS (SELECT FROM roster_todo AS own WHERE own.person_id = p.id AND own.moved)
+WHERE t.moved ORDER BY t.line
+"""
+
+
+def _refuse_doubles(cursor, report: RosterReport) -> None:
+    cursor.execute("ANALYZE roster_staging")
+    cursor.execute(_SAME_KEY)
+    for line, first in cursor.fetchall():
+        report.refused[line] = _("the same as line %(line)s.") % {"line": first}
+    cursor.execute(_TODO)
+    cursor.execute("ANALYZE roster_todo")
+    cursor.execute(_TWINS)
+    _tell_twins_apart(cursor, cursor.fetchall(), report)
+    cursor.execute(_ADOPT)
+
+
+def _tell_twins_apart(cursor, rows: list[tuple], report: RosterReport) -> None:
+    """Two people of one name, birth date and phone are told apart by district, or refused."""
+    # index → district → line of the file, None for somebody stored
+    taken: dict[bytes, dict[str, int | None]] = {}
+    for line, name, birth, phone, district, index, holder, holder_district in rows:
+        index = bytes(index)
+        if index not in taken:
+            taken[index] = {holder_district: None} if holder else {district: line}
+            if holder is None:
+                continue
+        other = _index_with_district(name, birth, phone, district)
+        cursor.execute("SELECT FROM eligibility_person WHERE identity_index = %s", [other])
+        if district and district not in taken[index] and cursor.rowcount == 0:
+            taken[index][district] = line
+            cursor.execute(
+                "UPDATE roster_todo SET identity_index = %s WHERE line = %s", [other, line]
+            )
+            continue
+        report.refused[line] = _same_person_as(next(iter(taken[index].values())))
+        cursor.execute("DELETE FROM roster_staging WHERE line = %s", [line])
+        cursor.execute("DELETE FROM roster_todo WHERE line = %s", [line])
+
+
+def _index_with_district(name: bytes, birth: bytes, phone: bytes, district: str) -> bytes:
+    return identity_index(
+        decrypt(name, context=roster.NAME),
+        date.fromisoformat(decrypt(birth, context=roster.BIRTH)),
+        decrypt(phone, context=roster.PHONE),
+        district,
+    )
+
+
+def _same_person_as(line: int | None) -> str:
+    if line is None:
+        return _("this person is on the roster under another key.")
+    return _("the same person as line %(line)s; only another district would tell them apart.") % {
+        "line": line
+    }
+
+
+# Writing
+
+# Whoever had the key gives it up to the one who signed in with the new details; people who
+# change places with each other step aside first, since uniqueness is asked row by row.
+_STEP_ASIDE = [
+    """
+    UPDATE eligibility_person AS p
+    SET roster_key = NULL, roster_digest = NULL, source = 'declared'
+    FROM roster_todo AS t WHERE t.person_id = p.id AND t.adopts IS NOT NULL
+    """,
+    """
+    UPDATE eligibility_person AS p SET identity_index = uuid_send(gen_random_uuid())
+    FROM roster_todo AS t, roster_todo AS other
+    WHERE t.person_id = p.id AND t.moved AND t.adopts IS NULL
+        AND other.identity_index = p.identity_index AND other.line <> t.line
+    """,
+]
+
+_CHANGE = """
+UPDATE eligibility_person AS p SET
+    roster_key = s.roster_key, roster_digest = s.roster_digest, source = 'roster',
+    name = s.name, birth_date = s.birth_date, phone = s.phone, region = s.region,
+    district = s.district, groups = string_to_array(s.groups, ';'),
+    last_dose_on = s.last_dose_on, name_birth_index = s.name_birth_index,
+    phone_index = s.phone_index,
+    identity_index = CASE WHEN t.moved THEN t.identity_index ELSE p.identity_index END
+FROM roster_todo AS t JOIN roster_staging AS s USING (line)
+WHERE p.id = coalesce(t.adopts, t.person_id)
+"""
+
+# The conflict: somebody signed in for the first time while the file was being read.
+_ADD = """
+INSERT INTO eligibility_person (
+    roster_key, roster_digest, source, name, birth_date, phone, region, district, groups,
+    last_dose_on, identity_index, name_birth_index, phone_index, created_at
+)
+SELECT s.roster_key, s.roster_digest, 'roster', s.name, s.birth_date, s.phone, s.region,
+    s.district, string_to_array(s.groups, ';'), s.last_dose_on, t.identity_index,
+    s.name_birth_index, s.phone_index, now()
+FROM roster_todo AS t JOIN roster_staging AS s USING (line)
+WHERE t.person_id IS NULL AND t.adopts IS NULL
+ON CONFLICT (identity_index) DO UPDATE SET
+    roster_key = excluded.roster_key, roster_digest = excluded.roster_digest,
+    source = 'roster', name = excluded.name, region = excluded.region,
+    district = excluded.district, groups = excluded.groups,
+    last_dose_on = excluded.last_dose_on
+WHERE eligibility_person.roster_key IS NULL
+"""
+
+
+def _upsert(cursor, report: RosterReport) -> None:
+    cursor.execute(
+        "SELECT count(*) FILTER (WHERE person_id IS NULL), count(person_id) FROM roster_todo"
+    )
+    report.added, report.changed = cursor.fetchone()
+    cursor.execute("SELECT count(*) FROM roster_staging")
+    report.unchanged = cursor.fetchone()[0] - report.added - report.changed
+    for statement in _STEP_ASIDE:
+        cursor.execute(statement)
+    cursor.execute(_CHANGE)
+    written = cursor.rowcount
+    cursor.execute(_ADD)
+    written += cursor.rowcount
+    if written != report.added + report.changed:
+        raise BadFile(_("Somebody changed the same people meanwhile. Import the file again."))
+
+
+def _write_refused(path: Path, report: RosterReport) -> Path:
+    """The refused rows as sent, with line and reason after them; readable by the owner only."""
+    try:
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".refused-")
+    except OSError as error:
+        raise BadFile(
+            _("The refused rows can't be written beside the file: %s. Nothing was changed.")
+            % error.strerror
+        ) from error
+    with (
+        os.fdopen(handle, "w", encoding=report.encoding, errors="replace", newline="") as file,
+        open_lines(path, [roster.LAYOUT]) as opened,
+    ):
+        own = [
+            place
+            for place, name in enumerate(opened.header)
+            if name not in (REFUSED_LINE, REFUSED_REASON)
+        ]
+        names = [opened.header[place] for place in own]
+        file.write(csv_line([*names, REFUSED_LINE, REFUSED_REASON]))
+        for line, cells in opened.lines:
+            if line in report.refused:
+                whole = len(cells) == len(opened.header)
+                kept = [cells[place] for place in own] if whole else cells
+                file.write(csv_line([*kept, line, report.refused[line]]))
+        file.flush()
+        os.fsync(file.fileno())
+    return Path(aside)
+
+
+def remove_from_roster(*, roster_keys: list[str]) -> int:
+    """Take people off the roster; how many were on it. Who was told yes keeps it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE eligibility_person SET roster_key = NULL, roster_digest = NULL,"
+            " source = 'declared' WHERE roster_key = ANY(%s)",
+            [roster_keys],
+        )
+        return cursor.rowcount
