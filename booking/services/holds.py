@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,26 +38,63 @@ class Wanted:
 # The usual case in one round trip: the conditional UPDATE takes the place and keeps the slot's
 # row locked until commit, so the last place can't be given to two people. It takes nothing, or
 # meets a unique index, when there is more to think about; then `_hold_carefully` thinks.
-HOLD_AT_ONCE = """
-WITH place AS (
+HOLD_ONE = """
+WITH taken AS (
     UPDATE booking_slot AS slot SET booked = booked + 1
     WHERE id = %(slot)s AND booked < capacity + margin AND starts_at > %(now)s
+        AND (
+            SELECT clinic.active AND (vaccine.doses = 1 OR NOT %(single)s)
+            FROM booking_clinic AS clinic, booking_vaccine AS vaccine
+            WHERE clinic.id = slot.clinic_id AND vaccine.id = slot.vaccine_id
+        )
+        AND {nothing_yet}
+    RETURNING id, 1 AS dose
+)
+{insert}
+"""
+
+# Both doses or none. The rows are locked in the order of their ids and checked again when the
+# lock is had: what another transaction took meanwhile falls out, and then nothing is taken.
+HOLD_TWO = """
+WITH places AS MATERIALIZED (
+    SELECT slot.id FROM booking_slot AS slot
+    WHERE id IN (%(slot)s, %(second)s) AND booked < capacity + margin AND starts_at > %(now)s
         AND EXISTS (SELECT FROM booking_clinic WHERE id = slot.clinic_id AND active)
-        AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
-        -- A person with any live reservation has something to exchange, or a first dose.
+    ORDER BY id FOR NO KEY UPDATE
+), taken AS (
+    UPDATE booking_slot AS slot SET booked = booked + 1
+    FROM places
+    WHERE slot.id = places.id AND (SELECT count(*) FROM places) = 2 AND {nothing_yet}
+    RETURNING slot.id, CASE slot.id WHEN %(slot)s THEN 1 ELSE 2 END AS dose
+)
+{insert}
+"""
+
+# Whoever has any live reservation, or was vaccinated elsewhere, has something to exchange or
+# another dose to book.
+_NOTHING_YET = """NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
         AND NOT EXISTS (
             SELECT FROM booking_reservation WHERE person_id = %(person)s AND status = ANY(%(live)s)
-        )
-    RETURNING id
-)
-INSERT INTO booking_reservation (
+        )"""
+_INSERT = """INSERT INTO booking_reservation (
     number, person_id, slot_id, dose, status, held_until, extensions, key, origin, admission_id,
     by, created_at, changed_at, language, channel
 )
-SELECT %(number)s, %(person)s, id, 1, 'held', %(until)s, 0, %(key)s, 'line', %(admission)s,
-    'citizen', %(now)s, %(now)s, %(language)s, 'sms'
-FROM place
-RETURNING id
+SELECT CASE dose WHEN 1 THEN %(number)s ELSE %(second_number)s END, %(person)s, id, dose, 'held',
+    %(until)s, 0, %(key)s, 'line', %(admission)s, 'citizen', %(now)s, %(now)s, %(language)s, 'sms'
+FROM taken
+RETURNING id, slot_id, dose, number"""
+HOLD_ONE = HOLD_ONE.format(nothing_yet=_NOTHING_YET, insert=_INSERT)
+HOLD_TWO = HOLD_TWO.format(nothing_yet=_NOTHING_YET, insert=_INSERT)
+
+# Losers of a race for one slot need not queue for its lock to learn that they lost.
+SURELY_FULL = """
+SELECT booked >= capacity + margin AND NOT EXISTS (
+    SELECT FROM booking_reservation
+    WHERE slot_id = slot.id AND status = 'held'
+        AND (held_until <= %(now)s OR person_id = %(person)s)
+)
+FROM booking_slot AS slot WHERE id = %(slot)s
 """
 
 
@@ -76,51 +114,120 @@ def hold_place(
     """
     now = now or timezone.now()
     if second_id is None:
-        held = _hold_at_once(person_id, slot_id, admission_id, now)
+        held = _hold_at_once(HOLD_ONE, person_id, slot_id, None, admission_id, now)
         if held:
-            return [held]
+            return held
+        _refuse_if_full(person_id, slot_id, now)
     return _hold_carefully(person_id, slot_id, second_id, admission_id, now)
 
 
+def hold_times(
+    *,
+    person_id: int,
+    slot_id: int,
+    admission_id: int,
+    second_id: int | None = None,
+    now: datetime | None = None,
+) -> list[Reservation]:
+    """Hold a time as somebody clicks it; a vaccine of two doses brings a second time along.
+
+    Without a time for the second dose the first is held alone: it can be chosen elsewhere.
+    """
+    now = now or timezone.now()
+    if second_id is None:
+        held = _hold_at_once(HOLD_ONE, person_id, slot_id, None, admission_id, now, single=True)
+        if held:
+            return held
+        for second in _best_seconds(person_id, slot_id):
+            held = _hold_at_once(HOLD_TWO, person_id, slot_id, second, admission_id, now)
+            if held:
+                return held
+            _refuse_if_full(person_id, slot_id, now)
+            with suppress(_SecondFull):
+                return _hold_both(person_id, slot_id, second, admission_id, now)
+    return hold_place(
+        person_id=person_id,
+        slot_id=slot_id,
+        second_id=second_id,
+        admission_id=admission_id,
+        now=now,
+    )
+
+
+class _SecondFull(Exception):
+    pass
+
+
+def _hold_both(
+    person_id: int, slot_id: int, second_id: int, admission_id: int, now: datetime
+) -> list[Reservation]:
+    try:
+        return _hold_carefully(person_id, slot_id, second_id, admission_id, now)
+    except SlotFull as refusal:
+        if refusal.slot_id == slot_id:
+            raise
+        raise _SecondFull from None
+
+
+def _refuse_if_full(person_id: int, slot_id: int, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(SURELY_FULL, {"slot": slot_id, "person": person_id, "now": now})
+        row = cursor.fetchone()
+    if row is None or row[0]:
+        raise SlotFull(slot_id=slot_id)
+
+
 def _hold_at_once(
-    person_id: int, slot_id: int, admission_id: int, now: datetime
-) -> Reservation | None:
+    statement: str,
+    person_id: int,
+    slot_id: int,
+    second_id: int | None,
+    admission_id: int,
+    now: datetime,
+    *,
+    single: bool = False,
+) -> list[Reservation]:
+    """What one statement could hold; nothing where there is more to think about."""
     values = {
         "number": random_number(NUMBER_LETTERS),
+        "second_number": random_number(NUMBER_LETTERS),
         "person": person_id,
         "slot": slot_id,
+        "second": second_id,
         "until": now + HOLD_LIFETIME,
         "key": uuid.uuid4(),
         "admission": admission_id,
         "now": now,
         "language": get_language() or "ko",
         "live": LIVE,
+        "single": single,
     }
+    # Inside somebody's transaction a failure must not spoil it; alone, the statement is one.
+    alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
     try:
-        with connection.cursor() as cursor:
-            if connection.in_atomic_block:
-                with transaction.atomic():
-                    cursor.execute(HOLD_AT_ONCE, values)
-            else:
-                cursor.execute(HOLD_AT_ONCE, values)
-            row = cursor.fetchone()
+        with alone, connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            rows = cursor.fetchall()
     except IntegrityError:
-        return None
-    if row is None:
-        return None
-    return Reservation(
-        pk=row[0],
-        number=values["number"],
-        person_id=person_id,
-        slot_id=slot_id,
-        held_until=values["until"],
-        key=values["key"],
-        admission_id=admission_id,
-        by="citizen",
-        created_at=now,
-        changed_at=now,
-        language=values["language"],
-    )
+        return []
+    held = [
+        Reservation(
+            pk=pk,
+            number=number,
+            person_id=person_id,
+            slot_id=slot,
+            dose=dose,
+            held_until=values["until"],
+            key=values["key"],
+            admission_id=admission_id,
+            by="citizen",
+            created_at=now,
+            changed_at=now,
+            language=values["language"],
+        )
+        for pk, slot, dose, number in rows
+    ]
+    return sorted(held, key=lambda one: one.dose)
 
 
 @whole
@@ -303,35 +410,6 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
         freed += number
         if not number:
             return freed
-
-
-def hold_times(
-    *,
-    person_id: int,
-    slot_id: int,
-    admission_id: int,
-    second_id: int | None = None,
-    now: datetime | None = None,
-) -> list[Reservation]:
-    """Hold a time as somebody clicks it; a vaccine of two doses brings a second time along.
-
-    Without a time for the second dose the first is held alone: it can be chosen elsewhere.
-    """
-    now = now or timezone.now()
-    seconds = [second_id] if second_id else _best_seconds(person_id, slot_id)
-    for second in seconds:
-        try:
-            return hold_place(
-                person_id=person_id,
-                slot_id=slot_id,
-                second_id=second,
-                admission_id=admission_id,
-                now=now,
-            )
-        except SlotFull as refusal:
-            if refusal.slot_id == slot_id or second == second_id:
-                raise
-    return hold_place(person_id=person_id, slot_id=slot_id, admission_id=admission_id, now=now)
 
 
 # Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.

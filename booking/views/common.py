@@ -5,8 +5,9 @@ from functools import wraps
 
 from django.core import signing
 from django.db import InterfaceError, OperationalError
+from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
@@ -113,12 +114,16 @@ def reservation_required(view: View) -> View:
         shown = number in seen(request)
         if who is None and not shown:
             return to_lookup(number)
-        reservation = Reservation.objects.with_place().filter(number=number).first()
-        mine = reservation is not None and who and reservation.person_id == who.person_id
-        if not (mine or shown):
+        # All of this person's at once: the page shows them beside it.
+        everything = Reservation.objects.with_place().filter(
+            person=Subquery(Reservation.objects.filter(number=number).values("person"))
+        )
+        request.reservations = list(everything.order_by("dose", "-pk"))
+        found = next((one for one in request.reservations if one.number == number), None)
+        mine = found is not None and who is not None and found.person_id == who.person_id
+        if found is None or not (mine or shown):
             return to_lookup(number)
-        reservation = reservation or get_object_or_404(Reservation, number=number)
-        return view(request, reservation, *args, **kwargs)
+        return view(request, found, *args, **kwargs)
 
     return guarded
 

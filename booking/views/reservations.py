@@ -42,11 +42,7 @@ def receipt(
 ) -> HttpResponse:
     now = timezone.now()
     others = [
-        one
-        for one in Reservation.objects.with_place()
-        .filter(person=reservation.person_id, status__in=LIVE)
-        .order_by("dose")
-        if one.pk != reservation.pk
+        one for one in request.reservations if one.pk != reservation.pk and one.status in LIVE
     ]
     current = reservation.status == ReservationStatus.CONFIRMED
     second = next((one for one in others if one.dose == 2), None)
@@ -66,7 +62,7 @@ def receipt(
         and reservation.slot.vaccine.doses > 1
         and second is None,
         "qr": qr_code(reservation.number),
-        "history": history_of(reservation),
+        "history": history_of(reservation) if "history" in request.GET else None,
     }
     return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
 
