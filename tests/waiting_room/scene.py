@@ -9,7 +9,7 @@ from eligibility.enums import Order
 from eligibility.models import Cohort, Decision, Person
 from tests.factories import CohortFactory, PersonFactory
 from waiting_room import services
-from waiting_room.models import Admission, Room, Ticket
+from waiting_room.models import Admission, Line, Room, Ticket
 
 
 def make_room(*, ticked: bool = True, max_active: int = 200, max_per_minute: int = 600, **cohort):
@@ -69,6 +69,11 @@ def called(room: Room) -> Ticket:
     ticket = join(room)
     call(room, ticket.place)
     return ticket
+
+
+def back_in_time(room: Room, seconds: float) -> None:
+    """As if the last tick had been so long ago."""
+    Line.objects.filter(room=room).update(ticked_at=timezone.now() - timedelta(seconds=seconds))
 
 
 def run_out(admission: Admission) -> None:

@@ -1,5 +1,4 @@
 from collections import Counter
-from datetime import timedelta
 from functools import partial
 from threading import Barrier
 
@@ -15,18 +14,23 @@ from waiting_room.exceptions import CantChange
 from waiting_room.locks import JOIN
 from waiting_room.models import Admission, Line, Room, Step
 
-from .scene import call, join, make_drawn_room, make_eligible, make_room, open_doors, run_out, tick
+from .scene import (
+    back_in_time,
+    call,
+    join,
+    make_drawn_room,
+    make_eligible,
+    make_room,
+    open_doors,
+    run_out,
+    tick,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def calls(room) -> list[tuple[int, int]]:
     return list(room.steps.filter(act=Act.CALL).order_by("pk").values_list("first", "last"))
-
-
-def back_in_time(room, seconds: float) -> None:
-    """As if the last tick had been so long ago."""
-    Line.objects.filter(room=room).update(ticked_at=timezone.now() - timedelta(seconds=seconds))
 
 
 def test_a_tick_calls_people_and_says_so():

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 from django.utils.translation import gettext as _
@@ -16,6 +16,11 @@ ADMISSION_LIFETIME = timedelta(minutes=15)
 MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten
 # Whoever does not knock again for this long has gone from the door.
 PATIENCE_AT_THE_DOOR = timedelta(seconds=30)
+
+END_SQL = """
+UPDATE waiting_room_admission SET ended_at = clock_timestamp(), ending = %s
+WHERE id = %s AND ended_at IS NULL RETURNING ended_at
+"""
 
 
 def enter(*, ticket: Ticket) -> Admission:
@@ -138,8 +143,13 @@ def end_admission(*, admission: Admission, ending: Ending) -> Admission:
     The line's own row is left alone, so that bookings do not queue up behind each other: the
     place is free for whoever counts next.
     """
-    Admission.objects.filter(pk=admission.pk, ended_at=None).update(ended_at=Now(), ending=ending)
-    admission.refresh_from_db(fields=["ended_at", "ending"])
+    with connection.cursor() as cursor:
+        cursor.execute(END_SQL, [ending, admission.pk])
+        row = cursor.fetchone()
+    if row:
+        admission.ended_at, admission.ending = row[0], ending
+    else:
+        admission.refresh_from_db(fields=["ended_at", "ending"])
     return admission
 
 
