@@ -12,7 +12,7 @@ from typing import ClassVar, TextIO
 import pghistory
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -129,6 +129,7 @@ class _Run:
 
     def _take_all(self) -> None:
         with pghistory.context(by=f"command:{_name_of(self.command)}"), transaction.atomic():
+            check_as_we_go()
             for batch in _batches(self.table.rows, self.command.batch_size):
                 self._take(batch)
             if self.refused and not self.skip_refused:
@@ -240,6 +241,16 @@ class _Run:
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
     while batch := list(islice(rows, size)):
         yield batch
+
+
+def check_as_we_go() -> None:
+    """Check foreign keys at each statement of this transaction, not all of them at its end.
+
+    Each row that history records opens a subtransaction, and that walks the list of all checks
+    still to come: 150,000 rows take minutes with the list, seconds without.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def _name_of(command: BaseCommand) -> str:

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from dataio.importing import check_as_we_go
 from eligibility.enums import Order
 from eligibility.models import Cohort, Person
 from eligibility.services import store_decisions
@@ -48,6 +49,7 @@ def load(*, seed: int = 20210712) -> Loaded:
     """Fill an empty database; all of it or nothing."""
     now = timezone.now()
     dice = random.Random(seed)  # noqa: S311
+    check_as_we_go()
     save_cohorts(cohorts(now))
     open_rooms()
     made = Clinic.objects.bulk_create(clinics.invented(CLINICS, dice=dice))

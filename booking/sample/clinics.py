@@ -103,4 +103,4 @@ def fill_slots(
 def open_days(today: date) -> list[date]:
     """Yesterday, for what the desk has marked already; two weeks to choose from; and the two
     weeks that begin 21 days after, for second doses."""
-    return [today + timedelta(days=n) for n in [*range(-1, 15), *range(21, 43)]]
+    return [today + timedelta(days=n) for n in [*range(-1, 14), *range(21, 36)]]
