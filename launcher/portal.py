@@ -74,6 +74,8 @@ class Portal:
         self.valkey: Valkey | None = None
         self.children: dict[str, Child] = {}
         self.env: dict[str, str] = {}
+        self.ours: list[str] = []  # the variables that we set, and manage.py needs too
+        self.sample: subprocess.Popen[bytes] | None = None
         self.holds_lock = False
 
     @property
@@ -93,11 +95,16 @@ class Portal:
         say(f"Jari is starting; its data is in {_short(self.home.folder)}/")
         self._start_services()
         say("  database and Redis are up; preparing tables, sample campaign and static files…")
-        sample = self._prepare_database_and_files()
+        self._prepare_database_and_files()
+        written = {name: self.env[name] for name in self.ours}
+        write_env(
+            self.home.addresses_file, written, note="The running portal; made anew each time."
+        )
         say("  starting web server, workers and cron…")
         self._start_children()
         self._wait_until_ready()
-        self._finish(sample, "load_sample")
+        if self.sample:
+            self._finish(self.sample, "load_sample")
         self._tell(time.monotonic() - began)
 
     def stop(self) -> None:
@@ -135,12 +142,12 @@ class Portal:
         ours |= {
             "PORT": str(self.port),
             "STATIC_ROOT": str(self.home.static),
-            "JARI_SAMPLE": "1" if self.postgres else "0",
+            "JARI_SAMPLE": "1",
         }
-        write_env(self.home.addresses_file, ours, note="The running portal; made anew each time.")
         given = {name: value for name, value in self.given.items() if value}
         django = {"DJANGO_SETTINGS_MODULE": "config.settings.dev", "PYTHONUNBUFFERED": "1"}
         self.env = django | keys | ours | given | {"JARI_HOME": str(self.home.folder)}
+        self.ours = list(ours)
 
     def _start_postgres(self, password: str) -> str:
         log = self.home.log / "postgres.log"
@@ -159,11 +166,11 @@ class Portal:
         self.supervisor.watch("valkey", server, lambda: server.start(server.port), log)
         return server.url()
 
-    def _prepare_database_and_files(self) -> subprocess.Popen[bytes]:
-        """Tables, and static files beside them; gives the sample campaign's step, begun.
+    def _prepare_database_and_files(self) -> None:
+        """Tables and sample campaign, and static files beside them.
 
-        What was done for the same files and the same cluster is not done again. Only a new
-        database has people wait for the sample campaign before the web server starts."""
+        What was done for the same files and the same cluster is not done again: a known database
+        is only asked whether it is empty, while the web server starts."""
         files = FileStamp(self.home.static / ".stamp", _static_sources())
         cluster = self.postgres.identity if self.postgres else b""
         tables = FileStamp(self.home.run / "migrated", _migrations(), cluster)
@@ -173,21 +180,26 @@ class Portal:
             if not known:
                 self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
                 tables.keep()
-            sample = self._step("load_sample", "--if-empty")
+            if _yes(self.env["JARI_SAMPLE"]):
+                self.sample = self._step("load_sample", "--if-empty")
+                if not known:
+                    self._finish(self.sample, "load_sample")
+            if not self.postgres and not self.given.get("JARI_SAMPLE"):
+                self._show_codes_only_if_the_sample_is_ours()
             if collect:
                 self._finish(collect, "collectstatic")
                 files.keep()
-            if not known:
-                self._finish(sample, "load_sample")
-            if not self.postgres and not self.given.get("JARI_SAMPLE"):
-                # A database of somebody's own may hold real people, whose codes belong on no
-                # page; with the sample campaign in it, it may show them.
-                is_sample = self._step("sample_logins").wait() == 0
-                self.env["JARI_SAMPLE"] = "1" if is_sample else "0"
         finally:
             if collect:
                 stop(collect, signal.SIGTERM, patience=2)
-        return sample
+
+    def _show_codes_only_if_the_sample_is_ours(self) -> None:
+        """A database of somebody's own may hold real people, whose codes belong on no page."""
+        url = self.env["DATABASE_URL"].encode()
+        loaded_by_us = FileStamp(self.home.run / "sample", [], url)
+        if (self.home.log / "load_sample.log").read_text():  # it speaks only when it loads
+            loaded_by_us.keep()
+        self.env["JARI_SAMPLE"] = "1" if loaded_by_us.fresh else "0"
 
     def _step(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
         log = self.home.log / f"{command}.log"
@@ -257,7 +269,7 @@ class Portal:
         say(f"  Staff      {self.address}/admin/")
         say(f"  Messages   {_short(self.home.folder / 'outbox')}/")
         say(f"  Logs       {_short(self.home.log)}/")
-        if self.env["JARI_SAMPLE"] == "1":
+        if _yes(self.env["JARI_SAMPLE"]):
             self._tell_logins()
         say("\nCtrl-C stops it; the data stays.")
 
@@ -323,6 +335,10 @@ def _get(url: str) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=5) as answer:
         return bytes(answer.read())
+
+
+def _yes(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes", "on", "y", "ok", "t")  # as django-environ reads it
 
 
 def _port(text: str) -> int:
