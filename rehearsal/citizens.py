@@ -118,7 +118,7 @@ class Citizen(FastHttpUser):
     def code_from(self, page: Page) -> str:
         """The sample campaign shows the message on the page."""
         for _attempt in range(20):
-            found = re.search(r"\b\d{6}\b", page.data("code") or "")
+            found = re.search(r"(?<!\d)\d{6}(?!\d)", page.text("main .jari-notice"))
             if found:
                 return found[0]
             gevent.sleep(0.5)
@@ -180,7 +180,6 @@ class Citizen(FastHttpUser):
         """Cookies are gone; whoever signs in again must find the same place."""
         self.story["devices"] = self.story.get("devices", 1) + 1
         self.client.cookiejar.clear()
-        gevent.sleep(60 if self.person["resend_wait"] else 0)
         self.identify()
 
     def enter(self, ticket: str):

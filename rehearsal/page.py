@@ -46,6 +46,9 @@ class Page:
         node = self.tree.css_first(f"[data-{name}]")
         return None if node is None else node.attributes.get(f"data-{name}")
 
+    def text(self, selector: str) -> str:
+        """The text of everything that matches, "" where nothing does."""
+        return " ".join(node.text() for node in self.tree.css(selector))
+
     def heading(self) -> str:
-        node = self.tree.css_first("h1")
-        return "" if node is None else node.text(strip=True)
+        return self.text("h1").strip()

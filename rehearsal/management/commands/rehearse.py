@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
@@ -49,12 +50,9 @@ class Command(BaseCommand):
             raise CommandError(
                 "A rehearsal books real slots. It runs on a sample campaign only (JARI_SAMPLE=1)."
             )
-        try:
-            import locust  # noqa: F401
-        except ImportError:
-            raise CommandError(
-                "Locust is not installed: pip install '.[crowd]', or run `make rehearse`."
-            ) from None
+        # Looked for, not imported: Locust would put its own threads under Django.
+        if find_spec("locust") is None:
+            raise CommandError("Locust is not installed: pip install '.[crowd]'")
         opening = self._cohort(cohort)
         crowd = self._crowd(opening, citizens)
         since = timezone.now()
@@ -130,8 +128,9 @@ class Command(BaseCommand):
             *("--only-summary", "--loglevel", "WARNING"),
         ]
         self.stdout.write(f"{len(crowd)} citizens over {over:.0f} s to {host} …")
+        messages = (folder / "locust.log").open("w")
         locust = subprocess.Popen(  # noqa: S603
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=None
+            command, env=environment, stdout=messages, stderr=subprocess.STDOUT
         )
         for accident in accidents:
             timer = threading.Timer(over / 2, lambda act=accident: self.stdout.write(act()))
@@ -145,6 +144,7 @@ class Command(BaseCommand):
             locust.wait(timeout=30)
         journal = folder / "journal.json"
         if not journal.exists():
+            self.stderr.write((folder / "locust.log").read_text()[-3000:])
             raise CommandError("Locust ended without a journal; see its messages above.")
         return json.loads(journal.read_text())
 
