@@ -1,0 +1,96 @@
+import os
+import sys
+import tempfile
+from argparse import BooleanOptionalAction
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booking.exports import CantBeWritten, Encoding, Selection, export_to
+from booking.models import Reservation
+from booking.places import region_of
+from dataio.values import BadValue, day
+
+
+class Command(BaseCommand):
+    help = gettext_lazy("Write reservations as CSV, as they are at one instant")
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("what", choices=["reservations"])
+        parser.add_argument("file", help=gettext_lazy("path of the new file, or - for the screen"))
+        parser.add_argument("--from", dest="first", help=gettext_lazy("first day, 2026-07-19"))
+        parser.add_argument("--to", dest="last", help=gettext_lazy("last day, 2026-07-19"))
+        parser.add_argument("--region", default="", help="서울, 서울특별시, …")
+        parser.add_argument(
+            "--people",
+            action="store_true",
+            help=gettext_lazy("with names, dates of birth and phone numbers"),
+        )
+        parser.add_argument(
+            "--bom",
+            action=BooleanOptionalAction,
+            default=None,
+            help=gettext_lazy("mark UTF-8 for Excel (the default for a file)"),
+        )
+        parser.add_argument("--encoding", choices=["utf-8", "cp949"], default="utf-8")
+
+    def handle(self, *, file: str, first, last, region, people, bom, encoding, **options) -> None:
+        selection = Selection(
+            rows=Reservation.objects.all(),
+            first=_day(first, "--from"),
+            last=_day(last, "--to"),
+            region=_region(region),
+        )
+        kind = _encoding(encoding, bom if bom is not None else file != "-")
+        try:
+            if file == "-":
+                count = export_to(sys.stdout.buffer, selection, people=people, encoding=kind)
+                sys.stdout.buffer.flush()
+            else:
+                count = _to_file(Path(file), selection, people=people, encoding=kind)
+        except CantBeWritten as problem:
+            raise CommandError(str(problem)) from None
+        except OSError as error:
+            raise CommandError(
+                _("The file can't be written: %s.") % (error.strerror or error)
+            ) from error
+        self.stderr.write(_("%(count)s reservations were written.") % {"count": count})
+
+
+def _to_file(path: Path, selection: Selection, **options) -> int:
+    """Whole or not at all, and readable by its owner only."""
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".export-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            count = export_to(file, selection, **options)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _encoding(encoding: str, bom: bool) -> Encoding:
+    if encoding == "cp949":
+        return Encoding.CP949
+    return Encoding.EXCEL if bom else Encoding.MACHINE
+
+
+def _day(text: str | None, option: str):
+    if not text:
+        return None
+    try:
+        return day(text)
+    except BadValue as problem:
+        raise CommandError(f"{option}: {problem}") from None
+
+
+def _region(text: str) -> str:
+    region = region_of(text) if text else ""
+    if region is None:
+        raise CommandError(_("--region: there is no region “%s”.") % text)
+    return region
