@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -99,51 +100,76 @@ class Table:
     rows: Iterator[Row]
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some whole rows of a file, as text: to be cut into cells wherever there is time."""
+
+    first_line: int
+    text: str
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """(line, cells) of each row; BadFile where the quotation marks do not match up."""
+        return _csv_rows(io.StringIO(self.text, newline=""), self.first_line)
+
+
 @dataclass
-class Lines:
-    """An opened file before its cells are read: `lines` gives (line, cells)."""
+class Pieces:
+    """An opened file, cut at the ends of rows."""
 
     encoding: str
     layout: Layout
     header: list[str]
-    lines: Iterator[tuple[int, list[str]]]
+    pieces: Iterator[Piece]
 
 
 @contextmanager
 def open_table(path: Path, layouts: Sequence[Layout]) -> Iterator[Table]:
     """Open a CSV (or, by its name, a JSON list of objects); BadFile if it is neither."""
-    with open_lines(path, layouts) as opened:
-        read = row_reader(opened.header, opened.layout)
-        yield Table(
-            encoding=opened.encoding,
-            layout=opened.layout,
-            header=opened.header,
-            rows=(read(line, cells) for line, cells in opened.lines),
-        )
-
-
-@contextmanager
-def open_lines(path: Path, layouts: Sequence[Layout]) -> Iterator[Lines]:
-    """As open_table, for whoever reads the cells elsewhere (`row_reader`)."""
     if path.suffix.casefold() == ".json":
-        header, lines = _json_rows(path)
-        yield _lines("utf-8", header, lines, layouts)
+        header, cells = _json_rows(path)
+        yield _table("utf-8", header, cells, layouts)
         return
     encoding = find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         lines = _csv_rows(file)
         header = next(lines, (1, []))[1]
-        yield _lines(encoding, header, lines, layouts)
+        yield _table(encoding, header, lines, layouts)
 
 
-def _lines(
-    encoding: str,
-    header: list[str],
-    lines: Iterator[tuple[int, list[str]]],
-    layouts: Sequence[Layout],
-) -> Lines:
-    names = [unicodedata.normalize("NFC", name.strip()) for name in header]
-    return Lines(encoding, choose_layout(names, layouts), names, lines)
+@contextmanager
+def open_pieces(path: Path, layouts: Sequence[Layout], *, size: int) -> Iterator[Pieces]:
+    """Open a CSV for readers in several processes; pieces of about `size` lines."""
+    encoding = find_encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        text = _whole_rows(file, 1)
+        header = next(_csv_rows(io.StringIO(text, newline="")), (1, []))[1]
+        names = [unicodedata.normalize("NFC", name.strip()) for name in header]
+        layout = choose_layout(names, layouts)
+        first = 1 + _count_lines(text)
+        yield Pieces(encoding, layout, names, _pieces(file, first, size))
+
+
+def _pieces(file: TextIO, first: int, size: int) -> Iterator[Piece]:
+    while text := _whole_rows(file, size):
+        yield Piece(first, text)
+        first += _count_lines(text)
+
+
+def _whole_rows(file: TextIO, size: int) -> str:
+    """The next lines, and so many more that no quoted cell is cut in two."""
+    text = "".join(islice(file, size))
+    if '"' in text:
+        odd = text.count('"') % 2
+        more = []
+        while odd and (line := next(file, "")):
+            more.append(line)
+            odd ^= line.count('"') % 2
+        text += "".join(more)
+    return text
+
+
+def _count_lines(text: str) -> int:
+    return sum(1 for _line in io.StringIO(text, newline=""))
 
 
 def row_reader(header: Sequence[str], layout: Layout) -> Callable[[int, list[str]], Row]:
@@ -209,11 +235,11 @@ def _first_undecodable_line(path: Path, encoding: str) -> int | None:
             line += chunk.count(b"\n")
 
 
-def _csv_rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(file: TextIO, first: int = 1) -> Iterator[tuple[int, list[str]]]:
     """(line the row begins on, cells); lines that hold nothing are passed over."""
     reader = csv.reader(file, strict=True)
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + first
         try:
             cells = next(reader)
         except StopIteration:
@@ -256,6 +282,19 @@ def _json_cell(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _table(
+    encoding: str,
+    header: list[str],
+    lines: Iterator[tuple[int, list[str]]],
+    layouts: Sequence[Layout],
+) -> Table:
+    names = [unicodedata.normalize("NFC", name.strip()) for name in header]
+    layout = choose_layout(names, layouts)
+    read = row_reader(names, layout)
+    rows = (read(line, cells) for line, cells in lines)
+    return Table(encoding=encoding, layout=layout, header=names, rows=rows)
 
 
 def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:

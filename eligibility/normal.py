@@ -10,6 +10,7 @@ from datetime import date
 import phonenumbers
 
 OLDEST = 125  # years; nobody has lived longer
+_SYLLABLES = re.compile(r"[가-힣]+")
 _RRN = re.compile(r"(\d{6})[-\s]?[1-8]\d{6}")
 _SPLIT_DATE = re.compile(r"(\d{4}|\d{2})\D+(\d{1,2})\D+(\d{1,2})\D*")
 _MOBILE = re.compile(r"(?:\+?82|0082)?0?(1[016789]\d{7,8})")
@@ -31,6 +32,8 @@ def shown_name(text: str) -> str:
 
 def name_key(text: str) -> str:
     """What two spellings of one name share: no case, spaces, accents or punctuation."""
+    if _SYLLABLES.fullmatch(text):  # nearly all names: nothing to do
+        return text
     bare = "".join(
         mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark)
     )

@@ -6,21 +6,25 @@ Postgres' binary COPY format, in the order of STAGED.
 
 import re
 import struct
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dataio.csv_in import Column, Layout, Row, row_reader
+from dataio.csv_in import Column, Layout, Piece, Row, row_reader
 from dataio.values import BadValue, day, line_of_text, matching
 from privacy.cipher import blind_index, encrypt
 
 from .normal import OLDEST, mobile_phone, name_key, plain, shown_name
 
 _PLAIN_PHONE = re.compile(r"0(10-?[0-9]{4}-?[0-9]{4})")
+# Well-formed months and days only; a 31 February goes the slow way and is refused there.
+_PLAIN_DAY = re.compile(r"[12][0-9]{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 # Columns of the staging table, in the order in which a packed row has them.
@@ -36,13 +40,14 @@ DOSE = b"eligibility_person.last_dose_on"
 
 
 def person_key(text: str) -> str:
-    text = plain(text)
-    if not _KEY.fullmatch(text):
+    if not _KEY.fullmatch(text) and not _KEY.fullmatch(text := plain(text)):
         raise BadValue(_("Use at most 64 letters, digits, points, hyphens and underscores."))
     return text
 
 
 def person_name(text: str) -> str:
+    if text.isalpha():  # nearly all Korean names
+        return text
     name = shown_name(line_of_text(text))
     if not name_key(name):
         raise BadValue(_("Write a name made of letters."))
@@ -50,11 +55,20 @@ def person_name(text: str) -> str:
 
 
 def past_day(text: str) -> date:
-    value = day(text)
-    today = timezone.localdate()
+    value = date.fromisoformat(text) if _PLAIN_DAY.fullmatch(text) else day(text)
+    today = _today(int(time.time()) // 60)
     if not today.year - OLDEST <= value.year or value > today:
         raise BadValue(_("Write the birth date of a living person."))
     return value
+
+
+@lru_cache(maxsize=2)
+def _today(minute: int) -> date:
+    return timezone.localdate()
+
+
+# A country has few regions and districts, and a roster millions of rows.
+place = lru_cache(maxsize=4096)(line_of_text)
 
 
 def phone(text: str) -> str:
@@ -84,8 +98,8 @@ LAYOUT = Layout(
         Column("name", person_name, max_length=60, personal=True),
         Column("birth_date", past_day, personal=True),
         Column("phone", phone, personal=True),
-        Column("region", line_of_text, max_length=20),
-        Column("district", line_of_text, required=False, max_length=30),
+        Column("region", place, max_length=20),
+        Column("district", place, required=False, max_length=30),
         Column("groups", group_list, required=False, default=(), personal=True),
         Column("last_dose_on", past_day, required=False, default=None, personal=True),
     ],
@@ -101,11 +115,12 @@ class Packed:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def pack(header: Sequence[str], lines: Iterable[tuple[int, list[str]]]) -> Packed:
-    """Read, check and seal these lines."""
+def pack(header: Sequence[str], piece: Piece) -> Packed:
+    """Read, check and seal the rows of a piece of the file."""
     read = row_reader(header, LAYOUT)
-    rows, refused = [], []
-    for line, cells in lines:
+    rows: list[bytes] = []
+    refused: list[tuple[int, str]] = []
+    for line, cells in piece.rows():
         row = read(line, cells)
         if row.problems:
             refused.append((line, " ".join(map(str, row.problems))))
@@ -143,13 +158,14 @@ def seal(row: Row) -> bytes:
     )
 
 
-_COUNT = struct.pack("!h", len(STAGED))
-_NULL = struct.pack("!i", -1)
-_length = struct.Struct("!i").pack
-
 # Postgres' binary COPY: a signature, flags, the length of a header extension; at the end -1.
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 COPY_END = struct.pack("!h", -1)
+
+_COUNT = struct.pack("!h", len(STAGED))
+_NULL = struct.pack("!i", -1)
+# The length before each value; nearly all are short.
+_LENGTHS = [struct.pack("!i", length) for length in range(512)]
 
 
 def _tuple(*fields: bytes | None) -> bytes:
@@ -158,6 +174,6 @@ def _tuple(*fields: bytes | None) -> bytes:
         if value is None:
             parts.append(_NULL)
         else:
-            parts.append(_length(len(value)))
-            parts.append(value)
+            length = len(value)
+            parts += (_LENGTHS[length] if length < 512 else struct.pack("!i", length), value)
     return b"".join(parts)

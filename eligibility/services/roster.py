@@ -1,8 +1,10 @@
 """A roster of any size, in one transaction.
 
-The file is read once, its rows are encrypted by several processes and copied into a staging
-table; what must hold between rows is then asked in SQL, for all of them at once, and only what
-differs is written. Nothing of the table that people book with is locked until that last step.
+The file is cut into pieces whose rows several processes check, encrypt and hash. Meanwhile the
+sealed rows are copied into Postgres, batch by batch: who is new goes in at once, who is unchanged
+is noted, and the rest (changed, double, known under another key) is set aside and settled in SQL
+when the whole file is known. People who are booking are never locked: a row that does not change
+is not touched.
 """
 
 import multiprocessing
@@ -23,12 +25,14 @@ from django.db import connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from dataio.csv_in import REFUSED_LINE, REFUSED_REASON, BadFile, Lines, csv_line, open_lines
+from dataio.csv_in import REFUSED_LINE, REFUSED_REASON, BadFile, Pieces, csv_line, open_pieces
 from eligibility import roster
 from eligibility.indexes import identity_index
 from privacy.cipher import decrypt
 
-PIECE = 2000  # rows that one process seals at a time
+PIECE = 2000  # lines that one process seals at a time
+BATCH = 20  # pieces that go into Postgres at a time
+_AHEAD = 2 * BATCH  # pieces in memory at most
 _ONE_AT_A_TIME = 7_003_001  # number of the advisory lock
 
 
@@ -67,18 +71,20 @@ def import_roster(
     processes = processes or (os.cpu_count() or 1)
     if total <= PIECE:
         processes = 1
-    with open_lines(path, [roster.LAYOUT]) as opened, _sealers(processes) as seal:
+    with (
+        open_pieces(path, [roster.LAYOUT], size=PIECE) as opened,
+        _sealers(processes) as seal,
+    ):
         report = RosterReport(encoding=opened.encoding)
         with transaction.atomic(), connection.cursor() as cursor:
             _take_turn(cursor)
-            cursor.execute(_STAGING)
-            staged = _stage(cursor, opened, seal, report, lambda done: progress(done, total))
-            if not staged and not report.refused:
+            cursor.execute(_TABLES)
+            if not _take_in(cursor, opened, seal, report, lambda done: progress(done, total)):
                 raise BadFile(_("There is no row below the first line."))
             _refuse_doubles(cursor, report)
             if report.refused and not skip_refused:
                 raise RosterRefused(report)
-            _upsert(cursor, report)
+            _settle(cursor, report)
             aside = _write_refused(path, report) if report.refused else None
         if aside:
             report.refused_path = path.with_name(f"{path.name}.refused.csv")
@@ -133,53 +139,97 @@ def _sealed_here(*arguments) -> Future:
     return future
 
 
-def _stage(cursor, opened: Lines, seal, report: RosterReport, tell: Callable[[int], None]) -> int:
-    """Copy every good row into the staging table; how many."""
+def _take_in(cursor, opened: Pieces, seal, report: RosterReport, tell: Callable) -> int:
+    """Bring every good row into Postgres; how many rows the file has, good or not."""
     count = 0
-    with cursor.copy(_COPY) as copy:
-        copy.write(roster.COPY_HEADER)
-        for packed, last_line in _in_order(opened, seal):
-            copy.write(packed.rows)
-            count += packed.count
-            report.refused.update(packed.refused)
-            tell(last_line)
-        copy.write(roster.COPY_END)
+    sealed = _in_order(opened, seal)
+    while batch := list(islice(sealed, BATCH)):
+        with cursor.copy(_COPY) as copy:
+            copy.write(roster.COPY_HEADER)
+            for packed, _line in batch:
+                copy.write(packed.rows)
+                report.refused.update(packed.refused)
+                count += packed.count + len(packed.refused)
+            copy.write(roster.COPY_END)
+        cursor.execute(_SORT_BATCH)
+        cursor.execute("TRUNCATE roster_batch")
+        tell(batch[-1][1])
     return count
 
 
-def _in_order(opened: Lines, seal) -> Iterator[tuple[roster.Packed, int]]:
-    """Sealed pieces in the order of the file, with few of them in memory at any time."""
+def _in_order(opened: Pieces, seal) -> Iterator[tuple[roster.Packed, int]]:
+    """Sealed pieces in the order of the file; only so many are ahead of what Postgres took."""
     waiting: deque[tuple[Future, int]] = deque()
-    while piece := list(islice(opened.lines, PIECE)):
-        waiting.append((seal(opened.header, piece), piece[-1][0]))
-        if len(waiting) > 6:
+    for piece in opened.pieces:
+        waiting.append((seal(opened.header, piece), piece.first_line))
+        if len(waiting) > _AHEAD:
             future, line = waiting.popleft()
             yield future.result(), line
     for future, line in waiting:
         yield future.result(), line
 
 
-_COPY = f"COPY roster_staging ({', '.join(roster.STAGED)}) FROM STDIN (FORMAT BINARY)"
+_COPY = f"COPY roster_batch ({', '.join(roster.STAGED)}) FROM STDIN (FORMAT BINARY)"
 
 # Dropped first for whoever imports twice in one transaction.
-_STAGING = """
-DROP TABLE IF EXISTS pg_temp.roster_staging, pg_temp.roster_todo;
-CREATE TEMPORARY TABLE roster_staging (
+_TABLES = """
+DROP TABLE IF EXISTS
+    pg_temp.roster_batch, pg_temp.roster_done, pg_temp.roster_staging, pg_temp.roster_todo;
+CREATE TEMPORARY TABLE roster_batch (
     line integer, roster_key text, name bytea, birth_date bytea, phone bytea, region text,
     district text, groups text, last_dose_on bytea, identity_index bytea,
     name_birth_index bytea, phone_index bytea, roster_digest bytea
-) ON COMMIT DROP
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE roster_staging (LIKE roster_batch) ON COMMIT DROP;
+CREATE TEMPORARY TABLE roster_done (line integer, roster_key text, added boolean) ON COMMIT DROP;
 """
+
+_INSERT_PERSON = """
+INSERT INTO eligibility_person (
+    roster_key, roster_digest, source, name, birth_date, phone, region, district, groups,
+    last_dose_on, identity_index, name_birth_index, phone_index, created_at
+)
+"""
+
+# New people go in, rows that changed nothing are noted, all others are set aside.
+# LIMIT 1 makes it an index look-up for each row, however large the table is.
+_SORT_BATCH = f"""
+WITH known AS MATERIALIZED (
+    SELECT b.line, b.roster_key, p.roster_digest = b.roster_digest AS same, p.id
+    FROM roster_batch AS b LEFT JOIN LATERAL (
+        SELECT id, roster_digest FROM eligibility_person WHERE roster_key = b.roster_key LIMIT 1
+    ) AS p ON true
+), fresh AS (
+    {_INSERT_PERSON}
+    SELECT b.roster_key, b.roster_digest, 'roster', b.name, b.birth_date, b.phone, b.region,
+        b.district, string_to_array(b.groups, ';'), b.last_dose_on, b.identity_index,
+        b.name_birth_index, b.phone_index, now()
+    FROM roster_batch AS b JOIN known USING (line) WHERE known.id IS NULL ORDER BY b.line
+    ON CONFLICT DO NOTHING
+    RETURNING roster_key, roster_digest
+), settled AS MATERIALIZED (
+    SELECT line, false AS added FROM known WHERE same
+    UNION ALL
+    SELECT min(line), true FROM roster_batch JOIN fresh USING (roster_key, roster_digest)
+    GROUP BY roster_key
+), noted AS (
+    INSERT INTO roster_done
+    SELECT line, roster_key, added FROM settled JOIN roster_batch USING (line)
+)
+INSERT INTO roster_staging
+SELECT b.* FROM roster_batch AS b LEFT JOIN settled USING (line) WHERE settled.line IS NULL
+"""  # noqa: S608 - constants only
 
 # What must hold between rows
 
 _SAME_KEY = """
-DELETE FROM roster_staging AS s USING (
-    SELECT roster_key, min(line) AS line FROM roster_staging
-    GROUP BY roster_key HAVING count(*) > 1
-) AS first
-WHERE s.roster_key = first.roster_key AND s.line > first.line
-RETURNING s.line, first.line
+WITH rows AS (
+    SELECT line, roster_key FROM roster_done UNION ALL SELECT line, roster_key FROM roster_staging
+)
+SELECT rows.line, first.line FROM rows JOIN (
+    SELECT roster_key, min(line) AS line FROM rows GROUP BY roster_key HAVING count(*) > 1
+) AS first USING (roster_key)
+WHERE rows.line > first.line
 """
 
 # Rows that differ from what is stored. `moved`: they need an identity of their own.
@@ -199,23 +249,25 @@ UPDATE roster_todo AS t SET adopts = p.id FROM eligibility_person AS p
 WHERE t.moved AND p.identity_index = t.identity_index AND p.roster_key IS NULL
 """
 
-# More than one row for one name, birth date and phone: in the file, or with somebody stored.
+# More than one row for one name, birth date and phone: in the file, or with somebody stored
+# who keeps theirs. The last column is the line that holds it, if this file brought it.
 _TWINS = """
-WITH doubled AS (
-    SELECT identity_index FROM roster_todo WHERE moved GROUP BY 1 HAVING count(*) > 1
-    UNION
-    SELECT t.identity_index FROM roster_todo AS t
-    JOIN eligibility_person AS p ON p.identity_index = t.identity_index
+WITH stays AS (
+    SELECT p.id, p.identity_index, p.district, p.roster_key
+    FROM roster_todo AS t JOIN eligibility_person AS p ON p.identity_index = t.identity_index
     LEFT JOIN roster_todo AS own ON own.person_id = p.id AND own.moved
     WHERE t.moved AND p.roster_key IS NOT NULL AND own.line IS NULL
+), doubled AS (
+    SELECT identity_index FROM roster_todo WHERE moved GROUP BY 1 HAVING count(*) > 1
+    UNION
+    SELECT identity_index FROM stays
 )
-SELECT t.line, s.name, s.birth_date, s.phone, s.district, t.identity_index,
-    p.id, p.district
+SELECT DISTINCT ON (t.line) t.line, s.name, s.birth_date, s.phone, s.district, t.identity_index,
+    stays.id, stays.district, done.line
 FROM doubled JOIN roster_todo AS t USING (identity_index)
 JOIN roster_staging AS s USING (line)
-LEFT JOIN eligibility_person AS p
-    ON p.identity_index = t.identity_index AND p.roster_key IS NOT NULL
-    AND NOT EXISTS (SELECT FROM roster_todo AS own WHERE own.person_id = p.id AND own.moved)
+LEFT JOIN stays ON stays.identity_index = t.identity_index
+LEFT JOIN roster_done AS done ON done.roster_key = stays.roster_key AND done.added
 WHERE t.moved ORDER BY t.line
 """
 
@@ -225,6 +277,7 @@ def _refuse_doubles(cursor, report: RosterReport) -> None:
     cursor.execute(_SAME_KEY)
     for line, first in cursor.fetchall():
         report.refused[line] = _("the same as line %(line)s.") % {"line": first}
+        _drop_line(cursor, line)
     cursor.execute(_TODO)
     cursor.execute("ANALYZE roster_todo")
     cursor.execute(_TWINS)
@@ -232,14 +285,23 @@ def _refuse_doubles(cursor, report: RosterReport) -> None:
     cursor.execute(_ADOPT)
 
 
+def _drop_line(cursor, line: int) -> None:
+    cursor.execute("DELETE FROM roster_staging WHERE line = %s", [line])
+    cursor.execute("DELETE FROM roster_done WHERE line = %s RETURNING roster_key, added", [line])
+    row = cursor.fetchone()
+    # Set in before an earlier line of the same key was known to be good.
+    if row and row[1]:
+        cursor.execute("DELETE FROM eligibility_person WHERE roster_key = %s", [row[0]])
+
+
 def _tell_twins_apart(cursor, rows: list[tuple], report: RosterReport) -> None:
     """Two people of one name, birth date and phone are told apart by district, or refused."""
     # index → district → line of the file, None for somebody stored
     taken: dict[bytes, dict[str, int | None]] = {}
-    for line, name, birth, phone, district, index, holder, holder_district in rows:
+    for line, name, birth, phone, district, index, holder, holder_district, done_line in rows:
         index = bytes(index)
         if index not in taken:
-            taken[index] = {holder_district: None} if holder else {district: line}
+            taken[index] = {holder_district: done_line} if holder else {district: line}
             if holder is None:
                 continue
         other = _index_with_district(name, birth, phone, district)
@@ -303,11 +365,8 @@ WHERE p.id = coalesce(t.adopts, t.person_id)
 """
 
 # The conflict: somebody signed in for the first time while the file was being read.
-_ADD = """
-INSERT INTO eligibility_person (
-    roster_key, roster_digest, source, name, birth_date, phone, region, district, groups,
-    last_dose_on, identity_index, name_birth_index, phone_index, created_at
-)
+_ADD = f"""
+{_INSERT_PERSON}
 SELECT s.roster_key, s.roster_digest, 'roster', s.name, s.birth_date, s.phone, s.region,
     s.district, string_to_array(s.groups, ';'), s.last_dose_on, t.identity_index,
     s.name_birth_index, s.phone_index, now()
@@ -319,23 +378,26 @@ ON CONFLICT (identity_index) DO UPDATE SET
     district = excluded.district, groups = excluded.groups,
     last_dose_on = excluded.last_dose_on
 WHERE eligibility_person.roster_key IS NULL
-"""
+"""  # noqa: S608 - constants only
 
 
-def _upsert(cursor, report: RosterReport) -> None:
+def _settle(cursor, report: RosterReport) -> None:
+    cursor.execute(
+        "SELECT count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added) FROM roster_done"
+    )
+    done_added, report.unchanged = cursor.fetchone()
     cursor.execute(
         "SELECT count(*) FILTER (WHERE person_id IS NULL), count(person_id) FROM roster_todo"
     )
-    report.added, report.changed = cursor.fetchone()
-    cursor.execute("SELECT count(*) FROM roster_staging")
-    report.unchanged = cursor.fetchone()[0] - report.added - report.changed
+    added, report.changed = cursor.fetchone()
+    report.added = done_added + added
     for statement in _STEP_ASIDE:
         cursor.execute(statement)
     cursor.execute(_CHANGE)
     written = cursor.rowcount
     cursor.execute(_ADD)
     written += cursor.rowcount
-    if written != report.added + report.changed:
+    if written != added + report.changed:
         raise BadFile(_("Somebody changed the same people meanwhile. Import the file again."))
 
 
@@ -350,7 +412,7 @@ def _write_refused(path: Path, report: RosterReport) -> Path:
         ) from error
     with (
         os.fdopen(handle, "w", encoding=report.encoding, errors="replace", newline="") as file,
-        open_lines(path, [roster.LAYOUT]) as opened,
+        open_pieces(path, [roster.LAYOUT], size=PIECE) as opened,
     ):
         own = [
             place
@@ -359,7 +421,8 @@ def _write_refused(path: Path, report: RosterReport) -> Path:
         ]
         names = [opened.header[place] for place in own]
         file.write(csv_line([*names, REFUSED_LINE, REFUSED_REASON]))
-        for line, cells in opened.lines:
+        rows = (row for piece in opened.pieces for row in piece.rows())
+        for line, cells in rows:
             if line in report.refused:
                 whole = len(cells) == len(opened.header)
                 kept = [cells[place] for place in own] if whole else cells
