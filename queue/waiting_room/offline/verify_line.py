@@ -22,6 +22,7 @@ import datetime
 import hashlib
 import json
 import sys
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -76,20 +77,27 @@ def place_of(entry: int, count: int, seed: bytes) -> int:
     return index
 
 
-def all_places(count: int, seed: bytes) -> list[int]:
-    """place_of for every entry, by swapping the whole list, last round first."""
-    line = list(range(count))
+def all_places(count: int, seed: bytes) -> array:
+    """place_of for every entry: the rounds, last first, swap masked parts of the whole list."""
+    line = array("I", range(count))
+    masks = [
+        b"".join(b"\xff" * 4 if n >> bit & 1 else bytes(4) for bit in range(8)) for n in range(256)
+    ]
     for number in reversed(range(ROUNDS)) if count else ():
         prefix = seed + bytes([number])
         pivot = int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little") % count
-        bits = "".join(_bits(prefix, block) for block in range((count + 255) // 256))
+        blocks = (block.to_bytes(4, "little") for block in range((count + 255) // 256))
+        bits = b"".join(hashlib.sha256(prefix + block).digest() for block in blocks)
+        swap = b"".join([masks[byte] for byte in bits])
         # The entries up to the pivot lie mirrored to each other, and so do those after it.
         for start, end in ((0, pivot + 1), (pivot + 1, count)):
             half = (end - start) // 2
             low, high = line[start : start + half][::-1], line[end - half : end]
-            pairs = list(zip(low, high, bits[end - half : end]))  # noqa: B905 - for Python 3.9
-            line[end - half : end] = [a if bit == "1" else b for a, b, bit in pairs]
-            line[start : start + half] = [b if bit == "1" else a for a, b, bit in pairs][::-1]
+            first, second = (int.from_bytes(part.tobytes(), "little") for part in (low, high))
+            change = (first ^ second) & int.from_bytes(swap[4 * (end - half) : 4 * end], "little")
+            low = array("I", (first ^ change).to_bytes(4 * half, "little"))
+            line[start : start + half] = low[::-1]
+            line[end - half : end] = array("I", (second ^ change).to_bytes(4 * half, "little"))
     return line
 
 
@@ -100,12 +108,6 @@ def commitment_to(secret: bytes) -> str:
 def seed_from(secret: bytes, list_digest: bytes, public_value: str) -> bytes:
     public = hashlib.sha256(public_value.strip().encode()).digest()
     return hashlib.sha256(b"jari/draw/seed/v1\n" + secret + list_digest + public).digest()
-
-
-def _bits(prefix: bytes, block: int) -> str:
-    """The 256 decisions of a block, as 0 and 1, in the order of the positions."""
-    source = hashlib.sha256(prefix + block.to_bytes(4, "little")).digest()
-    return f"{int.from_bytes(source, 'little'):0256b}"[::-1]
 
 
 # Merkle trees as in RFC 9162.
@@ -185,8 +187,7 @@ class Checker:
         self.frozen: tuple[int, str] | None = None
         self.revealed: dict | None = None
         self.paused = self.closed = False
-        self.places: list[int] | None = None
-        self.pending_places: list[tuple[int, int, int]] = []
+        self.places: array | None = None
         self.end_line = 0
 
     def trouble(self, line: int, what: str) -> None:
