@@ -1,0 +1,272 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from booking.admin import buttons_of
+from booking.enums import ReservationStatus
+from booking.models import Clinic, Slot
+from booking.services import mark_arrived, mark_vaccinated
+from messaging.enums import Channel, MessageStatus
+from messaging.models import Message
+from staff.enums import Role
+from tests.factories import (
+    ClinicFactory,
+    CohortFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    StaffFactory,
+    TicketFactory,
+    VaccineFactory,
+)
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/booking/reservation/"
+
+
+def queries_of(client, address) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert client.get(address, follow=True).status_code == 200
+    return len(queries)
+
+
+@pytest.mark.parametrize(
+    ("address", "make"),
+    [
+        (LIST, ReservationFactory),
+        ("/admin/booking/slot/", SlotFactory),
+        ("/admin/booking/clinic/", ClinicFactory),
+        ("/admin/booking/vaccine/", VaccineFactory),
+        ("/admin/eligibility/person/", PersonFactory),
+        ("/admin/eligibility/cohort/", CohortFactory),
+        ("/admin/eligibility/decision/", TicketFactory),
+        ("/admin/staff/user/", StaffFactory),
+    ],
+)
+def test_a_list_asks_no_more_for_three_rows_than_for_one(client, address, make):
+    client.force_login(StaffFactory(superuser=True))
+    make()
+    client.get(address)
+    one = queries_of(client, address)
+    make()
+    make()
+
+    assert queries_of(client, address) == one
+
+
+def test_the_day_sheet_asks_no_more_for_three_rows_than_for_one(client):
+    slot = SlotFactory()
+    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+    address = f"{LIST}day/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}"
+    ReservationFactory(slot=slot)
+    one = queries_of(client, address)
+    ReservationFactory(slot=slot)
+    ReservationFactory(slot=slot)
+
+    assert queries_of(client, address) == one
+
+
+def test_the_day_sheet_has_a_button_for_each_mark_that_may_follow(client):
+    slot = SlotFactory()
+    reservation = ReservationFactory(slot=slot, person=PersonFactory(name="남궁민수"))
+    user = StaffFactory(role=Role.CLINIC, clinic=slot.clinic)
+    client.force_login(user)
+    day = f"{timezone.localtime(slot.starts_at):%Y-%m-%d}"
+
+    page = client.get(f"{LIST}day/?day={day}")
+    [entry] = page.context["entries"]
+    assert "남궁민수" in page.content.decode()
+    assert [act for act, _label in entry["buttons"]] == ["arrived", "vaccinated"]
+
+    answer = client.post(
+        f"{LIST}{reservation.pk}/mark/", {"act": "arrived", "next": f"{LIST}day/?day={day}"}
+    )
+    assert answer.url == f"{LIST}day/?day={day}"
+    reservation.refresh_from_db()
+    assert (reservation.status, reservation.by) == ("arrived", f"staff:{user.pk}")
+
+
+def test_buttons_follow_the_status_and_the_clock():
+    reservation = ReservationFactory()
+    now = timezone.now()
+    later = reservation.slot.starts_at + timedelta(minutes=1)
+
+    def acts(at=now):
+        return [act for act, _label in buttons_of(reservation, at)]
+
+    assert acts() == ["arrived", "vaccinated"]
+    assert acts(later) == ["arrived", "vaccinated", "no_show"]
+    reservation = mark_arrived(reservation=reservation, by="staff:1")
+    assert acts(later) == ["vaccinated", "no_show", "take_back"]
+    reservation = mark_vaccinated(reservation=reservation, by="staff:1")
+    assert acts(later) == ["take_back"]
+
+
+def test_a_mark_can_be_taken_back(client):
+    reservation = mark_arrived(reservation=ReservationFactory(), by="staff:1")
+    client.force_login(StaffFactory(superuser=True))
+
+    client.post(f"{LIST}{reservation.pk}/mark/", {"act": "take_back"})
+
+    reservation.refresh_from_db()
+    assert reservation.status == ReservationStatus.CONFIRMED
+
+
+def test_the_history_says_who_did_what(client):
+    reservation = ReservationFactory()
+    user = StaffFactory(role=Role.CLINIC, clinic=reservation.slot.clinic, username="desk")
+    client.force_login(user)
+    client.post(f"{LIST}{reservation.pk}/mark/", {"act": "arrived"})
+
+    changes = client.get(f"{LIST}{reservation.pk}/history/").context["changes"]
+
+    assert changes[0].by == "desk"
+    assert [(label, old, new) for label, old, new in changes[0].fields] == [
+        ("상태", "예약 확정", "도착")
+    ]
+
+
+def test_the_history_of_a_clinic_shows_each_field_before_and_after(client):
+    clinic = ClinicFactory(phone="02-1")
+    user = StaffFactory(username="authority")
+    client.force_login(user)
+    address = reverse("admin:booking_clinic_change", args=[clinic.pk])
+    form = client.get(address).context["adminform"].form
+    data = {
+        name: "" if form.initial.get(name) is None else form.initial[name] for name in form.fields
+    }
+    client.post(address, {**data, "phone": "02-2", "active": "on"})
+
+    changes = client.get(reverse("admin:booking_clinic_history", args=[clinic.pk])).context[
+        "changes"
+    ]
+
+    assert Clinic.objects.get().phone == "02-2"
+    assert changes[0].by == "authority"
+    assert [change[1:] for change in changes[0].fields] == [("02-1", "02-2")]
+
+
+def test_reservations_cannot_be_added_changed_or_deleted_by_hand(client):
+    reservation = ReservationFactory()
+    client.force_login(StaffFactory(superuser=True))
+
+    client.post(f"{LIST}{reservation.pk}/change/", {"status": "cancelled"})
+    client.post(f"{LIST}{reservation.pk}/delete/", {"post": "yes"})
+
+    reservation.refresh_from_db()
+    assert reservation.status == ReservationStatus.CONFIRMED
+    assert client.get(f"{LIST}add/").status_code == 403
+
+
+def change_capacity(client, slot, capacity):
+    return client.post(reverse("admin:booking_slot_change", args=[slot.pk]), {"capacity": capacity})
+
+
+def test_a_capacity_changes_through_the_service(client):
+    slot = SlotFactory(capacity=3)
+    ReservationFactory(slot=slot)
+    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+
+    assert change_capacity(client, slot, 5).status_code == 302
+    slot.refresh_from_db()
+    assert (slot.capacity, slot.booked) == (5, 1)
+
+    refused = change_capacity(client, slot, 0)
+    assert "capacity" in refused.context["adminform"].form.errors
+    slot.refresh_from_db()
+    assert slot.capacity == 5
+
+
+def test_a_capacity_that_is_too_small_by_the_time_of_the_lock_is_refused(client, monkeypatch):
+    slot = SlotFactory(capacity=3)
+    ReservationFactory(slot=slot)
+    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+    # The form saw no booking yet.
+    monkeypatch.setattr("booking.admin.SlotForm.clean_capacity", lambda form: 0)
+
+    answer = change_capacity(client, slot, 0)
+
+    assert answer.url == reverse("admin:booking_slot_change", args=[slot.pk])
+    slot.refresh_from_db()
+    assert slot.capacity == 3
+
+
+def test_a_slot_in_the_past_is_not_added(client):
+    clinic, vaccine = ClinicFactory(), VaccineFactory()
+    client.force_login(StaffFactory(role=Role.CLINIC, clinic=clinic))
+    form = {"clinic": clinic.pk, "vaccine": vaccine.pk, "capacity": 3}
+
+    answer = client.post(
+        "/admin/booking/slot/add/", {**form, "starts_at_0": "2021-07-19", "starts_at_1": "20:00"}
+    )
+
+    assert "starts_at" in answer.context["adminform"].form.errors
+    assert not Slot.objects.exists()
+
+
+def test_a_cohort_that_ends_before_it_opens_is_refused_beside_the_field(client):
+    client.force_login(StaffFactory())
+
+    answer = client.post(
+        "/admin/eligibility/cohort/add/",
+        {
+            "code": "x",
+            "name_ko": "가",
+            "name_en": "a",
+            "birth_from": "1966-12-31",
+            "birth_to": "1962-01-01",
+            "opens_at_0": "2026-07-20",
+            "opens_at_1": "20:00",
+            "closes_at_0": "2026-07-19",
+            "closes_at_1": "20:00",
+            "order": "draw",
+            "proof": "roster",
+            "priority": 0,
+        },
+    )
+
+    assert {"birth_to", "closes_at"} <= set(answer.context["adminform"].form.errors)
+
+
+def message(**values) -> Message:
+    values = {
+        "key": f"k{Message.objects.count()}",
+        "kind": "confirmed",
+        "channel": Channel.SMS,
+        "to": "+821000000001",
+        "text": "비밀번호는 아닙니다",
+        "status": MessageStatus.FAILED,
+        "tries": 6,
+        "problem": "The channel did not take the message.",
+        **values,
+    }
+    return Message.objects.create(**values)
+
+
+def test_operators_send_failed_messages_again_and_never_see_the_text(client):
+    failed, sent = message(), message(status=MessageStatus.SENT, sent_at=timezone.now())
+    client.force_login(StaffFactory(role=Role.OPERATOR))
+
+    pages = [
+        client.get("/admin/messaging/message/"),
+        client.get(f"/admin/messaging/message/{failed.pk}/change/"),
+    ]
+    client.post(
+        "/admin/messaging/message/",
+        {"action": "send_again", "_selected_action": [failed.pk, sent.pk], "index": 0},
+    )
+
+    for page in pages:
+        assert "비밀번호는" not in page.content.decode()
+        assert "0001" not in page.content.decode()
+        assert "The channel did not take the message." in page.content.decode()
+    failed.refresh_from_db()
+    sent.refresh_from_db()
+    assert (failed.status, failed.tries) == (MessageStatus.WAITING, 0)
+    assert sent.status == MessageStatus.SENT

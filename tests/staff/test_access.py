@@ -1,0 +1,217 @@
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import ProgrammingError, transaction
+from django.utils import timezone
+
+from staff.enums import Act, Role
+from staff.limits import TRIES_PER_NAME
+from staff.models import Access
+from tests.factories import (
+    ClinicFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    StaffFactory,
+)
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/booking/reservation/"
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits():
+    cache.clear()
+
+
+def reads() -> list[tuple]:
+    return list(Access.objects.order_by("pk").values_list("act", "people"))
+
+
+def test_lists_searches_and_pages_are_recorded_with_whose_data_they_showed(client):
+    user = StaffFactory()
+    client.force_login(user)
+    one, other = ReservationFactory(), ReservationFactory()
+    both = sorted([one.person_id, other.person_id])
+
+    client.get(LIST)
+    client.post(LIST, {"search": one.number}, follow=True)
+    client.get(f"{LIST}{other.pk}/change/")
+
+    assert reads() == [
+        (Act.LIST, both),
+        (Act.SEARCH, [one.person_id]),
+        (Act.DETAIL, [other.person_id]),
+    ]
+    access = Access.objects.last()
+    assert access.user == user
+    assert access.address == "127.0.0.1"
+
+
+def test_superusers_are_recorded_too(client):
+    client.force_login(StaffFactory(superuser=True))
+    person = PersonFactory()
+
+    client.get(f"/admin/eligibility/person/{person.pk}/change/")
+
+    assert reads() == [(Act.DETAIL, [person.pk])]
+
+
+def test_a_list_that_shows_nobody_is_not_recorded(client):
+    client.force_login(StaffFactory())
+
+    client.get(LIST)
+
+    assert reads() == []
+
+
+def test_the_day_sheet_is_recorded(client):
+    slot = SlotFactory()
+    reservation = ReservationFactory(slot=slot)
+    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+
+    client.get(f"{LIST}day/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}")
+
+    assert reads() == [(Act.PRINT, [reservation.person_id])]
+
+
+def test_records_cannot_be_changed_or_removed(client):
+    user = StaffFactory(superuser=True)
+    record = Access.objects.create(user=user, act=Act.LIST, what="x", people=[1])
+
+    with pytest.raises(ProgrammingError, match="Cannot"), transaction.atomic():
+        Access.objects.filter(pk=record.pk).update(people=[])
+    with pytest.raises(ProgrammingError, match="Cannot"), transaction.atomic():
+        Access.objects.filter(pk=record.pk).delete()
+    client.force_login(user)
+    assert client.post(f"/admin/staff/access/{record.pk}/delete/").status_code == 403
+
+    assert Access.objects.get(pk=record.pk).people == [1]
+
+
+def test_who_saw_a_person_can_be_found(client):
+    client.force_login(StaffFactory(role=Role.OPERATOR))
+    user = StaffFactory()
+    Access.objects.create(user=user, act=Act.LIST, what="x", people=[1, 12])
+    Access.objects.create(user=user, act=Act.LIST, what="x", people=[2, 120])
+
+    page = client.get("/admin/staff/access/?q=%2312")
+
+    assert [access.people for access in page.context["cl"].result_list] == [[1, 12]]
+
+
+def test_log_ins_are_recorded_and_refused_ones_too(client):
+    user = StaffFactory(username="desk")
+    client.post("/admin/login/", {"username": "desk", "password": "wrong"})
+    client.post("/admin/login/", {"username": "nobody", "password": "wrong"})
+    answer = client.post("/admin/login/?next=/admin/", {"username": "desk", "password": "password"})
+
+    assert answer.status_code == 302
+    assert list(Access.objects.order_by("pk").values_list("act", "user")) == [
+        (Act.LOG_IN_REFUSED, user.pk),
+        (Act.LOG_IN, user.pk),
+    ]
+
+
+def test_passwords_can_be_tried_ten_times(client):
+    StaffFactory(username="desk")
+    for _ in range(TRIES_PER_NAME):
+        assert (
+            client.post("/admin/login/", {"username": "desk", "password": "x"}).status_code == 200
+        )
+
+    right = {"username": "desk", "password": "password"}
+    refused = client.post("/admin/login/", right)
+    assert refused.status_code == 429
+    assert "10분" in refused.content.decode()
+    assert client.get("/admin/").status_code == 302
+    # Somebody else behind the same address is not locked out.
+    StaffFactory(username="other")
+    other = {"username": "other", "password": "password"}
+    assert client.post("/admin/login/", other).status_code == 302
+
+
+def test_without_redis_passwords_are_still_limited_and_nobody_is_locked_out(client, monkeypatch):
+    from django.core.cache import caches
+    from redis import RedisError
+
+    def gone(*args, **kwargs):
+        raise RedisError
+
+    caches["local"].clear()
+    monkeypatch.setattr("staff.limits.is_ratelimited", gone)
+    StaffFactory(username="desk")
+    right = {"username": "desk", "password": "password"}
+    assert client.post("/admin/login/", right).status_code == 302
+    client.logout()
+    for _ in range(TRIES_PER_NAME):
+        answer = client.post("/admin/login/", {"username": "desk", "password": "x"})
+    assert answer.status_code == 429
+
+
+def test_the_queue_pages_are_for_operators(client):
+    for role, status in [(Role.OPERATOR, 200), (Role.AUTHORITY, 403), (Role.CLINIC, 403)]:
+        place = {"clinic": ClinicFactory()} if role == Role.CLINIC else {}
+        client.force_login(StaffFactory(role=role, **place))
+        for address in ["/admin/rq/", "/admin/django_rq/dashboard/"]:
+            assert client.get(address, follow=True).status_code == status, (role, address)
+
+
+def test_an_operator_cannot_become_a_superuser(client):
+    boss = StaffFactory(superuser=True)
+    client.force_login(StaffFactory(role=Role.OPERATOR))
+
+    answer = client.post(
+        f"/admin/staff/user/{boss.pk}/password/",
+        {"password1": "Xk29-sdf-22x", "password2": "Xk29-sdf-22x", "usable_password": "true"},
+    )
+    client.post(
+        "/admin/staff/user/add/",
+        {
+            "username": "sneaky",
+            "usable_password": "true",
+            "password1": "Xk29-sdf-22x",
+            "password2": "Xk29-sdf-22x",
+            "role": "operator",
+            "is_superuser": "on",
+        },
+    )
+
+    boss.refresh_from_db()
+    assert answer.status_code == 403
+    assert boss.check_password("password")
+    made = type(boss).objects.get(username="sneaky")
+    assert (made.is_superuser, made.is_staff) == (False, True)
+
+
+@pytest.mark.parametrize(("role", "field"), [("clinic", "clinic"), ("local", "region")])
+def test_a_role_needs_its_place(client, role, field):
+    client.force_login(StaffFactory(role=Role.OPERATOR))
+
+    answer = client.post(
+        "/admin/staff/user/add/",
+        {
+            "username": "new",
+            "usable_password": "true",
+            "password1": "Xk29-sdf-22x",
+            "password2": "Xk29-sdf-22x",
+            "role": role,
+        },
+    )
+
+    assert field in answer.context["adminform"].form.errors
+
+
+def test_the_admin_keeps_to_the_strict_policy(client):
+    client.force_login(StaffFactory(superuser=True))
+    ReservationFactory()
+
+    for address in ["/admin/", LIST, f"{LIST}day/", f"{LIST}download/"]:
+        page = client.get(address)
+        policy = page.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy
+        text = page.content.decode()
+        assert " style=" not in text
+        assert "<style" not in text
+        assert " onclick=" not in text
+    assert settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]["default-src"] == ["'none'"]
