@@ -72,7 +72,7 @@ def measured() -> Iterator[dict]:
 
 
 def lately() -> tuple[float | None, float | None]:
-    """Mean seconds and share of failures of the last half minute; None where too little is known."""
+    """Mean seconds and share of failures of the last half minute; None if too little is known."""
     now = int(time.time() // BUCKET_SECONDS)
     try:
         pipe = django_rq.get_connection("line").pipeline(transaction=False)

@@ -384,8 +384,6 @@ class Estimate(models.Model):
     high = models.PositiveIntegerField(_("to"))
     widening = models.FloatField(default=1.0)
     called_at = models.DateTimeField(_("called at"), null=True)
-    # A pause came in between, of which people were told: it is not scored.
-    interrupted = models.BooleanField(_("interrupted by a pause"), default=False)
 
     class Meta:
         verbose_name = _("estimate")

@@ -104,7 +104,8 @@ function showWaiting(now) {
   progress.max = place;
   progress.value = now.serving;
   const range = between(now.waits, ahead + 1);
-  const wait = range ? inWords(range) : say(now.no_number === "stalled" ? "Still" : "Soon");
+  const reasons = { stalled: say("Still"), paused: say("Paused") };
+  const wait = range ? inWords(range) : reasons[now.no_number] ?? say("Soon");
   put("wait", wait);
   show("not-enough", now.left !== null && now.left !== undefined && ahead >= now.left);
   if (performance.now() - lastSaid > SAY_SECONDS * 1000) {

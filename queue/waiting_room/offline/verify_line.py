@@ -30,6 +30,12 @@ ROUNDS = 90
 EMPTY = hashlib.sha256(b"").digest()
 COLUMNS = ["row", "number", "at", "hash", "details"]
 HEAD = {"room", "order", "opens", "commitment", "frozen", "public", "secret", "seed"}
+# The columns that each kind of line leaves empty.
+EMPTY_COLUMNS = {
+    "jari-line": (2, 3, 4), "room": (1, 2, 3), "order": (1, 2, 3), "opens": (1, 3, 4),
+    "commitment": (1, 2, 4), "frozen": (2, 4), "public": (1, 2, 3), "secret": (1, 2, 4),
+    "seed": (1, 2, 4), "act": (3,), "root": (4,),
+}  # fmt: skip
 PAGE_TICKETS = 4096
 MOST_TROUBLES = 100
 
@@ -204,6 +210,8 @@ class Checker:
                 self.trouble(line, f"This line has {len(row)} columns instead of {len(COLUMNS)}.")
                 continue
             kind = row[0]
+            if any(row[column] for column in EMPTY_COLUMNS.get(kind, ())):
+                self.trouble(line, f"A line of the kind “{kind}” has more on it than it should.")
             if self.end_line:
                 self.trouble(line, "There are lines after the last one, which gives the root.")
                 break
@@ -226,8 +234,8 @@ class Checker:
         second = next(rows, (0, []))[1]
         if first != COLUMNS or second[:1] != ["jari-line"]:
             raise Unreadable("This is no log of a line: its first two lines are others.")
-        if second[1] != "1":
-            raise Unreadable(f"This log has format {second[1]}; this program knows format 1.")
+        if second != ["jari-line", "1", "", "", ""]:
+            raise Unreadable("This log has another format than 1, the one this program knows.")
 
     def on_head(self, line: int, row: list[str]) -> None:
         kind = row[0]

@@ -53,6 +53,7 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
 
     if admission or line.active >= room.max_active:
         count_inside(line)
+        now = line.now
     free = room.max_active - line.active
     if free <= _ahead_at_the_door(ticket, place, now):
         _keep_knocking(ticket, place)
@@ -91,6 +92,8 @@ def count_inside(line: Line) -> int:
     line.active = Admission.objects.filter(room_id=line.room_id, ended_at=None).count()
     line.max_active = max(line.room.max_active, line.active)
     line.save(update_fields=["active", "max_active"])
+    # Whoever enters on this count enters after everybody it saw leave.
+    line.now = database_now()
     return lapsed
 
 

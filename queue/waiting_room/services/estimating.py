@@ -110,7 +110,7 @@ def _record(facts: Facts, rows: list[estimate.Row], widenings) -> None:
                 place=facts.line.serving + row.distance,
                 low=low,
                 high=high,
-                widening=widenings[bracket],
+                widening=widenings[estimate.bracket_of(row)],
             )
         )
     Estimate.objects.bulk_create(said)
@@ -122,15 +122,11 @@ def score_called(room: Room, *, serving: int, now: datetime) -> int:
     return ended.update(called_at=now)
 
 
-def interrupt(room: Room) -> None:
-    """A pause: whatever was said before is not held against what happens now."""
-    Estimate.objects.filter(room=room, called_at=None).update(interrupted=True)
-
-
 def scored(room: Room) -> list[estimate.Scored]:
-    """The latest estimates that came to their end, in the order in which they did."""
+    """The latest estimates that came to their end, in the order in which they did; whatever
+    happened in between, a pause too, counts."""
     ended = (
-        Estimate.objects.filter(room=room, called_at__isnull=False, interrupted=False)
+        Estimate.objects.filter(room=room, called_at__isnull=False)
         .order_by("-called_at", "-pk")
         .values_list("low", "high", "given_at", "called_at", "widening")[:SCORED]
     )

@@ -16,7 +16,6 @@ from ..exceptions import CantChange
 from ..locks import tick_lock
 from ..models import Board, Line, Room, Step
 from .clock import database_now
-from .estimating import interrupt
 
 # How long before the opening people may gather, unless the room says otherwise.
 GATHERING = timedelta(hours=24)
@@ -90,7 +89,6 @@ def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: st
     room.status = RoomStatus.PAUSED
     room.pause_message_ko, room.pause_message_en = message_ko, message_en
     room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
-    interrupt(room)
     record(room, Act.PAUSE, details={"ko": message_ko, "en": message_en}, by=by)
     return room
 
@@ -130,6 +128,8 @@ def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Ro
     if max_active < 1 or max_per_minute < 1:
         raise CantChange(_("Both numbers must be at least 1. To call nobody, pause the room."))
     room = _locked(room)
+    if room.status == RoomStatus.CLOSED:
+        raise CantChange(_("This room is closed."))
     if (room.max_active, room.max_per_minute) == (max_active, max_per_minute):
         return room
     room.max_active, room.max_per_minute = max_active, max_per_minute

@@ -77,6 +77,8 @@ def _settle(room: Room) -> Facts:
         pages.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
         if freezing:
             _freeze(room, settled, pages.root, now)
+            # On a page of its own, which goes on from the root that is the digest.
+            pages.append(settled=settled, now=now)
         facts = Facts(room=room, now=now, issued=settled)
     facts.log_size, facts.log_root = pages.size, pages.root
     return facts

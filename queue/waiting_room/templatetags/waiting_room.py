@@ -20,6 +20,8 @@ def waiting_time(now_document: dict, ahead: int | None) -> str:
     if given is None:
         if now_document.get("no_number") == "stalled":
             return _("The line stands still, so nobody can say.")
+        if now_document.get("no_number") == "paused":
+            return _("Counted again when the pause is over.")
         return _("We will say so as soon as the line moves.")
     low, high, unit = estimate.for_people(given)
     if (low, high) == (0, 1):
