@@ -92,7 +92,8 @@ def identity_code(request: HttpRequest) -> HttpResponse:
     """The six digits from the phone."""
     challenge, following = _remembered(request)
     if challenge is None:
-        return redirect("identity")
+        # The form sent again, after its answer was lost on the way: the first one counted.
+        return redirect("eligibility" if signed_in(request) else "identity")
     if request.method != "POST":
         return _code_page(request, challenge, CodeForm())
     if "resend" in request.POST:
