@@ -13,7 +13,7 @@ OLDEST = 125  # years; nobody has lived longer
 _SYLLABLES = re.compile(r"[가-힣]+")
 _RRN = re.compile(r"(\d{6})[-\s]?[1-8]\d{6}")
 _SPLIT_DATE = re.compile(r"(\d{4}|\d{2})\D+(\d{1,2})\D+(\d{1,2})\D*")
-_MOBILE = re.compile(r"(?:\+?82|0082)?0?(1[016789]\d{7,8})")
+_MOBILE = re.compile(r"1[016789]\d{7,8}")
 
 
 class Unclear(ValueError):
@@ -53,14 +53,14 @@ def names_agree(one: str, other: str) -> bool:
         len(shorter) >= 2
         and set(shorter) <= set(longer)
         and {shorter[0], shorter[-1]} == {longer[0], longer[-1]}
-    ) or _joined(first, second)
+    ) or _turned(first, second) or _turned(second, first)
 
 
 def _parts(name: str) -> list[str]:
     return [key for part in re.split(r"[\s,·]+", plain(name)) if (key := name_key(part))]
 
 
-def _joined(first: list[str], second: list[str]) -> bool:
+def _turned(first: list[str], second: list[str]) -> bool:
     """Kim Min Jun, Minjun Kim: the parts of one, turned round, spell the other."""
     whole = "".join(second)
     return any("".join(first[cut:] + first[:cut]) == whole for cut in range(1, len(first)))
@@ -102,7 +102,8 @@ def _century_of(year: str, today: date, chosen: str) -> str:
 def mobile_phone(text: str) -> str:
     """A Korean mobile number as E.164; ValueError for any other."""
     try:
-        number = phonenumbers.parse(plain(text), "KR")
+        # 0082 is how the country code is written from abroad.
+        number = phonenumbers.parse(re.sub(r"^00\s*82", "+82", plain(text)), "KR")
     except phonenumbers.NumberParseException as error:
         raise ValueError("not a phone number") from error
     if number.country_code != 82 or number.extension:

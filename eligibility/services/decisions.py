@@ -106,7 +106,11 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
     """
     at = at or timezone.now()
     answers = decide(person=person, at=at)
-    told = [answer for answer in answers if answer.outcome.eligible]
+    told = [
+        answer
+        for answer in answers
+        if answer.outcome.eligible and answer.outcome.window(at) != Window.CLOSED
+    ]
     fresh = [
         _decision(person, answer.outcome, answer.cohort, at) for answer in told if not answer.stored
     ]
