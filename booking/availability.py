@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from .models import Clinic, Vaccine
 from .places import centre_of
+from .rules import day_bounds
 
 FRESH_SECONDS = 2.0
 FACTS_SECONDS = 20.0
@@ -214,11 +215,6 @@ def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
         for clinic_id, day, vaccine_id, part, times, left in cursor.fetchall():
             found[clinic_id].append(Span(day, vaccine_id, part, times, int(left)))
     return found
-
-
-def day_bounds(day: date) -> tuple[datetime, datetime]:
-    start = datetime(day.year, day.month, day.day, tzinfo=timezone.get_default_timezone())
-    return start, start + timedelta(days=1)
 
 
 def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Time]]:

@@ -313,6 +313,13 @@ def elsewhere(search: Search, *, most: int = 6) -> list[Elsewhere]:
     return sorted(found, key=lambda one: (one.km or 0, one.on))[:most]
 
 
+def districts_near(region: str, district: str) -> list[tuple[str, str]]:
+    """Every district with a clinic, this one first, then by distance from it."""
+    known = availability.directory()
+    centre = known.centre(region, district)
+    return _districts_by_distance(centre, known) if centre else list(known.by_district)
+
+
 def _districts_by_distance(spot: tuple[float, float], known: Directory) -> list[tuple[str, str]]:
     far = []
     for region, district in known.by_district:

@@ -1,4 +1,5 @@
 import unicodedata
+from datetime import time
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -161,3 +162,59 @@ class LookupForm(forms.Form):
             raise ValidationError(
                 _("Enter a mobile phone number, such as 010-1234-5678.")
             ) from None
+
+
+class WishForm(forms.Form):
+    """When and where a freed time would suit."""
+
+    places = forms.MultipleChoiceField(
+        label=_("Where?"),
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("Choose at least one place.")},
+    )
+    date_from = forms.DateField(
+        label=_("From day"), widget=forms.DateInput(attrs={"type": "date", "class": "jari-w-20"})
+    )
+    date_to = forms.DateField(
+        label=_("Until day"), widget=forms.DateInput(attrs={"type": "date", "class": "jari-w-20"})
+    )
+    part = forms.ChoiceField(label=_("Time of day"), required=False)
+    vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
+    leftover = forms.BooleanField(
+        label=_("Also leftover doses today, with five minutes to answer"), required=False
+    )
+
+    def __init__(self, data=None, *, places: list[tuple[str, str]], dose: int = 1, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["places"].choices = places
+        search = SearchForm()
+        self.fields["part"].choices = search.fields["part"].choices
+        self.fields["vaccine"].choices = search.fields["vaccine"].choices
+        if dose > 1:
+            del self.fields["vaccine"]  # it is the first dose's
+
+    def clean(self):
+        data = super().clean()
+        start, end = data.get("date_from"), data.get("date_to")
+        if start and end and end < start:
+            self.add_error("date_to", _("The last day is before the first."))
+        elif end and end < timezone.localdate():
+            self.add_error("date_to", _("This day is over. Choose a later one."))
+        return data
+
+    def wish(self) -> dict:
+        """What services.join_list takes."""
+        data = self.cleaned_data
+        hours = {
+            "morning": (time(0), time(12)),
+            "afternoon": (time(12), time(18)),
+            "evening": (time(18), time(23, 59, 59)),
+        }
+        vaccines = {one.code: one.pk for one in availability.directory().vaccines.values()}
+        return {
+            "places": data["places"],
+            "dates": (data["date_from"], data["date_to"]),
+            "hours": hours.get(data["part"], (time(0), time(23, 59, 59))),
+            "vaccine_id": vaccines.get(data.get("vaccine", "")),
+            "leftover": data["leftover"],
+        }

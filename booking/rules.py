@@ -92,3 +92,9 @@ class Course:
 def day_of(instant: datetime) -> date:
     """The calendar day in the portal's time zone: doses are counted in days, not hours."""
     return timezone.localtime(instant).date()
+
+
+def day_bounds(day: date) -> tuple[datetime, datetime]:
+    """When a calendar day begins and ends here."""
+    start = datetime(day.year, day.month, day.day, tzinfo=timezone.get_default_timezone())
+    return start, start + timedelta(days=1)

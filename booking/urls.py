@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .views import finding, holding, reservations
+from .views import finding, holding, offers, reservations
 
 urlpatterns = [
     path("booking/", finding.booking, name="booking"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("booking/confirm/", holding.confirm, name="confirm"),
     path("booking/extend/", holding.extend, name="extend"),
     path("booking/release/", holding.release, name="release"),
+    path("booking/list/", offers.cancellation_list, name="cancellation_list"),
+    path("booking/list/leave/", offers.leave, name="leave_list"),
+    path("offers/<uuid:token>/", offers.offer, name="offer"),
+    path("offers/<uuid:token>/decline/", offers.decline, name="decline"),
     path("reservations/", reservations.lookup, name="lookup"),
     path("reservations/<str:number>/", reservations.reservation, name="reservation"),
     path("reservations/<str:number>/cancel/", reservations.cancel, name="cancel"),

@@ -12,9 +12,9 @@ from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services import end_admission
 
-from ..enums import OfferStatus, Origin, ReservationStatus, WishStatus
+from ..enums import OfferStatus, Origin, ReservationStatus
 from ..exceptions import HoldChanged, HoldLapsed, NothingHeld
-from ..models import Offer, Reservation, Wish
+from ..models import Offer, Reservation
 from .holds import Wanted
 from .notices import tell_confirmed
 
@@ -25,6 +25,11 @@ WITH held AS MATERIALIZED (
     SELECT id FROM booking_reservation
     WHERE key = %(key)s AND person_id = %(person)s AND status = 'held' AND held_until > %(now)s
     ORDER BY id FOR NO KEY UPDATE
+), fulfilled AS (
+    -- Whoever has an appointment is off the cancellation list.
+    UPDATE booking_wish SET status = 'fulfilled', ended_at = %(now)s
+    WHERE person_id = %(person)s AND status IN ('waiting', 'offered')
+        AND dose IN (SELECT dose FROM booking_reservation WHERE id IN (SELECT id FROM held))
 )
 UPDATE booking_reservation AS reservation
 SET status = 'confirmed', by = 'citizen', confirmed_at = %(now)s, changed_at = %(now)s,
@@ -103,8 +108,6 @@ def _confirmed_before(person_id: int, key: uuid.UUID) -> list[Reservation]:
 
 
 def _take_offer(reservation: Reservation, now: datetime) -> None:
-    offer = Offer.objects.get(reservation=reservation)
-    Offer.objects.filter(pk=offer.pk, status=OfferStatus.OPEN).update(
+    Offer.objects.filter(reservation=reservation, status=OfferStatus.OPEN).update(
         status=OfferStatus.TAKEN, answered_at=now
     )
-    Wish.objects.filter(pk=offer.wish_id).update(status=WishStatus.FULFILLED, ended_at=now)

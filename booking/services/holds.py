@@ -320,6 +320,11 @@ def course_of(person_id: int, reservations: Iterable[Reservation] | None = None)
     return Course.of(booked + given)
 
 
+def next_dose_of(person_id: int) -> int:
+    """1, or 2 for whoever was given or has booked a first dose."""
+    return 2 if 1 in course_of(person_id).doses else 1
+
+
 def _insert(
     plan: dict[int, Slot], person_id: int, admission_id: int, now: datetime
 ) -> list[Reservation]:

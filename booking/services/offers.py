@@ -1,10 +1,263 @@
 """The cancellation list: what frees up is kept for the next one whom it suits."""
 
-from datetime import datetime
+import uuid
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
 
-from ..models import Slot
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import get_language
+
+from waiting_room.codes import random_number
+
+from ..enums import LIVE, ON_THE_LIST, OfferStatus, Origin, ReservationStatus, WishStatus
+from ..exceptions import AlreadyBooked, OfferOver, OnTheListAlready
+from ..models import Offer, Reservation, Slot, Wish
+from .notices import tell_offer
+from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
+
+OFFER_LIFETIME = timedelta(minutes=15)
+# Leftover doses of today, and whatever begins soon, can't wait a quarter of an hour.
+SHORT_OFFER_LIFETIME = timedelta(minutes=5)
+SOON = timedelta(hours=3)
+NUMBER_LETTERS = 10
+
+# Whom a place suits, but for the order: never what they were offered before, never somebody who
+# has an appointment for this dose, and a second dose only within the interval of the first.
+_SUITS = """
+    wish.status = 'waiting' AND wish.admission_id IS NOT NULL
+    AND wish.places && ARRAY[
+        'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
+    ]::varchar[]
+    AND (slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN wish.date_from AND wish.date_to
+    AND (slot.starts_at AT TIME ZONE %(zone)s)::time >= wish.time_from
+    AND (slot.starts_at AT TIME ZONE %(zone)s)::time < wish.time_to
+    AND (wish.vaccine_id IS NULL OR wish.vaccine_id = slot.vaccine_id)
+    AND NOT EXISTS (
+        SELECT FROM booking_offer WHERE person_id = wish.person_id AND slot_id = slot.id
+    )
+    AND NOT EXISTS (
+        SELECT FROM booking_reservation AS mine
+        WHERE mine.person_id = wish.person_id AND mine.status = ANY(%(live)s)
+            AND (mine.dose = wish.dose OR wish.dose = 1 OR mine.status = 'held')
+    )
+    AND NOT EXISTS (
+        SELECT FROM booking_jab WHERE person_id = wish.person_id AND dose >= wish.dose
+    )
+    AND (wish.dose = 1 OR EXISTS (
+        SELECT FROM (
+            SELECT one.vaccine_id, (one.starts_at AT TIME ZONE %(zone)s)::date AS day
+            FROM booking_reservation AS mine JOIN booking_slot AS one ON one.id = mine.slot_id
+            WHERE mine.person_id = wish.person_id AND mine.dose = 1 AND mine.status = ANY(%(live)s)
+            UNION ALL
+            SELECT vaccine_id, given_on FROM booking_jab
+            WHERE person_id = wish.person_id AND dose = 1
+        ) AS first JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id
+        WHERE first.vaccine_id = slot.vaccine_id
+            AND (slot.starts_at AT TIME ZONE %(zone)s)::date - first.day
+                BETWEEN vaccine.min_days AND vaccine.max_days
+    ))
+"""
+
+# Whoever is being dealt with by another transaction this moment is not waited for.
+NEXT_WISH = f"""
+SELECT wish.id
+FROM booking_slot AS slot
+JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id
+JOIN booking_wish AS wish ON {_SUITS}
+WHERE slot.id = %(slot)s AND wish.id <> ALL(%(passed)s)
+ORDER BY wish.priority DESC, wish.joined_at, wish.id
+LIMIT 1
+FOR NO KEY UPDATE OF wish SKIP LOCKED
+"""  # noqa: S608
+
+FREE_SLOT = f"""
+SELECT slot.id
+FROM booking_wish AS wish
+JOIN booking_clinic AS clinic
+    ON clinic.active AND wish.places && ARRAY[
+        'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
+    ]::varchar[]
+JOIN booking_slot AS slot ON slot.clinic_id = clinic.id
+    AND slot.starts_at > greatest(%(from)s, wish.date_from::timestamp AT TIME ZONE %(zone)s)
+    AND slot.starts_at < (wish.date_to + 1)::timestamp AT TIME ZONE %(zone)s
+WHERE wish.id = %(wish)s AND slot.booked < slot.capacity + slot.margin AND {_SUITS}
+ORDER BY slot.starts_at, slot.id
+LIMIT 1
+"""  # noqa: S608
+
+
+def _values(**more) -> dict:
+    return {"zone": timezone.get_default_timezone_name(), "live": LIVE, **more}
 
 
 def offer_freed(slot: Slot, *, now: datetime) -> int:
-    """Keep free places of this locked slot for people on the list; how many were offered."""
-    return 0
+    """Keep free places of this locked slot for people on the list; how many were offered.
+
+    Called by everything that frees a place, in its own transaction, so that nobody can come
+    between. In the order of joining within priority.
+    """
+    offered, passed = 0, [0]
+    while slot.left > 0 and slot.clinic.active and slot.starts_at > now + SHORT_OFFER_LIFETIME:
+        with connection.cursor() as cursor:
+            cursor.execute(NEXT_WISH, _values(slot=slot.pk, passed=passed))
+            row = cursor.fetchone()
+        if row is None:
+            break
+        passed.append(row[0])
+        try:
+            with transaction.atomic():
+                _offer(Wish.objects.get(pk=row[0]), slot, now)
+        except IntegrityError:
+            continue  # this person is booking this very moment
+        offered += 1
+    return offered
+
+
+def _offer(wish: Wish, slot: Slot, now: datetime) -> Offer:
+    short = wish.leftover or slot.starts_at < now + SOON
+    until = now + (SHORT_OFFER_LIFETIME if short else OFFER_LIFETIME)
+    reservation = Reservation.objects.create(
+        number=random_number(NUMBER_LETTERS),
+        person_id=wish.person_id,
+        slot=slot,
+        dose=wish.dose,
+        held_until=until,
+        origin=Origin.OFFER,
+        admission_id=wish.admission_id,
+        by="system",
+        created_at=now,
+        changed_at=now,
+        language=wish.language,
+    )
+    offer = Offer.objects.create(
+        wish=wish,
+        person_id=wish.person_id,
+        slot=slot,
+        reservation=reservation,
+        offered_at=now,
+        until=until,
+    )
+    Wish.objects.filter(pk=wish.pk).update(status=WishStatus.OFFERED)
+    take_place(slot, now=now)
+    tell_offer(offer)
+    return offer
+
+
+@transaction.atomic
+def join_list(
+    *,
+    person_id: int,
+    admission_id: int,
+    dose: int,
+    places: Iterable[str],
+    dates: tuple[date, date],
+    hours: tuple[time, time],
+    vaccine_id: int | None = None,
+    leftover: bool = False,
+    by: str = "citizen",
+) -> Wish:
+    """Put somebody on the list; OnTheListAlready, or AlreadyBooked if there is nothing to wish."""
+    if Reservation.objects.live().filter(person=person_id, dose=dose).exists():
+        raise AlreadyBooked
+    wish = Wish(
+        person_id=person_id,
+        dose=dose,
+        places=sorted(set(places)),
+        vaccine_id=vaccine_id,
+        date_from=dates[0],
+        date_to=dates[1],
+        time_from=hours[0],
+        time_to=hours[1],
+        leftover=leftover,
+        admission_id=admission_id,
+        by=by,
+        language=get_language() or "ko",
+    )
+    try:
+        with transaction.atomic():
+            wish.save()
+    except IntegrityError:
+        raise OnTheListAlready from None
+    transaction.on_commit(lambda: offer_to(wish_id=wish.pk))
+    return wish
+
+
+def offer_to(*, wish_id: int, now: datetime | None = None) -> bool:
+    """Offer what is open already and suits this wish; whether there was anything."""
+    now = now or timezone.now()
+    with connection.cursor() as cursor:
+        values = _values(wish=wish_id) | {"from": now + SHORT_OFFER_LIFETIME}
+        cursor.execute(FREE_SLOT, values)
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    with transaction.atomic():
+        slots = lock_slots([row[0]])
+        lapse_holds(slots, now=now)
+        return offer_freed(slots[row[0]], now=now) > 0
+
+
+def make_offers(*, now: datetime | None = None, most: int = 500) -> int:
+    """Offer whatever is open to whom it suits, as after an import of new times; how many."""
+    waiting = Wish.objects.filter(status=WishStatus.WAITING).order_by(
+        "-priority", "joined_at", "pk"
+    )
+    # What is over can't be wished any more.
+    Wish.objects.filter(status=WishStatus.WAITING, date_to__lt=timezone.localdate()).update(
+        status=WishStatus.ENDED, ended_at=timezone.now()
+    )
+    return sum(offer_to(wish_id=pk, now=now) for pk in waiting.values_list("pk", flat=True)[:most])
+
+
+def open_offer(token: uuid.UUID) -> Offer | None:
+    return (
+        Offer.objects.select_related("reservation__slot__clinic", "reservation__slot__vaccine")
+        .filter(token=token)
+        .first()
+    )
+
+
+@whole
+def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> Offer:
+    """No, thank you: the place goes to the next one, the person stays on the list."""
+    now = now or timezone.now()
+    offer = Offer.objects.get(token=token)
+    if offer.status == OfferStatus.DECLINED:
+        return offer
+    slots = lock_slots([offer.slot_id])
+    reservation = Reservation.objects.locked().get(pk=offer.reservation_id)
+    if reservation.slot_id not in slots:
+        raise Moved
+    offer.refresh_from_db()
+    if offer.status != OfferStatus.OPEN or reservation.status != ReservationStatus.HELD:
+        raise OfferOver
+    release(reservation, slots, status=ReservationStatus.RELEASED, by=by, now=now)
+    offer_freed(slots[offer.slot_id], now=now)
+    offer.refresh_from_db()
+    return offer
+
+
+def leave_list(*, person_id: int, dose: int | None = None) -> int:
+    """Take somebody off the list, what they are offered included; how many entries."""
+    wishes = Wish.objects.filter(person=person_id, status__in=ON_THE_LIST)
+    if dose is not None:
+        wishes = wishes.filter(dose=dose)
+    ended = 0
+    for wish in wishes:
+        offer = wish.offers.filter(status=OfferStatus.OPEN).first()
+        # First off the list, so that declining does not bring the next offer.
+        ended += Wish.objects.filter(pk=wish.pk, status__in=ON_THE_LIST).update(
+            status=WishStatus.ENDED, ended_at=timezone.now()
+        )
+        if offer:
+            decline_offer(token=offer.token, by="citizen")
+    return ended
+
+
+def place_key(region: str, district: str) -> str:
+    return f"d:{region}/{district}"
+
+
+def clinic_key(clinic_id: int) -> str:
+    return f"c:{clinic_id}"

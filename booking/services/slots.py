@@ -1,12 +1,22 @@
 """What a clinic offers."""
 
+from collections import Counter
+from datetime import date, datetime, timedelta
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
+from ..enums import ReservationStatus
 from ..exceptions import CapacityBelowBooked
-from ..models import Slot
+from ..models import Clinic, Reservation, Slot, Stock
+from ..rules import day_bounds, day_of
 from .offers import offer_freed
 from .places import lapse_holds, lock_slots
+
+# What a clinic's no-show rate is measured over, and of how many people at least.
+MEASURED = timedelta(days=28)
+ENOUGH = 50
 
 
 @transaction.atomic
@@ -27,3 +37,67 @@ def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
     slot.save(update_fields=["capacity", "margin"])
     offer_freed(slot, now=now)
     return slot
+
+
+@transaction.atomic
+def measure_no_shows(*, clinic: Clinic, now: datetime | None = None) -> float | None:
+    """The share of this clinic's people of the last weeks who did not come; None of too few."""
+    now = now or timezone.now()
+    marked = Reservation.objects.filter(
+        slot__clinic=clinic, slot__starts_at__range=(now - MEASURED, now)
+    )
+    came = marked.filter(status=ReservationStatus.VACCINATED).count()
+    missing = marked.filter(status=ReservationStatus.NO_SHOW).count()
+    rate = missing / (came + missing) if came + missing >= ENOUGH else None
+    Clinic.objects.filter(pk=clinic.pk).update(no_show_rate=rate)
+    clinic.no_show_rate = rate
+    return rate
+
+
+@transaction.atomic
+def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> dict[int, int]:
+    """Raise or lower what may be booked beyond the capacity on one day; the margin by slot.
+
+    By the measured share, at most by the clinic's own limit, and over the day never beyond
+    the doses on hand plus that share of them. Without a measured rate, or with the margin
+    switched off, it is 0. What is booked already stays.
+    """
+    now = now or timezone.now()
+    start, end = day_bounds(day)
+    ids = Slot.objects.filter(clinic=clinic, starts_at__gte=start, starts_at__lt=end)
+    slots = lock_slots(ids.values_list("pk", flat=True))
+    share = min(clinic.no_show_rate or 0.0, clinic.margin_percent / 100)
+    stock = dict(Stock.objects.filter(clinic=clinic, on=day).values_list("vaccine_id", "doses"))
+    offered = Counter(dict.fromkeys(stock, 0))
+    for slot in slots.values():
+        offered[slot.vaccine_id] += slot.capacity
+    margins = {}
+    for slot in slots.values():
+        margin = int(slot.capacity * share)
+        if slot.vaccine_id in stock:
+            room = int(stock[slot.vaccine_id] * (1 + share)) - offered[slot.vaccine_id]
+            margin = max(0, min(margin, room))
+        margin = max(margin, slot.booked - slot.capacity)
+        offered[slot.vaccine_id] += margin
+        margins[slot.pk] = margin
+        if margin != slot.margin:
+            Slot.objects.filter(pk=slot.pk).update(margin=margin)
+            slot.margin = margin
+            offer_freed(slot, now=now)
+    return margins
+
+
+def set_all_margins(*, now: datetime | None = None) -> int:
+    """Measure every clinic that switched the margin on, and set its open days; how many clinics."""
+    now = now or timezone.now()
+    clinics = Clinic.objects.filter(
+        Q(margin_percent__gt=0) | Q(slots__margin__gt=0, slots__starts_at__gt=now)
+    ).distinct()
+    done = 0
+    for clinic in clinics:
+        measure_no_shows(clinic=clinic, now=now)
+        starts = clinic.slots.filter(starts_at__gt=now).values_list("starts_at", flat=True)
+        for day in sorted({day_of(start) for start in starts}):
+            set_margins(clinic=clinic, day=day, now=now)
+        done += 1
+    return done

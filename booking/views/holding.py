@@ -32,7 +32,7 @@ def hold(request: HttpRequest) -> HttpResponse:
     if who is None:
         return not_inside(request)
     request.person_id = who.person_id
-    admission_id = _may_hold(who.person_id)
+    admission_id = may_hold(who.person_id)
     if admission_id is None:
         return not_inside(request)
     slot_id, second_id = _number(request, "slot"), _number(request, "second")
@@ -54,7 +54,7 @@ def hold(request: HttpRequest) -> HttpResponse:
     return redirect("confirm")
 
 
-def _may_hold(person_id: int) -> int | None:
+def may_hold(person_id: int) -> int | None:
     """The admission to book under: a live one, or that of the first dose for the second."""
     admission = live_admission(person_id)
     if admission:

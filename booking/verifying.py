@@ -1,0 +1,172 @@
+"""What must be true of all slots, holds and reservations, asked of the live table.
+
+Each question is one statement without locks; together they read the tables a few times over,
+from one snapshot, so that a booking half done while they run is never taken for a fault.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from .enums import LIVE, TAKING
+
+# The job takes holds back every ten seconds; whoever is later than this has stopped.
+LATE = timedelta(minutes=5)
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Question:
+    """One invariant: its name, what it says, and the statement that finds what breaks it."""
+
+    name: str
+    says: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    question: Question
+    broken: int
+    examples: list[str]
+    seconds: float = 0.0
+
+
+QUESTIONS = [
+    Question(
+        "counters",
+        "Slot.booked is the number of holds and reservations that take a place.",
+        """
+        SELECT 'slot ' || slot.id || ': counted ' || slot.booked || ', rows ' || coalesce(n, 0)
+        FROM booking_slot AS slot
+        LEFT JOIN (
+            SELECT slot_id, count(*) AS n FROM booking_reservation
+            WHERE status = ANY(%(taking)s) GROUP BY slot_id
+        ) AS rows ON rows.slot_id = slot.id
+        WHERE slot.booked <> coalesce(n, 0)
+        """,
+    ),
+    Question(
+        "capacity",
+        "No slot has more places taken than its capacity and margin.",
+        """
+        SELECT 'slot ' || id || ': ' || booked || ' of ' || capacity + margin
+        FROM booking_slot WHERE booked > capacity + margin OR booked < 0
+        """,
+    ),
+    Question(
+        "one live reservation per person and dose",
+        "Nobody has two live reservations for one dose.",
+        """
+        SELECT 'person ' || person_id || ', dose ' || dose || ': ' || string_agg(number, ', ')
+        FROM booking_reservation WHERE status = ANY(%(live)s)
+        GROUP BY person_id, dose HAVING count(*) > 1
+        """,
+    ),
+    Question(
+        "holds in date",
+        "Holds that ran out are taken back within minutes.",
+        """
+        SELECT 'reservation ' || number || ': held until ' || held_until
+        FROM booking_reservation WHERE status = 'held' AND held_until <= %(late)s
+        """,
+    ),
+    Question(
+        "intervals",
+        "Two doses are of one vaccine and within its interval; not for doses given elsewhere.",
+        """
+        SELECT 'reservation ' || second.number || ': ' || days || ' days after the first'
+        FROM booking_reservation AS second
+        JOIN booking_reservation AS first ON first.person_id = second.person_id
+            AND first.dose = 1 AND first.status = ANY(%(live)s)
+        JOIN booking_slot AS slot_two ON slot_two.id = second.slot_id
+        JOIN booking_slot AS slot_one ON slot_one.id = first.slot_id
+        JOIN booking_vaccine AS vaccine ON vaccine.id = slot_one.vaccine_id
+        CROSS JOIN LATERAL (
+            SELECT (slot_two.starts_at AT TIME ZONE %(zone)s)::date
+                - (slot_one.starts_at AT TIME ZONE %(zone)s)::date AS days
+        ) AS between_them
+        WHERE second.dose = 2 AND second.status = ANY(%(live)s)
+            AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = second.person_id)
+            AND (
+                slot_two.vaccine_id <> slot_one.vaccine_id
+                OR days NOT BETWEEN coalesce(min_days, 0) AND coalesce(max_days, 0)
+            )
+        """,
+    ),
+    Question(
+        "admissions",
+        "Whoever booked was called: the admission is the person's own.",
+        """
+        SELECT 'reservation ' || number
+        FROM booking_reservation AS reservation
+        LEFT JOIN waiting_room_admission AS admission ON admission.id = reservation.admission_id
+        LEFT JOIN waiting_room_ticket AS ticket ON ticket.id = admission.ticket_id
+        WHERE origin <> 'staff' AND ticket.person_id IS DISTINCT FROM reservation.person_id
+        """,
+    ),
+    Question(
+        "orphans",
+        "Every reservation has its slot and person, and confirmed ones their time.",
+        """
+        SELECT 'reservation ' || number
+        FROM booking_reservation AS reservation
+        WHERE NOT EXISTS (SELECT FROM booking_slot WHERE id = reservation.slot_id)
+            OR NOT EXISTS (SELECT FROM eligibility_person WHERE id = reservation.person_id)
+            OR (status IN ('confirmed', 'arrived', 'vaccinated') AND confirmed_at IS NULL)
+        """,
+    ),
+    Question(
+        "doses given",
+        "No future dose is booked that was given elsewhere.",
+        """
+        SELECT 'reservation ' || number
+        FROM booking_reservation AS reservation
+        JOIN booking_jab AS jab USING (person_id)
+        WHERE status IN ('held', 'confirmed') AND jab.dose >= reservation.dose
+        """,
+    ),
+    Question(
+        "offers",
+        "An open offer has its hold, an ended one has none, and a wish with an offer has one.",
+        """
+        SELECT 'offer ' || offer.id
+        FROM booking_offer AS offer JOIN booking_reservation AS held ON held.id = reservation_id
+        WHERE (offer.status = 'open') <> (held.status = 'held')
+        UNION ALL
+        SELECT 'wish ' || wish.id FROM booking_wish AS wish
+        WHERE (wish.status = 'offered') <> EXISTS (
+            SELECT FROM booking_offer WHERE wish_id = wish.id AND status = 'open'
+        )
+        """,
+    ),
+]
+
+
+def verify(*, now: datetime | None = None) -> list[Answer]:
+    """Ask every question of one snapshot."""
+    now = now or timezone.now()
+    values = {
+        "taking": TAKING,
+        "live": LIVE,
+        "late": now - LATE,
+        "zone": timezone.get_default_timezone_name(),
+    }
+    answers = []
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not connection.savepoint_ids:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for question in QUESTIONS:
+            started = timezone.now()
+            cursor.execute(
+                f"SELECT *, count(*) OVER () FROM ({question.sql}) AS broken LIMIT {EXAMPLES}",  # noqa: S608
+                values,
+            )
+            rows = cursor.fetchall()
+            seconds = (timezone.now() - started).total_seconds()
+            answers.append(
+                Answer(question, rows[0][1] if rows else 0, [row[0] for row in rows], seconds)
+            )
+    return answers

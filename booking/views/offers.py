@@ -1,0 +1,165 @@
+"""The cancellation list, and answering an offer."""
+
+import uuid
+from datetime import timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from eligibility.models import Person
+from waiting_room.guards import not_inside
+
+from .. import availability, services
+from ..enums import ON_THE_LIST, OfferStatus, ReservationStatus
+from ..exceptions import OfferOver, Refused
+from ..finding import districts_near
+from ..forms import WishForm
+from ..models import Offer, Wish
+from .common import keeps_typed, remember_seen, who_required
+from .holding import may_hold
+
+DISTRICTS_OFFERED = 8
+DAYS_OFFERED = 14
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+@who_required
+def cancellation_list(request: HttpRequest) -> HttpResponse:
+    """Join it, see what one waits for, leave it."""
+    wishes = list(
+        Wish.objects.filter(person=request.person_id, status__in=ON_THE_LIST).order_by("dose")
+    )
+    if wishes:
+        return render(
+            request, "booking/on_the_list.html", {"wishes": [_shown(wish) for wish in wishes]}
+        )
+    admission_id = may_hold(request.person_id)
+    if admission_id is None:
+        return not_inside(request)
+    dose = services.next_dose_of(request.person_id)
+    places = _places(request)
+    form = WishForm(
+        request.POST if request.method == "POST" else None,
+        places=places,
+        dose=dose,
+        initial={
+            "places": [places[0][0]] if places else [],
+            "date_from": timezone.localdate(),
+            "date_to": timezone.localdate() + timedelta(days=DAYS_OFFERED),
+        },
+    )
+    refusal = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.join_list(
+                person_id=request.person_id, admission_id=admission_id, dose=dose, **form.wish()
+            )
+        except Refused as refused:
+            refusal = refused
+        else:
+            return redirect("cancellation_list")
+    status = 409 if refusal else 422 if form.errors else 200
+    context = {"form": form, "refusal": refusal, "dose": dose}
+    return render(request, "booking/join_list.html", context, status=status)
+
+
+def _places(request: HttpRequest) -> list[tuple[str, str]]:
+    """The clinic somebody comes from, and the districts around it or around their home."""
+    known = availability.directory()
+    choices = []
+    clinic = known.by_code.get(request.GET.get("clinic") or request.POST.get("clinic", ""))
+    if clinic:
+        choices.append((services.clinic_key(clinic.id), clinic.name))
+    home = (request.GET.get("region", ""), request.GET.get("district", ""))
+    if clinic:
+        home = (clinic.region, clinic.district)
+    if home not in known.by_district:
+        row = Person.objects.filter(pk=request.person_id).values_list("region", "district")
+        home = row.first() or home
+    chosen = [key.split(":", 1) for key in request.POST.getlist("places")]
+    more = [tuple(rest.split("/", 1)) for kind, rest in chosen if kind == "d" and "/" in rest]
+    districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *more]))
+    return choices + [
+        (services.place_key(region, district), f"{region} {district}")
+        for region, district in districts
+        if (region, district) in known.by_district
+    ]
+
+
+def _shown(wish: Wish) -> dict:
+    clinics = availability.directory().clinics
+    places = []
+    for key in wish.places:
+        kind, rest = key.split(":", 1)
+        if kind == "d":
+            places.append(rest.replace("/", " "))
+        elif int(rest) in clinics:
+            places.append(clinics[int(rest)].name)
+    offer = wish.offers.filter(status=OfferStatus.OPEN).select_related("slot__clinic").first()
+    return {"wish": wish, "places": places, "offer": offer}
+
+
+@require_POST
+@keeps_typed
+@who_required
+def leave(request: HttpRequest) -> HttpResponse:
+    services.leave_list(person_id=request.person_id)
+    return redirect("booking")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
+    """The time kept for whoever has this address: the message went to their phone alone."""
+    found = services.open_offer(token)
+    if found is None:
+        raise Http404
+    if request.method != "POST":
+        return _show(request, found)
+    try:
+        confirmed = services.confirm_hold(
+            person_id=found.person_id,
+            key=found.reservation.key,
+            wanted=services.Wanted(found.reservation.channel, found.reservation.email),
+        )
+    except Refused:
+        return _show(request, services.open_offer(token), OfferOver())
+    response = redirect("reservation", number=confirmed[0].number)
+    remember_seen(request, response, confirmed[0].number)
+    return response
+
+
+def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) -> HttpResponse:
+    now = timezone.now()
+    reservation = found.reservation
+    is_open = found.status == OfferStatus.OPEN and reservation.is_holding(now)
+    context = {
+        "offer": found,
+        "reservation": reservation,
+        "open": is_open,
+        "taken": reservation.status == ReservationStatus.CONFIRMED,
+        "refusal": refusal,
+        "until": found.until,
+        "seconds_left": int((found.until - now).total_seconds()),
+    }
+    return render(request, "booking/offer.html", context, status=409 if refusal else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
+    found = services.open_offer(token)
+    if found is None:
+        raise Http404
+    if request.method == "POST":
+        try:
+            services.decline_offer(token=token, by="citizen")
+        except Refused as refusal:
+            return _show(request, services.open_offer(token), refusal)
+    return redirect("offer", token=token)

@@ -1,0 +1,299 @@
+"""The cancellation list: in order, once, never lost."""
+
+from datetime import time, timedelta
+from functools import partial
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from booking.enums import OfferStatus
+from booking.exceptions import AlreadyBooked, OfferOver, OnTheListAlready
+from booking.models import Offer, Reservation, Slot, Wish
+from booking.services import (
+    cancel_reservation,
+    clinic_key,
+    confirm_hold,
+    decline_offer,
+    hold_place,
+    join_list,
+    leave_list,
+    make_offers,
+    place_key,
+    set_capacity,
+    take_back_holds,
+)
+from booking.services.offers import OFFER_LIFETIME, SHORT_OFFER_LIFETIME
+from booking.verifying import verify
+from messaging.models import Message
+from tests.concurrency import at_once
+from tests.factories import (
+    AdmissionFactory,
+    ClinicFactory,
+    PersonFactory,
+    ReservationFactory,
+    RoomFactory,
+    SlotFactory,
+    VaccineFactory,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def wish(admission, *, places=None, days=7, **values) -> Wish:
+    today = timezone.localdate()
+    values = {
+        "places": places or [place_key("서울특별시", "강남구")],
+        "dates": (today, today + timedelta(days=days)),
+        "hours": (time(0), time(23, 59)),
+        "dose": 1,
+        **values,
+    }
+    return join_list(person_id=admission.ticket.person_id, admission_id=admission.pk, **values)
+
+
+def admitted(count: int) -> list:
+    room = RoomFactory()
+    return [AdmissionFactory(room=room, person=PersonFactory()) for _ in range(count)]
+
+
+def broken() -> list[str]:
+    return [answer.question.name for answer in verify() if answer.broken]
+
+
+def offered_to() -> list[int]:
+    return list(Offer.objects.order_by("pk").values_list("person_id", flat=True))
+
+
+def test_what_frees_up_goes_to_the_first_whom_it_suits():
+    first, second, elsewhere = admitted(3)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(elsewhere, places=[place_key("서울특별시", "서초구")])
+    wish(first)
+    wish(second)
+
+    cancel_reservation(reservation=reservation, by="citizen")
+
+    offer = Offer.objects.get()
+    assert (offer.person_id, offer.status) == (first.ticket.person_id, "open")
+    assert Slot.objects.get(pk=reservation.slot_id).booked == 1
+    assert Message.objects.filter(kind="offer").count() == 1
+    assert broken() == []
+
+
+def test_priority_comes_before_joining_early():
+    early, urgent = admitted(2)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(early)
+    Wish.objects.filter(pk=wish(urgent).pk).update(priority=1)
+
+    cancel_reservation(reservation=reservation, by="citizen")
+
+    assert offered_to() == [urgent.ticket.person_id]
+
+
+@pytest.mark.parametrize("no", ["declined", "silent"])
+def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
+    first, second = admitted(2)
+    slot = SlotFactory(capacity=1)
+    reservation = ReservationFactory(slot=slot)
+    wish(first)
+    wish(second)
+    cancel_reservation(reservation=reservation, by="citizen")
+
+    for _turn in range(3):
+        for offer in Offer.objects.filter(status=OfferStatus.OPEN):
+            if no == "declined":
+                decline_offer(token=offer.token, by="citizen")
+            else:
+                take_back_holds(now=offer.until)
+    make_offers()
+
+    assert offered_to() == [first.ticket.person_id, second.ticket.person_id]
+    assert set(Wish.objects.values_list("status", flat=True)) == {"waiting"}
+    assert Slot.objects.get(pk=slot.pk).booked == 0
+    assert broken() == []
+
+
+def test_an_offer_lasts_fifteen_minutes_and_a_leftover_five():
+    long, short = admitted(2)
+    slot = SlotFactory(capacity=2)
+    reservations = [ReservationFactory(slot=slot), ReservationFactory(slot=slot)]
+    wish(long)
+    wish(short, leftover=True)
+
+    for reservation in reservations:
+        cancel_reservation(reservation=reservation, by="citizen")
+
+    lasts = [offer.until - offer.offered_at for offer in Offer.objects.order_by("pk")]
+    assert lasts == [OFFER_LIFETIME, SHORT_OFFER_LIFETIME]
+
+
+def test_saying_yes_books_and_ends_the_wish(client):
+    [admission] = admitted(1)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(admission)
+    cancel_reservation(reservation=reservation, by="citizen")
+    offer = Offer.objects.get()
+
+    shown = client.get(reverse("offer", args=[offer.token]))
+    booked = client.post(reverse("offer", args=[offer.token]), follow=True)
+    again = client.post(reverse("offer", args=[offer.token]), follow=True)
+
+    number = Reservation.objects.get(status="confirmed").number
+    assert shown.status_code == 200
+    assert booked.redirect_chain == again.redirect_chain == [(f"/reservations/{number}/", 302)]
+    assert Wish.objects.get().status == "fulfilled"
+    assert Offer.objects.get().status == "taken"
+    assert broken() == []
+
+
+def test_an_offer_that_ended_says_so(client, time_machine):
+    [admission] = admitted(1)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(admission)
+    cancel_reservation(reservation=reservation, by="citizen")
+    offer = Offer.objects.get()
+    time_machine.move_to(offer.until, tick=False)
+
+    late = client.post(reverse("offer", args=[offer.token]))
+    take_back_holds()
+
+    assert late.status_code == 409
+    with pytest.raises(OfferOver):
+        decline_offer(token=offer.token, by="citizen")
+    assert Offer.objects.get().status == "lapsed"
+
+
+def test_what_is_open_already_is_offered_on_joining():
+    [admission] = admitted(1)
+    slot = SlotFactory(clinic=ClinicFactory(district="중구"))
+
+    wish(admission, places=[clinic_key(slot.clinic_id)])
+
+    assert Offer.objects.get().slot_id == slot.pk
+
+
+def test_new_times_are_offered_by_the_job():
+    [admission] = admitted(1)
+    wish(admission)
+    slot = SlotFactory()
+
+    assert make_offers() == 1
+    assert Offer.objects.get().slot_id == slot.pk
+
+
+def test_more_capacity_goes_to_the_list_first():
+    waiting = admitted(3)
+    slot = ReservationFactory(slot=SlotFactory(capacity=1)).slot
+    for admission in waiting:
+        wish(admission)
+
+    set_capacity(slot=slot, capacity=3, by="staff:1")
+
+    assert offered_to() == [admission.ticket.person_id for admission in waiting[:2]]
+
+
+def test_booking_oneself_ends_the_wish_and_the_offer():
+    [admission] = admitted(1)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(admission)
+    cancel_reservation(reservation=reservation, by="citizen")
+    [held] = hold_place(
+        person_id=admission.ticket.person_id,
+        slot_id=SlotFactory(clinic=ClinicFactory(district="중구")).pk,
+        admission_id=admission.pk,
+    )
+
+    confirm_hold(person_id=held.person_id, key=held.key)
+
+    assert (Wish.objects.get().status, Offer.objects.get().status) == ("fulfilled", "declined")
+    assert broken() == []
+
+
+def test_leaving_the_list_gives_the_offer_on():
+    first, second = admitted(2)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(first)
+    wish(second)
+    cancel_reservation(reservation=reservation, by="citizen")
+
+    leave_list(person_id=first.ticket.person_id)
+
+    assert offered_to() == [first.ticket.person_id, second.ticket.person_id]
+    assert broken() == []
+
+
+def test_one_wish_at_a_time_and_none_beside_an_appointment():
+    [admission] = admitted(1)
+    wish(admission)
+    booked = ReservationFactory()
+
+    with pytest.raises(OnTheListAlready):
+        wish(admission)
+    with pytest.raises(AlreadyBooked):
+        wish(booked.admission)
+
+
+def test_a_second_dose_is_offered_within_its_interval_only():
+    vaccine = VaccineFactory(double=True)
+    first = ReservationFactory(slot=SlotFactory(vaccine=vaccine))
+    wish(first.admission, dose=2, days=60)
+    start = first.slot.starts_at
+
+    for days, other in [(20, vaccine), (25, VaccineFactory()), (43, vaccine)]:
+        SlotFactory(vaccine=other, starts_at=start + timedelta(days=days))
+    make_offers()
+    none = Offer.objects.count()
+    fitting = SlotFactory(vaccine=vaccine, starts_at=start + timedelta(days=25))
+    make_offers()
+
+    assert none == 0
+    assert Offer.objects.get().slot_id == fitting.pk
+
+
+def test_many_cancellations_at_once_reach_as_many_people():
+    waiting = admitted(6)
+    slot = SlotFactory(capacity=6)
+    reservations = [ReservationFactory(slot=slot) for _ in range(6)]
+    for admission in waiting:
+        wish(admission)
+
+    at_once(
+        [
+            partial(cancel_reservation, reservation=reservation, by="citizen")
+            for reservation in reservations
+        ]
+    )
+    make_offers()  # whoever was skipped while another transaction dealt with them
+
+    assert sorted(offered_to()) == sorted(one.ticket.person_id for one in waiting)
+    assert Slot.objects.get(pk=slot.pk).booked == 6
+    assert broken() == []
+
+
+def test_joining_and_leaving_over_the_pages(client):
+    from tests.booking.test_path import heading, sign_in
+
+    [admission] = admitted(1)
+    sign_in(client, admission.ticket.person)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    SlotFactory(full=True)
+    today = timezone.localdate()
+    typed = {
+        "places": ["d:서울특별시/강남구"],
+        "date_from": today.isoformat(),
+        "date_to": (today - timedelta(days=1)).isoformat(),
+    }
+    address = reverse("cancellation_list")
+
+    empty = client.get(address)
+    wrong = client.post(address, typed)
+    right = client.post(address, typed | {"date_to": today.isoformat()}, follow=True)
+    left = client.post(reverse("leave_list"))
+
+    assert heading(empty) == "Join the cancellation list"
+    assert wrong.status_code == 422
+    assert heading(right) == "You are on the cancellation list"
+    assert left.url == reverse("booking")
+    assert Wish.objects.get().status == "ended"

@@ -1,0 +1,442 @@
+"""Two doses, doses given elsewhere, changes, staff's acts, reminders, margins."""
+
+from collections import Counter
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from booking.exceptions import (
+    AlreadyBooked,
+    CapacityBelowBooked,
+    NoDoseLeft,
+    NotConfirmed,
+    NothingToUndo,
+    SlotFull,
+    TooEarly,
+    TooLate,
+    WrongInterval,
+    WrongVaccine,
+)
+from booking.models import Clinic, Reservation, Slot, Stock
+from booking.services import (
+    book_for,
+    cancel_reservation,
+    change_reservation,
+    confirm_hold,
+    hold_place,
+    hold_times,
+    mark_arrived,
+    mark_no_show,
+    mark_vaccinated,
+    measure_no_shows,
+    record_jab,
+    remind,
+    set_capacity,
+    set_margins,
+    undo_cancel,
+    undo_mark,
+)
+from booking.services.reminding import FROM_HOUR
+from booking.verifying import verify
+from messaging.models import Message
+from tests.concurrency import at_once
+from tests.factories import (
+    AdmissionFactory,
+    PersonFactory,
+    ReservationFactory,
+    RoomFactory,
+    SlotFactory,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _every_invariant_holds():
+    yield
+    assert [answer.question.name for answer in verify() if answer.broken] == []
+
+
+@pytest.fixture
+def pair():
+    """A first time, and times 20, 21, 28, 42 and 43 days later, of one two-dose vaccine."""
+    first = SlotFactory(double=True)
+    return first, {
+        days: SlotFactory(
+            clinic=first.clinic,
+            vaccine=first.vaccine,
+            starts_at=first.starts_at + timedelta(days=days),
+        )
+        for days in (20, 21, 28, 42, 43)
+    }
+
+
+def hold(admission, first, second=None, service=hold_place):
+    return service(
+        person_id=admission.ticket.person_id,
+        admission_id=admission.pk,
+        slot_id=first.pk,
+        second_id=second.pk if second else None,
+    )
+
+
+def book_both(first, second) -> list[Reservation]:
+    admission = AdmissionFactory()
+    [held, _second] = hold(admission, first, second)
+    return confirm_hold(person_id=held.person_id, key=held.key)
+
+
+def booked(*slots) -> list[int]:
+    return [Slot.objects.get(pk=slot.pk).booked for slot in slots]
+
+
+@pytest.mark.parametrize(
+    ("days", "fits"), [(20, False), (21, True), (28, True), (42, True), (43, False)]
+)
+def test_a_second_dose_fits_within_the_interval_only(pair, days, fits):
+    first, later = pair
+    admission = AdmissionFactory()
+
+    if fits:
+        assert [one.dose for one in hold(admission, first, later[days])] == [1, 2]
+    else:
+        with pytest.raises(WrongInterval):
+            hold(admission, first, later[days])
+    assert booked(first, later[days]) == [fits, fits]
+
+
+def test_a_second_dose_of_another_vaccine_is_refused(pair):
+    first, _later = pair
+    other = SlotFactory(double=True, starts_at=first.starts_at + timedelta(days=28))
+
+    with pytest.raises(WrongVaccine):
+        hold(AdmissionFactory(), first, other)
+
+
+def test_both_doses_or_none(pair):
+    first, later = pair
+    Slot.objects.filter(pk=later[28].pk).update(capacity=0)
+
+    with pytest.raises(SlotFull):
+        hold(AdmissionFactory(), first, later[28])
+
+    assert booked(first) == [0]
+
+
+def test_the_best_second_time_comes_along_and_the_next_best_when_it_is_full(pair):
+    first, later = pair
+
+    best = hold(AdmissionFactory(), first, service=hold_times)
+    Slot.objects.filter(pk=later[28].pk).update(capacity=1)
+    next_best = hold(AdmissionFactory(), first, service=hold_times)
+
+    assert [one.slot_id for one in best] == [first.pk, later[28].pk]
+    assert [one.slot_id for one in next_best] == [first.pk, later[21].pk]
+
+
+def test_without_any_second_time_the_first_is_held_alone():
+    first = SlotFactory(double=True)
+
+    held = hold(AdmissionFactory(), first, service=hold_times)
+
+    assert [(one.dose, one.slot_id) for one in held] == [(1, first.pk)]
+
+
+def test_the_second_dose_can_be_booked_later(pair):
+    first, later = pair
+    admission = AdmissionFactory()
+    [held] = hold(admission, first)
+    confirm_hold(person_id=held.person_id, key=held.key)
+
+    with pytest.raises(WrongInterval):
+        hold(admission, later[43])
+    [second] = hold(admission, later[42])
+    confirm_hold(person_id=second.person_id, key=second.key)
+
+    assert second.dose == 2
+    with pytest.raises(AlreadyBooked):
+        hold(admission, later[28])
+
+
+def test_each_dose_can_be_moved_within_the_interval(pair):
+    first, later = pair
+    _one, two = book_both(first, later[28])
+
+    moved = change_reservation(reservation=two, slot_id=later[42].pk, by="citizen")
+    with pytest.raises(WrongInterval):
+        change_reservation(reservation=two, slot_id=later[43].pk, by="citizen")
+
+    assert (moved.number, moved.slot_id) == (two.number, later[42].pk)
+    assert booked(later[28], later[42], later[43]) == [0, 1, 0]
+
+
+def test_cancelling_the_first_takes_the_second_along_and_both_come_back(pair):
+    first, later = pair
+    one, two = book_both(first, later[28])
+
+    cancelled = cancel_reservation(reservation=one, by="citizen")
+    free = booked(first, later[28])
+    back = undo_cancel(reservation=two, by="citizen")
+
+    assert [row.number for row in cancelled] == [one.number, two.number]
+    assert free == [0, 0]
+    assert [row.number for row in back] == [one.number, two.number]
+    assert booked(first, later[28]) == [1, 1]
+
+
+def test_cancelling_the_second_leaves_the_first(pair):
+    first, later = pair
+    one, two = book_both(first, later[28])
+
+    cancel_reservation(reservation=two, by="citizen")
+
+    one.refresh_from_db()
+    assert one.status == "confirmed"
+    assert booked(first, later[28]) == [1, 0]
+
+
+def test_after_the_cut_off_only_staff_change_anything():
+    soon = timezone.now() + timedelta(hours=1)
+    reservation = ReservationFactory(slot=SlotFactory(starts_at=soon))
+    later = SlotFactory()
+
+    with pytest.raises(TooLate):
+        cancel_reservation(reservation=reservation, by="citizen")
+    with pytest.raises(TooLate):
+        change_reservation(reservation=reservation, slot_id=later.pk, by="citizen")
+
+    assert len(cancel_reservation(reservation=reservation, by="staff:1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("dose", "days_ago", "freed"),
+    [
+        (1, 0, [1]),  # today elsewhere: the second still fits, in 30 days
+        (1, 30, [1, 2]),  # long ago: the second would come too late
+        (2, 1, [1, 2]),
+    ],
+)
+def test_a_jab_elsewhere_frees_what_is_needless(pair, dose, days_ago, freed):
+    first, later = pair
+    one, _two = book_both(first, later[28])
+
+    _jab, rows = record_jab(
+        person_id=one.person_id,
+        vaccine=first.vaccine,
+        dose=dose,
+        given_on=timezone.localdate() - timedelta(days=days_ago),
+        by="system",
+    )
+    again = record_jab(
+        person_id=one.person_id,
+        vaccine=first.vaccine,
+        dose=dose,
+        given_on=timezone.localdate() - timedelta(days=days_ago),
+        by="system",
+    )
+
+    assert sorted(row.dose for row in rows) == freed
+    assert again[1] == []
+    assert booked(first, later[28]) == [1 not in freed, 2 not in freed]
+    assert Message.objects.filter(kind="cancelled").count() == 1
+
+
+def test_after_a_first_jab_elsewhere_the_second_is_booked(pair):
+    first, _later = pair
+    admission = AdmissionFactory()
+    record_jab(
+        person_id=admission.ticket.person_id,
+        vaccine=first.vaccine,
+        dose=1,
+        given_on=timezone.localdate() - timedelta(days=30),
+        by="system",
+    )
+
+    [held] = hold(admission, first, service=hold_times)
+
+    assert held.dose == 2
+
+
+def test_after_the_last_jab_nothing_is_left_to_book():
+    admission, slot = AdmissionFactory(), SlotFactory()
+    record_jab(
+        person_id=admission.ticket.person_id,
+        vaccine=slot.vaccine,
+        dose=1,
+        given_on=timezone.localdate(),
+        by="system",
+    )
+
+    with pytest.raises(NoDoseLeft):
+        hold(admission, slot)
+
+
+def test_marks_of_the_desk_can_be_taken_back():
+    reservation = ReservationFactory()
+    by = "staff:1"
+
+    with pytest.raises(TooEarly):
+        mark_no_show(reservation=reservation, by=by)
+    seen = [
+        mark_arrived(reservation=reservation, by=by).status,
+        mark_arrived(reservation=reservation, by=by).status,
+        mark_vaccinated(reservation=reservation, by=by).status,
+        undo_mark(reservation=reservation, by=by).status,
+        undo_mark(reservation=reservation, by=by).status,
+    ]
+
+    assert seen == ["arrived", "arrived", "vaccinated", "arrived", "confirmed"]
+    with pytest.raises(NothingToUndo):
+        undo_mark(reservation=reservation, by=by)
+
+
+def test_a_cancelled_reservation_is_not_marked():
+    reservation = ReservationFactory()
+    cancel_reservation(reservation=reservation, by="citizen")
+
+    with pytest.raises(NotConfirmed):
+        mark_arrived(reservation=reservation, by="staff:1")
+
+
+def test_a_no_show_may_book_again_and_then_the_mark_stays(time_machine):
+    reservation = ReservationFactory()
+    time_machine.move_to(reservation.slot.starts_at + timedelta(minutes=1), tick=False)
+    mark_no_show(reservation=reservation, by="staff:1")
+    later = SlotFactory()
+    book_for(person=reservation.person, slot=later, by="staff:1")
+
+    with pytest.raises(AlreadyBooked):
+        undo_mark(reservation=reservation, by="staff:1")
+
+
+def test_staff_book_for_a_caller_in_place_of_what_is_held():
+    held = ReservationFactory(held=True)
+    slot = SlotFactory()
+
+    reservation = book_for(person=held.person, slot=slot, by="staff:7")
+
+    assert (reservation.origin, reservation.by, reservation.admission_id) == (
+        "staff",
+        "staff:7",
+        None,
+    )
+    assert booked(held.slot, slot) == [0, 1]
+    with pytest.raises(AlreadyBooked):
+        book_for(person=held.person, slot=SlotFactory(vaccine=slot.vaccine), by="staff:7")
+
+
+def test_a_walk_in_gets_a_time_that_has_begun():
+    slot = SlotFactory(starts_at=timezone.now() - timedelta(minutes=1))
+
+    assert book_for(person=PersonFactory(), slot=slot, by="staff:1").slot_id == slot.pk
+
+
+def test_capacity_never_sinks_below_what_is_booked():
+    slot = SlotFactory(capacity=3)
+    for _ in range(2):
+        ReservationFactory(slot=slot)
+
+    with pytest.raises(CapacityBelowBooked):
+        set_capacity(slot=slot, capacity=1, by="staff:1")
+
+    assert set_capacity(slot=slot, capacity=2, by="staff:1").left == 0
+
+
+def test_the_day_before_everybody_is_reminded_once(time_machine):
+    reservation = ReservationFactory()
+    ReservationFactory(slot=SlotFactory(starts_at=timezone.now() + timedelta(days=9)))
+    cancelled = ReservationFactory(slot=reservation.slot)
+    cancel_reservation(reservation=cancelled, by="citizen")
+    morning = timezone.localtime(reservation.slot.starts_at) - timedelta(days=1)
+    morning = morning.replace(hour=FROM_HOUR)
+
+    counts = [
+        remind(now=morning - timedelta(hours=1)),
+        remind(now=morning),
+        remind(now=morning + timedelta(hours=1)),
+    ]
+
+    assert counts == [0, 1, 0]
+    assert Message.objects.get(kind="reminder").person_id == reservation.person_id
+
+
+def marked(clinic, vaccine, came: int, missing: int) -> None:
+    """Past reservations of a clinic, by their marks."""
+    past = SlotFactory(
+        clinic=clinic,
+        vaccine=vaccine,
+        capacity=came + missing,
+        booked=came + missing,
+        starts_at=timezone.now() - timedelta(days=1),
+    )
+    now = timezone.now()
+    Reservation.objects.bulk_create(
+        Reservation(
+            number=f"P{number}",
+            person=PersonFactory(),
+            slot=past,
+            status="vaccinated" if number < came else "no_show",
+            origin="staff",
+            by="staff:1",
+            confirmed_at=now,
+        )
+        for number in range(came + missing)
+    )
+
+
+def test_a_margin_follows_the_measured_rate_within_its_bounds():
+    slot = SlotFactory(capacity=20)
+    marked(slot.clinic, slot.vaccine, came=45, missing=5)
+    day = timezone.localtime(slot.starts_at).date()
+    clinic = slot.clinic
+
+    off = (measure_no_shows(clinic=clinic), set_margins(clinic=clinic, day=day))
+    clinic.margin_percent = 5
+    limited = set_margins(clinic=clinic, day=day)
+    clinic.margin_percent = 20
+    measured = set_margins(clinic=clinic, day=day)
+    Stock.objects.create(clinic=clinic, vaccine=slot.vaccine, on=day, doses=19)
+    few_doses = set_margins(clinic=clinic, day=day)
+
+    assert off == (0.1, {slot.pk: 0})
+    assert (limited, measured) == ({slot.pk: 1}, {slot.pk: 2})
+    assert few_doses == {slot.pk: 0}  # 19 doses and a tenth of them are 20
+
+
+def test_too_few_people_measure_nothing():
+    slot = SlotFactory()
+    marked(slot.clinic, slot.vaccine, came=20, missing=20)
+
+    assert measure_no_shows(clinic=slot.clinic) is None
+    assert Clinic.objects.get(pk=slot.clinic_id).no_show_rate is None
+
+
+def test_a_margin_is_bookable_and_no_more():
+    slot = SlotFactory(capacity=5)
+    Slot.objects.filter(pk=slot.pk).update(margin=1)
+    room = RoomFactory()
+    people = [AdmissionFactory(room=room, person=PersonFactory()) for _ in range(10)]
+
+    outcomes = at_once([partial(hold, one, slot) for one in people])
+
+    assert Counter(type(one).__name__ for one in outcomes) == {"list": 6, "SlotFull": 4}
+
+
+def test_many_people_swapping_among_few_times_stay_within_capacity():
+    """The nearest peer checks before it locks and overbooks here."""
+    slots = [SlotFactory(capacity=4) for _ in range(3)]
+    Slot.objects.update(vaccine=slots[0].vaccine)
+    rows = [ReservationFactory(slot=slot) for slot in slots for _ in range(3)]
+    calls = [
+        partial(change_reservation, reservation=row, slot_id=slot.pk, by="citizen")
+        for row in rows
+        for slot in slots
+    ]
+
+    outcomes = at_once(calls)
+
+    assert {type(one).__name__ for one in outcomes} <= {"Reservation", "SlotFull"}
+    assert sum(booked(*slots)) == len(rows)
+    assert max(booked(*slots)) <= 4

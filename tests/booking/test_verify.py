@@ -1,0 +1,154 @@
+"""Each invariant, broken on purpose, is reported; and nothing else is."""
+
+from datetime import date, timedelta
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from booking.models import Jab, Offer, Reservation, Slot, Wish
+from booking.services import cancel_reservation
+from booking.verifying import QUESTIONS, verify
+from tests.booking.test_offers import wish
+from tests.factories import (
+    AdmissionFactory,
+    ReservationFactory,
+    SlotFactory,
+    VaccineFactory,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def broken() -> list[str]:
+    return [answer.question.name for answer in verify() if answer.broken]
+
+
+def without(table: str, constraint: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
+        cursor.execute(f"DROP INDEX IF EXISTS {constraint}")
+
+
+def break_counters():
+    Slot.objects.filter(pk=ReservationFactory().slot_id).update(booked=2)
+
+
+def break_capacity():
+    slot = ReservationFactory(slot=SlotFactory(capacity=2)).slot
+    ReservationFactory(slot=slot)
+    without("booking_slot", "slot_never_overbooked")
+    without("booking_slot", "slot_margin_is_bounded")
+    Slot.objects.filter(pk=slot.pk).update(capacity=1)
+
+
+def break_one_live():
+    reservation = ReservationFactory()
+    without("booking_reservation", "one_live_reservation_per_person_and_dose")
+    twin = Reservation.objects.get(pk=reservation.pk)
+    twin.pk, twin.number, twin.key = None, "TWIN", uuid4()
+    twin.save()
+    Slot.objects.filter(pk=reservation.slot_id).update(booked=2)
+
+
+def break_holds():
+    late = timezone.now() - timedelta(minutes=6)
+    held = ReservationFactory(held=True)
+    Reservation.objects.filter(pk=held.pk).update(held_until=late)
+
+
+def break_intervals():
+    vaccine = VaccineFactory(double=True)
+    first = ReservationFactory(slot=SlotFactory(vaccine=vaccine))
+    fitting = SlotFactory(vaccine=vaccine, starts_at=first.slot.starts_at + timedelta(days=28))
+    second = ReservationFactory(person=first.person, admission=first.admission, slot=fitting)
+    early = SlotFactory(vaccine=vaccine, starts_at=first.slot.starts_at + timedelta(days=3))
+    Reservation.objects.filter(pk=second.pk).update(slot=early)
+    Slot.objects.filter(pk=fitting.pk).update(booked=0)
+    Slot.objects.filter(pk=early.pk).update(booked=1)
+
+
+def break_admissions():
+    reservation = ReservationFactory()
+    Reservation.objects.filter(pk=reservation.pk).update(admission=AdmissionFactory())
+
+
+def break_orphans():
+    reservation = ReservationFactory()
+    Reservation.objects.filter(pk=reservation.pk).update(confirmed_at=None)
+
+
+def break_doses():
+    reservation = ReservationFactory()
+    Jab.objects.create(
+        person=reservation.person,
+        dose=1,
+        vaccine=reservation.slot.vaccine,
+        given_on=date(2021, 7, 12),
+        by="system",
+    )
+
+
+def break_offers():
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(AdmissionFactory())
+    cancel_reservation(reservation=reservation, by="citizen")
+    Offer.objects.update(status="lapsed")
+    Wish.objects.update(status="waiting")
+
+
+BREAKS = {
+    "counters": break_counters,
+    "capacity": break_capacity,
+    "one live reservation per person and dose": break_one_live,
+    "holds in date": break_holds,
+    "intervals": break_intervals,
+    "admissions": break_admissions,
+    "orphans": break_orphans,
+    "doses given": break_doses,
+    "offers": break_offers,
+}
+
+
+@pytest.fixture
+def _constraints_come_back():
+    """What a test dropped stands again for the next one."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE booking_slot, booking_reservation CASCADE")
+        for table, model in [("booking_slot", Slot), ("booking_reservation", Reservation)]:
+            cursor.execute(
+                "SELECT conname FROM pg_constraint WHERE conrelid = %(table)s::regclass"
+                " UNION SELECT indexrelid::regclass::text FROM pg_index"
+                " WHERE indrelid = %(table)s::regclass",
+                {"table": table},
+            )
+            there = {row[0] for row in cursor.fetchall()}
+            with connection.schema_editor() as editor:
+                for constraint in model._meta.constraints:
+                    if constraint.name not in there:
+                        editor.add_constraint(model, constraint)
+
+
+@pytest.mark.usefixtures("_constraints_come_back")
+@pytest.mark.parametrize("name", [question.name for question in QUESTIONS])
+def test_each_invariant_broken_on_purpose_is_reported(name):
+    BREAKS[name]()
+
+    assert broken() == [name]
+
+
+def test_the_command_is_silent_about_good_rows_and_fails_on_bad_ones():
+    said = StringIO()
+    ReservationFactory()
+    call_command("verify_bookings", stdout=said)
+    break_counters()
+
+    with pytest.raises(CommandError, match="1 invariants are broken"):
+        call_command("verify_bookings", stdout=said)
+
+    slot = Slot.objects.get(booked=2)
+    assert f"slot {slot.pk}: counted 2, rows 1" in said.getvalue()
