@@ -301,7 +301,7 @@ class Checker:
         self.report.tickets += 1
         self.check_entry(line, entry, digest)
         place = self.place(entry)
-        if row[4] and place is not None and int(row[4]) != place:
+        if row[4] and place is not None and row[4] != str(place):
             self.trouble(
                 line, f"Entry {entry} is said to have place {row[4]}; the draw gives {place}."
             )
@@ -394,7 +394,7 @@ class Checker:
         if not self.frozen:
             self.trouble(line, "The draw was revealed before the list was closed.")
             return
-        self.revealed = act
+        self.revealed = {name: str(act[name]) for name in ("secret", "public_value", "seed")}
         secret = bytes.fromhex(act["secret"])
         if not self.committed:
             self.trouble(line, "No commitment to the secret was recorded before the draw.")
