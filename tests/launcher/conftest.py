@@ -36,7 +36,9 @@ def start_launcher() -> Iterator[Start]:
     for process in started:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=60)
+            process.wait(60)
+        if process.stdout:
+            process.stdout.close()
 
 
 def plain_environ() -> dict[str, str]:

@@ -123,7 +123,9 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     launcher.send_signal(signal.SIGTERM)
     launcher.communicate(timeout=STOP_SECONDS)
     assert launcher.returncode == 0
-    assert RunFolder(home / "run").take(patience=0)
+    lock = RunFolder(home / "run")
+    assert lock.take(patience=0)
+    lock.release()
 
 
 def is_gunicorn(pid: int) -> bool:
