@@ -189,7 +189,7 @@ def widenings(samples: Iterable[Scored]) -> list[float]:
 
 
 # Factors spread as those of ranges that hold as often as they should.
-_BEFORE_ANY_SCORE = [number / 20 for number in range(1, 23)] * 2
+_BEFORE_ANY_SCORE = [number / 20 for number in range(1, 22)] * 2
 
 
 def _nine_in_ten(factors: list[float]) -> float:

@@ -3,13 +3,16 @@ from django.urls import path
 from . import now, views
 
 urlpatterns = [
+    path("queue/verify_line.py", views.verifier, name="verifier"),
     path("queue/resume/", views.resume, name="resume"),
     path("queue/t/<uuid:ticket_id>/", views.ticket_page, name="ticket"),
     path("queue/t/<uuid:ticket_id>/qr.svg", views.resume_picture, name="resume_picture"),
+    path("queue/t/<uuid:ticket_id>/proof.json", views.ticket_proof, name="ticket_proof"),
     path("queue/t/<uuid:ticket_id>/enter/", views.enter, name="enter"),
     path("queue/t/<uuid:ticket_id>/leave/", views.leave, name="leave_line"),
     path("queue/<slug:code>/", views.room_page, name="room"),
     path("queue/<slug:code>/join/", views.join, name="queue_join"),
+    path("queue/<slug:code>/log.csv", views.line_log, name="line_log"),
     path("queue/<slug:code>/draw/", views.draw_page, name="draw"),
     path("queue/<slug:code>/now.json", now.now_document, name="now"),
 ]

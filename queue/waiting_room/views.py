@@ -6,7 +6,7 @@ from uuid import UUID
 import segno
 from django.conf import settings
 from django.db.models.functions import Now
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -18,13 +18,19 @@ from . import services
 from .access import may_see, owns, remember, to_identity
 from .board import poll_for, state_of
 from .codes import UnreadableCode, lookup_index, resume_code
+from .enums import State
 from .exceptions import LineRefusal
+from .log import ticket_hash
 from .models import Room, Ticket
 from .now import board
+from .offline import verify_line
 from .services.joining import CODE_KEY
+from .services.publishing import log_file, prove
 
 # For people without script: never faster than this, however near they are.
 SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
+# A document older than this is from a tick that does not come any more.
+STILL_SECONDS = 15
 
 
 def _room(code: str) -> Room:
@@ -36,10 +42,16 @@ def _room(code: str) -> Room:
 def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = None) -> HttpResponse:
     """The public page of a line: how it stands, and the way into it."""
     room = _room(code)
+    document = room.board.document
+    age = (room.now - datetime.fromisoformat(document["time"])).total_seconds() if document else 0
+    state = state_of(room, room.now)
     context = {
         "room": room,
-        "state": state_of(room, room.now),
-        "now_document": room.board.document,
+        "state": state,
+        "now_document": document,
+        "waiting": max(0, document.get("issued", 0) - room.line.serving),
+        "stands_still": state == State.OPEN and age > STILL_SECONDS,
+        "score": document.get("score"),
         "refusal": refusal,
     }
     status = refusal.status if refusal else 200
@@ -87,6 +99,7 @@ def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = No
         "mine": owns(request, ticket),
         "refusal": refusal,
         "resume_code": resume_code(ticket.pk, CODE_KEY),
+        "ticket_hash": ticket_hash(ticket.pk),
         "now_document": now_document,
     }
     status = refusal.status if refusal else 200
@@ -209,3 +222,34 @@ def draw_page(request: HttpRequest, code: str) -> HttpResponse:
     """How the draw works, what was committed to, and how to check one's own place."""
     room = _room(code)
     return render(request, "waiting_room/draw.html", {"room": room})
+
+
+@require_http_methods(["GET", "HEAD"])
+def line_log(request: HttpRequest, code: str) -> FileResponse:
+    """The log of a line, for whoever wants to check it; nothing in it says who anybody is."""
+    path = log_file(_room(code))
+    response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{path.name}"'
+    response.headers["Cache-Control"] = "public, max-age=60"
+    return response
+
+
+@require_http_methods(["GET", "HEAD"])
+def verifier(request: HttpRequest) -> FileResponse:
+    """The program that checks a log offline, as it stands in the repository."""
+    response = FileResponse(open(verify_line.__file__, "rb"), content_type="text/x-python")
+    response.headers["Content-Disposition"] = 'attachment; filename="verify_line.py"'
+    return response
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def ticket_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    """The proof that this ticket stands in the published log (docs/line-log.md)."""
+    ticket = _ticket(ticket_id)
+    proof = prove(ticket) if may_see(request, ticket) else None
+    if proof is None:
+        raise Http404
+    response = JsonResponse(proof, json_dumps_params={"indent": 1})
+    response.headers["Content-Disposition"] = 'attachment; filename="proof.json"'
+    return response

@@ -12,6 +12,11 @@ def grouped(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
 
+@register.filter
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
 @register.simple_tag
 def waiting_time(now_document: dict, ahead: int | None) -> str:
     """“25 to 35 minutes”, or why there is no number. waiting.js says it in the same words."""

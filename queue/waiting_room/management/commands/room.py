@@ -1,0 +1,91 @@
+import json
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive, make_aware
+
+from waiting_room import services
+from waiting_room.board import state_of
+from waiting_room.exceptions import CantChange
+from waiting_room.management.rooms import room_by_code
+from waiting_room.models import Room
+from waiting_room.services.clock import database_now
+
+
+class Command(BaseCommand):
+    help = "Look at the waiting rooms, and run them: pause, resume, close, pace, and the draw."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--by", default="operator", help="who acts, for the record")
+        acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
+        acts.add_parser("list", help="all rooms")
+        for act, text in [
+            ("show", "one room, as the last tick saw it"),
+            ("pause", "call nobody until resumed"),
+            ("resume", "go on calling"),
+            ("close", "end the line for good"),
+            ("pace", "how many at once, and how many a minute"),
+            ("public-value", "the public random number of the draw"),
+            ("joins-from", "from when people may gather"),
+        ]:
+            sub = acts.add_parser(act, help=text)
+            sub.add_argument("room", help="the cohort's code")
+            if act == "pause":
+                sub.add_argument("--ko", default="", help="what the public is told, in Korean")
+                sub.add_argument("--en", default="", help="and in English")
+            if act == "pace":
+                sub.add_argument("--at-once", type=int, required=True)
+                sub.add_argument("--per-minute", type=int, required=True)
+            if act == "public-value":
+                sub.add_argument("value")
+            if act == "joins-from":
+                sub.add_argument("time", help="ISO 8601; Asia/Seoul if no zone is given")
+
+    def handle(self, *, act, by, **given):
+        if act == "list":
+            return self.list()
+        room = room_by_code(given["room"])
+        try:
+            room = self.do(act, room, f"command:{by}"[:40], given)
+        except CantChange as refusal:
+            raise CommandError(str(refusal)) from refusal
+        return self.show(room_by_code(room.cohort.code))
+
+    def do(self, act, room, by, given) -> Room:
+        if act == "pause":
+            messages = {"message_ko": given["ko"], "message_en": given["en"]}
+            return services.pause_room(room=room, by=by, **messages)
+        if act == "resume":
+            return services.resume_room(room=room, by=by)
+        if act == "close":
+            return services.close_room(room=room, by=by)
+        if act == "pace":
+            pace = {"max_active": given["at_once"], "max_per_minute": given["per_minute"]}
+            return services.set_pace(room=room, by=by, **pace)
+        if act == "public-value":
+            return services.set_public_value(room=room, value=given["value"], by=by)
+        if act == "joins-from":
+            at = parse_datetime(given["time"])
+            if at is None:
+                raise CommandError(f"“{given['time']}” is no time; write 2026-07-12T19:00.")
+            at = make_aware(at) if is_naive(at) else at
+            return services.set_joins_from(room=room, at=at, by=by)
+        return room
+
+    def list(self):
+        now = database_now()
+        for room in Room.objects.select_related("cohort", "line", "board").order_by("cohort"):
+            issued = room.board.document.get("issued", 0)
+            self.stdout.write(
+                f"{room.cohort.code:20} {state_of(room, now):10} "
+                f"called {room.line.serving:,} of {issued:,}, {room.line.active} inside"
+            )
+
+    def show(self, room):
+        self.stdout.write(f"{room.cohort.code}: {state_of(room, database_now())}")
+        self.stdout.write(
+            f"inside {room.line.active} of {room.max_active}, pace {room.line.pace:.0f} of "
+            f"{room.max_per_minute} a minute, last tick {room.line.ticked_at}"
+        )
+        self.stdout.write(json.dumps(room.board.reasons, ensure_ascii=False))
+        self.stdout.write(json.dumps(room.board.document, ensure_ascii=False))

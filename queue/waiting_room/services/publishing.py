@@ -1,0 +1,142 @@
+"""The public log as a file, and the proof that a ticket stands in it."""
+
+import fcntl
+import os
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from eligibility.enums import Order
+
+from .. import draw, log, merkle
+from ..enums import Act
+from ..models import LogPage, Room, Ticket
+from .pages import act_leaf, act_leaves, as_page, read_nodes, ticket_leaves
+
+PAGES_AT_ONCE = 200
+# The file is written anew when it is asked for and older than this.
+FILE_SECONDS = 300
+
+
+def log_lines(room: Room) -> Iterator[str]:
+    """The log's CSV (docs/line-log.md), from the tables as they are now.
+
+    Pages are added while this goes on; only those that were there at the start are told of.
+    """
+    last = room.pages.order_by("-number").first()
+    if last is None:
+        last = LogPage(number=0, last_step=0, at=room.joins_from, log_root=merkle.EMPTY_ROOT.hex())
+    head = _head(room, last.last_step)
+    yield log.csv_head(room=room.cohort.code, order=room.cohort.order, **head)
+    places = _places(room.cohort.order, head)
+    previous = LogPage(number=0, last_step=0, log_root=merkle.EMPTY_ROOT.hex())
+    for start in range(0, last.number, PAGES_AT_ONCE):
+        span = (start + 1, min(start + PAGES_AT_ONCE, last.number))
+        pages = list(room.pages.filter(number__range=span).order_by("number"))
+        steps = list(
+            room.steps.filter(pk__gt=previous.last_step, pk__lte=pages[-1].last_step).order_by("pk")
+        )
+        for page in pages:
+            yield log.csv_page(as_page(room.cohort.code, page, previous.log_root))
+            yield from _ticket_lines(room, page, places)
+            taken = bisect_right(steps, page.last_step, key=lambda step: step.pk)
+            for number, step in enumerate(steps[:taken], start=page.acts_before + 1):
+                yield log.csv_act(act_leaf(room.cohort.code, step, number))
+            del steps[:taken]
+            previous = page
+    yield log.csv_root(last.number, last.at, last.log_root)
+
+
+def _head(room: Room, last_step: int) -> dict:
+    """What the acts in the log say of the draw; what is not logged yet is not told either."""
+    acts = [Act.COMMIT, Act.FREEZE, Act.REVEAL]
+    steps = room.steps.filter(act__in=acts, pk__lte=last_step)
+    found = {step.act: step.details for step in steps}
+    head: dict = {"opens_at": room.cohort.opens_at}
+    if Act.COMMIT in found:
+        head["commitment"] = found[Act.COMMIT]["commitment"]
+    if Act.FREEZE in found:
+        head["frozen"] = found[Act.FREEZE]["count"]
+        head["list_digest"] = found[Act.FREEZE]["digest"]
+    if Act.REVEAL in found:
+        head |= found[Act.REVEAL]
+    return head
+
+
+def _places(order: str, head: dict):
+    """The place of an entry number, from 1; nothing while the draw is to come."""
+    if order == Order.FIFO:
+        return lambda entry: entry
+    if not head.get("seed"):
+        return lambda entry: None
+    drawn = draw.places(head["frozen"], bytes.fromhex(head["seed"]))
+    return lambda entry: drawn[entry - 1] + 1 if entry <= len(drawn) else entry
+
+
+def _ticket_lines(room: Room, page: LogPage, places) -> Iterator[str]:
+    if page.upto == page.after:
+        return
+    rows = (
+        Ticket.objects.filter(room=room, entry__gt=page.after, entry__lte=page.upto)
+        .order_by("entry")
+        .values_list("entry", "joined_at", "id")
+    )
+    yield "".join(
+        log.csv_ticket(entry, joined_at, log.ticket_hash(ticket_id), places(entry))
+        for entry, joined_at, ticket_id in rows
+    )
+
+
+def log_file(room: Room) -> Path:
+    """The log as a file, at most five minutes old; one process writes, the others wait for it."""
+    folder = Path(settings.HOME) / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"line-{room.cohort.code}.csv"
+    if _is_fresh(path):
+        return path
+    with (folder / f".{room.cohort.code}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_fresh(path):
+            aside = path.with_suffix(".part")
+            with aside.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(log_lines(room))
+            os.replace(aside, path)
+    return path
+
+
+def _is_fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < FILE_SECONDS
+    except FileNotFoundError:
+        return False
+
+
+def prove(ticket: Ticket) -> dict | None:
+    """The proof that a ticket is in its room's log; None until the tick has taken it in."""
+    room = ticket.room
+    page = room.pages.filter(after__lt=ticket.entry, upto__gte=ticket.entry).first()
+    if page is None:
+        return None
+    before = room.pages.filter(number=page.number - 1).first()
+    steps = room.steps.filter(pk__lte=page.last_step).order_by("pk")
+    if before:
+        steps = steps.filter(pk__gt=before.last_step)
+    entries = list(
+        Ticket.objects.filter(room=room, entry__gt=page.after, entry__lte=page.upto)
+        .order_by("entry")
+        .values_list("entry", flat=True)
+    )
+    leaves = ticket_leaves(room, page.after, page.upto)
+    leaves += act_leaves(room, list(steps), page.acts_before)
+    return log.prove(
+        page=as_page(
+            room.cohort.code, page, before.log_root if before else merkle.EMPTY_ROOT.hex()
+        ),
+        leaves=leaves,
+        index=entries.index(ticket.entry),
+        size=room.pages.order_by("-number").values_list("number", flat=True)[0],
+        read=read_nodes(room.pk),
+    )

@@ -1,0 +1,249 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+
+from waiting_room import log, services
+from waiting_room.models import Ticket
+from waiting_room.offline import verify_line
+from waiting_room.services.pages import ticket_leaves
+from waiting_room.services.publishing import log_lines, prove
+
+from .scene import back_in_time, join, make_drawn_room, make_room, open_doors, tick
+from .test_pages import browser
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_home(settings, tmp_path):
+    settings.HOME = tmp_path
+
+
+def busy_room():
+    """Gathered, drawn, called, paused, resumed, joined late: everything a log can hold."""
+    room = make_drawn_room(max_per_minute=600)
+    for _ in range(20):
+        join(room)
+    tick(room)
+    for _ in range(10):
+        join(room)
+    room = open_doors(room)
+    for _ in range(6):
+        join(room)
+        back_in_time(room, 1)
+        tick(room)
+    services.pause_room(room=room, message_ko='점검, "잠시"', message_en="Soon back", by="staff:1")
+    tick(room)
+    services.resume_room(room=room, by="staff:1")
+    services.set_pace(room=room, max_active=50, max_per_minute=300, by="staff:1")
+    back_in_time(room, 1)
+    tick(room)
+    return tick(room)
+
+
+def verified(room) -> verify_line.Report:
+    text = "".join(log_lines(room))
+    return verify_line.check(verify_line.rows_of(io.StringIO(text, newline="")))
+
+
+def test_the_log_of_a_busy_room_is_in_order():
+    room = busy_room()
+
+    report = verified(room)
+
+    assert report.troubles == []
+    assert (report.tickets, report.frozen, report.drawn) == (36, 30, True)
+    assert report.called == room.line.serving > 0
+    assert report.root == room.board.document["log"]["root"]
+
+
+def test_a_first_come_first_served_room_too():
+    room = make_room()
+    for _ in range(5):
+        join(room)
+        back_in_time(room, 1)
+        tick(room)
+
+    assert verified(tick(room)).troubles == []
+
+
+def test_a_room_nobody_joined_has_a_log_too():
+    assert verified(make_drawn_room()).troubles == []
+    assert verified(make_room(ticked=False)).troubles == []
+
+
+def test_more_late_comers_in_a_second_than_a_page_holds_keep_the_log_in_order(monkeypatch):
+    monkeypatch.setattr(log, "PAGE_TICKETS", 4)
+    room = make_drawn_room()
+    for _ in range(11):
+        join(room)
+    room = open_doors(room)
+    for _ in range(11):
+        join(room)
+    room = tick(room)
+
+    report = verified(room)
+
+    assert report.troubles == []
+    assert (report.tickets, report.frozen) == (22, 11)
+
+
+def test_nothing_in_the_log_says_who_anybody_is():
+    room = busy_room()
+    text = "".join(log_lines(room))
+
+    for ticket in Ticket.objects.select_related("person"):
+        for secret in [str(ticket.pk), ticket.person.name, ticket.person.phone]:
+            assert secret not in text
+    assert "staff:1" not in text
+
+
+TAMPERING = {
+    "swapped": """
+        UPDATE waiting_room_ticket SET entry = entry + 1000 WHERE entry IN (3, 7);
+        UPDATE waiting_room_ticket SET entry = CASE entry WHEN 1003 THEN 7 ELSE 3 END
+        WHERE entry IN (1003, 1007)""",
+    "removed": "DELETE FROM waiting_room_ticket WHERE entry = 5",
+    "renumbered": "UPDATE waiting_room_ticket SET entry = 1000 WHERE entry = 9",
+    "inserted": """
+        WITH gone AS (DELETE FROM waiting_room_ticket WHERE entry = 5 RETURNING *)
+        INSERT INTO waiting_room_ticket
+            (id, room_id, person_id, entry, joined_at, resume_index, provisional)
+        SELECT gen_random_uuid(), room_id, 987654, 2000, joined_at, 77, false FROM gone;
+        UPDATE waiting_room_ticket SET entry = 5 WHERE entry = 2000""",
+    "joined earlier": """
+        UPDATE waiting_room_ticket SET joined_at = joined_at - interval '1 second'
+        WHERE entry = 4""",
+    "call removed": """
+        DELETE FROM waiting_room_step
+        WHERE id = (SELECT max(id) FROM waiting_room_step WHERE act = 'call')""",
+    "call changed": "UPDATE waiting_room_step SET last = last + 1 WHERE act = 'call'",
+    "other draw": "UPDATE waiting_room_step SET details = jsonb_set(details, '{seed}', "
+    "to_jsonb(repeat('00', 32))) WHERE act = 'reveal'",
+    "page rewritten": "UPDATE waiting_room_logpage SET root = repeat('ab', 32) WHERE number = 2",
+    "page removed": "DELETE FROM waiting_room_logpage WHERE number = 3",
+}
+
+
+def tamper(sql: str) -> None:
+    """As somebody with the database's master key could: past triggers and foreign keys."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute(sql)
+        cursor.execute("SET session_replication_role = origin")
+
+
+@pytest.mark.parametrize("how", TAMPERING)
+def test_tampering_with_the_tables_is_found_by_command_and_offline(how, tmp_path):
+    room = busy_room()
+    call_command("verify_line", room.cohort.code, stdout=io.StringIO())
+
+    tamper(TAMPERING[how])
+
+    with pytest.raises(CommandError, match="not as it was recorded"):
+        call_command("verify_line", room.cohort.code, stdout=io.StringIO())
+    file = tmp_path / "log.csv"
+    file.write_text("".join(log_lines(room)), encoding="utf-8", newline="")
+    offline = subprocess.run(
+        [sys.executable, "-I", verify_line.__file__, str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert offline.returncode == 1
+    assert "NOT in order" in offline.stdout
+    # Foreign keys were passed by; what is left must not trip the end of the test.
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("DELETE FROM waiting_room_ticket WHERE person_id = 987654")
+        cursor.execute("SET session_replication_role = origin")
+
+
+def test_a_history_written_anew_is_found_by_a_root_seen_before():
+    """Whoever rewrites tickets, pages and roots alike can't rewrite what people wrote down."""
+    room = busy_room()
+    seen = room.pages.get(number=2).log_root
+    other = busy_room()
+
+    out = io.StringIO()
+    call_command("verify_line", room.cohort.code, root=seen, stdout=out)
+    with pytest.raises(CommandError):
+        call_command("verify_line", other.cohort.code, root=seen, stdout=out)
+
+
+def test_every_tickets_proof_leads_to_the_published_root(tmp_path):
+    room = busy_room()
+    published = tick(room).board.document["log"]
+
+    for ticket in Ticket.objects.filter(room=room).select_related("room__cohort"):
+        proof = prove(ticket)
+        assert log.verify(proof)
+        assert (proof["root"], proof["size"]) == (published["root"], published["size"])
+        assert log.ticket_hash(ticket.pk) in proof["leaf"]
+
+
+def test_a_proof_of_another_ticket_does_not_verify():
+    room = busy_room()
+    first, second = Ticket.objects.filter(room=room).select_related("room__cohort")[:2]
+
+    forged = prove(first) | {"leaf": prove(second)["leaf"]}
+
+    assert not log.verify(forged)
+
+
+def test_the_ticket_page_gives_its_proof_to_its_owner_only():
+    room = busy_room()
+    ticket = Ticket.objects.filter(room=room, entry=3).get()
+
+    own = browser(ticket.person).get(f"/queue/t/{ticket.pk}/proof.json")
+    strange = browser().get(f"/queue/t/{ticket.pk}/proof.json")
+
+    assert log.verify(json.loads(own.content))
+    assert strange.status_code == 404
+
+
+def test_the_log_can_be_downloaded_and_checked_without_us(tmp_path):
+    room = busy_room()
+    response = Client().get(f"/queue/{room.cohort.code}/log.csv")
+    program = Client().get("/queue/verify_line.py")
+
+    file, script = tmp_path / "line.csv", tmp_path / "verify_line.py"
+    file.write_bytes(b"".join(response.streaming_content))
+    script.write_bytes(b"".join(program.streaming_content))
+    ticket = Ticket.objects.get(room=room, entry=12)
+    offline = subprocess.run(
+        [
+            *[sys.executable, "-I", str(script), str(file)],
+            *["--ticket", log.ticket_hash(ticket.pk), "--place", str(room.place_of(12))],
+            *["--root", room.pages.get(number=3).log_root],
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (offline.returncode, offline.stderr) == (0, "")
+    assert "Everything is in order." in offline.stdout
+    assert list(csv.reader(io.StringIO(file.read_text())))[2][4] == room.cohort.code
+    assert Path(verify_line.__file__).read_bytes() == script.read_bytes()
+
+
+def test_gaps_in_the_numbers_are_no_trouble():
+    room = make_room()
+    join(room)
+    with connection.cursor() as cursor:
+        # A join that was rolled back took a number with it.
+        cursor.execute("SELECT nextval(%s::regclass)", [room.entry_sequence])
+    join(room)
+    room = tick(room)
+
+    assert len(ticket_leaves(room, 0, 3)) == 2
+    assert verified(room).troubles == []
