@@ -3,7 +3,7 @@ from datetime import datetime
 from functools import partial
 
 import django_rq
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 from redis import RedisError
@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 MOST_TRIES = 6
 
 
-@transaction.atomic
 def write_message(
     *,
     key: str,
@@ -28,10 +27,12 @@ def write_message(
     person_id: int | None = None,
     not_before: datetime | None = None,
     not_after: datetime | None = None,
+    urgent: bool = True,
 ) -> bool:
     """Write one message in the caller's transaction and ring for the worker once it commits.
 
-    False when this key was written before: the same fact is told once.
+    False when this key was written before: the same fact is told once. What is not urgent is
+    left to the next sweep: a job for each of many bookings a second would hold up the codes.
     """
     message = Message(
         key=key,
@@ -43,14 +44,27 @@ def write_message(
         not_before=not_before,
         not_after=not_after,
     )
-    # ignore_conflicts keeps a repeated key from breaking the caller's transaction.
-    Message.objects.bulk_create([message], ignore_conflicts=True)
-    written = Message.objects.filter(key=key, created_at=message.created_at).values("pk").first()
-    if written is None:
+    pk = _insert_once(message)
+    if pk is None:
         return False
-    if not_before is None or not_before <= timezone.now():
-        transaction.on_commit(partial(ring, written["pk"]))
+    if urgent and (not_before is None or not_before <= timezone.now()):
+        transaction.on_commit(partial(ring, pk))
     return True
+
+
+def _insert_once(message: Message) -> int | None:
+    """One statement on the booking path; a repeated key does not break the transaction."""
+    fields = [field for field in Message._meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO messaging_message ({columns}) VALUES ({places})"  # noqa: S608
+            " ON CONFLICT (key) DO NOTHING RETURNING id",
+            [field.get_db_prep_save(field.pre_save(message, True), connection) for field in fields],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def ring(message_id: int) -> None:
@@ -104,7 +118,7 @@ def try_again(*, message: Message) -> None:
         transaction.on_commit(partial(ring, message.pk))
 
 
-def send_waiting(*, limit: int = 500) -> int:
+def send_waiting(*, limit: int = 3000) -> int:
     """Send what is due and was never rung for: Redis lost, a worker killed, a channel down."""
     now = timezone.now()
     due = (

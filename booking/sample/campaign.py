@@ -111,11 +111,11 @@ def staff(clinic: Clinic) -> None:
 
 
 def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> None:
-    """Yesterday's and today's visits at the sample staff's clinic, in every state they can have."""
+    """The last days' visits at the sample staff's clinic, in every state they can have."""
     clinic, by = made[0], "staff:sample"
     callers = iter(reversed(crowd[: SPANS["55-59"].people]))
     today = timezone.localdate(now)
-    days = [day for day in [today - timedelta(days=1), today] if day.weekday() != 6]
+    days = [clinics.last_working_day(today), today]
     for day in [*days, today + timedelta(days=1), today + timedelta(days=2)]:
         for slot in _of_day(clinic, day)[:10]:
             caller = next(callers)

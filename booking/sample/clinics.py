@@ -100,7 +100,15 @@ def fill_slots(
         return cursor.rowcount
 
 
+# Two weeks to choose from, and the two that begin 21 days after, for second doses.
+_BOOKABLE = [*range(14), *range(21, 36)]
+
+
 def open_days(today: date) -> list[date]:
-    """Yesterday, for what the desk has marked already; two weeks to choose from; and the two
-    weeks that begin 21 days after, for second doses."""
-    return [today + timedelta(days=n) for n in [*range(-1, 14), *range(21, 36)]]
+    """The last working day too, for what the desk has marked already."""
+    return [last_working_day(today), *(today + timedelta(days=days) for days in _BOOKABLE)]
+
+
+def last_working_day(today: date) -> date:
+    yesterday = today - timedelta(days=1)
+    return yesterday - timedelta(days=1) if yesterday.weekday() == 6 else yesterday

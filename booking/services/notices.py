@@ -14,7 +14,9 @@ from messaging.services import write_message
 from ..models import Offer, Reservation
 
 
-def tell(reservation: Reservation, *, key: str, kind: str, text: str, not_after=None) -> bool:
+def tell(
+    reservation: Reservation, *, key: str, kind: str, text: str, not_after=None, urgent=False
+) -> bool:
     """Write one message to the person of this reservation, by the channel they chose."""
     by_email = reservation.channel == Channel.EMAIL and reservation.email
     return write_message(
@@ -25,6 +27,7 @@ def tell(reservation: Reservation, *, key: str, kind: str, text: str, not_after=
         text=text,
         person_id=reservation.person_id,
         not_after=not_after,
+        urgent=urgent,
     )
 
 
@@ -106,4 +109,11 @@ def tell_offer(offer: Offer) -> None:
             link("offer", offer.token),
         ]
     key = f"offer:{offer.pk}"
-    tell(reservation, key=key, kind="offer", text="\n".join(lines), not_after=offer.until)
+    tell(
+        reservation,
+        key=key,
+        kind="offer",
+        text="\n".join(lines),
+        not_after=offer.until,
+        urgent=True,
+    )
