@@ -11,6 +11,10 @@ from eligibility.sessions import signed_in
 from waiting_room.models import Room, Ticket
 
 
+# What one can do now comes first; within a state the order of the openings stays.
+STATES = ["open", "gathering", "soon", "closed"]
+
+
 @never_cache
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
@@ -21,6 +25,7 @@ def home(request: HttpRequest) -> HttpResponse:
         {"cohort": cohort, "state": _state(cohort, joins_from.get(cohort.pk), now)}
         for cohort in Cohort.objects.all()
     ]
+    cohorts.sort(key=lambda one: STATES.index(one["state"]))
     who = signed_in(request)
     tickets = (
         Ticket.objects.filter(
