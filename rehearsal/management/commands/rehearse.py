@@ -82,7 +82,10 @@ class Command(BaseCommand):
     def _crowd(self, cohort: Cohort, citizens: int) -> list[dict]:
         """People of the roster in `cohort` who have no ticket yet, with what they would type."""
         crowd = []
-        candidates = Person.objects.filter(source=Source.ROSTER, tickets=None).order_by("pk")
+        # From the end, so that the printed sample log-ins stay unused.
+        candidates = Person.objects.filter(
+            source=Source.ROSTER, tickets=None, reservations=None
+        ).order_by("-pk")
         for person in candidates.iterator(chunk_size=2000):
             if not cohort.birth_from <= person.birth_date <= cohort.birth_to:
                 continue
