@@ -33,7 +33,7 @@ THROWAWAY_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "300",
+    "max_connections": "600",  # storms of 500
     "max_wal_size": "2GB",
     "autovacuum": "on",
 }

@@ -132,6 +132,16 @@ def test_the_history_says_who_did_what(client):
     ]
 
 
+def test_what_was_never_changed_has_an_empty_history(client):
+    reservation = ReservationFactory(held=True)
+    client.force_login(StaffFactory())
+
+    page = client.get(f"{LIST}{reservation.pk}/history/")
+
+    assert page.status_code == 200
+    assert page.context["changes"] == []
+
+
 def test_the_history_of_a_clinic_shows_each_field_before_and_after(client):
     clinic = ClinicFactory(phone="02-1")
     user = StaffFactory(username="authority")

@@ -1,0 +1,85 @@
+"""Many admitted people at once, for storms and benches: rows in bulk instead of one by one."""
+
+import secrets
+from datetime import date, timedelta
+
+from django.utils import timezone
+
+from booking.models import Clinic, Slot, Vaccine
+from eligibility.enums import Source
+from eligibility.models import Person
+from waiting_room.models import Admission, Line, Room, Ticket
+
+
+def admit(room: Room, count: int) -> list[Admission]:
+    """So many new people, each with a ticket and a live admission of this room."""
+    # Names of one length and random indexes: nobody here is looked up by identity.
+    people = Person.objects.bulk_create(
+        Person(
+            roster_key=secrets.token_hex(8),
+            source=Source.ROSTER,
+            name="김시험",
+            birth_date=date(1964, 5, 12),
+            phone="+821000000000",
+            region="서울특별시",
+            district="강남구",
+            identity_index=secrets.token_bytes(16),
+            name_birth_index=secrets.token_bytes(16),
+            phone_index=secrets.token_bytes(16),
+        )
+        for _ in range(count)
+    )
+    now = timezone.now()
+    first = Ticket.objects.filter(room=room).count() + 1
+    tickets = Ticket.objects.bulk_create(
+        Ticket(
+            room=room,
+            person=person,
+            entry=number,
+            joined_at=now,
+            resume_index=secrets.randbits(62),
+        )
+        for number, person in enumerate(people, first)
+    )
+    Line.objects.filter(pk=room.pk).update(max_active=first + count + 1000)
+    return Admission.objects.bulk_create(
+        Admission(
+            ticket=ticket,
+            room=room,
+            place=ticket.entry,
+            called_at=now,
+            entered_at=now,
+            expires_at=now + timedelta(hours=1),
+        )
+        for ticket in tickets
+    )
+
+
+def open_slots(
+    count: int, *, capacity: int, vaccine: Vaccine | None = None, per_clinic: int = 25
+) -> list[Slot]:
+    """So many slots at clinics of 강남구, of one vaccine, from tomorrow on."""
+    vaccine = vaccine or Vaccine.objects.create(code=f"v-{secrets.token_hex(4)}", name_ko="백신")
+    clinics = Clinic.objects.bulk_create(
+        Clinic(
+            code=secrets.token_hex(5),
+            name=f"의원 {number}",
+            region="서울특별시",
+            district="강남구",
+            address="서울특별시 강남구",
+        )
+        for number in range(-(-count // per_clinic))
+    )
+    start = timezone.localtime().replace(hour=9, minute=0, second=0, microsecond=0)
+    return Slot.objects.bulk_create(
+        Slot(
+            clinic=clinics[number // per_clinic],
+            vaccine=vaccine,
+            starts_at=start
+            + timedelta(
+                days=1 + number % per_clinic // 16, minutes=30 * (number % per_clinic % 16)
+            ),
+            capacity=capacity,
+        )
+        for number in range(count)
+    )
