@@ -86,7 +86,7 @@ def _pairs(events: list, row: models.Model) -> Iterator[tuple[Any, Any, Any]]:
         following = [*events[1:], row]
         yield from zip(events, events, following, strict=True)
     else:
-        yield from zip(events, [None, *events[:-1]], events, strict=True)
+        yield from zip(events, [None, *events][: len(events)], events, strict=True)
 
 
 def _change(event, before, after, names: "_Names"):
