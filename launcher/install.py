@@ -132,6 +132,7 @@ def is_installed(wanted):
 
 def install(wanted):
     files = lock_files(wanted)
+    print(f"Installing the locked packages into {os.path.relpath(VENV)}…", flush=True)  # noqa: T201
     uv = working_uv()
     if uv:
         command = [uv, "pip", "install", "--python", venv_python()]
