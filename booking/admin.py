@@ -20,6 +20,7 @@ from dataio.values import BadValue, day
 from eligibility.admin import people_meant
 from eligibility.normal import shown_phone
 from staff.enums import Act
+from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, sees_everything
 from staff.services import record_access
 from waiting_room.codes import UnreadableCode, read
@@ -345,7 +346,7 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
 
     @admin.display(description=gettext_lazy("last changed by"))
     def by_whom(self, row: Reservation) -> str:
-        return {"citizen": _("the person"), "system": _("the system")}.get(row.by, row.by)
+        return who(row.by)
 
     def find(self, queryset: QuerySet, term: str) -> QuerySet:
         people = people_meant(term)

@@ -65,8 +65,9 @@ def changes_of(row: models.Model) -> list[Change]:
         if (change := _change(event, before, after, names))
     ]
     names.fill()
+    users = {by: who(by) for _at, by, _fields in changes}
     return [
-        Change(at, names.who(by), [(label, old(), new()) for label, old, new in fields])
+        Change(at, users[by], [(label, old(), new()) for label, old, new in fields])
         for at, by, fields in reversed(changes)
     ]
 
@@ -132,15 +133,16 @@ class _Names:
     def fill(self) -> None:
         for model, keys in self.wanted.items():
             self.found[model] = model.objects.in_bulk(keys)
-        self.found.setdefault(User, {})
 
-    def who(self, by: Any) -> str:
-        text = str(by)
-        number = text.removeprefix("staff:")
-        if number.isdigit():
-            user = User.objects.filter(pk=int(number)).only("username").first()
-            return user.username if user else text
-        return {"citizen": _("the person"), "system": _("the system"), "": "–"}.get(text, text)
+
+def who(by: Any) -> str:
+    """Who `by` is: a user's name, the person themselves, the system, or a command."""
+    text = str(by)
+    number = text.removeprefix("staff:")
+    if number.isdecimal():
+        name = User.objects.filter(pk=int(number)).values_list("username", flat=True).first()
+        return name or text
+    return {"citizen": _("the person"), "system": _("the system"), "": "–"}.get(text, text)
 
 
 def _text(field: models.Field, value: Any) -> str:

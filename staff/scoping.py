@@ -70,11 +70,6 @@ class ScopedAdmin(HistoryMixin, admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
         return False
 
-    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
-        # Django's “Select reservation to view” reads badly in Korean.
-        title = {"title": self.opts.verbose_name_plural}
-        return super().changelist_view(request, {**title, **(extra_context or {})})
-
     def get_field_queryset(self, db, db_field, request: HttpRequest) -> QuerySet | None:
         """Choices of a foreign key: what the other admin would show this user.
 

@@ -112,7 +112,8 @@ def staff(clinic: Clinic) -> None:
 
 def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> None:
     """The last days' visits at the sample staff's clinic, in every state they can have."""
-    clinic, by = made[0], "staff:sample"
+    clinic = made[0]
+    by = f"staff:{User.objects.get(username=Role.CLINIC).pk}"
     callers = iter(reversed(crowd[: SPANS["55-59"].people]))
     today = timezone.localdate(now)
     days = [clinics.last_working_day(today), today]
