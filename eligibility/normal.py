@@ -50,10 +50,14 @@ def names_agree(one: str, other: str) -> bool:
     shorter, longer = sorted([first, second], key=len)
     # A middle name is left out: both outer names stay, in either order.
     return (
-        len(shorter) >= 2
-        and set(shorter) <= set(longer)
-        and {shorter[0], shorter[-1]} == {longer[0], longer[-1]}
-    ) or _turned(first, second) or _turned(second, first)
+        (
+            len(shorter) >= 2
+            and set(shorter) <= set(longer)
+            and {shorter[0], shorter[-1]} == {longer[0], longer[-1]}
+        )
+        or _turned(first, second)
+        or _turned(second, first)
+    )
 
 
 def _parts(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from . import limits, services
+from . import limits, services, work
 from .exceptions import Refusal
 from .forms import CodeForm, IdentityForm
 from .models import Person, PhoneCode
@@ -35,6 +35,13 @@ def identity(request: HttpRequest) -> HttpResponse:
             request, "eligibility/identity.html", {"form": IdentityForm(), "next": following}
         )
     form = IdentityForm(request.POST)
+    extra = {"form": form, "next": following}
+    if form.is_valid() and not _has_worked(request, form):
+        extra |= {
+            "challenge": work.new_challenge(),
+            "wait": work.new_wait(form.cleaned_data["phone"]),
+        }
+        return render(request, "eligibility/identity.html", extra, status=422)
     if form.is_valid() and _may_ask(request, form):
         who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
         challenge = services.start_verification(**who)
@@ -42,8 +49,15 @@ def identity(request: HttpRequest) -> HttpResponse:
         _remember(response, challenge, following)
         return response
     status = 429 if getattr(form, "too_often", False) else 422
-    return render(
-        request, "eligibility/identity.html", {"form": form, "next": following}, status=status
+    return render(request, "eligibility/identity.html", extra, status=status)
+
+
+def _has_worked(request: HttpRequest, form: IdentityForm) -> bool:
+    """True unless very many come from this address and this one has neither worked nor waited."""
+    if not limits.address_is_busy(request):
+        return True
+    return work.is_done(request.POST.get("work", "")) or work.has_waited(
+        request.POST.get("wait", ""), form.cleaned_data["phone"]
     )
 
 
