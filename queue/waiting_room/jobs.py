@@ -3,3 +3,7 @@ from . import services
 
 def tick() -> None:
     services.tick_rooms()
+
+
+def tell() -> None:
+    services.tell_people()

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from eligibility.models import Cohort, Person
+from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
 
 from .draw import entry_at, place_of
@@ -236,6 +237,35 @@ class Knock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room_id}/{self.place}"
+
+
+class Alert(models.Model):
+    """A person's wish to be told by message: shortly before their turn, and when it comes."""
+
+    ticket = models.OneToOneField(
+        Ticket, on_delete=models.PROTECT, primary_key=True, related_name="alert"
+    )
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="alerts", db_index=False)
+    # Known once the draw has been held.
+    place = models.PositiveBigIntegerField(_("place"), null=True)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    # Empty for a text message: it goes to the phone the person proved to have.
+    email = EncryptedTextField(_("e-mail"), null=True, blank=True)
+    language = models.CharField(_("language"), max_length=5)
+    soon_at = models.DateTimeField(_("told that it is soon"), null=True)
+    called_at = models.DateTimeField(_("told that it is their turn"), null=True)
+
+    class Meta:
+        verbose_name = _("wish to be told")
+        verbose_name_plural = _("wishes to be told")
+        indexes = [
+            models.Index(
+                fields=["room", "place"], name="alerts_open", condition=Q(called_at__isnull=True)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ticket_id}"
 
 
 class Admission(models.Model):

@@ -9,6 +9,7 @@ urlpatterns = [
     path("queue/t/<uuid:ticket_id>/qr.svg", views.resume_picture, name="resume_picture"),
     path("queue/t/<uuid:ticket_id>/proof.json", views.ticket_proof, name="ticket_proof"),
     path("queue/t/<uuid:ticket_id>/enter/", views.enter, name="enter"),
+    path("queue/t/<uuid:ticket_id>/tell/", views.tell, name="tell"),
     path("queue/t/<uuid:ticket_id>/leave/", views.leave, name="leave_line"),
     path("queue/<slug:code>/", views.room_page, name="room"),
     path("queue/<slug:code>/join/", views.join, name="queue_join"),

@@ -9,9 +9,11 @@ from django.db.models.functions import Now
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from eligibility.normal import masked_phone
 from eligibility.sessions import signed_in
 
 from . import services
@@ -20,8 +22,9 @@ from .board import poll_for, state_of
 from .codes import UnreadableCode, lookup_index, resume_code
 from .enums import State
 from .exceptions import LineRefusal
+from .forms import TellForm
 from .log import ticket_hash
-from .models import Room, Ticket
+from .models import Alert, Room, Ticket
 from .now import board
 from .offline import verify_line
 from .services.joining import CODE_KEY
@@ -100,6 +103,7 @@ def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = No
         "refusal": refusal,
         "resume_code": resume_code(ticket.pk, CODE_KEY),
         "ticket_hash": ticket_hash(ticket.pk),
+        "alert": Alert.objects.filter(ticket=ticket).only("channel").first(),
         "now_document": now_document,
     }
     status = refusal.status if refusal else 200
@@ -170,6 +174,35 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     except LineRefusal as refusal:
         return _show(request, _ticket(ticket_id), refusal)
     return redirect("booking")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    """How somebody wants to be told: asked for on a page of its own, changed or taken back there."""
+    ticket = _ticket(ticket_id)
+    if not owns(request, ticket):
+        if may_see(request, ticket):
+            return to_identity(request, back_to=request.path)
+        return neutral(request)
+    alert = Alert.objects.filter(ticket=ticket).first()
+    if request.method == "POST" and "stop" in request.POST:
+        services.stop_telling(ticket=ticket)
+        return redirect("ticket", ticket_id=ticket_id)
+    initial = {"channel": alert.channel, "email": alert.email} if alert else {"channel": "sms"}
+    form = TellForm(request.POST if request.method == "POST" else None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        language = get_language() or settings.LANGUAGE_CODE
+        services.ask_to_be_told(ticket=ticket, language=language, **form.cleaned_data)
+        return redirect("ticket", ticket_id=ticket_id)
+    context = {
+        "ticket": ticket,
+        "form": form,
+        "alert": alert,
+        "phone": masked_phone(ticket.person.phone),
+        "channel": form["channel"].value(),
+    }
+    return render(request, "waiting_room/tell.html", context, status=422 if form.errors else 200)
 
 
 @never_cache

@@ -414,6 +414,8 @@ class Checker:
         self.check_opening(line, act, f"Places {first} to {last} were called")
         if self.paused:
             self.trouble(line, f"Places {first} to {last} were called during a pause.")
+        if self.page and last > self.page["upto"]:
+            self.trouble(line, f"Place {last} was called before anybody in the log held it.")
         if last < first:
             self.trouble(line, f"A call goes backwards, from place {first} to {last}.")
         if first <= called:

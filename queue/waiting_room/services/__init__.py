@@ -18,9 +18,11 @@ from .rooms import (
     set_pace,
     set_public_value,
 )
+from .telling import ask_to_be_told, stop_telling, tell_people
 from .ticking import tick_room, tick_rooms
 
 __all__ = [
+    "ask_to_be_told",
     "close_room",
     "end_admission",
     "enter",
@@ -38,6 +40,8 @@ __all__ = [
     "set_joins_from",
     "set_pace",
     "set_public_value",
+    "stop_telling",
+    "tell_people",
     "tick_room",
     "tick_rooms",
 ]

@@ -102,7 +102,6 @@ def _record(facts: Facts, rows: list[estimate.Row], widenings) -> None:
     said = []
     for row in rows:
         low, high = estimate.as_seconds(*estimate.for_people(estimate.Range(row.low, row.high)))
-        bracket = estimate.bracket_of(row)
         said.append(
             Estimate(
                 room=facts.room,

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from eligibility.models import Decision
 
-from ..codes import lookup_index, resume_code
+from ..codes import UnreadableCode, lookup_index, resume_code
 from ..exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
 from ..locks import JOIN
 from ..models import Room, Ticket
@@ -124,6 +124,14 @@ def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
     if room.joins_from > room.now:
         return NotYetJoinable(_("It is too early to join this line."))
     return None
+
+
+def index_of(typed: str) -> int | None:
+    """Where to look for a ticket by its resume code; None if what was typed is no such code."""
+    try:
+        return lookup_index(typed, CODE_KEY)
+    except UnreadableCode:
+        return None
 
 
 def leave_line(*, ticket: Ticket) -> Ticket:

@@ -1,0 +1,250 @@
+from collections.abc import Callable
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from eligibility.admin import people_meant
+from staff.scoping import PersonalDataMixin, ScopedAdmin
+
+from . import services
+from .board import state_of
+from .exceptions import CantChange
+from .forms import DrawForm, PaceForm, PauseForm
+from .models import Room, Step, Ticket
+from .reasons import in_words
+
+STEPS_SHOWN = 40
+REFRESH_SECONDS = 5
+
+
+@admin.register(Room)
+class RoomAdmin(ScopedAdmin):
+    """The operator's desk: how each line stands, and the buttons, each of them a service."""
+
+    list_display = [
+        "cohort",
+        "state",
+        "opens_at",
+        "waiting",
+        "serving",
+        "inside",
+        "pace",
+        "last_tick",
+    ]
+    list_select_related = ["cohort", "line", "board"]
+    search_fields = ["cohort__code", "cohort__name_ko", "cohort__name_en"]
+    ordering = ["cohort__opens_at", "pk"]
+    list_filter = ["status", "cohort__order"]
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request).select_related("cohort", "line", "board")
+        return rows.annotate(now=Now())
+
+    def has_add_permission(self, request) -> bool:
+        return False  # every cohort gets its room by the tick
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, room: Room) -> str:
+        return state_of(room, room.now).label
+
+    @admin.display(description=gettext_lazy("opens at"), ordering="cohort__opens_at")
+    def opens_at(self, room: Room) -> str:
+        return f"{timezone.localtime(room.cohort.opens_at):%Y-%m-%d %H:%M}"
+
+    @admin.display(description=gettext_lazy("waiting"))
+    def waiting(self, room: Room) -> str:
+        return f"{_waiting(room):,}"
+
+    @admin.display(description=gettext_lazy("called up to"))
+    def serving(self, room: Room) -> str:
+        return f"{room.line.serving:,}"
+
+    @admin.display(description=gettext_lazy("inside"))
+    def inside(self, room: Room) -> str:
+        return f"{room.line.active:,} / {room.max_active:,}"
+
+    @admin.display(description=gettext_lazy("called per minute"))
+    def pace(self, room: Room) -> str:
+        return f"{room.board.document.get('per_minute', 0):,} / {room.max_per_minute:,}"
+
+    @admin.display(description=gettext_lazy("last tick"))
+    def last_tick(self, room: Room) -> str:
+        if room.line.ticked_at is None:
+            return "–"
+        return _("%d s ago") % (room.now - room.line.ticked_at).total_seconds()
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        acts = {"pause": self.pause, "resume": self.resume, "close": self.close}
+        acts |= {"set-pace": self.set_pace, "set-draw": self.set_draw}
+        return [
+            *(
+                path(f"<int:pk>/{name}/", view(require_POST(act)), name=f"waiting_room_room_{name}")
+                for name, act in acts.items()
+            ),
+            *super().get_urls(),
+        ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None) -> HttpResponse:
+        """The room live: no form of fields, since every change is an act of its own."""
+        room = self.get_object(request, object_id)
+        if room is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_view_permission(request, room):
+            raise PermissionDenied
+        return self._desk(request, room)
+
+    def _desk(self, request: HttpRequest, room: Room, status: int = 200, **forms) -> HttpResponse:
+        local = timezone.localtime(room.joins_from)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(room),
+            "opts": self.opts,
+            "room": room,
+            "original": room,
+            "state": state_of(room, room.now),
+            "waiting": _waiting(room),
+            "document": room.board.document,
+            "reasons": in_words(room.board.reasons),
+            "last_tick": self.last_tick(room),
+            "may_change": self.has_change_permission(request, room),
+            "over": room.has_ended(room.now),
+            "refresh": REFRESH_SECONDS if request.GET.get("live") else 0,
+            "steps": Step.objects.filter(room=room).order_by("-pk")[:STEPS_SHOWN],
+            "pause_form": PauseForm(initial={"message_ko": room.pause_message_ko}),
+            "pace_form": PaceForm(
+                initial={"max_active": room.max_active, "max_per_minute": room.max_per_minute}
+            ),
+            "draw_form": DrawForm(initial={"public_value": room.public_value, "joins_from": local}),
+            **forms,
+        }
+        return TemplateResponse(
+            request, "admin/waiting_room/room/desk.html", context, status=status
+        )
+
+    def _act(self, request: HttpRequest, pk: int, service: Callable, **values) -> HttpResponse:
+        room = self._changeable(request, pk)
+        try:
+            service(room=room, by=f"staff:{request.user.pk}", **values)
+        except CantChange as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, _("Done. The line follows with the next tick."))
+        return HttpResponseRedirect(reverse("admin:waiting_room_room_change", args=[pk]))
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Room:
+        room = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_change_permission(request, room):
+            raise PermissionDenied
+        return room
+
+    def _by_form(self, request: HttpRequest, pk: int, form, name: str, service) -> HttpResponse:
+        if not form.is_valid():
+            return self._desk(request, self._changeable(request, pk), 422, **{name: form})
+        return self._act(request, pk, service, **form.cleaned_data)
+
+    def pause(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = PauseForm(request.POST)
+        return self._by_form(request, pk, form, "pause_form", services.pause_room)
+
+    def resume(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return self._act(request, pk, services.resume_room)
+
+    def close(self, request: HttpRequest, pk: int) -> HttpResponse:
+        if request.POST.get("sure") != "yes":
+            messages.error(request, _("Tick the box first: a closed line can't be opened again."))
+            return HttpResponseRedirect(reverse("admin:waiting_room_room_change", args=[pk]))
+        return self._act(request, pk, services.close_room)
+
+    def set_pace(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = PaceForm(request.POST)
+        return self._by_form(request, pk, form, "pace_form", services.set_pace)
+
+    def set_draw(self, request: HttpRequest, pk: int) -> HttpResponse:
+        def prepare(*, room: Room, by: str, public_value: str, joins_from) -> None:
+            if joins_from != room.joins_from.replace(second=0, microsecond=0):
+                services.set_joins_from(room=room, at=joins_from, by=by)
+            if public_value.strip() != room.public_value:
+                services.set_public_value(room=room, value=public_value, by=by)
+
+        return self._by_form(request, pk, DrawForm(request.POST), "draw_form", prepare)
+
+
+def _waiting(room: Room) -> int:
+    return max(0, room.board.document.get("issued", 0) - room.line.serving)
+
+
+@admin.register(Ticket)
+class TicketAdmin(PersonalDataMixin, ScopedAdmin):
+    """One case's place, for whoever answers the phone; nobody can move anybody."""
+
+    region_path = "person"
+    list_display = ["room", "entry", "place", "person", "joined_at", "left_at", "visits"]
+    list_select_related = ["room__cohort", "person"]
+    list_filter = ["room"]
+    search_fields = ["entry"]  # shows the box; `find` searches
+    search_help_text = gettext_lazy(
+        "Entry number, resume code, mobile phone, or name and date of birth"
+    )
+    ordering = ["-room_id", "entry"]
+    sortable_by = ["entry"]
+    show_full_result_count = False
+    fields = readonly_fields = [
+        "room",
+        "person",
+        "entry",
+        "place",
+        "standing",
+        "joined_at",
+        "left_at",
+        "provisional",
+        "visits",
+    ]
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("place"))
+    def place(self, ticket: Ticket) -> str:
+        return "–" if ticket.place is None else f"{ticket.place:,}"
+
+    @admin.display(description=gettext_lazy("standing"))
+    def standing(self, ticket: Ticket) -> str:
+        place, serving = ticket.place, ticket.room.line.serving
+        if place is None:
+            return _("The draw has not been held yet.")
+        if place <= serving:
+            return _("Called.")
+        return _("%d people ahead.") % (place - serving - 1)
+
+    @admin.display(description=gettext_lazy("visits"))
+    def visits(self, ticket: Ticket) -> str:
+        return "; ".join(
+            f"{timezone.localtime(one.entered_at):%m-%d %H:%M} {one.get_ending_display()}".strip()
+            for one in sorted(ticket.admissions.all(), key=lambda one: one.entered_at)
+        )
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request).select_related("room__cohort", "room__line", "person")
+        return rows.prefetch_related("admissions")
+
+    def find(self, queryset, term):
+        if term.isascii() and term.isdecimal() and len(term) < 8:
+            return queryset.filter(entry=int(term))
+        index = services.joining.index_of(term)
+        if index is not None:
+            return queryset.filter(resume_index=index)
+        people = people_meant(term)
+        return queryset.filter(person__in=people) if people else queryset.none()

@@ -1,0 +1,180 @@
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.utils import timezone
+
+from messaging.enums import MessageStatus
+from messaging.models import Message
+from tests.concurrency import at_once
+from waiting_room import services
+from waiting_room.models import Alert, Board
+from waiting_room.services import ask_to_be_told, tell_people
+
+from .scene import call, called, join, make_drawn_room, make_room, open_doors
+from .test_pages import browser
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(ticket, channel="sms", **more):
+    return ask_to_be_told(ticket=ticket, channel=channel, language="ko", **more)
+
+
+def told() -> list[tuple[str, str]]:
+    return list(Message.objects.order_by("pk").values_list("kind", "channel"))
+
+
+def soon_is(room, places: int) -> None:
+    """As if the room's estimates said that ten minutes are so many places."""
+    document = room.board.document
+    document["waits"] = [[places, 300, 600], [places * 10, 3000, 6000]]
+    Board.objects.filter(room=room).update(document=document)
+
+
+def test_whoever_asked_is_told_once_when_called():
+    room = make_room()
+    ticket, silent = join(room), join(room)
+    ask(ticket)
+    assert tell_people() == 0
+
+    call(room, 2)
+
+    assert [tell_people() for _ in range(3)] == [1, 0, 0]
+    message = Message.objects.get()
+    assert (message.kind, message.channel) == ("called", "sms")
+    assert message.to == ticket.person.phone
+    assert "예약하실 차례입니다" in message.text
+    assert f"/queue/t/{ticket.pk}/" in message.text
+    assert not Alert.objects.filter(ticket=silent).exists()
+
+
+def test_whoever_asked_is_told_once_when_about_ten_minutes_remain():
+    room = make_room()
+    tickets = [join(room) for _ in range(8)]
+    soon_is(room, 5)
+    for ticket in tickets:
+        ask(ticket, "email", email="me@example.org")
+
+    assert [tell_people(), tell_people()] == [5, 0]
+    assert set(told()) == {("soon", "email")}
+    assert {message.to for message in Message.objects.all()} == {"me@example.org"}
+    assert all(
+        message.not_after < timezone.now() + timedelta(minutes=11)
+        for message in Message.objects.all()
+    )
+
+
+def test_messages_are_in_the_language_they_were_asked_for_in():
+    ticket = called(make_room())
+    ask_to_be_told(ticket=ticket, channel="sms", language="en")
+
+    tell_people()
+
+    assert "It is your turn to book (Cohort" in Message.objects.get().text
+
+
+def test_whoever_asked_before_the_draw_is_told_at_their_place():
+    room = make_drawn_room()
+    tickets = [join(room) for _ in range(6)]
+    for ticket in tickets:
+        ask(ticket)
+    tell_people()
+    assert Alert.objects.filter(place=None).count() == 6
+
+    room = open_doors(room)
+    call(room, 2)
+
+    assert tell_people() == 2
+    first_two = {str(t.person_id) for t in tickets if room.place_of(t.entry) <= 2}
+    assert {str(message.person_id) for message in Message.objects.all()} == first_two
+
+
+def test_whoever_left_or_has_been_inside_is_not_told():
+    room = make_room()
+    left, inside = join(room), join(room)
+    ask(left)
+    ask(inside)
+    services.leave_line(ticket=left)
+    call(room, 2)
+    services.enter(ticket=inside)
+
+    assert tell_people() == 0
+    assert told() == []
+
+
+def test_a_closed_room_tells_nobody():
+    room = make_room()
+    ask(called(room))
+    services.close_room(room=room, by="staff:1")
+
+    assert tell_people() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_any_number_of_workers_tell_once(monkeypatch):
+    monkeypatch.setattr("messaging.services.ring", lambda *_a, **_k: None)
+    room = make_room()
+    for _ in range(20):
+        ask(join(room))
+    call(room, 20)
+
+    at_once([partial(tell_people)] * 5)
+
+    assert len(told()) == 20
+    assert set(Message.objects.values_list("status", flat=True)) == {MessageStatus.WAITING}
+
+
+def test_asking_is_a_form_that_keeps_what_was_typed():
+    ticket = join(make_room())
+    client, path = browser(ticket.person), f"/queue/t/{ticket.pk}/tell/"
+
+    assert "Text message to 010-****-" in client.get(path).content.decode()
+    wrong = client.post(path, {"channel": "email", "email": "nobody at home"})
+    assert wrong.status_code == 422
+    assert 'value="nobody at home"' in wrong.content.decode()
+    missing = client.post(path, {"channel": "email"})
+    assert "Type your e-mail address." in missing.content.decode()
+    right = client.post(path, {"channel": "email", "email": "me@example.org"})
+    assert right.url == f"/queue/t/{ticket.pk}/"
+    assert (Alert.objects.get().channel, Alert.objects.get().email) == ("email", "me@example.org")
+    assert "We will tell you by e-mail" in client.get(right.url).content.decode()
+
+    client.post(path, {"channel": "email", "email": "me@example.org", "stop": "1"})
+    assert not Alert.objects.exists()
+
+
+def test_nobody_asks_for_another():
+    room = make_room()
+    ticket, other = join(room), join(room)
+
+    response = browser(other.person).post(f"/queue/t/{ticket.pk}/tell/", {"channel": "sms"})
+
+    assert response.status_code == 403
+    assert not Alert.objects.exists()
+
+
+def test_the_address_is_not_readable_in_the_table():
+    from django.db import connection
+
+    ask(join(make_room()), "email", email="me@example.org")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT email FROM waiting_room_alert")
+        assert b"example" not in bytes(cursor.fetchone()[0])
+
+
+def test_a_failed_message_is_seen_and_tried_again(monkeypatch):
+    from messaging import services as messaging
+    from messaging.channels import ChannelProblem
+
+    ask(called(make_room()))
+    tell_people()
+
+    def broken(**_message):
+        raise ChannelProblem("no gateway")
+
+    monkeypatch.setattr(messaging, "deliver", broken)
+    messaging.send_waiting()
+    message = Message.objects.get()
+    assert (message.status, message.problem, message.tries) == ("waiting", "no gateway", 1)
