@@ -32,7 +32,7 @@ lint: ## check style, types, layers, and that models and migrations agree
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) && \
-		$(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run'
+		PYTHONPATH=.:queue $(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run'
 
 messages: ## collect the texts to translate, and compile the translations
 	$(INSTALL) test
