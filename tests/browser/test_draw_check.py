@@ -41,7 +41,7 @@ def test_places_in_the_browser_are_those_of_the_portal(script, count):
 
 
 def test_places_agree_at_every_size_of_room(script):
-    random = Random(3)
+    random = Random(3)  # noqa: S311
     cases = []
     for _ in range(60):
         count = random.choice([10**6, 2**31 + 11, 2**32, random.randint(1, 10**7)])
@@ -53,7 +53,7 @@ def test_places_agree_at_every_size_of_room(script):
 
 
 def test_hashes_commitment_and_seed_agree(script):
-    messages = [bytes([n % 256]) * n for n in [*range(0, 130), 1000, 4097]]
+    messages = [bytes([n % 256]) * n for n in [*range(130), 1000, 4097]]
 
     hashes = script(
         "return given.map((hex) => js.toHex(js.sha256(js.fromHex(hex))));",

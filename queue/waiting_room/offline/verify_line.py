@@ -512,9 +512,9 @@ class Checker:
             if self.value(kind, column) != value:
                 line = self.head.get(kind, (1, []))[0]
                 self.trouble(line, f"“{kind}” is not what the log recorded: {value}.")
-        acts = {"commitment": self.committed, "frozen": self.frozen}
-        acts.update(dict.fromkeys(("secret", "seed"), self.revealed))
-        for kind, found in acts.items():
+        was_recorded = {"commitment": bool(self.committed), "frozen": bool(self.frozen)}
+        was_recorded.update(dict.fromkeys(("secret", "seed", "public"), bool(self.revealed)))
+        for kind, found in was_recorded.items():
             if kind in self.head and not found:
                 self.trouble(self.head[kind][0], f"“{kind}” is given, but was never recorded.")
 
@@ -569,10 +569,8 @@ def check_proof(report: Report, proof: dict) -> None:
             proof["size"],
             [bytes.fromhex(step) for step in proof["log_path"]],
         )
-        holds = bool(in_page and in_log) and (in_page.hex(), in_log.hex()) == (
-            page["root"],
-            proof["root"],
-        )
+        roots = bytes.fromhex(page["root"]), bytes.fromhex(proof["root"])
+        holds = (in_page, in_log) == roots
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         report.troubles.append((0, f"The proof can't be understood: {error}."))
         return
@@ -596,7 +594,9 @@ def when(microseconds: object) -> str:
 def page_record(text: str) -> dict:
     """The record of a page; ValueError if it is none."""
     record = json.loads(text)
-    kinds = dict.fromkeys(("number", "after", "upto", "tickets", "acts", "at"), int)
+    kinds: dict[str, type] = dict.fromkeys(
+        ("number", "after", "upto", "tickets", "acts", "at"), int
+    )
     kinds.update(dict.fromkeys(("room", "previous", "root"), str))
     if not isinstance(record, dict) or record.keys() != kinds.keys():
         raise ValueError("it is not the record of a page")
