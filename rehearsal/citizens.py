@@ -218,13 +218,12 @@ class Citizen(FastHttpUser):
         return "booked"
 
     def choose(self) -> Page | None:
-        """Try clinics of one's own district first, then anywhere; None when all is taken."""
+        """Clinics of one's own district first, then anywhere; None when all is taken."""
         for _attempt in range(25):
-            page = self.get("/booking/", "/booking/")
-            clinics = page.links(start="/booking/clinics/")
-            if not clinics:
+            clinic = self.find_clinic()
+            if clinic is None:
                 return None
-            page = self.get(self.dice.choice(clinics), "/booking/clinics/[code]/")
+            page = self.get(clinic, "/booking/clinics/[code]/")
             holds = [form for form in page.forms() if form.action.endswith("/booking/hold/")]
             while holds:
                 form = self.dice.choice(holds)
@@ -233,6 +232,19 @@ class Citizen(FastHttpUser):
                     return page
                 self.story["lost_races"] = self.story.get("lost_races", 0) + 1
                 holds = [form for form in page.forms() if form.action.endswith("/booking/hold/")]
+        return None
+
+    def find_clinic(self) -> str | None:
+        page = self.get("/booking/", "/booking/")
+        # Where one's own district has none: choose a region, then a district.
+        for _hop in range(3):
+            clinics = page.links(start="/booking/clinics/")
+            if clinics:
+                return self.dice.choice(clinics)
+            elsewhere = page.links(start="/booking/?region=")
+            if not elsewhere:
+                return None
+            page = self.get(self.dice.choice(elsewhere), "/booking/")
         return None
 
     def chance(self, share: float) -> bool:

@@ -131,10 +131,10 @@ class Command(BaseCommand):
             *("--only-summary", "--loglevel", "WARNING"),
         ]
         self.stdout.write(f"{len(crowd)} citizens over {over:.0f} s to {host} …")
-        messages = (folder / "locust.log").open("w")
-        locust = subprocess.Popen(  # noqa: S603
-            command, env=environment, stdout=messages, stderr=subprocess.STDOUT
-        )
+        with (folder / "locust.log").open("w") as messages:
+            locust = subprocess.Popen(  # noqa: S603
+                command, env=environment, stdout=messages, stderr=subprocess.STDOUT
+            )
         for accident in accidents:
             timer = threading.Timer(over / 2, lambda act=accident: self.stdout.write(act()))
             timer.daemon = True

@@ -1,0 +1,99 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from booking.models import Slot
+from rehearsal.findings import admissions_over_cap, examine, slots_over_capacity
+from tests.factories import (
+    AdmissionFactory,
+    PersonFactory,
+    ReservationFactory,
+    RoomFactory,
+    SlotFactory,
+    TicketFactory,
+)
+from waiting_room.models import Admission, Line, Room
+
+pytestmark = pytest.mark.django_db
+
+
+def story(ticket, **more):
+    return {
+        "person": ticket.person_id,
+        "ticket": str(ticket.pk),
+        "places": [ticket.place],
+        "outcome": "booked",
+        **more,
+    }
+
+
+def found(*citizens):
+    return examine(citizens=list(citizens), since=timezone.now() - timedelta(hours=1))
+
+
+def test_an_orderly_booking_has_nothing_to_report():
+    reservation = ReservationFactory()
+    ticket = reservation.admission.ticket
+
+    findings = found(story(ticket, number=reservation.number))
+
+    assert findings.kept
+    assert findings.cases == []
+
+
+def test_a_ticket_of_somebody_else_is_a_place_lost():
+    ticket = TicketFactory()
+
+    findings = found(story(ticket, person=PersonFactory().pk))
+
+    assert (findings.places_lost, findings.kept) == (1, False)
+
+
+def test_a_second_ticket_number_is_a_place_lost():
+    assert found(story(TicketFactory(), other_ticket="other")).places_lost == 1
+
+
+def test_a_place_shown_lower_once_and_higher_later_moved_back():
+    ticket = TicketFactory()
+
+    assert found(story(ticket, places=[ticket.place + 3, ticket.place])).places_moved_back == 0
+    assert found(story(ticket, places=[ticket.place, ticket.place + 1])).places_moved_back == 1
+
+
+def test_a_receipt_without_its_reservation_is_reported():
+    assert found(story(TicketFactory(), number="NOSUCH")).receipts_without_reservation == 1
+
+
+def test_admissions_over_the_cap_are_seen_in_their_times_not_in_the_counter():
+    room = RoomFactory(max_active=2)
+    tickets = [TicketFactory(room=room, called=True) for _ in range(3)]
+    for ticket in tickets[:2]:
+        AdmissionFactory(ticket=ticket)
+    assert admissions_over_cap(room=room, since=timezone.now() - timedelta(hours=1)) == 0
+
+    Line.objects.filter(room=room).update(active=0)
+    Admission.objects.create(
+        ticket=tickets[2],
+        room=room,
+        place=tickets[2].place,
+        entered_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(minutes=15),
+    )
+
+    room = Room.objects.get(pk=room.pk)
+    assert admissions_over_cap(room=room, since=timezone.now() - timedelta(hours=1)) == 1
+    assert not found().kept
+
+
+def test_a_slot_whose_rows_and_counter_differ_is_reported():
+    slot = SlotFactory(capacity=5)
+    ReservationFactory(slot=slot)
+    assert list(slots_over_capacity()) == []
+
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE booking_slot SET booked = 0 WHERE id = %s", [slot.pk])
+
+    assert list(slots_over_capacity()) == [Slot.objects.get(pk=slot.pk)]
+    assert found().slots_over_capacity == 1
