@@ -77,8 +77,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # Polls of the line are answered here; nothing below is paid for them.
-    "waiting_room.now.NowMiddleware",
+    # Polls and joins are answered here; nothing below is paid for them.
+    "waiting_room.lean.LeanMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -216,6 +216,9 @@ SILENCED_SYSTEM_CHECKS = [
 ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
 # How many proxies of ours stand in front and add to X-Forwarded-For.
 PROXIES = env.int("JARI_PROXIES", default=0)
+
+# Joins that come while one commits share the next statement (waiting_room.gathering).
+GATHER_JOINS = env.bool("JARI_GATHER_JOINS", default=True)
 
 # How long a verified identity stays good for joining (days): checked ahead of the opening.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)

@@ -13,9 +13,9 @@ class TellForm(forms.Form):
 
     def clean(self):
         values = super().clean()
-        if values.get("channel") == Channel.EMAIL and not values.get("email"):
-            if "email" not in self.errors:
-                self.add_error("email", _("Type your e-mail address."))
+        missing = not values.get("email") and "email" not in self.errors
+        if values.get("channel") == Channel.EMAIL and missing:
+            self.add_error("email", _("Type your e-mail address."))
         return values
 
 

@@ -7,7 +7,6 @@ reached the last document goes on being served, and the page sees by its time th
 import hashlib
 import json
 import logging
-import re
 import threading
 import time
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ log = logging.getLogger(__name__)
 FRESH_SECONDS = 1.0
 UNKNOWN_SECONDS = 10.0
 MOST_UNKNOWN = 1000
-PATH = re.compile(r"/queue/([a-z0-9][a-z0-9-]{0,39})/now\.json")
 
 
 @dataclass(frozen=True)
@@ -109,19 +107,3 @@ def now_document(request: HttpRequest, code: str) -> HttpResponse:
     response.headers["ETag"] = posted.etag
     response.headers["Cache-Control"] = "public, max-age=1"
     return response
-
-
-class NowMiddleware:
-    """Answers polls before any other middleware: they are nearly all of the load."""
-
-    def __init__(self, get_response):
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        match = PATH.fullmatch(request.path_info) if request.method == "GET" else None
-        if match:
-            try:
-                return now_document(request, match[1])
-            except (Http404, DatabaseProblem):
-                pass  # the ordinary way has the pages for these
-        return self.get_response(request)

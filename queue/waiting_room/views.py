@@ -1,5 +1,6 @@
 from datetime import datetime
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from .codes import UnreadableCode, lookup_index, resume_code
 from .enums import State
 from .exceptions import LineRefusal
 from .forms import TellForm
+from .gathering import join_line
 from .log import ticket_hash
 from .models import Alert, Room, Ticket
 from .now import board
@@ -70,11 +72,11 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return to_identity(request, back_to=reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
-        ticket = services.issue_ticket(room=room, person_id=who.person_id)
+        ticket_id = join_line(room=room, person_id=who.person_id)
     except LineRefusal as refusal:
         request.method = "GET"
         return room_page(request, code, refusal)
-    return redirect("ticket", ticket_id=ticket.pk)
+    return redirect("ticket", ticket_id=ticket_id)
 
 
 def _ticket(ticket_id: UUID) -> Ticket:
@@ -179,7 +181,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """How somebody wants to be told: asked for on a page of its own, changed or taken back there."""
+    """How somebody wants to be told: asked for, changed or taken back here."""
     ticket = _ticket(ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
@@ -270,7 +272,8 @@ def line_log(request: HttpRequest, code: str) -> FileResponse:
 @require_http_methods(["GET", "HEAD"])
 def verifier(request: HttpRequest) -> FileResponse:
     """The program that checks a log offline, as it stands in the repository."""
-    response = FileResponse(open(verify_line.__file__, "rb"), content_type="text/x-python")
+    program = Path(verify_line.__file__).open("rb")  # noqa: SIM115  (the response closes it)
+    response = FileResponse(program, content_type="text/x-python")
     response.headers["Content-Disposition"] = 'attachment; filename="verify_line.py"'
     return response
 

@@ -59,7 +59,7 @@ class Device:
         return self.client.get(address).content.decode()
 
     def place(self) -> int | None:
-        found = [line for line in self.read(self.address()).split('data-place="')[1:]]
+        found = self.read(self.address()).split('data-place="')[1:]
         return int(found[0].split('"')[0]) if found else None
 
     def turn_clock(self, seconds: float) -> None:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from eligibility.models import Decision
+from eligibility.services import eligible_decision
 
 from ..codes import UnreadableCode, lookup_index, resume_code
 from ..exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
@@ -40,6 +41,7 @@ WITH gate AS MATERIALIZED (
     WHERE room.status <> 'closed'
         AND room.joins_from <= clock_timestamp() AND cohort.closes_at > clock_timestamp()
         AND decision.eligible AND decision.window_to > clock_timestamp()
+        AND decision.window_from <= greatest(clock_timestamp(), cohort.opens_at)
         AND NOT EXISTS (SELECT FROM existing WHERE existing.person_id = asked.person_id)
     ORDER BY asked.turn
 ), fresh AS (
@@ -95,6 +97,9 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
         if row:
             return _come_back(ticket_from(row, room))
         refusal = why_not(room_id=room.pk, person_id=person_id)
+        # A cohort may have been added, or a birth-digit day come, after the person signed in.
+        if isinstance(refusal, NotEligible) and eligible_decision(person_id, room.cohort):
+            refusal = why_not(room_id=room.pk, person_id=person_id)
         if refusal:
             raise refusal
     raise RuntimeError("A person who may join could not be given a ticket.")
@@ -108,9 +113,17 @@ def ticket_from(row: Sequence, room: Room) -> Ticket:
 
 def _come_back(ticket: Ticket) -> Ticket:
     if ticket.left_at:
+        # Ended by a refused review: it comes back with a new yes only.
+        if ticket.provisional and (refusal := why_not_eligible(ticket)):
+            raise refusal
         Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
         ticket.left_at = None
     return ticket
+
+
+def why_not_eligible(ticket: Ticket) -> NotEligible | None:
+    refusal = why_not(room_id=ticket.room_id, person_id=ticket.person_id)
+    return refusal if isinstance(refusal, NotEligible) else None
 
 
 def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
@@ -121,7 +134,8 @@ def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
     decision = Decision.objects.filter(person_id=person_id, cohort_id=room.cohort_id).first()
     if not decision or not decision.eligible or decision.window_to <= room.now:
         return NotEligible(_("You can't book with this group. See what you may book, and when."))
-    if room.joins_from > room.now:
+    # In a birth-digit calendar each person's own day comes later than the cohort's opening.
+    if room.joins_from > room.now or decision.window_from > max(room.now, room.cohort.opens_at):
         return NotYetJoinable(_("It is too early to join this line."))
     return None
 
