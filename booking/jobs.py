@@ -15,3 +15,7 @@ def remind() -> None:
 
 def set_margins() -> None:
     services.set_all_margins()
+
+
+def settle_reviews() -> None:
+    services.settle_reviews()

@@ -23,3 +23,7 @@ class ResendTooSoon(Refusal):
 
 class LimitReached(Refusal):
     """Too many codes went to this phone."""
+
+
+class ReviewRefused(Refusal):
+    """This answer can't be looked at again, or not any more."""

@@ -5,6 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from . import normal
+from .enums import ReviewReason
 
 
 class IdentityForm(forms.Form):
@@ -104,3 +105,19 @@ class CodeForm(forms.Form):
         if not re.fullmatch(r"[0-9]{6}", code):
             raise forms.ValidationError(_("Enter the six digits from the message."))
         return code
+
+
+class ReviewForm(forms.Form):
+    reason = forms.ChoiceField(
+        label=_("What is wrong?"),
+        choices=ReviewReason,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what is wrong.")},
+    )
+    note = forms.CharField(
+        label=_("What should we know?"),
+        required=False,
+        max_length=500,
+        help_text=_("For example where you work, or where you live now. At most 500 letters."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )

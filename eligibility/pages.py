@@ -3,37 +3,49 @@
 from datetime import datetime
 
 from . import reasons
-from .enums import Window
-from .models import Person
+from .enums import Reason, ReviewStatus, Window
+from .models import Person, Review
 from .normal import masked_phone
 from .services import Answer
 
 
-def eligibility_page(person: Person, answers: list[Answer], now: datetime) -> dict:
-    """The context of the eligibility page: what is possible first, then what is not."""
-    cards = [_card(answer, now) for answer in answers]
+def eligibility_page(
+    person: Person, answers: list[Answer], reviews: list[Review], now: datetime
+) -> dict:
+    """The context of the eligibility page: what is possible first, then what nearly is."""
+    latest = {review.cohort_id: review for review in reversed(reviews)}
+    cards = [_card(answer, latest.get(answer.cohort.pk), now) for answer in answers]
+    possible = [card for card in cards if card["eligible"]]
+    others = [card for card in cards if not card["eligible"] and card["state"] != Window.CLOSED]
+    # Somebody of the right age wants to know what else is missing; other ages matter less.
+    near = [card for card in others if card["near"]]
     return {
         "person": {
             "name": person.name,
             "birth_date": person.birth_date,
             "phone": masked_phone(person.phone),
         },
-        "possible": [card for card in cards if card["eligible"]],
-        "impossible": [
-            card for card in cards if not card["eligible"] and card["state"] != Window.CLOSED
-        ],
-        "can_join": any(card["eligible"] and card["state"] != Window.CLOSED for card in cards),
+        "possible": possible,
+        "near": near,
+        "others": [card for card in others if not card["near"]],
+        "can_join": any(card["state"] != Window.CLOSED for card in possible),
     }
 
 
-def _card(answer: Answer, now: datetime) -> dict:
+def _card(answer: Answer, review: Review | None, now: datetime) -> dict:
+    state = answer.window(now)
     return {
         "cohort": answer.cohort,
         "eligible": answer.eligible,
-        "state": answer.window(now),
+        "near": answer.rule != Reason.NOT_BORN or review is not None,
+        "state": state,
         "window_from": answer.window_from,
         "window_to": answer.window_to,
         "reasons": [reasons.sentence(code, values) for code, values in answer.reasons],
         "advice": "" if answer.eligible else reasons.what_would_change_it(answer.rule),
         "provisional": answer.provisional,
+        "review": review,
+        "can_ask": not answer.eligible
+        and state != Window.CLOSED
+        and (review is None or review.status == ReviewStatus.WITHDRAWN),
     }

@@ -7,4 +7,6 @@ urlpatterns = [
     path("identity/code/", views.identity_code, name="identity_code"),
     path("identity/sign-out/", views.identity_sign_out, name="identity_sign_out"),
     path("eligibility/", views.eligibility, name="eligibility"),
+    path("eligibility/<slug:code>/review/", views.review, name="review"),
+    path("eligibility/<slug:code>/review/withdraw/", views.review_withdraw, name="review_withdraw"),
 ]

@@ -1,10 +1,11 @@
+from functools import wraps
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -13,9 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from . import limits, services, work
+from .enums import ReviewStatus
 from .exceptions import Refusal
-from .forms import CodeForm, IdentityForm
-from .models import Person, PhoneCode
+from .forms import CodeForm, IdentityForm, ReviewForm
+from .models import Cohort, Person, PhoneCode
 from .normal import masked_phone
 from .pages import eligibility_page
 from .sessions import sign_in, sign_out, signed_in
@@ -166,17 +168,59 @@ def identity_sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@never_cache
+def asks(view):
+    """The view gets the person who is signed in; strangers go to the identity page and back."""
+
+    @never_cache
+    @wraps(view)
+    def checked(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        who = signed_in(request)
+        person = Person.objects.filter(pk=who.person_id).first() if who else None
+        if person is None:
+            back = request.path if request.method in ("GET", "HEAD") else reverse("eligibility")
+            return redirect(f"{reverse('identity')}?{urlencode({'next': back})}")
+        return view(request, person, *args, **kwargs)
+
+    return checked
+
+
 @require_GET
-def eligibility(request: HttpRequest) -> HttpResponse:
+@asks
+def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
     """What this person may book, from when to when, and why."""
-    who = signed_in(request)
-    person = Person.objects.filter(pk=who.person_id).first() if who else None
-    if person is None:
-        return redirect(f"{reverse('identity')}?{urlencode({'next': request.path})}")
     answers = services.store_decisions(person=person)
+    reviews = list(person.reviews.select_related("cohort").order_by("-pk"))
     return render(
         request,
         "eligibility/eligibility.html",
-        eligibility_page(person, answers, timezone.now()),
+        eligibility_page(person, answers, reviews, timezone.now()),
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@asks
+def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
+    """“I think this is wrong”: asks the health authority to look at one answer."""
+    cohort = get_object_or_404(Cohort, code=code)
+    form = ReviewForm(request.POST if request.method == "POST" else None)
+    refusal = ""
+    if form.is_bound and form.is_valid():
+        try:
+            services.open_review(person=person, cohort=cohort, **form.cleaned_data)
+        except Refusal as reason:
+            refusal = str(reason)
+        else:
+            return redirect("eligibility")
+    context = {"form": form, "cohort": cohort, "refusal": refusal}
+    status = 409 if refusal else 422 if form.is_bound else 200
+    return render(request, "eligibility/review.html", context, status=status)
+
+
+@require_POST
+@asks
+def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResponse:
+    """Takes an open question back; repeating it changes nothing."""
+    open_one = person.reviews.filter(cohort__code=code, status=ReviewStatus.OPEN).first()
+    if open_one:
+        services.withdraw_review(review=open_one)
+    return redirect("eligibility")

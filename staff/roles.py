@@ -32,6 +32,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.cohort": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],
         "eligibility.decision": [_VIEW],
+        "eligibility.review": [_VIEW, _CHANGE],
         "waiting_room.room": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
         "staff.access": [_VIEW],

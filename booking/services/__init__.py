@@ -27,6 +27,7 @@ from .offers import (
     place_key,
 )
 from .reminding import remind
+from .reviewing import settle_reviews
 from .slots import measure_no_shows, set_all_margins, set_capacity, set_margins
 from .visits import book_for, mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
@@ -64,6 +65,7 @@ __all__ = [
     "set_all_margins",
     "set_capacity",
     "set_margins",
+    "settle_reviews",
     "take_back_holds",
     "undo_cancel",
     "undo_mark",

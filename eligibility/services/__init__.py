@@ -4,6 +4,7 @@ from eligibility.indexes import identity_index, name_birth_index, phone_index
 
 from .decisions import Answer, decide, eligible_decision, store_decisions
 from .identity import RESEND_AFTER, check_code, resend_code, sent_message, start_verification
+from .reviews import grant_review, open_review, refuse_review, withdraw_review
 
 __all__ = [
     "RESEND_AFTER",
@@ -11,11 +12,15 @@ __all__ = [
     "check_code",
     "decide",
     "eligible_decision",
+    "grant_review",
     "identity_index",
     "name_birth_index",
+    "open_review",
     "phone_index",
+    "refuse_review",
     "resend_code",
     "sent_message",
     "start_verification",
     "store_decisions",
+    "withdraw_review",
 ]

@@ -3,8 +3,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from eligibility.enums import Window
-from eligibility.models import Cohort, Decision, Person
+from eligibility.enums import ReviewStatus, Window
+from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.rules import Facts, Outcome, Rule, decide_all
 
 
@@ -122,6 +122,10 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
         Decision.objects.bulk_create(fresh, ignore_conflicts=True)
     for answer in changed:
         answer.stored.save()
+        # The rules say yes by themselves now: nobody needs to look at it any more.
+        Review.objects.filter(person=person, cohort=answer.cohort, status=ReviewStatus.OPEN).update(
+            status=ReviewStatus.GRANTED, closed_at=at, by="system"
+        )
     return decide(person=person, at=at) if fresh or changed else answers
 
 
@@ -160,16 +164,18 @@ def _state(stored: Decision) -> tuple:
 
 
 def eligible_decision(person_id: int, cohort: Cohort) -> Decision | None:
-    """The yes this person has for this cohort, decided and stored now if it was not before.
+    """The yes this person has for this cohort, decided and stored now if nothing was before.
 
     One query in the ordinary case. A cohort may have been added after the person signed in.
     """
     at = timezone.now()
-    found = Decision.objects.filter(person_id=person_id, cohort=cohort, eligible=True).first()
-    if found and found.window_to > at:
-        return found
+    found = Decision.objects.filter(person_id=person_id, cohort=cohort).first()
+    if found and (not found.eligible or found.window_to > at):
+        return found if found.eligible else None
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         return None
     store_decisions(person=person, at=at)
-    return Decision.objects.filter(person_id=person_id, cohort=cohort, eligible=True).first()
+    return Decision.objects.filter(
+        person_id=person_id, cohort=cohort, eligible=True, window_to__gt=at
+    ).first()

@@ -10,10 +10,10 @@ from django.utils.translation import gettext_lazy
 
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 
-from .indexes import name_birth_index, phone_index
-from .models import Cohort, Decision, Person
-from .normal import birth_date, mobile_phone, shown_phone
-from .reasons import sentence
+from ..indexes import name_birth_index, phone_index
+from ..models import Cohort, Decision, Person
+from ..normal import birth_date, mobile_phone, shown_phone
+from ..reasons import sentence
 
 _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
 

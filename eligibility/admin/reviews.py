@@ -1,0 +1,155 @@
+"""Where the health authority decides what people doubt, with the facts beside it."""
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from staff.enums import Act
+
+from ..enums import ReviewStatus
+from ..models import Person, Review
+from ..normal import shown_phone
+from ..reasons import sentence
+from ..rules import decide
+from ..services import grant_review, refuse_review
+from ..services.decisions import facts_of, rule_of
+from .people import PersonAdmin, ReadOnlyAdmin, people_meant
+
+
+class VerdictForm(forms.ModelForm):
+    verdict = forms.ChoiceField(
+        label=gettext_lazy("Your decision"),
+        choices=[
+            ("", gettext_lazy("Not decided yet")),
+            (ReviewStatus.GRANTED, gettext_lazy("Yes: the place becomes an ordinary one")),
+            (ReviewStatus.REFUSED, gettext_lazy("No: the place ends, and what it held is freed")),
+        ],
+        required=False,
+    )
+
+    class Meta:
+        model = Review
+        fields = ["answer"]
+
+    def clean(self):
+        values = super().clean()
+        if values.get("verdict") == ReviewStatus.REFUSED and not values.get("answer"):
+            self.add_error("answer", _("Tell the person why not, and what they can do now."))
+        return values
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnlyAdmin):
+    """“I think this is wrong”: open ones first, the oldest on top."""
+
+    form = VerdictForm
+    region_path = "person"
+    list_display = ["number", "person", "cohort", "reason", "status", "opened_at", "closed_at"]
+    list_filter = ["status", "reason", "cohort"]
+    list_select_related = ["person", "cohort"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = PersonAdmin.search_help_text
+    change_list_template = "admin/people_list.html"
+    sortable_by: list[str] = []
+    readonly_fields = [
+        "person",
+        "cohort",
+        "reason",
+        "shown_note",
+        "says",
+        "declared",
+        "same_name",
+        "status",
+        "opened_at",
+        "closed_at",
+        "by",
+    ]
+
+    def get_ordering(self, request):
+        return [F("closed_at").desc(nulls_first=True), "opened_at"]
+
+    def get_fieldsets(self, request, obj=None):
+        decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
+        asked = ["person", "cohort", "reason", "shown_note", "opened_at"]
+        return [
+            (_("What the person asks"), {"fields": asked}),
+            (_("What is known"), {"fields": ["says", "declared", "same_name"]}),
+            (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        closed = obj and obj.status != ReviewStatus.OPEN
+        return [*self.readonly_fields, "answer"] if closed else self.readonly_fields
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        may = admin.ModelAdmin.has_change_permission(self, request, obj)
+        return may and (obj is None or obj.status == ReviewStatus.OPEN)
+
+    def save_model(self, request, obj, form, change) -> None:
+        """The verdict is a service's; nothing else on this page can be changed."""
+        by = f"staff:{request.user.pk}"
+        verdict, answer = form.cleaned_data.get("verdict"), form.cleaned_data["answer"]
+        if verdict == ReviewStatus.GRANTED:
+            grant_review(review=obj, by=by, answer=answer)
+        elif verdict == ReviewStatus.REFUSED:
+            refuse_review(review=obj, by=by, answer=answer)
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(person__in=people)
+
+    @admin.display(description=gettext_lazy("number"))
+    def number(self, review: Review) -> str:
+        return str(review)
+
+    @admin.display(description=gettext_lazy("note"))
+    def shown_note(self, review: Review) -> str:
+        return review.note or "–"
+
+    @admin.display(description=gettext_lazy("what the rules say now"))
+    def says(self, review: Review) -> str:
+        outcome = decide(facts_of(review.person), rule_of(review.cohort), review.opened_at)
+        return " ".join(sentence(code, values) for code, values in outcome.reasons)
+
+    @admin.display(description=gettext_lazy("what the person typed, and proved the phone of"))
+    def declared(self, review: Review) -> str:
+        return _shown(review.person)
+
+    @admin.display(description=gettext_lazy("others of the same name and birth date"))
+    def same_name(self, review: Review) -> str:
+        others = _same_name(review.person)
+        if not others:
+            return _("nobody")
+        return format_html(
+            "<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((_shown(one),) for one in others))
+        )
+
+    def changeform_view(self, request, object_id=None, *args, **kwargs):
+        """The others beside it were seen too, and go on record."""
+        response = super().changeform_view(request, object_id, *args, **kwargs)
+        review = (getattr(response, "context_data", None) or {}).get("original")
+        if review is not None and (others := _same_name(review.person)):
+            what = f"{self.opts.verbose_name} {review}"
+            self._record(request, Act.DETAIL, what, [other.pk for other in others])
+        return response
+
+
+def _same_name(person: Person) -> list[Person]:
+    index = bytes(person.name_birth_index)
+    return list(Person.objects.filter(name_birth_index=index).exclude(pk=person.pk)[:20])
+
+
+def _shown(person: Person) -> str:
+    parts = [
+        person.name,
+        person.birth_date.isoformat(),
+        shown_phone(person.phone),
+        f"{person.region} {person.district}".strip(),
+        ", ".join(person.groups),
+        person.get_source_display(),
+        str(person),
+    ]
+    return " · ".join(part for part in parts if part)

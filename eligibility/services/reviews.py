@@ -1,0 +1,124 @@
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from eligibility.enums import REVIEW_MOVES, Reason, ReviewReason, ReviewStatus, Window
+from eligibility.exceptions import ReviewRefused
+from eligibility.models import Cohort, Decision, Person, Review
+from messaging.enums import Channel
+from messaging.services import write_message
+
+from .decisions import decide
+
+
+@transaction.atomic
+def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: str = "") -> Review:
+    """Ask the health authority to look at a no; meanwhile the person may join the line.
+
+    Asking twice answers the review that is open.
+    """
+    # One person's wishes one after the other: the second finds the first.
+    person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+    review = Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.OPEN).first()
+    if review:
+        return review
+    now = timezone.now()
+    answer = next(one for one in decide(person=person, at=now) if one.cohort == cohort)
+    _refuse_needless(person, cohort, answer, now)
+    review = Review.objects.create(
+        person=person, cohort=cohort, reason=reason, note=note, doubted=answer.outcome.rule
+    )
+    Decision.objects.update_or_create(
+        person=person,
+        cohort=cohort,
+        defaults={
+            "eligible": True,
+            "provisional": True,
+            "rule": Reason.REVIEW_OPEN,
+            "reasons": [[Reason.REVIEW_OPEN, {}]],
+            "window_from": answer.outcome.window_from,
+            "window_to": answer.outcome.window_to,
+            "decided_at": now,
+        },
+    )
+    return review
+
+
+def _refuse_needless(person: Person, cohort: Cohort, answer, now: datetime) -> None:
+    if answer.eligible:
+        raise ReviewRefused(_("You can book in this period already."))
+    if answer.outcome.window(now) == Window.CLOSED:
+        raise ReviewRefused(_("This period is over."))
+    if Review.objects.filter(person=person, status=ReviewStatus.OPEN).exists():
+        raise ReviewRefused(_("Another review of yours is open. Wait for its answer first."))
+    if Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.REFUSED).exists():
+        raise ReviewRefused(
+            _("This was decided already. Ask your local public health centre if it is wrong.")
+        )
+
+
+def grant_review(*, review: Review, by: str, answer: str = "") -> Review:
+    """The person was right: the place becomes an ordinary one."""
+    return _close(review, ReviewStatus.GRANTED, by=by, answer=answer)
+
+
+def refuse_review(*, review: Review, by: str, answer: str) -> Review:
+    """The no stands. The waiting room ends the provisional ticket, booking frees what it held."""
+    return _close(review, ReviewStatus.REFUSED, by=by, answer=answer)
+
+
+def withdraw_review(*, review: Review) -> Review:
+    """The person takes the question back, and with it the provisional place."""
+    return _close(review, ReviewStatus.WITHDRAWN, by="citizen", answer="")
+
+
+@transaction.atomic
+def _close(review: Review, status: ReviewStatus, *, by: str, answer: str) -> Review:
+    review = Review.objects.select_for_update(of=("self",), no_key=True).get(pk=review.pk)
+    if review.status == status:
+        return review
+    if status not in REVIEW_MOVES.get(review.status, []):
+        raise ReviewRefused(_("This review was closed already."))
+    review.status, review.by, review.answer = status, by, answer
+    review.closed_at = timezone.now()
+    review.save(update_fields=["status", "by", "answer", "closed_at"])
+    decision = Decision.objects.select_for_update(of=("self",), no_key=True).get(
+        person_id=review.person_id, cohort_id=review.cohort_id
+    )
+    # A person whom the rules let in by themselves meanwhile keeps that.
+    if decision.provisional:
+        decision.provisional = False
+        decision.eligible = status == ReviewStatus.GRANTED
+        decision.rule = Reason.REVIEW_GRANTED if decision.eligible else Reason.REVIEW_REFUSED
+        decision.reasons = [[decision.rule, {}]]
+        decision.decided_at = review.closed_at
+        if status == ReviewStatus.WITHDRAWN:
+            decision.delete()
+        else:
+            decision.save()
+    if status != ReviewStatus.WITHDRAWN:
+        _tell(review)
+    return review
+
+
+def _tell(review: Review) -> None:
+    person = Person.objects.get(pk=review.person_id)
+    with translation.override(settings.LANGUAGE_CODE):
+        text = (
+            _("[Jari] Your review was granted: you can book with %(cohort)s.")
+            if review.status == ReviewStatus.GRANTED
+            else _("[Jari] Your review was not granted (%(cohort)s). Your place in the line ends.")
+        ) % {"cohort": review.cohort.name}
+    if review.answer:
+        text = f"{text} {review.answer}"
+    write_message(
+        key=f"review:{review.pk}",
+        kind="review",
+        channel=Channel.SMS,
+        to=person.phone,
+        text=text,
+        person_id=person.pk,
+    )
