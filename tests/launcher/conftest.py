@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def start_launcher() -> Iterator[Start]:
 def plain_environ() -> dict[str, str]:
     """A newcomer's: without the services and settings of this test run."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the user whom root's Postgres runs as can reach; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="jari-test-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

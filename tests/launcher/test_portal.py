@@ -8,7 +8,6 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -24,15 +23,8 @@ STOP_SECONDS = 40
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """A home with a short life, where root's Postgres can go."""
-    import shutil
-    import tempfile
-
-    folder = Path(tempfile.mkdtemp(prefix="jari-home-"))
-    folder.chmod(0o711)
-    yield folder / "var"
-    shutil.rmtree(folder, ignore_errors=True)
+def home(folder: Path) -> Path:
+    return folder / "var"
 
 
 def get(port: int, path: str) -> tuple[int, str]:

@@ -23,14 +23,6 @@ PASSWORD = "between-us"
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    # pytest's own folders are closed to the user that root's Postgres runs as.
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o711)
-    return tmp_path
-
-
-@pytest.fixture
 def server(folder: Path) -> Iterator[Postgres]:
     server = Postgres(folder / "postgres", log=folder / "postgres.log", password=PASSWORD)
     server.start(free_port())
