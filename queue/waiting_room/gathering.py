@@ -42,6 +42,8 @@ class Gatherer:
         self._bell = threading.Semaphore(0)
         self._start = threading.Lock()
         self._pid: int | None = None
+        self._thread: threading.Thread | None = None
+        self._ends = False
 
     def join(self, room_id: int, person_id: int) -> UUID | None:
         """The person's ticket; None where the statement gave none."""
@@ -61,15 +63,25 @@ class Gatherer:
         with self._start:
             if self._pid != os.getpid():
                 self._waiting, self._bell = deque(), threading.Semaphore(0)
-                threading.Thread(target=self._work, name="joins", daemon=True).start()
+                self._thread = threading.Thread(target=self._work, name="joins", daemon=True)
+                self._thread.start()
                 self._pid = os.getpid()
 
+    def stop(self) -> None:
+        """End the thread and give back its connection."""
+        if self._thread:
+            self._ends = True
+            self._bell.release()
+            self._thread.join(PATIENCE_SECONDS)
+            self._thread, self._pid, self._ends = None, None, False
+
     def _work(self) -> None:
-        while True:
+        while not self._ends:
             self._bell.acquire()
             batch = self._take()
             if batch:
                 self._settle(batch)
+        connection.close()
 
     def _take(self) -> list[_Wish]:
         """Those of one room that wait; the others are for the next turn."""

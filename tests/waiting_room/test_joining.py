@@ -1,5 +1,5 @@
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from threading import Barrier
 
@@ -105,8 +105,8 @@ def test_a_careless_room_would_give_one_number_twice_and_only_the_constraint_sto
 
 def test_whoever_is_not_eligible_is_refused():
     room = make_room()
-    stranger = PersonFactory()
-    refused = make_eligible(room)
+    stranger = PersonFactory(birth_date=date(1999, 1, 1))
+    refused = make_eligible(room, PersonFactory(birth_date=date(1999, 1, 1)))
     Decision.objects.filter(person=refused).update(eligible=False)
 
     for person in [stranger, refused]:

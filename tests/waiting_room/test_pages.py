@@ -1,5 +1,5 @@
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.http import HttpResponse
@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from eligibility.models import Cohort
 from eligibility.sessions import sign_in
+from tests.factories import PersonFactory
 from waiting_room import services
 from waiting_room.codes import resume_code
 from waiting_room.models import Admission, Ticket
@@ -77,9 +78,9 @@ def test_joining_without_signing_in_leads_to_identity_and_back():
 
 def test_a_refused_join_says_why_and_what_to_do():
     room = make_room()
-    from tests.factories import PersonFactory
+    young = PersonFactory(birth_date=date(1999, 1, 1))
 
-    response = browser(PersonFactory()).post(f"/queue/{room.cohort.code}/join/")
+    response = browser(young).post(f"/queue/{room.cohort.code}/join/")
 
     assert response.status_code == 403
     text = response.content.decode()
