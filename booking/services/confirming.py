@@ -8,38 +8,24 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 
+from eligibility.models import Person
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services import end_admission
 
 from ..enums import OfferStatus, Origin, ReservationStatus
 from ..exceptions import HoldChanged, HoldLapsed, NothingHeld
-from ..models import Offer, Reservation
+from ..models import Clinic, Offer, Reservation, Slot
 from .holds import Wanted
 from .notices import tell_confirmed
 
-# One statement checks, writes and reads what the message says. The rows are locked in the order
-# of their ids, as whoever takes holds back does.
+# Checks, writes and reads what the message says, all in one (migration 0003_booking_statements).
 CONFIRM = """
-WITH held AS MATERIALIZED (
-    SELECT id FROM booking_reservation
-    WHERE key = %(key)s AND person_id = %(person)s AND status = 'held' AND held_until > %(now)s
-    ORDER BY id FOR NO KEY UPDATE
-), fulfilled AS (
-    -- Whoever has an appointment is off the cancellation list.
-    UPDATE booking_wish SET status = 'fulfilled', ended_at = %(now)s
-    WHERE person_id = %(person)s AND status IN ('waiting', 'offered')
-        AND dose IN (SELECT dose FROM booking_reservation WHERE id IN (SELECT id FROM held))
-)
-UPDATE booking_reservation AS reservation
-SET status = 'confirmed', by = 'citizen', confirmed_at = %(now)s, changed_at = %(now)s,
-    language = %(language)s, channel = %(channel)s, email = %(email)s
-FROM held, booking_slot AS slot, booking_vaccine AS vaccine
-WHERE reservation.id = held.id AND slot.id = reservation.slot_id AND vaccine.id = slot.vaccine_id
-RETURNING reservation.id, reservation.number, reservation.dose, reservation.slot_id,
-    reservation.admission_id, reservation.origin, vaccine.doses,
-    (SELECT count(*) FROM booking_reservation AS one WHERE one.key = %(key)s)
+SELECT * FROM booking_confirm(%(key)s, %(person)s, %(now)s, %(language)s, %(channel)s, %(email)s)
 """
+DOSES = 6  # which column of it
+_email = Reservation._meta.get_field("email")
+_phone = Person._meta.get_field("phone")
 
 
 @transaction.atomic
@@ -55,44 +41,53 @@ def confirm_hold(
     Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged.
     """
     now, wanted = now or timezone.now(), wanted or Wanted()
+    values = {
+        "key": key,
+        "person": person_id,
+        "now": now,
+        "language": get_language() or "ko",
+        "channel": wanted.channel,
+        "email": _encrypted(wanted.email),
+        "plain_email": wanted.email,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            CONFIRM,
-            {
-                "key": key,
-                "person": person_id,
-                "now": now,
-                "language": get_language() or "ko",
-                "channel": wanted.channel,
-                "email": _encrypted(wanted.email),
-            },
-        )
+        cursor.execute(CONFIRM, values)
         rows = cursor.fetchall()
     if not rows:
         return _confirmed_before(person_id, key)
-    if len(rows) < rows[0][-1]:
-        raise HoldLapsed  # one of the two was taken back this moment; undo the other
-    confirmed = _read_back(rows)
-    first = confirmed[0]
+    confirmed = sorted((_from(row, values) for row in rows), key=lambda one: one.dose)
+    first, last = confirmed[0], confirmed[-1]
     tell_confirmed(confirmed)
     if first.origin == Origin.OFFER:
         _take_offer(first, now)
-    if first.admission_id and confirmed[-1].dose >= rows[0][6]:
+    if first.admission_id and last.dose >= rows[0][DOSES]:
         end_admission(admission=Admission(pk=first.admission_id), ending=Ending.BOOKED)
     return confirmed
 
 
-def _encrypted(email: str | None):
-    field = Reservation._meta.get_field("email")
-    return field.get_db_prep_value(email, connection) if email else None
-
-
-def _read_back(rows: Sequence) -> list[Reservation]:
-    return list(
-        Reservation.objects.filter(pk__in=[row[0] for row in rows])
-        .select_related("slot__clinic", "slot__vaccine", "person")
-        .order_by("dose")
+def _from(row: Sequence, values: dict) -> Reservation:
+    pk, number, dose, slot_id, starts_at, clinic, _doses, admission_id, origin, phone = row
+    return Reservation(
+        pk=pk,
+        number=number,
+        dose=dose,
+        slot=Slot(pk=slot_id, starts_at=starts_at, clinic=Clinic(name=clinic)),
+        person=Person(pk=values["person"], phone=_phone.from_db_value(phone, None, connection)),
+        status=ReservationStatus.CONFIRMED,
+        key=values["key"],
+        admission_id=admission_id,
+        origin=origin,
+        by="citizen",
+        confirmed_at=values["now"],
+        changed_at=values["now"],
+        language=values["language"],
+        channel=values["channel"],
+        email=values["plain_email"],
     )
+
+
+def _encrypted(email: str | None):
+    return _email.get_db_prep_value(email, connection) if email else None
 
 
 def _confirmed_before(person_id: int, key: uuid.UUID) -> list[Reservation]:

@@ -35,57 +35,12 @@ class Wanted:
     email: str | None = None
 
 
-# The usual case in one round trip: the conditional UPDATE takes the place and keeps the slot's
-# row locked until commit, so the last place can't be given to two people. It takes nothing, or
+# The usual case in one round trip (migration 0003_booking_statements). It holds nothing, or
 # meets a unique index, when there is more to think about; then `_hold_carefully` thinks.
-HOLD_ONE = """
-WITH taken AS (
-    UPDATE booking_slot AS slot SET booked = booked + 1
-    WHERE id = %(slot)s AND booked < capacity + margin AND starts_at > %(now)s
-        AND (
-            SELECT clinic.active AND (vaccine.doses = 1 OR NOT %(single)s)
-            FROM booking_clinic AS clinic, booking_vaccine AS vaccine
-            WHERE clinic.id = slot.clinic_id AND vaccine.id = slot.vaccine_id
-        )
-        AND {nothing_yet}
-    RETURNING id, 1 AS dose
-)
-{insert}
+HOLD = """
+SELECT * FROM booking_hold(%(slot)s, %(second)s, %(single)s, %(person)s, %(admission)s,
+    %(number)s, %(second_number)s, %(key)s, %(now)s, %(until)s, %(language)s)
 """
-
-# Both doses or none. The rows are locked in the order of their ids and checked again when the
-# lock is had: what another transaction took meanwhile falls out, and then nothing is taken.
-HOLD_TWO = """
-WITH places AS MATERIALIZED (
-    SELECT slot.id FROM booking_slot AS slot
-    WHERE id IN (%(slot)s, %(second)s) AND booked < capacity + margin AND starts_at > %(now)s
-        AND EXISTS (SELECT FROM booking_clinic WHERE id = slot.clinic_id AND active)
-    ORDER BY id FOR NO KEY UPDATE
-), taken AS (
-    UPDATE booking_slot AS slot SET booked = booked + 1
-    FROM places
-    WHERE slot.id = places.id AND (SELECT count(*) FROM places) = 2 AND {nothing_yet}
-    RETURNING slot.id, CASE slot.id WHEN %(slot)s THEN 1 ELSE 2 END AS dose
-)
-{insert}
-"""
-
-# Whoever has any live reservation, or was vaccinated elsewhere, has something to exchange or
-# another dose to book.
-_NOTHING_YET = """NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
-        AND NOT EXISTS (
-            SELECT FROM booking_reservation WHERE person_id = %(person)s AND status = ANY(%(live)s)
-        )"""
-_INSERT = """INSERT INTO booking_reservation (
-    number, person_id, slot_id, dose, status, held_until, extensions, key, origin, admission_id,
-    by, created_at, changed_at, language, channel
-)
-SELECT CASE dose WHEN 1 THEN %(number)s ELSE %(second_number)s END, %(person)s, id, dose, 'held',
-    %(until)s, 0, %(key)s, 'line', %(admission)s, 'citizen', %(now)s, %(now)s, %(language)s, 'sms'
-FROM taken
-RETURNING id, slot_id, dose, number"""
-HOLD_ONE = HOLD_ONE.format(nothing_yet=_NOTHING_YET, insert=_INSERT)
-HOLD_TWO = HOLD_TWO.format(nothing_yet=_NOTHING_YET, insert=_INSERT)
 
 # Losers of a race for one slot need not queue for its lock to learn that they lost.
 SURELY_FULL = """
@@ -114,7 +69,7 @@ def hold_place(
     """
     now = now or timezone.now()
     if second_id is None:
-        held = _hold_at_once(HOLD_ONE, person_id, slot_id, None, admission_id, now)
+        held = _hold_at_once(person_id, slot_id, None, admission_id, now)
         if held:
             return held
         _refuse_if_full(person_id, slot_id, now)
@@ -135,11 +90,11 @@ def hold_times(
     """
     now = now or timezone.now()
     if second_id is None:
-        held = _hold_at_once(HOLD_ONE, person_id, slot_id, None, admission_id, now, single=True)
+        held = _hold_at_once(person_id, slot_id, None, admission_id, now, single=True)
         if held:
             return held
         for second in _best_seconds(person_id, slot_id):
-            held = _hold_at_once(HOLD_TWO, person_id, slot_id, second, admission_id, now)
+            held = _hold_at_once(person_id, slot_id, second, admission_id, now)
             if held:
                 return held
             _refuse_if_full(person_id, slot_id, now)
@@ -178,7 +133,6 @@ def _refuse_if_full(person_id: int, slot_id: int, now: datetime) -> None:
 
 
 def _hold_at_once(
-    statement: str,
     person_id: int,
     slot_id: int,
     second_id: int | None,
@@ -187,7 +141,7 @@ def _hold_at_once(
     *,
     single: bool = False,
 ) -> list[Reservation]:
-    """What one statement could hold; nothing where there is more to think about."""
+    """What can be held without a second thought; nothing where there is more to think about."""
     values = {
         "number": random_number(NUMBER_LETTERS),
         "second_number": random_number(NUMBER_LETTERS),
@@ -199,21 +153,20 @@ def _hold_at_once(
         "admission": admission_id,
         "now": now,
         "language": get_language() or "ko",
-        "live": LIVE,
         "single": single,
     }
     # Inside somebody's transaction a failure must not spoil it; alone, the statement is one.
     alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
     try:
         with alone, connection.cursor() as cursor:
-            cursor.execute(statement, values)
+            cursor.execute(HOLD, values)
             rows = cursor.fetchall()
     except IntegrityError:
         return []
     held = [
         Reservation(
             pk=pk,
-            number=number,
+            number=values["number"] if dose == 1 else values["second_number"],
             person_id=person_id,
             slot_id=slot,
             dose=dose,
@@ -225,7 +178,7 @@ def _hold_at_once(
             changed_at=now,
             language=values["language"],
         )
-        for pk, slot, dose, number in rows
+        for pk, slot, dose in rows
     ]
     return sorted(held, key=lambda one: one.dose)
 

@@ -1,0 +1,171 @@
+"""Hold and confirm as services on real connections, against pgbench doing the bare statements.
+
+    python bench/reserve.py [SECONDS]
+
+Starts a throw-away Postgres, made durable like a real one, and Valkey. Both sides use sixteen
+connections on the same server in the same run: first on one hot slot, then over 1,000 slots at
+random. At least 0.4 and 0.15 of pgbench are promised. Everything shares this machine's cores.
+"""
+
+import multiprocessing
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
+
+from launcher.postgres import installation
+from launcher.throwaway import ThrowawayServices
+
+CONNECTIONS, PROCESSES = 16, 4
+WARM_UP = 8  # bookings of each connection before the clock runs
+PROMISED = {"one hot slot": 0.4, "1,000 slots": 0.15}
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+BARE_TABLES = """
+CREATE TABLE bare_slot (id int PRIMARY KEY, capacity int NOT NULL, booked int NOT NULL,
+    CHECK (booked BETWEEN 0 AND capacity)) WITH (fillfactor = 70);
+CREATE TABLE bare_reservation (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    slot_id int NOT NULL, person_id int NOT NULL, at timestamptz NOT NULL);
+INSERT INTO bare_slot SELECT n, 100000000, 0 FROM generate_series(1, 1000) AS n;
+"""
+BARE = """
+\\set slot random(1, {slots})
+\\set person random(1, 1000000)
+BEGIN;
+UPDATE bare_slot SET booked = booked + 1 WHERE id = :slot AND booked < capacity;
+INSERT INTO bare_reservation (slot_id, person_id, at) VALUES (:slot, :person, now());
+END;
+"""
+
+
+def pgbench(url: str, slots: int, seconds: int) -> float:
+    """Bare transactions per second."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(BARE.format(slots=slots))
+        script.flush()
+        said = subprocess.run(  # noqa: S603
+            [
+                str(installation() / "bin" / "pgbench"), "-n", "-f", script.name,
+                "-c", str(CONNECTIONS), "-j", "2", "-T", str(seconds), url,
+            ],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+    return float(re.search(r"tps = ([\d.]+)", said)[1])
+
+
+def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
+    """One process: its connections each book one person after the other until time is up."""
+    import django
+
+    django.setup()
+    from django.db import connection
+    from django.utils import translation
+
+    from booking.services import confirm_hold, hold_place
+
+    translation.activate("ko")
+    done = []
+    ready = threading.Barrier(len(shares) + 1, action=start.wait)
+
+    def reserve_one(person: int, admission: int) -> None:
+        slot = random.choice(slots)  # noqa: S311
+        [held] = hold_place(person_id=person, slot_id=slot, admission_id=admission)
+        confirm_hold(person_id=person, key=held.key)
+
+    def book(people: list[tuple[int, int]]) -> None:
+        # A web process has its addresses, texts and plans loaded long before the opening.
+        for person, admission in people[:WARM_UP]:
+            reserve_one(person, admission)
+        ready.wait()
+        number = 0
+        ends = time.monotonic() + seconds
+        for person, admission in people[WARM_UP:]:
+            reserve_one(person, admission)
+            number += 1
+            if time.monotonic() >= ends:
+                break
+        else:
+            raise SystemExit("The bench ran out of people: its rate would be wrong.")
+        done.append(number)
+        connection.close()
+
+    threads = [threading.Thread(target=book, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    for thread in threads:
+        thread.join()
+    counts.put(sum(done))
+
+
+def services(people: list[tuple[int, int]], slots: list[int], seconds: int) -> float:
+    """Reservations per second, held and confirmed."""
+    fresh = multiprocessing.get_context("spawn")
+    start, counts = fresh.Barrier(PROCESSES), fresh.Queue()
+    shares = [people[number::CONNECTIONS] for number in range(CONNECTIONS)]
+    workers = [
+        fresh.Process(
+            target=reserve, args=(shares[number::PROCESSES], slots, seconds, start, counts)
+        )
+        for number in range(PROCESSES)
+    ]
+    for worker in workers:
+        worker.start()
+    total = sum(counts.get(timeout=seconds + 120) for _ in workers)
+    for worker in workers:
+        worker.join()
+    return total / seconds
+
+
+def main(seconds: int) -> int:
+    with ThrowawayServices() as started:
+        os.environ.update(started.urls)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connection
+
+        from booking.verifying import verify
+        from tests.crowd import admit, open_slots
+        from tests.factories import RoomFactory
+
+        call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            for name, value in DURABLE.items():
+                cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
+            cursor.execute("SELECT pg_reload_conf()")
+            cursor.execute(BARE_TABLES)
+        slots = [slot.pk for slot in open_slots(1000, capacity=30_000)]
+        room = RoomFactory()
+        needed = 2500 * seconds
+        people = [(one.ticket.person_id, one.pk) for _ in range(2) for one in admit(room, needed)]
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+        url = os.environ["DATABASE_URL"].replace("postgres://", "postgresql://")
+        kept = True
+        for number, (name, count) in enumerate([("one hot slot", 1), ("1,000 slots", 1000)]):
+            bare = pgbench(url, count, seconds)
+            share = people[number * needed : (number + 1) * needed]
+            ours = services(share, slots[:count], seconds)
+            kept &= ours / bare >= PROMISED[name]
+            sys.stdout.write(
+                f"{name:14} pgbench {bare:8,.0f}/s   hold + confirm {ours:8,.0f}/s"
+                f"   ratio {ours / bare:.2f} (promised {PROMISED[name]})\n"
+            )
+        broken = [answer.question.name for answer in verify() if answer.broken]
+        sys.stdout.write(f"verify_bookings: {broken or 'every invariant holds'}\n")
+        connection.close()
+        return 0 if kept and not broken else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 8))
