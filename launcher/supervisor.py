@@ -18,6 +18,8 @@ SETTLED_SECONDS = 60.0  # after this long, an end is news and not part of a seri
 IMPORTANT = re.compile(
     r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback|^\w+(\.\w+)*(Error|Exception): "
 )
+# Postgres calls every refused insert an ERROR, and refusing is what constraints are for.
+IMPORTANT_TO_POSTGRES = re.compile(r"\b(FATAL|PANIC)\b")
 LINES_A_MINUTE = 10
 
 
@@ -71,7 +73,8 @@ class Supervisor:
         """Look after `thing`, which runs already."""
         self._remember(thing)
         self.cares.append(_Care(name, thing, start, time.monotonic()))
-        self.logs.append(Log(name, log))
+        important = IMPORTANT_TO_POSTGRES if name == "postgres" else IMPORTANT
+        self.logs.append(Log(name, log, important))
 
     def look(self) -> None:
         """One round: start again what has ended, tell what matters, keep the logs small."""
@@ -127,15 +130,16 @@ def stop_all(children: Sequence[Child]) -> None:
 class Log:
     """A child's log file: read on from where we were, and cut before it fills the disk."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, important: re.Pattern[str] = IMPORTANT) -> None:
         self.name = name
+        self.important = important
         self.path = path
         self.position = path.stat().st_size if path.exists() else 0
         self._rest = b""
         self._told: list[float] = []
 
     def important_lines(self) -> list[str]:
-        lines = [line for line in self._new_lines() if IMPORTANT.search(line)]
+        lines = [line for line in self._new_lines() if self.important.search(line)]
         now = time.monotonic()
         self._told = [at for at in self._told if now - at < 60]
         room = max(LINES_A_MINUTE - len(self._told), 0)

@@ -9,6 +9,7 @@ import pytest
 
 from launcher import supervisor as supervising
 from launcher.home import ROOT
+from launcher.postgres import Postgres
 from launcher.processes import RunFolder
 from launcher.supervisor import Child, Log, Supervisor, stop_all
 
@@ -96,6 +97,15 @@ def test_important_lines_reach_the_terminal_and_the_rest_stays_in_the_log(
 
     assert said == ["child: 2026 ERROR jari the disk is full"]
     stop_all([child])
+
+
+def test_a_row_that_postgres_refuses_is_no_news(tmp_path: Path) -> None:
+    supervisor = Supervisor(RunFolder(tmp_path), lambda line: None)
+    path = tmp_path / "postgres.log"
+    supervisor.watch("postgres", Postgres(tmp_path, log=path, password=""), lambda: None, path)
+    path.write_text("ERROR:  duplicate key value\nFATAL:  no space left\n")
+
+    assert supervisor.logs[0].important_lines() == ["FATAL:  no space left"]
 
 
 def test_a_flood_of_errors_is_cut_short_on_the_terminal(tmp_path: Path) -> None:
