@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from launcher.trouble import Trouble
+
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 ON_A_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 MISSING = (
@@ -26,6 +28,8 @@ def provide_chromium() -> None:
     """Before the tests, as root on Debian: install one. Else say that it is missing."""
     if find_chromium():
         return
+    if os.environ.get("CHROMIUM"):
+        raise Trouble(f"CHROMIUM is {os.environ['CHROMIUM']!r}, and there is no such program.")
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
         sys.stderr.write("Installing Chromium for the tests of pages…\n")
