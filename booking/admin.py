@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from dataio.places import REGIONS
 from dataio.values import BadValue, day
 from eligibility.admin import people_meant
 from eligibility.normal import shown_phone
@@ -29,7 +30,6 @@ from .enums import ReservationStatus
 from .exceptions import Refused
 from .exports import CantBeWritten, Encoding, Selection, write_export
 from .models import Clinic, Jab, Reservation, Slot, Stock, Vaccine
-from .places import REGIONS
 from .rules import day_of
 from .services import mark_arrived, mark_no_show, mark_vaccinated, set_capacity, undo_mark
 from .services.holds import NUMBER_LETTERS

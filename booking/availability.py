@@ -16,8 +16,9 @@ from typing import Generic, TypeVar
 from django.db import connection
 from django.utils import timezone
 
+from dataio.places import centre_of
+
 from .models import Clinic, Vaccine
-from .places import centre_of
 from .rules import day_bounds
 
 FRESH_SECONDS = 2.0

@@ -11,9 +11,10 @@ from typing import Any
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from dataio.places import all_places
+
 from . import availability
 from .availability import Directory, Place, Span, Time
-from .places import all_places
 
 PARTS = ["morning", "afternoon", "evening"]
 CLINICS_PER_PAGE = 10

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dataio.csv_in import Column, Layout, Piece, Row, row_reader
+from dataio.places import region_of
 from dataio.values import BadValue, day, line_of_text, matching
 from privacy.cipher import blind_index, encrypt
 
@@ -71,6 +72,12 @@ def _today(minute: int) -> date:
 place = lru_cache(maxsize=4096)(line_of_text)
 
 
+@lru_cache(maxsize=4096)
+def region(text: str) -> str:
+    """서울 and 서울시 become 서울특별시, by which local government sees its people."""
+    return region_of(text) or line_of_text(text)
+
+
 def phone(text: str) -> str:
     # Nearly all numbers are written this way; the library takes thirty times as long.
     match = _PLAIN_PHONE.fullmatch(text)
@@ -98,7 +105,7 @@ LAYOUT = Layout(
         Column("name", person_name, max_length=60, personal=True),
         Column("birth_date", past_day, personal=True),
         Column("phone", phone, personal=True),
-        Column("region", place, max_length=20),
+        Column("region", region, max_length=20),
         Column("district", place, required=False, max_length=30),
         Column("groups", group_list, required=False, default=(), personal=True),
         Column("last_dose_on", past_day, required=False, default=None, personal=True),

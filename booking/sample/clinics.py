@@ -7,8 +7,9 @@ from datetime import date, datetime, time, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from dataio.places import Place, all_places, centre_of
+
 from ..models import Clinic, Vaccine
-from ..places import Place, all_places, centre_of
 
 _WORDS = [
     *("새봄", "한빛", "푸른", "가온", "다솜", "미소", "바른", "소망", "온누리", "햇살"),

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from dataio.places import Place, all_places
 from eligibility.enums import Source
 from eligibility.models import Person
 from eligibility.services import identity_index, name_birth_index, phone_index
-
-from ..places import Place, all_places
 
 _FAMILY = "김이박최정강조윤장임한오서신권황안송전홍"
 _FAMILY_WEIGHTS = [215, 147, 84, 47, 43, 23, 21, 20, 19, 16, 15, 14, 14, 18, 14, 14, 14, 13, 11, 11]

@@ -56,6 +56,14 @@ def test_import_roster_stores_what_the_model_reads(run, encoding):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("spelling", ["서울특별시", "서울시", "서울"])
+def test_import_roster_writes_regions_as_local_government_looks_them_up(run, spelling):
+    run(HONG.replace("서울특별시", spelling))
+
+    assert Person.objects.get().region == "서울특별시"
+
+
+@pytest.mark.django_db
 def test_import_roster_twice_changes_nothing_and_a_corrected_file_only_what_differs(run):
     run(HONG, KIM)
     before = dict(Person.objects.values_list("roster_key", "roster_digest"))

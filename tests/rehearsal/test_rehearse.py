@@ -38,7 +38,7 @@ def test_a_crowd_books_over_http_and_every_promise_is_kept(
     request.getfixturevalue("ticking")
     out = StringIO()
 
-    call_command("rehearse", citizens=6, over=1, host=live_server.url, patience=60, stdout=out)
+    call_command("rehearse", citizens=6, over=1, host=live_server.url, patience=240, stdout=out)
 
     report = out.getvalue()
     assert "Every promise was kept." in report

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from booking.enums import TAKING, ReservationStatus
 from booking.models import Clinic, Reservation, Slot
-from booking.places import REGIONS, find_place
 from booking.sample import campaign, clinics
+from dataio.places import REGIONS, find_place
 from eligibility.models import Cohort, Person
 from eligibility.services import decide
 from staff.models import User

@@ -5,9 +5,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.imports import save_clinics
-from booking.places import find_place, place_of
 from dataio.csv_in import Column, Layout, Row
 from dataio.importing import ImportCommand, Outcome, Refused
+from dataio.places import find_place, place_of
 from dataio.values import decimal, line_of_text, matching
 
 code = matching(

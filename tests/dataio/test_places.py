@@ -1,6 +1,6 @@
 import pytest
 
-from booking.places import (
+from dataio.places import (
     REGIONS,
     Place,
     all_places,
