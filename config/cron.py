@@ -3,6 +3,7 @@
 from rq import cron
 
 import booking.jobs
+import eligibility.jobs
 import messaging.jobs
 import waiting_room.jobs
 
@@ -13,5 +14,6 @@ cron.register(booking.jobs.take_back_holds, queue_name="default", interval=10, r
 cron.register(booking.jobs.make_offers, queue_name="default", interval=15, result_ttl=0)
 cron.register(booking.jobs.remind, queue_name="default", interval=300, result_ttl=0)
 cron.register(booking.jobs.set_margins, queue_name="default", interval=3600, result_ttl=0)
+cron.register(eligibility.jobs.apply_due_changes, queue_name="default", interval=5, result_ttl=0)
 cron.register(booking.jobs.settle_reviews, queue_name="default", interval=15, result_ttl=0)
 cron.register(messaging.jobs.sweep, queue_name="messages", interval=15, result_ttl=0)

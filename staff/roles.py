@@ -30,6 +30,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.stock": [_VIEW],
         "booking.jab": [_VIEW],
         "eligibility.cohort": [_VIEW, _ADD, _CHANGE],
+        "eligibility.cohortchange": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],
         "eligibility.decision": [_VIEW],
         "eligibility.review": [_VIEW, _CHANGE],

@@ -1,17 +1,15 @@
 import re
 from datetime import date
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 
 from ..indexes import name_birth_index, phone_index
-from ..models import Cohort, Decision, Person
+from ..models import Decision, Person
 from ..normal import birth_date, mobile_phone, shown_phone
 from ..reasons import sentence
 
@@ -44,60 +42,6 @@ def people_meant(term: str) -> list[int] | None:
 
 def _today() -> date:
     return timezone.localdate()
-
-
-class CohortForm(forms.ModelForm):
-    def clean(self):
-        values = super().clean()
-        for first, last, text in [
-            ("birth_from", "birth_to", _("This is before the first day of birth.")),
-            ("opens_at", "closes_at", _("The end must be after the opening.")),
-        ]:
-            start, end = values.get(first), values.get(last)
-            if start and end and (end < start or (last == "closes_at" and end == start)):
-                self.add_error(last, text)
-        return values
-
-
-@admin.register(Cohort)
-class CohortAdmin(ScopedAdmin):
-    """Opening the next age group is a row here: no code, no closed site."""
-
-    form = CohortForm
-    list_display = ["code", "name", "birth_from", "birth_to", "opens_at", "closes_at", "order"]
-    list_filter = ["order", "proof"]
-    search_fields = ["code", "name_ko", "name_en"]
-    date_hierarchy = "opens_at"
-    fieldsets = [
-        (None, {"fields": ["code", "name_ko", "name_en"]}),
-        (gettext_lazy("Who"), {"fields": ["birth_from", "birth_to", "proof", "members_only"]}),
-        (gettext_lazy("When"), {"fields": ["opens_at", "closes_at", "order", "priority"]}),
-        (
-            gettext_lazy("Further conditions"),
-            {
-                "fields": [
-                    "regions",
-                    "groups",
-                    "excluded_groups",
-                    "min_days_since_dose",
-                    "digit_hours",
-                    "vaccines",
-                ],
-                "classes": ["collapse"],
-            },
-        ),
-    ]
-
-    @admin.display(description=gettext_lazy("name"))
-    def name(self, cohort: Cohort) -> str:
-        return cohort.name
-
-    def get_readonly_fields(self, request, obj=None):
-        # The code stands in addresses that people have kept.
-        return ["code"] if obj else []
-
-    def get_queryset(self, request):
-        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
 
 class DecisionsInline(admin.TabularInline):

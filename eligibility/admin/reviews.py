@@ -10,12 +10,12 @@ from django.utils.translation import gettext_lazy
 from staff.enums import Act
 
 from ..enums import ReviewStatus
+from ..facts import facts_of, rule_of
 from ..models import Person, Review
 from ..normal import shown_phone
 from ..reasons import sentence
 from ..rules import decide
 from ..services import grant_review, refuse_review
-from ..services.decisions import facts_of, rule_of
 from .people import PersonAdmin, ReadOnlyAdmin, people_meant
 
 

@@ -2,6 +2,7 @@
 
 from eligibility.indexes import identity_index, name_birth_index, phone_index
 
+from .changes import apply_due_changes, plan_change, preview_change, withdraw_change
 from .decisions import Answer, decide, eligible_decision, store_decisions
 from .identity import RESEND_AFTER, check_code, resend_code, sent_message, start_verification
 from .reviews import grant_review, open_review, refuse_review, withdraw_review
@@ -9,6 +10,7 @@ from .reviews import grant_review, open_review, refuse_review, withdraw_review
 __all__ = [
     "RESEND_AFTER",
     "Answer",
+    "apply_due_changes",
     "check_code",
     "decide",
     "eligible_decision",
@@ -17,10 +19,13 @@ __all__ = [
     "name_birth_index",
     "open_review",
     "phone_index",
+    "plan_change",
+    "preview_change",
     "refuse_review",
     "resend_code",
     "sent_message",
     "start_verification",
     "store_decisions",
+    "withdraw_change",
     "withdraw_review",
 ]

@@ -1,7 +1,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from eligibility.facts import with_values
 from eligibility.models import Cohort
+
+from .changes import broken_promise
 
 ADDED, CHANGED, UNCHANGED = "added", "changed", "unchanged"
 
@@ -9,7 +12,7 @@ ADDED, CHANGED, UNCHANGED = "added", "changed", "unchanged"
 def save_cohorts(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Add or change cohorts by their code; what a row does not name stays as it is.
 
-    Each row's answer is ADDED, CHANGED or UNCHANGED. A yes that somebody has been told stays.
+    Each row's answer is ADDED, CHANGED or UNCHANGED, or the promise that the change would break.
     """
     codes = [row["code"] for row in rows]
     known = {
@@ -23,10 +26,18 @@ def save_cohorts(rows: Sequence[dict[str, Any]]) -> list[str]:
             Cohort.objects.create(**row)
             answers.append(ADDED)
             continue
-        changed = [name for name, value in row.items() if getattr(cohort, name) != value]
-        for name in changed:
-            setattr(cohort, name, row[name])
-        if changed:
-            cohort.save(update_fields=changed)
-        answers.append(CHANGED if changed else UNCHANGED)
+        answers.append(_change(cohort, row))
     return answers
+
+
+def _change(cohort: Cohort, row: dict[str, Any]) -> str:
+    changed = [name for name, value in row.items() if getattr(cohort, name) != value]
+    if not changed:
+        return UNCHANGED
+    promise = broken_promise(cohort, with_values(cohort, row))
+    if promise:
+        return promise
+    for name in changed:
+        setattr(cohort, name, row[name])
+    cohort.save(update_fields=changed)
+    return CHANGED

@@ -4,8 +4,9 @@ from datetime import datetime
 from django.utils import timezone
 
 from eligibility.enums import ReviewStatus, Window
+from eligibility.facts import cohorts_in_force, facts_of, rule_of
 from eligibility.models import Cohort, Decision, Person, Review
-from eligibility.rules import Facts, Outcome, Rule, decide_all
+from eligibility.rules import Outcome, decide_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +30,10 @@ class Answer:
         return Window.OPEN if at < self.window_to else Window.CLOSED
 
 
-def facts_of(person: Person) -> Facts:
-    return Facts(
-        birth_date=person.birth_date,
-        on_roster=person.roster_key is not None,
-        certified=person.certified_at is not None,
-        region=person.region,
-        groups=frozenset(person.groups),
-        last_dose_on=person.last_dose_on,
-    )
-
-
-def rule_of(cohort: Cohort) -> Rule:
-    return Rule(
-        cohort_id=cohort.pk,
-        birth_from=cohort.birth_from,
-        birth_to=cohort.birth_to,
-        opens_at=cohort.opens_at,
-        closes_at=cohort.closes_at,
-        proof=cohort.proof,
-        priority=cohort.priority,
-        members_only=cohort.members_only,
-        regions=frozenset(cohort.regions),
-        groups=frozenset(cohort.groups),
-        excluded_groups=frozenset(cohort.excluded_groups),
-        min_days_since_dose=cohort.min_days_since_dose,
-        digit_hours=cohort.digit_hours,
-    )
-
-
 def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
     """Every cohort's answer for this person, the one to take first in front; writes nothing."""
     at = at or timezone.now()
-    cohorts = {cohort.pk: cohort for cohort in Cohort.objects.all()}
+    cohorts = {cohort.pk: cohort for cohort in cohorts_in_force(at)}
     outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
     stored = {decision.cohort_id: decision for decision in person.decisions.all()}
     answers = [

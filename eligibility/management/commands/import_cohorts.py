@@ -7,7 +7,7 @@ from dataio.csv_in import Column, Layout, Row
 from dataio.importing import ImportCommand, Outcome, Refused
 from dataio.values import BadValue, day, line_of_text, matching, moment, one_of, whole_number
 from eligibility.enums import Order, Proof
-from eligibility.services.cohorts import save_cohorts
+from eligibility.services.cohorts import ADDED, CHANGED, UNCHANGED, save_cohorts
 
 code = matching(
     r"[a-z0-9][a-z0-9-]{0,39}", gettext_lazy("Use small letters a to z, digits and hyphens.")
@@ -79,4 +79,7 @@ class Command(ImportCommand):
         named = [
             {name: value for name, value in row.values.items() if value is not None} for row in rows
         ]
-        return [Outcome(answer) for answer in save_cohorts(named)]
+        return [
+            Outcome(answer) if answer in (ADDED, CHANGED, UNCHANGED) else Refused(answer)
+            for answer in save_cohorts(named)
+        ]

@@ -1,0 +1,30 @@
+"""What the lint of cohorts can't know by itself: vaccines and times."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from eligibility.lint import Finding, Level
+from eligibility.models import Cohort
+
+from .models import Slot, Vaccine
+
+
+def windows_without_slots(cohorts: Sequence[Cohort], at: datetime) -> Iterator[Finding]:
+    known = set(Vaccine.objects.values_list("code", flat=True))
+    for cohort in cohorts:
+        unknown = sorted(set(cohort.vaccines) - known)
+        if unknown:
+            yield Finding(
+                Level.ERROR,
+                (cohort.code,),
+                _("No such vaccine: %(codes)s.") % {"codes": ", ".join(unknown)},
+            )
+        coming = Slot.objects.filter(starts_at__gt=max(at, cohort.opens_at), capacity__gt=0)
+        if cohort.vaccines:
+            coming = coming.filter(vaccine__code__in=cohort.vaccines)
+        if not coming.exists():
+            yield Finding(
+                Level.ERROR, (cohort.code,), _("It opens with no time that could be booked.")
+            )

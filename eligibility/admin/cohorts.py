@@ -1,0 +1,259 @@
+"""Cohorts: what is open to whom; their timeline and check; changes planned ahead."""
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from staff.scoping import ScopedAdmin
+
+from ..facts import cohorts_in_force, rule_of
+from ..lint import lint
+from ..models import Cohort, CohortChange
+from ..services import plan_change, preview_change, withdraw_change
+from ..services.changes import CHANGEABLE, Preview
+from ..timeline import timeline
+
+
+class CohortForm(forms.ModelForm):
+    def clean(self):
+        values = super().clean()
+        for first, last, text in [
+            ("birth_from", "birth_to", _("This is before the first day of birth.")),
+            ("opens_at", "closes_at", _("The end must be after the opening.")),
+        ]:
+            start, end = values.get(first), values.get(last)
+            if start and end and (end < start or (last == "closes_at" and end == start)):
+                self.add_error(last, text)
+        return values
+
+
+@admin.register(Cohort)
+class CohortAdmin(ScopedAdmin):
+    """Opening the next age group is a row here: no code, no closed site."""
+
+    form = CohortForm
+    change_list_template = "admin/eligibility/cohort/change_list.html"
+    list_display = ["code", "name", "birth_from", "birth_to", "opens_at", "closes_at", "order"]
+    list_filter = ["order", "proof"]
+    search_fields = ["code", "name_ko", "name_en"]
+    date_hierarchy = "opens_at"
+    fieldsets = [
+        (None, {"fields": ["code", "name_ko", "name_en"]}),
+        (gettext_lazy("Who"), {"fields": ["birth_from", "birth_to", "proof", "members_only"]}),
+        (gettext_lazy("When"), {"fields": ["opens_at", "closes_at", "order", "priority"]}),
+        (
+            gettext_lazy("Further conditions"),
+            {
+                "fields": [
+                    "regions",
+                    "groups",
+                    "excluded_groups",
+                    "min_days_since_dose",
+                    "digit_hours",
+                    "vaccines",
+                ],
+                "classes": ["collapse"],
+            },
+        ),
+    ]
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, cohort: Cohort) -> str:
+        return cohort.name
+
+    def get_readonly_fields(self, request, obj=None):
+        if obj is None:
+            return []
+        # The code stands in addresses that people have kept. Rules that somebody was told of
+        # change by a planned change, which is previewed and keeps what was promised.
+        return ["code", *CHANGEABLE, "order"] if obj.decisions.exists() else ["code"]
+
+    def get_urls(self):
+        return [
+            path("timeline/", self.admin_site.admin_view(self.timeline_view), name="timeline"),
+            *super().get_urls(),
+        ]
+
+    def timeline_view(self, request: HttpRequest) -> HttpResponse:
+        """All windows in one picture, and what the lint says about them."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        now = timezone.now()
+        cohorts = cohorts_in_force(now)
+        rules = [rule_of(cohort) for cohort in cohorts]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Timeline and check"),
+            "picture": timeline(cohorts, now),
+            "findings": lint(cohorts, rules, now),
+            "planned": CohortChange.objects.filter(
+                applied_at=None, withdrawn_at=None
+            ).select_related("cohort"),
+        }
+        return TemplateResponse(request, "admin/eligibility/cohort/timeline.html", context)
+
+    def get_queryset(self, request):
+        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
+
+
+class ChangeForm(forms.ModelForm):
+    """One or more new values; what stays empty does not change."""
+
+    birth_from = forms.DateField(label=gettext_lazy("born from"), required=False)
+    birth_to = forms.DateField(label=gettext_lazy("born until"), required=False)
+    opens_at = forms.SplitDateTimeField(
+        label=gettext_lazy("opens at"), required=False, widget=admin.widgets.AdminSplitDateTime
+    )
+    closes_at = forms.SplitDateTimeField(
+        label=gettext_lazy("closes at"), required=False, widget=admin.widgets.AdminSplitDateTime
+    )
+    proof = forms.ChoiceField(
+        label=gettext_lazy("proof"),
+        required=False,
+        choices=[("", "–"), *Cohort._meta.get_field("proof").choices],
+    )
+    priority = forms.IntegerField(label=gettext_lazy("priority"), required=False)
+    regions = forms.CharField(
+        label=gettext_lazy("regions"),
+        required=False,
+        help_text=gettext_lazy("Separated by commas; a hyphen takes all away."),
+    )
+    groups = forms.CharField(
+        label=gettext_lazy("one of these groups"),
+        required=False,
+        help_text=gettext_lazy("Separated by commas; a hyphen takes all away."),
+    )
+    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = CohortChange
+        fields = ["cohort", "takes_effect_at"]
+
+    def values(self) -> dict:
+        """What is to change, as services.plan_change takes it."""
+        values = {}
+        for name in CHANGEABLE:
+            value = self.cleaned_data.get(name)
+            if value in (None, ""):
+                continue
+            if name in ("regions", "groups"):
+                parts = [part.strip() for part in value.split(",")]
+                value = [part for part in parts if part and part != "-"]
+            values[name] = value
+        return values
+
+    def _post_clean(self) -> None:
+        """The service checks everything; its refusals come back beside the form."""
+        self.preview: Preview | None = None
+        if self.errors:
+            return
+        cohort, at = self.cleaned_data["cohort"], self.cleaned_data["takes_effect_at"]
+        try:
+            with transaction.atomic():
+                self.instance = plan_change(
+                    cohort=cohort, values=self.values(), takes_effect_at=at, by=self.by
+                )
+                if not self.cleaned_data["confirmed"]:
+                    self.preview = preview_change(cohort=cohort, values=self.values(), at=at)
+                    self.add_error(None, _told(self.preview))
+                    self.data = self.data.copy()
+                    self.data["confirmed"] = "on"
+                    transaction.set_rollback(True)
+        except ValidationError as error:
+            self.add_error(None, error.messages)
+
+    def save(self, commit=True):
+        return self.instance
+
+    def save_m2m(self) -> None:
+        pass
+
+
+def _told(preview: Preview) -> str:
+    numbers = {
+        "gain": preview.gain,
+        "lose": preview.lose,
+        "kept": preview.kept,
+        "about": _("about") if preview.about else "",
+    }
+    return (
+        _(
+            "Not saved yet. By this change %(about)s %(gain)s people of the roster gain and "
+            "%(lose)s lose; %(kept)s of those were told yes already and keep it. "
+            "Save again to plan it."
+        )
+        % numbers
+    ).replace("  ", " ")
+
+
+@admin.register(CohortChange)
+class CohortChangeAdmin(ScopedAdmin):
+    """A change is planned, previewed, and in force by its time; or withdrawn before."""
+
+    list_display = ["cohort", "takes_effect_at", "shown_values", "state", "by"]
+    list_filter = ["cohort"]
+    list_select_related = ["cohort"]
+    actions = ["withdraw"]
+    fields = ["cohort", "takes_effect_at", "shown_values", "state", "by", "created_at"]
+    readonly_fields = fields
+
+    def get_queryset(self, request):
+        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+
+    def get_fieldsets(self, request, obj=None):
+        if obj:
+            return super().get_fieldsets(request, obj)
+        new = ["birth_from", "birth_to", "opens_at", "closes_at", "proof", "priority"]
+        return [
+            (None, {"fields": ["cohort", "takes_effect_at"]}),
+            (_("New values"), {"fields": [*new, "regions", "groups", "confirmed"]}),
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        return self.readonly_fields if obj else []
+
+    def get_form(self, request, obj=None, **kwargs):
+        if obj:
+            return super().get_form(request, obj, **kwargs)
+        form = super().get_form(request, obj, **{**kwargs, "form": ChangeForm, "fields": None})
+        form.by = f"staff:{request.user.pk}"
+        return form
+
+    def save_model(self, request, obj, form, change) -> None:
+        """The form's service has written it."""
+
+    @admin.display(description=gettext_lazy("new values"))
+    def shown_values(self, change: CohortChange) -> str:
+        return ", ".join(
+            f"{Cohort._meta.get_field(name).verbose_name}: {value}"
+            for name, value in change.values.items()
+        )
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, change: CohortChange) -> str:
+        if change.withdrawn_at:
+            return _("Withdrawn")
+        if change.takes_effect_at <= timezone.now():
+            return _("In force")
+        return _("Planned")
+
+    @admin.action(description=gettext_lazy("Withdraw, while not in force"), permissions=["add"])
+    def withdraw(self, request: HttpRequest, queryset) -> None:
+        changes = [withdraw_change(change=change) for change in queryset]
+        count = sum(change.withdrawn_at is not None for change in changes)
+        self.message_user(
+            request,
+            ngettext("%(count)s change withdrawn.", "%(count)s changes withdrawn.", count)
+            % {"count": count},
+        )

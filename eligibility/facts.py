@@ -1,0 +1,76 @@
+"""From rows to what the pure rules ask for."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.utils.dateparse import parse_date, parse_datetime
+
+from .models import Cohort, CohortChange, Person
+from .rules import Facts, Rule
+
+
+def facts_of(person: Person) -> Facts:
+    return Facts(
+        birth_date=person.birth_date,
+        on_roster=person.roster_key is not None,
+        certified=person.certified_at is not None,
+        region=person.region,
+        groups=frozenset(person.groups),
+        last_dose_on=person.last_dose_on,
+    )
+
+
+def rule_of(cohort: Cohort) -> Rule:
+    return Rule(
+        cohort_id=cohort.pk,
+        birth_from=cohort.birth_from,
+        birth_to=cohort.birth_to,
+        opens_at=cohort.opens_at,
+        closes_at=cohort.closes_at,
+        proof=cohort.proof,
+        priority=cohort.priority,
+        members_only=cohort.members_only,
+        regions=frozenset(cohort.regions),
+        groups=frozenset(cohort.groups),
+        excluded_groups=frozenset(cohort.excluded_groups),
+        min_days_since_dose=cohort.min_days_since_dose,
+        digit_hours=cohort.digit_hours,
+    )
+
+
+def with_values(cohort: Cohort, values: dict[str, Any]) -> Cohort:
+    """A copy of the cohort with these values, as a CohortChange holds them."""
+    copy = Cohort(
+        **{field.attname: getattr(cohort, field.attname) for field in Cohort._meta.fields}
+    )
+    copy._state.adding, copy._state.db = False, "default"
+    for name, value in values.items():
+        setattr(copy, name, read_value(name, value))
+    return copy
+
+
+def read_value(name: str, value: Any) -> Any:
+    """A value of a field of Cohort, out of JSON."""
+    if name in ("birth_from", "birth_to") and isinstance(value, str):
+        return parse_date(value)
+    if name in ("opens_at", "closes_at") and isinstance(value, str):
+        return parse_datetime(value)
+    return value
+
+
+def cohorts_in_force(at: datetime) -> list[Cohort]:
+    """All cohorts with the rules they have at `at`, also when no job has applied a change yet."""
+    due: dict[int, list[CohortChange]] = {}
+    changes = CohortChange.objects.filter(
+        applied_at=None, withdrawn_at=None, takes_effect_at__lte=at
+    )
+    for change in changes.order_by("takes_effect_at", "pk"):
+        due.setdefault(change.cohort_id, []).append(change)
+    return [_changed(cohort, due.get(cohort.pk, [])) for cohort in Cohort.objects.all()]
+
+
+def _changed(cohort: Cohort, changes: Iterable[CohortChange]) -> Cohort:
+    for change in changes:
+        cohort = with_values(cohort, change.values)
+    return cohort
