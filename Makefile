@@ -22,6 +22,10 @@ test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
 	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
 
+rehearse: ## send a crowd through the portal that make run started (ARGS="--citizens 500 --over 60")
+	$(INSTALL) test
+	@$(PY) manage.py rehearse $(ARGS)
+
 fmt: ## format the code
 	$(INSTALL) test
 	@$(PY) -m ruff check --select I --fix --quiet .
@@ -48,4 +52,4 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fmt lint messages lock clean
+.PHONY: help run test rehearse fmt lint messages lock clean
