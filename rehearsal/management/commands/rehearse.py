@@ -52,7 +52,7 @@ class Command(BaseCommand):
             )
         # Looked for, not imported: Locust would put its own threads under Django.
         if find_spec("locust") is None:
-            raise CommandError("Locust is not installed: `make rehearse` does, or pip install '.[crowd]'")
+            raise CommandError("Locust is not installed. `make rehearse` installs it first.")
         opening = self._cohort(cohort)
         crowd = self._crowd(opening, citizens)
         since = timezone.now()
