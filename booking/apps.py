@@ -9,8 +9,12 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # Models can be imported only now.
         from eligibility import lint
+        from eligibility.services import purging
 
         from .lint import windows_without_slots
+        from .purging import forget_addresses, still_booked
 
         if windows_without_slots not in lint.extra_checks:
             lint.extra_checks.append(windows_without_slots)
+            purging.still_needed.append(still_booked)
+            purging.also_forget.append(forget_addresses)

@@ -122,6 +122,8 @@ class Person(models.Model):
     name_birth_index = models.BinaryField(max_length=16, db_index=True, editable=False)
     phone_index = models.BinaryField(max_length=16, db_index=True, editable=False)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    # When name, birth date and phone were destroyed; the row stays for the counts.
+    forgotten_at = models.DateTimeField(_("forgotten at"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("person")

@@ -77,8 +77,6 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # Polls and joins are answered here; nothing below is paid for them.
-    "waiting_room.lean.LeanMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -222,6 +220,8 @@ GATHER_JOINS = env.bool("JARI_GATHER_JOINS", default=True)
 
 # How long a verified identity stays good for joining (days): checked ahead of the opening.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
+# How long personal data is kept after the last cohort has closed (days); then purge forgets it.
+KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
 PUBLIC_URL = env.str("JARI_PUBLIC_URL", default=f"http://localhost:{env.int('PORT', default=8000)}")
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"]

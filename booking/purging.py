@@ -1,0 +1,22 @@
+"""Whom booking still needs when a campaign is over, and what it forgets of all others."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from waiting_room.models import Alert
+
+from .enums import LIVE
+from .models import Reservation
+
+
+def still_booked(now: datetime) -> QuerySet:
+    """People with an appointment to come, or one within the time that is kept."""
+    since = now - timedelta(days=settings.KEEP_DAYS)
+    return Reservation.objects.filter(status__in=LIVE, slot__starts_at__gt=since).values("person")
+
+
+def forget_addresses(people: list[int]) -> None:
+    Reservation.objects.filter(person__in=people, email__isnull=False).update(email=None)
+    Alert.objects.filter(ticket__person__in=people, email__isnull=False).update(email=None)

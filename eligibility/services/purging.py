@@ -1,0 +1,88 @@
+"""Destroys personal data when its purpose has ended."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from eligibility.models import (
+    Cohort,
+    Correction,
+    Person,
+    PhoneCode,
+    ProviderAccount,
+    ProviderTry,
+    Review,
+)
+from messaging.models import Message
+from privacy.cipher import encrypt
+
+CODES = TRIES = timedelta(days=1)
+MESSAGES = timedelta(days=30)
+
+# Other layers say whom they still need (querysets of person ids), and what they forget of others.
+still_needed: list[Callable[[datetime], QuerySet]] = []
+also_forget: list[Callable[[list[int]], None]] = []
+
+_BATCH = 1000
+
+_FORGET = """
+UPDATE eligibility_person SET
+    roster_key = NULL, roster_digest = NULL, source = 'declared', name = %(name)s,
+    birth_date = %(birth_date)s, phone = %(phone)s, district = '', groups = '{}',
+    last_dose_on = NULL, certified_at = NULL, identity_index = uuid_send(gen_random_uuid()),
+    name_birth_index = uuid_send(gen_random_uuid()), phone_index = uuid_send(gen_random_uuid()),
+    forgotten_at = %(now)s
+WHERE id = ANY(%(ids)s)
+"""
+
+
+def purge(*, now: datetime | None = None) -> dict[str, int]:
+    """Apply the retention times; how much of what was destroyed. Repeating it changes nothing."""
+    now = now or timezone.now()
+    done = {
+        "codes": PhoneCode.objects.filter(expires_at__lt=now - CODES).delete()[0],
+        "provider tries": ProviderTry.objects.filter(at__lt=now - TRIES).delete()[0],
+        "messages": Message.objects.filter(created_at__lt=now - MESSAGES)
+        .exclude(not_before__gt=now)
+        .delete()[0],
+        "people": 0,
+    }
+    last = Cohort.objects.aggregate(last=Max("closes_at"))["last"]
+    if last and last + timedelta(days=settings.KEEP_DAYS) < now:
+        done["people"] = _forget_everybody(now)
+    return done
+
+
+def _forget_everybody(now: datetime) -> int:
+    people = Person.objects.filter(forgotten_at=None)
+    for needed in still_needed:
+        people = people.exclude(pk__in=needed(now))
+    count = 0
+    while ids := list(people.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+        forget(ids, now=now)
+        count += len(ids)
+    return count
+
+
+@transaction.atomic
+def forget(ids: list[int], *, now: datetime) -> None:
+    """Destroy name, birth date and phone of these people, and what was written about them."""
+    values = {
+        "name": encrypt("", context=b"eligibility_person.name"),
+        "birth_date": encrypt(
+            date(1900, 1, 1).isoformat(), context=b"eligibility_person.birth_date"
+        ),
+        "phone": encrypt("", context=b"eligibility_person.phone"),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, {**values, "ids": ids, "now": now})
+    Review.objects.filter(person__in=ids).update(note="")
+    Correction.objects.filter(person__in=ids).delete()
+    ProviderAccount.objects.filter(person__in=ids).delete()
+    Message.objects.filter(person_id__in=ids).delete()
+    for forget_theirs in also_forget:
+        forget_theirs(ids)
