@@ -27,3 +27,7 @@ class LimitReached(Refusal):
 
 class ReviewRefused(Refusal):
     """This answer can't be looked at again, or not any more."""
+
+
+class CorrectionRefused(Refusal):
+    """What is held of a person can't be changed this way."""

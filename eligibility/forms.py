@@ -5,7 +5,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from . import normal
-from .enums import ReviewReason
+from .enums import Correctable, ReviewReason
 
 
 class IdentityForm(forms.Form):
@@ -121,3 +121,47 @@ class ReviewForm(forms.Form):
         help_text=_("For example where you work, or where you live now. At most 500 letters."),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
+
+
+class CorrectionForm(forms.Form):
+    """One value to be put right, typed as on the identity page."""
+
+    field = forms.ChoiceField(
+        label=_("What is wrong?"),
+        choices=Correctable,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose what is wrong.")},
+    )
+    wanted = forms.CharField(
+        label=_("How should it be?"),
+        max_length=60,
+        error_messages={"required": _("Write how it should be.")},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean(self):
+        values = super().clean()
+        field, wanted = values.get("field"), values.get("wanted")
+        if field and wanted:
+            try:
+                values["wanted"] = _CORRECT[field](wanted)
+            except ValueError:
+                self.add_error("wanted", _("This can't be read. Write it as when you sign in."))
+        return values
+
+
+def _name(text: str) -> str:
+    if not normal.name_key(text):
+        raise ValueError("no letters")
+    return normal.shown_name(text)
+
+
+def _birth_date(text: str) -> str:
+    return normal.birth_date(text, today=timezone.localdate()).isoformat()
+
+
+_CORRECT = {
+    Correctable.NAME: _name,
+    Correctable.BIRTH_DATE: _birth_date,
+    Correctable.PHONE: normal.mobile_phone,
+}

@@ -6,6 +6,7 @@ urlpatterns = [
     path("identity/", views.identity, name="identity"),
     path("identity/code/", views.identity_code, name="identity_code"),
     path("identity/sign-out/", views.identity_sign_out, name="identity_sign_out"),
+    path("identity/data/", views.my_data, name="my_data"),
     path("eligibility/", views.eligibility, name="eligibility"),
     path("eligibility/<slug:code>/review/", views.review, name="review"),
     path("eligibility/<slug:code>/review/withdraw/", views.review_withdraw, name="review_withdraw"),

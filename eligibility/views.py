@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from staff.models import Access
+
 from . import limits, services, work
 from .enums import ReviewStatus
 from .exceptions import Refusal
-from .forms import CodeForm, IdentityForm, ReviewForm
+from .forms import CodeForm, CorrectionForm, IdentityForm, ReviewForm
 from .models import Cohort, Person, PhoneCode
-from .normal import masked_phone
+from .normal import masked_phone, shown_phone
 from .pages import eligibility_page
 from .sessions import sign_in, sign_out, signed_in
 
@@ -224,3 +226,27 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
     if open_one:
         services.withdraw_review(review=open_one)
     return redirect("eligibility")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@asks
+def my_data(request: HttpRequest, person: Person) -> HttpResponse:
+    """What is held of this person, who looked at it, and how to have it corrected."""
+    form = CorrectionForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        services.ask_correction(person=person, **form.cleaned_data)
+        return redirect("my_data")
+    context = {
+        "form": form,
+        "person": person,
+        "phone": shown_phone(person.phone),
+        "decisions": person.decisions.select_related("cohort").order_by("pk"),
+        "corrections": person.corrections.order_by("-pk"),
+        "accesses": Access.objects.filter(people__contains=[person.pk])
+        .select_related("user")
+        .order_by("-at")[:20],
+        "keep_days": settings.KEEP_DAYS,
+    }
+    return render(
+        request, "eligibility/my_data.html", context, status=422 if form.is_bound else 200
+    )

@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy
 from staff.enums import Act
 
 from ..enums import ReviewStatus
+from ..exceptions import Refusal
 from ..facts import facts_of, rule_of
-from ..models import Person, Review
+from ..models import Correction, Person, Review
 from ..normal import shown_phone
 from ..reasons import sentence
 from ..rules import decide
-from ..services import grant_review, refuse_review
+from ..services import grant_correction, grant_review, refuse_correction, refuse_review
 from .people import PersonAdmin, ReadOnlyAdmin, people_meant
 
 
@@ -140,6 +141,81 @@ class ReviewAdmin(ReadOnlyAdmin):
 def _same_name(person: Person) -> list[Person]:
     index = bytes(person.name_birth_index)
     return list(Person.objects.filter(name_birth_index=index).exclude(pk=person.pk)[:20])
+
+
+class CorrectionForm(VerdictForm):
+    verdict = forms.ChoiceField(
+        label=gettext_lazy("Your decision"),
+        choices=[
+            ("", gettext_lazy("Not decided yet")),
+            (ReviewStatus.GRANTED, gettext_lazy("Yes: put it right")),
+            (ReviewStatus.REFUSED, gettext_lazy("No: leave it as it is")),
+        ],
+        required=False,
+    )
+
+    class Meta:
+        model = Correction
+        fields = ["answer"]
+
+    def _post_clean(self) -> None:
+        """The service writes; its refusal comes back beside the form."""
+        if self.errors:
+            return
+        verdict, answer = self.cleaned_data.get("verdict"), self.cleaned_data["answer"]
+        try:
+            if verdict == ReviewStatus.GRANTED:
+                grant_correction(correction=self.instance, by=self.by, answer=answer)
+            elif verdict == ReviewStatus.REFUSED:
+                refuse_correction(correction=self.instance, by=self.by, answer=answer)
+        except Refusal as refusal:
+            self.add_error("verdict", str(refusal))
+
+
+@admin.register(Correction)
+class CorrectionAdmin(ReadOnlyAdmin):
+    """What people say is wrong in what is held of them."""
+
+    form = CorrectionForm
+    region_path = "person"
+    list_display = ["number", "person", "field", "status", "opened_at", "closed_at"]
+    list_filter = ["status", "field"]
+    list_select_related = ["person"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = PersonAdmin.search_help_text
+    change_list_template = "admin/people_list.html"
+    sortable_by: list[str] = []
+    readonly_fields = ["person", "declared", "field", "shown_wanted", "status", "closed_at", "by"]
+
+    number = ReviewAdmin.number
+    declared = ReviewAdmin.declared
+    get_ordering = ReviewAdmin.get_ordering
+    has_change_permission = ReviewAdmin.has_change_permission
+    find = ReviewAdmin.find
+
+    def get_fieldsets(self, request, obj=None):
+        decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
+        return [
+            (_("What the person asks"), {"fields": ["person", "field", "shown_wanted"]}),
+            (_("What is known"), {"fields": ["declared"]}),
+            (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        closed = obj and obj.status != ReviewStatus.OPEN
+        return [*self.readonly_fields, "answer"] if closed else self.readonly_fields
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = f"staff:{request.user.pk}"
+        return form
+
+    def save_model(self, request, obj, form, change) -> None:
+        """The form's service has written it."""
+
+    @admin.display(description=gettext_lazy("wanted"))
+    def shown_wanted(self, correction: Correction) -> str:
+        return correction.wanted
 
 
 def _shown(person: Person) -> str:

@@ -3,6 +3,7 @@
 from eligibility.indexes import identity_index, name_birth_index, phone_index
 
 from .changes import apply_due_changes, plan_change, preview_change, withdraw_change
+from .corrections import ask_correction, grant_correction, refuse_correction
 from .decisions import Answer, decide, eligible_decision, store_decisions
 from .identity import RESEND_AFTER, check_code, resend_code, sent_message, start_verification
 from .reviews import grant_review, open_review, refuse_review, withdraw_review
@@ -11,9 +12,11 @@ __all__ = [
     "RESEND_AFTER",
     "Answer",
     "apply_due_changes",
+    "ask_correction",
     "check_code",
     "decide",
     "eligible_decision",
+    "grant_correction",
     "grant_review",
     "identity_index",
     "name_birth_index",
@@ -21,6 +24,7 @@ __all__ = [
     "phone_index",
     "plan_change",
     "preview_change",
+    "refuse_correction",
     "refuse_review",
     "resend_code",
     "sent_message",

@@ -1,0 +1,87 @@
+from datetime import date
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from eligibility.enums import REVIEW_MOVES, Correctable, ReviewStatus
+from eligibility.exceptions import CorrectionRefused
+from eligibility.indexes import indexes_of
+from eligibility.models import Correction, Person
+from messaging.enums import Channel
+from messaging.services import write_message
+
+
+@transaction.atomic
+def ask_correction(*, person: Person, field: Correctable, wanted: str) -> Correction:
+    """Ask for one value to be put right; asking again for the same field replaces the wish."""
+    person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+    correction = Correction.objects.filter(
+        person=person, field=field, status=ReviewStatus.OPEN
+    ).first() or Correction(person=person, field=field)
+    correction.wanted = wanted
+    correction.save()
+    return correction
+
+
+@transaction.atomic
+def grant_correction(*, correction: Correction, by: str, answer: str = "") -> Correction:
+    """Put the value right, with all that finds the person by it. CorrectionRefused if somebody
+    else is already known by these details."""
+    correction = _close(correction, ReviewStatus.GRANTED, by=by, answer=answer)
+    person = Person.objects.select_for_update().get(pk=correction.person_id)
+    value = correction.wanted
+    setattr(
+        person,
+        correction.field,
+        date.fromisoformat(value) if correction.field == Correctable.BIRTH_DATE else value,
+    )
+    # The roster's digest stays: an unchanged row of the next roster does not undo this.
+    for name, index in indexes_of(person.name, person.birth_date, person.phone).items():
+        setattr(person, name, index)
+    try:
+        with transaction.atomic():
+            person.save()
+    except IntegrityError:
+        raise CorrectionRefused(
+            _("Somebody else has this name, birth date and phone already.")
+        ) from None
+    _tell(correction, person)
+    return correction
+
+
+@transaction.atomic
+def refuse_correction(*, correction: Correction, by: str, answer: str) -> Correction:
+    correction = _close(correction, ReviewStatus.REFUSED, by=by, answer=answer)
+    _tell(correction, Person.objects.get(pk=correction.person_id))
+    return correction
+
+
+def _close(correction: Correction, status: ReviewStatus, *, by: str, answer: str) -> Correction:
+    correction = Correction.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=correction.pk
+    )
+    if status not in REVIEW_MOVES.get(correction.status, []):
+        raise CorrectionRefused(_("This request was closed already."))
+    correction.status, correction.by, correction.answer = status, by, answer
+    correction.closed_at = timezone.now()
+    correction.save()
+    return correction
+
+
+def _tell(correction: Correction, person: Person) -> None:
+    with translation.override(settings.LANGUAGE_CODE):
+        text = (
+            _("[Jari] Your details were corrected: %(field)s.")
+            if correction.status == ReviewStatus.GRANTED
+            else _("[Jari] Your details were not changed: %(field)s.")
+        ) % {"field": correction.get_field_display()}
+    write_message(
+        key=f"correction:{correction.pk}",
+        kind="correction",
+        channel=Channel.SMS,
+        to=person.phone,
+        text=f"{text} {correction.answer}".strip(),
+        person_id=person.pk,
+    )
