@@ -7,7 +7,6 @@ two letters is caught, also when they are not neighbours, up to 31 letters. (Luh
 0Z pass for Z0; ISO 7064 mod 37,36 needs 36 letters, among them the four that people confuse.)
 """
 
-import hashlib
 import hmac
 import secrets
 import unicodedata
@@ -19,6 +18,9 @@ GROUP = 4
 
 _VALUE = {letter: value for value, letter in enumerate(ALPHABET)}
 _VALUE |= {"O": 0, "I": 1, "L": 1, "U": _VALUE["V"]}
+
+# Each element of the field, times its generator x.
+_TIMES_X = [value << 1 ^ (0b100101 if value & 16 else 0) for value in range(32)]
 
 RESUME_TAG = b"jari/resume/v1\n"
 INDEX_TAG = b"jari/resume-index/v1\n"
@@ -47,8 +49,12 @@ def resume_code(ticket_id: UUID, key: bytes) -> str:
     room of a million share a code with a chance of one in 70,000; whoever looks a code up must
     be ready for two.
     """
-    secret = _hmac(key, RESUME_TAG + ticket_id.bytes)
-    return group(_with_check(_letters(int.from_bytes(secret[:7], "big") >> 1, RESUME_LETTERS - 1)))
+    return group(_resume_letters(ticket_id.bytes, key))
+
+
+def _resume_letters(ticket_id: bytes, key: bytes) -> str:
+    secret = _hmac(key, RESUME_TAG + ticket_id)
+    return _with_check(_letters(int.from_bytes(secret[:7], "big") >> 1, RESUME_LETTERS - 1))
 
 
 def lookup_index(code: str, key: bytes) -> int:
@@ -56,7 +62,15 @@ def lookup_index(code: str, key: bytes) -> int:
 
     Raises UnreadableCode. Without the key, the stored number tells nothing about the code.
     """
-    letters = read(code, RESUME_LETTERS)
+    return _index(read(code, RESUME_LETTERS), key)
+
+
+def index_of_ticket(ticket_id: UUID, key: bytes) -> int:
+    """`lookup_index` of the ticket's own code, without writing and reading it."""
+    return _index(_resume_letters(ticket_id.bytes, key), key)
+
+
+def _index(letters: str, key: bytes) -> int:
     return int.from_bytes(_hmac(key, INDEX_TAG + letters.encode())[:8], "big") >> 1
 
 
@@ -99,11 +113,11 @@ def group(letters: str) -> str:
 def _hmac(key: bytes, message: bytes) -> bytes:
     if len(key) < 16:
         raise ValueError("The key for codes must have at least 16 bytes.")
-    return hmac.new(key, message, hashlib.sha256).digest()
+    return hmac.digest(key, message, "sha256")
 
 
 def _letters(number: int, length: int) -> str:
-    return "".join(ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
+    return "".join([ALPHABET[number >> shift & 31] for shift in range(5 * length - 5, -1, -5)])
 
 
 def _with_check(letters: str) -> str:
@@ -114,8 +128,5 @@ def _weighed(values: list[int]) -> int:
     """The sum of value × generatorⁿ in GF(32) = GF(2)[x]/(x⁵+x²+1), n counted from the right."""
     total = 0
     for value in values:
-        total <<= 1  # times x, the generator
-        if total & 32:
-            total ^= 0b100101
-        total ^= value
+        total = _TIMES_X[total] ^ value
     return total

@@ -3,20 +3,19 @@
 A thread in each web process takes whatever joins wait, writes them in one statement, and wakes
 each with its own answer after the commit; nobody is answered before. A lone join finds the
 thread idle and waits for no company. What a gathered statement could not settle (somebody who
-may not join, a race of a person with themselves) is settled alone, with its reason.
+may not join, somebody who comes back) is settled alone, with its reason.
 """
 
 import os
 import threading
 from collections import deque
-from uuid import UUID
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from .models import Room
 from .services import issue_ticket
-from .services.joining import JOIN_SQL, Asked, parameters
+from .services.joining import TICKET_IDS_SQL, Asked, parameters
 
 AT_ONCE = 512
 PATIENCE_SECONDS = 15
@@ -29,7 +28,7 @@ class _Wish:
 
     def __init__(self, room_id: int, person_id: int) -> None:
         self.room_id, self.person_id = room_id, person_id
-        self.ticket_id: UUID | None = None
+        self.ticket_id: str | None = None
         self.error: Exception | None = None
         # A bare lock is the cheapest thing to wait for.
         self.done = threading.Lock()
@@ -45,7 +44,7 @@ class Gatherer:
         self._thread: threading.Thread | None = None
         self._ends = False
 
-    def join(self, room_id: int, person_id: int) -> UUID | None:
+    def join(self, room_id: int, person_id: int) -> str | None:
         """The person's ticket; None where the statement gave none."""
         if self._pid != os.getpid():
             self._begin()
@@ -108,30 +107,28 @@ class Gatherer:
             for wish in batch:
                 wish.done.release()
 
-    def _write(self, room_id: int, people: list[int]) -> dict[int, UUID]:
+    def _write(self, room_id: int, people: list[int]) -> dict[int, str]:
         asked = [Asked(person_id) for person_id in dict.fromkeys(people)]
         try:
-            rows = self._ask(room_id, asked)
+            return dict(self._ask(room_id, asked))
         except (OperationalError, InterfaceError):
             # The connection had died meanwhile. Asking again can't give anybody two tickets.
             connection.close()
-            rows = self._ask(room_id, asked)
-        # Whoever had left comes back, which is settled alone too.
-        return {row[1]: row[0] for row in rows if row[4] is None}
+            return dict(self._ask(room_id, asked))
 
     def _ask(self, room_id: int, asked: list[Asked]) -> list[tuple]:
         with connection.cursor() as cursor:
-            cursor.execute(JOIN_SQL, parameters(room_id, asked))
+            cursor.execute(TICKET_IDS_SQL, parameters(room_id, asked))
             return cursor.fetchall()
 
 
 gatherer = Gatherer()
 
 
-def join_line(*, room: Room, person_id: int) -> UUID:
+def join_line(*, room: Room, person_id: int) -> str:
     """The person's ticket in this line, as `issue_ticket` gives it, with the same refusals."""
     if settings.GATHER_JOINS:
         ticket_id = gatherer.join(room.pk, person_id)
         if ticket_id:
             return ticket_id
-    return issue_ticket(room=room, person_id=person_id).pk
+    return str(issue_ticket(room=room, person_id=person_id).pk)

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 FRESH_SECONDS = 1.0
 UNKNOWN_SECONDS = 10.0
 MOST_UNKNOWN = 1000
+CACHE_CONTROL = "public, max-age=1"
 
 
 @dataclass(frozen=True)
@@ -105,5 +106,5 @@ def now_document(request: HttpRequest, code: str) -> HttpResponse:
         response = HttpResponse(posted.body, content_type="application/json")
         response.headers["Content-Length"] = str(len(posted.body))
     response.headers["ETag"] = posted.etag
-    response.headers["Cache-Control"] = "public, max-age=1"
+    response.headers["Cache-Control"] = CACHE_CONTROL
     return response

@@ -1,23 +1,32 @@
 """Joins that share a statement, over HTTP and past the lean path, on real connections."""
 
+import json
 from collections import Counter
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from io import BytesIO
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.http import HttpResponse
-from django.test import Client
+from django.test import RequestFactory
 
 from eligibility.sessions import sign_in
 from tests.concurrency import at_once
 from tests.factories import PersonFactory
-from waiting_room import gathering, services
+from waiting_room import services
 from waiting_room.gathering import Gatherer
+from waiting_room.lean import LeanApplication
 from waiting_room.models import Ticket
+from waiting_room.now import NowBoard
 
 from .scene import issued, join, make_eligible, make_room
 
+application = LeanApplication(WSGIHandler())
+
+TOKEN = "a" * 32
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -27,20 +36,43 @@ def gathered(settings, monkeypatch):
     gatherer = Gatherer()
     monkeypatch.setattr("waiting_room.gathering.gatherer", gatherer)
     monkeypatch.setattr("waiting_room.lean.gatherer", gatherer)
+    monkeypatch.setattr("waiting_room.lean._rooms", {})
+    monkeypatch.setattr("waiting_room.now.board", NowBoard())
     yield gatherer
     gatherer.stop()
 
 
-def browser(person, **more) -> Client:
-    client, response = Client(**more), HttpResponse()
+@dataclass
+class Answer:
+    status_code: int
+    headers: dict
+    content: bytes
+
+
+def browser(person) -> dict:
+    """What a browser sends along of its own: cookies, and where the form came from."""
+    cookies = f"other=1; csrftoken={TOKEN}"
     if person:
+        response = HttpResponse()
         sign_in(response, person_id=person.pk)
-        client.cookies.update(response.cookies)
-    return client
+        cookies += f"; jari_who={response.cookies['jari_who'].value}"
+    form = {"HTTP_X_CSRFTOKEN": TOKEN}  # stands for the form's own field
+    return {"HTTP_COOKIE": cookies, "HTTP_SEC_FETCH_SITE": "same-origin", **form}
 
 
-def post(room, client) -> HttpResponse:
-    return client.post(f"/queue/{room.cohort.code}/join/")
+def ask(method: str, path: str, **environ) -> Answer:
+    """Through the whole application, as a web server calls it."""
+    environ = RequestFactory()._base_environ(REQUEST_METHOD=method, PATH_INFO=path, **environ)
+    started = []
+    body = application(environ, lambda status, headers, *_error: started.append((status, headers)))
+    try:
+        return Answer(int(started[0][0][:3]), dict(started[0][1]), b"".join(body))
+    finally:
+        getattr(body, "close", lambda: None)()
+
+
+def post(room, sent: dict) -> Answer:
+    return ask("POST", f"/queue/{room.cohort.code}/join/", **sent)
 
 
 def test_a_lone_join_is_answered_with_its_ticket():
@@ -140,7 +172,6 @@ def test_a_database_that_is_gone_is_an_honest_503(monkeypatch, gathered):
         raise OperationalError("gone")
 
     monkeypatch.setattr(gathered, "_ask", gone)
-    monkeypatch.setattr("waiting_room.views.join_line", gone_join)
 
     response = post(room, browser(person))
 
@@ -149,25 +180,62 @@ def test_a_database_that_is_gone_is_an_honest_503(monkeypatch, gathered):
     assert not Ticket.objects.exists()
 
 
-def gone_join(**_more):
-    return gathering.gatherer.join(1, 1)
-
-
-def test_the_lean_path_asks_for_the_token_like_any_form():
+def test_a_form_of_another_site_is_refused_as_ever():
     room = make_room()
-    person = make_eligible(room)
-    client = browser(person, enforce_csrf_checks=True)
+    sent = browser(make_eligible(room)) | {"HTTP_X_CSRFTOKEN": ""}
 
-    assert post(room, client).status_code == 403
-    token = "a" * 32
-    client.cookies["csrftoken"] = token
-    path = f"/queue/{room.cohort.code}/join/"
-    assert client.post(path, {"csrfmiddlewaretoken": "b" * 32}).status_code == 403
+    for site in ["cross-site", "same-site", "none", ""]:
+        assert post(room, sent | {"HTTP_SEC_FETCH_SITE": site}).status_code == 403
+    sent.pop("HTTP_SEC_FETCH_SITE")
+    assert post(room, sent).status_code == 403
     assert not Ticket.objects.exists()
-    assert client.post(path, {"csrfmiddlewaretoken": token}).status_code == 302
-    other = {"Origin": "https://elsewhere.example"}
-    assert client.post(path, {"csrfmiddlewaretoken": token}, headers=other).status_code == 403
+
+
+def test_a_browser_that_does_not_say_where_a_form_came_from_joins_by_its_token():
+    room = make_room()
+    body = f"csrfmiddlewaretoken={TOKEN}".encode()
+    sent = browser(make_eligible(room)) | {"HTTP_X_CSRFTOKEN": ""}
+    sent.pop("HTTP_SEC_FETCH_SITE")
+
+    answer = post(
+        room,
+        sent
+        | {
+            "wsgi.input": BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        },
+    )
+
+    assert (answer.status_code, Ticket.objects.count()) == (302, 1)
 
 
 def test_whoever_is_not_signed_in_takes_the_ordinary_way():
-    assert post(make_room(), browser(None)).headers["Location"].startswith("/identity/")
+    room = make_room()
+    for cookies in ["", "jari_who=forged", "jari_who=", "jari_who=a; jari_who=b"]:
+        sent = {"HTTP_COOKIE": cookies, "HTTP_SEC_FETCH_SITE": "same-origin"}
+        assert post(room, sent).status_code in (302, 403)
+    assert not Ticket.objects.exists()
+
+
+def test_of_two_cookies_with_one_name_none_is_believed():
+    room = make_room()
+    sent = browser(make_eligible(room))
+    sent["HTTP_COOKIE"] += "; jari_who=of-somebody-else"
+
+    post(room, sent)
+
+    assert not Ticket.objects.exists()
+
+
+def test_a_poll_is_answered_with_the_document_and_without_a_body_where_it_is_known():
+    room = make_room()
+    path = f"/queue/{room.cohort.code}/now.json"
+
+    first = ask("GET", path)
+    again = ask("GET", path, HTTP_IF_NONE_MATCH=first.headers["ETag"])
+
+    assert json.loads(first.content) == room.board.document
+    assert first.headers["Cache-Control"] == "public, max-age=1"
+    assert (again.status_code, again.content) == (304, b"")
+    assert ask("GET", "/queue/no-such-room/now.json").status_code == 404

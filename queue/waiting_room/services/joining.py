@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from eligibility.models import Decision
 from eligibility.services import eligible_decision
 
-from ..codes import UnreadableCode, lookup_index, resume_code
+from ..codes import UnreadableCode, index_of_ticket, lookup_index
 from ..exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
 from ..locks import JOIN
 from ..models import Room, Ticket
@@ -22,7 +22,7 @@ CODE_KEY = hashlib.sha256(b"waiting_room.codes" + settings.INDEX_KEY).digest()
 
 # The gate comes first, so that no number is drawn outside the lock; a person who is in the line
 # already takes no number; a race of one person with themselves ends at the unique constraint.
-JOIN_SQL = """
+JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
 ), asked AS (
@@ -53,11 +53,16 @@ WITH gate AS MATERIALIZED (
     ON CONFLICT DO NOTHING
     RETURNING *
 )
-SELECT id, person_id, entry, joined_at, left_at, provisional, resume_index FROM fresh
-UNION ALL
-SELECT id, person_id, entry, joined_at, left_at, provisional, resume_index FROM existing
 """
 COLUMNS = ["id", "person_id", "entry", "joined_at", "left_at", "provisional", "resume_index"]
+TICKET_SQL = f"""{JOINING}
+SELECT {", ".join(COLUMNS)} FROM fresh UNION ALL SELECT {", ".join(COLUMNS)} FROM existing
+"""
+# For many at once: whose ticket is which, of those who have not left meanwhile.
+TICKET_IDS_SQL = f"""{JOINING}
+SELECT person_id, id::text FROM fresh
+UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
+"""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Asked:
 
     @property
     def resume_index(self) -> int:
-        return lookup_index(resume_code(self.ticket_id, CODE_KEY), CODE_KEY)
+        return index_of_ticket(self.ticket_id, CODE_KEY)
 
 
 def parameters(room_id: int, asked: Sequence[Asked]) -> dict:
@@ -77,9 +82,10 @@ def parameters(room_id: int, asked: Sequence[Asked]) -> dict:
         "join": JOIN,
         "room": room_id,
         "sequence": Room.sequence_name(room_id),
-        "ids": [one.ticket_id for one in asked],
-        "people": [one.person_id for one in asked],
-        "indexes": [one.resume_index for one in asked],
+        # As Postgres writes arrays: a third of the time that lists take.
+        "ids": "{%s}" % ",".join([str(one.ticket_id) for one in asked]),
+        "people": "{%s}" % ",".join([str(one.person_id) for one in asked]),
+        "indexes": "{%s}" % ",".join([str(one.resume_index) for one in asked]),
     }
 
 
@@ -92,7 +98,7 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
     # other request was first.
     for _attempt in range(3):
         with connection.cursor() as cursor:
-            cursor.execute(JOIN_SQL, parameters(room.pk, [Asked(person_id)]))
+            cursor.execute(TICKET_SQL, parameters(room.pk, [Asked(person_id)]))
             row = cursor.fetchone()
         if row:
             return _come_back(ticket_from(row, room))

@@ -1,0 +1,146 @@
+"""Joins over HTTP, each committed before it is answered, against an empty view and pgbench.
+
+    python bench/join.py [SECONDS] [--servers granian,gunicorn] [--connections 64,128,256]
+
+Each request is another person with their own signed cookie and form token. Shown besides: the
+empty view of a Django without middleware, of the portal with its middleware, and the rate at
+which pgbench does the bare insert. Promised: at least half of the bare empty view at 128
+connections.
+"""
+
+import argparse
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bench.portal import make_room, portal, served, wrk
+from launcher.postgres import installation
+
+PEOPLE = 400_000
+TOKEN = "a" * 32
+LUA = """
+local cookies, count = {}, 0
+local thread_number = 0
+function setup(thread) thread:set("number", thread_number); thread_number = thread_number + 1 end
+function init(args)
+  local index = 0
+  for line in io.lines(COOKIES) do
+    if index % 2 == number then count = count + 1; cookies[count] = line end
+    index = index + 1
+  end
+end
+local turn = 0
+local body = "csrfmiddlewaretoken=TOKEN"
+function request()
+  turn = turn + 1
+  return wrk.format("POST", PATH, {
+    ["Cookie"] = "csrftoken=TOKEN; jari_who=" .. cookies[(turn - 1) % count + 1],
+    ["Sec-Fetch-Site"] = "same-origin",
+    ["Content-Type"] = "application/x-www-form-urlencoded" }, body)
+end
+"""
+BARE_TABLE = """
+DROP TABLE IF EXISTS bare_ticket;
+CREATE TABLE bare_ticket (LIKE waiting_room_ticket INCLUDING DEFAULTS INCLUDING INDEXES);
+DROP SEQUENCE IF EXISTS bare_entry; CREATE SEQUENCE bare_entry;
+"""
+BARE = """
+INSERT INTO bare_ticket (id, room_id, person_id, entry, joined_at, resume_index, provisional)
+SELECT gen_random_uuid(), 1, entry, entry, now(), entry, false
+FROM (SELECT nextval('bare_entry') AS entry) AS one;
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", type=int, nargs="?", default=6)
+    parser.add_argument("--servers", default="granian,gunicorn")
+    parser.add_argument("--connections", default="64,128,256")
+    given = parser.parse_args()
+    with portal():
+        room, people = make_room("bench", PEOPLE)
+        people = iter(people)
+        with tempfile.TemporaryDirectory() as folder:
+            bare = pgbench(given.seconds)
+            print(f"pgbench, bare insert, 16 clients: {bare:,.0f}/s")
+            for server in given.servers.split(","):
+                one_server(server, given, room, people, Path(folder), bare)
+
+
+def one_server(server, given, room, people, folder, bare) -> None:
+    threads = 128 if server == "granian" else 64
+    settings = {"DJANGO_SETTINGS_MODULE": "bench.bare"}
+    with served(server, threads=4, **settings) as url:
+        wrk(f"{url}/empty/", connections=16, seconds=1)
+        empty = {c: wrk(f"{url}/empty/", connections=c, seconds=given.seconds)
+                 for c in counts(given)}  # fmt: skip
+    with served(server, threads=threads) as url:
+        full = wrk(f"{url}/empty/", connections=128, seconds=given.seconds)
+        print(f"{server}: empty view behind the portal's middleware: {full['rate']:,.0f}/s")
+        one_by_one(url, room, people, folder)
+        for connections in counts(given):
+            script = write_script(room, people, folder, given.seconds * 9_000)
+            before = room.tickets.count()
+            found = wrk(url, connections=connections, seconds=given.seconds, script=script)
+            written = room.tickets.count() - before
+            print(
+                f"{server}, {connections} connections: {found['rate']:,.0f} joins/s "
+                f"(p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, {found['wrong']} refused, "
+                f"{written:,} tickets), {found['rate'] / empty[connections]['rate']:.2f} of an "
+                f"empty view ({empty[connections]['rate']:,.0f}/s), "
+                f"{found['rate'] / bare:.2f} of pgbench"
+            )
+
+
+def one_by_one(url, room, people, folder) -> None:
+    script = write_script(room, people, folder, 3_000)
+    found = wrk(url, connections=2, seconds=2, script=script)
+    print(f"  two people at a time: p50 {found['p50']:.2f} ms, p99 {found['p99']:.2f} ms")
+
+
+def counts(given) -> list[int]:
+    return [int(number) for number in given.connections.split(",")]
+
+
+def write_script(room, people, folder: Path, count: int) -> Path:
+    from django.http import HttpResponse
+
+    from eligibility.sessions import sign_in
+
+    cookies, script = folder / "cookies", folder / "join.lua"
+    with cookies.open("w") as file:
+        for _ in range(count):
+            response = HttpResponse()
+            sign_in(response, person_id=next(people))
+            file.write(response.cookies["jari_who"].value + "\n")
+    script.write_text(
+        LUA.replace("COOKIES", f'"{cookies}"')
+        .replace("PATH", f'"/queue/{room.cohort.code}/join/"')
+        .replace("TOKEN", TOKEN)
+    )
+    return script
+
+
+def pgbench(seconds: int) -> float:
+    import os
+    import re
+
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(BARE_TABLE)
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(BARE)
+        script.flush()
+        said = subprocess.run(  # noqa: S603
+            [
+                str(installation() / "bin" / "pgbench"), "-n", "-f", script.name, "-c", "16",
+                "-j", "2", "-T", str(seconds), os.environ["DATABASE_URL"],
+            ],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+    return float(re.search(r"tps = ([\d.]+)", said)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,210 @@
+"""What the benches of the waiting room share: services, a big room, servers, wrk.
+
+Everything of a run shares this machine's cores, the load generator included, so only ratios
+within one run mean anything; docs/performance.md gives both.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+
+from launcher.throwaway import ThrowawayServices  # noqa: E402
+
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+@contextmanager
+def portal() -> Iterator[None]:
+    """A migrated throw-away portal, as durable as a real one; Django is set up inside."""
+    folder = Path(tempfile.mkdtemp(prefix="jari-bench-"))
+    os.environ.update(
+        JARI_HOME=str(folder), SECRET_KEY="bench", JARI_INDEX_KEY="bench-index",
+        JARI_DATA_KEYS="1:YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
+    )  # fmt: skip
+    with ThrowawayServices() as services:
+        os.environ.update(services.urls)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.db import connection
+
+        with connection.cursor() as cursor:
+            for name, value in DURABLE.items():
+                cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
+            cursor.execute("SELECT pg_reload_conf()")
+        call_command("migrate", verbosity=0)
+        yield
+
+
+def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, order="fifo"):
+    """A room with so many people who may join and so many who did, made by the statements
+    themselves: a million through the services would take the better part of an hour."""
+    from datetime import timedelta
+
+    from django.db import connection
+    from django.utils import timezone
+
+    from eligibility.models import Cohort
+    from waiting_room.services import open_room
+
+    now = timezone.now()
+    cohort = Cohort.objects.create(
+        code=code, name_ko=code, name_en=code, birth_from="1962-01-01", birth_to="1966-12-31",
+        opens_at=now + timedelta(minutes=-1 if opened else 60), closes_at=now + timedelta(days=3),
+        order=order,
+    )  # fmt: skip
+    room = open_room(cohort=cohort, joins_from=now - timedelta(days=1))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM eligibility_person")
+        first = cursor.fetchone()[0] + 1
+        columns = _filled_columns(cursor, "eligibility_person")
+        cursor.execute(
+            f"""
+            INSERT INTO eligibility_person ({", ".join(columns)})
+            OVERRIDING SYSTEM VALUE SELECT {", ".join(columns.values())}
+            FROM generate_series(%s::bigint, %s) AS n
+            """,
+            [first, first + people - 1],
+        )
+        columns = _filled_columns(cursor, "eligibility_decision")
+        columns |= {
+            "person_id": "n", "cohort_id": str(cohort.pk), "eligible": "true", "rule": "'born'",
+            "window_from": "now() - interval '1 day'", "window_to": "now() + interval '3 days'",
+        }  # fmt: skip
+        columns.pop("id")
+        cursor.execute(
+            f"""
+            INSERT INTO eligibility_decision ({", ".join(columns)})
+            SELECT {", ".join(columns.values())} FROM generate_series(%s::bigint, %s) AS n
+            """,
+            [first, first + people - 1],
+        )
+    join_many(room, range(first, first + joined))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return room, range(first, first + people)
+
+
+def _filled_columns(cursor, table: str) -> dict[str, str]:
+    """A value for every column that must have one: what a bench needs, whatever else is there."""
+    cursor.execute(
+        """
+        SELECT column_name, data_type FROM information_schema.columns
+        WHERE table_name = %s AND is_nullable = 'NO'
+        """,
+        [table],
+    )
+    values = {
+        "bigint": "n",
+        "integer": "0",
+        "smallint": "0",
+        "boolean": "false",
+        "bytea": "decode(lpad(to_hex(n), 32, '0'), 'hex')",
+        "timestamp with time zone": "now()",
+        "date": "'1964-01-01'",
+        "jsonb": "'[]'",
+        "ARRAY": "'{}'",
+        "uuid": "gen_random_uuid()",
+    }
+    columns = {name: values.get(kind, "''") for name, kind in cursor.fetchall()}
+    return {**columns, "source": "'declared'"} if table == "eligibility_person" else columns
+
+
+def join_many(room, people, at_once: int = 2_000) -> None:
+    """By the product's own statement, many to a batch."""
+    from django.db import connection
+
+    from waiting_room.services.joining import TICKET_IDS_SQL, Asked, parameters
+
+    people = list(people)
+    with connection.cursor() as cursor:
+        for start in range(0, len(people), at_once):
+            asked = [Asked(person) for person in people[start : start + at_once]]
+            cursor.execute(TICKET_IDS_SQL, parameters(room.pk, asked))
+
+
+def settle(room) -> None:
+    """Tick until the log has taken in whoever joined."""
+    from waiting_room.services import tick_room
+    from waiting_room.services.ticking import _last_entry
+
+    while True:
+        tick_room(room.pk)
+        last = room.pages.order_by("-number").first()
+        if last and last.upto >= _last_entry(room):
+            return
+
+
+SERVERS = {
+    "gunicorn": lambda port, app, threads: [
+        sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--workers", "2",
+        "--worker-class", "gthread", "--threads", str(threads), "--keep-alive", "30",
+        "--no-control-socket", "--log-level", "warning",
+    ],
+    "granian": lambda port, app, threads: [
+        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", app,
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "2",
+        "--blocking-threads", str(threads), "--no-ws", "--log-level", "warning",
+    ],
+}  # fmt: skip
+
+
+@contextmanager
+def served(server: str, *, threads: int, app: str = "bench.wsgi:application", **environment):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(  # noqa: S603
+        SERVERS[server](port, app, threads), cwd=ROOT, env={**os.environ, **environment}
+    )
+    try:
+        for _attempt in range(200):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def wrk(url: str, *, connections: int, seconds: int, script: Path | None = None) -> dict:
+    """Requests a second, the median and 99th percentile in milliseconds, and what went wrong."""
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+    if script:
+        command[1:1] = ["-s", str(script)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    number = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    return {
+        "rate": float(number[1]) if number else 0.0,
+        "p50": _milliseconds(said, "50%"),
+        "p99": _milliseconds(said, "99%"),
+        "wrong": int(wrong[1]) if wrong else 0,
+    }
+
+
+def _milliseconds(said: str, share: str) -> float:
+    found = re.search(rf"\s{share}\s+([\d.]+)(us|ms|s)", said)
+    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]] if found else 0.0
+
+
+def median(numbers) -> float:
+    numbers = sorted(numbers)
+    return numbers[len(numbers) // 2]
