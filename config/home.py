@@ -10,7 +10,6 @@ from eligibility.models import Cohort
 from eligibility.sessions import signed_in
 from waiting_room.models import Room, Ticket
 
-
 # What one can do now comes first; within a state the order of the openings stays.
 STATES = ["open", "gathering", "soon", "closed"]
 
