@@ -166,7 +166,7 @@ def served(server: str, *, threads: int, app: str = "bench.wsgi:application", **
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         SERVERS[server](port, app, threads), cwd=ROOT, env={**os.environ, **environment}
     )
     try:
@@ -189,7 +189,7 @@ def wrk(url: str, *, connections: int, seconds: int, script: Path | None = None)
     command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", url]
     if script:
         command[1:1] = ["-s", str(script)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     number = re.search(r"Requests/sec:\s+([\d.]+)", said)
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     return {

@@ -51,7 +51,7 @@ def pgbench(url: str, slots: int, seconds: int) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(BARE.format(slots=slots))
         script.flush()
-        said = subprocess.run(  # noqa: S603
+        said = subprocess.run(
             [
                 str(installation() / "bin" / "pgbench"), "-n", "-f", script.name,
                 "-c", str(CONNECTIONS), "-j", "2", "-T", str(seconds), url,
