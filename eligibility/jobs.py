@@ -1,5 +1,5 @@
 from . import services
-from .services import purging
+from .services import purging, uploads
 
 
 def apply_due_changes() -> None:
@@ -8,3 +8,7 @@ def apply_due_changes() -> None:
 
 def purge() -> None:
     purging.purge()
+
+
+def run_upload(upload_id: int) -> None:
+    uploads.run_upload(upload_id)

@@ -393,8 +393,6 @@ class RosterUpload(models.Model):
         _("status"), max_length=8, choices=UploadStatus, default=UploadStatus.WAITING
     )
     skip_refused = models.BooleanField(_("take the good rows only"), default=False)
-    lines = models.PositiveBigIntegerField(_("lines"), default=0)
-    lines_read = models.PositiveBigIntegerField(_("lines read"), default=0)
     report = models.TextField(_("report"), blank=True)
     by = models.CharField(_("by"), max_length=40)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)

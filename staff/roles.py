@@ -34,6 +34,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.person": [_VIEW],
         "eligibility.decision": [_VIEW],
         "eligibility.review": [_VIEW, _CHANGE],
+        "eligibility.rosterupload": [_VIEW, _ADD],
         "eligibility.correction": [_VIEW, _CHANGE],
         "waiting_room.room": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],

@@ -16,12 +16,15 @@ from eligibility.models import (
     ProviderAccount,
     ProviderTry,
     Review,
+    RosterUpload,
 )
 from messaging.models import Message
 from privacy.cipher import encrypt
 
+from .uploads import refused_path
+
 CODES = TRIES = timedelta(days=1)
-MESSAGES = timedelta(days=30)
+MESSAGES = REFUSED_ROWS = timedelta(days=30)
 
 # Other layers say whom they still need (querysets of person ids), and what they forget of others.
 still_needed: list[Callable[[datetime], QuerySet]] = []
@@ -49,12 +52,21 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
         "messages": Message.objects.filter(created_at__lt=now - MESSAGES)
         .exclude(not_before__gt=now)
         .delete()[0],
+        "refused rows of rosters": _remove_refused_rows(now),
         "people": 0,
     }
     last = Cohort.objects.aggregate(last=Max("closes_at"))["last"]
     if last and last + timedelta(days=settings.KEEP_DAYS) < now:
         done["people"] = _forget_everybody(now)
     return done
+
+
+def _remove_refused_rows(now: datetime) -> int:
+    old = RosterUpload.objects.filter(ended_at__lt=now - REFUSED_ROWS)
+    files = [path for upload in old if (path := refused_path(upload)).exists()]
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
 
 
 def _forget_everybody(now: datetime) -> int:

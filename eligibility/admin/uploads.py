@@ -1,0 +1,113 @@
+"""The roster, sent through the admin and imported by a worker."""
+
+from django import forms
+from django.contrib import admin
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from staff.enums import Act
+from staff.scoping import ScopedAdmin
+from staff.services import record_access
+
+from ..models import RosterUpload
+from ..services.uploads import progress_of, refused_path, run_again, start_upload
+
+
+class UploadForm(forms.ModelForm):
+    sent = forms.FileField(
+        label=gettext_lazy("CSV file"),
+        help_text=gettext_lazy("person_id, name, birth_date, phone, region; UTF-8 or CP949."),
+    )
+
+    class Meta:
+        model = RosterUpload
+        fields = ["skip_refused"]
+
+
+@admin.register(RosterUpload)
+class RosterUploadAdmin(ScopedAdmin):
+    form = UploadForm
+    list_display = ["number", "file", "status", "progress", "by", "created_at", "ended_at"]
+    list_filter = ["status"]
+    fields = ["file", "status", "progress", "skip_refused", "shown_report", "refused_rows", "by"]
+    readonly_fields = [*fields, "created_at", "ended_at"]
+    actions = ["ask_again"]
+
+    def get_queryset(self, request):
+        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def get_fields(self, request, obj=None):
+        return self.fields if obj else ["sent", "skip_refused"]
+
+    def get_readonly_fields(self, request, obj=None):
+        return self.readonly_fields if obj else []
+
+    def get_form(self, request, obj=None, **kwargs):
+        return super().get_form(request, obj, **({} if obj else {"fields": ["skip_refused"]}))
+
+    def save_model(self, request, obj, form, change) -> None:
+        upload = start_upload(
+            file=form.cleaned_data["sent"],
+            skip_refused=form.cleaned_data["skip_refused"],
+            by=f"staff:{request.user.pk}",
+        )
+        obj.__dict__.update(upload.__dict__)
+
+    def get_urls(self):
+        return [
+            path(
+                "<int:pk>/refused/",
+                self.admin_site.admin_view(self.refused_view),
+                name="roster_refused",
+            ),
+            *super().get_urls(),
+        ]
+
+    def refused_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The refused rows as they were sent, with line and reason; on record."""
+        upload = self.get_object(request, str(pk))
+        if upload is None or not self.has_add_permission(request):
+            raise Http404
+        file = refused_path(upload)
+        if not file.exists():
+            raise Http404
+        record_access(request, act=Act.DOWNLOAD, what=f"{self.opts.verbose_name} {upload}")
+        return FileResponse(file.open("rb"), as_attachment=True, filename=f"refused-{pk}.csv")
+
+    @admin.display(description=gettext_lazy("number"))
+    def number(self, upload: RosterUpload) -> str:
+        return str(upload)
+
+    @admin.display(description=gettext_lazy("progress"))
+    def progress(self, upload: RosterUpload) -> str:
+        if upload.ended_at:
+            return "100 %"
+        known = progress_of(upload)
+        if not known or not known[1]:
+            return "–"
+        done, total = known
+        return format_html(
+            '<progress max="{}" value="{}"></progress> {} %', total, done, 100 * done // total
+        )
+
+    @admin.display(description=gettext_lazy("report"))
+    def shown_report(self, upload: RosterUpload) -> str:
+        return upload.report or "–"
+
+    @admin.display(description=gettext_lazy("refused rows"))
+    def refused_rows(self, upload: RosterUpload) -> str:
+        if not refused_path(upload).exists():
+            return "–"
+        address = reverse("admin:roster_refused", args=[upload.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Download"))
+
+    @admin.action(description=gettext_lazy("Ask a worker again"), permissions=["add"])
+    def ask_again(self, request: HttpRequest, queryset) -> None:
+        count = sum(run_again(upload=upload) for upload in queryset)
+        self.message_user(request, _("Asked again: %(count)s.") % {"count": count})

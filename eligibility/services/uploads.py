@@ -1,0 +1,131 @@
+"""A roster sent through the admin: kept for the worker, imported, and the file destroyed."""
+
+import os
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import django_rq
+import pghistory
+from django.conf import settings
+from django.core.cache import cache
+from django.core.files.uploadedfile import UploadedFile
+from django.db import DatabaseError, transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from redis import RedisError
+
+from dataio.csv_in import BadFile
+from eligibility.enums import UploadStatus
+from eligibility.models import RosterUpload
+
+from .roster import RosterRefused, RosterReport, import_roster
+
+_SHOWN = 200  # refused rows in the report; the file has all
+
+
+@transaction.atomic
+def start_upload(*, file: UploadedFile, skip_refused: bool, by: str) -> RosterUpload:
+    """Keep the file where only this portal reads it, and ask a worker to import it."""
+    upload = RosterUpload.objects.create(
+        file=Path(file.name or "roster.csv").name[:200], skip_refused=skip_refused, by=by
+    )
+    path = upload_path(upload)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as target:
+        for chunk in file.chunks():
+            target.write(chunk)
+    transaction.on_commit(partial(_ring, upload.pk))
+    return upload
+
+
+def upload_path(upload: RosterUpload) -> Path:
+    return Path(settings.HOME) / "uploads" / f"roster-{upload.pk}.csv"
+
+
+def refused_path(upload: RosterUpload) -> Path:
+    path = upload_path(upload)
+    return path.with_name(f"{path.name}.refused.csv")
+
+
+def _ring(upload_id: int) -> None:
+    # Without Redis it waits, until somebody asks again (run_again).
+    with suppress(RedisError):
+        django_rq.get_queue("exports").enqueue("eligibility.jobs.run_upload", upload_id)
+
+
+def run_again(*, upload: RosterUpload) -> bool:
+    """Ask for it once more, after a worker or Redis had died; nothing of it was done by halves."""
+    if (
+        upload.status in (UploadStatus.WAITING, UploadStatus.RUNNING)
+        and upload_path(upload).exists()
+    ):
+        _ring(upload.pk)
+        return True
+    return False
+
+
+def run_upload(upload_id: int) -> None:
+    """Import one upload. Another worker at the same is told that a roster is being imported."""
+    upload = RosterUpload.objects.get(pk=upload_id)
+    if upload.status not in (UploadStatus.WAITING, UploadStatus.RUNNING):
+        return
+    RosterUpload.objects.filter(pk=upload.pk).update(status=UploadStatus.RUNNING)
+    path = upload_path(upload)
+    with (
+        translation.override(settings.LANGUAGE_CODE),
+        pghistory.context(by=upload.by, upload=upload.pk),
+    ):
+        try:
+            report = import_roster(
+                path,
+                skip_refused=upload.skip_refused,
+                progress=partial(_remember_progress, upload.pk),
+            )
+        except BadFile as problem:
+            _end(upload, UploadStatus.REFUSED, str(problem))
+        except RosterRefused as refusal:
+            _end(upload, UploadStatus.REFUSED, _told(refusal.report))
+        except DatabaseError as error:
+            kind = type(error.__cause__ or error).__name__
+            _end(upload, UploadStatus.REFUSED, _("The database refused it: %s.") % kind)
+            raise
+        else:
+            _end(upload, UploadStatus.DONE, _told(report))
+    path.unlink(missing_ok=True)
+
+
+def _end(upload: RosterUpload, status: UploadStatus, report: str) -> None:
+    RosterUpload.objects.filter(pk=upload.pk).update(
+        status=status, report=report, ended_at=timezone.now()
+    )
+
+
+def _told(report: RosterReport) -> str:
+    lines = [
+        _("%(added)s added, %(changed)s changed, %(unchanged)s unchanged, %(refused)s refused.")
+        % {
+            "added": report.added,
+            "changed": report.changed,
+            "unchanged": report.unchanged,
+            "refused": len(report.refused),
+        }
+    ]
+    lines += [
+        _("line %(line)s, %(problem)s") % {"line": line, "problem": problem}
+        for line, problem in sorted(report.refused.items())[:_SHOWN]
+    ]
+    return "\n".join(lines)
+
+
+def _remember_progress(upload_id: int, done: int, total: int) -> None:
+    """Beside the database: the import's own transaction would hide it until the end."""
+    with suppress(RedisError):
+        cache.set(f"roster_upload:{upload_id}", (done, total), timeout=3600)
+
+
+def progress_of(upload: RosterUpload) -> tuple[int, int] | None:
+    try:
+        return cache.get(f"roster_upload:{upload.pk}")
+    except RedisError:
+        return None

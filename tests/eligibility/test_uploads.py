@@ -1,0 +1,105 @@
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from eligibility.enums import UploadStatus
+from eligibility.models import Person, RosterUpload
+from eligibility.services.uploads import refused_path, run_again, run_upload, upload_path
+from staff.models import Access
+from tests.factories import StaffFactory
+
+pytestmark = pytest.mark.django_db
+
+GOOD = "person_id,name,birth_date,phone,region\nR1,홍길동,1964-05-12,010-0000-1111,서울특별시\n"
+BAD = GOOD + "R2,김철수,1964-05-32,010-0000-2222,서울특별시\n"
+
+
+@pytest.fixture(autouse=True)
+def _own_home(settings, tmp_path):
+    settings.HOME = tmp_path
+
+
+def send(client, text: str, **values):
+    client.force_login(StaffFactory())
+    return client.post(
+        reverse("admin:eligibility_rosterupload_add"),
+        {"sent": SimpleUploadedFile("명단.csv", text.encode()), **values},
+    )
+
+
+def test_an_upload_is_kept_private_and_imported_by_the_worker(client):
+    sent = send(client, GOOD)
+    upload = RosterUpload.objects.get()
+    mode = upload_path(upload).stat().st_mode & 0o777
+
+    run_upload(upload.pk)
+
+    upload.refresh_from_db()
+    assert sent.status_code == 302
+    assert mode == 0o600
+    assert (upload.status, upload.file) == (UploadStatus.DONE, "명단.csv")
+    assert Person.objects.get().roster_key == "R1"
+    assert not upload_path(upload).exists()
+    assert "추가 1" in upload.report
+
+
+def test_a_refused_upload_changes_nothing_and_says_why(client):
+    send(client, BAD)
+    upload = RosterUpload.objects.get()
+
+    run_upload(upload.pk)
+
+    upload.refresh_from_db()
+    assert upload.status == UploadStatus.REFUSED
+    assert "birth_date" in upload.report
+    assert "1964-05-32" not in upload.report
+    assert not Person.objects.exists()
+
+
+def test_refused_rows_can_be_fetched_and_that_goes_on_record(client):
+    send(client, BAD, skip_refused="on")
+    upload = RosterUpload.objects.get()
+    run_upload(upload.pk)
+
+    page = client.get(reverse("admin:eligibility_rosterupload_change", args=[upload.pk]))
+    address = reverse("admin:roster_refused", args=[upload.pk])
+    rows = b"".join(client.get(address).streaming_content).decode()
+
+    assert address in page.content.decode()
+    assert "김철수" in rows
+    assert "홍길동" not in rows
+    assert refused_path(upload).stat().st_mode & 0o077 == 0
+    assert Access.objects.filter(act="download").count() == 1
+
+
+def test_a_killed_worker_leaves_an_upload_that_can_be_run_again(client):
+    send(client, GOOD)
+    upload = RosterUpload.objects.get()
+    RosterUpload.objects.update(status=UploadStatus.RUNNING)
+    upload.refresh_from_db()
+
+    assert run_again(upload=upload)
+    run_upload(upload.pk)
+    run_upload(upload.pk)
+
+    upload.refresh_from_db()
+    assert upload.status == UploadStatus.DONE
+    assert not run_again(upload=upload)
+
+
+def test_what_is_no_roster_is_refused_with_a_sentence(client):
+    send(client, "a;b;c\n1;2;3\n")
+    upload = RosterUpload.objects.get()
+
+    run_upload(upload.pk)
+
+    upload.refresh_from_db()
+    assert upload.status == UploadStatus.REFUSED
+    assert upload.report
+
+
+@pytest.mark.parametrize("role", ["operator"])
+def test_rosters_are_sent_by_the_health_authority_only(client, role):
+    client.force_login(StaffFactory(role=role))
+
+    assert client.get(reverse("admin:eligibility_rosterupload_add")).status_code == 403
