@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -57,12 +57,12 @@ WITH gate AS MATERIALIZED (
 COLUMNS = ["id", "person_id", "entry", "joined_at", "left_at", "provisional", "resume_index"]
 TICKET_SQL = f"""{JOINING}
 SELECT {", ".join(COLUMNS)} FROM fresh UNION ALL SELECT {", ".join(COLUMNS)} FROM existing
-"""
+"""  # noqa: S608  (constants)
 # For many at once: whose ticket is which, of those who have not left meanwhile.
 TICKET_IDS_SQL = f"""{JOINING}
 SELECT person_id, id::text FROM fresh
 UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
-"""
+"""  # noqa: S608  (constants)
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,15 @@ def parameters(room_id: int, asked: Sequence[Asked]) -> dict:
         "join": JOIN,
         "room": room_id,
         "sequence": Room.sequence_name(room_id),
-        # As Postgres writes arrays: a third of the time that lists take.
-        "ids": "{%s}" % ",".join([str(one.ticket_id) for one in asked]),
-        "people": "{%s}" % ",".join([str(one.person_id) for one in asked]),
-        "indexes": "{%s}" % ",".join([str(one.resume_index) for one in asked]),
+        "ids": f"{{{','.join([str(one.ticket_id) for one in asked])}}}",
+        "people": f"{{{','.join([str(one.person_id) for one in asked])}}}",
+        "indexes": f"{{{','.join([str(one.resume_index) for one in asked])}}}",
     }
+
+
+def _array(values: Iterable) -> str:
+    """As Postgres writes arrays of numbers and ids, in a third of the time that lists take."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def issue_ticket(*, room: Room, person_id: int) -> Ticket:
