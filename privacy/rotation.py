@@ -32,7 +32,7 @@ def rotate(tell: Callable[[str, int], None] = lambda column, count: None) -> int
 def _rotate_column(model, field: EncryptedTextField, tell) -> int:
     names = {
         "table": sql.Identifier(model._meta.db_table),
-        "column": sql.Identifier(field.column),
+        "column": sql.Identifier(str(field.column)),
         "key": sql.Identifier(model._meta.pk.column),
         "type": sql.SQL(model._meta.pk.rel_db_type(connection)),
     }
