@@ -31,3 +31,7 @@ class ReviewRefused(Refusal):
 
 class CorrectionRefused(Refusal):
     """What is held of a person can't be changed this way."""
+
+
+class ProxyRefused(Refusal):
+    """Booking for this person is not possible."""

@@ -91,6 +91,19 @@ class IdentityForm(forms.Form):
             ) from None
 
 
+class WardForm(IdentityForm):
+    """Somebody one books for: the same fields, typed the same way."""
+
+    def __init__(self, data=None, **kwargs):
+        super().__init__(data, **kwargs)
+        self.fields["name"].widget.attrs["autocomplete"] = "off"
+        self.fields["birth_date"].widget.attrs["autocomplete"] = "off"
+        self.fields["phone"].widget.attrs["autocomplete"] = "off"
+        self.fields["phone"].help_text = _(
+            "The number that the authorities know of this person. It may be yours."
+        )
+
+
 class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code"),

@@ -15,12 +15,13 @@ from django_ratelimit.core import is_ratelimited
 from redis import RedisError
 
 from .indexes import name_birth_index, phone_index
-from .models import PhoneCode
+from .models import PhoneCode, Proxy
 
 log = logging.getLogger(__name__)
 
 CODES_PER_PHONE = "6/10m"
 CODES_PER_PERSON = "12/h"
+PROXIES_PER_PERSON = "10/d"
 _FALLBACK = (6, timedelta(minutes=10))
 
 
@@ -36,6 +37,15 @@ def asks_too_often(request: HttpRequest, *, name: str, birth_date: date, phone: 
         most, period = _FALLBACK
         since = timezone.now() - period
         return PhoneCode.objects.filter(phone_index=index, sent_at__gt=since).count() >= most
+
+
+def declares_too_often(request: HttpRequest, person_id: int) -> bool:
+    """Nobody should try details of others until some fit."""
+    try:
+        return _counted(request, "proxy", str(person_id), PROXIES_PER_PERSON)
+    except RedisError:
+        since = timezone.now() - timedelta(days=1)
+        return Proxy.objects.filter(by=person_id, declared_at__gt=since).count() >= 10
 
 
 def address_is_busy(request: HttpRequest) -> bool:

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,8 +19,8 @@ from staff.models import Access
 from . import limits, services, work
 from .enums import ReviewStatus
 from .exceptions import Refusal
-from .forms import CodeForm, CorrectionForm, IdentityForm, ReviewForm
-from .models import Cohort, Person, PhoneCode
+from .forms import CodeForm, CorrectionForm, IdentityForm, ReviewForm, WardForm
+from .models import Cohort, Person, PhoneCode, Proxy
 from .normal import masked_phone, shown_phone
 from .pages import eligibility_page
 from .sessions import sign_in, sign_out, signed_in
@@ -195,7 +196,10 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
     return render(
         request,
         "eligibility/eligibility.html",
-        eligibility_page(person, answers, reviews, timezone.now()),
+        {
+            **eligibility_page(person, answers, reviews, timezone.now()),
+            "acting": signed_in(request).by_id is not None,
+        },
     )
 
 
@@ -232,6 +236,8 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
 @asks
 def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     """What is held of this person, who looked at it, and how to have it corrected."""
+    if signed_in(request).by_id:
+        return redirect("eligibility")
     form = CorrectionForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         services.ask_correction(person=person, **form.cleaned_data)
@@ -250,3 +256,65 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     return render(
         request, "eligibility/my_data.html", context, status=422 if form.is_bound else 200
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@asks
+def family(request: HttpRequest, person: Person) -> HttpResponse:
+    """Whom one books for, and who books for oneself."""
+    if signed_in(request).by_id:
+        return redirect("eligibility")
+    form = WardForm(request.POST if request.method == "POST" else None)
+    refusal = ""
+    if form.is_bound and form.is_valid():
+        details = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
+        try:
+            if limits.declares_too_often(request, person.pk):
+                raise Refusal(_("You tried many times today. Try again tomorrow."))
+            services.declare_proxy(by=person, **details)
+        except Refusal as reason:
+            refusal = str(reason)
+        else:
+            return redirect("family")
+    live = Proxy.objects.filter(ended_at=None)
+    context = {
+        "form": form,
+        "refusal": refusal,
+        "wards": live.filter(by=person).select_related("person").order_by("pk"),
+        "proxies": live.filter(person=person).select_related("by"),
+        "most": settings.FAMILY_SIZE,
+    }
+    status = 409 if refusal else 422 if form.is_bound else 200
+    return render(request, "eligibility/family.html", context, status=status)
+
+
+@require_POST
+@asks
+def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
+    """Go on as somebody one books for."""
+    who = signed_in(request)
+    proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
+    response = redirect("eligibility")
+    sign_in(response, person_id=proxy.person_id, by_id=person.pk, verified_at=who.verified_at)
+    return response
+
+
+@require_POST
+def family_back(request: HttpRequest) -> HttpResponse:
+    """Be oneself again."""
+    who = signed_in(request)
+    response = redirect("family")
+    if who and who.by_id:
+        sign_in(response, person_id=who.by_id, verified_at=who.verified_at)
+    return response
+
+
+@require_POST
+@asks
+def family_end(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
+    """End booking for somebody, or take it back from somebody."""
+    if signed_in(request).by_id:
+        return redirect("eligibility")
+    proxy = get_object_or_404(Proxy.objects.filter(Q(person=person) | Q(by=person)), pk=pk)
+    services.end_proxy(proxy=proxy, by=person)
+    return redirect("family")

@@ -220,6 +220,8 @@ GATHER_JOINS = env.bool("JARI_GATHER_JOINS", default=True)
 
 # How long a verified identity stays good for joining (days): checked ahead of the opening.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
+# For how many people one declared proxy may book.
+FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
 # How long personal data is kept after the last cohort has closed (days); then purge forgets it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs

@@ -5,6 +5,7 @@ from eligibility.indexes import identity_index, name_birth_index, phone_index
 from .changes import apply_due_changes, plan_change, preview_change, withdraw_change
 from .corrections import ask_correction, grant_correction, refuse_correction
 from .decisions import Answer, decide, eligible_decision, store_decisions
+from .family import declare_proxy, end_proxy
 from .identity import RESEND_AFTER, check_code, resend_code, sent_message, start_verification
 from .reviews import grant_review, open_review, refuse_review, withdraw_review
 
@@ -15,7 +16,9 @@ __all__ = [
     "ask_correction",
     "check_code",
     "decide",
+    "declare_proxy",
     "eligible_decision",
+    "end_proxy",
     "grant_correction",
     "grant_review",
     "identity_index",
