@@ -1,6 +1,6 @@
 """Joins over HTTP, each committed before it is answered, against an empty view and pgbench.
 
-    python bench/join.py [SECONDS] [--servers granian,gunicorn] [--connections 64,128,256]
+    python -m bench.join [SECONDS] [--turns 5] [--servers granian,gunicorn] [--connections 64,128,256]
 
 Each request is another person with their own signed cookie and form token. Shown besides: the
 empty view of a Django without middleware, of the portal with its middleware, and the rate at
@@ -13,10 +13,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench.portal import make_room, portal, served, wrk
+from bench.portal import make_room, median, portal, served, wrk
 from launcher.postgres import installation
 
-PEOPLE = 400_000
+PEOPLE = 600_000
 TOKEN = "a" * 32
 LUA = """
 local cookies, count = {}, 0
@@ -53,7 +53,8 @@ FROM (SELECT nextval('bare_entry') AS entry) AS one;
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("seconds", type=int, nargs="?", default=6)
+    parser.add_argument("seconds", type=int, nargs="?", default=2)
+    parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--servers", default="granian,gunicorn")
     parser.add_argument("--connections", default="64,128,256")
     given = parser.parse_args()
@@ -68,28 +69,41 @@ def main() -> None:
 
 
 def one_server(server, given, room, people, folder, bare) -> None:
+    """Both served at the same time and asked by turns, so that neighbours disturb both alike."""
     threads = 128 if server == "granian" else 64
-    settings = {"DJANGO_SETTINGS_MODULE": "bench.bare"}
-    with served(server, threads=4, **settings) as url:
-        wrk(f"{url}/empty/", connections=16, seconds=1)
-        empty = {c: wrk(f"{url}/empty/", connections=c, seconds=given.seconds)
-                 for c in counts(given)}  # fmt: skip
-    with served(server, threads=threads) as url:
-        full = wrk(f"{url}/empty/", connections=128, seconds=given.seconds)
-        print(f"{server}: empty view behind the portal's middleware: {full['rate']:,.0f}/s")
+    with (
+        served(server, threads=4, DJANGO_SETTINGS_MODULE="bench.bare") as empty_url,
+        served(server, threads=threads) as url,
+    ):
+        wrk(f"{empty_url}/empty/", connections=16, seconds=1)
         one_by_one(url, room, people, folder)
         for connections in counts(given):
-            script = write_script(room, people, folder, given.seconds * 9_000)
-            before = room.tickets.count()
-            found = wrk(url, connections=connections, seconds=given.seconds, script=script)
-            written = room.tickets.count() - before
-            print(
-                f"{server}, {connections} connections: {found['rate']:,.0f} joins/s "
-                f"(p50 {found['p50']:.1f} ms, p99 {found['p99']:.1f} ms, {found['wrong']} refused, "
-                f"{written:,} tickets), {found['rate'] / empty[connections]['rate']:.2f} of an "
-                f"empty view ({empty[connections]['rate']:,.0f}/s), "
-                f"{found['rate'] / bare:.2f} of pgbench"
-            )
+            by_turns(server, given, room, people, folder, bare, connections, empty_url, url)
+        full = wrk(f"{url}/empty/", connections=128, seconds=given.seconds)
+        print(f"{server}: empty view behind the portal's middleware: {full['rate']:,.0f}/s")
+
+
+def by_turns(server, given, room, people, folder, bare, connections, empty_url, url) -> None:
+    empties, joins = [], []
+    for _turn in range(given.turns):
+        options = {"connections": connections, "seconds": given.seconds}
+        empties.append(wrk(f"{empty_url}/empty/", **options))
+        script = write_script(room, people, folder, given.seconds * 9_000)
+        before = room.tickets.count()
+        joins.append(wrk(url, script=script, **options))
+        joins[-1]["written"] = room.tickets.count() - before
+    pairs = list(zip(joins, empties, strict=True))
+    ratio = median(join["rate"] / empty["rate"] for join, empty in pairs)
+    rate = median(join["rate"] for join in joins)
+    print(
+        f"{server}, {connections} connections: {rate:,.0f} joins/s, best "
+        f"{max(join['rate'] for join in joins):,.0f} (p50 "
+        f"{median(join['p50'] for join in joins):.1f} ms, p99 "
+        f"{median(join['p99'] for join in joins):.1f} ms, "
+        f"{sum(join['wrong'] for join in joins)} refused, "
+        f"{sum(join['written'] for join in joins):,} tickets); {ratio:.2f} of an empty view "
+        f"({median(empty['rate'] for empty in empties):,.0f}/s); {rate / bare:.2f} of pgbench"
+    )
 
 
 def one_by_one(url, room, people, folder) -> None:

@@ -126,13 +126,12 @@ def join_many(room, people, at_once: int = 2_000) -> None:
     """By the product's own statement, many to a batch."""
     from django.db import connection
 
-    from waiting_room.services.joining import TICKET_IDS_SQL, Asked, parameters
+    from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 
     people = list(people)
     with connection.cursor() as cursor:
         for start in range(0, len(people), at_once):
-            asked = [Asked(person) for person in people[start : start + at_once]]
-            cursor.execute(TICKET_IDS_SQL, parameters(room.pk, asked))
+            cursor.execute(TICKET_IDS_SQL, parameters(room.pk, people[start : start + at_once]))
 
 
 def settle(room) -> None:

@@ -54,7 +54,7 @@ def resume_code(ticket_id: UUID, key: bytes) -> str:
 
 def _resume_letters(ticket_id: bytes, key: bytes) -> str:
     secret = _hmac(key, RESUME_TAG + ticket_id)
-    return _with_check(_letters(int.from_bytes(secret[:7], "big") >> 1, RESUME_LETTERS - 1))
+    return _with_check(int.from_bytes(secret[:7], "big") >> 1, RESUME_LETTERS - 1)
 
 
 def lookup_index(code: str, key: bytes) -> int:
@@ -65,9 +65,9 @@ def lookup_index(code: str, key: bytes) -> int:
     return _index(read(code, RESUME_LETTERS), key)
 
 
-def index_of_ticket(ticket_id: UUID, key: bytes) -> int:
+def index_of_ticket(ticket_id: bytes, key: bytes) -> int:
     """`lookup_index` of the ticket's own code, without writing and reading it."""
-    return _index(_resume_letters(ticket_id.bytes, key), key)
+    return _index(_resume_letters(ticket_id, key), key)
 
 
 def _index(letters: str, key: bytes) -> int:
@@ -81,7 +81,7 @@ def parse(text: str) -> str:
 
 def random_number(length: int = 10) -> str:
     """A reservation number: `length` letters, the last of them the check letter, ungrouped."""
-    return _with_check(_letters(secrets.randbits(5 * (length - 1)), length - 1))
+    return _with_check(secrets.randbits(5 * (length - 1)), length - 1)
 
 
 def read(text: str, length: int) -> str:
@@ -116,12 +116,10 @@ def _hmac(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
-def _letters(number: int, length: int) -> str:
-    return "".join([ALPHABET[number >> shift & 31] for shift in range(5 * length - 5, -1, -5)])
-
-
-def _with_check(letters: str) -> str:
-    return letters + ALPHABET[_weighed([_VALUE[letter] for letter in letters] + [0])]
+def _with_check(number: int, length: int) -> str:
+    """`length` letters that stand for a number, and the check letter behind them."""
+    values = [number >> shift & 31 for shift in range(5 * length - 5, -1, -5)]
+    return "".join([ALPHABET[value] for value in values]) + ALPHABET[_TIMES_X[_weighed(values)]]
 
 
 def _weighed(values: list[int]) -> int:

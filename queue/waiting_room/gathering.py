@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from .models import Room
 from .services import issue_ticket
-from .services.joining import TICKET_IDS_SQL, Asked, parameters
+from .services.joining import TICKET_IDS_SQL, parameters
 
 AT_ONCE = 512
 PATIENCE_SECONDS = 15
@@ -108,17 +108,17 @@ class Gatherer:
                 wish.done.release()
 
     def _write(self, room_id: int, people: list[int]) -> dict[int, str]:
-        asked = [Asked(person_id) for person_id in dict.fromkeys(people)]
+        people = list(dict.fromkeys(people))
         try:
-            return dict(self._ask(room_id, asked))
+            return dict(self._ask(room_id, people))
         except (OperationalError, InterfaceError):
             # The connection had died meanwhile. Asking again can't give anybody two tickets.
             connection.close()
-            return dict(self._ask(room_id, asked))
+            return dict(self._ask(room_id, people))
 
-    def _ask(self, room_id: int, asked: list[Asked]) -> list[tuple]:
+    def _ask(self, room_id: int, people: list[int]) -> list[tuple]:
         with connection.cursor() as cursor:
-            cursor.execute(TICKET_IDS_SQL, parameters(room_id, asked))
+            cursor.execute(TICKET_IDS_SQL, parameters(room_id, people))
             return cursor.fetchall()
 
 

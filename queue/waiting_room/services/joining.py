@@ -1,9 +1,8 @@
 """Joining: one statement, committed before the number is shown, the same answer every time."""
 
 import hashlib
-import uuid
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connection
@@ -65,27 +64,26 @@ UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
 """  # noqa: S608  (constants)
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One wish to join, with the ticket it would get."""
-
-    person_id: int
-    ticket_id: uuid.UUID = field(default_factory=uuid.uuid4)
-
-    @property
-    def resume_index(self) -> int:
-        return index_of_ticket(self.ticket_id, CODE_KEY)
-
-
-def parameters(room_id: int, asked: Sequence[Asked]) -> dict:
+def parameters(room_id: int, people: Sequence[int]) -> dict:
+    """What the statement needs to give each of these people a ticket of a new id."""
+    ids = _new_ids(len(people))
     return {
         "join": JOIN,
         "room": room_id,
         "sequence": Room.sequence_name(room_id),
-        "ids": f"{{{','.join([str(one.ticket_id) for one in asked])}}}",
-        "people": f"{{{','.join([str(one.person_id) for one in asked])}}}",
-        "indexes": f"{{{','.join([str(one.resume_index) for one in asked])}}}",
+        "ids": _array(ticket_id.hex() for ticket_id in ids),
+        "people": _array(people),
+        "indexes": _array(index_of_ticket(ticket_id, CODE_KEY) for ticket_id in ids),
     }
+
+
+def _new_ids(count: int) -> list[bytes]:
+    """Random UUIDs (version 4) as bytes; uuid.uuid4 takes three times as long for each."""
+    noise = bytearray(os.urandom(16 * count))
+    for start in range(0, 16 * count, 16):
+        noise[start + 6] = noise[start + 6] & 0x0F | 0x40
+        noise[start + 8] = noise[start + 8] & 0x3F | 0x80
+    return [bytes(noise[start : start + 16]) for start in range(0, 16 * count, 16)]
 
 
 def _array(values: Iterable) -> str:
@@ -102,7 +100,7 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
     # other request was first.
     for _attempt in range(3):
         with connection.cursor() as cursor:
-            cursor.execute(TICKET_SQL, parameters(room.pk, [Asked(person_id)]))
+            cursor.execute(TICKET_SQL, parameters(room.pk, [person_id]))
             row = cursor.fetchone()
         if row:
             return _come_back(ticket_from(row, room))

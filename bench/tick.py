@@ -1,0 +1,164 @@
+"""One tick, one draw, and joining, polling and entering, with a thousand and a million waiting.
+
+    python -m bench.tick [PEOPLE]
+
+Promised: a tick under 50 ms of database time whatever the number called; a draw that rewrites no
+table and gives a place in under 1 ms; medians with the long line within 1.2 of the short one.
+"""
+
+import sys
+import time
+from contextlib import contextmanager
+
+from bench.line_size import report as report_size
+from bench.portal import make_room, median, portal, settle
+
+SHORT = 1_000
+EACH = 300
+
+
+def main() -> None:
+    people = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    with portal():
+        short, few = make_room("short", SHORT + EACH * 4, joined=SHORT)
+        long, many = make_room("long", people + EACH * 4, joined=people, opened=False, order="draw")
+        settle(short)
+        settle(long)
+        report_size(people + SHORT)
+        draw(long)
+        ticks(long)
+        compare(short, few, SHORT, long, many, people)
+
+
+class DatabaseTime:
+    """Adds up what statements take, as seen by the process that sends them."""
+
+    def __init__(self) -> None:
+        self.seconds, self.statements = 0.0, 0
+
+    def __call__(self, execute, sql, params, many, context):
+        started = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self.seconds += time.perf_counter() - started
+            self.statements += 1
+
+
+@contextmanager
+def database_time():
+    from django.db import connection
+
+    spent = DatabaseTime()
+    with connection.execute_wrapper(spent):
+        yield spent
+
+
+def draw(room) -> None:
+    from django.db import connection
+    from django.utils import timezone
+
+    from eligibility.models import Cohort
+    from waiting_room.models import Room
+    from waiting_room.services import tick_room
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_reset()")
+    Cohort.objects.filter(pk=room.cohort_id).update(opens_at=timezone.now())
+    started = time.perf_counter()
+    with database_time() as spent:
+        tick_room(room.pk)
+    took = time.perf_counter() - started
+    room = Room.objects.get(pk=room.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute(
+            "SELECT coalesce(n_tup_upd, 0) FROM pg_stat_user_tables"
+            " WHERE relname = 'waiting_room_ticket'"
+        )
+        rewritten = cursor.fetchone()[0]
+    print(
+        f"draw of {room.frozen_count:,}: revealed in one tick of {took * 1000:.0f} ms "
+        f"({spent.seconds * 1000:.0f} ms of database time), {rewritten} tickets rewritten"
+    )
+    started = time.perf_counter()
+    for entry in range(1, 1001):
+        room.place_of(entry)
+    print(f"one place: {(time.perf_counter() - started):.2f} ms")
+
+
+def ticks(room) -> None:
+    from waiting_room.models import Line, Room
+    from waiting_room.services import set_pace, tick_room
+
+    for called in [0, 10, 1_000, 100_000]:
+        limit = max(called, 1)
+        room = Room.objects.get(pk=room.pk)
+        set_pace(room=room, max_active=10**7, max_per_minute=limit * 60, by="bench")
+        times, before = [], Line.objects.get(pk=room.pk).serving
+        for _tick in range(7):
+            # As if a second had gone by at full pace.
+            Line.objects.filter(pk=room.pk).update(
+                pace=limit * 60.0 if called else 0.1, credit=0,
+                ticked_at=_second_ago(),
+            )  # fmt: skip
+            with database_time() as spent:
+                tick_room(room.pk)
+            times.append(spent.seconds * 1000)
+        moved = (Line.objects.get(pk=room.pk).serving - before) / 7
+        verdict = "kept" if median(times) < 50 else "BROKEN"
+        print(
+            f"tick that calls {moved:,.0f}: {median(times):.1f} ms of database time, worst "
+            f"{max(times):.1f}, {spent.statements} statements (promised under 50, {verdict})"
+        )
+
+
+def _second_ago():
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    return timezone.now() - timedelta(seconds=1)
+
+
+def compare(short, few, short_count, long, many, long_count) -> None:
+    """By turns in both rooms, so that whatever else goes on disturbs both alike."""
+    from waiting_room.models import Line, Room
+    from waiting_room.now import NowBoard
+    from waiting_room.services import enter, issue_ticket, set_pace
+
+    rooms = {
+        "short": (Room.objects.select_related("cohort").get(pk=short.pk), iter(few[short_count:])),
+        "long": (Room.objects.select_related("cohort").get(pk=long.pk), iter(many[long_count:])),
+    }
+    for room, _people in rooms.values():
+        set_pace(room=room, max_active=10**7, max_per_minute=600, by="bench")
+    times: dict[tuple[str, str], list[float]] = {}
+
+    def timed(act, name, work):
+        started = time.perf_counter()
+        result = work()
+        times.setdefault((act, name), []).append(time.perf_counter() - started)
+        return result
+
+    board = NowBoard()
+    for _turn in range(EACH):
+        for name, (room, people) in rooms.items():
+            person = next(people)
+            ticket = timed("join", name, lambda r=room, p=person: issue_ticket(room=r, person_id=p))
+            timed(
+                "poll", name, lambda r=room: board._refresh(r.cohort.code) and board._posted.clear()
+            )
+            Line.objects.filter(pk=room.pk).update(serving=10**9)
+            timed("enter", name, lambda t=ticket: enter(ticket=t))
+    for act in ["join", "poll", "enter"]:
+        one, other = median(times[act, "short"]), median(times[act, "long"])
+        verdict = "kept" if other / one <= 1.2 else "BROKEN"
+        print(
+            f"{act}: median {one * 1000:.2f} ms with {short_count:,} waiting, {other * 1000:.2f} ms "
+            f"with {long_count:,}: {other / one:.2f} (promised 1.2, {verdict})"
+        )
+
+
+if __name__ == "__main__":
+    main()
