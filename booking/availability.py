@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Generic, TypeVar
 
 from django.db import connection
@@ -173,20 +174,18 @@ def part_of(hour: int) -> str:
 
 
 SPANS = """
-SELECT clinic_id, day, vaccine_id,
-    CASE WHEN hour < %(noon)s THEN 'morning' WHEN hour < %(evening)s THEN 'afternoon'
-        ELSE 'evening' END,
-    count(*), sum(spare)
+SELECT clinic_id, here::date AS day, vaccine_id,
+    CASE WHEN here::time < %(noon)s THEN 'morning' WHEN here::time < %(evening)s THEN 'afternoon'
+        ELSE 'evening' END AS part,
+    count(*), sum(spare)::int
 FROM (
     SELECT clinic_id, vaccine_id, capacity + margin - booked AS spare,
-        (starts_at AT TIME ZONE %(zone)s)::date AS day,
-        extract(hour FROM starts_at AT TIME ZONE %(zone)s) AS hour
+        starts_at AT TIME ZONE %(zone)s AS here
     FROM booking_slot
     WHERE clinic_id = ANY(%(clinics)s) AND starts_at > %(now)s AND starts_at < %(horizon)s
         AND booked < capacity + margin
 ) AS open
-GROUP BY 1, 2, 3, 4
-ORDER BY 1, 2, 3, 4
+GROUP BY clinic_id, day, vaccine_id, part
 """
 
 TIMES = """
@@ -209,12 +208,14 @@ def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
                 "now": now,
                 "horizon": now + HORIZON,
                 "zone": timezone.get_default_timezone_name(),
-                "noon": NOON,
-                "evening": EVENING,
+                "noon": time_of_day(NOON),
+                "evening": time_of_day(EVENING),
             },
         )
         for clinic_id, day, vaccine_id, part, times, left in cursor.fetchall():
-            found[clinic_id].append(Span(day, vaccine_id, part, times, int(left)))
+            found[clinic_id].append(Span(day, vaccine_id, part, times, left))
+    for clinic_spans in found.values():
+        clinic_spans.sort(key=lambda span: span.on)
     return found
 
 

@@ -3,12 +3,13 @@
 from collections import Counter
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 
 from ..enums import ReservationStatus
 from ..exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, SlotFull, TooLate
 from ..models import Reservation, Slot
-from ..rules import day_of
+from ..rules import Booked, Course, day_of
 from .holds import course_of, interval_of
 from .notices import tell_cancelled, tell_changed, tell_restored
 from .offers import offer_freed
@@ -99,7 +100,7 @@ def undo_cancel(
         person=reservation.person_id,
         status=ReservationStatus.CANCELLED,
         changed_at=reservation.changed_at,
-    )
+    ).exclude(~Q(pk=reservation.pk), dose=reservation.dose)
     slots = lock_slots(together.values_list("slot_id", flat=True))
     rows = list(
         together.filter(slot__in=slots)
@@ -109,10 +110,18 @@ def undo_cancel(
     )
     if reservation.pk not in {row.pk for row in rows}:
         raise NothingToUndo
-    doses = [row.dose for row in rows]
-    if Reservation.objects.live().filter(person=reservation.person_id, dose__in=doses).exists():
-        raise AlreadyBooked
+    held = Reservation.objects.filter(
+        person=reservation.person_id, status=ReservationStatus.HELD
+    ).values_list("dose", flat=True)
+    course = course_of(reservation.person_id)
     for row in sorted(rows, key=lambda row: row.dose):
+        if row.dose in course.doses or row.dose in held:
+            raise AlreadyBooked
+        if row.dose > 1 and 1 not in course.doses:
+            raise NothingToUndo  # a second dose without a first
+        on = day_of(row.slot.starts_at)
+        course.check(row.dose, on, interval_of(row.slot.vaccine))
+        course = Course(course.doses | {row.dose: Booked(row.dose, row.slot.vaccine_id, on)})
         check_in_time(row, by, now)
         if lapse_holds({row.slot_id: slots[row.slot_id]}, now=now):
             offer_freed(slots[row.slot_id], now=now)

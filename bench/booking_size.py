@@ -1,0 +1,158 @@
+"""Finding a time and holding it in a small table and in a national one.
+
+    python bench/booking_size.py [SLOTS]
+
+Fills a throw-away Postgres with 10,000 slots and 20,000 reservations, measures, then with
+5,000,000 slots (or SLOTS) and twice as many reservations, and measures again: finding a time
+in one district, holding, and confirming. Clinics and districts keep their size; there are more
+of them. Nothing may cost more than 1.5 times as much. verify_bookings is timed on both.
+"""
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
+
+from launcher.throwaway import ThrowawayServices
+
+SMALL, LARGE = 10_000, 5_000_000
+SLOTS_PER_CLINIC, CLINICS_PER_DISTRICT = 350, 28
+PROMISED = 1.5
+TURNS = 300
+
+CLINICS = """
+INSERT INTO booking_clinic
+    (code, name, region, district, address, phone, active, cutoff_hours, margin_percent)
+SELECT 'b' || n, '의원 ' || n, '경기도', '구' || n / %(district)s, '경기도', '', true, 2, 0
+FROM generate_series(%(from)s, %(to)s - 1) AS n
+"""
+SLOTS = """
+INSERT INTO booking_slot (clinic_id, vaccine_id, starts_at, capacity, margin, booked)
+SELECT clinic.id, %(vaccine)s,
+    date_trunc('day', now()) + interval '1 day' * (1 + n / 25) + interval '30 minutes' * (n %% 25),
+    10, 0, 2
+FROM booking_clinic AS clinic, generate_series(0, %(slots)s - 1) AS n
+WHERE clinic.code LIKE 'b%%' AND clinic.id > %(after)s
+"""
+# Two confirmed reservations for each slot, of people and admissions that are only numbers.
+RESERVATIONS = """
+INSERT INTO booking_reservation (number, person_id, slot_id, dose, status, extensions, key,
+    origin, admission_id, by, created_at, confirmed_at, changed_at, language, channel)
+SELECT 'B' || slot.id || '-' || n, 1000000000 + slot.id * 2 + n, slot.id, 1, 'confirmed', 0,
+    gen_random_uuid(), 'line', slot.id, 'citizen', now(), now(), now(), 'ko', 'sms'
+FROM booking_slot AS slot, generate_series(0, 1) AS n
+WHERE slot.id > %(after)s AND slot.booked = 2
+"""
+
+
+def fill(slots: int, vaccine_id: int) -> None:
+    from django.db import connection
+
+    have = highest("booking_clinic")
+    there = number_of("booking_clinic")
+    clinics = slots // SLOTS_PER_CLINIC
+    last_slot = highest("booking_slot")
+    with connection.cursor() as cursor:
+        # The people are invented: their keys point nowhere.
+        cursor.execute("SET session_replication_role = replica")
+        values = {"from": there, "to": clinics, "district": CLINICS_PER_DISTRICT}
+        cursor.execute(CLINICS, values)
+        cursor.execute(SLOTS, {"vaccine": vaccine_id, "slots": SLOTS_PER_CLINIC, "after": have})
+        cursor.execute(RESERVATIONS, {"after": last_slot})
+        cursor.execute("SET session_replication_role = origin")
+        cursor.execute("VACUUM ANALYZE")
+
+
+def highest(table: str) -> int:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(max(id), 0) FROM {table}")
+        return cursor.fetchone()[0]
+
+
+def number_of(table: str) -> int:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        return cursor.fetchone()[0]
+
+
+def measure(admissions: list) -> dict[str, float]:
+    """Milliseconds each, the median of many turns over districts and slots at random."""
+    from booking import availability
+    from booking.finding import Search, find
+    from booking.models import Slot
+    from booking.services import confirm_hold, hold_place
+
+    availability.forget()
+    districts = availability.directory().districts("경기도")
+    last = highest("booking_slot")
+    times: dict[str, list[float]] = {"find": [], "hold": [], "confirm": []}
+    for admission in admissions:
+        person = admission.ticket.person_id
+        district = random.choice(districts)  # noqa: S311
+        slot = Slot.objects.filter(pk__gt=random.randrange(last)).order_by("pk").first()  # noqa: S311
+        availability._spans.forget()
+        availability._times.forget()
+        start = time.perf_counter()
+        found = find(Search(region="경기도", district=district))
+        found_at = time.perf_counter()
+        assert found.left > 0
+        [held] = hold_place(person_id=person, slot_id=slot.pk, admission_id=admission.pk)
+        held_at = time.perf_counter()
+        confirm_hold(person_id=person, key=held.key)
+        times["find"].append(found_at - start)
+        times["hold"].append(held_at - found_at)
+        times["confirm"].append(time.perf_counter() - held_at)
+    return {name: 1000 * median(took[20:]) for name, took in times.items()}
+
+
+def main(large: int) -> int:
+    with ThrowawayServices() as started:
+        os.environ.update(started.urls)
+        import django
+
+        django.setup()
+        from django.core.management import call_command
+        from django.utils import translation
+
+        from booking.verifying import verify
+        from tests.crowd import admit
+        from tests.factories import RoomFactory, VaccineFactory
+
+        call_command("migrate", verbosity=0)
+        translation.activate("ko")
+        vaccine, room = VaccineFactory(), RoomFactory()
+        results = []
+        for slots in (SMALL, large):
+            start = time.perf_counter()
+            fill(slots, vaccine.pk)
+            filled = time.perf_counter() - start
+            took = measure(admit(room, TURNS))
+            start = time.perf_counter()
+            counters = verify()[0]
+            checked = time.perf_counter() - start
+            assert counters.broken == 0
+            results.append(took)
+            sys.stdout.write(
+                f"{number_of('booking_slot'):>10,} slots {number_of('booking_reservation'):>11,}"
+                f" reservations (filled in {filled:.0f} s):"
+                f" find {took['find']:.2f} ms, hold {took['hold']:.2f} ms,"
+                f" confirm {took['confirm']:.2f} ms; verify_bookings {checked:.1f} s\n"
+            )
+        small, big = results
+        ratios = {name: big[name] / small[name] for name in small}
+        for name, ratio in ratios.items():
+            sys.stdout.write(f"{name}: {ratio:.2f} times as much (promised {PROMISED})\n")
+        return 0 if max(ratios.values()) <= PROMISED else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else LARGE))

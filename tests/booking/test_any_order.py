@@ -1,0 +1,222 @@
+"""Everything that can happen to a booking, in any order, from several connections.
+
+After each step every invariant of verify_bookings holds, and no time stays open while it suits
+somebody on the cancellation list.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import time, timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from booking import services
+from booking.enums import LIVE, OfferStatus, WishStatus
+from booking.exceptions import Refused
+from booking.models import Offer, Reservation, Slot, Wish
+from booking.services.offers import FREE_SLOT, SHORT_OFFER_LIFETIME, _values
+from booking.verifying import verify
+from tests.crowd import admit
+from tests.factories import ClinicFactory, RoomFactory, SlotFactory, VaccineFactory
+
+PEOPLE, CONNECTIONS = 5, 3
+person = st.integers(0, PEOPLE - 1)
+place = st.integers(0, 7)
+worker = st.integers(0, CONNECTIONS - 1)
+
+# What a person may do; each takes the machine, a person and a slot.
+ACTS = {
+    "hold": lambda m, who, slot: services.hold_times(
+        person_id=m.id(who), slot_id=slot, admission_id=m.admission(who), now=m.now
+    ),
+    "hold one": lambda m, who, slot: services.hold_place(
+        person_id=m.id(who), slot_id=slot, admission_id=m.admission(who), now=m.now
+    ),
+    "extend": lambda m, who, _slot: services.extend_hold(
+        person_id=m.id(who), key=m.key(who), now=m.now
+    ),
+    "give up": lambda m, who, _slot: services.release_hold(person_id=m.id(who), now=m.now),
+    "confirm": lambda m, who, _slot: services.confirm_hold(
+        person_id=m.id(who), key=m.key(who), now=m.now
+    ),
+    "change": lambda m, who, slot: services.change_reservation(
+        reservation=m.reservation(who), slot_id=slot, by="citizen", now=m.now
+    ),
+    "cancel": lambda m, who, _slot: services.cancel_reservation(
+        reservation=m.reservation(who), by="citizen", now=m.now
+    ),
+    "undo": lambda m, who, _slot: services.undo_cancel(
+        reservation=m.cancelled(who), by="citizen", now=m.now
+    ),
+    "staff": lambda m, who, slot: services.book_for(
+        person=m.people[who].ticket.person,
+        slot=Slot.objects.get(pk=slot),
+        by="staff:1",
+        now=m.now,
+    ),
+    "accept": lambda m, who, _slot: services.confirm_hold(
+        person_id=m.id(who), key=m.offer(who).reservation.key, now=m.now
+    ),
+    "decline": lambda m, who, _slot: services.decline_offer(
+        token=m.offer(who).token, by="citizen", now=m.now
+    ),
+    "leave": lambda m, who, _slot: services.leave_list(person_id=m.id(who)),
+}
+
+
+class Nothing(Exception):
+    """The act has no object just now: this person holds nothing, or has no offer."""
+
+
+class Bookings(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "TRUNCATE booking_offer, booking_wish, booking_reservation,"
+                " booking_reservationevent, booking_jab, booking_slot CASCADE"
+            )
+        self.now = timezone.now()
+        clinic = ClinicFactory()
+        double = VaccineFactory(doses=2, min_days=20, best_days=21, max_days=23)
+        single = VaccineFactory()
+        start = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0)
+        days = [(3, double), (4, double), (23, double), (25, double), (26, double), (30, double)]
+        self.slots = [
+            SlotFactory(
+                clinic=clinic, vaccine=kind, starts_at=start + timedelta(days=day), capacity=2
+            ).pk
+            for day, kind in [*days, (3, single), (5, single)]
+        ]
+        self.double = double
+        self.people = admit(RoomFactory(), PEOPLE)
+        self.hands = [ThreadPoolExecutor(1) for _ in range(CONNECTIONS)]
+
+    def teardown(self):
+        for hand in self.hands:
+            hand.submit(lambda: connection.close()).result()  # each thread's own
+            hand.shutdown()
+
+    def id(self, who):
+        return self.people[who].ticket.person_id
+
+    def admission(self, who):
+        return self.people[who].pk
+
+    def first(self, rows):
+        row = rows.first()
+        if row is None:
+            raise Nothing
+        return row
+
+    def key(self, who):
+        held = Reservation.objects.filter(person=self.id(who), status="held")
+        return self.first(held.order_by("dose")).key
+
+    def reservation(self, who):
+        mine = Reservation.objects.filter(person=self.id(who), status__in=LIVE)
+        return self.first(mine.exclude(status="held").order_by("?"))
+
+    def cancelled(self, who):
+        mine = Reservation.objects.filter(person=self.id(who), status="cancelled")
+        return self.first(mine.order_by("-changed_at", "dose"))
+
+    def offer(self, who):
+        return self.first(Offer.objects.filter(person=self.id(who), status=OfferStatus.OPEN))
+
+    def act(self, name, who, slot):
+        try:
+            return ACTS[name](self, who, self.slots[slot])
+        except (Refused, Nothing) as refusal:
+            return refusal
+
+    @rule(name=st.sampled_from(sorted(ACTS)), who=person, slot=place, hand=worker)
+    def one_act(self, name, who, slot, hand):
+        self.hands[hand].submit(self.act, name, who, slot).result(30)
+
+    @rule(
+        acts=st.lists(
+            st.tuples(st.sampled_from(sorted(ACTS)), person, place),
+            min_size=2,
+            max_size=CONNECTIONS,
+        )
+    )
+    def acts_at_once(self, acts):
+        running = [
+            hand.submit(self.act, *each) for hand, each in zip(self.hands, acts, strict=False)
+        ]
+        for one in running:
+            one.result(30)
+
+    @rule(who=person, dose=st.sampled_from([1, 2]), hand=worker)
+    def join_the_list(self, who, dose, hand):
+        def join():
+            today = timezone.localdate()
+            with suppress(Refused):
+                services.join_list(
+                    person_id=self.id(who),
+                    admission_id=self.admission(who),
+                    dose=dose,
+                    places=["d:서울특별시/강남구"],
+                    dates=(today, today + timedelta(days=40)),
+                    hours=(time(0), time(23, 59)),
+                )
+
+        self.hands[hand].submit(join).result(30)
+
+    @rule(who=person, dose=st.sampled_from([1, 2]), days=st.integers(0, 30), hand=worker)
+    def a_jab_elsewhere(self, who, dose, days, hand):
+        self.hands[hand].submit(
+            services.record_jab,
+            person_id=self.id(who),
+            vaccine=self.double,
+            dose=dose,
+            given_on=timezone.localdate() - timedelta(days=days),
+            by="system",
+            now=self.now,
+        ).result(30)
+
+    @rule(minutes=st.sampled_from([4, 9, 16]))
+    def time_passes(self, minutes):
+        self.now += timedelta(minutes=minutes)
+        services.take_back_holds(now=self.now)
+
+    @rule(slot=place, capacity=st.integers(0, 3))
+    def the_clinic_changes_its_mind(self, slot, capacity):
+        with suppress(Refused):
+            services.set_capacity(
+                slot=Slot.objects.get(pk=self.slots[slot]), capacity=capacity, by="staff:1"
+            )
+
+    @invariant()
+    def every_invariant_holds(self):
+        broken = [answer for answer in verify() if answer.broken]
+        assert broken == []
+
+    @invariant()
+    def nothing_suitable_stays_unoffered(self):
+        services.make_offers(now=self.now)  # as the job does, every few seconds
+        for wish in Wish.objects.filter(status=WishStatus.WAITING):
+            with connection.cursor() as cursor:
+                values = _values(wish=wish.pk) | {"from": self.now + SHORT_OFFER_LIFETIME}
+                cursor.execute(FREE_SLOT, values)
+                assert cursor.fetchone() is None, f"wish {wish.pk} waits beside an open time"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_everything_in_any_order_from_several_connections():
+    run_state_machine_as_test(
+        Bookings,
+        settings=settings(
+            max_examples=int(os.environ.get("EXAMPLES", "8")),
+            stateful_step_count=30,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
