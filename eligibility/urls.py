@@ -6,6 +6,7 @@ urlpatterns = [
     path("identity/", views.identity, name="identity"),
     path("identity/code/", views.identity_code, name="identity_code"),
     path("identity/sign-out/", views.identity_sign_out, name="identity_sign_out"),
+    path("identity/with/<slug:code>/", views.identity_provider, name="identity_provider"),
     path("identity/data/", views.my_data, name="my_data"),
     path("family/", views.family, name="family"),
     path("family/back/", views.family_back, name="family_back"),

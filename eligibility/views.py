@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,13 +16,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from staff.models import Access
 
-from . import limits, services, work
+from . import limits, provider_flow, services, work
 from .enums import ReviewStatus
 from .exceptions import Refusal
 from .forms import CodeForm, CorrectionForm, IdentityForm, ReviewForm, WardForm
 from .models import Cohort, Person, PhoneCode, Proxy
 from .normal import masked_phone, shown_phone
 from .pages import eligibility_page
+from .providers import configured
+from .services import providing
 from .sessions import sign_in, sign_out, signed_in
 
 CODE_COOKIE = "jari_code"
@@ -36,9 +38,11 @@ def identity(request: HttpRequest) -> HttpResponse:
     """Name, birth date and phone; a code goes to the phone."""
     following = _following(request)
     if request.method != "POST":
-        return render(
-            request, "eligibility/identity.html", {"form": IdentityForm(), "next": following}
-        )
+        typed = provider_flow.typed_before(request)
+        extra = {"form": IdentityForm(initial=typed), "next": following}
+        return _identity_page(request, extra)
+    if request.POST.get("provider") in configured():
+        return provider_flow.leave(request, request.POST["provider"], following)
     form = IdentityForm(request.POST)
     extra = {"form": form, "next": following}
     if form.is_valid() and not _has_worked(request, form):
@@ -46,7 +50,7 @@ def identity(request: HttpRequest) -> HttpResponse:
             "challenge": work.new_challenge(),
             "wait": work.new_wait(form.cleaned_data["phone"]),
         }
-        return render(request, "eligibility/identity.html", extra, status=422)
+        return _identity_page(request, extra, status=422)
     if form.is_valid() and _may_ask(request, form):
         who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
         challenge = services.start_verification(**who)
@@ -54,7 +58,26 @@ def identity(request: HttpRequest) -> HttpResponse:
         _remember(response, challenge, following)
         return response
     status = 429 if getattr(form, "too_often", False) else 422
-    return render(request, "eligibility/identity.html", extra, status=status)
+    return _identity_page(request, extra, status=status)
+
+
+def _identity_page(request: HttpRequest, extra: dict, *, status: int = 200) -> HttpResponse:
+    lights = providing.lights()
+    context = {
+        **extra,
+        "lights": lights if len(lights) > 1 else [],
+        "provider_problem": provider_flow.problem(request),
+    }
+    return render(request, "eligibility/identity.html", context, status=status)
+
+
+@never_cache
+@require_GET
+def identity_provider(request: HttpRequest, code: str) -> HttpResponse:
+    """Back from a provider: signed in, or on the identity page with what is known filled in."""
+    if code not in configured():
+        raise Http404
+    return provider_flow.come_back(request, code)
 
 
 def _has_worked(request: HttpRequest, form: IdentityForm) -> bool:

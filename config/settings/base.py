@@ -22,6 +22,11 @@ def required(name: str, hint: str) -> str:
     return value
 
 
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def data_keys(text: str) -> list[tuple[int, bytes]]:
     """Parse `id:base64,id:base64` into (id, 32 bytes) pairs, the newest first."""
     pairs = []
@@ -188,6 +193,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "config.views.form_expired"
+# Identity providers beside the phone code (eligibility/providers.py): a JSON list.
+PROVIDERS = env.json("JARI_PROVIDERS", default=[])
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -197,7 +204,8 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "media-src": [SELF],
-        "form-action": [SELF],
+        # A form that ends at an identity provider is redirected there.
+        "form-action": [SELF, *sorted({_origin(provider["issuer"]) for provider in PROVIDERS})],
         "frame-ancestors": [NONE],
         "base-uri": [SELF],
     }

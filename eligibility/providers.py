@@ -1,0 +1,195 @@
+"""Identity providers by configuration: OpenID Connect with PKCE, through Authlib and joserfc.
+
+`JARI_PROVIDERS` is a JSON list of {code, name_ko, name_en, issuer, client_id, client_secret, and
+where they differ: scope, claims, certified}. A certified provider vouches for name, birth date
+and phone; any other only spares typing.
+"""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.requests_client import OAuth2Session
+from django.conf import settings
+from django.core.cache import caches
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from django.utils.translation import get_language
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from . import normal
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 5  # seconds for each question to a provider
+_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
+_CLAIMS = {"name": "name", "birth_date": "birthdate", "phone": "phone_number"}
+
+
+class ProviderProblem(Exception):
+    """The provider can't be reached, or what it says can't be believed; it counts for its light."""
+
+
+class Declined(Exception):
+    """The person broke it off there; nothing is wrong with the provider."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a provider says of the person in front of the browser; None for what it does not say."""
+
+    subject: str
+    name: str | None
+    birth_date: date | None
+    phone: str | None
+
+    @property
+    def is_whole(self) -> bool:
+        return None not in (self.name, self.birth_date, self.phone)
+
+
+@dataclass(frozen=True)
+class Provider:
+    code: str
+    name_ko: str
+    name_en: str
+    issuer: str
+    client_id: str
+    client_secret: str
+    scope: str = "openid profile phone"
+    claims: Mapping[str, str] = field(default_factory=lambda: _CLAIMS)
+    certified: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.name_ko if (get_language() or "ko").startswith("ko") else self.name_en
+
+    def begin(self, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
+        """Where to send the browser, and what has to be kept for `finish`."""
+        kept = {
+            "state": secrets.token_urlsafe(24),
+            "nonce": secrets.token_urlsafe(24),
+            "code_verifier": secrets.token_urlsafe(48),
+        }
+        session = self._session(redirect_uri)
+        address, _state = session.create_authorization_url(
+            self._endpoints()["authorization_endpoint"], **kept
+        )
+        return address, kept
+
+    def finish(
+        self, answer: Mapping[str, str], *, kept: Mapping[str, str], redirect_uri: str
+    ) -> Identity:
+        """Who it is, from what the provider sent back. ProviderProblem or Declined otherwise."""
+        if not secrets.compare_digest(answer.get("state", ""), kept["state"]):
+            raise Declined
+        if "error" in answer:
+            if answer["error"] in ("access_denied", "interaction_required", "login_required"):
+                raise Declined
+            raise ProviderProblem(f"{self.code}: {answer['error'][:40]}")
+        endpoints = self._endpoints()
+        try:
+            session = self._session(redirect_uri)
+            token = session.fetch_token(
+                endpoints["token_endpoint"],
+                code=answer.get("code", ""),
+                code_verifier=kept["code_verifier"],
+                timeout=TIMEOUT,
+            )
+            claims = self._believed(token["id_token"], nonce=kept["nonce"])
+            if set(self.claims.values()) - set(claims) and "userinfo_endpoint" in endpoints:
+                said = session.get(endpoints["userinfo_endpoint"], timeout=TIMEOUT)
+                said.raise_for_status()
+                more = said.json()
+                # It must speak of the same person.
+                if more.get("sub") == claims["sub"]:
+                    claims = {**more, **claims}
+        except (
+            AuthlibBaseError,
+            JoseError,
+            requests.RequestException,
+            KeyError,
+            ValueError,
+        ) as error:
+            raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
+        return self._identity(claims)
+
+    def _session(self, redirect_uri: str) -> OAuth2Session:
+        return OAuth2Session(
+            self.client_id,
+            self.client_secret,
+            scope=self.scope,
+            redirect_uri=redirect_uri,
+            code_challenge_method="S256",
+        )
+
+    def _believed(self, id_token: str, *, nonce: str) -> dict[str, Any]:
+        """The claims of an ID token whose signature, issuer, audience, time and nonce are right."""
+        token = jwt.decode(id_token, self._keys(), algorithms=_ALGORITHMS)
+        registry = jwt.JWTClaimsRegistry(
+            leeway=60,
+            iss={"essential": True, "value": self.issuer},
+            aud={"essential": True, "value": self.client_id},
+            nonce={"essential": True, "value": nonce},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        registry.validate(token.claims)
+        return token.claims
+
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        def read(what: str, parse) -> Any:
+            try:
+                return parse(str(claims[self.claims.get(what, _CLAIMS[what])]))
+            except (KeyError, ValueError):
+                return None
+
+        today = timezone.localdate()
+        return Identity(
+            subject=str(claims["sub"]),
+            name=read("name", normal.shown_name) or None,
+            birth_date=read("birth_date", lambda text: normal.birth_date(text, today=today)),
+            phone=read("phone", normal.mobile_phone),
+        )
+
+    def _endpoints(self) -> dict[str, str]:
+        return self._fetched(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+
+    def _keys(self) -> KeySet:
+        return KeySet.import_key_set(self._fetched(self._endpoints()["jwks_uri"]))
+
+    def _fetched(self, address: str) -> dict[str, Any]:
+        """A document of the provider, kept for some minutes."""
+        known = caches["local"].get(f"provider:{address}")
+        if known is None:
+            try:
+                answer = requests.get(address, timeout=TIMEOUT)
+                answer.raise_for_status()
+                known = answer.json()
+            except (requests.RequestException, ValueError) as error:
+                raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
+            caches["local"].set(f"provider:{address}", known, timeout=300)
+        return known
+
+
+def configured() -> dict[str, Provider]:
+    """The providers of the settings, by code; ImproperlyConfigured says what is wrong."""
+    providers = {}
+    for values in settings.PROVIDERS:
+        try:
+            provider = Provider(**values)
+        except TypeError as error:
+            raise ImproperlyConfigured(f"JARI_PROVIDERS: {error}") from error
+        parts = urlsplit(provider.issuer)
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
+            raise ImproperlyConfigured(f"JARI_PROVIDERS: {provider.code} needs an https issuer.")
+        providers[provider.code] = provider
+    return providers

@@ -1,0 +1,121 @@
+"""What identity providers did: their lights, and whom their subjects are."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.cache import caches
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from eligibility.models import Person, ProviderAccount, ProviderTry
+from eligibility.providers import Identity, Provider, configured
+from messaging.enums import MessageStatus
+from messaging.models import Message
+from privacy.cipher import blind_index
+
+from .decisions import store_decisions
+from .identity import find_or_declare
+
+PERIOD = timedelta(minutes=5)
+PHONE = "phone"
+_SLOW, _TOO_SLOW = 3.0, 10.0  # seconds, of the ninth of ten
+
+
+class Colour(models.TextChoices):
+    GREEN = "green", gettext_lazy("Works")
+    AMBER = "amber", gettext_lazy("Slow, or fails at times")
+    RED = "red", gettext_lazy("Does not work at the moment")
+    GREY = "grey", gettext_lazy("Nobody used it in the last five minutes")
+
+
+@dataclass(frozen=True)
+class Light:
+    code: str
+    name: str
+    colour: Colour
+
+
+def record_try(*, provider: str, worked: bool, seconds: float) -> None:
+    ProviderTry.objects.create(provider=provider, worked=worked, seconds=seconds)
+
+
+def colour_of(tries: list[tuple[bool, float]]) -> Colour:
+    """A light from (worked, seconds) of some minutes."""
+    if not tries:
+        return Colour.GREY
+    share = sum(worked for worked, _seconds in tries) / len(tries)
+    times = sorted(seconds for worked, seconds in tries if worked)
+    ninth = times[min(len(times) - 1, len(times) * 9 // 10)] if times else _TOO_SLOW
+    if share < 0.7 or ninth >= _TOO_SLOW:
+        return Colour.RED
+    return Colour.GREEN if share >= 0.95 and ninth < _SLOW else Colour.AMBER
+
+
+def lights() -> list[Light]:
+    """The phone code and every configured provider; asked of the database every few seconds."""
+    colours = caches["local"].get("provider-lights")
+    if colours is None:
+        colours = _colours()
+        caches["local"].set("provider-lights", colours, timeout=5)
+    return [
+        Light(PHONE, _("Code to my phone"), colours[PHONE]),
+        *(
+            Light(code, provider.name, colours.get(code, Colour.GREY))
+            for code, provider in configured().items()
+        ),
+    ]
+
+
+def _colours() -> dict[str, Colour]:
+    since = timezone.now() - PERIOD
+    tries: dict[str, list[tuple[bool, float]]] = {PHONE: _phone_tries(since)}
+    for row in ProviderTry.objects.filter(at__gt=since).order_by("-at")[:2000]:
+        tries.setdefault(row.provider, []).append((row.worked, row.seconds))
+    return {code: colour_of(known) for code, known in tries.items()}
+
+
+def _phone_tries(since) -> list[tuple[bool, float]]:
+    """Codes that left within seconds worked; those that failed or still wait did not."""
+    now = timezone.now()
+    codes = Message.objects.filter(kind="code", created_at__gt=since).order_by("-pk")
+    tries = []
+    for status, created, sent in codes.values_list("status", "created_at", "sent_at")[:500]:
+        seconds = ((sent or now) - created).total_seconds()
+        if status == MessageStatus.WAITING and seconds < _SLOW:
+            continue  # on its way
+        tries.append((status == MessageStatus.SENT, seconds))
+    return tries
+
+
+@transaction.atomic
+def vouched_for(*, provider: Provider, identity: Identity) -> Person:
+    """The person a certified provider vouches for; one subject is one person, whatever the phone.
+
+    `identity` must be whole.
+    """
+    index = blind_index(f"{provider.code}|{identity.subject}", context=b"provider.subject")
+    account = (
+        ProviderAccount.objects.select_related("person")
+        .filter(provider=provider.code, subject_index=index)
+        .first()
+    )
+    if account and _is_same(account.person, identity):
+        person = account.person
+    else:
+        person = find_or_declare(
+            name=identity.name, birth_date=identity.birth_date, phone=identity.phone
+        )
+        ProviderAccount.objects.update_or_create(
+            provider=provider.code, subject_index=index, defaults={"person": person}
+        )
+    person.certified_at = timezone.now()
+    person.save(update_fields=["certified_at"])
+    store_decisions(person=person)
+    return person
+
+
+def _is_same(person: Person, identity: Identity) -> bool:
+    """Names change and phones too; a birth date does not."""
+    return person.forgotten_at is None and person.birth_date == identity.birth_date
