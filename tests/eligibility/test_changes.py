@@ -105,7 +105,7 @@ def test_what_is_no_rule_is_refused(values):
 
 
 def test_rules_do_not_change_for_the_past():
-    with pytest.raises(ValidationError, match="future"):
+    with pytest.raises(ValidationError, match="앞으로의 시각"):
         plan(CohortFactory(), at=timezone.now() - HOUR, priority=1)
 
 
@@ -116,7 +116,7 @@ def test_the_window_people_were_told_of_is_kept_open():
     store_decisions(person=PersonFactory())
 
     for values in [shorter, {"opens_at": cohort.opens_at + HOUR}]:
-        with pytest.raises(ValidationError, match="told"):
+        with pytest.raises(ValidationError, match="이미 안내했습니다"):
             plan(cohort, **values)
     assert plan(cohort, closes_at=cohort.closes_at + HOUR)
 
