@@ -28,6 +28,7 @@ class Facts:
     calls: list[Step] = field(default_factory=list)
     line: Line | None = None
     at_door: int = 0
+    logged: int = 0  # the last entry number that the log has taken in
     log_size: int = 0
     log_root: str = ""
     estimates: dict = field(default_factory=dict)

@@ -105,7 +105,7 @@ def test_the_list_is_frozen_once():
 @pytest.mark.django_db(transaction=True)
 def test_the_freeze_waits_for_a_join_under_way_and_counts_it():
     room = make_drawn_room()
-    person = make_eligible(room)
+    person = make_eligible(room, window_from=timezone.now())
     Cohort.objects.filter(pk=room.cohort_id).update(opens_at=timezone.now())
     joining, moment = Barrier(2), Barrier(2)
 

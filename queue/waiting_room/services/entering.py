@@ -1,9 +1,10 @@
 """Entering: never more people inside than the room takes, and always the lowest place first."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 from django.utils.translation import gettext as _
 
@@ -55,10 +56,13 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
         count_inside(line)
         now = line.now
     free = room.max_active - line.active
-    if free <= _ahead_at_the_door(ticket, place, now):
+    at_door = _at_the_door(ticket, place, now)
+    knocked = ticket.pk in at_door
+    if free <= len(at_door) - knocked:
         _keep_knocking(ticket, place)
         return AtTheDoor(_("Every place is taken this moment. You are next at the door."))
-    Knock.objects.filter(ticket=ticket).delete()
+    if knocked:
+        Knock.objects.filter(ticket=ticket).delete()
     if ticket.left_at:
         Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
     calls = Step.objects.filter(room=room, act=Act.CALL, first__lte=place).order_by("-first")
@@ -89,18 +93,21 @@ def count_inside(line: Line) -> int:
     lapsed = Admission.objects.filter(
         room_id=line.room_id, ended_at=None, expires_at__lte=line.now
     ).update(ended_at=line.now, ending=Ending.LAPSED)
-    line.active = Admission.objects.filter(room_id=line.room_id, ended_at=None).count()
-    line.max_active = max(line.room.max_active, line.active)
-    line.save(update_fields=["active", "max_active"])
+    active = Admission.objects.filter(room_id=line.room_id, ended_at=None).count()
+    max_active = max(line.room.max_active, active)
+    if (active, max_active) != (line.active, line.max_active):
+        line.active, line.max_active = active, max_active
+        line.save(update_fields=["active", "max_active"])
     # Whoever enters on this count enters after everybody it saw leave.
     line.now = database_now()
     return lapsed
 
 
-def _ahead_at_the_door(ticket: Ticket, place: int, now: datetime) -> int:
-    return Knock.objects.filter(
-        room_id=ticket.room_id, place__lt=place, at__gt=now - PATIENCE_AT_THE_DOOR
-    ).count()
+def _at_the_door(ticket: Ticket, place: int, now: datetime) -> set[UUID]:
+    """Who knocked lately and goes in before this place, and this ticket itself if it ever did."""
+    before = Q(place__lt=place, at__gt=now - PATIENCE_AT_THE_DOOR)
+    knocks = Knock.objects.filter(before | Q(ticket=ticket), room_id=ticket.room_id)
+    return set(knocks.values_list("ticket_id", flat=True))
 
 
 def _keep_knocking(ticket: Ticket, place: int) -> None:

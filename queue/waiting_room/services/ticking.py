@@ -80,7 +80,7 @@ def _settle(room: Room) -> Facts:
             # On a page of its own, which goes on from the root that is the digest.
             pages.append(settled=settled, now=now)
         facts = Facts(room=room, now=now, issued=settled)
-    facts.log_size, facts.log_root = pages.size, pages.root
+    facts.log_size, facts.log_root, facts.logged = pages.size, pages.root, pages.last.upto
     return facts
 
 
@@ -130,7 +130,8 @@ def _move(facts: Facts) -> None:
         return
     decision = pace.decide(
         pace.Situation(
-            waiting=max(0, facts.issued - line.serving),
+            # Nobody is called who does not stand in the log yet.
+            waiting=max(0, facts.logged - line.serving),
             max_active=room.max_active,
             active=line.active,
             max_per_minute=room.max_per_minute,
