@@ -1,8 +1,9 @@
-"""What is open now, kept in this process for at most two seconds.
+"""What is open now, kept in this process for a second.
 
 The slot table is never read as a whole: only the clinics somebody looks at, and of those only
-sums by day until a day is chosen. However many people look, each clinic is read at most once in
-two seconds by each process. Nothing is decided by this: whoever holds a time is checked there.
+sums by day until a day is chosen. However many people look, each clinic is read at most once a
+second by each process; with what booking.finding makes of it, a page is two seconds old at
+most. Nothing is decided by this: whoever holds a time is checked there.
 """
 
 import threading
@@ -22,7 +23,7 @@ from dataio.places import centre_of
 from .models import Clinic, Vaccine
 from .rules import day_bounds
 
-FRESH_SECONDS = 2.0
+FRESH_SECONDS = 1.0
 FACTS_SECONDS = 20.0
 # How far ahead times are shown; a second dose may be six weeks after the first.
 HORIZON = timedelta(days=70)
@@ -259,7 +260,10 @@ def times(clinic_ids: Iterable[int], day: date) -> Iterator[Time]:
         yield from (time for time in found if time.starts_at > now)
 
 
+all_kept: list[Kept] = [_directory, _spans, _times]
+
+
 def forget() -> None:
     """Load everything anew: for tests, and for whoever just changed clinics."""
-    for kept in (_directory, _spans, _times):
+    for kept in all_kept:
         kept.forget()

@@ -3,7 +3,7 @@
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from dataio.places import all_places
 
 from . import availability
-from .availability import Directory, Place, Span, Time
+from .availability import FRESH_SECONDS, Directory, Kept, Place, Span, Time
 
 PARTS = ["morning", "afternoon", "evening"]
 CLINICS_PER_PAGE = 10
@@ -91,7 +91,8 @@ class Found:
     clinics: list[ClinicTimes] = field(default_factory=list)
     pages: int = 1
     looked: int = 0  # how many clinics were asked
-    instead: list["Elsewhere"] = field(default_factory=list)
+    # What pages were made of it, by language and purpose: the same for everybody who looks.
+    pages_made: dict[Hashable, str] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -158,8 +159,12 @@ def _says(region: str, district: str, wanted: str) -> bool:
     )
 
 
-def find(search: Search, now: datetime | None = None) -> Found:
-    """The days and times that suit, of the clinics the search names."""
+def find(search: Search) -> Found:
+    """The days and times that suit, of the clinics the search names; kept for a second."""
+    return _found.get([search])[search]
+
+
+def _find(search: Search) -> Found:
     known = availability.directory()
     places, spot = _candidates(search, known)
     found = Found(search=search, looked=len(places))
@@ -189,7 +194,11 @@ def find(search: Search, now: datetime | None = None) -> Found:
 
 
 def clinic_times(place: Place, search: Search) -> Found:
-    """All open times of one clinic on the chosen day, or on its first open one."""
+    """All open times of one clinic on the chosen day, or on its first open one; as `find`."""
+    return _found_at.get([(place, search)])[place, search]
+
+
+def _clinic_times(place: Place, search: Search) -> Found:
     wanted = _wanted(search, availability.directory())
     by_day: Counter[date] = Counter()
     for span in filter(wanted, availability.spans([place.id])[place.id]):
@@ -199,6 +208,15 @@ def clinic_times(place: Place, search: Search) -> Found:
         found.on = search.on or found.days[0][0]
         found.clinics = list(_with_times([place], found.on, wanted, None, most=None))
     return found
+
+
+_found: Kept[Search, Found] = Kept(
+    lambda searches: {search: _find(search) for search in searches}, FRESH_SECONDS, most=5_000
+)
+_found_at: Kept[tuple[Place, Search], Found] = Kept(
+    lambda pairs: {pair: _clinic_times(*pair) for pair in pairs}, FRESH_SECONDS, most=5_000
+)
+availability.all_kept += [_found, _found_at]
 
 
 def _wanted(search: Search, known: Directory) -> Callable[[Span | Time], bool]:

@@ -24,18 +24,22 @@ class Page:
         return next((form for form in self.forms() if form.action.endswith(to)), None)
 
     def forms(self) -> list[Form]:
-        return [
-            Form(
-                action=node.attributes.get("action") or self.url,
-                fields={
-                    entry.attributes["name"]: entry.attributes.get("value") or ""
-                    for entry in node.css("input[name], button[name]")
-                    if entry.attributes.get("type") not in {"checkbox", "radio"}
-                    or "checked" in entry.attributes
-                },
-            )
-            for node in self.tree.css("form")
+        return [form for node in self.tree.css("form") for form in self._choices(node)]
+
+    def _choices(self, node) -> list[Form]:
+        """One for each button that says what was chosen: a browser sends only the one pressed."""
+        action = node.attributes.get("action") or self.url
+        fields = {
+            entry.attributes["name"]: entry.attributes.get("value") or ""
+            for entry in node.css("input[name]")
+            if entry.attributes.get("type") not in {"checkbox", "radio"}
+            or "checked" in entry.attributes
+        }
+        buttons = [
+            {button.attributes["name"]: button.attributes.get("value") or ""}
+            for button in node.css("button[name]")
         ]
+        return [Form(action=action, fields=fields | button) for button in buttons or [{}]]
 
     def links(self, *, start: str) -> list[str]:
         found = [node.attributes.get("href") or "" for node in self.tree.css("a[href]")]

@@ -5,8 +5,10 @@ from datetime import date
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -40,6 +42,10 @@ class Purpose:
     back: str = ""
     only_vaccine: int | None = None
     days: tuple[date, date] | None = None
+
+    @property
+    def key(self) -> tuple:
+        return self.base, self.action, self.field, self.only_vaccine, self.days
 
     def clinic_url(self, code: str, query: str) -> str:
         if self.base == reverse("booking"):
@@ -147,11 +153,30 @@ def show(
         return _choose_district(request, search, context, status)
     search = _with_region(search)
     found = find(search)
-    context |= {"found": found, "search": found.search, "calendar": _calendar(found)}
+    context |= {"found": found, "search": found.search}
     if not found.days:
         context["instead"] = elsewhere(search)
         return render(request, "booking/sold_out.html", context, status=status)
-    return render(request, "booking/times.html", context, status=status)
+    return _with_parts(request, "times", context, status)
+
+
+def _with_parts(request: HttpRequest, page: str, context: dict, status: int) -> HttpResponse:
+    """The page around its two big parts, which are the same for everybody who looks."""
+    for part in ("days", "list"):
+        context[part] = _part(f"booking/parts/{page}_{part}.html", context)
+    return render(request, f"booking/{page}.html", context, status=status)
+
+
+def _part(template: str, context: dict) -> str:
+    found, purpose = context["found"], context["purpose"]
+    key = (template, get_language(), purpose.key)
+    made = None if context["form"].errors else found.pages_made.get(key)
+    if made is None:
+        calendar = _calendar(found)
+        made = render_to_string(template, context | {"calendar": calendar})
+        if not context["form"].errors:
+            found.pages_made[key] = made
+    return made
 
 
 def _at_home(search: Search, person_id: int) -> Search:
@@ -195,8 +220,6 @@ def _one_clinic(
         "clinic": place,
         "found": found,
         "search": search,
-        "calendar": _calendar(found),
-        "here": True,
         "code": code,
     }
     if not found.days:
@@ -208,7 +231,7 @@ def _one_clinic(
         )
         context["instead"] = elsewhere(there)
         return render(request, "booking/sold_out.html", context, status=status)
-    return render(request, "booking/clinic.html", context, status=status)
+    return _with_parts(request, "clinic", context, status)
 
 
 def _calendar(found) -> list[dict]:

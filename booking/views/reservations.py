@@ -69,8 +69,11 @@ def receipt(
 
 @lru_cache(maxsize=1024)
 def qr_code(number: str) -> str:
-    """The number as an SVG picture; level M is read even when a corner of the paper is wet."""
-    code = segno.make_qr(number, error="m")
+    """The number as an SVG picture; level M is read even when a corner of the paper is wet.
+
+    Any mask is valid; choosing the best of eight would cost more than the rest of the page.
+    """
+    code = segno.make_qr(number, error="m", mask=3)
     return code.svg_inline(scale=4, border=2, omitsize=True, svgclass=None, lineclass=None)
 
 

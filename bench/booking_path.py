@@ -1,0 +1,201 @@
+"""Bookings a second over HTTP: open times, hold, confirm, receipt, on one machine.
+
+    python bench/booking_path.py [SECONDS]
+
+Throw-away Postgres (made durable) and Valkey, gunicorn as `make run` starts it, and a plain
+load generator share this machine's cores. Each citizen was called and has entered; one booking
+is five requests: the list, the hold and the page it leads to, the confirming and the receipt.
+Half of them book a vaccine of two doses. At least 50 a second are promised on two cores.
+"""
+
+import http.client
+import multiprocessing
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
+
+from bench.portal import portal  # noqa: E402
+from launcher.processes import free_port  # noqa: E402
+
+PROMISED = 50
+PROCESSES, CITIZENS_AT_ONCE = 2, 8
+TOKEN = "t" * 32
+
+
+class Browser:
+    """As little as a load generator needs: one kept connection and a cookie line."""
+
+    def __init__(self, port: int):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self.cookies = ""
+
+    def ask(self, path: str, form: dict | None = None) -> tuple[int, str, str]:
+        headers = {"Cookie": f"csrftoken={TOKEN}; {self.cookies}"}
+        body = None
+        if form is not None:
+            headers |= {
+                "X-CSRFToken": TOKEN,
+                "Content-Type": "application/x-www-form-urlencoded",
+            }
+            body = urlencode(form)
+        self.connection.request("GET" if form is None else "POST", path, body, headers)
+        answer = self.connection.getresponse()
+        text = answer.read().decode()
+        return answer.status, text, answer.headers.get("Location", "")
+
+
+def book(browser: Browser, cookie: str, turn: int) -> None:
+    browser.cookies = cookie
+    status, listed, _to = browser.ask("/booking/")
+    slots = re.findall(r'name="slot" value="(\d+)"', listed)
+    assert status == 200, (status, listed[-500:])
+    assert slots, "nothing is open: the bench has too few slots"
+    for attempt in range(5):
+        slot = slots[(turn * 7 + attempt * 3) % len(slots)]
+        status, _text, to = browser.ask("/booking/hold/", {"slot": slot})
+        if status == 302:
+            break
+    _status, held, _to = browser.ask(to)
+    key = re.search(r'name="key" value="([^"]+)"', held)[1]
+    _status, _text, to = browser.ask("/booking/confirm/", {"key": key, "channel": "sms"})
+    status, receipt, _to = browser.ask(to)
+    assert status == 200
+    assert "jari-number" in receipt
+
+
+def drive(port: int, cookies: list[str], seconds: int, results) -> None:
+    """One process of the load generator."""
+    lock, took, problems = threading.Lock(), [], []
+    waiting = list(reversed(cookies))
+    ends = time.monotonic() + seconds
+
+    def citizens() -> None:
+        browser = Browser(port)
+        while time.monotonic() < ends:
+            with lock:
+                if not waiting:
+                    problems.append("the bench ran out of people")
+                    return
+                cookie, turn = waiting.pop(), len(waiting)
+            start = time.perf_counter()
+            try:
+                book(browser, cookie, turn)
+            except Exception as error:
+                problems.append(repr(error))
+                browser = Browser(port)
+                continue
+            took.append(time.perf_counter() - start)
+
+    threads = [threading.Thread(target=citizens) for _ in range(CITIZENS_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put((took, problems))
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its children so far (Linux)."""
+    children = subprocess.run(
+        ["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False
+    ).stdout.split()
+    total = 0.0
+    for one in [str(pid), *children]:
+        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def main(seconds: int) -> int:
+    with portal():
+        from django.core import signing
+        from django.db import connection
+
+        from booking.models import Vaccine
+        from booking.verifying import verify
+        from eligibility.sessions import _SALT, COOKIE
+        from tests.crowd import admit, open_slots
+        from tests.factories import RoomFactory, VaccineFactory
+
+        double: Vaccine = VaccineFactory(doses=2, min_days=0, best_days=1, max_days=1)
+        open_slots(1000, capacity=100)
+        open_slots(1000, capacity=100, vaccine=double)
+        admissions = admit(RoomFactory(), 150 * seconds)
+        stamp = int(time.time())
+        cookies = [
+            f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp], salt=_SALT)}"
+            for one in admissions
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+        port = free_port()
+        server = subprocess.Popen(
+            [
+                sys.executable, "-m", "gunicorn", "config.wsgi:application",
+                "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
+                "--workers", "2", "--threads", "8", "--log-level", "warning",
+            ],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'queue'}", "LOG_LEVEL": "ERROR"},
+        )  # fmt: skip
+        try:
+            wait_for(port)
+            warm = multiprocessing.get_context("spawn")
+            results = warm.Queue()
+            book_some(port, cookies[:200])
+            before = cpu_seconds(server.pid)
+            shares = [cookies[200 + number :: PROCESSES] for number in range(PROCESSES)]
+            drivers = [
+                warm.Process(target=drive, args=(port, share, seconds, results)) for share in shares
+            ]
+            for driver in drivers:
+                driver.start()
+            answers = [results.get(timeout=seconds + 120) for _ in drivers]
+            cpu = cpu_seconds(server.pid) - before
+        finally:
+            server.terminate()
+            server.wait()
+        took = sorted(one for times, _problems in answers for one in times)
+        problems = [one for _times, some in answers for one in some]
+        rate = len(took) / seconds
+        broken = [answer.question.name for answer in verify() if answer.broken]
+        sys.stdout.write(
+            f"{rate:.0f} bookings a second ({rate * 3600:,.0f} an hour; promised {PROMISED}/s),"
+            f" whole booking {1000 * took[len(took) // 2]:.0f} ms in the middle,"
+            f" {1000 * took[int(len(took) * 0.99)]:.0f} ms for 99 of 100,"
+            f" {1000 * cpu / len(took):.1f} ms of the web server's CPU each\n"
+            f"problems: {len(problems)} {problems[:2]}; verify_bookings:"
+            f" {broken or 'every invariant holds'}\n"
+        )
+        connection.close()
+        return 0 if rate >= PROMISED and not problems and not broken else 1
+
+
+def wait_for(port: int) -> None:
+    for _attempt in range(300):
+        try:
+            if Browser(port).ask("/healthz")[0] == 200:
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit("gunicorn does not answer")
+
+
+def book_some(port: int, cookies: list[str]) -> None:
+    """Imports, templates and plans are loaded long before an opening."""
+    browser = Browser(port)
+    for turn, cookie in enumerate(cookies):
+        book(browser, cookie, turn)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 15))
