@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_POST
 
 from eligibility.normal import masked_phone
@@ -84,6 +85,8 @@ def _ticket(ticket_id: UUID) -> Ticket:
     return get_object_or_404(tickets, pk=ticket_id)
 
 
+# The page of the longest waits is the lightest one: see tests/browser/test_waiting.py.
+@gzip_page
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:

@@ -1,0 +1,211 @@
+"""The waiting page in a browser: what it shows without a reload, and what can't deceive it."""
+
+import re
+from pathlib import Path
+
+import brotli
+import pytest
+from django.conf import settings as django_settings
+from django.http import HttpResponse
+from playwright.sync_api import expect
+
+from eligibility.sessions import sign_in
+from tests.waiting_room.scene import (
+    call,
+    join,
+    make_drawn_room,
+    make_room,
+    open_doors,
+    tick,
+)
+from waiting_room import services
+from waiting_room.models import Board
+from waiting_room.now import NowBoard
+
+MOST_ON_THE_WIRE = 15_000
+LATER = "const Real = Date; Date = class extends Real { constructor(...a) { a.length ? super(...a)"
+LATER += " : super(Real.now() + 86400000) } static now() { return Real.now() + 86400000 } };"
+
+
+@pytest.fixture(autouse=True)
+def fresh_board(monkeypatch):
+    board = NowBoard()
+    monkeypatch.setattr("waiting_room.now.board", board)
+    monkeypatch.setattr("waiting_room.views.board", board)
+    monkeypatch.setattr("waiting_room.now.FRESH_SECONDS", 0.1)
+
+
+@pytest.fixture
+def waiting(context, live_server):
+    """Open a ticket's page as its person does; fails on any error in the console."""
+
+    def open_page(ticket, context=context):
+        response = HttpResponse()
+        sign_in(response, person_id=ticket.person_id)
+        value = response.cookies["jari_who"].value
+        context.add_cookies([{"name": "jari_who", "value": value, "url": live_server.url}])
+        page = context.new_page()
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(f"{live_server.url}/queue/t/{ticket.pk}/")
+        return page
+
+    return open_page
+
+
+def publish(room, **more):
+    """Tick, and have the pages ask again at once."""
+    room = tick(room)
+    document = room.board.document | {"poll_seconds": 0.2, "polls": [[0, 0.2]]} | more
+    Board.objects.filter(room=room).update(document=document)
+    return room
+
+
+def test_the_number_falls_and_the_turn_comes_without_a_reload(waiting):
+    room = make_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(6)]
+    publish(room)
+    page = waiting(tickets[4])
+    page.evaluate("window.sameDocument = true")
+    expect(page.locator("#ahead")).to_have_text("4")
+
+    call(room, 2)
+    publish(room)
+    expect(page.locator("#ahead")).to_have_text("2")
+    call(room, 5)
+    publish(room)
+
+    expect(page.get_by_role("heading", name="차례가 되었습니다")).to_be_visible()
+    expect(page.get_by_role("button", name="들어가서 예약하기")).to_be_focused()
+    expect(page).to_have_title(re.compile("^●"))
+    expect(page.locator("#live")).to_have_text("차례가 되었습니다")
+    assert page.evaluate("window.sameDocument") is True
+    assert page.errors == []
+
+
+def test_the_place_after_the_draw_is_worked_out_in_the_browser(waiting):
+    room = make_drawn_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(30)]
+    publish(room)
+    page = waiting(tickets[11])
+    page.evaluate("window.sameDocument = true")
+    expect(page.get_by_role("heading", name="줄을 서셨습니다")).to_be_visible()
+
+    room = open_doors(room)
+    publish(room)
+
+    place = room.place_of(tickets[11].entry)
+    if place > room.line.serving:
+        expect(page.locator("#place")).to_have_text(str(place))
+    else:
+        expect(page.get_by_role("heading", name="차례가 되었습니다")).to_be_visible()
+    assert page.evaluate("window.sameDocument") is True
+    assert page.errors == []
+
+
+def test_a_browser_whose_clock_is_a_day_ahead_shows_the_servers_countdown(waiting, context):
+    room = make_drawn_room()
+    ticket = join(room)
+    publish(room)
+    context.add_init_script(LATER)
+
+    page = waiting(ticket)
+
+    countdown = page.locator("#countdown")
+    expect(countdown).to_be_visible()
+    minutes = int(countdown.text_content().split(":")[0])
+    assert 58 <= minutes <= 60
+    assert page.evaluate("Date.now()") > 86_000_000
+
+
+def test_a_connection_that_drops_and_comes_back_keeps_the_place(waiting, context):
+    room = make_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(4)]
+    publish(room)
+    page = waiting(tickets[3])
+    before = page.locator("#place").text_content()
+
+    context.set_offline(True)
+    expect(page.locator("#offline")).to_be_visible(timeout=30_000)
+    context.set_offline(False)
+
+    expect(page.locator("#offline")).to_be_hidden(timeout=30_000)
+    assert page.locator("#place").text_content() == before
+    assert page.errors == []
+
+
+def test_a_pause_and_a_tick_that_stays_away_are_said(waiting):
+    room = make_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(4)]
+    publish(room)
+    page = waiting(tickets[3])
+    expect(page.locator("#paused")).to_be_hidden()
+
+    services.pause_room(room=room, message_ko="서버 점검", message_en="Maintenance", by="staff:1")
+    publish(room)
+    expect(page.locator("#paused")).to_contain_text("서버 점검")
+    services.resume_room(room=room, by="staff:1")
+    publish(room, time="2021-07-12T00:00:00.000+09:00")
+
+    expect(page.locator("#still")).to_be_visible()
+    expect(page.locator("#paused")).to_be_hidden()
+
+
+def test_whoever_is_at_the_door_goes_in_by_themselves(waiting, live_server):
+    room = make_room(max_active=1)
+    first, second = join(room), join(room)
+    call(room, 2)
+    admission = services.enter(ticket=first)
+    publish(room)
+    page = waiting(second)
+    page.get_by_role("button", name="들어가서 예약하기").click()
+    expect(page.locator("#door")).to_be_visible()
+
+    services.end_admission(admission=admission, ending="booked")
+
+    page.wait_for_url(f"{live_server.url}/booking/", timeout=20_000)
+
+
+def test_without_script_everything_still_works(browser, waiting, live_server):
+    room = make_room(max_active=10, max_per_minute=1)
+    tickets = [join(room) for _ in range(2)]
+    plain = browser.new_context(java_script_enabled=False, locale="ko-KR")
+    page = waiting(tickets[1], plain)
+    assert page.locator("noscript meta[http-equiv=refresh]").count() or (
+        'http-equiv="refresh"' in page.content()
+    )
+
+    call(room, 2)
+    page.reload()
+    page.get_by_role("button", name="들어가서 예약하기").click()
+
+    assert page.url == f"{live_server.url}/booking/"
+    plain.close()
+
+
+def test_the_first_view_is_under_fifteen_kilobytes_on_the_wire(waiting, client, live_server):
+    """The page as it is sent, its style and scripts as production sends them (brotli)."""
+    room = make_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(3)]
+    publish(room)
+    seen = []
+    page = waiting(tickets[2])
+    page.on("response", lambda response: seen.append(response))
+    page.reload()
+    page.wait_for_timeout(500)
+
+    total, parts = 0, {}
+    for response in seen:
+        path = response.url.removeprefix(live_server.url)
+        size = int(response.headers.get("content-length", 0))
+        if path.startswith("/static/"):
+            file = Path(django_settings.BASE_DIR) / path[1:]
+            size = len(brotli.compress(file.read_bytes()))
+        size += 300  # headers
+        parts[path] = parts.get(path, 0) + size
+        if not path.endswith("now.json") or parts[path] == size:
+            total += size
+    assert any(path.endswith(".css") for path in parts)
+    assert any(path.endswith("waiting.js") for path in parts)
+    assert total < MOST_ON_THE_WIRE, parts
+    print(total, parts)  # noqa: T201
