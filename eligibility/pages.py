@@ -1,5 +1,6 @@
 """What the pages show, put together from answers."""
 
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from . import reasons
@@ -9,12 +10,25 @@ from .normal import masked_phone
 from .services import Answer
 
 
+def no_lines(cohort_ids: Collection[int]) -> dict[int, datetime]:
+    return {}
+
+
+# From when each cohort's line can be joined, by the cohort's id. The waiting room, which stands
+# above this app, puts its own answer here when it starts.
+joins_from: Callable[[Collection[int]], dict[int, datetime]] = no_lines
+
+
 def eligibility_page(
     person: Person, answers: list[Answer], reviews: list[Review], now: datetime
 ) -> dict:
     """The context of the eligibility page: what is possible first, then what nearly is."""
     latest = {review.cohort_id: review for review in reversed(reviews)}
-    cards = [_card(answer, latest.get(answer.cohort.pk), now) for answer in answers]
+    lines = joins_from([answer.cohort.pk for answer in answers if answer.eligible])
+    cards = [
+        _card(answer, latest.get(answer.cohort.pk), lines.get(answer.cohort.pk), now)
+        for answer in answers
+    ]
     possible = [card for card in cards if card["eligible"]]
     others = [card for card in cards if not card["eligible"] and card["state"] != Window.CLOSED]
     # Somebody of the right age wants to know what else is missing; other ages matter less.
@@ -32,13 +46,16 @@ def eligibility_page(
     }
 
 
-def _card(answer: Answer, review: Review | None, now: datetime) -> dict:
+def _card(answer: Answer, review: Review | None, joins_at: datetime | None, now: datetime) -> dict:
     state = answer.window(now)
     return {
         "cohort": answer.cohort,
         "eligible": answer.eligible,
         "near": answer.rule != Reason.NOT_BORN or review is not None,
         "state": state,
+        "joins_at": joins_at,
+        "can_join": state == Window.OPEN
+        or (state == Window.SOON and joins_at is not None and joins_at <= now),
         "window_from": answer.window_from,
         "window_to": answer.window_to,
         "reasons": [reasons.sentence(code, values) for code, values in answer.reasons],

@@ -3,15 +3,18 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from eligibility.enums import Source
 from eligibility.models import Decision, Person, PhoneCode
-from eligibility.sessions import COOKIE
+from eligibility.sessions import COOKIE, sign_in
 from eligibility.views import CODE_COOKIE
 from messaging.models import Message
 from tests.factories import CohortFactory, PersonFactory
+from waiting_room.models import Room
+from waiting_room.services import open_room
 
 pytestmark = pytest.mark.django_db
 
@@ -294,7 +297,24 @@ def test_eligibility_page_costs_the_same_for_one_and_three_cohorts(
     client.post("/identity/", TYPED)
     client.post("/identity/code/", {"code": last_code()})
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         page = client.get("/eligibility/", headers={"accept-language": language})
 
     assert len(page.context["possible"]) == count
+
+
+def test_eligibility_offers_to_join_only_from_when_the_line_can_be_joined(client):
+    person = PersonFactory()
+    cohort = CohortFactory(soon=True)
+    signed = HttpResponse()
+    sign_in(signed, person_id=person.pk)
+    client.cookies = signed.cookies
+    join = reverse("queue_join", args=[cohort.code])
+
+    without_line = client.get("/eligibility/").content.decode()
+    room = open_room(cohort=cohort, joins_from=cohort.opens_at - timedelta(hours=1))
+    too_early = client.get("/eligibility/").content.decode()
+    Room.objects.filter(pk=room.pk).update(joins_from=timezone.now())
+    in_time = client.get("/eligibility/").content.decode()
+
+    assert [join in page for page in (without_line, too_early, in_time)] == [False, False, True]

@@ -1,0 +1,23 @@
+from collections.abc import Collection
+from datetime import datetime
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WaitingRoomConfig(AppConfig):
+    name = "waiting_room"
+    verbose_name = _("Waiting room")
+
+    def ready(self) -> None:
+        from eligibility import pages
+
+        pages.joins_from = joins_from
+
+
+def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:
+    """From when the lines of these cohorts can be joined."""
+    from .models import Room
+
+    rooms = Room.objects.filter(cohort_id__in=cohort_ids)
+    return dict(rooms.values_list("cohort_id", "joins_from"))
