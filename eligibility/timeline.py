@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from .models import Cohort
 from .rules import SEOUL
 
-WIDTH, ROW, LABEL = 1000, 34, 190  # units of the drawing
+WIDTH, ROW, LABEL, MARGIN = 1000, 34, 190, 36  # units of the drawing
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def timeline(cohorts: Sequence[Cohort], at: datetime) -> Picture | None:
     whole = (end - start).total_seconds()
 
     def place(moment: datetime) -> int:
-        return LABEL + round((WIDTH - LABEL) * (moment - start).total_seconds() / whole)
+        return LABEL + round((WIDTH - LABEL - MARGIN) * (moment - start).total_seconds() / whole)
 
     bars = []
     for number, cohort in enumerate(cohorts):

@@ -3,12 +3,16 @@
 from datetime import date, timedelta
 
 import pytest
+import time_machine
+from django.urls import reverse
 from django.utils import timezone
 
 from eligibility.models import Decision
 from eligibility.services import store_decisions
+from tests.eligibility.signing_in import sign_in
 from tests.factories import PersonFactory, RoomFactory
 from waiting_room.exceptions import NotEligible, NotYetJoinable
+from waiting_room.models import Ticket
 from waiting_room.services import issue_ticket
 
 pytestmark = pytest.mark.django_db
@@ -48,3 +52,19 @@ def test_a_birth_digit_joins_from_its_own_day_on():
     Decision.objects.update(window_from=now - timedelta(seconds=1))
 
     assert issue_ticket(room=room, person_id=person.pk).entry == 1
+
+
+def test_an_identity_proven_days_before_joins_with_one_click_at_the_opening(client, settings):
+    """As long as the campaign lets it be good; the cookie's age is the server's matter."""
+    settings.IDENTITY_DAYS = 14
+    room, person = RoomFactory(), PersonFactory()
+    now = timezone.now()
+    with time_machine.travel(now - timedelta(days=13)):
+        sign_in(client, person)
+    joined = client.post(reverse("queue_join", args=[room.cohort.code]))
+    with time_machine.travel(now - timedelta(days=15)):
+        sign_in(client, person)
+    too_old = client.get("/eligibility/")
+
+    assert joined["Location"] == reverse("ticket", args=[Ticket.objects.get().pk])
+    assert too_old["Location"].startswith("/identity/")
