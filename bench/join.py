@@ -1,6 +1,6 @@
 """Joins over HTTP, each committed before it is answered, against an empty view and pgbench.
 
-    python -m bench.join [SECONDS] [--turns 5] [--servers granian,gunicorn] [--connections 64,128,256]
+    python -m bench.join [SECONDS] [--turns 5] [--servers granian] [--connections 64,128,256]
 
 Each request is another person with their own signed cookie and form token. Shown besides: the
 empty view of a Django without middleware, of the portal with its middleware, and the rate at

@@ -74,7 +74,8 @@ def report(name: str, given, url: str, against: str, promised: float) -> None:
     mine, other = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
     verdict = "kept" if ratio >= promised else "BROKEN"
     print(
-        f"{name}: {mine:,.0f}/s against {other:,.0f}/s, {ratio:.2f} (promised {promised}, {verdict})"
+        f"{name}: {mine:,.0f}/s against {other:,.0f}/s, {ratio:.2f} "
+        f"(promised {promised}, {verdict})"
     )
 
 
@@ -91,7 +92,7 @@ def nginx(file: Path):
     text = NGINX.replace("PLACE", str(place)).replace("PORT", str(port))
     (place / "nginx.conf").write_text(text.replace("HOME", str(file.parent.parent)))
     command = ["/usr/sbin/nginx", "-p", str(place), "-c", str(place / "nginx.conf")]
-    process = subprocess.Popen(command)  # noqa: S603
+    process = subprocess.Popen(command)
     try:
         time.sleep(0.5)
         yield f"http://127.0.0.1:{port}"

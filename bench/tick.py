@@ -155,8 +155,9 @@ def compare(short, few, short_count, long, many, long_count) -> None:
         one, other = median(times[act, "short"]), median(times[act, "long"])
         verdict = "kept" if other / one <= 1.2 else "BROKEN"
         print(
-            f"{act}: median {one * 1000:.2f} ms with {short_count:,} waiting, {other * 1000:.2f} ms "
-            f"with {long_count:,}: {other / one:.2f} (promised 1.2, {verdict})"
+            f"{act}: median {one * 1000:.2f} ms with {short_count:,} waiting, "
+            f"{other * 1000:.2f} ms with {long_count:,}: {other / one:.2f} "
+            f"(promised 1.2, {verdict})"
         )
 
 

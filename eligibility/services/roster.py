@@ -275,9 +275,10 @@ WHERE t.moved ORDER BY t.line
 def _refuse_doubles(cursor, report: RosterReport) -> None:
     cursor.execute("ANALYZE roster_staging")
     cursor.execute(_SAME_KEY)
-    for line, first in cursor.fetchall():
+    doubles = dict(cursor.fetchall())
+    for line, first in doubles.items():
         report.refused[line] = _("the same as line %(line)s.") % {"line": first}
-        _drop_line(cursor, line)
+    _drop_lines(cursor, list(doubles))
     cursor.execute(_TODO)
     cursor.execute("ANALYZE roster_todo")
     cursor.execute(_TWINS)
@@ -285,19 +286,29 @@ def _refuse_doubles(cursor, report: RosterReport) -> None:
     cursor.execute(_ADOPT)
 
 
-def _drop_line(cursor, line: int) -> None:
-    cursor.execute("DELETE FROM roster_staging WHERE line = %s", [line])
-    cursor.execute("DELETE FROM roster_done WHERE line = %s RETURNING roster_key, added", [line])
-    row = cursor.fetchone()
-    # Set in before an earlier line of the same key was known to be good.
-    if row and row[1]:
-        cursor.execute("DELETE FROM eligibility_person WHERE roster_key = %s", [row[0]])
+def _drop_lines(cursor, lines: list[int]) -> None:
+    if not lines:
+        return
+    cursor.execute("DELETE FROM roster_staging WHERE line = ANY(%s)", [lines])
+    # A later line may be in already, put there before an earlier one of its key was settled.
+    cursor.execute(
+        """
+        WITH dropped AS (
+            DELETE FROM roster_done WHERE line = ANY(%s) RETURNING roster_key, added
+        )
+        DELETE FROM eligibility_person AS p USING dropped
+        WHERE dropped.added AND p.roster_key = dropped.roster_key
+        """,
+        [lines],
+    )
 
 
 def _tell_twins_apart(cursor, rows: list[tuple], report: RosterReport) -> None:
     """Two people of one name, birth date and phone are told apart by district, or refused."""
     # index → district → line of the file, None for somebody stored
     taken: dict[bytes, dict[str, int | None]] = {}
+    others: dict[int, bytes] = {}
+    refused: list[int] = []
     for line, name, birth, phone, district, index, holder, holder_district, done_line in rows:
         index = bytes(index)
         if index not in taken:
@@ -308,13 +319,17 @@ def _tell_twins_apart(cursor, rows: list[tuple], report: RosterReport) -> None:
         cursor.execute("SELECT FROM eligibility_person WHERE identity_index = %s", [other])
         if district and district not in taken[index] and cursor.rowcount == 0:
             taken[index][district] = line
-            cursor.execute(
-                "UPDATE roster_todo SET identity_index = %s WHERE line = %s", [other, line]
-            )
+            others[line] = other
             continue
         report.refused[line] = _same_person_as(next(iter(taken[index].values())))
-        cursor.execute("DELETE FROM roster_staging WHERE line = %s", [line])
-        cursor.execute("DELETE FROM roster_todo WHERE line = %s", [line])
+        refused.append(line)
+    _drop_lines(cursor, refused)
+    cursor.execute("DELETE FROM roster_todo WHERE line = ANY(%s)", [refused])
+    cursor.execute(
+        "UPDATE roster_todo AS t SET identity_index = new.value"
+        " FROM unnest(%s::integer[], %s::bytea[]) AS new (line, value) WHERE t.line = new.line",
+        [list(others), list(others.values())],
+    )
 
 
 def _index_with_district(name: bytes, birth: bytes, phone: bytes, district: str) -> bytes:

@@ -1,0 +1,205 @@
+"""Booking in a real Chromium: without script, on a phone, through axe, and nothing typed lost."""
+
+from datetime import time, timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core import signing
+from django.utils import timezone
+
+from booking import availability
+from booking.models import Offer, Reservation, Slot
+from booking.services import cancel_reservation, join_list
+from eligibility.sessions import _SALT, COOKIE
+from tests.factories import (
+    AdmissionFactory,
+    ClinicFactory,
+    ReservationFactory,
+    SlotFactory,
+    VaccineFactory,
+)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    availability.forget()
+    yield
+    availability.forget()
+
+
+def enter(context, live_server, language="en"):
+    """Give this browser to somebody who was called and entered."""
+    admission = AdmissionFactory()
+    stamp = int(timezone.now().timestamp())
+    value = signing.dumps([admission.ticket.person_id, stamp], salt=_SALT)
+    context.add_cookies(
+        [
+            {"name": COOKIE, "value": value, "url": live_server.url},
+            {"name": "jari_language", "value": language, "url": live_server.url},
+        ]
+    )
+    return admission
+
+
+def clinic_with_times() -> Slot:
+    vaccine = VaccineFactory(double=True, name_en="Two", name_ko="두번백신")
+    VaccineFactory(name_en="One", name_ko="한번백신")
+    first = SlotFactory(vaccine=vaccine, clinic=ClinicFactory(name="서울바른이비인후과의원"))
+    for days in range(1, 40):
+        SlotFactory(
+            clinic=first.clinic, vaccine=vaccine, starts_at=first.starts_at + timedelta(days=days)
+        )
+    SlotFactory(full=True, clinic=ClinicFactory(district="송파구"))
+    return first
+
+
+def test_a_booking_without_script(browser, live_server):
+    slot = clinic_with_times()
+    context = browser.new_context(java_script_enabled=False, locale="en")
+    context.set_default_timeout(15_000)
+    enter(context, live_server)
+    page = context.new_page()
+
+    page.goto(live_server.url + "/booking/")
+    page.locator(".jari-slots button").first.click()
+    page.get_by_role("button", name="Keep it ten minutes longer").click()
+    page.get_by_role("button", name="Book this").click()
+    heading = page.locator("h1").inner_text()
+    context.close()
+
+    assert heading == "Your vaccination is booked"
+    booked = Reservation.objects.filter(status="confirmed").order_by("dose")
+    assert [one.dose for one in booked] == [1, 2]
+    assert (booked[0].slot_id, booked[0].extensions) == (slot.pk, 1)
+
+
+def test_typing_outlives_reload_language_and_back(context, live_server):
+    clinic_with_times()
+    enter(context, live_server)
+    page = context.new_page()
+    page.goto(live_server.url + "/booking/")
+    page.locator(".jari-slots button").first.click()
+    page.check("input[value=email]")
+    page.fill("input[name=email]", "me@example.org")
+    seen = []
+
+    page.reload()
+    seen.append(page.input_value("input[name=email]"))
+    page.get_by_role("button", name="한국어").click()
+    page.wait_for_selector("html[lang=ko]")
+    seen.append(page.input_value("input[name=email]"))
+    page.goto(live_server.url + "/booking/")
+    page.go_back()
+    seen.append(page.input_value("input[name=email]"))
+
+    assert seen == ["me@example.org"] * 3
+    assert page.is_checked("input[value=email]")
+
+
+def test_the_clock_of_a_hold_counts_down_and_warns(page, context, live_server):
+    clinic_with_times()
+    enter(context, live_server)
+    page.clock.install()
+    page.goto(live_server.url + "/booking/")
+    page.locator(".jari-slots button").first.click()
+    page.wait_for_selector(".booking-left-text")
+    shown = page.locator(".booking-left-text").inner_text()
+    page.clock.run_for(8.5 * 60 * 1000)
+    soon = page.locator(".booking-warning").inner_text()
+    page.clock.run_for(2 * 60 * 1000)
+    over = page.locator(".booking-warning").inner_text()
+
+    assert shown.startswith(("9 min", "10 min"))
+    assert soon == "Less than two minutes left. Extend the time, or confirm."
+    assert over == "The time has run out. Choose a time again."
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_every_page_fits_the_screen_and_passes_axe(live_server, browser, language, width):
+    slot = clinic_with_times()
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, locale=language, reduced_motion="reduce"
+    )
+    context.set_default_timeout(15_000)
+    enter(context, live_server, language)
+    page = context.new_page()
+    faults, said = {}, []
+    page.on("console", lambda message: said.append(message.text))
+
+    def look(name):
+        page.wait_for_load_state("networkidle")
+        beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        heard = [text for text in said if "Failed to load resource" not in text]
+        rules = [rule["id"] for rule in Axe().run(page).response["violations"]]
+        said.clear()
+        if beyond or rules or heard:
+            faults[name] = (beyond, rules, heard)
+
+    for name, path in [
+        ("list", "/booking/"),
+        ("regions", "/booking/?choose=1"),
+        ("districts", "/booking/?region=서울특별시"),
+        ("narrowed", "/booking/?near=강남구&part=morning&weekday=1&date=2021-07-12"),
+        ("sold out", "/booking/?region=서울특별시&district=송파구"),
+        ("wait", "/booking/list/"),
+        ("lookup", "/reservations/"),
+        ("clinic", f"/booking/clinics/{slot.clinic.code}/"),
+    ]:
+        page.goto(live_server.url + path)
+        look(name)
+    page.locator(".jari-slots button").first.click()
+    page.wait_for_url("**/confirm/")
+    look("confirm")
+    page.goto(live_server.url + "/booking/second/")
+    look("second")
+    page.goto(live_server.url + f"/booking/clinics/{slot.clinic.code}/")
+    Slot.objects.filter(pk=slot.pk).update(capacity=1)
+    lost = Slot.objects.filter(clinic=slot.clinic).order_by("starts_at")[1]
+    page.goto(
+        live_server.url + f"/booking/clinics/{slot.clinic.code}/?date="
+        f"{timezone.localtime(lost.starts_at).date()}"
+    )
+    Slot.objects.filter(pk=lost.pk).update(capacity=0)
+    page.locator(".jari-slots button").first.click()
+    look("lost")
+    Slot.objects.filter(pk__in=[slot.pk, lost.pk]).update(capacity=10)
+    page.goto(live_server.url + "/booking/confirm/")
+    page.locator("#confirm button").first.click()
+    page.wait_for_url("**/reservations/**")
+    receipt = page.url
+    look("receipt")
+    for name, path in [("history", "?history=1"), ("change", "change/"), ("cancel", "cancel/")]:
+        page.goto(receipt + path)
+        look(name)
+    page.locator("form[action$='/cancel/'] button").click()
+    page.wait_for_url(receipt)
+    look("cancelled")
+    page.goto(live_server.url + "/booking/confirm/")
+    look("nothing held")
+    context.close()
+
+    assert faults == {}
+
+
+def test_an_offer_is_answered_from_the_message(live_server, page):
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    waiting = AdmissionFactory()
+    today = timezone.localdate()
+    join_list(
+        person_id=waiting.ticket.person_id,
+        admission_id=waiting.pk,
+        dose=1,
+        places=["d:서울특별시/강남구"],
+        dates=(today, today + timedelta(days=9)),
+        hours=(time(0), time(23, 59)),
+    )
+    cancel_reservation(reservation=reservation, by="citizen")
+
+    page.goto(f"{live_server.url}/offers/{Offer.objects.get().token}/")
+    violations = [rule["id"] for rule in Axe().run(page).response["violations"]]
+    page.locator("form[action*='/offers/'] button").first.click()
+    page.wait_for_url("**/reservations/**")
+
+    assert violations == []
+    assert page.locator("h1").inner_text() == "예방접종이 예약되었습니다"
