@@ -8,7 +8,7 @@ most. Nothing is decided by this: whoever holds a time is checked there.
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -119,6 +119,12 @@ class Directory:
         for place in self.clinics.values():
             self.by_district.setdefault((place.region, place.district), []).append(place)
         self.vaccines = {vaccine.pk: vaccine for vaccine in Vaccine.objects.all()}
+
+    def named(self, codes: Sequence[str]) -> frozenset[int] | None:
+        """The vaccines with these codes; None, any of them, where no code is named."""
+        if not codes:
+            return None
+        return frozenset(pk for pk, one in self.vaccines.items() if one.code in codes)
 
     def regions(self) -> list[str]:
         return list(dict.fromkeys(region for region, _district in self.by_district))

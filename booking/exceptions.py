@@ -66,6 +66,10 @@ class WrongVaccine(Refused):
     message = _("Both doses must be of the same vaccine.")
 
 
+class VaccineNotForYou(Refused):
+    message = _("You were admitted for another vaccine. Choose a time of one that is for you.")
+
+
 class WrongInterval(Refused):
     message = _("The two appointments would be too close together or too far apart.")
 

@@ -37,8 +37,9 @@ class Search:
     part: str = ""
     vaccine: str = ""
     page: int = 1
-    # Set by the page, not by the person: a second dose has its vaccine and its days.
-    only_vaccine: int | None = None
+    # Set by the page, not by the person: a cohort may name vaccines, and a second dose has its
+    # vaccine and its days.
+    vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
 
     def query(self, **changes: Any) -> str:
@@ -65,7 +66,7 @@ class Search:
             (not self.part or part == self.part)
             and (not self.weekdays or on.weekday() in self.weekdays)
             and (not self.vaccine or vaccine_code == self.vaccine)
-            and (self.only_vaccine is None or vaccine_id == self.only_vaccine)
+            and (self.vaccines is None or vaccine_id in self.vaccines)
             and (self.days is None or self.days[0] <= on <= self.days[1])
         )
 
@@ -348,7 +349,11 @@ def _districts_by_distance(spot: tuple[float, float], known: Directory) -> list[
 
 
 def alternatives(
-    *, clinic_id: int, vaccine_id: int, starts_at: datetime, days: tuple[date, date] | None = None
+    *,
+    clinic_id: int,
+    vaccines: frozenset[int],
+    starts_at: datetime,
+    days: tuple[date, date] | None = None,
 ) -> list[Time]:
     """The three nearest open times when one was just lost, fresh from the table.
 
@@ -358,8 +363,8 @@ def alternatives(
     known = availability.directory()
     day = timezone.localtime(starts_at).date()
     # The time just lost may still look open for a second.
-    here = _same_clinic(clinic_id, vaccine_id, starts_at, day, days)
-    there = _nearby(known, clinic_id, vaccine_id, starts_at, day)
+    here = _same_clinic(clinic_id, vaccines, starts_at, day, days)
+    there = _nearby(known, clinic_id, vaccines, starts_at, day)
     chosen = [*here[:2], *there[:1]]
     for spare in [*here[2:], *there[1:]]:
         if len(chosen) >= 3:
@@ -370,7 +375,7 @@ def alternatives(
 
 def _same_clinic(
     clinic_id: int,
-    vaccine_id: int,
+    vaccines: frozenset[int],
     starts_at: datetime,
     day: date,
     days: tuple[date, date] | None,
@@ -379,7 +384,7 @@ def _same_clinic(
         {
             span.on
             for span in availability.spans([clinic_id])[clinic_id]
-            if span.vaccine_id == vaccine_id and (days is None or days[0] <= span.on <= days[1])
+            if span.vaccine_id in vaccines and (days is None or days[0] <= span.on <= days[1])
         },
         key=lambda on: (abs((on - day).days), on < day),
     )
@@ -388,7 +393,7 @@ def _same_clinic(
         of_day = [
             t
             for t in availability.times([clinic_id], on)
-            if t.vaccine_id == vaccine_id and t.starts_at != starts_at
+            if t.vaccine_id in vaccines and t.starts_at != starts_at
         ]
         found += sorted(of_day, key=lambda t: abs(t.starts_at - starts_at))
         if len(found) >= 3:
@@ -397,7 +402,7 @@ def _same_clinic(
 
 
 def _nearby(
-    known: Directory, clinic_id: int, vaccine_id: int, starts_at: datetime, day: date
+    known: Directory, clinic_id: int, vaccines: frozenset[int], starts_at: datetime, day: date
 ) -> list[Time]:
     home = known.clinics.get(clinic_id)
     if home is None or home.where is None:
@@ -408,7 +413,7 @@ def _nearby(
         near = [place for key in districts for place in known.by_district[key]]
     around = [place.id for place in nearest(home.where, near) if place.id != clinic_id][:12]
     rank = {pk: number for number, pk in enumerate(around)}
-    open_times = [t for t in availability.times(around, day) if t.vaccine_id == vaccine_id]
+    open_times = [t for t in availability.times(around, day) if t.vaccine_id in vaccines]
     return sorted(
         open_times,
         # The hour counts first, then the distance: half an hour is worth one clinic further.

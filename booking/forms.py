@@ -58,7 +58,7 @@ class SearchForm(forms.Form):
     )
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
-    def __init__(self, data=None, *args, **kwargs):
+    def __init__(self, data=None, *args, vaccines: frozenset[int] | None = None, **kwargs):
         super().__init__(data, *args, **kwargs)
         self.fields["part"].choices = [
             ("", _("Any time")),
@@ -67,11 +67,12 @@ class SearchForm(forms.Form):
             ("evening", _("Evening, from 18")),
         ]
         assert [key for key, _name in self.fields["part"].choices[1:]] == PARTS
-        vaccines = availability.directory().vaccines.values()
-        self.fields["vaccine"].choices = [
-            ("", _("Any vaccine")),
-            *((vaccine.code, vaccine.name) for vaccine in vaccines),
+        offered = [
+            (one.code, one.name)
+            for one in availability.directory().vaccines.values()
+            if vaccines is None or one.pk in vaccines
         ]
+        self.fields["vaccine"].choices = [("", _("Any vaccine")), *offered]
 
     def clean_near(self) -> str:
         near = self.cleaned_data["near"]
@@ -184,14 +185,22 @@ class WishForm(forms.Form):
         label=_("Also leftover doses today, with five minutes to answer"), required=False
     )
 
-    def __init__(self, data=None, *, places: list[tuple[str, str]], dose: int = 1, **kwargs):
+    def __init__(
+        self,
+        data=None,
+        *,
+        places: list[tuple[str, str]],
+        dose: int = 1,
+        vaccines: frozenset[int] | None = None,
+        **kwargs,
+    ):
         super().__init__(data, **kwargs)
         self.fields["places"].choices = places
-        search = SearchForm()
+        search = SearchForm(vaccines=vaccines)
         self.fields["part"].choices = search.fields["part"].choices
         self.fields["vaccine"].choices = search.fields["vaccine"].choices
-        if dose > 1:
-            del self.fields["vaccine"]  # it is the first dose's
+        if dose > 1 or (vaccines is not None and len(vaccines) == 1):
+            del self.fields["vaccine"]  # it is the first dose's, or there is but one
 
     def clean(self):
         data = super().clean()

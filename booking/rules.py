@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
-from .exceptions import AlreadyBooked, NoDoseLeft, WrongInterval, WrongVaccine
+from .exceptions import AlreadyBooked, NoDoseLeft, VaccineNotForYou, WrongInterval, WrongVaccine
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,16 @@ class Course:
         first, second = (on, other.on) if dose == 1 else (other.on, on)
         if not vaccine.fits(first, second):
             raise WrongInterval
+
+    def check_vaccine(self, vaccine: Interval, admitted_for: frozenset[int] | None) -> None:
+        """Whether somebody may have this vaccine; VaccineNotForYou if not.
+
+        `admitted_for` are the vaccines their cohort names, None where it names none. A series
+        that has begun is finished with its own vaccine.
+        """
+        begun = {one.vaccine_id for one in self.doses.values()}
+        if admitted_for is not None and vaccine.vaccine_id not in admitted_for | begun:
+            raise VaccineNotForYou
 
     def days(self, dose: int, vaccine: Interval) -> tuple[date, date] | None:
         """Between which days `dose` may be given; None where no other dose limits it."""

@@ -108,6 +108,33 @@ QUESTIONS = [
         """,
     ),
     Question(
+        "vaccines",
+        "Nobody books a first dose of a vaccine that their cohort did not name at the time.",
+        """
+        SELECT 'reservation ' || number || ': ' || vaccine.code
+        FROM booking_reservation AS reservation
+        JOIN waiting_room_admission AS admission ON admission.id = reservation.admission_id
+        JOIN waiting_room_room AS room ON room.id = admission.room_id
+        JOIN eligibility_cohort AS cohort
+            ON cohort.id = room.cohort_id AND cardinality(cohort.vaccines) > 0
+        JOIN booking_slot AS slot ON slot.id = reservation.slot_id
+        JOIN booking_vaccine AS vaccine
+            ON vaccine.id = slot.vaccine_id AND vaccine.code <> ALL(cohort.vaccines)
+        WHERE reservation.dose = 1 AND reservation.status = ANY(%(taking)s)
+            -- The cohort may have named others since; what was booked before that stands.
+            AND NOT EXISTS (
+                SELECT FROM eligibility_cohortevent AS past
+                WHERE past.pgh_obj_id = cohort.id
+                    AND (cardinality(past.vaccines) = 0 OR vaccine.code = ANY(past.vaccines))
+                    AND NOT EXISTS (
+                        SELECT FROM eligibility_cohortevent AS later
+                        WHERE later.pgh_obj_id = cohort.id AND later.pgh_id > past.pgh_id
+                            AND later.pgh_created_at <= reservation.created_at
+                    )
+            )
+        """,
+    ),
+    Question(
         "orphans",
         "Every reservation has its slot and person, and confirmed ones their time.",
         """

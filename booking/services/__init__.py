@@ -16,7 +16,7 @@ from .holds import (
     take_back_holds,
 )
 from .jabs import record_jab
-from .looking import find_by_number
+from .looking import find_by_number, vaccines_of
 from .offers import (
     clinic_key,
     decline_offer,
@@ -69,4 +69,5 @@ __all__ = [
     "take_back_holds",
     "undo_cancel",
     "undo_mark",
+    "vaccines_of",
 ]

@@ -11,6 +11,7 @@ from ..exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, SlotFull, T
 from ..models import Reservation, Slot
 from ..rules import Booked, Course, day_of
 from .holds import course_of, interval_of
+from .looking import vaccines_of
 from .notices import tell_cancelled, tell_changed, tell_restored
 from .offers import offer_freed
 from .places import (
@@ -140,7 +141,7 @@ def change_reservation(
     """Move to another time: the old place goes only with the new one secured.
 
     The number stays. Raises TooLate, NotConfirmed, SlotFull, SlotOver, SlotClosed,
-    WrongVaccine or WrongInterval; after each of them the old appointment stands.
+    WrongVaccine, WrongInterval or VaccineNotForYou; after each of them the old appointment stands.
     """
     now = now or timezone.now()
     lock_person(reservation.person_id)
@@ -166,6 +167,8 @@ def change_reservation(
         Reservation.objects.live().filter(person=row.person_id).exclude(pk=row.pk)
     ).select_related("slot")
     course = course_of(row.person_id, others)
+    if target.vaccine_id != old.vaccine_id:
+        course.check_vaccine(vaccine, vaccines_of(row.admission_id))
     course.check(row.dose, day_of(target.starts_at), vaccine)
     if lapse_holds({slot_id: target}, now=now):
         offer_freed(target, now=now)

@@ -19,6 +19,7 @@ from ..enums import LIVE, Origin, ReservationStatus
 from ..exceptions import HoldLapsed, NoMoreTime, NothingHeld, SlotFull
 from ..models import Jab, Reservation, Slot, Vaccine
 from ..rules import Booked, Course, Interval, day_of
+from .looking import vaccines_of
 from .offers import offer_freed
 from .places import Moved, lapse_holds, lock_person, lock_slots, release, take_place, whole
 
@@ -35,7 +36,7 @@ class Wanted:
     email: str | None = None
 
 
-# The usual case in one round trip (migration 0003_booking_statements). It holds nothing, or
+# The usual case in one round trip (migration 0004_vaccines_of_the_cohort). It holds nothing, or
 # meets a unique index, when there is more to think about; then `_hold_carefully` thinks.
 HOLD = """
 SELECT * FROM booking_hold(%(slot)s, %(second)s, %(single)s, %(person)s, %(admission)s,
@@ -64,7 +65,8 @@ def hold_place(
     """Hold a time, and with `second_id` one for the second dose: both, or none.
 
     Whatever the person held before is exchanged for it. Raises SlotFull (which says which of
-    the two), SlotOver, SlotClosed, AlreadyBooked, NoDoseLeft, WrongVaccine or WrongInterval.
+    the two), SlotOver, SlotClosed, AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or
+    VaccineNotForYou.
     Holding the same again answers what is held.
     """
     now = now or timezone.now()
@@ -200,7 +202,12 @@ def _hold_carefully(
 
     if _holds_exactly(held, wanted, now):
         return sorted(held, key=lambda one: one.dose)
-    plan = _plan(person_id, [one for one in mine if one not in held], [slots[pk] for pk in wanted])
+    plan = _plan(
+        person_id,
+        [one for one in mine if one not in held],
+        [slots[pk] for pk in wanted],
+        vaccines_of(admission_id),
+    )
     if lapse_holds({pk: slots[pk] for pk in wanted}, now=now):
         held = [one for one in held if not _lapsed_meanwhile(one)]
         for pk in wanted:
@@ -229,12 +236,18 @@ def _lapsed_meanwhile(reservation: Reservation) -> bool:
     return reservation.status != ReservationStatus.HELD
 
 
-def _plan(person_id: int, fixed: Iterable[Reservation], wanted: list[Slot]) -> dict[int, Slot]:
+def _plan(
+    person_id: int,
+    fixed: Iterable[Reservation],
+    wanted: list[Slot],
+    admitted_for: frozenset[int] | None,
+) -> dict[int, Slot]:
     """Which dose goes to which slot, given what the person has been given or has confirmed."""
     course = course_of(person_id, fixed)
     plan: dict[int, Slot] = {}
     for slot in wanted:
         vaccine = interval_of(slot.vaccine)
+        course.check_vaccine(vaccine, admitted_for)
         dose = course.next_dose(vaccine)
         course.check(dose, day_of(slot.starts_at), vaccine)
         plan[dose] = slot

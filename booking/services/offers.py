@@ -22,8 +22,9 @@ SHORT_OFFER_LIFETIME = timedelta(minutes=5)
 SOON = timedelta(hours=3)
 NUMBER_LETTERS = 10
 
-# Whom a place suits, but for the order: never what they were offered before, never somebody who
-# has an appointment for this dose, and a second dose only within the interval of the first.
+# Whom a place suits, but for the order: never what they were offered before, never a vaccine
+# they were not admitted for, never somebody who has an appointment for this dose, and a second
+# dose only within the interval of the first.
 _SUITS = """
     wish.status = 'waiting' AND wish.admission_id IS NOT NULL
     AND wish.places && ARRAY[
@@ -36,6 +37,14 @@ _SUITS = """
     AND NOT EXISTS (
         SELECT FROM booking_offer WHERE person_id = wish.person_id AND slot_id = slot.id
     )
+    AND (wish.dose > 1 OR NOT EXISTS (
+        SELECT FROM waiting_room_admission AS admission
+        JOIN waiting_room_room AS room ON room.id = admission.room_id
+        JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
+        JOIN booking_vaccine AS kind ON kind.id = slot.vaccine_id
+        WHERE admission.id = wish.admission_id AND cardinality(cohort.vaccines) > 0
+            AND kind.code <> ALL(cohort.vaccines)
+    ))
     AND NOT EXISTS (
         SELECT FROM booking_reservation AS mine
         WHERE mine.person_id = wish.person_id AND mine.status = ANY(%(live)s)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from eligibility.models import Person
 from waiting_room.guards import admission_required
+from waiting_room.models import Admission
 
 from .. import availability, services
 from ..finding import (
@@ -40,12 +41,12 @@ class Purpose:
     field: str = "slot"
     lead: str = ""
     back: str = ""
-    only_vaccine: int | None = None
+    vaccines: frozenset[int] | None = None  # None: any
     days: tuple[date, date] | None = None
 
     @property
     def key(self) -> tuple:
-        return self.base, self.action, self.field, self.only_vaccine, self.days
+        return self.base, self.action, self.field, self.vaccines, self.days
 
     def clinic_url(self, code: str, query: str) -> str:
         if self.base == reverse("booking"):
@@ -54,22 +55,27 @@ class Purpose:
         return f"{self.base}?clinic={code}" + (f"&{query}" if query else "")
 
 
-def to_book() -> Purpose:
+def to_book(admission: Admission | None = None) -> Purpose:
+    """A first time, of the vaccines that the cohort of this admission names."""
+    codes = admission.room.cohort.vaccines if admission else []
     return Purpose(
-        title=_("Choose a clinic and a time"), base=reverse("booking"), action=reverse("hold")
+        title=_("Choose a clinic and a time"),
+        base=reverse("booking"),
+        action=reverse("hold"),
+        vaccines=availability.directory().named(codes),
     )
 
 
 @require_safe
 @admission_required
 def booking(request: HttpRequest) -> HttpResponse:
-    return show(request, to_book(), home=request.admission.ticket.person_id)
+    return show(request, to_book(request.admission), home=request.admission.ticket.person_id)
 
 
 @require_safe
 @admission_required
 def clinic(request: HttpRequest, code: str) -> HttpResponse:
-    return show(request, to_book(), code=code)
+    return show(request, to_book(request.admission), code=code)
 
 
 @require_safe
@@ -101,7 +107,7 @@ def _beside(first: Reservation) -> Purpose:
         hidden={"slot": str(first.slot_id)},
         field="second",
         back=reverse("confirm"),
-        only_vaccine=first.slot.vaccine_id,
+        vaccines=frozenset([first.slot.vaccine_id]),
         days=_days_after(first),
     )
 
@@ -112,7 +118,7 @@ def _after(confirmed: Reservation) -> Purpose:
         base=reverse("second"),
         action=reverse("hold"),
         back=reverse("reservation", args=[confirmed.number]),
-        only_vaccine=confirmed.slot.vaccine_id,
+        vaccines=frozenset([confirmed.slot.vaccine_id]),
         days=_days_after(confirmed),
     )
 
@@ -132,8 +138,8 @@ def show(
     refusal: Exception | None = None,
 ) -> HttpResponse:
     """One page of the finder: regions, districts, clinics with times, or one clinic."""
-    form = SearchForm(request.GET)
-    search = form.search(only_vaccine=purpose.only_vaccine, days=purpose.days)
+    form = SearchForm(request.GET, vaccines=purpose.vaccines)
+    search = form.search(vaccines=purpose.vaccines, days=purpose.days)
     context = {
         "form": form,
         "purpose": purpose,
@@ -226,7 +232,7 @@ def _one_clinic(
         there = Search(
             region=place.region,
             district=place.district,
-            only_vaccine=search.only_vaccine,
+            vaccines=search.vaccines,
             days=search.days,
         )
         context["instead"] = elsewhere(there)
@@ -249,6 +255,13 @@ def _calendar(found) -> list[dict]:
     return weeks
 
 
+def like(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:
+    """The vaccine of a time that was lost, or what may be booked instead of it."""
+    if allowed is None or slot.vaccine_id in allowed:
+        return frozenset([slot.vaccine_id])
+    return allowed
+
+
 def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exception) -> HttpResponse:
     """Somebody was faster: say so, and offer the nearest open times at once."""
     slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
@@ -259,7 +272,7 @@ def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exceptio
         (time, known.clinics[time.clinic_id])
         for time in alternatives(
             clinic_id=slot.clinic_id,
-            vaccine_id=slot.vaccine_id,
+            vaccines=like(slot, purpose.vaccines),
             starts_at=slot.starts_at,
             days=purpose.days,
         )

@@ -1,6 +1,7 @@
 """Hold, extend, give up, confirm."""
 
 import uuid
+from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from eligibility.sessions import signed_in
 from waiting_room.guards import not_inside
+from waiting_room.models import Admission
 from waiting_room.services import live_admission
 
 from .. import availability, services
@@ -19,7 +21,7 @@ from ..finding import alternatives
 from ..forms import ConfirmForm
 from ..models import Reservation
 from .common import keeps_typed, to_identity
-from .finding import Purpose, lost, show, to_book
+from .finding import lost, show, to_book
 
 
 @never_cache
@@ -32,53 +34,48 @@ def hold(request: HttpRequest) -> HttpResponse:
     if who is None:
         return not_inside(request)
     request.person_id = who.person_id
-    admission_id = may_hold(who.person_id)
-    if admission_id is None:
+    admission = admission_of(who.person_id)
+    if admission is None:
         return not_inside(request)
+    purpose = to_book(admission)
     slot_id, second_id = _number(request, "slot"), _number(request, "second")
     if slot_id is None:
         request.GET = request.POST
-        return show(request, to_book(), home=who.person_id, refusal=Refused(_("Choose a time.")))
+        return show(request, purpose, home=who.person_id, refusal=Refused(_("Choose a time.")))
     try:
         services.hold_times(
             person_id=who.person_id,
             slot_id=slot_id,
             second_id=second_id,
-            admission_id=admission_id,
+            admission_id=admission.pk,
         )
     except (SlotFull, SlotOver) as refusal:
         missed = getattr(refusal, "slot_id", None) or slot_id
-        return lost(request, _purpose_of(missed, slot_id, second_id), missed, refusal)
+        if second_id is not None and missed == second_id:
+            purpose = replace(purpose, hidden={"slot": str(slot_id)}, field="second")
+        return lost(request, purpose, missed, refusal)
     except Refused as refusal:
         return _refused(request, refusal)
     return redirect("confirm")
 
 
-def may_hold(person_id: int) -> int | None:
+def admission_of(person_id: int) -> Admission | None:
     """The admission to book under: a live one, or that of the first dose for the second."""
     admission = live_admission(person_id)
-    if admission:
-        return admission.pk
-    first = Reservation.objects.live().filter(person=person_id, dose=1).first()
-    return first.admission_id if first else None
+    if admission is None:
+        first = (
+            Reservation.objects.live()
+            .filter(person=person_id, dose=1)
+            .select_related("admission__room__cohort")
+            .first()
+        )
+        admission = first.admission if first else None
+    return admission
 
 
 def _number(request: HttpRequest, name: str) -> int | None:
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
-
-
-def _purpose_of(missed: int, slot_id: int, second_id: int | None) -> Purpose:
-    purpose = to_book()
-    if second_id is None or missed == slot_id:
-        return purpose
-    return Purpose(
-        title=purpose.title,
-        base=purpose.base,
-        action=purpose.action,
-        hidden={"slot": str(slot_id)},
-        field="second",
-    )
 
 
 def _refused(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
@@ -114,7 +111,7 @@ def _what_ran_out(person_id: int) -> dict:
     again = last.slot if last.slot.left > 0 or last.status == "held" else None
     offered = alternatives(
         clinic_id=last.slot.clinic_id,
-        vaccine_id=last.slot.vaccine_id,
+        vaccines=frozenset([last.slot.vaccine_id]),
         starts_at=last.slot.starts_at,
     )
     return {

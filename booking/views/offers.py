@@ -19,7 +19,7 @@ from ..finding import districts_near
 from ..forms import WishForm
 from ..models import Offer, Wish
 from .common import keeps_typed, remember_seen, who_required
-from .holding import may_hold
+from .holding import admission_of
 
 DISTRICTS_OFFERED = 8
 DAYS_OFFERED = 14
@@ -37,8 +37,8 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
         return render(
             request, "booking/on_the_list.html", {"wishes": [_shown(wish) for wish in wishes]}
         )
-    admission_id = may_hold(request.person_id)
-    if admission_id is None:
+    admission = admission_of(request.person_id)
+    if admission is None:
         return not_inside(request)
     dose = services.next_dose_of(request.person_id)
     places = _places(request)
@@ -46,6 +46,7 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         places=places,
         dose=dose,
+        vaccines=availability.directory().named(admission.room.cohort.vaccines),
         initial={
             "places": [places[0][0]] if places else [],
             "date_from": timezone.localdate(),
@@ -56,7 +57,7 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.join_list(
-                person_id=request.person_id, admission_id=admission_id, dose=dose, **form.wish()
+                person_id=request.person_id, admission_id=admission.pk, dose=dose, **form.wish()
             )
         except Refused as refused:
             refusal = refused

@@ -176,9 +176,18 @@ def _to_change(reservation: Reservation) -> Purpose:
         action=address,
         back=reverse("reservation", args=[reservation.number]),
         lead=_("Your old time is kept until the new one is yours."),
-        only_vaccine=reservation.slot.vaccine_id if days else None,
+        vaccines=_may_be(reservation, days is not None),
         days=days,
     )
+
+
+def _may_be(reservation: Reservation, fixed: bool) -> frozenset[int] | None:
+    """The vaccines it may be changed to: with another dose its own, else what was admitted."""
+    own = frozenset([reservation.slot.vaccine_id])
+    if fixed:
+        return own
+    admitted_for = services.vaccines_of(reservation.admission_id)
+    return None if admitted_for is None else admitted_for | own
 
 
 @require_safe

@@ -58,7 +58,7 @@ def test_five_hundred_for_one_slot_of_a_hundred_and_every_loser_gets_alternative
             found.append(
                 alternatives(
                     clinic_id=slot.clinic_id,
-                    vaccine_id=slot.vaccine_id,
+                    vaccines=frozenset([slot.vaccine_id]),
                     starts_at=slot.starts_at,
                 )
             )

@@ -15,7 +15,9 @@ from booking.verifying import QUESTIONS, verify
 from tests.booking.test_offers import wish
 from tests.factories import (
     AdmissionFactory,
+    CohortFactory,
     ReservationFactory,
+    RoomFactory,
     SlotFactory,
     VaccineFactory,
 )
@@ -76,6 +78,18 @@ def break_admissions():
     Reservation.objects.filter(pk=reservation.pk).update(admission=AdmissionFactory())
 
 
+def break_vaccines():
+    """A slot whose vaccine was exchanged behind the services' back."""
+    named = VaccineFactory()
+    room = RoomFactory(cohort=CohortFactory(vaccines=[named.code]))
+    reservation = ReservationFactory(
+        admission=(admission := AdmissionFactory(room=room)),
+        person=admission.ticket.person,
+        slot=SlotFactory(vaccine=named),
+    )
+    Slot.objects.filter(pk=reservation.slot_id).update(vaccine=VaccineFactory())
+
+
 def break_orphans():
     reservation = ReservationFactory()
     Reservation.objects.filter(pk=reservation.pk).update(confirmed_at=None)
@@ -107,6 +121,7 @@ BREAKS = {
     "holds in date": break_holds,
     "intervals": break_intervals,
     "admissions": break_admissions,
+    "vaccines": break_vaccines,
     "orphans": break_orphans,
     "doses given": break_doses,
     "offers": break_offers,
