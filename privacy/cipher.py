@@ -7,6 +7,7 @@ A stored value is: key number (1 byte), nonce (12), ciphertext and tag.
 
 import hashlib
 import os
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from cryptography.exceptions import InvalidTag
@@ -48,6 +49,26 @@ def encrypt(text: str, *, context: bytes) -> bytes:
     return b"%c%b%b" % (keys.newest, nonce, sealed)
 
 
+def encryptor(*, context: bytes) -> Callable[[str], bytes]:
+    """`encrypt` for many values of one column: the key is looked up once, nonces are drawn many
+    at a time. Use it within one call and let it go: a forked copy would draw the same nonces."""
+    keys = _keys.current()
+    number, seal, nonces = bytes([keys.newest]), keys.ciphers[keys.newest].encrypt, _nonces()
+
+    def encrypt_one(text: str) -> bytes:
+        nonce = next(nonces)
+        return number + nonce + seal(nonce, text.encode(), context)
+
+    return encrypt_one
+
+
+def _nonces() -> Iterator[bytes]:
+    while True:
+        block = os.urandom(512 * NONCE_BYTES)
+        for start in range(0, len(block), NONCE_BYTES):
+            yield block[start : start + NONCE_BYTES]
+
+
 def decrypt(stored: bytes, *, context: bytes) -> str:
     """Read what `encrypt` made; UnreadableData if the key is gone or the value was altered."""
     stored = bytes(stored)
@@ -77,6 +98,18 @@ def _blind(index_key: bytes, context: bytes):
         person=hashlib.sha256(context).digest()[:16],
         digest_size=16,
     )
+
+
+def indexer(*, context: bytes) -> Callable[[str], bytes]:
+    """`blind_index` for many values of one kind: the key is looked up once."""
+    start = _blind(settings.INDEX_KEY, context).copy
+
+    def index(text: str) -> bytes:
+        keyed = start()
+        keyed.update(text.encode())
+        return keyed.digest()
+
+    return index
 
 
 def blind_index(text: str, *, context: bytes) -> bytes:

@@ -21,7 +21,7 @@ from itertools import islice
 from pathlib import Path
 
 import django
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -56,6 +56,26 @@ class RosterRefused(Exception):
         self.report = report
 
 
+@dataclass
+class _Taken:
+    """How the rows came in so far."""
+
+    rows: int = 0  # good or not
+    all_new: bool = True  # nobody was known, and no key stood there twice
+    mostly_new: bool = True  # in the last batch
+    tries: int = 0
+    failures: int = 0
+
+    @property
+    def may_hope(self) -> bool:
+        """Whether to try a batch as if everybody in it were new, which is quickest.
+
+        Each try is a subtransaction, and with more than 64 of them other people's reads would
+        slow down. A few failures show that the file is not of that kind.
+        """
+        return self.mostly_new and self.tries < 50 and self.failures < 3
+
+
 def import_roster(
     path: Path,
     *,
@@ -79,12 +99,17 @@ def import_roster(
         with transaction.atomic(), connection.cursor() as cursor:
             _take_turn(cursor)
             cursor.execute(_TABLES)
-            if not _take_in(cursor, opened, seal, report, lambda done: progress(done, total)):
+            taken = _take_in(cursor, opened, seal, report, lambda done: progress(done, total))
+            if not taken.rows:
                 raise BadFile(_("There is no row below the first line."))
-            _refuse_doubles(cursor, report)
+            if not taken.all_new:
+                _refuse_doubles(cursor, report)
             if report.refused and not skip_refused:
                 raise RosterRefused(report)
-            _settle(cursor, report)
+            if taken.all_new:
+                report.added = taken.rows - len(report.refused)
+            else:
+                _settle(cursor, report)
             aside = _write_refused(path, report) if report.refused else None
         if aside:
             report.refused_path = path.with_name(f"{path.name}.refused.csv")
@@ -105,7 +130,7 @@ def _take_turn(cursor) -> None:
     cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
     if not cursor.fetchone()[0]:
         raise BadFile(_("Another roster is being imported. Try again when it is done."))
-    cursor.execute("SET LOCAL work_mem = '128MB'")
+    cursor.execute("SET LOCAL work_mem = '32MB'")
 
 
 # Reading and sealing
@@ -139,9 +164,9 @@ def _sealed_here(*arguments) -> Future:
     return future
 
 
-def _take_in(cursor, opened: Pieces, seal, report: RosterReport, tell: Callable) -> int:
-    """Bring every good row into Postgres; how many rows the file has, good or not."""
-    count = 0
+def _take_in(cursor, opened: Pieces, seal, report: RosterReport, tell: Callable) -> _Taken:
+    """Bring every good row into Postgres."""
+    taken = _Taken()
     sealed = _in_order(opened, seal)
     while batch := list(islice(sealed, BATCH)):
         with cursor.copy(_COPY) as copy:
@@ -149,12 +174,45 @@ def _take_in(cursor, opened: Pieces, seal, report: RosterReport, tell: Callable)
             for packed, _line in batch:
                 copy.write(packed.rows)
                 report.refused.update(packed.refused)
-                count += packed.count + len(packed.refused)
+                taken.rows += packed.count + len(packed.refused)
             copy.write(roster.COPY_END)
-        cursor.execute(_SORT_BATCH)
+        good = sum(packed.count for packed, _line in batch)
+        if not (taken.may_hope and _add_all(cursor, taken)):
+            _sort_batch(cursor, good, taken)
         cursor.execute("TRUNCATE roster_batch")
         tell(batch[-1][1])
-    return count
+    return taken
+
+
+def _add_all(cursor, taken: _Taken) -> bool:
+    """Add a batch in which everybody is new; if somebody is not, change nothing."""
+    taken.tries += 1
+    try:
+        with transaction.atomic():
+            cursor.execute(_ADD_BATCH)
+            cursor.execute(_NOTE_BATCH)
+    except IntegrityError:
+        taken.failures += 1
+        return False
+    return True
+
+
+def _sort_batch(cursor, count: int, taken: _Taken) -> None:
+    """Add who is new, note who is unchanged, set the rest aside.
+
+    Where most people are known, none is added at once: nearly all would be tried in vain.
+    """
+    cursor.execute(_LAST_ID)
+    before, added = cursor.fetchone()[0], 0
+    if taken.mostly_new:
+        cursor.execute(f"{_ADD_BATCH} ON CONFLICT DO NOTHING")
+        added = cursor.rowcount
+    if added == count:
+        cursor.execute(_NOTE_BATCH)
+        return
+    cursor.execute(_SORT_BATCH, [before])
+    taken.mostly_new = (added if taken.mostly_new else cursor.rowcount) * 2 > count
+    taken.all_new = False
 
 
 def _in_order(opened: Pieces, seal) -> Iterator[tuple[roster.Packed, int]]:
@@ -191,34 +249,40 @@ INSERT INTO eligibility_person (
 )
 """
 
-# New people go in, rows that changed nothing are noted, all others are set aside.
+_LAST_ID = """
+SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('eligibility_person', 'id')), 0)
+"""
+
+_ADD_BATCH = f"""
+{_INSERT_PERSON}
+SELECT roster_key, roster_digest, 'roster', name, birth_date, phone, region, district,
+    string_to_array(groups, ';'), last_dose_on, identity_index, name_birth_index, phone_index,
+    now()
+FROM roster_batch
+"""  # noqa: S608 - constants only
+
+_NOTE_BATCH = "INSERT INTO roster_done SELECT line, roster_key, true FROM roster_batch"
+
+# A row that is stored as it stands here was added just now, if its number is new (nobody else
+# gives out roster keys), or is unchanged. All other rows are set aside.
 # LIMIT 1 makes it an index look-up for each row, however large the table is.
-_SORT_BATCH = f"""
+_SORT_BATCH = """
 WITH known AS MATERIALIZED (
-    SELECT b.line, b.roster_key, p.roster_digest = b.roster_digest AS same, p.id
-    FROM roster_batch AS b LEFT JOIN LATERAL (
+    SELECT b.line, b.roster_key, p.id > %s AS added
+    FROM roster_batch AS b CROSS JOIN LATERAL (
         SELECT id, roster_digest FROM eligibility_person WHERE roster_key = b.roster_key LIMIT 1
-    ) AS p ON true
-), fresh AS (
-    {_INSERT_PERSON}
-    SELECT b.roster_key, b.roster_digest, 'roster', b.name, b.birth_date, b.phone, b.region,
-        b.district, string_to_array(b.groups, ';'), b.last_dose_on, b.identity_index,
-        b.name_birth_index, b.phone_index, now()
-    FROM roster_batch AS b JOIN known USING (line) WHERE known.id IS NULL ORDER BY b.line
-    ON CONFLICT DO NOTHING
-    RETURNING roster_key, roster_digest
+    ) AS p
+    WHERE p.roster_digest = b.roster_digest
 ), settled AS MATERIALIZED (
-    SELECT line, false AS added FROM known WHERE same
+    SELECT line, roster_key, false AS added FROM known WHERE NOT added
     UNION ALL
-    SELECT min(line), true FROM roster_batch JOIN fresh USING (roster_key, roster_digest)
-    GROUP BY roster_key
+    SELECT min(line), roster_key, true FROM known WHERE added GROUP BY roster_key
 ), noted AS (
-    INSERT INTO roster_done
-    SELECT line, roster_key, added FROM settled JOIN roster_batch USING (line)
+    INSERT INTO roster_done SELECT line, roster_key, added FROM settled
 )
 INSERT INTO roster_staging
 SELECT b.* FROM roster_batch AS b LEFT JOIN settled USING (line) WHERE settled.line IS NULL
-"""  # noqa: S608 - constants only
+"""
 
 # What must hold between rows
 
