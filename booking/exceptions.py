@@ -86,6 +86,10 @@ class TooEarly(Refused):
     message = _("The appointment has not begun yet.")
 
 
+class JabKnown(Refused):
+    message = _("This dose is on record already. Correct that record instead.")
+
+
 class NothingToUndo(Refused):
     message = _("There is nothing to take back.")
 

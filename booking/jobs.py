@@ -19,3 +19,7 @@ def set_margins() -> None:
 
 def settle_reviews() -> None:
     services.settle_reviews()
+
+
+def report_to_lines() -> None:
+    services.report_to_lines()

@@ -281,7 +281,8 @@ class Reservation(models.Model):
                 name="hold_has_a_clock",
             ),
             models.CheckConstraint(
-                condition=Q(admission__isnull=False) | Q(origin=Origin.STAFF),
+                # Staff put callers on the cancellation list, and what frees up is offered to them.
+                condition=Q(admission__isnull=False) | Q(origin__in=[Origin.STAFF, Origin.OFFER]),
                 name="nobody_books_without_being_called",
             ),
             models.CheckConstraint(condition=Q(dose__gte=1, dose__lte=9), name="dose_is_a_number"),
@@ -313,7 +314,8 @@ class Reservation(models.Model):
         return self.slot.starts_at - timedelta(hours=self.slot.clinic.cutoff_hours)
 
 
-@pghistory.track()
+# A record withdrawn is deleted, so that no rule can still count it; its history stays.
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Jab(models.Model):
     """A dose given elsewhere, as a register or a clinic reports it."""
 
@@ -345,6 +347,7 @@ class Jab(models.Model):
         return f"{self.person_id} {self.dose}"
 
 
+@pghistory.track(fields=["status", "ended_by"], model_name="WishEvent")
 class Wish(models.Model):
     """Somebody on the cancellation list, and which times would suit."""
 
@@ -385,6 +388,7 @@ class Wish(models.Model):
     by = models.CharField(_("by"), max_length=40, default="citizen")
     language = models.CharField(_("language"), max_length=5, default="ko")
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    ended_by = models.CharField(_("taken off by"), max_length=40, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("entry of the cancellation list")
@@ -459,6 +463,7 @@ class Offer(models.Model):
         return f"{self.wish_id} {self.slot_id}"
 
 
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Stock(models.Model):
     """Doses a clinic has for one day; a margin never books beyond them by more than its share."""
 

@@ -105,6 +105,12 @@ QUESTIONS = [
         LEFT JOIN waiting_room_admission AS admission ON admission.id = reservation.admission_id
         LEFT JOIN waiting_room_ticket AS ticket ON ticket.id = admission.ticket_id
         WHERE origin <> 'staff' AND ticket.person_id IS DISTINCT FROM reservation.person_id
+            -- Whom staff put on the cancellation list at their request is offered what frees up.
+            AND NOT (reservation.admission_id IS NULL AND EXISTS (
+                SELECT FROM booking_offer AS offer JOIN booking_wish AS wish ON wish.id = wish_id
+                WHERE offer.reservation_id = reservation.id AND wish.admission_id IS NULL
+                    AND wish.by LIKE 'staff:%%'
+            ))
         """,
     ),
     Question(

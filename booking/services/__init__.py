@@ -15,7 +15,7 @@ from .holds import (
     release_hold,
     take_back_holds,
 )
-from .jabs import record_jab
+from .jabs import correct_jab, record_jab, withdraw_jab
 from .looking import find_by_number, vaccines_of
 from .offers import (
     clinic_key,
@@ -25,22 +25,38 @@ from .offers import (
     make_offers,
     open_offer,
     place_key,
+    places_in_line,
+    wishes_at,
 )
 from .reminding import remind
+from .reporting import report_to_lines
 from .reviewing import settle_reviews
-from .slots import measure_no_shows, set_all_margins, set_capacity, set_margins
+from .slots import (
+    DayOfDoses,
+    days_of_doses,
+    measure_no_shows,
+    no_shows_of,
+    set_all_margins,
+    set_capacity,
+    set_clinic_margins,
+    set_margins,
+    set_stock,
+)
 from .visits import book_for, mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
 __all__ = [
     "HOLD_LIFETIME",
     "MOST_EXTENSIONS",
+    "DayOfDoses",
     "Wanted",
     "book_for",
     "cancel_reservation",
     "change_reservation",
     "clinic_key",
     "confirm_hold",
+    "correct_jab",
     "course_of",
+    "days_of_doses",
     "decline_offer",
     "extend_hold",
     "find_by_number",
@@ -57,17 +73,24 @@ __all__ = [
     "mark_vaccinated",
     "measure_no_shows",
     "next_dose_of",
+    "no_shows_of",
     "open_offer",
     "place_key",
+    "places_in_line",
     "record_jab",
     "release_hold",
     "remind",
+    "report_to_lines",
     "set_all_margins",
     "set_capacity",
+    "set_clinic_margins",
     "set_margins",
+    "set_stock",
     "settle_reviews",
     "take_back_holds",
     "undo_cancel",
     "undo_mark",
     "vaccines_of",
+    "wishes_at",
+    "withdraw_jab",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import get_language
 
@@ -12,7 +13,7 @@ from waiting_room.codes import random_number
 
 from ..enums import LIVE, ON_THE_LIST, OfferStatus, Origin, ReservationStatus, WishStatus
 from ..exceptions import AlreadyBooked, OfferOver, OnTheListAlready
-from ..models import Offer, Reservation, Slot, Wish
+from ..models import Clinic, Offer, Reservation, Slot, Wish
 from .notices import tell_offer
 from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
 
@@ -26,7 +27,7 @@ NUMBER_LETTERS = 10
 # they were not admitted for, never somebody who has an appointment for this dose, and a second
 # dose only within the interval of the first.
 _SUITS = """
-    wish.status = 'waiting' AND wish.admission_id IS NOT NULL
+    wish.status = 'waiting'
     AND wish.places && ARRAY[
         'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
     ]::varchar[]
@@ -157,7 +158,7 @@ def _offer(wish: Wish, slot: Slot, now: datetime) -> Offer:
 def join_list(
     *,
     person_id: int,
-    admission_id: int,
+    admission_id: int | None,
     dose: int,
     places: Iterable[str],
     dates: tuple[date, date],
@@ -165,8 +166,12 @@ def join_list(
     vaccine_id: int | None = None,
     leftover: bool = False,
     by: str = "citizen",
+    language: str | None = None,
 ) -> Wish:
-    """Put somebody on the list; OnTheListAlready, or AlreadyBooked if there is nothing to wish."""
+    """Put somebody on the list; OnTheListAlready, or AlreadyBooked if there is nothing to wish.
+
+    Only staff may do so for somebody without an admission.
+    """
     if Reservation.objects.live().filter(person=person_id, dose=dose).exists():
         raise AlreadyBooked
     wish = Wish(
@@ -181,7 +186,7 @@ def join_list(
         leftover=leftover,
         admission_id=admission_id,
         by=by,
-        language=get_language() or "ko",
+        language=language or get_language() or "ko",
     )
     try:
         with transaction.atomic():
@@ -214,7 +219,7 @@ def make_offers(*, now: datetime | None = None, most: int = 500) -> int:
     )
     # What is over can't be wished any more.
     Wish.objects.filter(status=WishStatus.WAITING, date_to__lt=timezone.localdate()).update(
-        status=WishStatus.ENDED, ended_at=timezone.now()
+        status=WishStatus.ENDED, ended_at=timezone.now(), ended_by="system"
     )
     return sum(offer_to(wish_id=pk, now=now) for pk in waiting.values_list("pk", flat=True)[:most])
 
@@ -247,7 +252,7 @@ def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> 
     return offer
 
 
-def leave_list(*, person_id: int, dose: int | None = None) -> int:
+def leave_list(*, person_id: int, dose: int | None = None, by: str = "citizen") -> int:
     """Take somebody off the list, what they are offered included; how many entries."""
     wishes = Wish.objects.filter(person=person_id, status__in=ON_THE_LIST)
     if dose is not None:
@@ -257,11 +262,37 @@ def leave_list(*, person_id: int, dose: int | None = None) -> int:
         offer = wish.offers.filter(status=OfferStatus.OPEN).first()
         # First off the list, so that declining does not bring the next offer.
         ended += Wish.objects.filter(pk=wish.pk, status__in=ON_THE_LIST).update(
-            status=WishStatus.ENDED, ended_at=timezone.now()
+            status=WishStatus.ENDED, ended_at=timezone.now(), ended_by=by
         )
         if offer:
-            decline_offer(token=offer.token, by="citizen")
+            decline_offer(token=offer.token, by=by)
     return ended
+
+
+PLACES_IN_LINE = """
+SELECT mine.id, 1 + (
+    SELECT count(*) FROM booking_wish AS other
+    WHERE other.status = 'waiting' AND other.places && mine.places AND other.dose = mine.dose
+        AND (-other.priority, other.joined_at, other.id)
+            < (-mine.priority, mine.joined_at, mine.id)
+)
+FROM booking_wish AS mine WHERE mine.id = ANY(%(wishes)s) AND mine.status = 'waiting'
+"""
+
+
+def places_in_line(wishes: Iterable[int]) -> dict[int, int]:
+    """Each waiting entry's place among those who wait for one of the same places, from 1."""
+    with connection.cursor() as cursor:
+        cursor.execute(PLACES_IN_LINE, {"wishes": list(wishes)})
+        return dict(cursor.fetchall())
+
+
+def wishes_at(*, clinics: Iterable[Clinic]) -> Q:
+    """The entries that name one of these clinics, or a district one of them lies in."""
+    keys = set()
+    for clinic in clinics:
+        keys |= {clinic_key(clinic.pk), place_key(clinic.region, clinic.district)}
+    return Q(places__overlap=sorted(keys))
 
 
 def place_key(region: str, district: str) -> str:

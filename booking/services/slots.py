@@ -1,15 +1,17 @@
 """What a clinic offers."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Max, Q, Sum
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from ..enums import ReservationStatus
 from ..exceptions import CapacityBelowBooked
-from ..models import Clinic, Reservation, Slot, Stock
+from ..models import Clinic, Reservation, Slot, Stock, Vaccine
 from ..rules import day_bounds, day_of
 from .offers import offer_freed
 from .places import lapse_holds, lock_slots
@@ -39,15 +41,23 @@ def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
     return slot
 
 
-@transaction.atomic
-def measure_no_shows(*, clinic: Clinic, now: datetime | None = None) -> float | None:
-    """The share of this clinic's people of the last weeks who did not come; None of too few."""
+def no_shows_of(*, clinic: Clinic, now: datetime | None = None) -> tuple[int, int]:
+    """How many of this clinic's people of the last weeks came, and how many did not."""
     now = now or timezone.now()
     marked = Reservation.objects.filter(
         slot__clinic=clinic, slot__starts_at__range=(now - MEASURED, now)
     )
-    came = marked.filter(status=ReservationStatus.VACCINATED).count()
-    missing = marked.filter(status=ReservationStatus.NO_SHOW).count()
+    count = marked.aggregate(
+        came=Count("pk", filter=Q(status=ReservationStatus.VACCINATED)),
+        missing=Count("pk", filter=Q(status=ReservationStatus.NO_SHOW)),
+    )
+    return count["came"], count["missing"]
+
+
+@transaction.atomic
+def measure_no_shows(*, clinic: Clinic, now: datetime | None = None) -> float | None:
+    """The share of this clinic's people of the last weeks who did not come; None of too few."""
+    came, missing = no_shows_of(clinic=clinic, now=now)
     rate = missing / (came + missing) if came + missing >= ENOUGH else None
     Clinic.objects.filter(pk=clinic.pk).update(no_show_rate=rate)
     clinic.no_show_rate = rate
@@ -95,9 +105,83 @@ def set_all_margins(*, now: datetime | None = None) -> int:
     ).distinct()
     done = 0
     for clinic in clinics:
-        measure_no_shows(clinic=clinic, now=now)
-        starts = clinic.slots.filter(starts_at__gt=now).values_list("starts_at", flat=True)
-        for day in sorted({day_of(start) for start in starts}):
-            set_margins(clinic=clinic, day=day, now=now)
+        set_clinic_margins(clinic=clinic, now=now)
         done += 1
     return done
+
+
+def set_clinic_margins(*, clinic: Clinic, now: datetime | None = None) -> None:
+    """Measure one clinic and set its open days, as when its margin was just switched."""
+    now = now or timezone.now()
+    measure_no_shows(clinic=clinic, now=now)
+    starts = clinic.slots.filter(starts_at__gt=now).values_list("starts_at", flat=True)
+    for day in sorted({day_of(start) for start in starts}):
+        set_margins(clinic=clinic, day=day, now=now)
+
+
+@transaction.atomic
+def set_stock(
+    *, clinic: Clinic, vaccine_id: int, day: date, doses: int | None, now: datetime | None = None
+) -> dict[int, int]:
+    """How many doses are on hand on one day, None for not known; sets the margins by it."""
+    if doses is None:
+        Stock.objects.filter(clinic=clinic, vaccine=vaccine_id, on=day).delete()
+    else:
+        Stock.objects.update_or_create(
+            clinic=clinic, vaccine_id=vaccine_id, on=day, defaults={"doses": doses}
+        )
+    return set_margins(clinic=clinic, day=day, now=now)
+
+
+@dataclass(frozen=True)
+class DayOfDoses:
+    """One day and vaccine at a clinic: what is offered, what is booked, what is on hand."""
+
+    on: date
+    vaccine_id: int
+    vaccine: str
+    places: int
+    margin: int
+    booked: int
+    doses: int | None
+
+    @property
+    def too_few(self) -> int:
+        """How many places have no dose behind them, margin aside."""
+        return max(0, self.places - self.doses) if self.doses is not None else 0
+
+
+def days_of_doses(*, clinic: Clinic, now: datetime | None = None) -> list[DayOfDoses]:
+    """Every day to come with times of this clinic, by vaccine."""
+    now = now or timezone.now()
+    start, _end = day_bounds(day_of(now))
+    stock = {
+        (one.on, one.vaccine_id): one.doses
+        for one in Stock.objects.filter(clinic=clinic, on__gte=day_of(now))
+    }
+    days = (
+        Slot.objects.filter(clinic=clinic, starts_at__gte=start)
+        .annotate(on=TruncDate("starts_at"))
+        .values("on", "vaccine_id")
+        .annotate(
+            # All are of one vaccine: any of its names is the name.
+            ko=Max("vaccine__name_ko"),
+            en=Max("vaccine__name_en"),
+            places=Sum("capacity"),
+            extra=Sum("margin"),
+            taken=Sum("booked"),
+        )
+        .order_by("on", "vaccine_id")
+    )
+    return [
+        DayOfDoses(
+            on=row["on"],
+            vaccine_id=row["vaccine_id"],
+            vaccine=Vaccine(name_ko=row["ko"], name_en=row["en"]).name,
+            places=row["places"],
+            margin=row["extra"],
+            booked=row["taken"],
+            doses=stock.get((row["on"], row["vaccine_id"])),
+        )
+        for row in days
+    ]

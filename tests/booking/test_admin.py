@@ -198,7 +198,7 @@ def test_a_capacity_that_is_too_small_by_the_time_of_the_lock_is_refused(client,
     ReservationFactory(slot=slot)
     client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
     # The form saw no booking yet.
-    monkeypatch.setattr("booking.admin.SlotForm.clean_capacity", lambda form: 0)
+    monkeypatch.setattr("booking.admin.clinics.SlotForm.clean_capacity", lambda form: 0)
 
     answer = change_capacity(client, slot, 0)
 

@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,17 +21,19 @@ from eligibility.admin import people_meant
 from eligibility.normal import shown_phone
 from staff.enums import Act
 from staff.history import who
-from staff.scoping import PersonalDataMixin, ScopedAdmin, sees_everything
+from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import record_access
 from waiting_room.codes import UnreadableCode, read
 
-from .enums import ReservationStatus
-from .exceptions import Refused
-from .exports import CantBeWritten, Encoding, Selection, write_export
-from .models import Clinic, Jab, Reservation, Slot, Stock, Vaccine
-from .rules import day_of
-from .services import mark_arrived, mark_no_show, mark_vaccinated, set_capacity, undo_mark
-from .services.holds import NUMBER_LETTERS
+from ..enums import ReservationStatus
+from ..exceptions import Refused
+from ..exports import CantBeWritten, Encoding, Selection, write_export
+from ..models import Clinic, Reservation
+from ..rules import day_of
+from ..services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
+from ..services.holds import NUMBER_LETTERS
+from .filters import SlotClinicFilter, SlotDayFilter, SlotDistrictFilter, SlotRegionFilter
+from .sheets import sheet_address
 
 # The buttons of the desk: what may be pressed follows from the status (enums.LAWFUL_MOVES).
 MARKS = {
@@ -47,192 +48,6 @@ ON_THE_SHEET = [
     ReservationStatus.VACCINATED,
     ReservationStatus.NO_SHOW,
 ]
-
-
-class DayFilter(admin.SimpleListFilter):
-    title = gettext_lazy("day")
-    parameter_name = "day"
-    field = "starts_at"
-
-    def lookups(self, request, model_admin):
-        return [
-            ("today", _("Today")),
-            ("tomorrow", _("Tomorrow")),
-            ("week", _("The next seven days")),
-            ("past", _("Before today")),
-        ]
-
-    def queryset(self, request, queryset):
-        midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-        spans = {
-            "today": (midnight, midnight + timedelta(days=1)),
-            "tomorrow": (midnight + timedelta(days=1), midnight + timedelta(days=2)),
-            "week": (midnight, midnight + timedelta(days=7)),
-        }
-        if self.value() == "past":
-            return queryset.filter(**{f"{self.field}__lt": midnight})
-        if self.value() not in spans:
-            return queryset
-        start, end = spans[self.value()]
-        return queryset.filter(**{f"{self.field}__gte": start, f"{self.field}__lt": end})
-
-
-class SlotDayFilter(DayFilter):
-    field = "slot__starts_at"
-
-
-class RegionFilter(admin.SimpleListFilter):
-    """Only for those who see more than one region."""
-
-    title = gettext_lazy("region")
-    parameter_name = "region"
-    field = "region"
-
-    def lookups(self, request, model_admin):
-        return [(name, name) for name in REGIONS] if sees_everything(request.user) else []
-
-    def queryset(self, request, queryset):
-        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
-
-
-class ClinicRegionFilter(RegionFilter):
-    field = "clinic__region"
-
-
-class SlotRegionFilter(RegionFilter):
-    field = "slot__clinic__region"
-
-
-@admin.register(Clinic)
-class ClinicAdmin(ScopedAdmin):
-    clinic_path = ""
-    list_display = ["name", "code", "region", "district", "phone", "active"]
-    list_filter = ["active", RegionFilter]
-    search_fields = ["name", "code", "address"]
-    search_help_text = gettext_lazy("Name, code or address")
-    fieldsets = [
-        (None, {"fields": ["code", "name", "active"]}),
-        (
-            gettext_lazy("Place"),
-            {"fields": ["region", "district", "address", "phone", "latitude", "longitude"]},
-        ),
-        (
-            gettext_lazy("Rules"),
-            {"fields": ["cutoff_hours", "margin_percent", "no_show_rate"]},
-        ),
-    ]
-    readonly_fields = ["no_show_rate"]
-
-    @admin.display(description=gettext_lazy("day sheet"))
-    def sheet(self, clinic: Clinic) -> str:
-        return format_html('<a href="{}">{}</a>', _sheet_address(clinic, None), _("Today"))
-
-    def get_list_display(self, request):
-        # Who runs the machines does not see who comes.
-        may = request.user.has_perm("booking.view_reservation")
-        return [*self.list_display, *(["sheet"] if may else [])]
-
-    def get_readonly_fields(self, request, obj=None):
-        # The code is how lists and importers find the clinic again.
-        return [*self.readonly_fields, *(["code"] if obj else [])]
-
-
-@admin.register(Vaccine)
-class VaccineAdmin(ScopedAdmin):
-    list_display = ["code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"]
-    search_fields = ["code", "name_ko", "name_en"]
-
-    def get_queryset(self, request):
-        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
-
-    def get_readonly_fields(self, request, obj=None):
-        return ["code"] if obj else []
-
-
-class SlotForm(forms.ModelForm):
-    def clean_starts_at(self):
-        starts_at = self.cleaned_data["starts_at"]
-        if starts_at <= timezone.now():
-            raise forms.ValidationError(_("This time is over. Choose a later one."))
-        return starts_at
-
-    def clean_capacity(self):
-        capacity = self.cleaned_data["capacity"]
-        if self.instance.pk and capacity < self.instance.booked:
-            raise forms.ValidationError(
-                _("%(booked)s places are booked already. Cancel or move reservations first.")
-                % {"booked": self.instance.booked}
-            )
-        return capacity
-
-
-@admin.register(Slot)
-class SlotAdmin(ScopedAdmin):
-    clinic_path = "clinic"
-    form = SlotForm
-    fields = ["clinic", "vaccine", "starts_at", "capacity", "margin", "booked", "left"]
-    list_display = ["starts_at", "clinic", "vaccine", "capacity", "booked", "left"]
-    list_filter = [DayFilter, "vaccine", ClinicRegionFilter]
-    list_select_related = ["clinic", "vaccine"]
-    search_fields = ["clinic__name", "clinic__code"]
-    search_help_text = gettext_lazy("Name or code of the clinic")
-    autocomplete_fields = ["clinic"]
-    readonly_fields = ["margin", "booked", "left"]
-    ordering = ["starts_at", "clinic_id"]
-    show_full_result_count = False
-
-    @admin.display(description=gettext_lazy("left"))
-    def left(self, slot: Slot) -> int | None:
-        return slot.left if slot.pk else None
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).select_related("clinic", "vaccine")
-
-    def get_readonly_fields(self, request, obj=None):
-        # People booked this time at this place; only how many fit can change.
-        return [*self.readonly_fields, *(["clinic", "vaccine", "starts_at"] if obj else [])]
-
-    def get_changeform_initial_data(self, request):
-        return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
-
-    def save_model(self, request, obj, form, change) -> None:
-        if change:
-            set_capacity(slot=obj, capacity=obj.capacity, by=f"staff:{request.user.pk}")
-        else:
-            super().save_model(request, obj, form, change)
-
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except Refused as refusal:
-            # Somebody booked between the form's check and the lock.
-            messages.error(request, str(refusal))
-            return HttpResponseRedirect(request.get_full_path())
-
-
-@admin.register(Stock)
-class StockAdmin(ScopedAdmin):
-    clinic_path = "clinic"
-    list_display = ["on", "clinic", "vaccine", "doses"]
-    list_select_related = ["clinic", "vaccine"]
-    list_filter = ["on", "vaccine"]
-    autocomplete_fields = ["clinic"]
-    ordering = ["-on", "clinic_id"]
-
-
-@admin.register(Jab)
-class JabAdmin(PersonalDataMixin, ScopedAdmin):
-    """Doses given elsewhere: recorded by the service that also frees what they replace."""
-
-    region_path = "person"
-    list_display = ["person", "dose", "vaccine", "given_on", "place", "by", "recorded_at"]
-    list_select_related = ["person", "vaccine"]
-
-    def has_add_permission(self, request) -> bool:
-        return False
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        return False
 
 
 class DownloadForm(forms.Form):
@@ -273,7 +88,14 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
 
     clinic_path = "slot__clinic"
     list_display = ["number", "when", "clinic", "name", "birth_date", "phone", "dose", "status"]
-    list_filter = [SlotDayFilter, "status", "slot__vaccine", SlotRegionFilter]
+    list_filter = [
+        SlotDayFilter,
+        "status",
+        "slot__vaccine",
+        SlotRegionFilter,
+        SlotDistrictFilter,
+        SlotClinicFilter,
+    ]
     list_select_related = ["person", "slot__clinic", "slot__vaccine"]
     search_fields = ["number"]  # shows the box; `find` searches
     search_help_text = gettext_lazy(
@@ -452,8 +274,8 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
                 for row in rows
             ],
             "counts": _counts(rows),
-            "before": _sheet_address(clinic, on - timedelta(days=1)),
-            "after": _sheet_address(clinic, on + timedelta(days=1)),
+            "before": sheet_address(clinic, on - timedelta(days=1)),
+            "after": sheet_address(clinic, on + timedelta(days=1)),
             "here": request.get_full_path(),
         }
         return TemplateResponse(request, "admin/booking/reservation/day.html", context)
@@ -545,12 +367,3 @@ def _day_asked_for(request: HttpRequest) -> date:
         return day(request.GET.get("day", ""))
     except BadValue:
         return day_of(timezone.now())
-
-
-def _sheet_address(clinic: Clinic | None, on: date | None) -> str:
-    query = "&".join(
-        part
-        for part in [f"day={on}" if on else "", f"clinic={clinic.code}" if clinic else ""]
-        if part
-    )
-    return reverse("admin:booking_reservation_day") + (f"?{query}" if query else "")

@@ -1,0 +1,272 @@
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from staff.scoping import ScopedAdmin
+
+from ..exceptions import Refused
+from ..models import Clinic, Slot, Stock, Vaccine
+from ..services import (
+    DayOfDoses,
+    days_of_doses,
+    no_shows_of,
+    set_capacity,
+    set_clinic_margins,
+    set_margins,
+    set_stock,
+)
+from ..services.slots import ENOUGH
+from .filters import (
+    ClinicRegionFilter,
+    DayFilter,
+    DistrictFilter,
+    DoseDayFilter,
+    OwnClinicFilter,
+    OwnDistrictFilter,
+    RegionFilter,
+)
+from .sheets import sheet_address
+
+
+@admin.register(Clinic)
+class ClinicAdmin(ScopedAdmin):
+    clinic_path = ""
+    list_display = ["name", "code", "region", "district", "phone", "active"]
+    list_filter = ["active", RegionFilter, DistrictFilter]
+    search_fields = ["name", "code", "address"]
+    search_help_text = gettext_lazy("Name, code or address")
+    fieldsets = [
+        (None, {"fields": ["code", "name", "active"]}),
+        (
+            gettext_lazy("Place"),
+            {"fields": ["region", "district", "address", "phone", "latitude", "longitude"]},
+        ),
+        (
+            gettext_lazy("Rules"),
+            {"fields": ["cutoff_hours", "margin_percent", "no_show_rate"]},
+        ),
+    ]
+    readonly_fields = ["no_show_rate"]
+
+    @admin.display(description=gettext_lazy("day sheet"))
+    def sheet(self, clinic: Clinic) -> str:
+        return format_html('<a href="{}">{}</a>', sheet_address(clinic, None), _("Today"))
+
+    @admin.display(description=gettext_lazy("reservations"))
+    def booked(self, clinic: Clinic) -> str:
+        return _link("admin:booking_reservation_changelist", clinic, _("Reservations"))
+
+    @admin.display(description=gettext_lazy("cancellation list"))
+    def waiting(self, clinic: Clinic) -> str:
+        return _link("admin:booking_wish_changelist", clinic, _("Who waits"))
+
+    @admin.display(description=gettext_lazy("doses and no-shows"))
+    def doses(self, clinic: Clinic) -> str:
+        address = reverse("admin:booking_clinic_doses", args=[clinic.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Doses and no-shows"))
+
+    def get_list_display(self, request):
+        # Who runs the machines does not see who comes.
+        return [*self.list_display, *self._ways_on(request)]
+
+    def _ways_on(self, request) -> list[str]:
+        needed = {
+            "sheet": "booking.view_reservation",
+            "booked": "booking.view_reservation",
+            "waiting": "booking.view_wish",
+            "doses": "booking.view_stock",
+        }
+        return [name for name, permission in needed.items() if request.user.has_perm(permission)]
+
+    def get_fieldsets(self, request, obj=None):
+        ways = self._ways_on(request) if obj else []
+        more = [(_("Look at"), {"fields": ways})] if ways else []
+        return [*self.fieldsets, *more]
+
+    def save_model(self, request, obj, form, change) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "margin_percent" in form.changed_data:
+            set_clinic_margins(clinic=obj)
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        doses = path("<int:pk>/doses/", view(self.doses_view), name="booking_clinic_doses")
+        return [doses, *super().get_urls()]
+
+    def doses_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What people who do not come do to a clinic's day: rate, margin, doses on hand."""
+        if not request.user.has_perm("booking.view_stock"):
+            raise PermissionDenied
+        clinic = get_object_or_404(self.get_queryset(request), pk=pk)
+        may_change = request.user.has_perm("booking.change_stock")
+        days = days_of_doses(clinic=clinic)
+        form = DosesForm(request.POST or None, days=days)
+        if request.method == "POST":
+            if not may_change:
+                raise PermissionDenied
+            if form.is_valid():
+                for row, doses in form.changed():
+                    set_stock(clinic=clinic, vaccine_id=row.vaccine_id, day=row.on, doses=doses)
+                messages.success(request, _("Saved. The margins follow the new numbers at once."))
+                return HttpResponseRedirect(request.path)
+        came, missing = no_shows_of(clinic=clinic)
+        enough = came + missing >= ENOUGH
+        rate = missing / (came + missing) if enough else None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Doses and no-shows"),
+            "opts": self.opts,
+            "clinic": clinic,
+            "came": came,
+            "missing": missing,
+            "enough": ENOUGH,
+            "rate": rate * 100 if rate is not None else None,
+            "in_force": min((rate or 0) * 100, clinic.margin_percent),
+            "days": [(row, form[form.name_of(row)]) for row in days],
+            "form": form,
+            "may_change": may_change,
+            "may_set": self.has_change_permission(request, clinic),
+        }
+        return TemplateResponse(request, "admin/booking/clinic/doses.html", context)
+
+    def get_readonly_fields(self, request, obj=None):
+        # The code is how lists and importers find the clinic again.
+        return [*self.readonly_fields, *(["code"] if obj else []), *self._ways_on(request)]
+
+
+def _link(name: str, clinic: Clinic, text: str) -> str:
+    return format_html('<a href="{}?clinic={}">{}</a>', reverse(name), clinic.code, text)
+
+
+class DosesForm(forms.Form):
+    """One number for each day and vaccine; empty where it is not known."""
+
+    def __init__(self, data=None, *, days: list[DayOfDoses]):
+        super().__init__(data)
+        self.days = days
+        for row in days:
+            self.fields[self.name_of(row)] = forms.IntegerField(
+                required=False,
+                min_value=0,
+                max_value=100_000,
+                initial=row.doses,
+                widget=forms.NumberInput(
+                    attrs={"aria-label": f"{row.on} {row.vaccine}", "inputmode": "numeric"}
+                ),
+            )
+
+    @staticmethod
+    def name_of(row: DayOfDoses) -> str:
+        return f"doses-{row.on}-{row.vaccine_id}"
+
+    def changed(self) -> list[tuple[DayOfDoses, int | None]]:
+        values = [(row, self.cleaned_data[self.name_of(row)]) for row in self.days]
+        return [(row, doses) for row, doses in values if doses != row.doses]
+
+
+@admin.register(Vaccine)
+class VaccineAdmin(ScopedAdmin):
+    list_display = ["code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"]
+    search_fields = ["code", "name_ko", "name_en"]
+
+    def get_queryset(self, request):
+        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["code"] if obj else []
+
+
+class SlotForm(forms.ModelForm):
+    def clean_starts_at(self):
+        starts_at = self.cleaned_data["starts_at"]
+        if starts_at <= timezone.now():
+            raise forms.ValidationError(_("This time is over. Choose a later one."))
+        return starts_at
+
+    def clean_capacity(self):
+        capacity = self.cleaned_data["capacity"]
+        if self.instance.pk and capacity < self.instance.booked:
+            raise forms.ValidationError(
+                _("%(booked)s places are booked already. Cancel or move reservations first.")
+                % {"booked": self.instance.booked}
+            )
+        return capacity
+
+
+@admin.register(Slot)
+class SlotAdmin(ScopedAdmin):
+    clinic_path = "clinic"
+    form = SlotForm
+    fields = ["clinic", "vaccine", "starts_at", "capacity", "margin", "booked", "left"]
+    list_display = ["starts_at", "clinic", "vaccine", "capacity", "booked", "left"]
+    list_filter = [
+        DayFilter,
+        "vaccine",
+        ClinicRegionFilter,
+        OwnDistrictFilter,
+        OwnClinicFilter,
+    ]
+    list_select_related = ["clinic", "vaccine"]
+    search_fields = ["clinic__name", "clinic__code"]
+    search_help_text = gettext_lazy("Name or code of the clinic")
+    autocomplete_fields = ["clinic"]
+    readonly_fields = ["margin", "booked", "left"]
+    ordering = ["starts_at", "clinic_id"]
+    show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("left"))
+    def left(self, slot: Slot) -> int | None:
+        return slot.left if slot.pk else None
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("clinic", "vaccine")
+
+    def get_readonly_fields(self, request, obj=None):
+        # People booked this time at this place; only how many fit can change.
+        return [*self.readonly_fields, *(["clinic", "vaccine", "starts_at"] if obj else [])]
+
+    def get_changeform_initial_data(self, request):
+        return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request, obj, form, change) -> None:
+        if change:
+            set_capacity(slot=obj, capacity=obj.capacity, by=f"staff:{request.user.pk}")
+        else:
+            super().save_model(request, obj, form, change)
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refused as refusal:
+            # Somebody booked between the form's check and the lock.
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+
+
+@admin.register(Stock)
+class StockAdmin(ScopedAdmin):
+    clinic_path = "clinic"
+    list_display = ["on", "clinic", "vaccine", "doses"]
+    list_select_related = ["clinic", "vaccine"]
+    list_filter = [DoseDayFilter, "vaccine", ClinicRegionFilter, OwnDistrictFilter, OwnClinicFilter]
+    autocomplete_fields = ["clinic"]
+    ordering = ["-on", "clinic_id"]
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["clinic", "vaccine", "on"] if obj else []
+
+    def get_changeform_initial_data(self, request):
+        return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
+
+    def save_model(self, request, obj, form, change) -> None:
+        """What may be booked beyond the capacity follows from the doses at once."""
+        super().save_model(request, obj, form, change)
+        set_margins(clinic=obj.clinic, day=obj.on)

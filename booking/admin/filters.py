@@ -1,0 +1,145 @@
+"""Filters of the lists: by day, and by region, district and clinic."""
+
+from datetime import timedelta
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dataio.places import REGIONS
+from staff.scoping import rows_for, sees_everything
+
+from ..models import Clinic
+
+
+class DayFilter(admin.SimpleListFilter):
+    title = gettext_lazy("day")
+    parameter_name = "day"
+    field = "starts_at"
+
+    def lookups(self, request, model_admin):
+        return [
+            ("today", _("Today")),
+            ("tomorrow", _("Tomorrow")),
+            ("week", _("The next seven days")),
+            ("past", _("Before today")),
+        ]
+
+    def queryset(self, request, queryset):
+        midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+        spans = {
+            "today": (midnight, midnight + timedelta(days=1)),
+            "tomorrow": (midnight + timedelta(days=1), midnight + timedelta(days=2)),
+            "week": (midnight, midnight + timedelta(days=7)),
+        }
+        if self.value() == "past":
+            return queryset.filter(**{f"{self.field}__lt": midnight})
+        if self.value() not in spans:
+            return queryset
+        start, end = spans[self.value()]
+        return queryset.filter(**{f"{self.field}__gte": start, f"{self.field}__lt": end})
+
+
+class SlotDayFilter(DayFilter):
+    field = "slot__starts_at"
+
+
+class DoseDayFilter(DayFilter):
+    field = "on"
+
+
+class RegionFilter(admin.SimpleListFilter):
+    """Only for those who see more than one region."""
+
+    title = gettext_lazy("region")
+    parameter_name = "region"
+    field = "region"
+
+    def lookups(self, request, model_admin):
+        return [(name, name) for name in REGIONS] if sees_everything(request.user) else []
+
+    def queryset(self, request, queryset):
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class ClinicRegionFilter(RegionFilter):
+    field = "clinic__region"
+
+
+class SlotRegionFilter(RegionFilter):
+    field = "slot__clinic__region"
+
+
+# More than this is not a list to choose from: a region and a district come first.
+MOST_CHOICES = 120
+
+
+class PlaceFilter(admin.SimpleListFilter):
+    """Only offered where it makes a difference, and never more than can be read."""
+
+    clinic_path = ""  # from the row to its clinic
+
+    def _path(self, name: str) -> str:
+        return f"{self.clinic_path}__{name}" if self.clinic_path else name
+
+    def _clinics(self, request: HttpRequest) -> QuerySet:
+        """Those this user sees, of the region and district chosen before."""
+        clinics = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+        chosen = {name: request.GET.get(name, "") for name in ("region", "district")}
+        return clinics.filter(**{name: value for name, value in chosen.items() if value})
+
+
+class DistrictFilter(PlaceFilter):
+    title = gettext_lazy("district")
+    parameter_name = "district"
+
+    def lookups(self, request, model_admin):
+        user = request.user
+        if user.clinic_id or user.district or not (user.region or request.GET.get("region")):
+            return []
+        clinics = rows_for(user, Clinic.objects.all(), clinic_path="")
+        if request.GET.get("region"):
+            clinics = clinics.filter(region=request.GET["region"])
+        names = clinics.order_by("district").values_list("district", flat=True).distinct()
+        return [(name, name) for name in names]
+
+    def queryset(self, request, queryset):
+        chosen = self.value()
+        return queryset.filter(**{self._path("district"): chosen}) if chosen else queryset
+
+
+class ClinicFilter(PlaceFilter):
+    title = gettext_lazy("clinic")
+    parameter_name = "clinic"
+
+    def lookups(self, request, model_admin):
+        if request.user.clinic_id:
+            return []
+        clinics = self._clinics(request).order_by("name").values_list("code", "name")
+        found = list(clinics[: MOST_CHOICES + 1])
+        if len(found) > MOST_CHOICES:
+            found = list(clinics.filter(code=request.GET.get("clinic", "")))
+        return found
+
+    def queryset(self, request, queryset):
+        chosen = self.value()
+        return queryset.filter(**{self._path("code"): chosen}) if chosen else queryset
+
+
+class SlotDistrictFilter(DistrictFilter):
+    clinic_path = "slot__clinic"
+
+
+class SlotClinicFilter(ClinicFilter):
+    clinic_path = "slot__clinic"
+
+
+class OwnDistrictFilter(DistrictFilter):
+    clinic_path = "clinic"
+
+
+class OwnClinicFilter(ClinicFilter):
+    clinic_path = "clinic"

@@ -1,0 +1,118 @@
+"""Finding the one person a member of staff has before them or on the telephone."""
+
+from django import forms
+from django.contrib.admin.helpers import AdminForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from eligibility import normal
+from eligibility.indexes import name_birth_index, phone_index
+from eligibility.models import Person
+from staff.enums import Act, Role
+from staff.models import User
+from staff.scoping import rows_for
+from staff.services import record_access
+from waiting_room.codes import UnreadableCode, read
+
+from ..models import Reservation
+from ..services.holds import NUMBER_LETTERS
+
+
+def people_for(user: User) -> QuerySet:
+    """Whom this user may look up with name, birth date and phone, all three.
+
+    A clinic's callers may come from anywhere; the local government's are of its region.
+    """
+    if user.role == Role.CLINIC and user.clinic_id:
+        return Person.objects.all()
+    return rows_for(user, Person.objects.all(), region_path="")
+
+
+def reservations_for(user: User) -> QuerySet:
+    return rows_for(user, Reservation.objects.all(), clinic_path="slot__clinic")
+
+
+class PersonForm(forms.Form):
+    """A reservation number, or name, birth date and phone: never less than all three."""
+
+    number = forms.CharField(
+        label=gettext_lazy("Reservation number"), required=False, max_length=40
+    )
+    name = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=60)
+    birth_date = forms.CharField(
+        label=gettext_lazy("Date of birth"),
+        required=False,
+        max_length=20,
+        help_text=gettext_lazy("For example 19690512"),
+    )
+    phone = forms.CharField(label=gettext_lazy("Mobile phone"), required=False, max_length=30)
+    ASKED = ("number", "name", "birth_date", "phone")
+
+    def __init__(self, *args, request: HttpRequest, **kwargs):
+        self.request = request
+        self.person: Person | None = None
+        super().__init__(*args, **kwargs)
+
+    def clean(self):
+        values = super().clean()
+        if any(name in self.errors for name in self.ASKED):
+            return values
+        if values.get("number"):
+            self.person = self._by_number(values["number"])
+        elif all(values.get(name) for name in self.ASKED[1:]):
+            self.person = self._by_identity(values)
+        else:
+            self.add_error(
+                None, _("Give the reservation number, or name, date of birth and phone.")
+            )
+        if self.person is not None:
+            what = str(_("Found by number or identity"))
+            record_access(self.request, act=Act.SEARCH, what=what, people=[self.person.pk])
+        return values
+
+    def _by_number(self, text: str) -> Person | None:
+        try:
+            number = read(text, NUMBER_LETTERS)
+        except UnreadableCode:
+            number = ""
+        rows = reservations_for(self.request.user).select_related("person")
+        row = rows.filter(number=number).first()
+        if row is None:
+            self.add_error("number", _("You have no reservation with this number."))
+        return row.person if row else None
+
+    def _by_identity(self, values: dict) -> Person | None:
+        try:
+            born = normal.birth_date(values["birth_date"], today=timezone.localdate())
+        except ValueError:
+            self.add_error("birth_date", _("Enter a birth date that exists, for example 19690512."))
+            return None
+        try:
+            phone = normal.mobile_phone(values["phone"])
+        except ValueError:
+            self.add_error("phone", _("Enter a mobile phone number, such as 010-1234-5678."))
+            return None
+        found = list(
+            people_for(self.request.user).filter(
+                name_birth_index=name_birth_index(values["name"], born),
+                phone_index=phone_index(phone),
+            )[:2]
+        )
+        if len(found) == 1:
+            return found[0]
+        self.add_error(
+            None,
+            _("Nobody is known with this name, date of birth and phone. Check each of them.")
+            if not found
+            else _("Several people share these. Use the reservation number."),
+        )
+        return None
+
+
+def as_fieldsets(form: forms.Form, *sections: tuple[str | None, list[str]]) -> AdminForm:
+    """A plain form as the admin draws its own, in named parts."""
+    parts = [(title, {"fields": fields}) for title, fields in sections]
+    return AdminForm(form, parts, {})

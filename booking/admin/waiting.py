@@ -1,0 +1,394 @@
+"""The cancellation list: who waits where, in which order, and what they were offered."""
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from eligibility.admin import people_meant
+from eligibility.normal import shown_phone
+from staff.enums import Act
+from staff.history import who
+from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
+from waiting_room.models import Admission
+
+from .. import availability
+from ..enums import ON_THE_LIST, OfferStatus, WishStatus
+from ..exceptions import AlreadyBooked, OnTheListAlready
+from ..forms import WishForm
+from ..models import Clinic, Offer, Stock, Wish
+from ..services import (
+    clinic_key,
+    join_list,
+    leave_list,
+    next_dose_of,
+    place_key,
+    places_in_line,
+    wishes_at,
+)
+from .filters import ClinicFilter, DistrictFilter, RegionFilter
+from .people import PersonForm, as_fieldsets
+
+DAYS_OFFERED = 14
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Who waits now, unless somebody asks for those who left."""
+
+    title = gettext_lazy("status")
+    parameter_name = "state"
+
+    def lookups(self, request, model_admin):
+        return [("left", _("Left, or has an appointment")), ("all", _("All"))]
+
+    def choices(self, changelist):
+        first, *others = super().choices(changelist)
+        return [{**first, "display": _("On the list")}, *others]
+
+    def queryset(self, request, queryset):
+        if self.value() == "all":
+            return queryset
+        on_it = Q(status__in=ON_THE_LIST)
+        return queryset.filter(~on_it if self.value() == "left" else on_it)
+
+
+class WishRegionFilter(RegionFilter):
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        return queryset.filter(wishes_at(clinics=Clinic.objects.filter(region=self.value())))
+
+
+class WishDistrictFilter(DistrictFilter):
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        clinics = self._clinics(request).filter(district=self.value())
+        return queryset.filter(wishes_at(clinics=clinics))
+
+
+class WishClinicFilter(ClinicFilter):
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        seen = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+        return queryset.filter(wishes_at(clinics=seen.filter(code=self.value())))
+
+
+class CallerForm(PersonForm, WishForm):
+    """Somebody who asked for it, and what would suit them."""
+
+    clinic = forms.ModelChoiceField(
+        label=gettext_lazy("Clinic"),
+        queryset=Clinic.objects.none(),
+        widget=AutocompleteSelect(Stock._meta.get_field("clinic"), admin.site),
+    )
+    whole_district = forms.BooleanField(
+        label=gettext_lazy("Any clinic of its district"), required=False
+    )
+    language = forms.ChoiceField(
+        label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
+    )
+    WISHED = (
+        "clinic",
+        "whole_district",
+        "date_from",
+        "date_to",
+        "part",
+        "vaccine",
+        "leftover",
+        "language",
+    )
+
+    def __init__(self, *args, request: HttpRequest, **kwargs):
+        super().__init__(*args, request=request, places=[], **kwargs)
+        del self.fields["places"]
+        clinics = rows_for(request.user, Clinic.objects.filter(active=True), clinic_path="")
+        self.fields["clinic"].queryset = clinics
+        if request.user.clinic_id:
+            self.fields["clinic"].widget = forms.Select()
+            self.fields["clinic"].queryset = clinics
+            self.fields["clinic"].initial = request.user.clinic_id
+
+    def wish(self) -> dict:
+        clinic = self.cleaned_data["clinic"]
+        places = [clinic_key(clinic.pk)]
+        if self.cleaned_data["whole_district"]:
+            places.append(place_key(clinic.region, clinic.district))
+        self.cleaned_data["places"] = places
+        return super().wish()
+
+
+class OfferInline(admin.TabularInline):
+    model = Offer
+    fields = readonly_fields = ["time", "clinic", "offered_at", "until", "status", "answered_at"]
+    extra = 0
+    can_delete = False
+    ordering = ["-offered_at"]
+    verbose_name_plural = gettext_lazy("what was offered")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("slot__clinic")
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_view_permission(self, request, obj=None) -> bool:
+        return request.user.has_perm("booking.view_wish")
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("time"))
+    def time(self, offer: Offer) -> str:
+        return f"{timezone.localtime(offer.slot.starts_at):%Y-%m-%d %H:%M}"
+
+    @admin.display(description=gettext_lazy("clinic"))
+    def clinic(self, offer: Offer) -> str:
+        return offer.slot.clinic.name
+
+
+@admin.register(Wish)
+class WishAdmin(PersonalDataMixin, ScopedAdmin):
+    """In the order in which times that come free are offered."""
+
+    list_display = [
+        "place",
+        "name",
+        "phone",
+        "where",
+        "days",
+        "hours",
+        "vaccine",
+        "state",
+        "offered",
+        "joined_at",
+    ]
+    list_filter = [StateFilter, WishRegionFilter, WishDistrictFilter, WishClinicFilter, "vaccine"]
+    list_select_related = ["person", "vaccine"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
+    ordering = ["-priority", "joined_at", "pk"]
+    sortable_by: list[str] = []
+    show_full_result_count = False
+    fields = [
+        "name",
+        "birth_date",
+        "phone",
+        "dose",
+        "where",
+        "days",
+        "hours",
+        "vaccine",
+        "leftover",
+        "priority",
+        "state",
+        "joined_at",
+        "put_on_by",
+        "ended_at",
+        "taken_off_by",
+    ]
+    readonly_fields = fields
+    inlines = [OfferInline]
+    change_list_template = "admin/people_list.html"
+    change_form_template = "admin/booking/wish/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = admin.ModelAdmin.get_queryset(self, request)
+        if not sees_everything(request.user):
+            clinics = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+            rows = rows.filter(wishes_at(clinics=clinics))
+        counted = {
+            status: Count("offers", filter=Q(offers__status=status)) for status in OfferStatus
+        }
+        still_open = Prefetch(
+            "offers", Offer.objects.filter(status=OfferStatus.OPEN), to_attr="open_offers"
+        )
+        return rows.annotate(
+            **{f"n_{name}": count for name, count in counted.items()}
+        ).prefetch_related(still_open)
+
+    def get_changelist_instance(self, request):
+        changelist = super().get_changelist_instance(request)
+        lines = places_in_line(wish.pk for wish in changelist.result_list)
+        for wish in changelist.result_list:
+            wish.place_in_line = lines.get(wish.pk)
+        return changelist
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False  # on and off the list by services
+
+    def may_take_off(self, request: HttpRequest, wish: Wish) -> bool:
+        return request.user.has_perm("booking.change_wish") and wish.status in ON_THE_LIST
+
+    @admin.display(description=gettext_lazy("place"))
+    def place(self, wish: Wish) -> str:
+        number = getattr(wish, "place_in_line", None)
+        return str(number) if number else "–"
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, wish: Wish) -> str:
+        return wish.person.name
+
+    @admin.display(description=gettext_lazy("date of birth"))
+    def birth_date(self, wish: Wish) -> str:
+        return wish.person.birth_date.isoformat()
+
+    @admin.display(description=gettext_lazy("mobile phone"))
+    def phone(self, wish: Wish) -> str:
+        return shown_phone(wish.person.phone)
+
+    @admin.display(description=gettext_lazy("places"))
+    def where(self, wish: Wish) -> str:
+        return ", ".join(names_of(wish.places)) or "–"
+
+    @admin.display(description=gettext_lazy("days"))
+    def days(self, wish: Wish) -> str:
+        return f"{wish.date_from:%Y-%m-%d} – {wish.date_to:%m-%d}"
+
+    @admin.display(description=gettext_lazy("hours"))
+    def hours(self, wish: Wish) -> str:
+        if wish.time_from.hour == 0 and wish.time_to.hour == 23:
+            return _("any")
+        return f"{wish.time_from:%H:%M} – {wish.time_to:%H:%M}"
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, wish: Wish) -> str:
+        text = wish.get_status_display()
+        if wish.status == WishStatus.OFFERED and wish.open_offers:
+            until = timezone.localtime(wish.open_offers[0].until)
+            text = _("%(state)s until %(time)s") % {"state": text, "time": f"{until:%H:%M}"}
+        return text
+
+    @admin.display(description=gettext_lazy("offers"))
+    def offered(self, wish: Wish) -> str:
+        counts = [
+            (status.label, getattr(wish, f"n_{status}"))
+            for status in OfferStatus
+            if getattr(wish, f"n_{status}")
+        ]
+        return " · ".join(f"{label} {count}" for label, count in counts) or _("none yet")
+
+    @admin.display(description=gettext_lazy("put on the list by"))
+    def put_on_by(self, wish: Wish) -> str:
+        return who(wish.by)
+
+    @admin.display(description=gettext_lazy("taken off by"))
+    def taken_off_by(self, wish: Wish) -> str:
+        return who(wish.ended_by)
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(person__in=people)
+
+    def get_urls(self):
+        end = path(
+            "<int:pk>/end/", self.admin_site.admin_view(self.end_view), name="booking_wish_end"
+        )
+        return [end, *super().get_urls()]
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        wish = kwargs.get("obj")
+        context["may_take_off"] = wish is not None and self.may_take_off(request, wish)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def add_view(self, request: HttpRequest, form_url="", extra_context=None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        today = timezone.localdate()
+        form = CallerForm(
+            request.POST or None,
+            request=request,
+            initial={"date_from": today, "date_to": today + timedelta(days=DAYS_OFFERED)},
+        )
+        if request.method == "POST" and form.is_valid():
+            try:
+                wish = self._put_on(request, form)
+            except OnTheListAlready:
+                form.add_error(None, _("This person is on the list already."))
+            except AlreadyBooked:
+                form.add_error(None, _("This person has an appointment for this dose already."))
+            else:
+                return HttpResponseRedirect(reverse("admin:booking_wish_change", args=[wish.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Put somebody on the cancellation list"),
+            "opts": self.opts,
+            "lead": _(
+                "At their request only. What frees up is offered to them by message, in their turn."
+            ),
+            "adminform": as_fieldsets(
+                form, (_("Who"), list(form.ASKED)), (_("What would suit"), list(form.WISHED))
+            ),
+            "form": form,
+            "media": self.media + form.media,
+            "submit": _("Put on the list"),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+    def _put_on(self, request: HttpRequest, form: CallerForm) -> Wish:
+        person = form.person
+        # Whoever was called keeps what they were admitted for.
+        admission = Admission.objects.filter(ticket__person=person).order_by("pk").last()
+        wish = join_list(
+            person_id=person.pk,
+            admission_id=admission.pk if admission else None,
+            dose=next_dose_of(person.pk),
+            by=f"staff:{request.user.pk}",
+            language=form.cleaned_data["language"],
+            **form.wish(),
+        )
+        wish.refresh_from_db()
+        if wish.status == WishStatus.OFFERED:
+            messages.success(request, _("On the list, and a time that suits was offered at once."))
+        else:
+            number = places_in_line([wish.pk]).get(wish.pk)
+            messages.success(request, _("On the list, at place %(number)s.") % {"number": number})
+        return wish
+
+    def end_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Off the list, after one question: the place on it can't be got back."""
+        wish = get_object_or_404(self.get_queryset(request).select_related("person"), pk=pk)
+        if not self.may_take_off(request, wish):
+            raise PermissionDenied
+        if request.method == "POST":
+            leave_list(person_id=wish.person_id, dose=wish.dose, by=f"staff:{request.user.pk}")
+            messages.success(request, _("Taken off the list."))
+            return HttpResponseRedirect(reverse("admin:booking_wish_change", args=[wish.pk]))
+        self._record(request, Act.DETAIL, f"{self.opts.verbose_name} {wish}", [wish.person_id])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Take %(name)s off the cancellation list?") % {"name": wish.person.name},
+            "opts": self.opts,
+            "original": wish,
+            "lead": _(
+                "The place in the order is lost; an open offer goes to the next one on the list."
+            ),
+            "submit": _("Take off the list"),
+            "back": reverse("admin:booking_wish_change", args=[wish.pk]),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+
+def names_of(places: list[str]) -> list[str]:
+    """The clinics and districts of an entry as people say them."""
+    clinics = availability.directory().clinics
+    names = []
+    for key in places:
+        kind, rest = key.split(":", 1)
+        if kind == "d":
+            names.append(rest.replace("/", " "))
+        else:
+            clinic = clinics.get(int(rest))
+            names.append(clinic.name if clinic else f"#{rest}")
+    return names
