@@ -1,6 +1,7 @@
 """Postgres gone: say that the place is kept, and come back by itself."""
 
 from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
 
@@ -16,8 +17,21 @@ class OutageMiddleware:
 
     def process_exception(self, request, exception):
         if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
-            response = render(request, "503.html", status=503, using=None)
+            name = "503_sent.html" if request.method == "POST" else "503.html"
+            response = render(request, name, {"sent": _sent(request)}, status=503)
             response["Retry-After"] = "10"
             response["Cache-Control"] = "no-store"
             return response
         return None
+
+
+def _sent(request: HttpRequest) -> list[tuple[str, str]]:
+    """What was typed, so that the page can send it again; a password or a file it does not keep."""
+    if request.method != "POST" or request.FILES:
+        return []
+    return [
+        (name, value)
+        for name, values in request.POST.lists()
+        if "password" not in name
+        for value in values
+    ]

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from eligibility.normal import masked_phone
 from eligibility.sessions import signed_in
@@ -49,19 +49,25 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     """The public page of a line: how it stands, and the way into it."""
     room = _room(code)
     document = room.board.document
-    age = (room.now - datetime.fromisoformat(document["time"])).total_seconds() if document else 0
     state = state_of(room, room.now)
     context = {
         "room": room,
         "state": state,
         "now_document": document,
         "waiting": max(0, document.get("issued", 0) - room.line.serving),
-        "stands_still": state == State.OPEN and age > STILL_SECONDS,
+        "stands_still": stands_still(document, state, room.now),
         "score": document.get("score"),
         "refusal": refusal,
     }
     status = refusal.status if refusal else 200
     return render(request, "waiting_room/room.html", context, status=status)
+
+
+def stands_still(document: dict, state: State, now: datetime) -> bool:
+    """Whether the last tick is so long ago that nobody is being called."""
+    if state != State.OPEN or not document:
+        return False
+    return (now - datetime.fromisoformat(document["time"])).total_seconds() > STILL_SECONDS
 
 
 @never_cache
@@ -101,6 +107,7 @@ def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = No
     left = now_document.get("left")
     context = {
         **stands,
+        "stands_still": stands_still(now_document, stands["state"], ticket.now),
         "short": left is not None and (stands["ahead"] or 0) >= left,
         "ticket": ticket,
         "room": ticket.room,
@@ -211,8 +218,9 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 
 
 @never_cache
-@require_POST
 def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("ticket", ticket_id=ticket_id)
     ticket = _ticket(ticket_id)
     if not owns(request, ticket):
         return neutral(request)

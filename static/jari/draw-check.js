@@ -18,6 +18,9 @@ form.addEventListener("submit", (event) => {
   const place = placeOf(entry, Number(count), seed);
   const parts = [`${answer.dataset.place} ${place.toLocaleString()}.`];
   if (entry > Number(count)) parts.push(answer.dataset.after);
-  parts.push(belongTogether() ? answer.dataset.right : answer.dataset.wrong);
+  const right = belongTogether();
+  parts.push(right ? answer.dataset.right : answer.dataset.wrong);
+  answer.className = `jari-notice ${right ? "is-success" : "is-danger"}`;
   answer.textContent = parts.join(" ");
+  answer.hidden = false;
 });

@@ -90,7 +90,7 @@ function countDown() {
   const node = find("countdown");
   if (!node || !clock || phase !== "gathering") return;
   const seconds = Math.round((clock.opens - serverTime()) / 1000);
-  node.hidden = seconds <= 0 || seconds > 3600;
+  show("until", seconds > 0 && seconds <= 3600);
   const rest = String(seconds % 60).padStart(2, "0");
   node.textContent = `${Math.floor(seconds / 60)}:${rest}`;
 }
@@ -107,12 +107,23 @@ function showWaiting(now) {
   const reasons = { stalled: say("Still"), paused: say("Paused") };
   const wait = range ? inWords(range) : reasons[now.no_number] ?? say("Soon");
   put("wait", wait);
-  show("not-enough", now.left !== null && now.left !== undefined && ahead >= now.left);
+  sayIfShort(now.left, ahead);
   if (performance.now() - lastSaid > SAY_SECONDS * 1000) {
     const people = ahead ? say("Ahead").replace("{n}", number.format(ahead)) : say("Next");
     speak(range ? `${people} ${wait}.` : people);
   }
   return ahead;
+}
+
+// Said at once when there may not be enough, and again when that changes.
+function sayIfShort(left, ahead) {
+  const isShort = Number.isInteger(left) && ahead >= left;
+  const wasShort = !find("not-enough").hidden;
+  if (isShort === wasShort) return;
+  show("not-enough", isShort);
+  show("enough", !isShort && Number.isInteger(left));
+  const notice = find(isShort ? "not-enough" : "enough");
+  if (!notice.hidden) speak(notice.querySelector("p").textContent);
 }
 
 function secondsUntilNext(now, ahead) {
@@ -163,7 +174,7 @@ async function knock() {
       method: "POST", body: new FormData(form), redirect: "manual",
     });
     if (response.type === "opaqueredirect") return location.assign(standing.dataset.booking);
-    if (response.status !== 409) return location.reload();
+    if (response.status !== 409 && response.status < 500) return location.reload();
   } catch {
     // Gone for a moment; the next knock comes anyway.
   }

@@ -1,4 +1,6 @@
 import logging
+import re
+from uuid import UUID
 
 import pytest
 import redis
@@ -73,6 +75,25 @@ def test_without_the_database_the_page_says_that_the_place_is_kept(client, no_da
     assert response.status_code == 503
     assert response["Retry-After"] == "10"
     assert "자리" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_what_was_typed_when_the_database_went_away_is_kept_and_sent_again(client, no_database):
+    typed = {"channel": "email", "email": "kim@example.org", "note": 'a\n<b> "c"', "password": "p"}
+
+    response = client.post(f"/queue/t/{UUID(int=7)}/tell/?from=here", typed)
+
+    text = response.content.decode()
+    assert response.status_code == 503
+    assert f'action="/queue/t/{UUID(int=7)}/tell/?from=here"' in text
+    kept = re.findall(r'<textarea name="(\w+)" hidden>\n(.*?)</textarea>', text, re.S)
+    assert dict(kept) == {
+        "channel": "email",
+        "email": "kim@example.org",
+        "note": "a\n&lt;b&gt; &quot;c&quot;",
+    }
+    assert "http-equiv" not in text
+    assert "/static/jari/again.js" in text
 
 
 def test_an_old_form_gets_a_page_that_says_what_to_do():

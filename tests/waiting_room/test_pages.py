@@ -9,9 +9,9 @@ from django.utils import timezone
 from eligibility.models import Cohort
 from eligibility.sessions import sign_in
 from tests.factories import PersonFactory
-from waiting_room import services
+from waiting_room import services, views
 from waiting_room.codes import resume_code
-from waiting_room.models import Admission, Ticket
+from waiting_room.models import Admission, Board, Ticket
 from waiting_room.now import NowBoard
 from waiting_room.services.joining import CODE_KEY
 
@@ -300,6 +300,35 @@ def test_leaving_and_coming_back_is_the_same_place():
     client.post(f"/queue/{room.cohort.code}/join/")
 
     assert "Your place 1" in page(client, ticket)
+
+
+@pytest.mark.parametrize("address", ["queue/t/{}/leave/", "queue/t/{}/enter/"])
+def test_an_address_that_only_takes_forms_leads_back_to_the_ticket(address):
+    ticket = join(make_room())
+
+    response = browser(ticket.person).get("/" + address.format(ticket.pk))
+
+    assert (response.status_code, response.url) == (302, f"/queue/t/{ticket.pk}/")
+    ticket.refresh_from_db()
+    assert ticket.left_at is None
+
+
+def test_without_script_too_the_page_says_that_the_line_stands_still():
+    room = make_room(max_active=1, max_per_minute=1)
+    ticket = [join(room) for _ in range(3)][-1]
+    tick(room)
+
+    def says_so():
+        page = browser(ticket.person).get(f"/queue/t/{ticket.pk}/").content.decode()
+        return 'id="still" hidden' not in page
+
+    assert not says_so()
+    room.refresh_from_db()
+    document = room.board.document | {"time": "2021-07-12T00:00:00.000+09:00"}
+    Board.objects.filter(room=room).update(document=document)
+    views.board.__init__()
+
+    assert says_so()
 
 
 def test_the_page_warns_when_there_may_not_be_enough():
