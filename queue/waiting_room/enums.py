@@ -22,6 +22,7 @@ class Act(models.TextChoices):
     """What happened to a line; the words are those of the public log (docs/line-log.md)."""
 
     COMMIT = "commit", _("Draw committed to")
+    PLAN = "plan", _("Opening set")
     FREEZE = "freeze", _("List frozen")
     REVEAL = "reveal", _("Draw revealed")
     CALL = "call", _("Called")

@@ -22,7 +22,7 @@ PAGE_TICKETS = 4096
 COLUMNS = ["row", "number", "at", "hash", "details"]
 
 # The acts a verifier knows; a log may hold others, which it takes as they are.
-COMMIT, FREEZE, REVEAL, CALL = "commit", "freeze", "reveal", "call"
+COMMIT, PLAN, FREEZE, REVEAL, CALL = "commit", "plan", "freeze", "reveal", "call"
 PAUSE, RESUME, CLOSE = "pause", "resume", "close"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,7 +74,7 @@ def leaf_for_ticket(room: str, entry: int, joined_at: datetime, digest: str) -> 
 def leaf_for_act(room: str, number: int, act: str, at: datetime, **details: object) -> bytes:
     """An act of the room; `number` counts its acts from 1, over all pages.
 
-    call: first, last · freeze: count, digest · commit: commitment ·
+    call: first, last · freeze: count, digest · commit: commitment · plan: opens_at, order ·
     reveal: secret, public_value, seed
     """
     return canonical(
@@ -181,7 +181,7 @@ def csv_head(
     *,
     room: str,
     order: str,
-    opens_at: datetime,
+    opens_at: int,
     commitment: str = "",
     frozen: int | None = None,
     list_digest: str = "",
@@ -189,13 +189,16 @@ def csv_head(
     public_value: str = "",
     seed: str = "",
 ) -> str:
-    """The first lines: what is known of the room and its draw so far. `order` is draw or fifo."""
+    """The first lines: what is known of the room and its draw so far.
+
+    `order` is draw or fifo, `opens_at` microseconds.
+    """
     lines = [
         ",".join(COLUMNS) + "\n",
         csv_line("jari-line", FORMAT),
         csv_line("room", details=room),
         csv_line("order", details=order),
-        csv_line("opens", at=microseconds(opens_at)),
+        csv_line("opens", at=opens_at),
     ]
     if commitment:
         lines.append(csv_line("commitment", digest=commitment))

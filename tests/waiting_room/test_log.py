@@ -108,7 +108,8 @@ def test_csv_lines_are_read_back_as_they_were():
     act = log.leaf_for_act("seoul", 1, log.PAUSE, START, message='점검, "곧"\n다시')
 
     text = (
-        log.csv_head(room="seoul", order="draw", opens_at=START, commitment="ab", frozen=3,
+        log.csv_head(room="seoul", order="draw", opens_at=log.microseconds(START),
+                     commitment="ab", frozen=3,
                      list_digest="cd", secret=REVEALED, public_value="3, 7", seed="01")
         + log.csv_page(pages[0])
         + log.csv_ticket(5, START, "aa", 2)

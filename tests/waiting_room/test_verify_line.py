@@ -18,6 +18,7 @@ from waiting_room.offline import verify_line
 from waiting_room.offline.verify_line import Unreadable, check, rows_of
 
 OPENS = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+LATER = OPENS + timedelta(minutes=10)
 KEPT_SECRET = bytes(range(32))
 LATE = 60  # tickets that came after the opening
 
@@ -33,17 +34,20 @@ def hash_of(entry):
 class Book:
     """Writes a log as the portal does, page by page."""
 
-    def __init__(self, order="draw"):
-        self.order = order
+    def __init__(self, order="draw", planned=True):
+        self.order, self.planned = order, planned
         self.stored: dict[int, bytes] = {}
         self.roots = [merkle.EMPTY_ROOT.hex()]
         self.pages: list[tuple[log.Page, list[tuple[int, datetime, str]], list[bytes]]] = []
         self.upto = self.acts = 0
         self.head: dict = {"commitment": draw.commitment(KEPT_SECRET)} if order == "draw" else {}
         self.seed = b""
+        self.opens = OPENS
 
     def page(self, upto, *acts, at=OPENS, skip=()):
         room = "seoul-60s"
+        if self.planned and not self.pages:
+            acts = (("plan", {"opens_at": log.microseconds(OPENS), "order": self.order}), *acts)
         tickets = [
             (entry, OPENS - timedelta(hours=1) + timedelta(seconds=entry), hash_of(entry))
             for entry in range(self.upto + 1, upto + 1)
@@ -84,7 +88,9 @@ class Book:
         return draw.number_for_entry(entry, self.head["frozen"], self.seed)
 
     def csv(self):
-        text = log.csv_head(room="seoul-60s", order=self.order, opens_at=OPENS, **self.head)
+        text = log.csv_head(
+            room="seoul-60s", order=self.order, opens_at=log.microseconds(self.opens), **self.head
+        )
         for page, tickets, acts in self.pages:
             text += log.csv_page(page)
             for entry, joined_at, digest in tickets:
@@ -124,7 +130,7 @@ def test_an_honest_log_is_in_order():
     report = report_on(TEXT, ticket=hash_of(5))
 
     assert report.troubles == []
-    assert (report.pages, report.tickets, report.acts, report.called) == (7, 159, 11, 160)
+    assert (report.pages, report.tickets, report.acts, report.called) == (7, 159, 12, 160)
     assert report.root == DAY.roots[-1]
     assert list(report.roots) == DAY.roots
     assert report.ticket["entry"] == 5
@@ -242,6 +248,18 @@ def call_removed():
     return "".join(line for line in lines if '""first"":21' not in line)
 
 
+def other_opening():
+    return TEXT.replace(f"opens,,{log.microseconds(OPENS)},", f"opens,,{log.microseconds(LATER)},")
+
+
+def other_opening_everywhere():
+    return TEXT.replace(str(log.microseconds(OPENS)), str(log.microseconds(LATER)))
+
+
+def other_order():
+    return TEXT.replace("order,,,,draw", "order,,,,fifo")
+
+
 def other_secret():
     return TEXT.replace(KEPT_SECRET.hex(), "ff" * 32)
 
@@ -264,6 +282,9 @@ def other_secret():
         (other_root, "is not the one that these pages lead to"),
         (other_place, "Entry 50 is said to have place 1"),
         (call_removed, "Places 21 to 30 were passed over"),
+        (other_opening, f"“opens” is not what the log recorded: {log.microseconds(OPENS)}."),
+        (other_opening_everywhere, "page 1 are not those that were recorded"),
+        (other_order, "“order” is not what the log recorded: draw."),
         (other_secret, "The secret is not the one that was committed to before."),
     ],
 )
@@ -275,9 +296,9 @@ def test_tampering_with_the_log_is_found(tampered, finding):
 
 
 def outside_the_log(position):
-    """The time of opening and of the last line are said, not recorded."""
+    """The time of the last line is said, not recorded."""
     line = TEXT[TEXT.rfind("\n", 0, position) + 1 :].split("\n", 1)[0]
-    return line.startswith(("opens,", "root,"))
+    return line.startswith("root,")
 
 
 @given(position=st.integers(0, len(TEXT) - 1), letter=st.sampled_from("0123456789abcdefx,\n"))
@@ -324,6 +345,10 @@ def lying(*pages):
             "The draw was revealed a second time",
         ),
         ([("commit", {"commitment": "00" * 32})], "recorded only after the list was closed"),
+        (
+            [("plan", {"opens_at": log.microseconds(OPENS), "order": "draw"})],
+            "Opening or order were changed after the line had begun to move",
+        ),
     ],
 )
 def test_acts_out_of_turn_are_found(acts, finding):
@@ -339,6 +364,25 @@ def test_a_call_before_the_opening_or_before_the_draw_is_found():
         "Places 1 to 2 were called at 2026-11-22 19:59:59, before the opening at "
         "2026-11-22 20:00:00.",
     ]
+
+
+def test_an_opening_that_was_moved_before_it_came_is_in_order_and_said():
+    book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
+    book.page(60, ("plan", {"opens_at": log.microseconds(LATER), "order": "draw"}))
+    book.opens = LATER
+
+    report = report_on(book.csv())
+
+    assert report.troubles == []
+    assert (
+        "On 2026-11-22 20:00:00 the opening was set anew, to 2026-11-22 20:10:00." in report.notes
+    )
+
+
+def test_an_opening_that_was_never_recorded_is_found():
+    book = Book(planned=False).page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
+
+    assert troubles(book.csv()) == ["When the doors open was never recorded in the log."]
 
 
 def test_a_secret_chosen_after_the_list_was_known_is_found():
@@ -442,7 +486,7 @@ def test_the_command_says_what_it_found_and_answers_with_its_exit_code(tmp_path)
     assert run(good, "--ticket", hash_of(12), "--place", place + 1)[0] == 1
     code, said = run(bad)
     assert code == 1
-    assert "\nline 53: Page 2 was recorded with 59 tickets and has 58: 1 taken out since." in said
+    assert "\nline 54: Page 2 was recorded with 59 tickets and has 58: 1 taken out since." in said
     assert run(other) == (2, "This is no log of a line: its first two lines are others.\n")
     assert run(tmp_path / "none.csv")[0] == 2
 

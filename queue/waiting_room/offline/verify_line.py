@@ -190,6 +190,7 @@ class Checker:
         self.act_number = 0
         self.seen: dict[str, int] = {}
         self.committed = ""
+        self.planned: dict[str, str] = {}  # when the doors open, and how the order is found
         self.frozen: tuple[int, str] | None = None
         self.revealed: dict | None = None
         self.paused = self.closed = False
@@ -350,6 +351,7 @@ class Checker:
             self.trouble(line, f"“{act['act']}” was done after the room had been closed.")
         known = {
             "commit": self.on_commit,
+            "plan": self.on_plan,
             "freeze": self.on_freeze,
             "reveal": self.on_reveal,
             "call": self.on_call,
@@ -367,6 +369,15 @@ class Checker:
         if self.committed and act["commitment"] != self.committed:
             self.trouble(line, "The commitment was changed after it had been published.")
         self.committed = act["commitment"]
+
+    def on_plan(self, line: int, act: dict) -> None:
+        if self.frozen or self.report.called:
+            self.trouble(line, "Opening or order were changed after the line had begun to move.")
+        if self.planned:
+            self.report.notes.append(
+                f"On {when(act['at'])} the opening was set anew, to {when(act['opens_at'])}."
+            )
+        self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
 
     def on_freeze(self, line: int, act: dict) -> None:
         page = self.page or {}
@@ -500,6 +511,11 @@ class Checker:
     def compare_head(self) -> None:
         """The head must say what the acts recorded."""
         recorded: dict[tuple[str, int], str] = {}
+        if self.planned:
+            recorded["opens", 2] = self.planned["opens"]
+            recorded["order", 4] = self.planned["order"]
+        elif self.report.pages:
+            self.trouble(1, "When the doors open was never recorded in the log.")
         if self.committed:
             recorded["commitment", 3] = self.committed
         if self.frozen:

@@ -30,8 +30,8 @@ def log_lines(room: Room) -> Iterator[str]:
     if last is None:
         last = LogPage(number=0, last_step=0, at=room.joins_from, log_root=merkle.EMPTY_ROOT.hex())
     head = _head(room, last.last_step)
-    yield log.csv_head(room=room.cohort.code, order=room.cohort.order, **head)
-    places = _places(room.cohort.order, head)
+    yield log.csv_head(room=room.cohort.code, **head)
+    places = _places(head)
     previous = LogPage(number=0, last_step=0, log_root=merkle.EMPTY_ROOT.hex())
     for start in range(0, last.number, PAGES_AT_ONCE):
         span = (start + 1, min(start + PAGES_AT_ONCE, last.number))
@@ -51,11 +51,13 @@ def log_lines(room: Room) -> Iterator[str]:
 
 
 def _head(room: Room, last_step: int) -> dict:
-    """What the acts in the log say of the draw; what is not logged yet is not told either."""
-    acts = [Act.COMMIT, Act.FREEZE, Act.REVEAL]
-    steps = room.steps.filter(act__in=acts, pk__lte=last_step)
+    """What the acts in the log say of opening and draw; what is not logged is not told either."""
+    acts = [Act.COMMIT, Act.PLAN, Act.FREEZE, Act.REVEAL]
+    steps = room.steps.filter(act__in=acts, pk__lte=last_step).order_by("pk")
     found = {step.act: step.details for step in steps}
-    head: dict = {"opens_at": room.cohort.opens_at}
+    cohort = room.cohort
+    planned = {"opens_at": log.microseconds(cohort.opens_at), "order": cohort.order}
+    head: dict = {**found.get(Act.PLAN, planned)}
     if Act.COMMIT in found:
         head["commitment"] = found[Act.COMMIT]["commitment"]
     if Act.FREEZE in found:
@@ -66,9 +68,9 @@ def _head(room: Room, last_step: int) -> dict:
     return head
 
 
-def _places(order: str, head: dict):
+def _places(head: dict):
     """The place of an entry number, from 1; nothing while the draw is to come."""
-    if order == Order.FIFO:
+    if head["order"] == Order.FIFO:
         return lambda entry: entry
     if not head.get("seed"):
         return lambda entry: None

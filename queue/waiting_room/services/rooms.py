@@ -14,6 +14,7 @@ from ..draw import commitment
 from ..enums import Act, RoomStatus
 from ..exceptions import CantChange
 from ..locks import tick_lock
+from ..log import microseconds
 from ..models import Board, Line, Room, Step
 from .clock import database_now
 
@@ -47,7 +48,24 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **settings)
         # Belongs to the row's number, which is never used again; CACHE 1 keeps the order.
         cursor.execute(f'CREATE SEQUENCE "{room.entry_sequence}" AS bigint CACHE 1')
     record(room, Act.COMMIT, details={"commitment": room.draw_commitment})
+    note_plan(room)
     return room
+
+
+def note_plan(room: Room) -> None:
+    """Log when the doors open and how the order is found, whenever that is new."""
+    if not is_as_planned(room):
+        record(room, Act.PLAN, details=_plan(room))
+
+
+def is_as_planned(room: Room) -> bool:
+    """Whether opening and order are still those in the log."""
+    noted = room.steps.filter(act=Act.PLAN).order_by("pk").last()
+    return noted is not None and noted.details == _plan(room)
+
+
+def _plan(room: Room) -> dict:
+    return {"opens_at": microseconds(room.cohort.opens_at), "order": str(room.cohort.order)}
 
 
 def record(
@@ -163,4 +181,5 @@ def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
 
 def report_booking(*, room: Room, left: int | None, booked: int | None) -> None:
     """What booking knows and the line does not: how much is left for this room's people."""
-    Board.objects.filter(room=room).update(left=left, booked=booked)
+    board = Board.objects.filter(room=room)
+    board.exclude(left=left, booked=booked).update(left=left, booked=booked)

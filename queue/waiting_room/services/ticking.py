@@ -19,7 +19,7 @@ from .clock import database_now
 from .entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
 from .estimating import score_called, up_to_date
 from .pages import PAGES_PER_TICK, Pages
-from .rooms import open_rooms, record
+from .rooms import note_plan, open_rooms, record
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ def tick_room(room_id: int) -> bool:
 
 def _settle(room: Room) -> Facts:
     """Bring the log up to date and, once, freeze the list."""
+    if room.frozen_at is None:
+        note_plan(room)
     pages = Pages(room)
     try:
         with list_closed(room.pk, patience_ms=JOINS_PATIENCE_MS):

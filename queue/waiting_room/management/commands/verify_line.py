@@ -3,6 +3,7 @@ from django.core.management.base import BaseCommand, CommandError
 from waiting_room.management.rooms import room_by_code
 from waiting_room.offline import verify_line
 from waiting_room.services.publishing import log_lines
+from waiting_room.services.rooms import is_as_planned
 
 
 class Command(BaseCommand):
@@ -24,6 +25,8 @@ class Command(BaseCommand):
         else:
             pieces = (line for piece in lines for line in piece.splitlines(keepends=True))
             report = verify_line.check(verify_line.rows_of(pieces))
+        if found.frozen_at and not is_as_planned(found):
+            report.troubles.append((0, "The opening in the table is not the one that was logged."))
         if root:
             verify_line.check_root(report, root)
         self.stdout.write(verify_line.summary(report))
