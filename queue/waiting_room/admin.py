@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -13,16 +14,19 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from eligibility.admin import people_meant
+from eligibility.enums import Order
+from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 
 from . import services
 from .board import state_of
+from .enums import Act
 from .exceptions import CantChange
 from .forms import DrawForm, PaceForm, PauseForm
 from .models import Room, Step, Ticket
 from .reasons import in_words
 
-STEPS_SHOWN = 40
+ACTS_SHOWN, CALLS_SHOWN = 40, 15
 REFRESH_SECONDS = 5
 
 
@@ -119,8 +123,14 @@ class RoomAdmin(ScopedAdmin):
             "may_change": self.has_change_permission(request, room),
             "over": room.has_ended(room.now),
             "refresh": REFRESH_SECONDS if request.GET.get("live") else 0,
-            "steps": Step.objects.filter(room=room).order_by("-pk")[:STEPS_SHOWN],
-            "pause_form": PauseForm(initial={"message_ko": room.pause_message_ko}),
+            "acts": _acts(room),
+            "calls": _calls(room),
+            "pause_form": PauseForm(
+                initial={
+                    "message_ko": room.pause_message_ko,
+                    "message_en": room.pause_message_en,
+                }
+            ),
             "pace_form": PaceForm(
                 initial={"max_active": room.max_active, "max_per_minute": room.max_per_minute}
             ),
@@ -181,6 +191,39 @@ class RoomAdmin(ScopedAdmin):
 
 def _waiting(room: Room) -> int:
     return max(0, room.board.document.get("issued", 0) - room.line.serving)
+
+
+def _acts(room: Room) -> list[Step]:
+    """What was done to the room, newest first, with who and what in words."""
+    acts = list(room.steps.exclude(act=Act.CALL).order_by("-pk")[:ACTS_SHOWN])
+    ids = {int(step.by.removeprefix("staff:")) for step in acts if step.by.startswith("staff:")}
+    names = User.objects.in_bulk(ids)
+    for step in acts:
+        staff = names.get(int(step.by.removeprefix("staff:"))) if step.by[:6] == "staff:" else None
+        step.who = staff.username if staff else step.by
+        step.in_short = _in_short(step)
+    return acts
+
+
+def _in_short(step: Step) -> str:
+    details = step.details
+    if step.act == Act.PACE:
+        return _("%(max_active)s at once, %(max_per_minute)s a minute") % details
+    if step.act == Act.PAUSE:
+        return " / ".join(text for text in (details["ko"], details["en"]) if text)
+    if step.act == Act.PLAN:
+        opens_at = datetime.fromtimestamp(details["opens_at"] / 1_000_000, tz=UTC)
+        return f"{timezone.localtime(opens_at):%Y-%m-%d %H:%M}, {Order(details['order']).label}"
+    if step.act == Act.FREEZE:
+        return _("%(count)s entries") % details
+    return ""
+
+
+def _calls(room: Room) -> list[Step]:
+    calls = list(room.steps.filter(act=Act.CALL).order_by("-pk")[:CALLS_SHOWN])
+    for step in calls:
+        step.people = step.last - step.first + 1
+    return calls
 
 
 @admin.register(Ticket)
