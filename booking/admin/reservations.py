@@ -32,6 +32,7 @@ from ..models import Clinic, Reservation
 from ..rules import day_of
 from ..services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 from ..services.holds import NUMBER_LETTERS
+from ..story import place_and_time, story_of
 from .filters import SlotClinicFilter, SlotDayFilter, SlotDistrictFilter, SlotRegionFilter
 from .sheets import sheet_address
 
@@ -231,6 +232,21 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
     def changelist_view(self, request, extra_context=None):
         may = {"may_export": self.has_export_permission(request)}
         return super().changelist_view(request, {**(extra_context or {}), **may})
+
+    def history_view(self, request, object_id, extra_context=None):
+        """The whole story in words; below it what each field was before and after."""
+        response = super().history_view(request, object_id, extra_context)
+        row = response.context_data["object"]
+        story = story_of(row)
+        names = {by: who(by) for by in {event.by for event in story}}
+        response.context_data |= {
+            "story": [(event, names[event.by]) for event in story],
+            "now": place_and_time(row.slot),
+        }
+        response.template_name = "admin/booking/reservation/history.html"
+        what = f"{self.opts.verbose_name} {row}"
+        self._record(request, Act.DETAIL, what, self.people_of([row]))
+        return response
 
     def mark_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         if not self.has_mark_permission(request):

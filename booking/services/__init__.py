@@ -30,7 +30,6 @@ from .offers import (
 )
 from .reminding import remind
 from .reporting import report_to_lines
-from .reporting import report_to_lines
 from .reviewing import settle_reviews
 from .slots import (
     DayOfDoses,
@@ -81,7 +80,6 @@ __all__ = [
     "record_jab",
     "release_hold",
     "remind",
-    "report_to_lines",
     "report_to_lines",
     "set_all_margins",
     "set_capacity",

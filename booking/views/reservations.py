@@ -21,6 +21,7 @@ from ..exceptions import Refused, SlotFull, SlotOver
 from ..forms import LookupForm
 from ..limits import looked_up_too_often
 from ..models import Reservation
+from ..story import story_of, to_the_person
 from .common import keeps_typed, remember_seen, reservation_required
 from .finding import Purpose, lost, show
 
@@ -78,24 +79,11 @@ def qr_code(number: str) -> str:
 
 
 def history_of(reservation: Reservation) -> list[dict]:
-    """What happened to it, the last thing first: each record holds what was before a change."""
-    records = list(reservation.events.select_related("slot__clinic").order_by("pgh_id"))
-    if not records:
-        return []
-    states = [*records, reservation]
+    """What happened to it, in order, and who did it."""
     return [
-        {"at": state.changed_at, "what": _what_happened(states[number - 1], state), "slot": state}
-        for number, state in enumerate(states)
-        if number
-    ][::-1]
-
-
-def _what_happened(before, after) -> str:
-    if after.status != before.status:
-        return ReservationStatus(after.status).label
-    if after.slot_id != before.slot_id:
-        return _("Moved to another time")
-    return _("Kept for longer")
+        {"at": event.at, "what": event.what, "detail": event.detail, "by": to_the_person(event.by)}
+        for event in story_of(reservation)
+    ]
 
 
 @never_cache

@@ -8,8 +8,18 @@ from django.utils import timezone
 
 from booking.admin import buttons_of
 from booking.enums import ReservationStatus
-from booking.models import Clinic, Slot
-from booking.services import mark_arrived, mark_vaccinated
+from booking.models import Clinic, Reservation, Slot
+from booking.services import (
+    book_for,
+    cancel_reservation,
+    change_reservation,
+    confirm_hold,
+    extend_hold,
+    mark_arrived,
+    mark_vaccinated,
+    take_back_holds,
+    undo_cancel,
+)
 from messaging.enums import Channel, MessageStatus
 from messaging.models import Message
 from staff.enums import Role
@@ -132,14 +142,69 @@ def test_the_history_says_who_did_what(client):
     ]
 
 
-def test_what_was_never_changed_has_an_empty_history(client):
+def story_on(client, reservation) -> list[tuple[str, str, str]]:
+    page = client.get(f"{LIST}{reservation.pk}/history/")
+    return [(event.what, event.detail, by) for event, by in page.context["story"]]
+
+
+def test_what_was_never_changed_has_its_beginning_for_a_history(client):
     reservation = ReservationFactory(held=True)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     client.force_login(StaffFactory())
 
-    page = client.get(f"{LIST}{reservation.pk}/history/")
+    [(what, detail, by)] = story_on(client, reservation)
 
-    assert page.status_code == 200
-    assert page.context["changes"] == []
+    assert (what, by) == ("Time chosen and kept", "the person")
+    assert detail.endswith(reservation.slot.clinic.name)
+
+
+def test_the_history_tells_the_whole_story_in_words(client):
+    user = StaffFactory(superuser=True, username="officer")
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    client.force_login(user)
+    held = ReservationFactory(held=True, slot=SlotFactory(clinic=ClinicFactory(name="가의원")))
+    extend_hold(person_id=held.person_id, key=held.key)
+    [reservation] = confirm_hold(person_id=held.person_id, key=held.key)
+    reservation = Reservation.objects.get(pk=reservation.pk)
+    target = SlotFactory(vaccine=held.slot.vaccine, clinic=ClinicFactory(name="나의원"))
+    change_reservation(reservation=reservation, slot_id=target.pk, by="citizen")
+    cancel_reservation(reservation=reservation, by=f"staff:{user.pk}")
+    undo_cancel(reservation=reservation, by="citizen")
+    client.post(f"{LIST}{reservation.pk}/mark/", {"act": "arrived"})
+
+    story = story_on(client, reservation)
+
+    assert [(what, by) for what, _detail, by in story] == [
+        ("Time chosen and kept", "the person"),
+        ("Kept for longer", "the person"),
+        ("Appointment confirmed", "the person"),
+        ("Moved to another time", "the person"),
+        ("Cancelled", "officer"),
+        ("Cancellation taken back", "the person"),
+        ("Arrived at the clinic", "officer"),
+    ]
+    before, after = story[3][1].split(" → ")
+    assert (before.endswith("가의원"), after.endswith("나의원")) == (True, True)
+    page = client.get(f"{LIST}{reservation.pk}/history/").content.decode()
+    assert page.index("Arrived at the clinic") < page.index("<strong>Arrived</strong>")
+
+
+def test_the_story_of_bookings_by_staff_and_of_lapsed_holds(client):
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    user = StaffFactory(superuser=True, username="officer")
+    client.force_login(user)
+    late = ReservationFactory(held=True)
+    Reservation.objects.filter(pk=late.pk).update(held_until=timezone.now())
+    take_back_holds()
+    by_staff = book_for(person=PersonFactory(), slot=SlotFactory(), by=f"staff:{user.pk}")
+
+    assert [(what, by) for what, _detail, by in story_on(client, late)][-1] == (
+        "Not confirmed in time; the place was given back",
+        "the system",
+    )
+    assert [(what, by) for what, _detail, by in story_on(client, by_staff)] == [
+        ("Booked by staff", "officer")
+    ]
 
 
 def test_the_history_of_a_clinic_shows_each_field_before_and_after(client):

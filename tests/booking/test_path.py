@@ -271,7 +271,13 @@ def test_changing_moves_to_the_new_time_and_keeps_the_number(inside):
     assert reservation.slot_id == later.pk
     assert [Slot.objects.get(pk=pk).booked for pk in (reservation.slot_id, later.pk)] == [1, 1]
     history = inside.get(reverse("reservation", args=[reservation.number]), {"history": "1"})
-    assert "Moved to another time" in page(history)
+    what = [(entry["what"], entry["by"]) for entry in history.context["history"]]
+    assert what == [
+        ("Time chosen and kept", "by you"),
+        ("Appointment confirmed", "by you"),
+        ("Moved to another time", "by you"),
+    ]
+    assert "11:00" not in page(history).split("→")[0].split("Moved to another time")[1]
 
 
 def test_two_doses_are_held_and_confirmed_together(inside):
