@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -22,6 +23,7 @@ from ..forms import ConfirmForm
 from ..models import Reservation
 from .common import keeps_typed, to_identity
 from .finding import lost, show, to_book
+from .language import keeps_typed_in_any_language, typed
 
 
 @never_cache
@@ -123,6 +125,7 @@ def _what_ran_out(person_id: int) -> dict:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 @keeps_typed
 def confirm(request: HttpRequest) -> HttpResponse:
     who = signed_in(request)
@@ -172,11 +175,12 @@ def _show_hold(
         return _refused(request, HoldLapsed())
     first = held[0]
     if form is None:
-        form = ConfirmForm(
-            initial={"key": first.key, "channel": first.channel, "email": first.email or ""}
-        )
+        kept = {"channel": first.channel, "email": first.email or ""}
+        form = ConfirmForm(initial={**kept, **typed(request, "channel", "email"), "key": first.key})
     context = {
         "form": form,
+        "typed_form": "confirm",
+        "typed_at": reverse("confirm"),
         "held": held,
         "first": first,
         "refusal": refusal,

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from eligibility.models import Person
 from waiting_room.guards import not_inside
@@ -20,12 +20,14 @@ from ..forms import WishForm
 from ..models import Offer, Wish
 from .common import keeps_typed, remember_seen, who_required
 from .holding import admission_of
+from .language import keeps_typed_in_any_language, typed
 
 DISTRICTS_OFFERED = 8
 DAYS_OFFERED = 14
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 @keeps_typed
 @who_required
 def cancellation_list(request: HttpRequest) -> HttpResponse:
@@ -51,6 +53,15 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
             "places": [places[0][0]] if places else [],
             "date_from": timezone.localdate(),
             "date_to": timezone.localdate() + timedelta(days=DAYS_OFFERED),
+            **typed(
+                request,
+                "date_from",
+                "date_to",
+                "part",
+                "vaccine",
+                "leftover",
+                lists=("places",),
+            ),
         },
     )
     refusal = None
@@ -64,7 +75,7 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
         else:
             return redirect("cancellation_list")
     status = 409 if refusal else 422 if form.errors else 200
-    context = {"form": form, "refusal": refusal, "dose": dose}
+    context = {"form": form, "typed_form": "wish", "refusal": refusal, "dose": dose}
     return render(request, "booking/join_list.html", context, status=status)
 
 
@@ -104,10 +115,12 @@ def _shown(wish: Wish) -> dict:
     return {"wish": wish, "places": places, "offer": offer}
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
 @who_required
 def leave(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("cancellation_list")
     services.leave_list(person_id=request.person_id)
     return redirect("booking")
 

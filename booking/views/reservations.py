@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from eligibility.sessions import signed_in
 
@@ -24,6 +24,7 @@ from ..models import Reservation
 from ..story import story_of, to_the_person
 from .common import keeps_typed, remember_seen, reservation_required
 from .finding import Purpose, lost, show
+from .language import keeps_typed_in_any_language, typed
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +105,12 @@ def _cancel(request: HttpRequest, reservation: Reservation) -> HttpResponse:
     return redirect("reservation", number=reservation.number)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
 @reservation_required
 def undo(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+    if request.method != "POST":
+        return redirect("reservation", number=reservation.number)
     try:
         services.undo_cancel(reservation=reservation, by="citizen")
     except Refused as refusal:
@@ -188,6 +191,7 @@ def calendar(request: HttpRequest, reservation: Reservation) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 def lookup(request: HttpRequest) -> HttpResponse:
     """One's reservations: by identity, or one by its number and phone."""
     who = signed_in(request)
@@ -200,7 +204,10 @@ def lookup(request: HttpRequest) -> HttpResponse:
             .order_by("-slot__starts_at")[:20]
         )
     number = request.GET.get("number", "")
-    form = LookupForm(request.POST or None, initial={"number": number})
+    form = LookupForm(
+        request.POST if request.method == "POST" else None,
+        initial={"number": number, **typed(request, "number", "phone")},
+    )
     status = 200
     if request.method == "POST":
         status = 422
@@ -214,5 +221,5 @@ def lookup(request: HttpRequest) -> HttpResponse:
                 return response
             else:
                 form.add_error(None, _("There is no reservation with this number and this phone."))
-    context = {"form": form, "mine": mine}
+    context = {"form": form, "typed_form": "lookup", "mine": mine}
     return render(request, "booking/lookup.html", context, status=status)
