@@ -21,6 +21,10 @@ class ResendTooSoon(Refusal):
     """The last code went out less than a minute ago."""
 
 
+class DistrictUnclear(Refusal):
+    """Several people of the roster share these details; only where they live tells them apart."""
+
+
 class LimitReached(Refusal):
     """Too many codes went to this phone."""
 

@@ -4,6 +4,8 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from dataio.places import REGIONS, Place, districts_of
+
 from . import normal
 from .enums import Correctable, ReviewReason
 
@@ -118,6 +120,32 @@ class CodeForm(forms.Form):
         if not re.fullmatch(r"[0-9]{6}", code):
             raise forms.ValidationError(_("Enter the six digits from the message."))
         return code
+
+
+_NO_PLACE = "none"
+
+
+def _places() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Districts under their regions, as a select shows them."""
+    return [
+        (region, [(f"{region}|{district}", district) for district in districts_of(region)])
+        for region in REGIONS
+    ]
+
+
+class DistrictForm(forms.Form):
+    """Where you live, out of all there is: the page tells nobody's district."""
+
+    home = forms.ChoiceField(
+        label=_("City, county or district"),
+        help_text=_("Where you are registered as a resident."),
+        error_messages={"required": _("Choose where you are registered.")},
+        choices=lambda: [("", "—"), *_places(), (_NO_PLACE, _("Not in this list"))],
+    )
+
+    def clean_home(self) -> Place | None:
+        chosen = self.cleaned_data["home"]
+        return None if chosen == _NO_PLACE else Place(*chosen.split("|"))
 
 
 class ReviewForm(forms.Form):

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 CODES_PER_PHONE = "6/10m"
 CODES_PER_PERSON = "12/h"
 PROXIES_PER_PERSON = "10/d"
+DISTRICTS_PER_PHONE = "5/10m"
 _FALLBACK = (6, timedelta(minutes=10))
 
 
@@ -46,6 +47,14 @@ def declares_too_often(request: HttpRequest, person_id: int) -> bool:
     except RedisError:
         since = timezone.now() - timedelta(days=1)
         return Proxy.objects.filter(by=person_id, declared_at__gt=since).count() >= 10
+
+
+def names_districts_too_often(request: HttpRequest, phone: str) -> bool:
+    """Whoever lives there knows it at once."""
+    try:
+        return _counted(request, "district", phone_index(phone).hex(), DISTRICTS_PER_PHONE)
+    except RedisError:
+        return False
 
 
 def address_is_busy(request: HttpRequest) -> bool:

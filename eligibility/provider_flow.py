@@ -4,14 +4,19 @@ import base64
 import json
 import logging
 import time
+from dataclasses import asdict
+from datetime import date
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from dataio.places import Place
 from privacy.cipher import UnreadableData, decrypt, encrypt
 
+from .exceptions import DistrictUnclear
+from .models import Person
 from .normal import shown_phone
 from .providers import Declined, Identity, ProviderProblem, configured
 from .services import providing
@@ -55,11 +60,43 @@ def come_back(request: HttpRequest, code: str) -> HttpResponse:
     providing.record_try(provider=code, worked=True, seconds=time.monotonic() - start)
     if not (provider.certified and identity.is_whole):
         return _to_form({**typed, **_said(identity)})
-    person = providing.vouched_for(provider=provider, identity=identity)
-    response = redirect(known["next"] or "eligibility")
+    try:
+        person = providing.vouched_for(provider=provider, identity=identity)
+    except DistrictUnclear:
+        response = redirect("identity_district")
+        vouched = {**asdict(identity), "birth_date": identity.birth_date.isoformat()}
+        _keep(response, {"provider": code, "next": known["next"], "vouched": vouched})
+        return response
+    return _welcome(person, known["next"])
+
+
+def _welcome(person: Person, following: str) -> HttpResponse:
+    response = redirect(following or "eligibility")
     sign_in(response, person_id=person.pk)
-    response.delete_cookie(COOKIE, samesite="Lax")
+    forget(response)
     return response
+
+
+def forget(response: HttpResponse) -> None:
+    response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def phone_vouched_for(request: HttpRequest) -> str:
+    """The phone a provider has just vouched for, where only the district is missing."""
+    return _known(request).get("vouched", {}).get("phone", "")
+
+
+def with_district(request: HttpRequest, home: Place | None) -> HttpResponse:
+    """Signed in by provider and district; DistrictUnclear if that is still not enough."""
+    known = _known(request)
+    provider = configured().get(known["provider"])
+    if provider is None:
+        return redirect("identity")
+    said = {**known["vouched"], "birth_date": date.fromisoformat(known["vouched"]["birth_date"])}
+    person = providing.vouched_for(
+        provider=provider, identity=Identity(**said), home=home, asked=True
+    )
+    return _welcome(person, known["next"])
 
 
 def typed_before(request: HttpRequest) -> dict[str, str]:

@@ -5,6 +5,7 @@ from . import views
 urlpatterns = [
     path("identity/", views.identity, name="identity"),
     path("identity/code/", views.identity_code, name="identity_code"),
+    path("identity/district/", views.identity_district, name="identity_district"),
     path("identity/sign-out/", views.identity_sign_out, name="identity_sign_out"),
     path("identity/with/<slug:code>/", views.identity_provider, name="identity_provider"),
     path("identity/data/", views.my_data, name="my_data"),

@@ -18,8 +18,8 @@ from staff.models import Access
 
 from . import limits, provider_flow, services, work
 from .enums import ReviewStatus
-from .exceptions import Refusal
-from .forms import CodeForm, CorrectionForm, IdentityForm, ReviewForm, WardForm
+from .exceptions import DistrictUnclear, Refusal
+from .forms import CodeForm, CorrectionForm, DistrictForm, IdentityForm, ReviewForm, WardForm
 from .models import Cohort, Person, PhoneCode, Proxy
 from .normal import masked_phone, shown_phone
 from .pages import eligibility_page
@@ -145,13 +145,45 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         return _code_page(request, challenge, form, status=422)
     try:
         person = services.check_code(challenge=challenge, code=form.cleaned_data["code"])
+    except DistrictUnclear:
+        response = redirect("identity_district")
+        provider_flow.forget(response)  # what a provider said before was for another try
+        return response
     except Refusal as refusal:
         form.add_error("code", str(refusal))
         return _code_page(request, challenge, form, status=422)
+    return _welcome(person, following)
+
+
+def _welcome(person: Person, following: str) -> HttpResponse:
     response = redirect(following or "eligibility")
     sign_in(response, person_id=person.pk)
     response.delete_cookie(CODE_COOKIE, samesite="Lax")
     return response
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def identity_district(request: HttpRequest) -> HttpResponse:
+    """Asked only after the proof, and only where several people share all other details."""
+    challenge, following = _remembered(request)
+    vouched = provider_flow.phone_vouched_for(request)
+    if not vouched and not (challenge and challenge.used_at):
+        return redirect("identity")
+    form = DistrictForm(request.POST if request.method == "POST" else None)
+    status = 422 if form.is_bound else 200
+    if form.is_valid() and limits.names_districts_too_often(request, vouched or challenge.phone):
+        form.add_error("home", _("You tried many times. Try again in ten minutes."))
+        status = 429
+    elif form.is_valid():
+        home = form.cleaned_data["home"]
+        try:
+            if vouched:
+                return provider_flow.with_district(request, home)
+            return _welcome(services.choose_district(challenge=challenge, home=home), following)
+        except DistrictUnclear as unclear:
+            form.add_error("home", str(unclear))
+    return render(request, "eligibility/identity_district.html", {"form": form}, status=status)
 
 
 def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:

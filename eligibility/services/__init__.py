@@ -6,7 +6,14 @@ from .changes import apply_due_changes, plan_change, preview_change, withdraw_ch
 from .corrections import ask_correction, grant_correction, refuse_correction
 from .decisions import Answer, decide, eligible_decision, store_decisions
 from .family import declare_proxy, end_proxy
-from .identity import RESEND_AFTER, check_code, resend_code, sent_message, start_verification
+from .identity import (
+    RESEND_AFTER,
+    check_code,
+    choose_district,
+    resend_code,
+    sent_message,
+    start_verification,
+)
 from .reviews import grant_review, open_review, refuse_review, withdraw_review
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "apply_due_changes",
     "ask_correction",
     "check_code",
+    "choose_district",
     "decide",
     "declare_proxy",
     "eligible_decision",

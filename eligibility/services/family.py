@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from eligibility.exceptions import ProxyRefused
+from eligibility.exceptions import DistrictUnclear, ProxyRefused
 from eligibility.models import Person, Proxy
 from messaging.enums import Channel
 from messaging.services import write_message
@@ -24,7 +24,12 @@ def declare_proxy(*, by: Person, name: str, birth_date: date, phone: str) -> Pro
     """
     # One after the other, so that the limit is one.
     by = Person.objects.select_for_update(no_key=True).get(pk=by.pk)
-    person = find_or_declare(name=name, birth_date=birth_date, phone=phone)
+    try:
+        person = find_or_declare(name=name, birth_date=birth_date, phone=phone)
+    except DistrictUnclear:
+        raise ProxyRefused(
+            _("These details fit more than one person. The person must sign in without help.")
+        ) from None
     if person.pk == by.pk:
         raise ProxyRefused(_("That is yourself. You can book without this."))
     mine = Proxy.objects.filter(by=by, ended_at=None)

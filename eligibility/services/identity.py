@@ -6,11 +6,19 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from dataio.places import Place, place_of
 from eligibility.enums import Source
-from eligibility.exceptions import CodeExpired, Refusal, ResendTooSoon, TooManyTries, WrongCode
+from eligibility.exceptions import (
+    CodeExpired,
+    DistrictUnclear,
+    Refusal,
+    ResendTooSoon,
+    TooManyTries,
+    WrongCode,
+)
 from eligibility.indexes import identity_index, indexes_of, phone_index
 from eligibility.models import Person, PhoneCode
-from eligibility.normal import names_agree, shown_name
+from eligibility.normal import name_key, names_agree, shown_name
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import write_message
@@ -91,7 +99,8 @@ def sent_message(challenge: PhoneCode) -> str:
 
 
 def check_code(*, challenge: PhoneCode, code: str) -> Person:
-    """The person behind a right code; WrongCode, TooManyTries or CodeExpired otherwise.
+    """The person behind a right code; WrongCode, TooManyTries or CodeExpired otherwise, and
+    DistrictUnclear where the code is right and `choose_district` must follow.
 
     A try is counted also when it is refused, so the refusal is raised after the commit.
     Sending the right code twice answers the same person.
@@ -120,16 +129,40 @@ def _check(challenge_id, code: str) -> Person | Refusal:
         return WrongCode(_("That is not the code we sent. Tries left: %(left)s.") % {"left": left})
     challenge.used_at = challenge.used_at or timezone.now()
     challenge.save(update_fields=["tries", "used_at"])
+    try:
+        return _person_of(challenge, None)
+    except DistrictUnclear as unclear:
+        return unclear
+
+
+def choose_district(*, challenge: PhoneCode, home: Place | None) -> Person:
+    """The person of a proven code who lives there; None is a place in no list."""
+    if not challenge.used_at:
+        raise CodeExpired(_("Enter the code first."))
+    return _person_of(challenge, home, asked=True)
+
+
+def _person_of(challenge: PhoneCode, home: Place | None, *, asked: bool = False) -> Person:
     person = find_or_declare(
-        name=challenge.name, birth_date=challenge.birth_date, phone=challenge.phone
+        name=challenge.name,
+        birth_date=challenge.birth_date,
+        phone=challenge.phone,
+        home=home,
+        asked=asked,
     )
     store_decisions(person=person)
     return person
 
 
-def find_or_declare(*, name: str, birth_date: date, phone: str) -> Person:
-    """The one person these verified details belong to, known by the roster or newly declared."""
-    person = _find(name, birth_date, phone)
+def find_or_declare(
+    *, name: str, birth_date: date, phone: str, home: Place | None = None, asked: bool = False
+) -> Person:
+    """The one person these verified details belong to, known by the roster or newly declared.
+
+    DistrictUnclear if several are on the roster and `home` does not tell them apart; `asked`
+    tells "in no list" from "not asked yet".
+    """
+    person = _find(name, birth_date, phone, home, asked=asked)
     if person:
         return person
     with transaction.atomic():
@@ -137,7 +170,7 @@ def find_or_declare(*, name: str, birth_date: date, phone: str) -> Person:
         with connection.cursor() as cursor:
             number = int.from_bytes(phone_index(phone)[:8], signed=True)
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
-        person = _find(name, birth_date, phone)
+        person = _find(name, birth_date, phone, home, asked=asked)
         if person:
             return person
         declared = Person(
@@ -152,7 +185,9 @@ def find_or_declare(*, name: str, birth_date: date, phone: str) -> Person:
     return Person.objects.get(identity_index=identity_index(name, birth_date, phone))
 
 
-def _find(name: str, birth_date: date, phone: str) -> Person | None:
+def _find(
+    name: str, birth_date: date, phone: str, home: Place | None, *, asked: bool
+) -> Person | None:
     """Among the few who have this phone: same birth date and a name that agrees, roster first."""
     exact = identity_index(name, birth_date, phone)
     same = [
@@ -160,11 +195,30 @@ def _find(name: str, birth_date: date, phone: str) -> Person | None:
         for person in Person.objects.filter(phone_index=phone_index(phone))
         if person.birth_date == birth_date and names_agree(person.name, name)
     ]
+    on_roster = [person for person in same if person.source == Source.ROSTER]
+    # Whoever is called exactly so comes before whoever may be.
+    twins = [person for person in on_roster if name_key(person.name) == name_key(name)]
+    if len(twins or on_roster) > 1:
+        return _who_lives(twins or on_roster, home, asked=asked)
     same.sort(
         key=lambda person: (
             person.source != Source.ROSTER,
+            person not in twins,
             bytes(person.identity_index) != exact,
             person.pk,
         )
     )
     return same[0] if same else None
+
+
+def _who_lives(twins: list[Person], home: Place | None, *, asked: bool) -> Person:
+    """The one of several with these details who lives at `home`."""
+    places = [place_of(person.region, person.district) for person in twins]
+    if asked and places.count(home) == 1:
+        return twins[places.index(home)]
+    # Nobody is listed there: it may be the one whose place the roster does not tell.
+    if asked and home not in places and places.count(None) == 1:
+        return twins[places.index(None)]
+    raise DistrictUnclear(
+        _("Nobody with your details is registered there. Choose where you are registered.")
+    )

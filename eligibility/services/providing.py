@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dataio.places import Place
 from eligibility.models import Person, ProviderAccount, ProviderTry
 from eligibility.providers import Identity, Provider, configured
 from messaging.enums import MessageStatus
@@ -90,10 +91,12 @@ def _phone_tries(since) -> list[tuple[bool, float]]:
 
 
 @transaction.atomic
-def vouched_for(*, provider: Provider, identity: Identity) -> Person:
+def vouched_for(
+    *, provider: Provider, identity: Identity, home: Place | None = None, asked: bool = False
+) -> Person:
     """The person a certified provider vouches for; one subject is one person, whatever the phone.
 
-    `identity` must be whole.
+    `identity` must be whole. DistrictUnclear, `home` and `asked` as with `find_or_declare`.
     """
     index = blind_index(f"{provider.code}|{identity.subject}", context=b"provider.subject")
     account = (
@@ -105,7 +108,11 @@ def vouched_for(*, provider: Provider, identity: Identity) -> Person:
         person = account.person
     else:
         person = find_or_declare(
-            name=identity.name, birth_date=identity.birth_date, phone=identity.phone
+            name=identity.name,
+            birth_date=identity.birth_date,
+            phone=identity.phone,
+            home=home,
+            asked=asked,
         )
         ProviderAccount.objects.update_or_create(
             provider=provider.code, subject_index=index, defaults={"person": person}

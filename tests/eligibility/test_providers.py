@@ -121,6 +121,25 @@ def test_one_subject_is_one_person_also_with_another_phone(client, certified):
     assert ProviderAccount.objects.get().person == declared
 
 
+def test_two_people_whom_a_provider_vouches_for_alike_are_told_apart_by_district(client, certified):
+    first = PersonFactory(name="홍길동", phone="+821000001234", district="강남구")
+    second = PersonFactory(
+        name="홍길동", phone="+821000001234", district="종로구", identity_index=b"s" * 16
+    )
+
+    back = client.get(log_in_there(go_there(client), "hong"))
+    signed_in_early = COOKIE in client.cookies
+    elsewhere = client.post("/identity/district/", {"home": "부산광역시|중구"})
+    chosen = client.post("/identity/district/", {"home": "서울특별시|종로구"})
+    first.refresh_from_db()
+    second.refresh_from_db()
+
+    assert (back["Location"], signed_in_early) == ("/identity/district/", False)
+    assert (elsewhere.status_code, chosen["Location"]) == (422, "/eligibility/")
+    assert ProviderAccount.objects.get().person == second
+    assert (first.certified_at, bool(second.certified_at)) == (None, True)
+
+
 def test_a_social_account_only_spares_typing(client, settings, issuer):
     configure(settings, issuer, certified=False)
 
