@@ -33,6 +33,7 @@ from ..rules import day_of
 from ..services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 from ..services.holds import NUMBER_LETTERS
 from ..story import place_and_time, story_of
+from .doubles import doubles_of
 from .filters import SlotClinicFilter, SlotDayFilter, SlotDistrictFilter, SlotRegionFilter
 from .sheets import sheet_address
 
@@ -269,9 +270,11 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
         on = _day_asked_for(request)
         clinic = self._clinic_of_the_sheet(request)
         rows = self._rows_of(request, clinic, on) if clinic else []
+        doubles = doubles_of(rows, self.get_queryset(request))
         if rows:
             what = _("Day sheet %(clinic)s %(day)s") % {"clinic": clinic.code, "day": on}
-            record_access(request, act=Act.PRINT, what=what, people=self.people_of(rows))
+            shown = set(self.people_of(rows)).union(*(one.people for one in doubles.values()))
+            record_access(request, act=Act.PRINT, what=what, people=sorted(shown))
         now = timezone.now()
         may_mark = self.has_mark_permission(request)
         context = {
@@ -285,6 +288,7 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
                 {
                     "row": row,
                     "phone": shown_phone(row.person.phone),
+                    "doubles": doubles.get(row.person_id),
                     "buttons": buttons_of(row, now) if may_mark else [],
                 }
                 for row in rows
