@@ -2,7 +2,7 @@
 
     python bench/booking_path.py [SECONDS]
 
-Throw-away Postgres (made durable) and Valkey, gunicorn as `make run` starts it, and a plain
+Throw-away Postgres (made durable) and Valkey, the web server as `make run` starts it, and a plain
 load generator share this machine's cores. Each citizen was called and has entered; one booking
 is five requests: the list, the hold and the page it leads to, the confirming and the receipt.
 Half of them book a vaccine of two doses. At least 50 a second are promised on two cores.
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
 
 from bench.portal import portal  # noqa: E402
+from launcher.portal import web_command  # noqa: E402
 from launcher.processes import free_port  # noqa: E402
 
 PROMISED = 50
@@ -139,14 +140,10 @@ def main(seconds: int) -> int:
             cursor.execute("VACUUM ANALYZE")
         port = free_port()
         server = subprocess.Popen(
-            [
-                sys.executable, "-m", "gunicorn", "config.wsgi:application",
-                "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-                "--workers", "2", "--threads", "8", "--log-level", "warning",
-            ],
+            web_command("127.0.0.1", port),
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'queue'}", "LOG_LEVEL": "ERROR"},
-        )  # fmt: skip
+        )
         try:
             wait_for(port)
             warm = multiprocessing.get_context("spawn")
@@ -187,7 +184,7 @@ def wait_for(port: int) -> None:
                 return
         except OSError:
             time.sleep(0.1)
-    raise SystemExit("gunicorn does not answer")
+    raise SystemExit("the web server does not answer")
 
 
 def book_some(port: int, cookies: list[str]) -> None:

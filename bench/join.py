@@ -1,6 +1,6 @@
 """Joins over HTTP, each committed before it is answered, against an empty view and pgbench.
 
-    python -m bench.join [SECONDS] [--turns 5] [--servers granian] [--connections 64,128,256]
+    python -m bench.join [SECONDS] [--turns 5] [--connections 64,128,256]
 
 Each request is another person with their own signed cookie and form token. Shown besides: the
 empty view of a Django without middleware, of the portal with its middleware, and the rate at
@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.portal import make_room, median, portal, served, wrk
 from launcher.postgres import installation
 
-PEOPLE = 600_000
+PEOPLE = 700_000
 TOKEN = "a" * 32
 LUA = """
 local cookies, count = {}, 0
@@ -55,7 +55,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("seconds", type=int, nargs="?", default=2)
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--servers", default="granian,gunicorn")
     parser.add_argument("--connections", default="64,128,256")
     given = parser.parse_args()
     with portal():
@@ -64,31 +63,26 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             bare = pgbench(given.seconds)
             print(f"pgbench, bare insert, 16 clients: {bare:,.0f}/s")
-            for server in given.servers.split(","):
-                one_server(server, given, room, people, Path(folder), bare)
+            measure(given, room, people, Path(folder), bare)
 
 
-def one_server(server, given, room, people, folder, bare) -> None:
+def measure(given, room, people, folder, bare) -> None:
     """Both served at the same time and asked by turns, so that neighbours disturb both alike."""
-    threads = 128 if server == "granian" else 64
-    with (
-        served(server, threads=4, DJANGO_SETTINGS_MODULE="bench.bare") as empty_url,
-        served(server, threads=threads) as url,
-    ):
+    with served("bare") as empty_url, served("portal") as url:
         wrk(f"{empty_url}/empty/", connections=16, seconds=1)
         one_by_one(url, room, people, folder)
         for connections in counts(given):
-            by_turns(server, given, room, people, folder, bare, connections, empty_url, url)
+            by_turns(given, room, people, folder, bare, connections, empty_url, url)
         full = wrk(f"{url}/empty/", connections=128, seconds=given.seconds)
-        print(f"{server}: empty view behind the portal's middleware: {full['rate']:,.0f}/s")
+        print(f"empty view behind the portal's middleware: {full['rate']:,.0f}/s")
 
 
-def by_turns(server, given, room, people, folder, bare, connections, empty_url, url) -> None:
+def by_turns(given, room, people, folder, bare, connections, empty_url, url) -> None:
     empties, joins = [], []
     for _turn in range(given.turns):
         options = {"connections": connections, "seconds": given.seconds}
         empties.append(wrk(f"{empty_url}/empty/", **options))
-        script = write_script(room, people, folder, given.seconds * 9_000)
+        script = write_script(room, people, folder, given.seconds * 18_000)
         before = room.tickets.count()
         joins.append(wrk(url, script=script, **options))
         joins[-1]["written"] = room.tickets.count() - before
@@ -96,7 +90,7 @@ def by_turns(server, given, room, people, folder, bare, connections, empty_url, 
     ratio = median(join["rate"] / empty["rate"] for join, empty in pairs)
     rate = median(join["rate"] for join in joins)
     print(
-        f"{server}, {connections} connections: {rate:,.0f} joins/s, best "
+        f"{connections} connections: {rate:,.0f} joins/s, best "
         f"{max(join['rate'] for join in joins):,.0f} (p50 "
         f"{median(join['p50'] for join in joins):.1f} ms, p99 "
         f"{median(join['p99'] for join in joins):.1f} ms, "

@@ -55,14 +55,10 @@ def main() -> None:
         with nginx(file) as url:
             report("nginx, now.json / static file", given, f"{url}/queue/bench/now.json",
                    f"{url}/static.json", 0.9)  # fmt: skip
-        for server in ["granian", "gunicorn"]:
-            with (
-                served(server, threads=4, DJANGO_SETTINGS_MODULE="bench.bare") as empty,
-                served(server, threads=4) as url,
-            ):
-                wrk(f"{empty}/empty/", connections=16, seconds=1)
-                report(f"{server}, now.json / empty view", given, f"{url}/queue/bench/now.json",
-                       f"{empty}/empty/", 0.8)  # fmt: skip
+        with served("bare") as empty, served("portal") as url:
+            wrk(f"{empty}/empty/", connections=16, seconds=1)
+            report("the portal, now.json / empty view", given, f"{url}/queue/bench/now.json",
+                   f"{empty}/empty/", 0.8)  # fmt: skip
 
 
 def report(name: str, given, url: str, against: str, promised: float) -> None:

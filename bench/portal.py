@@ -147,26 +147,28 @@ def settle(room) -> None:
 
 
 SERVERS = {
-    "gunicorn": lambda port, app, threads: [
-        sys.executable, "-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--workers", "2",
-        "--worker-class", "gthread", "--threads", str(threads), "--keep-alive", "30",
-        "--no-control-socket", "--log-level", "warning",
-    ],
-    "granian": lambda port, app, threads: [
-        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", app,
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "2",
-        "--blocking-threads", str(threads), "--no-ws", "--log-level", "warning",
+    # As `make run` starts it.
+    "portal": lambda port: [sys.executable, "-m", "config.serve", "--bind", f"127.0.0.1:{port}"],
+    # A Django without middleware, in the quickest way there is to serve it.
+    "bare": lambda port: [
+        str(Path(sys.executable).with_name("granian")), "--interface", "wsgi",
+        "bench.wsgi:application", "--host", "127.0.0.1", "--port", str(port), "--workers", "2",
+        "--blocking-threads", "4", "--no-ws", "--log-level", "warning",
     ],
 }  # fmt: skip
 
 
 @contextmanager
-def served(server: str, *, threads: int, app: str = "bench.wsgi:application", **environment):
+def served(server: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "queue")])
+    settings = "bench.bare" if server == "bare" else "bench.settings"
     process = subprocess.Popen(
-        SERVERS[server](port, app, threads), cwd=ROOT, env={**os.environ, **environment}
+        SERVERS[server](port),
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": settings},
     )
     try:
         for _attempt in range(200):

@@ -55,6 +55,20 @@ def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
 
 def who_from(cookie: str) -> Who | None:
     """Who a cookie's value proves its bearer to be."""
+    who = read_cookie(cookie)
+    # Only whoever acts for somebody costs a query: it can be taken back at any time.
+    if who and who.by_id and not _still_acts(who):
+        return None
+    return who
+
+
+def _still_acts(who: Who) -> bool:
+    return Proxy.objects.filter(person=who.person_id, by=who.by_id, ended_at=None).exists()
+
+
+def read_cookie(cookie: str) -> Who | None:
+    """What a cookie's value says, signed by us and in date; no query, so that a proxy in it may
+    have been ended since."""
     if not cookie:
         return None
     signer = _signer(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
@@ -65,11 +79,7 @@ def who_from(cookie: str) -> Who | None:
     verified_at = datetime.fromtimestamp(stamp, tz=UTC)
     if verified_at + timedelta(days=settings.IDENTITY_DAYS) < timezone.now():
         return None
-    by_id = by[0] if by else None
-    # Only whoever acts for somebody costs a query: it can be taken back at any time.
-    if by_id and not Proxy.objects.filter(person=person_id, by=by_id, ended_at=None).exists():
-        return None
-    return Who(person_id=person_id, verified_at=verified_at, by_id=by_id)
+    return Who(person_id=person_id, verified_at=verified_at, by_id=by[0] if by else None)
 
 
 def sign_in(

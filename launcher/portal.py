@@ -224,9 +224,8 @@ class Portal:
             "jobs": _manage("rqworker", "messages", "default", "exports", "--worker-ttl", "60"),
             "cron": _manage("rqcron", "config.cron"),
         }
-        # Signals: gunicorn and RQ finish what they do on the first and drop it on the second.
+        # RQ finishes what it does on the first signal and drops it on the second.
         twice = {
-            "web": (signal.SIGTERM, signal.SIGQUIT),
             "line": (signal.SIGTERM, signal.SIGTERM),
             "jobs": (signal.SIGTERM, signal.SIGTERM),
         }
@@ -315,15 +314,7 @@ def _static_sources() -> list[Path]:
 
 
 def web_command(bind: str, port: int) -> list[str]:
-    """The web server. Loading the application before forking makes a killed worker's
-    successor answer at once."""
-    heartbeats = ["--worker-tmp-dir", "/dev/shm"] if Path("/dev/shm").is_dir() else []  # noqa: S108
-    return [
-        sys.executable, "-m", "gunicorn", "config.wsgi:application",
-        "--bind", f"{bind}:{port}", "--worker-class", "gthread", "--workers", "2",
-        "--threads", "8", "--preload", "--timeout", "60", "--graceful-timeout", "10",
-        "--keep-alive", "5", "--no-control-socket", *heartbeats,
-    ]  # fmt: skip
+    return [sys.executable, "-m", "config.serve", "--bind", f"{bind}:{port}", "--workers", "2"]
 
 
 def _manage(*arguments: str) -> list[str]:

@@ -223,8 +223,8 @@ ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
 # How many proxies of ours stand in front and add to X-Forwarded-For.
 PROXIES = env.int("JARI_PROXIES", default=0)
 
-# Joins that come while one commits share the next statement (waiting_room.gathering).
-GATHER_JOINS = env.bool("JARI_GATHER_JOINS", default=True)
+# Pages that one web process makes at a time; each takes a database connection meanwhile.
+WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)
 
 # How long a verified identity stays good for joining (days): checked ahead of the opening.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)

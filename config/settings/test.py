@@ -21,5 +21,3 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 ALLOWED_HOSTS = ["*"]
 SAMPLE = False
-# A test's own transaction is not seen by the thread that gathers joins.
-GATHER_JOINS = False

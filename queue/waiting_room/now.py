@@ -43,14 +43,23 @@ class NowBoard:
         self._unknown: dict[str, float] = {}
         self._asking: dict[str, threading.Lock] = {}
 
+    def known(self, code: str) -> Posted | None:
+        """What can be served without asking: fresh, or being asked for by somebody just now."""
+        posted = self._posted.get(code)
+        if posted is None:
+            return None
+        lock = self._asking.get(code)
+        asked_for = lock is not None and lock.locked()
+        return posted if asked_for or time.monotonic() - posted.at < FRESH_SECONDS else None
+
     def get(self, code: str) -> Posted:
         """Raises Http404 for a room that is not there."""
-        posted = self._posted.get(code)
-        if posted and time.monotonic() - posted.at < FRESH_SECONDS:
+        posted = self.known(code)
+        if posted:
             return posted
         lock = self._asking.setdefault(code, threading.Lock())
         # One thread asks; the others go on with what is known, or wait if nothing is.
-        if not lock.acquire(blocking=posted is None):
+        if not lock.acquire(blocking=code not in self._posted):
             return self._posted[code]
         try:
             return self._refresh(code)

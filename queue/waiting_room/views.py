@@ -25,7 +25,6 @@ from .codes import UnreadableCode, lookup_index, resume_code
 from .enums import State
 from .exceptions import LineRefusal
 from .forms import TellForm
-from .gathering import join_line
 from .log import ticket_hash
 from .models import Alert, Room, Ticket
 from .now import board
@@ -79,11 +78,11 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return to_identity(request, back_to=reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
-        ticket_id = join_line(room=room, person_id=who.person_id)
+        ticket = services.issue_ticket(room=room, person_id=who.person_id)
     except LineRefusal as refusal:
         request.method = "GET"
         return room_page(request, code, refusal)
-    return redirect("ticket", ticket_id=ticket_id)
+    return redirect("ticket", ticket_id=ticket.pk)
 
 
 def _ticket(ticket_id: UUID) -> Ticket:

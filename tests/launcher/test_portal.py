@@ -81,7 +81,7 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     assert second.returncode == 1
 
     # A killed web server is there again, on the same port.
-    web = next(pid for pid in children(home) if is_gunicorn(pid))
+    web = next(pid for pid in children(home) if is_web(pid))
     os.kill(web, signal.SIGKILL)
     said = await_line(launcher, "web ended (signal 9); starting it again", 10)
     assert await_answer(port, 30) == "ok\n"
@@ -120,11 +120,11 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     lock.release()
 
 
-def is_gunicorn(pid: int) -> bool:
+def is_web(pid: int) -> bool:
     shown = subprocess.run(
         ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return "gunicorn" in shown.stdout
+    return "config.serve" in shown.stdout
 
 
 def await_answer(port: int, seconds: float) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 FROM_THE_ROOT = [
     ["-m", "pip", "--version"],
     ["-m", "pytest", "--version"],
-    ["-m", "gunicorn", "--version"],
+    ["-m", "granian", "--version"],
     ["manage.py", "check"],
     ["-c", "import queue, asgiref, redis, urllib3, django; queue.Queue()"],
 ]

@@ -201,7 +201,7 @@ def kill_web() -> str:
     for process in psutil.process_iter(["cmdline", "environ"]):
         command = process.info["cmdline"] or []
         home = (process.info["environ"] or {}).get("JARI_HOME", "")
-        if any(part.startswith("config.wsgi") for part in command) and home == str(settings.HOME):
+        if "config.serve" in command and home == str(settings.HOME):
             process.kill()
             killed += 1
     return f"{killed} web processes were killed with kill -9."

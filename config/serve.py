@@ -1,0 +1,78 @@
+"""The web server.
+
+    python -m config.serve [--bind HOST:PORT] [--workers 2]
+
+The application is loaded before the processes fork, so that the successor of a killed one
+answers at once. SIGTERM finishes what is under way; SIGHUP renews the processes one by one.
+"""
+
+import argparse
+import os
+import resource
+from typing import Any
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from config import rsgi
+from launcher.processes import end_with
+
+MAIN = os.getpid()
+KILL_AFTER_SECONDS = 9
+# How long a connection may be open and ask nothing; browsers keep several.
+IDLE_MILLISECONDS = 15_000
+# Connections at a time of each process: a crowd waits here, in order, and is not turned away.
+CONNECTIONS = 8_192
+BACKLOG = 4_096
+
+
+class OneWorker:
+    """The application in one worker process."""
+
+    def __rsgi_init__(self, loop: Any) -> None:
+        # A worker without its main process would hold the port and never be looked after.
+        end_with(MAIN)
+
+    async def __call__(self, scope: Any, protocol: Any) -> None:
+        await rsgi.application(scope, protocol)
+
+
+def one_worker() -> OneWorker:
+    return OneWorker()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bind", default="127.0.0.1:8000")
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    address, _colon, port = given.bind.rpartition(":")
+    _allow_many_files()
+    Granian(
+        "config.rsgi:application",
+        address=address.strip("[]"),
+        port=int(port),
+        interface=Interfaces.RSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
+        workers=given.workers,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=CONNECTIONS,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=KILL_AFTER_SECONDS,
+    ).serve(target_loader=one_worker, wrap_loader=False)
+
+
+def _allow_many_files() -> None:
+    """Each connection is one; most systems let a process raise its own limit."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""Django behind the event loop: the real server, over real sockets."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from launcher.processes import LOOPBACK, free_port, started_at
+
+ROOT = Path(__file__).parent.parent.parent
+# A site of its own: what comes in and what goes out, and nothing else.
+SITE = """
+import hashlib, json, time
+from django.http import HttpResponse, StreamingHttpResponse
+
+def seen(request):
+    names = ["PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "HTTP_COOKIE", "HTTP_X_FORWARDED_FOR",
+             "HTTP_HOST", "wsgi.url_scheme", "SERVER_PROTOCOL"]
+    return HttpResponse(json.dumps({
+        "path": request.path, "word": request.GET.get("word"),
+        **{name: request.META.get(name) for name in names}}))
+
+def body(request):
+    return HttpResponse(f"{len(request.body)} {hashlib.sha256(request.body).hexdigest()}")
+
+def stream(request):
+    return StreamingHttpResponse(b"%04d" % number * 1000 for number in range(100))
+
+def breaks(request):
+    return StreamingHttpResponse(piece for piece in [b"x" * 70_000, 1 // request.GET.get("no", 0)])
+
+def slow(request):
+    time.sleep(1.5)
+    response = HttpResponse("done")
+    response["X-One"], response.cookies["a"], response.cookies["b"] = "1", "1", "2"
+    return response
+"""
+SETTINGS = """
+SECRET_KEY, ALLOWED_HOSTS, ROOT_URLCONF = "x", ["*"], "urls"
+WEB_THREADS, DATA_UPLOAD_MAX_MEMORY_SIZE = 2, None
+"""
+URLS = """
+import site_of_test as site
+from django.urls import path, re_path
+urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow", site.slow),
+               path("breaks", site.breaks), re_path("", site.seen)]
+"""
+# What config.serve serves, without the portal.
+RSGI = """
+from django.core.wsgi import get_wsgi_application
+from config.bridge import Pages
+application = Pages(get_wsgi_application(), threads=2)
+"""
+MAIN = """
+import sys, types
+import own_rsgi
+sys.modules["config.rsgi"] = own_rsgi
+import config
+config.rsgi = own_rsgi
+from config.serve import main
+main()
+"""
+
+
+class Server:
+    def __init__(self, folder: Path) -> None:
+        for name, text in [
+            ("site_of_test", SITE), ("own_settings", SETTINGS), ("urls", URLS), ("own_rsgi", RSGI),
+            ("own_main", MAIN),
+        ]:  # fmt: skip
+            (folder / f"{name}.py").write_text(text)
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "own_main", "--bind", f"{LOOPBACK}:{self.port}"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
+                "DJANGO_SETTINGS_MODULE": "own_settings",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.wait()
+
+    def wait(self) -> None:
+        for _attempt in range(300):
+            try:
+                return socket.create_connection((LOOPBACK, self.port), timeout=20).close()
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("The server does not answer.")
+
+    def connect(self) -> HTTPConnection:
+        return HTTPConnection(LOOPBACK, self.port, timeout=20)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str):
+        connection = self.connect()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, named)
+        response = connection.getresponse()
+        response.content = response.read()
+        connection.close()
+        return response
+
+    def workers(self) -> list[int]:
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return [int(pid) for pid in listed.stdout.split()]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    yield server
+    server.process.kill()
+    server.process.communicate()
+
+
+def test_a_request_arrives_as_it_was_sent_and_nobody_passes_for_our_proxy(server: Server):
+    raw = socket.create_connection((LOOPBACK, server.port), timeout=10)
+    raw.sendall(
+        b"GET //Queue/%EC%9E%90%EB%A6%AC?word=%EC%9E%90 HTTP/1.1\r\nHost: jari.example\r\n"
+        b"Cookie: a=1\r\nCookie: b=2\r\nX_Forwarded_For: 8.8.8.8\r\n"
+        b"X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\nConnection: close\r\n\r\n"
+    )
+    answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    raw.close()
+
+    seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert seen["path"] == "//Queue/자리"
+    assert (seen["word"], seen["REMOTE_ADDR"]) == ("자", LOOPBACK)
+    assert seen["HTTP_COOKIE"] == "a=1; b=2"
+    assert seen["HTTP_X_FORWARDED_FOR"] == "1.1.1.1,2.2.2.2"
+    assert (seen["HTTP_HOST"], seen["wsgi.url_scheme"]) == ("jari.example", "http")
+
+
+@pytest.mark.parametrize("size", [0, 10, 64 * 1024, 64 * 1024 + 1, 5_000_000])
+def test_bodies_of_any_size_arrive_whole(server: Server, size: int):
+    body = os.urandom(size)
+
+    answer = server.ask("POST", "/body", body)
+
+    assert answer.content.decode() == f"{size} {hashlib.sha256(body).hexdigest()}"
+
+
+def test_answers_go_out_whole_and_in_order(server: Server):
+    streamed = server.ask("GET", "/stream")
+    slow = server.ask("GET", "/slow")
+    head = server.ask("HEAD", "/slow")
+
+    assert streamed.content == b"".join(b"%04d" % number * 1000 for number in range(100))
+    assert (slow.content, slow.headers["X-One"]) == (b"done", "1")
+    assert slow.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert (head.status, head.content) == (200, b"")
+
+
+def test_whoever_closes_the_page_leaves_the_server_as_it_was(server: Server):
+    for path in ["/stream", "/slow", "/breaks"]:
+        for _ in range(4):
+            raw = socket.create_connection((LOOPBACK, server.port), timeout=10)
+            raw.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            raw.close()
+
+    assert server.ask("GET", "/stream").status == 200
+
+
+def test_idle_connections_of_a_crowd_keep_nobody_out(server: Server):
+    crowd = [socket.create_connection((LOOPBACK, server.port), timeout=10) for _ in range(1_500)]
+    for one in crowd[:700]:
+        one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert server.ask("GET", "/").status == 200
+    for one in crowd:
+        one.close()
+
+
+def test_a_killed_process_is_replaced_and_a_stopped_server_finishes_what_it_does(server: Server):
+    before = server.workers()
+    os.kill(before[0], signal.SIGKILL)
+    alarm = time.monotonic() + 10
+    while len(set(server.workers()) - set(before)) < 1 and time.monotonic() < alarm:
+        time.sleep(0.05)
+    server.wait()
+    assert len(server.workers()) == 2
+
+    connection = server.connect()
+    connection.request("GET", "/slow")
+    time.sleep(0.3)
+    server.process.send_signal(signal.SIGTERM)
+
+    assert connection.getresponse().read() == b"done"
+    connection.close()
+    assert server.process.wait(12) == 0
+
+
+def test_nothing_outlives_a_main_process_that_was_killed(server: Server):
+    if sys.platform != "linux":
+        pytest.skip("only Linux tells a process that its parent is gone")
+    workers = server.workers()
+
+    server.process.kill()
+    server.process.wait()
+
+    alarm = time.monotonic() + 12
+    while any(started_at(pid) for pid in workers) and time.monotonic() < alarm:
+        time.sleep(0.05)
+    assert not any(started_at(pid) for pid in workers)
