@@ -1,13 +1,14 @@
 """Finding a time: for a first booking, for a second dose, and for a change."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -106,6 +107,7 @@ def _beside(first: Reservation) -> Purpose:
         action=reverse("hold"),
         hidden={"slot": str(first.slot_id)},
         field="second",
+        lead=_when_second(first),
         back=reverse("confirm"),
         vaccines=frozenset([first.slot.vaccine_id]),
         days=_days_after(first),
@@ -117,6 +119,7 @@ def _after(confirmed: Reservation) -> Purpose:
         title=_("Choose the time of your second dose"),
         base=reverse("second"),
         action=reverse("hold"),
+        lead=_when_second(confirmed),
         back=reverse("reservation", args=[confirmed.number]),
         vaccines=frozenset([confirmed.slot.vaccine_id]),
         days=_days_after(confirmed),
@@ -126,6 +129,18 @@ def _after(confirmed: Reservation) -> Purpose:
 def _days_after(first: Reservation) -> tuple[date, date]:
     vaccine = services.interval_of(first.slot.vaccine)
     return vaccine.days_for_second(timezone.localtime(first.slot.starts_at).date())
+
+
+def _when_second(first: Reservation) -> str:
+    """Between which days, and which is best."""
+    on = timezone.localtime(first.slot.starts_at).date()
+    earliest, latest = _days_after(first)
+    best = on + timedelta(days=first.slot.vaccine.best_days or 0)
+    days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
+    return _(
+        "Your first dose is on %(first)s. The second is possible from %(earliest)s to %(latest)s; "
+        "%(best)s is best."
+    ) % {name: date_format(day, _("D j M")) for name, day in days.items()}
 
 
 def show(

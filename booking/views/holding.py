@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -24,6 +25,9 @@ from ..models import Reservation
 from .common import keeps_typed, to_identity
 from .finding import lost, show, to_book
 from .language import keeps_typed_in_any_language, typed
+
+# Who comes back later than this has forgotten which time it was.
+RECENT = timedelta(hours=2)
 
 
 @never_cache
@@ -96,6 +100,8 @@ def _refused(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpR
     }
     if isinstance(refusal, HoldLapsed | NothingHeld):
         context |= _what_ran_out(person_id)
+        if not context["booked"] and (context["offered"] or context.get("again")):
+            context["refusal"] = HoldLapsed()
     return render(request, "booking/refused.html", context, status=status)
 
 
@@ -107,7 +113,8 @@ def _what_ran_out(person_id: int) -> dict:
         .order_by("-held_until")
         .first()
     )
-    if last is None or last.slot.starts_at <= timezone.now():
+    now = timezone.now()
+    if last is None or last.slot.starts_at <= now or last.held_until < now - RECENT:
         return {}
     places = availability.directory().clinics
     again = last.slot if last.slot.left > 0 or last.status == "held" else None

@@ -1,7 +1,7 @@
 """The cancellation list, and answering an offer."""
 
 import uuid
-from datetime import timedelta
+from datetime import time, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -112,7 +112,8 @@ def _shown(wish: Wish) -> dict:
         elif int(rest) in clinics:
             places.append(clinics[int(rest)].name)
     offer = wish.offers.filter(status=OfferStatus.OPEN).select_related("slot__clinic").first()
-    return {"wish": wish, "places": places, "offer": offer}
+    any_hour = wish.time_from == time.min and wish.time_to >= time(23, 59)
+    return {"wish": wish, "places": places, "offer": offer, "any_hour": any_hour}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
