@@ -95,7 +95,7 @@ function countDown() {
   node.textContent = `${Math.floor(seconds / 60)}:${rest}`;
 }
 
-function showWaiting(now) {
+function showWaiting(now, still) {
   const ahead = Math.max(0, place - now.serving - 1);
   put("ahead", number.format(ahead));
   put("place", number.format(place));
@@ -103,9 +103,9 @@ function showWaiting(now) {
   const progress = find("progress");
   progress.max = place;
   progress.value = now.serving;
-  const range = between(now.waits, ahead + 1);
+  const range = still ? null : between(now.waits, ahead + 1);
   const reasons = { stalled: say("Still"), paused: say("Paused") };
-  const wait = range ? inWords(range) : reasons[now.no_number] ?? say("Soon");
+  const wait = range ? inWords(range) : reasons[still ? "stalled" : now.no_number] ?? say("Soon");
   put("wait", wait);
   sayIfShort(now.left, ahead);
   if (performance.now() - lastSaid > SAY_SECONDS * 1000) {
@@ -136,7 +136,8 @@ async function take(now) {
   if (now.state === "closed" || (phase === "left")) return location.reload();
   show("paused", now.state === "paused");
   put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
-  show("still", now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000);
+  const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
+  show("still", still);
   if (place === null && now.frozen) place = await placeFromDraw(now.frozen);
   if (phase === "called") return secondsUntilNext(now, 0) * 10;
   if (place === null) return secondsUntilNext(now, null);
@@ -145,7 +146,7 @@ async function take(now) {
     return secondsUntilNext(now, 0) * 10;
   }
   if (phase === "gathering") switchTo("waiting");
-  return secondsUntilNext(now, showWaiting(now));
+  return secondsUntilNext(now, showWaiting(now, still));
 }
 
 async function poll() {

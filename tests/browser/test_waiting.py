@@ -148,6 +148,7 @@ def test_a_pause_and_a_tick_that_stays_away_are_said(waiting):
     publish(room, time="2021-07-12T00:00:00.000+09:00")
 
     expect(page.locator("#still")).to_be_visible()
+    expect(page.locator("#wait")).to_have_text("줄이 멈춰 있어 지금은 알 수 없습니다.")
     expect(page.locator("#paused")).to_be_hidden()
 
 
