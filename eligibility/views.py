@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from staff.models import Access
 
@@ -218,7 +218,21 @@ def _code_page(
     return render(request, "eligibility/identity_code.html", context, status=status)
 
 
-@require_POST
+def acts(*, page: str):
+    """Only a POST does something; a bookmark or the browser's history leads to the page."""
+
+    def decorate(view):
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @wraps(view)
+        def checked(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+            return view(request, *args, **kwargs) if request.method == "POST" else redirect(page)
+
+        return checked
+
+    return decorate
+
+
+@acts(page="home")
 def identity_sign_out(request: HttpRequest) -> HttpResponse:
     """This browser forgets who you are. Tickets and reservations stay."""
     response = redirect("home")
@@ -277,7 +291,7 @@ def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
     return render(request, "eligibility/review.html", context, status=status)
 
 
-@require_POST
+@acts(page="eligibility")
 @asks
 def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResponse:
     """Takes an open question back; repeating it changes nothing."""
@@ -343,7 +357,7 @@ def family(request: HttpRequest, person: Person) -> HttpResponse:
     return render(request, "eligibility/family.html", context, status=status)
 
 
-@require_POST
+@acts(page="family")
 @asks
 def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Go on as somebody one books for."""
@@ -354,7 +368,7 @@ def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     return response
 
 
-@require_POST
+@acts(page="family")
 def family_back(request: HttpRequest) -> HttpResponse:
     """Be oneself again."""
     who = signed_in(request)
@@ -364,7 +378,7 @@ def family_back(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_POST
+@acts(page="family")
 @asks
 def family_end(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """End booking for somebody, or take it back from somebody."""

@@ -252,7 +252,7 @@ def test_sign_out_forgets_the_person_and_needs_a_post(client):
     out = client.post("/identity/sign-out/")
     away = client.get("/eligibility/")
 
-    assert by_link.status_code == 405
+    assert (by_link.status_code, COOKIE in by_link.cookies) == (302, False)
     assert out.status_code == 302
     assert away["Location"].startswith("/identity/")
 
@@ -318,3 +318,26 @@ def test_eligibility_offers_to_join_only_from_when_the_line_can_be_joined(client
     in_time = client.get("/eligibility/").content.decode()
 
     assert [join in page for page in (without_line, too_early, in_time)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/identity/sign-out/", "/"),
+        ("/family/back/", "/family/"),
+        ("/family/1/act/", "/family/"),
+        ("/family/1/end/", "/family/"),
+        ("/eligibility/fifties/review/withdraw/", "/eligibility/"),
+    ],
+)
+def test_an_address_that_acts_leads_to_its_page_when_it_is_only_opened(client, address, page):
+    person = PersonFactory()
+    signed = HttpResponse()
+    sign_in(signed, person_id=person.pk)
+    client.cookies[COOKIE] = signed.cookies[COOKIE].value
+
+    opened, other = client.get(address), client.delete(address)
+
+    assert (opened.status_code, opened["Location"]) == (302, page)
+    assert other.status_code == 405
+    assert COOKIE not in opened.cookies
