@@ -17,3 +17,10 @@ class MaskPersonalData(logging.Filter):
         if masked != message:
             record.msg, record.args = masked, ()
         return True
+
+
+class OnlyWarnings(logging.Filter):
+    """For loggers whose level somebody else sets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING

@@ -243,7 +243,10 @@ LOGGING = {
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
     },
     # Log lines carry numbers (ticket, reservation), never a name, phone or birth date.
-    "filters": {"personal": {"()": "config.logs.MaskPersonalData"}},
+    "filters": {
+        "personal": {"()": "config.logs.MaskPersonalData"},
+        "warnings": {"()": "config.logs.OnlyWarnings"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
@@ -252,4 +255,7 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # A tick a second would write four lines a second; what fails is a warning or worse. The
+    # worker sets its own level when it starts, so a filter has to hold it.
+    "loggers": {"rq": {"level": "WARNING"}, "rq.worker": {"filters": ["warnings"]}},
 }

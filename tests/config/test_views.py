@@ -96,6 +96,18 @@ def test_what_was_typed_when_the_database_went_away_is_kept_and_sent_again(clien
     assert "/static/jari/again.js" in text
 
 
+def test_a_worker_that_starts_does_not_log_every_tick(caplog):
+    from rq.logutils import setup_loghandlers
+
+    setup_loghandlers("INFO")
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("rq.worker").info("line: waiting_room.jobs.tick()")
+        logging.getLogger("rq.cron").info("Enqueued job tick")
+        logging.getLogger("rq.worker").warning("gone")
+
+    assert [record.message for record in caplog.records] == ["gone"]
+
+
 def test_an_old_form_gets_a_page_that_says_what_to_do():
     client = Client(enforce_csrf_checks=True)
 
