@@ -3,12 +3,12 @@
     python -m bench.drain [PEOPLE] [SHARE_ENTERING]
 
 People gather, the list is frozen and drawn, and ticks follow each other as if a second lay
-between them until everybody has been called. Of those called so many in a hundred (30) come, some
-at once and some late, from several connections at a time; each enters through the service, waits
-at the door when every place is taken, and leaves by booking, by giving up or not at all, so that
-the place has to lapse. `max_active` is far below the crowd and is raised and cut on the way; after
-every wave the admissions alive are counted in the table. Then `verify_line` checks the tables, and
-the program the public gets checks the file the public gets.
+between them until everybody has been called. Of those called so many in a hundred (30) come, from
+several connections at once; a quarter of them late, and then in a crowd larger than the room. Each
+enters through the service, waits at the door when every place is taken, and leaves by booking, by
+giving up or without a word, so that the place has to lapse. `max_active` is raised and cut on the
+way; after every wave the admissions alive are counted in the table. Then `verify_line` checks the
+tables, and the program the public gets checks the file the public gets.
 """
 
 import random
@@ -25,8 +25,9 @@ from bench.tick import draw
 
 PER_MINUTE = 60_000
 CONNECTIONS = 4
-MOST_INSIDE = [1_200, 2_000, 700, 1_500]  # set in turn: a cut must hold too
-LATE_SHARE, LAPSE_SHARE, LEAVE_SHARE = 0.1, 0.02, 0.08
+MOST_INSIDE = [400, 600, 250, 500]  # set in turn: a cut must hold too
+LATE_SHARE, LAPSE_SHARE, LEAVE_SHARE = 0.25, 0.02, 0.08
+LATE_CROWD = 800  # so many who were away come back all at once
 
 
 def main() -> None:
@@ -60,16 +61,22 @@ class Drain:
         }
 
     def run(self) -> None:
+        from waiting_room.services import lapse_admissions
+
         started, times, ticks = time.perf_counter(), [], 0
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             while self.serving() < self.people or self.at_door or self.late or self.inside:
                 if ticks % 20 == 0:
                     self.set_pace(MOST_INSIDE[ticks // 20 % len(MOST_INSIDE)])
+                    print(
+                        f"  tick {ticks}: {self.serving():,} called, {dict(self.seen)}", flush=True
+                    )
                 before = self.serving()
                 times.append(self.tick())
                 ticks += 1
                 self.come(before, self.serving(), pool)
                 self.go(pool)
+        lapse_admissions()
         self.report(ticks, time.perf_counter() - started, times)
 
     def serving(self) -> int:
@@ -104,7 +111,8 @@ class Drain:
         coming = [ticket for ticket in called if self.dice.random() < self.share]
         away = [ticket for ticket in coming if self.dice.random() < LATE_SHARE]
         coming = [ticket for ticket in coming if ticket not in away]
-        back = self.late[:200] if serving >= self.people else self.late[:5]
+        crowd = len(self.late) >= LATE_CROWD or serving >= self.people
+        back = self.late[:LATE_CROWD] if crowd and not self.at_door else []
         self.late = self.late[len(back) :] + away
         asking = [*self.at_door, *back, *coming]
         self.dice.shuffle(asking)
