@@ -1,7 +1,10 @@
 import uuid
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -202,10 +205,21 @@ class ReservationQuerySet(models.QuerySet):
         return self.select_related("slot__clinic", "slot__vaccine")
 
 
+_STORY = ["slot", "status", "by", "changed_at", "held_until"]
+_CHANGED = [pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")}) for name in _STORY]
+_CONFIRMING = pgtrigger.Q(
+    old__status=ReservationStatus.HELD, new__status=ReservationStatus.CONFIRMED
+)
+
+
 # One row per change, holding what was before it: with the row itself that is the whole history.
+# Confirming leaves none: `created_at` and `confirmed_at` tell of it, and it is what the opening
+# minute does most.
 @pghistory.track(
-    pghistory.UpdateEvent(label="before", row=pghistory.Old),
-    fields=["slot", "status", "by", "changed_at", "held_until"],
+    pghistory.UpdateEvent(
+        label="before", row=pghistory.Old, condition=reduce(or_, _CHANGED) & ~_CONFIRMING
+    ),
+    fields=_STORY,
     model_name="ReservationEvent",
     obj_field=pghistory.ObjForeignKey(related_name="events"),
     context_field=pghistory.ContextForeignKey(db_index=False),
@@ -344,7 +358,7 @@ class Jab(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.person_id} {self.dose}"
+        return f"#{self.person_id} ({self.dose})"
 
 
 @pghistory.track(fields=["status", "ended_by"], model_name="WishEvent")
@@ -418,7 +432,7 @@ class Wish(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.person_id} {self.joined_at:%Y-%m-%d %H:%M}"
+        return f"#{self.person_id} {timezone.localtime(self.joined_at):%Y-%m-%d %H:%M}"
 
 
 class Offer(models.Model):

@@ -51,10 +51,14 @@ class ClinicAdmin(ScopedAdmin):
         ),
         (
             gettext_lazy("Rules"),
-            {"fields": ["cutoff_hours", "margin_percent", "no_show_rate"]},
+            {"fields": ["cutoff_hours", "margin_percent", "missed"]},
         ),
     ]
-    readonly_fields = ["no_show_rate"]
+    readonly_fields = ["missed"]
+
+    @admin.display(description=gettext_lazy("share of people who did not come"))
+    def missed(self, clinic: Clinic) -> str:
+        return f"{clinic.no_show_rate:.1%}" if clinic.no_show_rate is not None else "–"
 
     @admin.display(description=gettext_lazy("day sheet"))
     def sheet(self, clinic: Clinic) -> str:

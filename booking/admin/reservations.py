@@ -235,7 +235,7 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
         return super().changelist_view(request, {**(extra_context or {}), **may})
 
     def history_view(self, request, object_id, extra_context=None):
-        """The whole story in words; below it what each field was before and after."""
+        """The whole story in words."""
         response = super().history_view(request, object_id, extra_context)
         row = response.context_data["object"]
         story = story_of(row)

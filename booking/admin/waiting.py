@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -169,7 +170,7 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
         "where",
         "days",
         "hours",
-        "vaccine",
+        "kind",
         "state",
         "offered",
         "joined_at",
@@ -189,7 +190,7 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
         "where",
         "days",
         "hours",
-        "vaccine",
+        "kind",
         "leftover",
         "priority",
         "state",
@@ -218,6 +219,11 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
             **{f"n_{name}": count for name, count in counted.items()}
         ).prefetch_related(still_open)
 
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(
+            request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        )
+
     def get_changelist_instance(self, request):
         changelist = super().get_changelist_instance(request)
         lines = places_in_line(wish.pk for wish in changelist.result_list)
@@ -231,7 +237,7 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
     def may_take_off(self, request: HttpRequest, wish: Wish) -> bool:
         return request.user.has_perm("booking.change_wish") and wish.status in ON_THE_LIST
 
-    @admin.display(description=gettext_lazy("place"))
+    @admin.display(description=gettext_lazy("place in the order"))
     def place(self, wish: Wish) -> str:
         number = getattr(wish, "place_in_line", None)
         return str(number) if number else "–"
@@ -261,6 +267,10 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
         if wish.time_from.hour == 0 and wish.time_to.hour == 23:
             return _("any")
         return f"{wish.time_from:%H:%M} – {wish.time_to:%H:%M}"
+
+    @admin.display(description=gettext_lazy("vaccine"))
+    def kind(self, wish: Wish) -> str:
+        return wish.vaccine.name if wish.vaccine else _("any")
 
     @admin.display(description=gettext_lazy("status"))
     def state(self, wish: Wish) -> str:
