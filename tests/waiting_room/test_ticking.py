@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 from threading import Barrier
 
@@ -244,6 +245,24 @@ def test_absent_people_slow_nobody_down():
     back_in_time(room, 1)
 
     assert tick(room).line.serving > 2
+
+
+def test_a_crowd_that_comes_back_after_hours_slows_nobody_down():
+    def expected(returning: int) -> float:
+        room = make_room(max_active=20, max_per_minute=6000)
+        tickets = [join(room) for _ in range(60)]
+        hours_ago = timezone.now() - timedelta(hours=3)
+        services.rooms.record(room, "call", first=1, last=returning + 1, at=hours_ago)
+        just_now = timezone.now() - timedelta(seconds=15)
+        services.rooms.record(room, "call", first=returning + 2, last=30, at=just_now)
+        Line.objects.filter(room=room).update(serving=30)
+        for ticket in tickets[:returning]:
+            services.end_admission(admission=services.enter(ticket=ticket), ending="booked")
+        back_in_time(room, 1)
+        [reason] = [one for one in tick(room).board.reasons if one["code"] == "room"]
+        return reason["numbers"]["expected"] / (29 - returning)
+
+    assert expected(20) == pytest.approx(expected(0), abs=0.02)
 
 
 def test_the_line_calls_no_more_than_there_is_room_for():

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from eligibility.enums import Order
@@ -172,14 +172,21 @@ def _show_up(facts: Facts) -> float:
 
 
 def _typical_delay(facts: Facts) -> float:
-    """Seconds from the call to entering, of those who came lately."""
+    """Seconds from the call to entering, of those who came lately and had not been away.
+
+    Whoever comes back after hours says nothing of how soon those called now will come.
+    """
     lately = (
-        Admission.objects.filter(room=facts.room, called_at__isnull=False)
+        Admission.objects.filter(
+            room=facts.room,
+            entered_at__gt=facts.now - RECENT,
+            entered_at__lte=F("called_at") + TIME_TO_ANSWER,
+        )
         .order_by("-entered_at")
         .values_list("called_at", "entered_at")[:200]
     )
     delays = [(entered - called).total_seconds() for called, entered in lately]
-    return min(max(sum(delays) / len(delays), 2.0), 120.0) if delays else 15.0
+    return max(sum(delays) / len(delays), 2.0) if delays else 15.0
 
 
 def _publish(facts: Facts) -> dict:
