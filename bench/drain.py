@@ -4,7 +4,7 @@
 
 People gather, the list is frozen and drawn, and ticks follow each other as if a second lay
 between them until everybody has been called. Of those called so many in a hundred (30) come, from
-several connections at once; a quarter of them late, and then in a crowd larger than the room. Each
+several connections at once; some of them late, and then in a crowd larger than the room. Each
 enters through the service, waits at the door when every place is taken, and leaves by booking, by
 giving up or without a word, so that the place has to lapse. `max_active` is raised and cut on the
 way; after every wave the admissions alive are counted in the table. Then `verify_line` checks the
@@ -25,9 +25,10 @@ from bench.tick import draw
 
 PER_MINUTE = 60_000
 CONNECTIONS = 4
-MOST_INSIDE = [400, 600, 250, 500]  # set in turn: a cut must hold too
-LATE_SHARE, LAPSE_SHARE, LEAVE_SHARE = 0.25, 0.02, 0.08
-LATE_CROWD = 800  # so many who were away come back all at once
+MOST_INSIDE = [1_500, 2_000, 1_000, 1_500]  # set in turn: a cut must hold too
+LATE_SHARE, LAPSE_SHARE, LEAVE_SHARE = 0.15, 0.02, 0.08
+ASK_AGAIN = 300  # of those at the door, in one wave
+LATE_CROWD = 1_500  # so many who were away come back all at once
 
 
 def main() -> None:
@@ -114,9 +115,10 @@ class Drain:
         crowd = len(self.late) >= LATE_CROWD or serving >= self.people
         back = self.late[:LATE_CROWD] if crowd and not self.at_door else []
         self.late = self.late[len(back) :] + away
-        asking = [*self.at_door, *back, *coming]
+        self.dice.shuffle(self.at_door)
+        asking = [*self.at_door[:ASK_AGAIN], *back, *coming]
         self.dice.shuffle(asking)
-        self.at_door = []
+        self.at_door = self.at_door[ASK_AGAIN:]
         for ticket, outcome in pool.map(ask, asking):
             if outcome == "AtTheDoor":
                 self.at_door.append(ticket)
@@ -127,12 +129,10 @@ class Drain:
         self.count()
 
     def go(self, pool) -> None:
-        """Half of those inside are done."""
+        """One in eight of those inside is done."""
         self.dice.shuffle(self.inside)
-        done = self.inside[len(self.inside) // 2 :]
-        self.inside = self.inside[: len(self.inside) // 2]
-        if len(self.inside) < 20:
-            done, self.inside = done + self.inside, []
+        count = len(self.inside) if len(self.inside) < 40 else len(self.inside) // 8
+        done, self.inside = self.inside[:count], self.inside[count:]
         endings = [self.ending() for _ in done]
         for ending in pool.map(leave, done, endings):
             self.seen[ending] += 1
