@@ -128,7 +128,8 @@ _NO_PLACE = "none"
 def _places() -> list[tuple[str, list[tuple[str, str]]]]:
     """Districts under their regions, as a select shows them."""
     return [
-        (region, [(f"{region}|{district}", district) for district in districts_of(region)])
+        # The closed select shows the option alone, and six regions have a 중구.
+        (region, [(f"{region}|{name}", f"{region} {name}") for name in districts_of(region)])
         for region in REGIONS
     ]
 

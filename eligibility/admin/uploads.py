@@ -9,11 +9,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from staff.enums import Act
+from staff.history import who
 from staff.scoping import ScopedAdmin
 from staff.services import record_access
 
 from ..models import RosterUpload
-from ..services.uploads import progress_of, refused_path, run_again, start_upload
+from ..services.uploads import is_going_on, progress_of, refused_path, run_again, start_upload
+
+SHOWN_AGAIN_SECONDS = 3
+
+
+def _looking_again(response: HttpResponse) -> HttpResponse:
+    """While an upload is under way the page comes again by itself, without a script."""
+    if is_going_on():
+        response["Refresh"] = str(SHOWN_AGAIN_SECONDS)
+    return response
 
 
 class UploadForm(forms.ModelForm):
@@ -30,9 +40,17 @@ class UploadForm(forms.ModelForm):
 @admin.register(RosterUpload)
 class RosterUploadAdmin(ScopedAdmin):
     form = UploadForm
-    list_display = ["number", "file", "status", "progress", "by", "created_at", "ended_at"]
+    list_display = ["number", "file", "status", "progress", "by_whom", "created_at", "ended_at"]
     list_filter = ["status"]
-    fields = ["file", "status", "progress", "skip_refused", "shown_report", "refused_rows", "by"]
+    fields = [
+        "file",
+        "status",
+        "progress",
+        "skip_refused",
+        "shown_report",
+        "refused_rows",
+        "by_whom",
+    ]
     readonly_fields = [*fields, "created_at", "ended_at"]
     actions = ["ask_again"]
 
@@ -58,6 +76,13 @@ class RosterUploadAdmin(ScopedAdmin):
             by=f"staff:{request.user.pk}",
         )
         obj.__dict__.update(upload.__dict__)
+
+    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        return _looking_again(super().changelist_view(request, extra_context))
+
+    def changeform_view(self, request: HttpRequest, object_id=None, *args, **kwargs):
+        response = super().changeform_view(request, object_id, *args, **kwargs)
+        return _looking_again(response) if object_id and request.method == "GET" else response
 
     def get_urls(self):
         return [
@@ -95,6 +120,10 @@ class RosterUploadAdmin(ScopedAdmin):
         return format_html(
             '<progress max="{}" value="{}"></progress> {} %', total, done, 100 * done // total
         )
+
+    @admin.display(description=gettext_lazy("by"))
+    def by_whom(self, upload: RosterUpload) -> str:
+        return who(upload.by)
 
     @admin.display(description=gettext_lazy("report"))
     def shown_report(self, upload: RosterUpload) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from eligibility.models import RosterUpload
 
 from .roster import RosterRefused, RosterReport, import_roster
 
+_OPEN = (UploadStatus.WAITING, UploadStatus.RUNNING)
 _SHOWN = 200  # refused rows in the report; the file has all
 
 
@@ -54,12 +56,16 @@ def _ring(upload_id: int) -> None:
         django_rq.get_queue("exports").enqueue("eligibility.jobs.run_upload", upload_id)
 
 
+def is_going_on() -> bool:
+    """Whether an upload of the last hour has not ended; an older one waits for `run_again`."""
+    return RosterUpload.objects.filter(
+        status__in=_OPEN, created_at__gt=timezone.now() - timedelta(hours=1)
+    ).exists()
+
+
 def run_again(*, upload: RosterUpload) -> bool:
     """Ask for it once more, after a worker or Redis had died; nothing of it was done by halves."""
-    if (
-        upload.status in (UploadStatus.WAITING, UploadStatus.RUNNING)
-        and upload_path(upload).exists()
-    ):
+    if upload.status in _OPEN and upload_path(upload).exists():
         _ring(upload.pk)
         return True
     return False
@@ -68,7 +74,7 @@ def run_again(*, upload: RosterUpload) -> bool:
 def run_upload(upload_id: int) -> None:
     """Import one upload. Another worker at the same is told that a roster is being imported."""
     upload = RosterUpload.objects.get(pk=upload_id)
-    if upload.status not in (UploadStatus.WAITING, UploadStatus.RUNNING):
+    if upload.status not in _OPEN:
         return
     RosterUpload.objects.filter(pk=upload.pk).update(status=UploadStatus.RUNNING)
     path = upload_path(upload)
@@ -105,10 +111,10 @@ def _told(report: RosterReport) -> str:
     lines = [
         _("%(added)s added, %(changed)s changed, %(unchanged)s unchanged, %(refused)s refused.")
         % {
-            "added": report.added,
-            "changed": report.changed,
-            "unchanged": report.unchanged,
-            "refused": len(report.refused),
+            "added": f"{report.added:,}",
+            "changed": f"{report.changed:,}",
+            "unchanged": f"{report.unchanged:,}",
+            "refused": f"{len(report.refused):,}",
         }
     ]
     lines += [

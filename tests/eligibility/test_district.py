@@ -154,7 +154,7 @@ def test_trying_districts_ends_after_five(client, twins):
 
 
 def test_the_question_is_asked_in_english_too(client, twins):
-    client.cookies["django_language"] = "en"
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     prove(client)
 
     page = client.get("/identity/district/").content.decode()
