@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from privacy.cipher import blind_index
+from staff.history import who
 from staff.scoping import ScopedAdmin
 
 from ..facts import cohorts_in_force, rule_of
@@ -19,6 +21,7 @@ from ..models import Cohort, CohortChange
 from ..services import plan_change, preview_change, withdraw_change
 from ..services.changes import CHANGEABLE, Preview
 from ..timeline import timeline
+from .people import moment
 
 
 class CohortForm(forms.ModelForm):
@@ -40,7 +43,7 @@ class CohortAdmin(ScopedAdmin):
 
     form = CohortForm
     change_list_template = "admin/eligibility/cohort/change_list.html"
-    list_display = ["code", "name", "birth_from", "birth_to", "opens_at", "closes_at", "order"]
+    list_display = ["code", "name", "born_from", "born_to", "opens", "closes", "order"]
     list_filter = ["order", "proof"]
     search_fields = ["code", "name_ko", "name_en"]
     date_hierarchy = "opens_at"
@@ -67,6 +70,22 @@ class CohortAdmin(ScopedAdmin):
     @admin.display(description=gettext_lazy("name"))
     def name(self, cohort: Cohort) -> str:
         return cohort.name
+
+    @admin.display(description=gettext_lazy("born from"), ordering="birth_from")
+    def born_from(self, cohort: Cohort) -> str:
+        return cohort.birth_from.isoformat()
+
+    @admin.display(description=gettext_lazy("born until"), ordering="birth_to")
+    def born_to(self, cohort: Cohort) -> str:
+        return cohort.birth_to.isoformat()
+
+    @admin.display(description=gettext_lazy("opens at"), ordering="opens_at")
+    def opens(self, cohort: Cohort) -> str:
+        return moment(cohort.opens_at)
+
+    @admin.display(description=gettext_lazy("closes at"), ordering="closes_at")
+    def closes(self, cohort: Cohort) -> str:
+        return moment(cohort.closes_at)
 
     def get_readonly_fields(self, request, obj=None):
         if obj is None:
@@ -107,8 +126,12 @@ class CohortAdmin(ScopedAdmin):
 class ChangeForm(forms.ModelForm):
     """One or more new values; what stays empty does not change."""
 
-    birth_from = forms.DateField(label=gettext_lazy("born from"), required=False)
-    birth_to = forms.DateField(label=gettext_lazy("born until"), required=False)
+    birth_from = forms.DateField(
+        label=gettext_lazy("born from"), required=False, widget=admin.widgets.AdminDateWidget
+    )
+    birth_to = forms.DateField(
+        label=gettext_lazy("born until"), required=False, widget=admin.widgets.AdminDateWidget
+    )
     opens_at = forms.SplitDateTimeField(
         label=gettext_lazy("opens at"), required=False, widget=admin.widgets.AdminSplitDateTime
     )
@@ -131,7 +154,8 @@ class ChangeForm(forms.ModelForm):
         required=False,
         help_text=gettext_lazy("Separated by commas; a hyphen takes all away."),
     )
-    confirmed = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    # What was previewed: other values are previewed anew.
+    confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = CohortChange
@@ -161,11 +185,13 @@ class ChangeForm(forms.ModelForm):
                 self.instance = plan_change(
                     cohort=cohort, values=self.values(), takes_effect_at=at, by=self.by
                 )
-                if not self.cleaned_data["confirmed"]:
+                asked = f"{cohort.pk} {at.isoformat()} {sorted(self.values().items())}"
+                seen = blind_index(asked, context=b"cohort_change").hex()
+                if self.cleaned_data["confirmed"] != seen:
                     self.preview = preview_change(cohort=cohort, values=self.values(), at=at)
                     self.add_error(None, _told(self.preview))
                     self.data = self.data.copy()
-                    self.data["confirmed"] = "on"
+                    self.data["confirmed"] = seen
                     transaction.set_rollback(True)
         except ValidationError as error:
             self.add_error(None, error.messages)
@@ -198,11 +224,11 @@ def _told(preview: Preview) -> str:
 class CohortChangeAdmin(ScopedAdmin):
     """A change is planned, previewed, and in force by its time; or withdrawn before."""
 
-    list_display = ["cohort", "takes_effect_at", "shown_values", "state", "by"]
+    list_display = ["cohort", "takes_effect", "shown_values", "state", "by_whom"]
     list_filter = ["cohort"]
     list_select_related = ["cohort"]
     actions = ["withdraw"]
-    fields = ["cohort", "takes_effect_at", "shown_values", "state", "by", "created_at"]
+    fields = ["cohort", "takes_effect", "shown_values", "state", "by_whom", "created_at"]
     readonly_fields = fields
 
     def get_queryset(self, request):
@@ -217,7 +243,16 @@ class CohortChangeAdmin(ScopedAdmin):
         new = ["birth_from", "birth_to", "opens_at", "closes_at", "proof", "priority"]
         return [
             (None, {"fields": ["cohort", "takes_effect_at"]}),
-            (_("New values"), {"fields": [*new, "regions", "groups", "confirmed"]}),
+            (
+                _("New values"),
+                {
+                    "fields": [*new, "regions", "groups", "confirmed"],
+                    "description": _(
+                        "What stays empty does not change. Saving first shows how many people "
+                        "gain and lose; saving again plans the change."
+                    ),
+                },
+            ),
         ]
 
     def get_readonly_fields(self, request, obj=None):
@@ -232,6 +267,14 @@ class CohortChangeAdmin(ScopedAdmin):
 
     def save_model(self, request, obj, form, change) -> None:
         """The form's service has written it."""
+
+    @admin.display(description=gettext_lazy("takes effect at"), ordering="takes_effect_at")
+    def takes_effect(self, change: CohortChange) -> str:
+        return moment(change.takes_effect_at)
+
+    @admin.display(description=gettext_lazy("by"))
+    def by_whom(self, change: CohortChange) -> str:
+        return who(change.by)
 
     @admin.display(description=gettext_lazy("new values"))
     def shown_values(self, change: CohortChange) -> str:

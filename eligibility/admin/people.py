@@ -1,5 +1,5 @@
 import re
-from datetime import date
+from datetime import date, datetime
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -38,6 +38,11 @@ def people_meant(term: str) -> list[int] | None:
         return None
     index = name_birth_index(match["name"], born)
     return list(Person.objects.filter(name_birth_index=index).values_list("pk", flat=True))
+
+
+def moment(at: datetime | None) -> str:
+    """2026-07-19 20:00, short enough for a column."""
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"
 
 
 def _today() -> date:

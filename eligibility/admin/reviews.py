@@ -17,7 +17,7 @@ from ..normal import shown_phone
 from ..reasons import sentence
 from ..rules import decide
 from ..services import grant_correction, grant_review, refuse_correction, refuse_review
-from .people import PersonAdmin, ReadOnlyAdmin, people_meant
+from .people import PersonAdmin, ReadOnlyAdmin, moment, people_meant
 
 
 class VerdictForm(forms.ModelForm):
@@ -34,6 +34,7 @@ class VerdictForm(forms.ModelForm):
     class Meta:
         model = Review
         fields = ["answer"]
+        widgets = {"answer": forms.Textarea(attrs={"rows": 3, "cols": 60})}
 
     def clean(self):
         values = super().clean()
@@ -48,7 +49,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     form = VerdictForm
     region_path = "person"
-    list_display = ["number", "person", "cohort", "reason", "status", "opened_at", "closed_at"]
+    list_display = ["number", "person", "cohort", "reason", "status", "opened", "closed"]
     list_filter = ["status", "reason", "cohort"]
     list_select_related = ["person", "cohort"]
     search_fields = ["pk"]  # shows the box; `find` searches
@@ -106,6 +107,14 @@ class ReviewAdmin(ReadOnlyAdmin):
     def number(self, review: Review) -> str:
         return str(review)
 
+    @admin.display(description=gettext_lazy("opened at"))
+    def opened(self, asked: Review | Correction) -> str:
+        return moment(asked.opened_at)
+
+    @admin.display(description=gettext_lazy("closed at"))
+    def closed(self, asked: Review | Correction) -> str:
+        return moment(asked.closed_at)
+
     @admin.display(description=gettext_lazy("note"))
     def shown_note(self, review: Review) -> str:
         return review.note or "–"
@@ -157,6 +166,7 @@ class CorrectionForm(VerdictForm):
     class Meta:
         model = Correction
         fields = ["answer"]
+        widgets = {"answer": forms.Textarea(attrs={"rows": 3, "cols": 60})}
 
     def _post_clean(self) -> None:
         """The service writes; its refusal comes back beside the form."""
@@ -178,7 +188,7 @@ class CorrectionAdmin(ReadOnlyAdmin):
 
     form = CorrectionForm
     region_path = "person"
-    list_display = ["number", "person", "field", "status", "opened_at", "closed_at"]
+    list_display = ["number", "person", "field", "status", "opened", "closed"]
     list_filter = ["status", "field"]
     list_select_related = ["person"]
     search_fields = ["pk"]  # shows the box; `find` searches
@@ -188,6 +198,8 @@ class CorrectionAdmin(ReadOnlyAdmin):
     readonly_fields = ["person", "declared", "field", "shown_wanted", "status", "closed_at", "by"]
 
     number = ReviewAdmin.number
+    opened = ReviewAdmin.opened
+    closed = ReviewAdmin.closed
     declared = ReviewAdmin.declared
     get_ordering = ReviewAdmin.get_ordering
     has_change_permission = ReviewAdmin.has_change_permission

@@ -15,6 +15,7 @@ from staff.services import record_access
 
 from ..models import RosterUpload
 from ..services.uploads import is_going_on, progress_of, refused_path, run_again, start_upload
+from .people import moment
 
 SHOWN_AGAIN_SECONDS = 3
 
@@ -40,16 +41,16 @@ class UploadForm(forms.ModelForm):
 @admin.register(RosterUpload)
 class RosterUploadAdmin(ScopedAdmin):
     form = UploadForm
-    list_display = ["number", "file", "status", "progress", "by_whom", "created_at", "ended_at"]
+    list_display = ["number", "file", "status", "progress", "by_whom", "sent_at", "done_at"]
     list_filter = ["status"]
     fields = [
         "file",
         "status",
         "progress",
         "skip_refused",
-        "shown_report",
         "refused_rows",
         "by_whom",
+        "shown_report",
     ]
     readonly_fields = [*fields, "created_at", "ended_at"]
     actions = ["ask_again"]
@@ -112,14 +113,22 @@ class RosterUploadAdmin(ScopedAdmin):
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, upload: RosterUpload) -> str:
         if upload.ended_at:
-            return "100 %"
+            return "100\u00a0%"
         known = progress_of(upload)
         if not known or not known[1]:
             return "–"
         done, total = known
         return format_html(
-            '<progress max="{}" value="{}"></progress> {} %', total, done, 100 * done // total
+            '<progress max="{}" value="{}"></progress> {}\u00a0%', total, done, 100 * done // total
         )
+
+    @admin.display(description=gettext_lazy("created at"))
+    def sent_at(self, upload: RosterUpload) -> str:
+        return moment(upload.created_at)
+
+    @admin.display(description=gettext_lazy("ended at"))
+    def done_at(self, upload: RosterUpload) -> str:
+        return moment(upload.ended_at)
 
     @admin.display(description=gettext_lazy("by"))
     def by_whom(self, upload: RosterUpload) -> str:

@@ -23,7 +23,7 @@ from eligibility.models import RosterUpload
 from .roster import RosterRefused, RosterReport, import_roster
 
 _OPEN = (UploadStatus.WAITING, UploadStatus.RUNNING)
-_SHOWN = 200  # refused rows in the report; the file has all
+_SHOWN = 50  # refused rows in the report; the file has all
 
 
 @transaction.atomic

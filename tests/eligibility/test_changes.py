@@ -265,6 +265,26 @@ def test_the_admin_previews_a_change_before_it_is_planned(client_of_authority):
     assert change.by.startswith("staff:")
 
 
+def test_other_values_than_those_previewed_are_previewed_anew(client_of_authority):
+    cohort = CohortFactory(birth_to=date(1963, 12, 31))
+    PersonFactory.create_batch(2, birth_date=date(1964, 5, 12))
+    at = timezone.localtime() + HOUR
+    typed = {
+        "cohort": cohort.pk,
+        "takes_effect_at_0": f"{at:%Y-%m-%d}",
+        "takes_effect_at_1": f"{at:%H:%M:%S}",
+        "birth_to": "1964-04-30",
+    }
+    url = reverse("admin:eligibility_cohortchange_add")
+    seen = client_of_authority.post(url, typed).context["adminform"].form["confirmed"].value()
+
+    other = {**typed, "birth_to": "1964-12-31", "confirmed": seen}
+    again = client_of_authority.post(url, other)
+
+    assert again.context["adminform"].form.preview.gain == 2
+    assert not CohortChange.objects.exists()
+
+
 def test_rules_that_people_were_told_of_can_not_be_typed_over(client_of_authority):
     cohort = CohortFactory()
     url = reverse("admin:eligibility_cohort_change", args=[cohort.pk])
