@@ -235,8 +235,26 @@ class CohortChange(models.Model):
         return f"{self.cohort_id} {self.takes_effect_at:%Y-%m-%d %H:%M}"
 
 
+class Asked(models.Model):
+    """What a person asks of the health authority, and how that ended."""
+
+    status = models.CharField(
+        _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
+    )
+    opened_at = models.DateTimeField(_("opened at"), default=timezone.now, editable=False)
+    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
+    by = models.CharField(_("decided by"), max_length=40, blank=True)
+    answer = models.CharField(_("answer to the person"), max_length=300, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
 @pghistory.track(exclude=["note"])
-class Review(models.Model):
+class Review(Asked):
     """“I think this is wrong”: a person asks the health authority to look at one answer."""
 
     person = models.ForeignKey(
@@ -249,13 +267,6 @@ class Review(models.Model):
     note = EncryptedTextField(_("note"), blank=True, default="")
     # The answer that was doubted: a code of eligibility.enums.Reason.
     doubted = models.CharField(_("doubted answer"), max_length=30)
-    status = models.CharField(
-        _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
-    )
-    opened_at = models.DateTimeField(_("opened at"), default=timezone.now, editable=False)
-    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
-    by = models.CharField(_("decided by"), max_length=40, blank=True)
-    answer = models.CharField(_("answer to the person"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("review")
@@ -277,9 +288,6 @@ class Review(models.Model):
                 fields=["opened_at"], name="reviews_open", condition=Q(status=ReviewStatus.OPEN)
             )
         ]
-
-    def __str__(self) -> str:
-        return f"#{self.pk}"
 
 
 class Proxy(models.Model):
@@ -354,7 +362,7 @@ class ProviderTry(models.Model):
         return f"{self.provider} {self.at:%H:%M:%S}"
 
 
-class Correction(models.Model):
+class Correction(Asked):
     """A person says what is wrong in what is held of them; the health authority answers."""
 
     person = models.ForeignKey(
@@ -362,13 +370,6 @@ class Correction(models.Model):
     )
     field = models.CharField(_("field"), max_length=10, choices=Correctable)
     wanted = EncryptedTextField(_("wanted"))
-    status = models.CharField(
-        _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
-    )
-    opened_at = models.DateTimeField(_("opened at"), default=timezone.now, editable=False)
-    closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
-    by = models.CharField(_("decided by"), max_length=40, blank=True)
-    answer = models.CharField(_("answer to the person"), max_length=300, blank=True)
 
     class Meta:
         verbose_name = _("correction")
@@ -380,9 +381,6 @@ class Correction(models.Model):
                 name="one_open_correction_per_field",
             )
         ]
-
-    def __str__(self) -> str:
-        return f"#{self.pk}"
 
 
 class RosterUpload(models.Model):

@@ -1,7 +1,7 @@
 """Cohorts: what is open to whom; their timeline and check; changes planned ahead."""
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -205,9 +205,9 @@ class ChangeForm(forms.ModelForm):
 
 def _told(preview: Preview) -> str:
     numbers = {
-        "gain": preview.gain,
-        "lose": preview.lose,
-        "kept": preview.kept,
+        "gain": f"{preview.gain:,}",
+        "lose": f"{preview.lose:,}",
+        "kept": f"{preview.kept:,}",
         "about": _("about") if preview.about else "",
     }
     return (
@@ -230,6 +230,16 @@ class CohortChangeAdmin(ScopedAdmin):
     actions = ["withdraw"]
     fields = ["cohort", "takes_effect", "shown_values", "state", "by_whom", "created_at"]
     readonly_fields = fields
+
+    def changeform_view(self, request: HttpRequest, object_id=None, *args, **kwargs):
+        """A preview is no mistake: it stands where messages stand."""
+        response = super().changeform_view(request, object_id, *args, **kwargs)
+        context = getattr(response, "context_data", None) or {}
+        preview = getattr(getattr(context.get("adminform"), "form", None), "preview", None)
+        if preview:
+            context["errors"] = None
+            self.message_user(request, _told(preview), messages.WARNING)
+        return response
 
     def get_queryset(self, request):
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
