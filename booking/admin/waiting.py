@@ -12,6 +12,8 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -167,13 +169,11 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
         "place",
         "name",
         "phone",
-        "where",
-        "days",
-        "hours",
-        "kind",
         "state",
         "offered",
-        "joined_at",
+        "suits",
+        "where",
+        "since",
     ]
     list_filter = [StateFilter, WishRegionFilter, WishDistrictFilter, WishClinicFilter, "vaccine"]
     list_select_related = ["person", "vaccine"]
@@ -267,6 +267,16 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
         if wish.time_from.hour == 0 and wish.time_to.hour == 23:
             return _("any")
         return f"{wish.time_from:%H:%M} – {wish.time_to:%H:%M}"
+
+    @admin.display(description=gettext_lazy("what would suit"))
+    def suits(self, wish: Wish) -> str:
+        days = f"{wish.date_from:%m-%d} – {wish.date_to:%m-%d}"
+        more = [text for text in (self.hours(wish), self.kind(wish)) if text != _("any")]
+        return format_html_join(mark_safe("<br>"), "{}", ([text] for text in [days, *more]))
+
+    @admin.display(description=gettext_lazy("joined at"))
+    def since(self, wish: Wish) -> str:
+        return f"{timezone.localtime(wish.joined_at):%m-%d %H:%M}"
 
     @admin.display(description=gettext_lazy("vaccine"))
     def kind(self, wish: Wish) -> str:
