@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from types import SimpleNamespace
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -32,8 +33,30 @@ def story_of(reservation: Reservation) -> list[Event]:
     records and, last, the row itself.
     """
     records = reservation.events.select_related("slot__clinic").order_by("pgh_id")
-    states = [*records, reservation]
+    states = list(_with_holds(reservation, [*records, reservation]))
     return [_beginning(reservation, states[0]), *_changes(states)]
+
+
+def _with_holds(reservation: Reservation, states: list) -> Iterator:
+    """Confirming by the person leaves no record: put the hold back before what was confirmed."""
+    if states[0].status != S.HELD and reservation.origin != Origin.STAFF:
+        yield _hold_of(states[0], since=reservation.created_at)
+    for before, after in pairwise(states):
+        yield before
+        if (before.status, after.status) == (S.HELD, S.CONFIRMED):
+            yield _hold_of(after, since=before.pgh_created_at)
+    yield states[-1]
+
+
+def _hold_of(confirmed, *, since: datetime) -> SimpleNamespace:
+    return SimpleNamespace(
+        status=S.HELD,
+        slot_id=confirmed.slot_id,
+        slot=confirmed.slot,
+        held_until=confirmed.held_until,
+        by="citizen",
+        changed_at=since,
+    )
 
 
 def _beginning(reservation: Reservation, first) -> Event:

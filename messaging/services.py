@@ -67,6 +67,17 @@ def _insert_once(message: Message) -> int | None:
     return row[0] if row else None
 
 
+_to, _text = Message._meta.get_field("to"), Message._meta.get_field("text")
+
+
+def sealed(*, to: str, text: str) -> tuple:
+    """Address and text as the table keeps them, for a statement that writes its message itself.
+
+    Such a message is not rung for: the sweep sends it.
+    """
+    return _to.get_db_prep_value(to, connection), _text.get_db_prep_value(text, connection)
+
+
 def ring(message_id: int) -> None:
     """Ask the worker to send; without Redis send at once, since a code must not wait for it."""
     try:

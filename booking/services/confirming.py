@@ -4,31 +4,30 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from eligibility.models import Person
-from waiting_room.enums import Ending
-from waiting_room.models import Admission
-from waiting_room.services import end_admission
+from messaging.services import sealed
 
-from ..enums import OfferStatus, Origin, ReservationStatus
+from ..enums import ReservationStatus
 from ..exceptions import HoldChanged, HoldLapsed, NothingHeld
-from ..models import Clinic, Offer, Reservation, Slot
+from ..models import Clinic, Reservation, Slot
 from .holds import Wanted
-from .notices import tell_confirmed
+from .notices import confirmed_message
 
-# Checks, writes and reads what the message says, all in one (migration 0003_booking_statements).
+# What is held, and the confirming of it: functions of the database, planned once for each
+# connection (migration 0006_confirm_in_one_statement).
+HELD = "SELECT * FROM booking_held(%s, %s)"
 CONFIRM = """
-SELECT * FROM booking_confirm(%(key)s, %(person)s, %(now)s, %(language)s, %(channel)s, %(email)s)
+SELECT booking_confirm(%(key)s, %(person)s, %(now)s, %(language)s, %(channel)s, %(email)s,
+    %(admission)s, %(message)s, %(to)s, %(text)s)
 """
-DOSES = 6  # which column of it
 _email = Reservation._meta.get_field("email")
 _phone = Person._meta.get_field("phone")
 
 
-@transaction.atomic
 def confirm_hold(
     *,
     person_id: int,
@@ -41,48 +40,53 @@ def confirm_hold(
     Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged.
     """
     now, wanted = now or timezone.now(), wanted or Wanted()
-    values = {
+    given = {
         "key": key,
         "person": person_id,
         "now": now,
         "language": get_language() or "ko",
         "channel": wanted.channel,
         "email": _encrypted(wanted.email),
-        "plain_email": wanted.email,
     }
     with connection.cursor() as cursor:
-        cursor.execute(CONFIRM, values)
+        cursor.execute(HELD, [key, person_id])
         rows = cursor.fetchall()
-    if not rows:
-        return _confirmed_before(person_id, key)
-    confirmed = sorted((_from(row, values) for row in rows), key=lambda one: one.dose)
-    first, last = confirmed[0], confirmed[-1]
-    tell_confirmed(confirmed)
-    if first.origin == Origin.OFFER:
-        _take_offer(first, now)
-    if first.admission_id and last.dose >= rows[0][DOSES]:
-        end_admission(admission=Admission(pk=first.admission_id), ending=Ending.BOOKED)
-    return confirmed
+        if rows:
+            confirmed = [_from(row, given, wanted.email) for row in rows]
+            cursor.execute(CONFIRM, given | _goes_along(confirmed, doses=rows[0][6]))
+            [done] = cursor.fetchone()
+            if done:
+                return confirmed
+    return _confirmed_before(person_id, key)
 
 
-def _from(row: Sequence, values: dict) -> Reservation:
+def _goes_along(confirmed: list[Reservation], *, doses: int) -> dict:
+    """The message, and the admission that ends because nothing more is to be booked."""
+    key, to, text = confirmed_message(confirmed)
+    sealed_to, sealed_text = sealed(to=to, text=text)
+    whole = confirmed[-1].dose >= doses
+    admission = confirmed[0].admission_id if whole else None
+    return {"message": key, "to": sealed_to, "text": sealed_text, "admission": admission}
+
+
+def _from(row: Sequence, given: dict, email: str | None) -> Reservation:
     pk, number, dose, slot_id, starts_at, clinic, _doses, admission_id, origin, phone = row
     return Reservation(
         pk=pk,
         number=number,
         dose=dose,
         slot=Slot(pk=slot_id, starts_at=starts_at, clinic=Clinic(name=clinic)),
-        person=Person(pk=values["person"], phone=_phone.from_db_value(phone, None, connection)),
+        person=Person(pk=given["person"], phone=_phone.from_db_value(phone, None, connection)),
         status=ReservationStatus.CONFIRMED,
-        key=values["key"],
+        key=given["key"],
         admission_id=admission_id,
         origin=origin,
         by="citizen",
-        confirmed_at=values["now"],
-        changed_at=values["now"],
-        language=values["language"],
-        channel=values["channel"],
-        email=values["plain_email"],
+        confirmed_at=given["now"],
+        changed_at=given["now"],
+        language=given["language"],
+        channel=given["channel"],
+        email=email,
     )
 
 
@@ -100,9 +104,3 @@ def _confirmed_before(person_id: int, key: uuid.UUID) -> list[Reservation]:
     if ReservationStatus.RELEASED in statuses:
         raise HoldChanged
     return rows
-
-
-def _take_offer(reservation: Reservation, now: datetime) -> None:
-    Offer.objects.filter(reservation=reservation, status=OfferStatus.OPEN).update(
-        status=OfferStatus.TAKEN, answered_at=now
-    )

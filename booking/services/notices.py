@@ -18,17 +18,24 @@ def tell(
     reservation: Reservation, *, key: str, kind: str, text: str, not_after=None, urgent=False
 ) -> bool:
     """Write one message to the person of this reservation, by the channel they chose."""
-    by_email = reservation.channel == Channel.EMAIL and reservation.email
     return write_message(
         key=key,
         kind=kind,
-        channel=Channel.EMAIL if by_email else Channel.SMS,
-        to=reservation.email if by_email else reservation.person.phone,
+        channel=Channel.EMAIL if _by_email(reservation) else Channel.SMS,
+        to=_address(reservation),
         text=text,
         person_id=reservation.person_id,
         not_after=not_after,
         urgent=urgent,
     )
+
+
+def _by_email(reservation: Reservation) -> bool:
+    return reservation.channel == Channel.EMAIL and bool(reservation.email)
+
+
+def _address(reservation: Reservation) -> str:
+    return reservation.email if _by_email(reservation) else reservation.person.phone
 
 
 def when(reservation: Reservation) -> str:
@@ -48,12 +55,18 @@ def _line(reservation: Reservation) -> str:
     }
 
 
-def tell_confirmed(reservations: Sequence[Reservation]) -> None:
+def confirmed_message(reservations: Sequence[Reservation]) -> tuple[str, str, str]:
+    """Key, address and text of what is told once for these; booking_confirm writes it."""
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your vaccination is booked."), *map(_line, reservations)]
         lines.append(link("reservation", first.number))
-    tell(first, key=f"confirmed:{first.number}", kind="confirmed", text="\n".join(lines))
+    return f"confirmed:{first.number}", _address(first), "\n".join(lines)
+
+
+def tell_confirmed(reservations: Sequence[Reservation]) -> None:
+    key, _to, text = confirmed_message(reservations)
+    tell(reservations[0], key=key, kind="confirmed", text=text)
 
 
 def tell_cancelled(reservations: Sequence[Reservation]) -> None:
