@@ -62,7 +62,8 @@ def hold(request: HttpRequest) -> HttpResponse:
         return lost(request, purpose, missed, refusal)
     except Refused as refusal:
         return _refused(request, refusal)
-    return redirect("confirm")
+    # At once, without a redirect: pressing reload holds the same again, which changes nothing.
+    return _show_hold(request, who.person_id)
 
 
 def admission_of(person_id: int) -> Admission | None:

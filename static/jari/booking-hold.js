@@ -32,6 +32,8 @@ if (clock) {
 }
 
 if (form) {
+  // The page that answers a choice is the page of the hold: reload asks for it and sends nothing.
+  if (form.id === "confirm") history.replaceState(history.state, "", form.action);
   const key = `jari-confirm-${form.dataset.keep}`;
   const fields = () => [...form.elements].filter((one) => one.name && one.type !== "hidden");
   const keep = () => {
