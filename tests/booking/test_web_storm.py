@@ -154,8 +154,9 @@ def book(browser: Browser, slot: int, ends: float, broken: Counter) -> tuple[str
             number = re.search(r'href="/reservations/(\w+)/"', text)
             assert number, text[-1500:]
             return "booked", number[1]
-        assert (status, to) == (302, "/booking/confirm/"), (status, to, text[-500:])
-        status, text, to = browser.insist("/booking/confirm/", None, ends, broken)
+        assert status == 200 or (status, to) == (302, "/booking/confirm/"), text[-500:]
+        if status == 302:
+            status, text, to = browser.insist("/booking/confirm/", None, ends, broken)
         key = re.search(r'name="key" value="([0-9a-f-]{36})"', text)
         if not key:
             continue
