@@ -7,6 +7,7 @@ answers at once. SIGTERM finishes what is under way; SIGHUP renews the processes
 """
 
 import argparse
+import gc
 import os
 import resource
 from typing import Any
@@ -50,6 +51,10 @@ def main() -> None:
     given = parser.parse_args()
     address, _colon, port = given.bind.rpartition(":")
     _allow_many_files()
+    # What is loaded stays: looking through it for garbage took a tenth of every page.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     Granian(
         "config.rsgi:application",
         address=address.strip("[]"),
