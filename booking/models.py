@@ -1,7 +1,5 @@
 import uuid
 from datetime import timedelta
-from functools import reduce
-from operator import or_
 
 import pghistory
 import pgtrigger
@@ -206,7 +204,6 @@ class ReservationQuerySet(models.QuerySet):
 
 
 _STORY = ["slot", "status", "by", "changed_at", "held_until"]
-_CHANGED = [pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")}) for name in _STORY]
 _CONFIRMING = pgtrigger.Q(
     old__status=ReservationStatus.HELD, new__status=ReservationStatus.CONFIRMED
 )
@@ -216,9 +213,7 @@ _CONFIRMING = pgtrigger.Q(
 # Confirming leaves none: `created_at` and `confirmed_at` tell of it, and it is what the opening
 # minute does most.
 @pghistory.track(
-    pghistory.UpdateEvent(
-        label="before", row=pghistory.Old, condition=reduce(or_, _CHANGED) & ~_CONFIRMING
-    ),
+    pghistory.UpdateEvent(label="before", row=pghistory.Old, condition=~_CONFIRMING),
     fields=_STORY,
     model_name="ReservationEvent",
     obj_field=pghistory.ObjForeignKey(related_name="events"),

@@ -7,7 +7,6 @@ answers at once. SIGTERM finishes what is under way; SIGHUP renews the processes
 """
 
 import argparse
-import gc
 import os
 import resource
 from typing import Any
@@ -18,6 +17,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from config import rsgi
+from config.memory import leave_loaded_alone
 from launcher.processes import end_with
 
 MAIN = os.getpid()
@@ -51,10 +51,7 @@ def main() -> None:
     given = parser.parse_args()
     address, _colon, port = given.bind.rpartition(":")
     _allow_many_files()
-    # What is loaded stays: looking through it for garbage took a tenth of every page.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    leave_loaded_alone()
     Granian(
         "config.rsgi:application",
         address=address.strip("[]"),

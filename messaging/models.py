@@ -15,7 +15,7 @@ class Message(models.Model):
     """
 
     # The same fact is told once: "called:<ticket>", "confirmed:<number>".
-    key = models.CharField(_("key"), max_length=120, unique=True)
+    key = models.CharField(_("key"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
     to = EncryptedTextField(_("to"))
@@ -36,11 +36,13 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
+            # Not `unique=True`, which adds an index for LIKE that every message would write.
+            models.UniqueConstraint(fields=["key"], name="one_message_per_key"),
             models.CheckConstraint(
                 condition=Q(status=MessageStatus.SENT, sent_at__isnull=False)
                 | (~Q(status=MessageStatus.SENT) & Q(sent_at__isnull=True)),
                 name="sent_message_has_its_time",
-            )
+            ),
         ]
         indexes = [
             models.Index(

@@ -12,6 +12,7 @@ import pgtrigger
 from django.db import migrations
 
 first = import_module("booking.migrations.0003_booking_statements")
+before = import_module("booking.migrations.0004_vaccines_of_the_cohort")
 
 HELD = """
 CREATE FUNCTION booking_held(_key uuid, _person bigint) RETURNS TABLE (
@@ -39,24 +40,26 @@ CREATE FUNCTION booking_confirm(
 ) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     _held bigint[];
+    _doses smallint[];
     _offered boolean;
+    _all boolean;
 BEGIN
     -- In the order of their ids, as whoever takes holds back locks them.
-    SELECT array_agg(id), bool_or(origin = 'offer') INTO _held, _offered FROM (
-        SELECT id, origin FROM booking_reservation AS one
-        WHERE one.key = _key AND person_id = _person AND status = 'held' AND held_until > _now
-        ORDER BY id FOR NO KEY UPDATE
+    SELECT array_agg(id), array_agg(dose), bool_or(origin = 'offer'),
+        bool_and(person_id = _person AND status = 'held' AND held_until > _now)
+    INTO _held, _doses, _offered, _all
+    FROM (
+        SELECT id, dose, origin, person_id, status, held_until FROM booking_reservation AS one
+        WHERE one.key = _key ORDER BY id FOR NO KEY UPDATE
     ) AS locked;
     -- All that was held under the key, or nothing: one of the two may have been taken back.
-    IF _held IS NULL OR cardinality(_held) <> (
-        SELECT count(*) FROM booking_reservation AS one WHERE one.key = _key
-    ) THEN
+    IF _all IS NOT TRUE THEN
         RETURN false;
     END IF;
     -- Whoever has an appointment is off the cancellation list.
     UPDATE booking_wish AS wish SET status = 'fulfilled', ended_at = _now
     WHERE person_id = _person AND status IN ('waiting', 'offered')
-        AND wish.dose IN (SELECT one.dose FROM booking_reservation AS one WHERE id = ANY(_held));
+        AND wish.dose = ANY(_doses);
     IF _offered THEN
         UPDATE booking_offer SET status = 'taken', answered_at = _now
         WHERE reservation_id = ANY(_held) AND status = 'open';
@@ -78,9 +81,31 @@ BEGIN
     RETURN true;
 END $$
 """
-HOLD_SIGNATURE = (
-    "booking_hold(bigint, bigint, boolean, bigint, bigint, text, text, uuid, timestamptz,"
-    " timestamptz, text)"
+
+# The two questions before the lock in one.
+ASKED_APART = before.HOLD[before.HOLD.index("    -- Whoever has") : before.HOLD.index("    IF cardinality")]
+ASKED_AT_ONCE = """\
+    -- What this person was admitted for (an empty list names no vaccine and allows all), asked
+    -- before the slot is locked. Whoever has any live reservation, or was vaccinated elsewhere,
+    -- has something to exchange or another dose to book: nothing is done here.
+    SELECT cohort.vaccines,
+        EXISTS (SELECT FROM booking_jab WHERE person_id = _person) OR EXISTS (
+            SELECT FROM booking_reservation
+            WHERE person_id = _person AND status IN ('held', 'confirmed', 'arrived', 'vaccinated')
+        )
+    INTO _vaccines, _more
+    FROM waiting_room_admission AS admission
+    JOIN waiting_room_room AS room ON room.id = admission.room_id
+    JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
+    WHERE admission.id = _admission;
+    IF _more IS NOT FALSE THEN
+        RETURN;
+    END IF;
+"""
+HOLD = (
+    before.HOLD.replace(ASKED_APART, ASKED_AT_ONCE)
+    .replace("    _vaccines varchar[];\n", "    _vaccines varchar[];\n    _more boolean;\n")
+    .replace("LANGUAGE plpgsql AS", "LANGUAGE plpgsql SET enable_seqscan = off AS")
 )
 
 
@@ -95,8 +120,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(HELD, "DROP FUNCTION booking_held"),
         migrations.RunSQL("DROP FUNCTION booking_confirm", first.CONFIRM),
         migrations.RunSQL(CONFIRM, "DROP FUNCTION booking_confirm"),
-        migrations.RunSQL(
-            f"ALTER FUNCTION {HOLD_SIGNATURE} SET enable_seqscan = off",
-            f"ALTER FUNCTION {HOLD_SIGNATURE} RESET enable_seqscan",
-        ),
+        migrations.RunSQL(HOLD, before.HOLD),
     ]

@@ -124,11 +124,12 @@ def test_a_lost_race_offers_the_nearest_open_times(inside):
         clinic=slot.clinic, vaccine=slot.vaccine, starts_at=slot.starts_at + timedelta(hours=1)
     )
     nearby = SlotFactory(vaccine=slot.vaccine, starts_at=slot.starts_at)
-    listed = inside.get(reverse("booking"))
+    shown = slots_on(inside.get(reverse("booking")))
     ReservationFactory(slot=slot)
 
-    lost = inside.post(reverse("hold"), {"slot": slots_on(listed)[0]})
+    lost = inside.post(reverse("hold"), {"slot": slot.pk})
 
+    assert slot.pk in shown
     assert lost.status_code == 409
     assert heading(lost) == "Somebody was faster"
     assert slots_on(lost) == [later.pk, nearby.pk]
