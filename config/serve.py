@@ -7,7 +7,8 @@ answers at once. SIGTERM finishes what is under way; SIGHUP renews the processes
 """
 
 import argparse
-import os
+import contextlib
+import multiprocessing
 import resource
 from typing import Any
 
@@ -20,13 +21,13 @@ from config import rsgi
 from config.memory import leave_loaded_alone
 from launcher.processes import end_with
 
-MAIN = os.getpid()
 KILL_AFTER_SECONDS = 9
 # How long a connection may be open and ask nothing; browsers keep several.
 IDLE_MILLISECONDS = 15_000
 # Connections at a time of each process: a crowd waits here, in order, and is not turned away.
 CONNECTIONS = 8_192
 BACKLOG = 4_096
+FILES = 65_536
 
 
 class OneWorker:
@@ -34,7 +35,9 @@ class OneWorker:
 
     def __rsgi_init__(self, loop: Any) -> None:
         # A worker without its main process would hold the port and never be looked after.
-        end_with(MAIN)
+        main = multiprocessing.parent_process()
+        if main and main.pid:
+            end_with(main.pid)
 
     async def __call__(self, scope: Any, protocol: Any) -> None:
         await rsgi.application(scope, protocol)
@@ -72,8 +75,10 @@ def main() -> None:
 
 def _allow_many_files() -> None:
     """Each connection is one; most systems let a process raise its own limit."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit that it does not tell
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 if __name__ == "__main__":
