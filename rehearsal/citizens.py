@@ -228,7 +228,7 @@ class Citizen(FastHttpUser):
             while holds:
                 form = self.dice.choice(holds)
                 page = self.post("/booking/hold/", form.fields, "/booking/hold/")
-                if page.url.endswith("/booking/confirm/"):
+                if page.form(to="/booking/confirm/"):
                     return page
                 self.story["lost_races"] = self.story.get("lost_races", 0) + 1
                 holds = [form for form in page.forms() if form.action.endswith("/booking/hold/")]

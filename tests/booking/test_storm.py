@@ -127,14 +127,18 @@ def test_connections_killed_at_random_leave_nothing_half_done():
     slots = open_slots(10, capacity=10)
     people = admit(RoomFactory(), 200)
     dice, stop = random.Random(5), threading.Event()  # noqa: S311
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [ours] = cursor.fetchone()
 
     def kill_some():
         with connection.cursor() as cursor:
             while not stop.wait(0.02):
                 cursor.execute(
                     "SELECT pid, state <> 'idle' FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    " AND backend_type = 'client backend'"
+                    " WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)"
+                    " AND backend_type = 'client backend'",
+                    [ours],
                 )
                 found = cursor.fetchall()
                 # In the middle of something where there is one; most of the time Python is busy.

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from types import SimpleNamespace
@@ -96,7 +97,9 @@ def ask(requests: Sequence[Request], *, then=None) -> list[Answer]:
             if application._gatherer:
                 await application._gatherer.close()
 
-    return asyncio.run(everybody())
+    # In a thread of its own: Playwright's event loop may run in this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(everybody())).result()
 
 
 def browser(person, *, site: str | None = "same-origin", token: str = TOKEN) -> list:
