@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import multiprocessing
 import resource
+import signal
 from typing import Any
 
 from granian import Granian
@@ -30,21 +31,16 @@ BACKLOG = 4_096
 FILES = 65_536
 
 
-class OneWorker:
-    """The application in one worker process."""
+def one_worker() -> Any:
+    """The application, in a worker process that ends with its main process.
 
-    def __rsgi_init__(self, loop: Any) -> None:
-        # A worker without its main process would hold the port and never be looked after.
-        main = multiprocessing.parent_process()
-        if main and main.pid:
-            end_with(main.pid)
-
-    async def __call__(self, scope: Any, protocol: Any) -> None:
-        await rsgi.application(scope, protocol)
-
-
-def one_worker() -> OneWorker:
-    return OneWorker()
+    Without one it would hold the port and never be looked after. Killed and not asked: a worker
+    that has only just begun does not hear SIGTERM.
+    """
+    main_process = multiprocessing.parent_process()
+    if main_process and main_process.pid:
+        end_with(main_process.pid, signal.SIGKILL)
+    return rsgi.application
 
 
 def main() -> None:

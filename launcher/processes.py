@@ -58,12 +58,12 @@ def ends_with_us(sig: signal.Signals) -> Callable[[], None] | None:
     return ask_the_kernel
 
 
-def end_with(parent: int) -> None:
-    """Have the kernel send us SIGTERM when `parent` dies, so that killing make ends the portal."""
+def end_with(parent: int, sig: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send us `sig` when `parent` dies, so that killing make ends the portal."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
         if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), sig)
 
 
 def spawn(

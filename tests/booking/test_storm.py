@@ -28,7 +28,8 @@ from tests.concurrency import at_once
 from tests.crowd import admit, open_slots
 from tests.factories import ReservationFactory, RoomFactory, SlotFactory, VaccineFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# One after the other: two storms at once would want more connections than Postgres has.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("storms")]
 CROWD = 500
 
 
