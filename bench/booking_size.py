@@ -36,7 +36,7 @@ FROM generate_series(%(from)s, %(to)s - 1) AS n
 SLOTS = """
 INSERT INTO booking_slot (clinic_id, vaccine_id, starts_at, capacity, margin, booked)
 SELECT clinic.id, %(vaccine)s,
-    date_trunc('day', now()) + interval '1 day' * (1 + n / 25) + interval '30 minutes' * (n %% 25),
+    date_trunc('day', now()) + interval '1 day' * (2 + n / 25) + interval '30 minutes' * (n %% 25),
     10, 0, 2
 FROM booking_clinic AS clinic, generate_series(0, %(slots)s - 1) AS n
 WHERE clinic.code LIKE 'b%%' AND clinic.id > %(after)s
