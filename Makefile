@@ -20,7 +20,7 @@ run: ## start the portal at http://localhost:8000 (PORT=, JARI_HOME=), until Ctr
 
 test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
-	@exec $(PY) -m launcher test -- -n $(WORKERS) --dist loadgroup $(ARGS)
+	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
 
 rehearse: ## send a crowd through the portal that make run started (ARGS="--citizens 500 --over 60")
 	$(INSTALL) test

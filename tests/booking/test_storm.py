@@ -28,8 +28,7 @@ from tests.concurrency import at_once
 from tests.crowd import admit, open_slots
 from tests.factories import ReservationFactory, RoomFactory, SlotFactory, VaccineFactory
 
-# One after the other: two storms at once would want more connections than Postgres has.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("storms")]
+pytestmark = pytest.mark.django_db(transaction=True)
 CROWD = 500
 
 

@@ -212,7 +212,8 @@ def test_a_connection_that_died_costs_nobody_their_join():
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND query LIKE '%gate AS MATERIALIZED%'"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND query LIKE '%gate AS MATERIALIZED%'"
             )
             ended.extend(cursor.fetchall())
         connection.close()
