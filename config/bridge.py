@@ -18,8 +18,6 @@ log = logging.getLogger(__name__)
 READ_AT_ONCE = 64 * 1024
 SEND_AT_ONCE = 64 * 1024
 
-Answer = tuple[int, list[tuple[str, str]], bytes]
-
 
 class Pages:
     """A WSGI application, called by the RSGI protocol of granian."""

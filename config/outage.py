@@ -17,8 +17,10 @@ class OutageMiddleware:
 
     def process_exception(self, request, exception):
         if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
-            name = "503_sent.html" if request.method == "POST" else "503.html"
-            response = render(request, name, {"sent": _sent(request)}, status=503)
+            if request.method == "POST":
+                response = render(request, "503_sent.html", {"sent": _sent(request)}, status=503)
+            else:
+                response = render(request, "503.html", status=503)
             response["Retry-After"] = "10"
             response["Cache-Control"] = "no-store"
             return response
@@ -27,7 +29,7 @@ class OutageMiddleware:
 
 def _sent(request: HttpRequest) -> list[tuple[str, str]]:
     """What was typed, so that the page can send it again; a password or a file it does not keep."""
-    if request.method != "POST" or request.FILES:
+    if request.FILES:
         return []
     return [
         (name, value)

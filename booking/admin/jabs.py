@@ -25,7 +25,7 @@ from ..exceptions import Refused
 from ..models import Jab, Reservation, Vaccine
 from ..services import correct_jab, record_jab, withdraw_jab
 from ..services.notices import when
-from .people import PersonForm, as_fieldsets
+from .people import PersonColumns, PersonForm, as_fieldsets
 
 OF_THE_DOSE = ["vaccine", "dose", "given_on", "place"]
 
@@ -101,7 +101,7 @@ class JabForm(DoseFields, forms.ModelForm):
 
 
 @admin.register(Jab)
-class JabAdmin(PersonalDataMixin, ScopedAdmin):
+class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
     region_path = "person"
     form = JabForm
     list_display = ["number", "name", "dose", "vaccine", "given_on", "place", "recorded_at"]
@@ -133,10 +133,6 @@ class JabAdmin(PersonalDataMixin, ScopedAdmin):
     @admin.display(description=gettext_lazy("person"))
     def number(self, jab: Jab) -> str:
         return f"#{jab.person_id}"
-
-    @admin.display(description=gettext_lazy("name"))
-    def name(self, jab: Jab) -> str:
-        return jab.person.name
 
     @admin.display(description=gettext_lazy("recorded by"))
     def by_whom(self, jab: Jab) -> str:

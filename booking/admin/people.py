@@ -1,8 +1,9 @@
-"""Finding the one person a member of staff has before them or on the telephone."""
+"""The person of a row, and the one whom staff have before them or on the telephone."""
 
 from django import forms
+from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from eligibility import normal
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Person
+from eligibility.normal import shown_phone
 from staff.enums import Act, Role
 from staff.models import User
 from staff.scoping import rows_for
@@ -19,6 +21,22 @@ from waiting_room.codes import UnreadableCode, read
 
 from ..models import Reservation
 from ..services.holds import NUMBER_LETTERS
+
+
+class PersonColumns:
+    """Who a row is about, for the lists of rows that belong to a person."""
+
+    @admin.display(description=gettext_lazy("name"))
+    def name(self, row: Model) -> str:
+        return row.person.name
+
+    @admin.display(description=gettext_lazy("date of birth"))
+    def birth_date(self, row: Model) -> str:
+        return row.person.birth_date.isoformat()
+
+    @admin.display(description=gettext_lazy("mobile phone"))
+    def phone(self, row: Model) -> str:
+        return shown_phone(row.person.phone)
 
 
 def people_for(user: User) -> QuerySet:

@@ -35,6 +35,7 @@ from ..services.holds import NUMBER_LETTERS
 from ..story import place_and_time, story_of
 from .doubles import doubles_of
 from .filters import SlotClinicFilter, SlotDayFilter, SlotDistrictFilter, SlotRegionFilter
+from .people import PersonColumns
 from .sheets import sheet_address
 
 # The buttons of the desk: what may be pressed follows from the status (enums.LAWFUL_MOVES).
@@ -85,7 +86,7 @@ class DownloadForm(forms.Form):
 
 
 @admin.register(Reservation)
-class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
+class ReservationAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
     """Looked at here, changed only through booking.services."""
 
     clinic_path = "slot__clinic"
@@ -155,18 +156,6 @@ class ReservationAdmin(PersonalDataMixin, ScopedAdmin):
     @admin.display(description=gettext_lazy("vaccine"))
     def vaccine(self, row: Reservation) -> str:
         return row.slot.vaccine.name
-
-    @admin.display(description=gettext_lazy("name"))
-    def name(self, row: Reservation) -> str:
-        return row.person.name
-
-    @admin.display(description=gettext_lazy("date of birth"))
-    def birth_date(self, row: Reservation) -> str:
-        return row.person.birth_date.isoformat()
-
-    @admin.display(description=gettext_lazy("mobile phone"))
-    def phone(self, row: Reservation) -> str:
-        return shown_phone(row.person.phone)
 
     @admin.display(description=gettext_lazy("last changed by"))
     def by_whom(self, row: Reservation) -> str:

@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from eligibility.admin import people_meant
-from eligibility.normal import shown_phone
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
@@ -40,7 +39,7 @@ from ..services import (
     wishes_at,
 )
 from .filters import ClinicFilter, DistrictFilter, RegionFilter
-from .people import PersonForm, as_fieldsets
+from .people import PersonColumns, PersonForm, as_fieldsets
 
 DAYS_OFFERED = 14
 
@@ -162,7 +161,7 @@ class OfferInline(admin.TabularInline):
 
 
 @admin.register(Wish)
-class WishAdmin(PersonalDataMixin, ScopedAdmin):
+class WishAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
     """In the order in which times that come free are offered."""
 
     list_display = [
@@ -241,18 +240,6 @@ class WishAdmin(PersonalDataMixin, ScopedAdmin):
     def place(self, wish: Wish) -> str:
         number = getattr(wish, "place_in_line", None)
         return str(number) if number else "–"
-
-    @admin.display(description=gettext_lazy("name"))
-    def name(self, wish: Wish) -> str:
-        return wish.person.name
-
-    @admin.display(description=gettext_lazy("date of birth"))
-    def birth_date(self, wish: Wish) -> str:
-        return wish.person.birth_date.isoformat()
-
-    @admin.display(description=gettext_lazy("mobile phone"))
-    def phone(self, wish: Wish) -> str:
-        return shown_phone(wish.person.phone)
 
     @admin.display(description=gettext_lazy("places"))
     def where(self, wish: Wish) -> str:

@@ -39,7 +39,6 @@ from booking.services import (
     undo_mark,
 )
 from booking.services.reminding import FROM_HOUR
-from booking.verifying import verify
 from messaging.models import Message
 from tests.concurrency import at_once
 from tests.factories import (
@@ -50,13 +49,10 @@ from tests.factories import (
     SlotFactory,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _every_invariant_holds():
-    yield
-    assert [answer.question.name for answer in verify() if answer.broken] == []
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("every_invariant_holds"),
+]
 
 
 @pytest.fixture

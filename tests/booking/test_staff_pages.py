@@ -16,7 +16,6 @@ from booking.services import (
     record_jab,
     set_margins,
 )
-from booking.verifying import verify
 from messaging.models import Message
 from staff.enums import Act, Role
 from staff.models import Access
@@ -33,14 +32,11 @@ from tests.factories import (
     VaccineFactory,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("every_invariant_holds"),
+]
 WISHES, JABS = "/admin/booking/wish/", "/admin/booking/jab/"
-
-
-@pytest.fixture(autouse=True)
-def _every_invariant_holds():
-    yield
-    assert [answer.question.name for answer in verify() if answer.broken] == []
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def test_processes_killed_at_random_leave_nothing_half_done():
         worker.stdout.close()
         worker.wait(60)
     killed = [worker.returncode for worker in processes]
-    time.sleep(0.2)  # the server ends the statements of the dead
+    _await_the_end_of_their_connections()
     after_kills = broken()
     take_back_holds(now=timezone.now() + HOLD_LIFETIME)
     again = storm([partial(book, one, slots[n % 10]) for n, one in enumerate(people)])
@@ -229,6 +229,21 @@ def test_processes_killed_at_random_leave_nothing_half_done():
     assert set(again) <= {"list", "SlotFull", "AlreadyBooked"}
     assert set(Slot.objects.values_list("booked", flat=True)) == {10}
     assert broken() == []
+
+
+def _await_the_end_of_their_connections() -> None:
+    """Postgres notices the dead when it answers them."""
+    alarm = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < alarm:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.02)
+    raise AssertionError("Connections of the dead live on.")
 
 
 def test_killed_between_commit_and_answer_the_retry_answers_the_same_reservation():

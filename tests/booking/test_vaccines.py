@@ -16,7 +16,6 @@ from booking.services import (
     make_offers,
     record_jab,
 )
-from booking.verifying import verify
 from tests.booking.test_offers import wish
 from tests.booking.test_path import heading, page, sign_in, slots_on
 from tests.factories import (
@@ -29,13 +28,10 @@ from tests.factories import (
     VaccineFactory,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _every_invariant_holds():
-    yield
-    assert [answer.question.name for answer in verify() if answer.broken] == []
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("every_invariant_holds"),
+]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 # A site of its own: what comes in and what goes out, and nothing else.
 SITE = """
 import hashlib, json, time
+from pathlib import Path
 from django.http import HttpResponse, StreamingHttpResponse
 
 def seen(request):
@@ -40,7 +41,12 @@ def breaks(request):
     return StreamingHttpResponse(piece for piece in [b"x" * 70_000, 1 // request.GET.get("no", 0)])
 
 def slow(request):
-    time.sleep(1.5)
+    Path("slow-began").touch()
+    while not Path("slow-may-end").exists():
+        time.sleep(0.01)
+    return HttpResponse("done")
+
+def headed(request):
     response = HttpResponse("done")
     response["X-One"], response.cookies["a"], response.cookies["b"] = "1", "1", "2"
     return response
@@ -53,6 +59,7 @@ URLS = """
 import site_of_test as site
 from django.urls import path, re_path
 urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow", site.slow),
+               path("headed", site.headed),
                path("breaks", site.breaks), re_path("", site.seen)]
 """
 # What config.serve serves, without the portal.
@@ -72,6 +79,13 @@ main()
 """
 
 
+def until(condition: Callable[[], object], *, patience: float = 10) -> None:
+    alarm = time.monotonic() + patience
+    while not condition() and time.monotonic() < alarm:
+        time.sleep(0.02)
+    assert condition(), "It never came about."
+
+
 class Server:
     def __init__(self, folder: Path) -> None:
         for name, text in [
@@ -79,7 +93,7 @@ class Server:
             ("own_main", MAIN),
         ]:  # fmt: skip
             (folder / f"{name}.py").write_text(text)
-        self.port = free_port()
+        self.folder, self.port = folder, free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "own_main", "--bind", f"{LOOPBACK}:{self.port}"],
             cwd=folder,
@@ -95,12 +109,14 @@ class Server:
         self.wait()
 
     def wait(self) -> None:
-        for _attempt in range(300):
-            try:
-                return socket.create_connection((LOOPBACK, self.port), timeout=20).close()
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("The server does not answer.")
+        until(lambda: not self.refuses(), patience=20)
+
+    def refuses(self) -> bool:
+        try:
+            socket.create_connection((LOOPBACK, self.port), timeout=20).close()
+        except OSError:
+            return True
+        return False
 
     def connect(self) -> HTTPConnection:
         return HTTPConnection(LOOPBACK, self.port, timeout=20)
@@ -167,16 +183,17 @@ def test_bodies_of_any_size_arrive_whole(server: Server, size: int):
 
 def test_answers_go_out_whole_and_in_order(server: Server):
     streamed = server.ask("GET", "/stream")
-    slow = server.ask("GET", "/slow")
-    head = server.ask("HEAD", "/slow")
+    headed = server.ask("GET", "/headed")
+    head = server.ask("HEAD", "/headed")
 
     assert streamed.content == b"".join(b"%04d" % number * 1000 for number in range(100))
-    assert (slow.content, slow.headers["X-One"]) == (b"done", "1")
-    assert slow.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+    assert (headed.content, headed.headers["X-One"]) == (b"done", "1")
+    assert headed.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
     assert (head.status, head.content) == (200, b"")
 
 
 def test_whoever_closes_the_page_leaves_the_server_as_it_was(server: Server):
+    (server.folder / "slow-may-end").touch()
     for path in ["/stream", "/slow", "/breaks"]:
         for _ in range(4):
             raw = socket.create_connection((LOOPBACK, server.port), timeout=10)
@@ -199,16 +216,16 @@ def test_idle_connections_of_a_crowd_keep_nobody_out(server: Server):
 def test_a_killed_process_is_replaced_and_a_stopped_server_finishes_what_it_does(server: Server):
     before = server.workers()
     os.kill(before[0], signal.SIGKILL)
-    alarm = time.monotonic() + 10
-    while len(set(server.workers()) - set(before)) < 1 and time.monotonic() < alarm:
-        time.sleep(0.05)
+    until(lambda: set(server.workers()) - set(before))
     server.wait()
     assert len(server.workers()) == 2
 
     connection = server.connect()
     connection.request("GET", "/slow")
-    time.sleep(0.3)
+    until((server.folder / "slow-began").exists)
     server.process.send_signal(signal.SIGTERM)
+    until(server.refuses)
+    (server.folder / "slow-may-end").touch()
 
     assert connection.getresponse().read() == b"done"
     connection.close()
@@ -216,15 +233,16 @@ def test_a_killed_process_is_replaced_and_a_stopped_server_finishes_what_it_does
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a parent is gone")
-@pytest.mark.parametrize("after", [0, 0.05, 0.2, 1])
-def test_nothing_outlives_a_main_process_that_was_killed(server: Server, after: float):
-    """However young its workers are."""
-    time.sleep(after)
+@pytest.mark.parametrize("age", ["listens", "has workers", "answers"])
+def test_nothing_outlives_a_main_process_that_was_killed(server: Server, age: str):
+    """However young its workers are: it listens before it has any."""
+    if age == "has workers":
+        until(server.workers)
+    elif age == "answers":
+        assert server.ask("GET", "/").status == 200
 
     server.process.kill()
     server.process.wait()
 
-    alarm = time.monotonic() + 10
-    while server.processes() and time.monotonic() < alarm:
-        time.sleep(0.05)
+    until(lambda: not server.processes())
     assert server.processes() == []
