@@ -140,6 +140,9 @@ def install(wanted):
         if quiet([venv_python(), "-m", "pip", "--version"])[0]:
             quiet([venv_python(), "-m", "ensurepip"])
         command = [venv_python(), "-m", "pip", "install", "--disable-pip-version-check"]
+        # The lock names every package. Left to look for dependencies, an older pip asks for the
+        # newest `coverage[toml]` beside the locked coverage, and fails on the day there is one.
+        command.append("--no-deps")
     command.append("--require-hashes")
     for file in files:
         command += ["-r", file]

@@ -4,10 +4,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from launcher import home, install
 from launcher.home import Home
@@ -131,7 +134,9 @@ def test_nothing_is_installed_twice_for_the_same_lock(
     assert not install.is_installed("test")
     install.install("test")
 
-    assert any("--require-hashes" in command for command in commands)
+    [command] = [command for command in commands if "install" in command]
+    # Nothing beside the lock is chosen or asked for on the day it is installed.
+    assert {"--require-hashes", "--no-deps"} <= set(command)
     assert install.is_installed("test")
     assert install.is_installed("run")
     monkeypatch.setattr(install, "lock_files", lambda wanted: [__file__])
@@ -231,3 +236,17 @@ def test_the_lock_holds_everything_that_pyproject_asks_for() -> None:
     names = {re.split(r"[\[=~<>! ;]", line)[0].lower() for line in asked}
 
     assert names - pins("test.txt").keys() == set()
+
+
+def test_the_lock_holds_everything_that_its_packages_ask_for() -> None:
+    locked = {canonicalize_name(name): version for name, version in pins("test.txt").items()}
+    missing = [
+        f"{one.name}: {needed}"
+        for one in metadata.distributions()
+        if canonicalize_name(one.name) in locked
+        for needed in map(Requirement, one.requires or [])
+        if needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if not needed.specifier.contains(locked.get(canonicalize_name(needed.name), ""))
+    ]
+
+    assert missing == []
