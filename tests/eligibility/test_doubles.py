@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -22,6 +23,13 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 NOTE = "May be booked twice"
 SHEET = "/admin/booking/reservation/day/"
+
+
+@pytest.fixture(autouse=True)
+def _morning():
+    """The sheet is of today, and nothing can be booked that has begun."""
+    with time_machine.travel(timezone.localtime().replace(hour=9)):
+        yield
 
 
 @pytest.fixture
