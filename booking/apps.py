@@ -10,9 +10,13 @@ class BookingConfig(AppConfig):
         # Models can be imported only now.
         from eligibility import lint
         from eligibility.services import purging
+        from messaging.services import writers
 
         from .lint import windows_without_slots
         from .purging import forget_addresses, still_booked
+        from .services.notices import confirmed_letter
+
+        writers["confirmed"] = confirmed_letter
 
         if windows_without_slots not in lint.extra_checks:
             lint.extra_checks.append(windows_without_slots)

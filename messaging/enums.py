@@ -8,7 +8,13 @@ class Channel(models.TextChoices):
 
 
 class MessageStatus(models.TextChoices):
+    # Noted with the act it tells of, by its key alone; written when it is sent.
+    UNWRITTEN = "unwritten", _("To be written and sent")
     WAITING = "waiting", _("Waiting to be sent")
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Too late to send")
+
+
+DUE = [MessageStatus.WAITING, MessageStatus.UNWRITTEN]
+WITH_TEXT = [MessageStatus.WAITING, MessageStatus.SENT]

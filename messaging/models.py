@@ -5,21 +5,23 @@ from django.utils.translation import gettext_lazy as _
 
 from privacy.fields import EncryptedTextField
 
-from .enums import Channel, MessageStatus
+from .enums import DUE, WITH_TEXT, Channel, MessageStatus
 
 
 class Message(models.Model):
     """One message to one citizen: written with the act it tells of, sent by the worker.
 
     The row is the truth and Redis only the bell: what was never rung for is found by the sweep.
+    Where the opening minute can't spare the time, the row is only the note that something is to be
+    told; the worker writes it out (`services.writers`) and keeps what it sent.
     """
 
     # The same fact is told once: "called:<ticket>", "confirmed:<number>".
     key = models.CharField(_("key"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
-    to = EncryptedTextField(_("to"))
-    text = EncryptedTextField(_("text"))
+    to = EncryptedTextField(_("to"), null=True, blank=True)
+    text = EncryptedTextField(_("text"), null=True, blank=True)
     # Who may see it on the page in the sample campaign; not a foreign key, this app knows no one.
     person_id = models.BigIntegerField(_("person"), null=True, blank=True, db_index=True)
     status = models.CharField(
@@ -43,12 +45,12 @@ class Message(models.Model):
                 | (~Q(status=MessageStatus.SENT) & Q(sent_at__isnull=True)),
                 name="sent_message_has_its_time",
             ),
+            models.CheckConstraint(
+                condition=~Q(status__in=WITH_TEXT) | Q(to__isnull=False, text__isnull=False),
+                name="message_to_send_is_written",
+            ),
         ]
-        indexes = [
-            models.Index(
-                "created_at", name="messages_waiting", condition=Q(status=MessageStatus.WAITING)
-            )
-        ]
+        indexes = [models.Index("created_at", name="messages_due", condition=Q(status__in=DUE))]
 
     def __str__(self) -> str:
         return self.key

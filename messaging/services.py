@@ -1,6 +1,8 @@
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 import django_rq
 from django.db import connection, transaction
@@ -9,12 +11,25 @@ from django.utils import timezone
 from redis import RedisError
 
 from .channels import ChannelProblem, deliver
-from .enums import Channel, MessageStatus
+from .enums import DUE, Channel, MessageStatus
 from .models import Message
 
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 6
+
+
+class Letter(NamedTuple):
+    """A message written out."""
+
+    channel: Channel
+    to: str
+    text: str
+
+
+# Other layers say how their notes are written out when they are sent: by kind, from the key. None
+# where there is nobody to write to any more.
+writers: dict[str, Callable[[str], Letter | None]] = {}
 
 
 def write_message(
@@ -67,17 +82,6 @@ def _insert_once(message: Message) -> int | None:
     return row[0] if row else None
 
 
-_to, _text = Message._meta.get_field("to"), Message._meta.get_field("text")
-
-
-def sealed(*, to: str, text: str) -> tuple:
-    """Address and text as the table keeps them, for a statement that writes its message itself.
-
-    Such a message is not rung for: the sweep sends it.
-    """
-    return _to.get_db_prep_value(to, connection), _text.get_db_prep_value(text, connection)
-
-
 def ring(message_id: int) -> None:
     """Ask the worker to send; without Redis send at once, since a code must not wait for it."""
     try:
@@ -97,7 +101,7 @@ def send_message(message_id: int) -> MessageStatus | None:
     now = timezone.now()
     message = (
         Message.objects.select_for_update(skip_locked=True, no_key=True)
-        .filter(pk=message_id, status=MessageStatus.WAITING)
+        .filter(pk=message_id, status__in=DUE)
         .filter(Q(not_before=None) | Q(not_before__lte=now))
         .first()
     )
@@ -105,25 +109,53 @@ def send_message(message_id: int) -> MessageStatus | None:
         return None
     if message.not_after and message.not_after < now:
         message.status = MessageStatus.EXPIRED
+    elif message.status == MessageStatus.WAITING or _write_out(message):
+        _deliver(message, now)
+    message.save(update_fields=["status", "tries", "problem", "sent_at", "channel", "to", "text"])
+    return MessageStatus(message.status)
+
+
+def _write_out(message: Message) -> bool:
+    """Fill in who is told what; False where there is nobody to tell, or it went wrong."""
+    try:
+        with transaction.atomic():
+            letter = writers[message.kind](message.key)
+    except Exception as error:
+        # One that can't be written must not hold up those behind it.
+        log.exception("message %s could not be written", message.pk)
+        _count_try(message, f"It could not be written: {type(error).__name__}.")
+        return False
+    if letter is None:
+        message.status = MessageStatus.EXPIRED
+        return False
+    message.channel, message.to, message.text = letter
+    message.status = MessageStatus.WAITING
+    return True
+
+
+def _deliver(message: Message, now: datetime) -> None:
+    try:
+        deliver(key=message.key, channel=message.channel, to=message.to, text=message.text)
+    except ChannelProblem as problem:
+        _count_try(message, str(problem))
     else:
         message.tries += 1
-        try:
-            deliver(key=message.key, channel=message.channel, to=message.to, text=message.text)
-        except ChannelProblem as problem:
-            message.problem = str(problem)[:200]
-            if message.tries >= MOST_TRIES:
-                message.status = MessageStatus.FAILED
-        else:
-            message.status, message.sent_at, message.problem = MessageStatus.SENT, now, ""
-    message.save(update_fields=["status", "tries", "problem", "sent_at"])
-    return MessageStatus(message.status)
+        message.status, message.sent_at, message.problem = MessageStatus.SENT, now, ""
+
+
+def _count_try(message: Message, problem: str) -> None:
+    message.tries += 1
+    message.problem = problem[:200]
+    if message.tries >= MOST_TRIES:
+        message.status = MessageStatus.FAILED
 
 
 @transaction.atomic
 def try_again(*, message: Message) -> None:
     """Put a failed message back in line, as the operator asks for in the admin."""
+    written = message.text is not None
     changed = Message.objects.filter(pk=message.pk, status=MessageStatus.FAILED).update(
-        status=MessageStatus.WAITING, tries=0
+        status=MessageStatus.WAITING if written else MessageStatus.UNWRITTEN, tries=0
     )
     if changed:
         transaction.on_commit(partial(ring, message.pk))
@@ -133,7 +165,7 @@ def send_waiting(*, limit: int = 3000) -> int:
     """Send what is due and was never rung for: Redis lost, a worker killed, a channel down."""
     now = timezone.now()
     due = (
-        Message.objects.filter(status=MessageStatus.WAITING)
+        Message.objects.filter(status__in=DUE)
         .filter(Q(not_before=None) | Q(not_before__lte=now))
         .order_by("created_at")
         .values_list("pk", flat=True)[:limit]

@@ -2,11 +2,11 @@
 
 import uuid
 from collections.abc import Iterable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -21,7 +21,16 @@ from ..models import Jab, Reservation, Slot, Vaccine
 from ..rules import Booked, Course, Interval, day_of
 from .looking import vaccines_of
 from .offers import offer_freed
-from .places import Moved, lapse_holds, lock_person, lock_slots, release, take_place, whole
+from .places import (
+    Moved,
+    in_one_statement,
+    lapse_holds,
+    lock_person,
+    lock_slots,
+    release,
+    take_place,
+    whole,
+)
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
@@ -35,13 +44,6 @@ class Wanted:
     channel: Channel = Channel.SMS
     email: str | None = None
 
-
-# The usual case in one round trip (migration 0004_vaccines_of_the_cohort). It holds nothing, or
-# meets a unique index, when there is more to think about; then `_hold_carefully` thinks.
-HOLD = """
-SELECT * FROM booking_hold(%(slot)s, %(second)s, %(single)s, %(person)s, %(admission)s,
-    %(number)s, %(second_number)s, %(key)s, %(now)s, %(until)s, %(language)s)
-"""
 
 # Losers of a race for one slot need not queue for its lock to learn that they lost.
 SURELY_FULL = """
@@ -143,46 +145,48 @@ def _hold_at_once(
     *,
     single: bool = False,
 ) -> list[Reservation]:
-    """What can be held without a second thought; nothing where there is more to think about."""
-    values = {
-        "number": random_number(NUMBER_LETTERS),
-        "second_number": random_number(NUMBER_LETTERS),
-        "person": person_id,
-        "slot": slot_id,
-        "second": second_id,
-        "until": now + HOLD_LIFETIME,
-        "key": uuid.uuid4(),
-        "admission": admission_id,
-        "now": now,
-        "language": get_language() or "ko",
-        "single": single,
-    }
-    # Inside somebody's transaction a failure must not spoil it; alone, the statement is one.
-    alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
-    try:
-        with alone, connection.cursor() as cursor:
-            cursor.execute(HOLD, values)
-            rows = cursor.fetchall()
-    except IntegrityError:
-        return []
-    held = [
+    """What can be held without a second thought; nothing where there is more to think about.
+
+    The usual case (migration 0008_hold_and_confirm_lighter): it holds nothing, or meets a unique
+    index, in every other; then `_hold_carefully` thinks.
+    """
+    key, until, language = uuid.uuid4(), now + HOLD_LIFETIME, get_language() or "ko"
+    numbers = [random_number(NUMBER_LETTERS), random_number(NUMBER_LETTERS)]
+    made = in_one_statement(
+        "booking_hold_at_once",
+        {
+            "slot": slot_id,
+            "second": second_id,
+            "single": single,
+            "person": person_id,
+            "admission": admission_id,
+            "number": numbers[0],
+            "second_number": numbers[1],
+            "key": key,
+            "now": now,
+            "until": until,
+            "language": language,
+        },
+    )
+    rows = zip(made or (), numbers, (slot_id, second_id), (1, 2), strict=False)
+    return [
         Reservation(
             pk=pk,
-            number=values["number"] if dose == 1 else values["second_number"],
+            number=number,
             person_id=person_id,
             slot_id=slot,
             dose=dose,
-            held_until=values["until"],
-            key=values["key"],
+            held_until=until,
+            key=key,
             admission_id=admission_id,
             by="citizen",
             created_at=now,
             changed_at=now,
-            language=values["language"],
+            language=language,
         )
-        for pk, slot, dose in rows
+        for pk, number, slot, dose in rows
+        if pk is not None
     ]
-    return sorted(held, key=lambda one: one.dose)
 
 
 @whole

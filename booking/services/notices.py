@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from messaging.enums import Channel
-from messaging.services import write_message
+from messaging.services import Letter, write_message
 
 from ..models import Offer, Reservation
 
@@ -21,7 +21,7 @@ def tell(
     return write_message(
         key=key,
         kind=kind,
-        channel=Channel.EMAIL if _by_email(reservation) else Channel.SMS,
+        channel=_channel(reservation),
         to=_address(reservation),
         text=text,
         person_id=reservation.person_id,
@@ -32,6 +32,10 @@ def tell(
 
 def _by_email(reservation: Reservation) -> bool:
     return reservation.channel == Channel.EMAIL and bool(reservation.email)
+
+
+def _channel(reservation: Reservation) -> Channel:
+    return Channel.EMAIL if _by_email(reservation) else Channel.SMS
 
 
 def _address(reservation: Reservation) -> str:
@@ -55,18 +59,34 @@ def _line(reservation: Reservation) -> str:
     }
 
 
-def confirmed_message(reservations: Sequence[Reservation]) -> tuple[str, str, str]:
-    """Key, address and text of what is told once for these; booking_confirm writes it."""
+def _confirmed_text(reservations: Sequence[Reservation]) -> str:
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your vaccination is booked."), *map(_line, reservations)]
         lines.append(link("reservation", first.number))
-    return f"confirmed:{first.number}", _address(first), "\n".join(lines)
+    return "\n".join(lines)
+
+
+_CONFIRMED = "confirmed:"
 
 
 def tell_confirmed(reservations: Sequence[Reservation]) -> None:
-    key, _to, text = confirmed_message(reservations)
-    tell(reservations[0], key=key, kind="confirmed", text=text)
+    key = f"{_CONFIRMED}{reservations[0].number}"
+    tell(reservations[0], key=key, kind="confirmed", text=_confirmed_text(reservations))
+
+
+def confirmed_letter(key: str) -> Letter | None:
+    """What `confirm_hold` only noted, written out: all that was confirmed together."""
+    together = Reservation.objects.filter(number=key.removeprefix(_CONFIRMED)).values("key")
+    rows = list(
+        Reservation.objects.filter(key__in=together)
+        .with_place()
+        .select_related("person")
+        .order_by("dose")
+    )
+    if not rows:
+        return None
+    return Letter(_channel(rows[0]), _address(rows[0]), _confirmed_text(rows))
 
 
 def tell_cancelled(reservations: Sequence[Reservation]) -> None:

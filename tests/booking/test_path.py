@@ -14,6 +14,7 @@ from booking.models import Reservation, Slot
 from booking.services import HOLD_LIFETIME, take_back_holds
 from eligibility.sessions import _SALT, COOKIE
 from messaging.models import Message
+from messaging.services import send_waiting
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -73,6 +74,7 @@ def test_from_the_open_times_to_the_receipt(inside):
     assert receipt.redirect_chain == [(f"/reservations/{reservation.number}/", 302)]
     assert heading(receipt) == "Your vaccination is booked"
     assert reservation.shown_number in page(receipt)
+    send_waiting()
     assert Message.objects.get(kind="confirmed").text.splitlines()[0] == (
         "[Jari] Your vaccination is booked."
     )

@@ -5,11 +5,12 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from booking.exceptions import (
     AlreadyBooked,
     CapacityBelowBooked,
+    HoldLapsed,
     NoDoseLeft,
     NotConfirmed,
     NothingToUndo,
@@ -21,6 +22,7 @@ from booking.exceptions import (
 )
 from booking.models import Clinic, Reservation, Slot, Stock
 from booking.services import (
+    Wanted,
     book_for,
     cancel_reservation,
     change_reservation,
@@ -39,7 +41,9 @@ from booking.services import (
     undo_mark,
 )
 from booking.services.reminding import FROM_HOUR
+from messaging.enums import Channel
 from messaging.models import Message
+from messaging.services import send_waiting
 from tests.concurrency import at_once
 from tests.factories import (
     AdmissionFactory,
@@ -154,6 +158,45 @@ def test_the_second_dose_can_be_booked_later(pair):
     assert second.dose == 2
     with pytest.raises(AlreadyBooked):
         hold(admission, later[28])
+
+
+def test_both_doses_are_confirmed_or_none(pair):
+    first, later = pair
+    admission = AdmissionFactory()
+    held, second = hold(admission, first, later[28])
+    Reservation.objects.filter(pk=second.pk).update(held_until=timezone.now())
+
+    with pytest.raises(HoldLapsed):
+        confirm_hold(person_id=held.person_id, key=held.key)
+
+    assert set(Reservation.objects.values_list("status", flat=True)) == {"held"}
+    assert not Message.objects.exists()
+    admission.refresh_from_db()
+    assert admission.ended_at is None
+
+
+def test_the_message_of_both_doses_is_written_in_their_language_and_sent_where_they_want(
+    pair, settings, tmp_path
+):
+    settings.HOME = tmp_path
+    first, later = pair
+    [held, _second] = hold(AdmissionFactory(), first, later[28])
+    with translation.override("en"):
+        made = confirm_hold(
+            person_id=held.person_id,
+            key=held.key,
+            wanted=Wanted(channel=Channel.EMAIL, email="me@example.org"),
+        )
+
+    send_waiting()
+
+    message = Message.objects.get()
+    lines = message.text.splitlines()
+    assert (message.channel, message.to) == ("email", "me@example.org")
+    assert lines[0] == "[Jari] Your vaccination is booked."
+    assert [line.partition(":")[0] for line in lines[1:3]] == ["Dose 1", "Dose 2"]
+    assert [one.number for one in made] == [line.rpartition(" ")[2] for line in lines[1:3]]
+    assert lines[3].endswith(f"/reservations/{made[0].number}/")
 
 
 def test_each_dose_can_be_moved_within_the_interval(pair):

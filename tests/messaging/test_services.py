@@ -4,14 +4,14 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from redis import RedisError
 
 from messaging import services
 from messaging.enums import Channel, MessageStatus
 from messaging.models import Message
-from messaging.services import send_message, send_waiting, try_again, write_message
+from messaging.services import Letter, send_message, send_waiting, try_again, write_message
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +158,81 @@ def test_failing_channel_is_tried_again_and_then_shown_as_failed(settings):
     try_again(message=message)
     message.refresh_from_db()
     assert (message.status, message.tries) == (MessageStatus.WAITING, 0)
+
+
+def noted(key="confirmed:1"):
+    """As the booking statements leave it: what is to be told, but not the words."""
+    return Message.objects.create(
+        key=key, kind="confirmed", channel=Channel.SMS, status=MessageStatus.UNWRITTEN
+    )
+
+
+@pytest.mark.django_db
+def test_what_was_only_noted_is_written_when_it_is_sent_and_kept(outbox, monkeypatch):
+    letter = Letter(Channel.EMAIL, "me@example.org", "예약되었습니다.")
+    monkeypatch.setitem(services.writers, "confirmed", {"confirmed:1": letter}.get)
+    message = noted()
+
+    outcomes = [send_message(message.pk), send_message(message.pk)]
+
+    assert outcomes == [MessageStatus.SENT, None]
+    assert sent(outbox) == [{"channel": "email", "to": letter.to, "text": letter.text}]
+    message.refresh_from_db()
+    assert (message.channel, message.to, message.text) == letter
+
+
+@pytest.mark.django_db
+def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, monkeypatch):
+    letters = iter([Letter(Channel.SMS, "+821000000001", "first")])
+    monkeypatch.setitem(services.writers, "confirmed", lambda key: next(letters))
+    noted()
+    gateway.answer = 503
+    send_waiting()
+    gateway.answer = 200
+
+    send_waiting()
+
+    assert [text for _path, text in gateway.heard] == ["first", "first"]
+    assert Message.objects.get().status == MessageStatus.SENT
+
+
+@pytest.mark.django_db
+def test_a_note_about_nobody_any_more_is_not_sent(outbox, monkeypatch):
+    monkeypatch.setitem(services.writers, "confirmed", lambda key: None)
+    noted()
+
+    send_waiting()
+
+    assert Message.objects.get().status == MessageStatus.EXPIRED
+    assert sent(outbox) == []
+
+
+@pytest.mark.django_db
+def test_a_note_that_can_not_be_written_holds_up_nobody_and_can_be_tried_again(outbox, monkeypatch):
+    def broken(key):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    monkeypatch.setitem(services.writers, "confirmed", broken)
+    message = noted()
+    written(key="behind")
+
+    for _try in range(services.MOST_TRIES):
+        send_waiting()
+
+    message.refresh_from_db()
+    assert (message.status, message.tries) == (MessageStatus.FAILED, services.MOST_TRIES)
+    assert message.problem == "It could not be written: DataError."
+    assert len(sent(outbox)) == 1
+    try_again(message=message)
+    message.refresh_from_db()
+    assert (message.status, message.tries) == (MessageStatus.UNWRITTEN, 0)
+
+
+@pytest.mark.django_db
+def test_nothing_without_words_is_ever_taken_for_written():
+    with pytest.raises(IntegrityError, match="message_to_send_is_written"):
+        Message.objects.create(key="k", kind="code", channel=Channel.SMS)
 
 
 class Gateway(BaseHTTPRequestHandler):
