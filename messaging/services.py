@@ -1,4 +1,5 @@
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,7 @@ from .models import Message
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 6
+SWEEP_SECONDS = 3.0
 
 
 class Letter(NamedTuple):
@@ -161,13 +163,22 @@ def try_again(*, message: Message) -> None:
         transaction.on_commit(partial(ring, message.pk))
 
 
-def send_waiting(*, limit: int = 3000) -> int:
-    """Send what is due and was never rung for: Redis lost, a worker killed, a channel down."""
-    now = timezone.now()
+def send_waiting(*, seconds: float = SWEEP_SECONDS, limit: int = 3000) -> int:
+    """Send what is due and was never rung for: bookings, and all that Redis or a worker lost.
+
+    For so many seconds at most: behind a longer sweep the codes would wait, which come by the
+    same worker. The next sweep goes on.
+    """
+    now, ends = timezone.now(), time.monotonic() + seconds
     due = (
         Message.objects.filter(status__in=DUE)
         .filter(Q(not_before=None) | Q(not_before__lte=now))
         .order_by("created_at")
         .values_list("pk", flat=True)[:limit]
     )
-    return sum(send_message(pk) is not None for pk in list(due))
+    sent = 0
+    for pk in list(due):
+        sent += send_message(pk) is not None
+        if time.monotonic() >= ends:
+            break
+    return sent

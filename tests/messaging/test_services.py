@@ -133,6 +133,15 @@ def test_sweep_sends_what_was_never_rung_for_but_nothing_before_its_time(outbox)
 
 
 @pytest.mark.django_db
+def test_a_sweep_ends_when_its_time_is_up_and_the_next_goes_on(outbox):
+    for number in range(3):
+        written(key=f"due:{number}")
+
+    assert [send_waiting(seconds=0) for _sweep in range(4)] == [1, 1, 1, 0]
+    assert len(sent(outbox)) == 3
+
+
+@pytest.mark.django_db
 def test_message_that_came_too_late_is_not_sent(outbox):
     written(not_after=timezone.now() - timedelta(seconds=1))
 
