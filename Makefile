@@ -40,8 +40,7 @@ lint: ## check style, types, layers, and that models and migrations agree
 
 messages: ## collect the texts to translate, and compile the translations
 	$(INSTALL) test
-	@$(PY) -m launcher services -- sh -c '$(PY) manage.py makemessages --locale ko --no-obsolete \
-		--ignore .venv --ignore var && $(PY) manage.py compilemessages --ignore .venv'
+	@$(PY) -m launcher services -- $(PY) -m launcher.texts
 
 lock: ## choose the newest packages that pyproject.toml allows, and lock them (needs uv)
 	@$(PYTHON) launcher/lock.py $(ARGS)
