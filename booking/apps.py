@@ -14,9 +14,9 @@ class BookingConfig(AppConfig):
 
         from .lint import windows_without_slots
         from .purging import forget_addresses, still_booked
-        from .services.notices import confirmed_letter
+        from .services.notices import confirmed_letters
 
-        writers["confirmed"] = confirmed_letter
+        writers["confirmed"] = confirmed_letters
 
         if windows_without_slots not in lint.extra_checks:
             lint.extra_checks.append(windows_without_slots)

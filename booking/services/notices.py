@@ -1,5 +1,6 @@
 """What we write to people about their reservations; each fact once, by its key."""
 
+import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -75,18 +76,25 @@ def tell_confirmed(reservations: Sequence[Reservation]) -> None:
     tell(reservations[0], key=key, kind="confirmed", text=_confirmed_text(reservations))
 
 
-def confirmed_letter(key: str) -> Letter | None:
-    """What `confirm_hold` only noted, written out: all that was confirmed together."""
-    together = Reservation.objects.filter(number=key.removeprefix(_CONFIRMED)).values("key")
-    rows = list(
-        Reservation.objects.filter(key__in=together)
+def confirmed_letters(keys: Sequence[str]) -> dict[str, Letter]:
+    """What `confirm_hold` only noted, written out: for each all that was confirmed together."""
+    numbers = [key.removeprefix(_CONFIRMED) for key in keys]
+    together: dict[uuid.UUID, list[Reservation]] = {}
+    for row in (
+        Reservation.objects.filter(
+            key__in=Reservation.objects.filter(number__in=numbers).values("key")
+        )
         .with_place()
         .select_related("person")
         .order_by("dose")
-    )
-    if not rows:
-        return None
-    return Letter(_channel(rows[0]), _address(rows[0]), _confirmed_text(rows))
+    ):
+        together.setdefault(row.key, []).append(row)
+    return {
+        f"{_CONFIRMED}{rows[0].number}": Letter(
+            _channel(rows[0]), _address(rows[0]), _confirmed_text(rows)
+        )
+        for rows in together.values()
+    }
 
 
 def tell_cancelled(reservations: Sequence[Reservation]) -> None:

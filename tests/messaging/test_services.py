@@ -179,7 +179,7 @@ def noted(key="confirmed:1"):
 @pytest.mark.django_db
 def test_what_was_only_noted_is_written_when_it_is_sent_and_kept(outbox, monkeypatch):
     letter = Letter(Channel.EMAIL, "me@example.org", "예약되었습니다.")
-    monkeypatch.setitem(services.writers, "confirmed", {"confirmed:1": letter}.get)
+    monkeypatch.setitem(services.writers, "confirmed", lambda keys: {"confirmed:1": letter})
     message = noted()
 
     outcomes = [send_message(message.pk), send_message(message.pk)]
@@ -191,9 +191,26 @@ def test_what_was_only_noted_is_written_when_it_is_sent_and_kept(outbox, monkeyp
 
 
 @pytest.mark.django_db
+def test_a_sweep_writes_many_notes_at_once(outbox, monkeypatch):
+    asked = []
+
+    def write(keys):
+        asked.append(len(keys))
+        return {key: Letter(Channel.SMS, "+821000000001", key) for key in keys}
+
+    monkeypatch.setitem(services.writers, "confirmed", write)
+    for number in range(services.WRITTEN_TOGETHER + 2):
+        noted(f"confirmed:{number}")
+
+    assert send_waiting() == services.WRITTEN_TOGETHER + 2
+    assert asked == [services.WRITTEN_TOGETHER, 2]
+    assert len(sent(outbox)) == services.WRITTEN_TOGETHER + 2
+
+
+@pytest.mark.django_db
 def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, monkeypatch):
     letters = iter([Letter(Channel.SMS, "+821000000001", "first")])
-    monkeypatch.setitem(services.writers, "confirmed", lambda key: next(letters))
+    monkeypatch.setitem(services.writers, "confirmed", lambda keys: {keys[0]: next(letters)})
     noted()
     gateway.answer = 503
     send_waiting()
@@ -207,7 +224,7 @@ def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, m
 
 @pytest.mark.django_db
 def test_a_note_about_nobody_any_more_is_not_sent(outbox, monkeypatch):
-    monkeypatch.setitem(services.writers, "confirmed", lambda key: None)
+    monkeypatch.setitem(services.writers, "confirmed", lambda keys: {})
     noted()
 
     send_waiting()
@@ -218,12 +235,14 @@ def test_a_note_about_nobody_any_more_is_not_sent(outbox, monkeypatch):
 
 @pytest.mark.django_db
 def test_a_note_that_can_not_be_written_holds_up_nobody_and_can_be_tried_again(outbox, monkeypatch):
-    def broken(key):
+    def broken(keys):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 / 0")
+            cursor.execute("SELECT 1 / %s", [0 if "confirmed:1" in keys else 1])
+        return {key: Letter(Channel.SMS, "+821000000001", key) for key in keys}
 
     monkeypatch.setitem(services.writers, "confirmed", broken)
     message = noted()
+    noted("confirmed:2")
     written(key="behind")
 
     for _try in range(services.MOST_TRIES):
@@ -232,7 +251,7 @@ def test_a_note_that_can_not_be_written_holds_up_nobody_and_can_be_tried_again(o
     message.refresh_from_db()
     assert (message.status, message.tries) == (MessageStatus.FAILED, services.MOST_TRIES)
     assert message.problem == "It could not be written: DataError."
-    assert len(sent(outbox)) == 1
+    assert [one["text"] for one in sent(outbox)] == ["confirmed:2", "차례가 되었습니다."]
     try_again(message=message)
     message.refresh_from_db()
     assert (message.status, message.tries) == (MessageStatus.UNWRITTEN, 0)
