@@ -97,6 +97,22 @@ QUESTIONS = [
         """,
     ),
     Question(
+        "second doses",
+        "Nobody has a second dose to come without a first, booked or given.",
+        """
+        SELECT 'reservation ' || number
+        FROM booking_reservation AS second
+        WHERE dose = 2 AND status IN ('held', 'confirmed')
+            AND NOT EXISTS (
+                -- Whoever did not come may book the first dose anew.
+                SELECT FROM booking_reservation AS first
+                WHERE first.person_id = second.person_id AND first.dose = 1
+                    AND first.status = ANY(%(taking)s)
+            )
+            AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = second.person_id)
+        """,
+    ),
+    Question(
         "admissions",
         "Whoever booked was called: the admission is the person's own.",
         """

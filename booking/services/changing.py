@@ -16,11 +16,11 @@ from .notices import tell_cancelled, tell_changed, tell_restored
 from .offers import offer_freed
 from .places import (
     Moved,
+    end,
     give_back,
     lapse_holds,
     lock_person,
     lock_slots,
-    release,
     take_place,
     whole,
 )
@@ -39,12 +39,15 @@ def check_in_time(reservation: Reservation, by: str, now: datetime) -> None:
 def locked_with_slots(
     reservation: Reservation,
 ) -> tuple[list[Reservation], dict[int, Slot]]:
-    """The person's live reservations from this dose on, and their slots, all locked.
+    """What the person has booked or holds from this dose on, and the slots of it, all locked.
 
-    The first dose pulls the second along: a second without a first makes no sense.
+    The first dose pulls the second along, also one that is only held or offered: a second without
+    a first makes no sense.
     """
     mine = Reservation.objects.filter(
-        person=reservation.person_id, dose__gte=reservation.dose, status=ReservationStatus.CONFIRMED
+        person=reservation.person_id,
+        dose__gte=reservation.dose,
+        status__in=[ReservationStatus.HELD, ReservationStatus.CONFIRMED],
     )
     slots = lock_slots(mine.values_list("slot_id", flat=True))
     rows = list(
@@ -76,11 +79,12 @@ def cancel_reservation(
         raise Moved
     check_in_time(rows[0], by, now)
     for row in rows:
-        release(row, slots, status=ReservationStatus.CANCELLED, by=by, now=now)
+        end(row, slots, by=by, now=now)
     for slot_id in sorted({row.slot_id for row in rows}):
         offer_freed(slots[slot_id], now=now)
-    tell_cancelled(rows)
-    return rows
+    cancelled = [row for row in rows if row.status == ReservationStatus.CANCELLED]
+    tell_cancelled(cancelled)
+    return cancelled
 
 
 @whole

@@ -11,7 +11,7 @@ from ..rules import day_of
 from .holds import interval_of
 from .notices import tell_cancelled
 from .offers import leave_list, offer_freed
-from .places import Moved, lock_person, lock_slots, release, whole
+from .places import Moved, end, lock_person, lock_slots, whole
 
 
 @whole
@@ -107,9 +107,7 @@ def _to_come(person_id: int) -> tuple[list[Reservation], dict[int, Slot]]:
 def _free(rows: list[Reservation], slots: dict[int, Slot], *, by: str, now: datetime) -> None:
     """End these, pass their places on, and tell the person about appointments among them."""
     for row in rows:
-        held = row.status == ReservationStatus.HELD
-        status = ReservationStatus.RELEASED if held else ReservationStatus.CANCELLED
-        release(row, slots, status=status, by=by, now=now)
+        end(row, slots, by=by, now=now)
     for slot_id in sorted({row.slot_id for row in rows}):
         offer_freed(slots[slot_id], now=now)
     cancelled = [row for row in rows if row.status == ReservationStatus.CANCELLED]

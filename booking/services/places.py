@@ -159,3 +159,10 @@ def release(
     if reservation.origin == "offer":
         close_offers([reservation.pk], OfferStatus.DECLINED, now=now)
     give_back(Counter([reservation.slot_id]), slots)
+
+
+def end(reservation: Reservation, slots: dict[int, Slot], *, by: str, now: datetime) -> None:
+    """Give a locked hold up, or cancel a locked appointment, whichever it is."""
+    held = reservation.status == ReservationStatus.HELD
+    status = ReservationStatus.RELEASED if held else ReservationStatus.CANCELLED
+    release(reservation, slots, status=status, by=by, now=now)

@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from booking.exceptions import (
     AlreadyBooked,
     CapacityBelowBooked,
+    HoldChanged,
     HoldLapsed,
     NoDoseLeft,
     NotConfirmed,
@@ -44,6 +45,7 @@ from booking.services.reminding import FROM_HOUR
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import send_waiting
+from tests.booking.test_offers import wish
 from tests.concurrency import at_once
 from tests.factories import (
     AdmissionFactory,
@@ -234,6 +236,26 @@ def test_cancelling_the_second_leaves_the_first(pair):
     one.refresh_from_db()
     assert one.status == "confirmed"
     assert booked(first, later[28]) == [1, 0]
+
+
+@pytest.mark.parametrize("kept", ["held", "offered"])
+def test_cancelling_the_first_gives_up_a_second_that_is_only_kept(pair, kept):
+    first, later = pair
+    admission = AdmissionFactory()
+    [held] = hold(admission, first)
+    [one] = confirm_hold(person_id=held.person_id, key=held.key)
+    if kept == "held":
+        hold(admission, later[28])
+    else:
+        wish(admission, dose=2, days=60)
+    second = Reservation.objects.get(dose=2)
+
+    cancelled = cancel_reservation(reservation=one, by="citizen")
+
+    assert [row.number for row in cancelled] == [one.number]
+    with pytest.raises(HoldChanged):
+        confirm_hold(person_id=second.person_id, key=second.key)
+    assert sum(booked(first, *later.values())) == 0
 
 
 def test_after_the_cut_off_only_staff_change_anything():

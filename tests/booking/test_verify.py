@@ -73,6 +73,11 @@ def break_intervals():
     Slot.objects.filter(pk=early.pk).update(booked=1)
 
 
+def break_second_doses():
+    reservation = ReservationFactory()
+    Reservation.objects.filter(pk=reservation.pk).update(dose=2)
+
+
 def break_admissions():
     reservation = ReservationFactory()
     Reservation.objects.filter(pk=reservation.pk).update(admission=AdmissionFactory())
@@ -120,6 +125,7 @@ BREAKS = {
     "one live reservation per person and dose": break_one_live,
     "holds in date": break_holds,
     "intervals": break_intervals,
+    "second doses": break_second_doses,
     "admissions": break_admissions,
     "vaccines": break_vaccines,
     "orphans": break_orphans,
