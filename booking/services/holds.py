@@ -388,7 +388,14 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
 
 
 # Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.
+# Whoever holds this first time already keeps the second that goes with it.
 BEST_SECONDS = """
+WITH kept AS MATERIALIZED (
+    SELECT two.slot_id
+    FROM booking_reservation AS one JOIN booking_reservation AS two USING (key)
+    WHERE one.person_id = %(person)s AND one.slot_id = %(slot)s
+        AND one.dose = 1 AND one.status = 'held' AND two.dose = 2 AND two.status = 'held'
+)
 SELECT second.id
 FROM booking_slot AS first
 JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.doses = 2
@@ -399,7 +406,7 @@ JOIN booking_slot AS second
     AND (second.starts_at AT TIME ZONE %(zone)s)::date
         - (first.starts_at AT TIME ZONE %(zone)s)::date
         BETWEEN vaccine.min_days AND vaccine.max_days
-    AND second.booked < second.capacity + second.margin
+    AND (second.booked < second.capacity + second.margin OR second.id IN (SELECT * FROM kept))
 WHERE first.id = %(slot)s
     AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
     AND NOT EXISTS (
@@ -407,6 +414,7 @@ WHERE first.id = %(slot)s
         WHERE person_id = %(person)s AND status = ANY(%(fixed)s)
     )
 ORDER BY
+    second.id IN (SELECT * FROM kept) DESC,
     abs((second.starts_at AT TIME ZONE %(zone)s)::date
         - (first.starts_at AT TIME ZONE %(zone)s)::date - vaccine.best_days),
     abs(extract(epoch FROM (second.starts_at AT TIME ZONE %(zone)s)::time

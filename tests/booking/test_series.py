@@ -138,6 +138,22 @@ def test_the_best_second_time_comes_along_and_the_next_best_when_it_is_full(pair
     assert [one.slot_id for one in next_best] == [first.pk, later[21].pk]
 
 
+@pytest.mark.parametrize("chosen", [None, 42])
+def test_holding_the_first_time_again_keeps_the_second_that_went_with_it(pair, chosen):
+    """Pressing reload, or the button twice, must not move the second dose."""
+    first, later = pair
+    Slot.objects.filter(pk__in=[later[28].pk, later[42].pk]).update(capacity=1)
+    admission = AdmissionFactory()
+    before = hold(admission, first, service=hold_times)
+    if chosen:
+        before = hold(admission, first, later[chosen], service=hold_times)
+
+    again = hold(admission, first, service=hold_times)
+
+    assert [(one.slot_id, one.key) for one in again] == [(one.slot_id, one.key) for one in before]
+    assert again[1].slot_id == later[chosen or 28].pk
+
+
 def test_without_any_second_time_the_first_is_held_alone():
     first = SlotFactory(double=True)
 
