@@ -58,6 +58,10 @@ class Search:
         ]
         return urlencode([pair for pair in pairs if pair[1]])
 
+    def is_named(self) -> bool:
+        """By name or distance, wherever it is: the district only says from where."""
+        return bool(self.name or self.near)
+
     def is_narrowed(self) -> bool:
         return bool(self.weekdays or self.part or self.vaccine)
 
@@ -125,8 +129,13 @@ def plain(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def spot_of(text: str, known: Directory | None = None) -> tuple[float, float] | None:
-    """Latitude and longitude of what somebody typed: `37.51, 127.04`, `강남구`, `서울 중구`."""
+def spot_of(
+    text: str, known: Directory | None = None, *, region: str = ""
+) -> tuple[float, float] | None:
+    """Latitude and longitude of what somebody typed: `37.51, 127.04`, `강남구`, `서울 중구`.
+
+    Of several districts of one name the one in `region` is meant.
+    """
     parts = unicodedata.normalize("NFKC", text).replace(",", " ").split()
     if len(parts) == 2:
         try:
@@ -143,14 +152,14 @@ def spot_of(text: str, known: Directory | None = None) -> tuple[float, float] | 
     spots = {(place.region, place.district) for place in all_places()} | known.by_district.keys()
     # 강남구, 서울강남구, 강남: whatever of it was typed, the shortest district that has it.
     fitting = [
-        (len(district), region, district)
-        for region, district in spots
-        if plain(district).startswith(wanted) or _says(region, district, wanted)
+        (len(district), where != region, where, district)
+        for where, district in spots
+        if plain(district).startswith(wanted) or _says(where, district, wanted)
     ]
     if not fitting:
         return None
-    _length, region, district = min(fitting)
-    return known.centre(region, district)
+    *_order, where, district = min(fitting)
+    return known.centre(where, district)
 
 
 def _says(region: str, district: str, wanted: str) -> bool:
@@ -261,6 +270,11 @@ def _with_times(
 
 def _candidates(search: Search, known: Directory) -> tuple[list[Place], tuple[float, float] | None]:
     """The clinics to ask, in the order in which to show them."""
+    if search.is_named():
+        wanted = plain(search.name)
+        places = [place for place in known.clinics.values() if wanted in plain(place.name)]
+        spot = _spot(search, known)
+        return (nearest(spot, places) if spot else places)[:NEAREST], spot
     if search.district:
         places = [
             place
@@ -268,23 +282,21 @@ def _candidates(search: Search, known: Directory) -> tuple[list[Place], tuple[fl
             if district == search.district and search.region in ("", region)
             for place in there
         ]
-    elif search.region:
-        places = [place for place in known.clinics.values() if place.region == search.region]
     else:
-        places = list(known.clinics.values())
-    if search.name:
-        wanted = plain(search.name)
-        places = [place for place in places if wanted in plain(place.name)][:NEAREST]
-    spot = spot_of(search.near, known) if search.near else None
-    if spot:
-        places = nearest(spot, places)[:NEAREST]
-    elif not (search.district or search.name):
         places = []  # a region or a country is asked district by district
-    return places, spot
+    return places, None
+
+
+def _spot(search: Search, known: Directory) -> tuple[float, float] | None:
+    """From where distances count: the place somebody named, else the district they look from."""
+    if search.near:
+        return spot_of(search.near, known, region=search.region)
+    return known.centre(search.region, search.district)
 
 
 def nearest(spot: tuple[float, float], places: Iterable[Place]) -> list[Place]:
-    far = [(distance_km(spot, place.where), place) for place in places if place.where]
+    """The nearest first; where nobody knows where they are, last."""
+    far = [(distance_km(spot, one.where) if one.where else math.inf, one) for one in places]
     return [place for _km, place in sorted(far, key=lambda pair: (pair[0], pair[1].id))]
 
 
@@ -312,8 +324,7 @@ def districts_with_times(search: Search) -> list[tuple[str, int]]:
 def elsewhere(search: Search, *, most: int = 6) -> list[Elsewhere]:
     """The nearest clinics that still have times when the district asked for has none."""
     known = availability.directory()
-    spot = spot_of(search.near, known) if search.near else None
-    spot = spot or known.centre(search.region, search.district)
+    spot = _spot(search, known)
     wanted = _wanted(replace(search, on=None), known)
     districts = _districts_by_distance(spot, known) if spot else list(known.by_district)
     found: list[Elsewhere] = []

@@ -1,6 +1,6 @@
 """Finding a time: for a first booking, for a second dose, and for a change."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -164,13 +164,15 @@ def show(
     status = 409 if refusal else 422 if form.errors else 200
     if code:
         return _one_clinic(request, code, search, context, status)
-    if "choose" in request.GET or search.region or search.district or search.name or search.near:
+    if "choose" in request.GET or search.region or search.district:
         pass
+    elif search.is_named():
+        search = _from_here(search, home, default)
     elif default:
         return _one_clinic(request, default.clinic.code, search, context, status)
     elif home:
         search = _at_home(search, home)
-    if not (search.district or search.name or search.near):
+    if not (search.district or search.is_named()):
         return _choose_district(request, search, context, status)
     search = _with_region(search)
     found = find(search)
@@ -202,10 +204,24 @@ def _part(template: str, context: dict) -> str:
 
 def _at_home(search: Search, person_id: int) -> Search:
     """Start in the person's own district, where one is known and has a clinic."""
-    row = Person.objects.filter(pk=person_id).values_list("region", "district").first()
-    if row and row in availability.directory().by_district:
-        return Search(**{**search.__dict__, "region": row[0], "district": row[1]})
+    region, district = _home_of(person_id)
+    if (region, district) in availability.directory().by_district:
+        return replace(search, region=region, district=district)
     return search
+
+
+def _home_of(person_id: int) -> tuple[str, str]:
+    row = Person.objects.filter(pk=person_id).values_list("region", "district").first()
+    return row or ("", "")
+
+
+def _from_here(search: Search, home: int | None, default: Slot | None) -> Search:
+    """From the person's district, or that of their appointment: which 중구 is meant, what is near."""
+    if default:
+        here = default.clinic.region, default.clinic.district
+    else:
+        here = _home_of(home) if home else ("", "")
+    return replace(search, region=here[0], district=here[1])
 
 
 def _with_region(search: Search) -> Search:

@@ -1,0 +1,234 @@
+"""Finding a time: where, when and what for; fresh, and read once however many look."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from booking import availability
+from booking.finding import Search, distance_km, find, spot_of
+from booking.models import Clinic, Slot
+from tests.booking.test_path import heading, page, sign_in, slots_on
+from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory, VaccineFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def inside(client):
+    """A browser of somebody from 서울 강남구 who was called and entered."""
+    client.admission = AdmissionFactory()
+    client.person = client.admission.ticket.person
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    sign_in(client, client.person)
+    return client
+
+
+def look(client, **asked) -> list[int]:
+    return slots_on(client.get(reverse("booking"), asked))
+
+
+def clinic_at(district: str, region: str = "서울특별시", **values) -> Slot:
+    return SlotFactory(clinic=ClinicFactory(region=region, district=district, **values))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"near": "서초구"}, ["서초구", "강남구", "도봉구"]),
+        ({"near": "37.66, 127.03"}, ["도봉구", "강남구", "서초구"]),
+        ({"name": "바른"}, ["강남구", "도봉구"]),
+        ({"name": "바른", "near": "도봉"}, ["도봉구", "강남구"]),
+    ],
+)
+@pytest.mark.parametrize("home", [{}, {"region": "서울특별시", "district": "강남구"}])
+def test_a_name_or_a_place_is_looked_for_beyond_the_district_of_the_page(
+    inside, asked, found, home
+):
+    """The form on a page of one district sends that district along."""
+    slots = {
+        clinic_at(district, name=name).pk: district
+        for district, name in [
+            ("서초구", "푸른의원"),
+            ("도봉구", "바른의원"),
+            ("강남구", "서울바른의원"),
+        ]
+    }
+
+    assert [slots[pk] for pk in look(inside, **asked, **home)] == found
+
+
+def test_the_nearest_of_many_clinics_of_one_name_are_shown(inside):
+    for number in range(41):
+        clinic_at("춘천시", "강원특별자치도", name=f"연세의원 {number}")
+    here = clinic_at("강남구", name="연세의원")
+
+    listed = [look(inside, name="연세", **more)[0] for more in ({}, {"near": "서울 강남구"})]
+
+    assert listed == [here.pk, here.pk]
+
+
+def test_of_several_districts_of_one_name_that_of_ones_own_region_is_meant(inside):
+    slots = {
+        region: clinic_at("중구", region).pk
+        for region in ("대구광역시", "서울특별시", "부산광역시")
+    }
+
+    assert look(inside, near="중구")[0] == slots["서울특별시"]
+    assert look(inside, near="부산 중구")[0] == slots["부산광역시"]
+    assert look(inside, near="중구", region="부산광역시")[0] == slots["부산광역시"]
+
+
+def test_clinics_that_are_nowhere_are_found_by_their_name_only(inside):
+    lost = clinic_at("없는구", name="외딴의원")
+    here = clinic_at("강남구")
+
+    assert look(inside, name="외딴") == [lost.pk]
+    assert look(inside, near="강남구") == [here.pk, lost.pk]
+
+
+def test_a_named_search_that_finds_nothing_does_not_blame_the_district(inside):
+    clinic_at("강남구")
+
+    nothing = inside.get(
+        reverse("booking"), {"region": "서울특별시", "district": "강남구", "name": "없는의원"}
+    )
+
+    assert heading(nothing) == "Nothing that suits is open"
+
+
+@pytest.mark.parametrize(
+    ("typed", "place"),
+    [
+        ("강남구", "강남구"),
+        ("강남", "강남구"),
+        ("서울 강남구", "강남구"),
+        ("서울특별시강남구", "강남구"),
+        ("　강남구 ", "강남구"),
+    ],
+)
+def test_a_district_is_known_however_it_is_typed(typed, place):
+    assert spot_of(typed) == availability.directory().centre("서울특별시", place)
+
+
+@pytest.mark.parametrize("typed", ["", "없는구", "127.04, 37.51", "nan nan", "91 200", "37.5"])
+def test_what_is_no_place_is_none(typed):
+    assert spot_of(typed) is None
+
+
+def test_distances_are_those_of_the_map():
+    seoul, busan = (37.5665, 126.9780), (35.1796, 129.0756)
+
+    assert round(distance_km(seoul, busan)) == 325
+    assert distance_km(seoul, seoul) == 0
+
+
+@pytest.fixture
+def week(time_machine):
+    """Times of two vaccines on Monday 19 July 2021 and the two days after, at 9, 13 and 18."""
+    seoul = ZoneInfo("Asia/Seoul")
+    time_machine.move_to(datetime(2021, 7, 18, 22, tzinfo=seoul), tick=False)
+    clinic = ClinicFactory()
+    vaccines = [VaccineFactory(code="one"), VaccineFactory(code="two")]
+    return [
+        SlotFactory(
+            clinic=clinic,
+            vaccine=vaccine,
+            starts_at=datetime(2021, 7, day, hour, tzinfo=seoul),
+            capacity=hour,
+        )
+        for day in (19, 20, 21)
+        for hour in (9, 13, 18)
+        for vaccine in vaccines
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "days", "times"),
+    [
+        ({}, [19, 20, 21], [(9, "one"), (9, "two"), (13, "one"), (13, "two"), (18, "one")]),
+        ({"on": date(2021, 7, 20), "part": "evening"}, [19, 20, 21], [(18, "one"), (18, "two")]),
+        (
+            {"weekdays": frozenset([1, 2]), "vaccine": "two"},
+            [20, 21],
+            [(9, "two"), (13, "two"), (18, "two")],
+        ),
+        ({"part": "morning", "vaccine": "one"}, [19, 20, 21], [(9, "one")]),
+        ({"weekdays": frozenset([6])}, [], []),
+    ],
+)
+def test_day_weekday_hours_and_vaccine_narrow_the_search(week, asked, days, times):
+    found = find(Search(region="서울특별시", district="강남구", **asked))
+
+    assert [day.day for day, _left in found.days] == days
+    shown = [time for here in found.clinics for time in here.times]
+    codes = {slot.vaccine_id: slot.vaccine.code for slot in week}
+    assert [
+        (timezone.localtime(time.starts_at).hour, codes[time.vaccine_id]) for time in shown
+    ][:5] == times
+
+
+def test_list_and_calendar_say_how_many_are_left(inside, week):
+    Slot.objects.filter(pk=week[0].pk).update(booked=4)
+
+    listed = inside.get(reverse("booking"), {"vaccine": "one", "date": "2021-07-19"})
+
+    left = [time.left for here in listed.context["found"].clinics for time in here.times]
+    assert left == [5, 13, 18]
+    assert "5 places left" in page(listed)
+    weeks = listed.context["found"].days
+    assert [(day.day, left) for day, left in weeks] == [(19, 36), (20, 40), (21, 40)]
+
+
+def test_midnight_and_the_turn_of_the_year_are_those_of_seoul(time_machine):
+    seoul = ZoneInfo("Asia/Seoul")
+    time_machine.move_to(datetime(2021, 12, 31, 22, tzinfo=seoul), tick=False)
+    clinic = ClinicFactory()
+    last = SlotFactory(clinic=clinic, starts_at=datetime(2021, 12, 31, 23, 59, tzinfo=seoul))
+    first = SlotFactory(clinic=clinic, starts_at=datetime(2022, 1, 1, 0, 0, tzinfo=seoul))
+
+    found = find(Search(region="서울특별시", district="강남구"))
+    next_day = find(Search(region="서울특별시", district="강남구", on=date(2022, 1, 1)))
+
+    assert [day for day, _left in found.days] == [date(2021, 12, 31), date(2022, 1, 1)]
+    assert [time.id for time in found.clinics[0].times] == [last.pk]
+    assert [time.id for time in next_day.clinics[0].times] == [first.pk]
+
+
+def test_a_page_is_read_once_however_many_look_and_is_two_seconds_old_at_most(
+    inside, monkeypatch
+):
+    slot = SlotFactory()
+    clock = [1000.0]
+    monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
+
+    def left() -> list[int]:
+        found = inside.get(reverse("booking")).context["found"]
+        return [time.left for here in found.clinics for time in here.times]
+
+    before = left()
+    Slot.objects.filter(pk=slot.pk).update(booked=10)
+    clock[0] += 0.9
+    with CaptureQueriesContext(connection) as statements:
+        kept = [left() for _look in range(5)]
+    clock[0] += 1.1
+    after = left()
+
+    assert (before, kept, after) == ([10], [[10]] * 5, [])
+    assert not [one for one in statements if "booking_slot" in one["sql"]]
+
+
+def test_finding_asks_only_for_the_clinics_that_somebody_looks_at(inside):
+    here, elsewhere = clinic_at("강남구"), clinic_at("서초구")
+
+    with CaptureQueriesContext(connection) as statements:
+        inside.get(reverse("booking"))
+
+    asked = [one["sql"] for one in statements if "FROM booking_slot" in one["sql"]]
+    assert len(asked) == 2  # sums by day, then the times of the day shown
+    assert all(f"ARRAY[{here.clinic_id}]" in sql or f"{{{here.clinic_id}}}" in sql for sql in asked)
+    assert not any(f"{elsewhere.clinic_id}" in sql.split("ANY")[1][:40] for sql in asked)
