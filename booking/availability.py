@@ -25,8 +25,8 @@ from .rules import day_bounds
 
 FRESH_SECONDS = 1.0
 FACTS_SECONDS = 20.0
-# How far ahead times are shown; a second dose may be six weeks after the first.
-HORIZON = timedelta(days=70)
+# How far ahead times are shown: second doses of 2021 were given up to twelve weeks after the first.
+HORIZON = timedelta(weeks=18)
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -86,6 +86,8 @@ class SearchForm(forms.Form):
         day = self.cleaned_data["date"]
         if day and day < timezone.localdate():
             raise ValidationError(_("This day is over. Choose a later one."))
+        if day and day > timezone.localdate() + availability.HORIZON:
+            raise ValidationError(_("No times are open that far ahead. Choose an earlier day."))
         return day
 
     def search(self, **fixed) -> Search:

@@ -232,3 +232,32 @@ def test_finding_asks_only_for_the_clinics_that_somebody_looks_at(inside):
     assert len(asked) == 2  # sums by day, then the times of the day shown
     assert all(f"ARRAY[{here.clinic_id}]" in sql or f"{{{here.clinic_id}}}" in sql for sql in asked)
     assert not any(f"{elsewhere.clinic_id}" in sql.split("ANY")[1][:40] for sql in asked)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "2026-13-40", "x"])
+def test_a_day_out_of_reach_is_pointed_out(inside, day):
+    slot = SlotFactory()
+
+    pages = [
+        inside.get(reverse("booking"), {"date": day}),
+        inside.get(reverse("clinic", args=[slot.clinic.code]), {"date": day}),
+    ]
+
+    assert [(one.status_code, slots_on(one)) for one in pages] == [(422, [slot.pk])] * 2
+
+
+def test_second_times_are_shown_however_long_the_interval(inside):
+    """The longest of 2021: twelve weeks, after a first time some weeks ahead."""
+    vaccine = VaccineFactory(doses=2, min_days=77, best_days=80, max_days=84)
+    start = SlotFactory(vaccine=vaccine).starts_at + timedelta(weeks=5)
+    first = SlotFactory(vaccine=vaccine, starts_at=start)
+    [second, _late] = [
+        SlotFactory(clinic=first.clinic, vaccine=vaccine, starts_at=start + timedelta(days=days))
+        for days in (84, 85)
+    ]
+    inside.post(reverse("hold"), {"slot": first.pk})
+
+    listed = inside.get(reverse("second"))
+
+    shown = [time.id for here in listed.context["found"].clinics for time in here.times]
+    assert shown == [second.pk]
