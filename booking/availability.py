@@ -69,7 +69,9 @@ class Kept(Generic[K, V]):
         except BaseException as error:
             with self._lock:
                 for key in missing:
-                    del self._kept[key]
+                    # Meanwhile it may have been forgotten, or be loaded by somebody else.
+                    if self._kept.get(key, (0.0, None))[1] is futures[key]:
+                        del self._kept[key]
             for key in missing:
                 futures[key].set_exception(error)
             raise
@@ -180,7 +182,10 @@ def part_of(hour: int) -> str:
     return "morning" if hour < NOON else "afternoon" if hour < EVENING else "evening"
 
 
-SPANS = """
+# The list of clinics is older than the times: one that was switched off has none from now on.
+TAKE_BOOKINGS = "SELECT id FROM booking_clinic WHERE id = ANY(%(clinics)s) AND active"
+
+SPANS = f"""
 SELECT clinic_id, here::date AS day, vaccine_id,
     CASE WHEN here::time < %(noon)s THEN 'morning' WHEN here::time < %(evening)s THEN 'afternoon'
         ELSE 'evening' END AS part,
@@ -189,19 +194,20 @@ FROM (
     SELECT clinic_id, vaccine_id, capacity + margin - booked AS spare,
         starts_at AT TIME ZONE %(zone)s AS here
     FROM booking_slot
-    WHERE clinic_id = ANY(%(clinics)s) AND starts_at > %(now)s AND starts_at < %(horizon)s
+    WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at > %(now)s
+        AND starts_at < %(horizon)s
         AND booked < capacity + margin
 ) AS open
 GROUP BY clinic_id, day, vaccine_id, part
-"""
+"""  # noqa: S608
 
-TIMES = """
+TIMES = f"""
 SELECT id, clinic_id, vaccine_id, starts_at, capacity + margin - booked
 FROM booking_slot
-WHERE clinic_id = ANY(%(clinics)s) AND starts_at >= %(start)s AND starts_at < %(end)s
-    AND starts_at > %(now)s AND booked < capacity + margin
+WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at >= %(start)s
+    AND starts_at < %(end)s AND starts_at > %(now)s AND booked < capacity + margin
 ORDER BY starts_at, vaccine_id
-"""
+"""  # noqa: S608
 
 
 def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:

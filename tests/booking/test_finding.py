@@ -222,6 +222,38 @@ def test_a_page_is_read_once_however_many_look_and_is_two_seconds_old_at_most(
     assert not [one for one in statements if "booking_slot" in one["sql"]]
 
 
+def test_a_clinic_that_was_switched_off_has_no_times_within_two_seconds(inside, monkeypatch):
+    slot = SlotFactory()
+    clock = [1000.0]
+    monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
+    address = reverse("clinic", args=[slot.clinic.code])
+    before = [slots_on(inside.get(one)) for one in (reverse("booking"), address)]
+
+    Clinic.objects.update(active=False)
+    clock[0] += 2
+    after = [slots_on(inside.get(one)) for one in (reverse("booking"), address)]
+
+    assert (before, after) == ([[slot.pk]] * 2, [[], []])
+
+
+def test_a_load_that_fails_is_told_to_all_who_wait_and_tried_anew():
+    """Also when what was kept is forgotten meanwhile."""
+    answers = [OSError("gone"), {"a": 1}]
+
+    def load(_keys):
+        kept.forget()
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    kept = availability.Kept(load, 1)
+
+    with pytest.raises(OSError, match="gone"):
+        kept.get(["a"])
+    assert kept.get(["a"]) == {"a": 1}
+
+
 def test_finding_asks_only_for_the_clinics_that_somebody_looks_at(inside):
     here, elsewhere = clinic_at("강남구"), clinic_at("서초구")
 
