@@ -134,6 +134,14 @@ class ConfirmForm(forms.Form):
             self.add_error("email", _("Give the address to which we should write."))
         return data
 
+    def typed(self) -> Wanted:
+        """What was typed, right or wrong, to be shown once more."""
+        channel = self.data.get("channel")
+        return Wanted(
+            Channel(channel) if channel in Channel.values else Channel.SMS,
+            self.data.get("email", "")[: self.fields["email"].max_length] or None,
+        )
+
     def wanted(self) -> Wanted:
         """What can be read of it; a form without a choice means the phone."""
         data = getattr(self, "cleaned_data", {})

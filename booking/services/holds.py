@@ -16,7 +16,16 @@ from messaging.enums import Channel
 from waiting_room.codes import random_number
 
 from ..enums import LIVE, Origin, ReservationStatus
-from ..exceptions import HoldLapsed, NoMoreTime, NothingHeld, SlotFull
+from ..exceptions import (
+    AlreadyBooked,
+    HoldChanged,
+    HoldLapsed,
+    NoMoreTime,
+    NothingHeld,
+    Refused,
+    SlotFull,
+    SlotOver,
+)
 from ..models import Jab, Reservation, Slot, Vaccine
 from ..rules import Booked, Course, Interval, day_of
 from .looking import vaccines_of
@@ -328,19 +337,27 @@ def held_by(person_id: int) -> list[Reservation]:
 
 
 @transaction.atomic
-def extend_hold(*, person_id: int, key: uuid.UUID, now: datetime | None = None) -> datetime:
+def extend_hold(
+    *, person_id: int, key: uuid.UUID, extension: int | None = None, now: datetime | None = None
+) -> datetime:
     """Ten more minutes from now, at most twice; until when it is held.
 
-    Raises NothingHeld, HoldLapsed or NoMoreTime.
+    `extension` says which of the two is asked for: the same click sent twice counts once. Raises
+    NothingHeld, HoldLapsed, HoldChanged, AlreadyBooked, SlotOver or NoMoreTime.
     """
     now = now or timezone.now()
-    rows = list(Reservation.objects.filter(person=person_id, key=key).order_by("pk").locked())
+    mine = Reservation.objects.filter(person=person_id, key=key).select_related("slot")
+    rows = list(mine.order_by("pk").locked())
     if not rows:
         raise NothingHeld
     if not all(row.is_holding(now) for row in rows):
-        raise HoldLapsed
+        raise _why_not_held({row.status for row in rows})
+    if extension and rows[0].extensions >= extension:
+        return rows[0].held_until
     if rows[0].extensions >= MOST_EXTENSIONS or rows[0].origin == Origin.OFFER:
         raise NoMoreTime
+    if any(row.slot.starts_at <= now for row in rows):
+        raise SlotOver
     until = max(rows[0].held_until, now + HOLD_LIFETIME)
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
         held_until=Greatest(F("held_until"), now + HOLD_LIFETIME),
@@ -348,6 +365,14 @@ def extend_hold(*, person_id: int, key: uuid.UUID, now: datetime | None = None) 
         changed_at=now,
     )
     return until
+
+
+def _why_not_held(statuses: set[str]) -> Refused:
+    if ReservationStatus.RELEASED in statuses:
+        return HoldChanged()  # by another tab, or another device
+    if statuses <= {ReservationStatus.HELD, ReservationStatus.LAPSED}:
+        return HoldLapsed()
+    return AlreadyBooked()
 
 
 @transaction.atomic

@@ -144,12 +144,12 @@ def confirm(request: HttpRequest) -> HttpResponse:
         if who is None:
             # Signed out meanwhile: what was typed waits with the hold.
             if key:
-                services.keep_typed(key=key, wanted=form.wanted())
+                services.keep_typed(key=key, wanted=form.typed())
             return to_identity()
         if not key:
             return _refused(request, NothingHeld())
         if not valid:
-            services.keep_typed(key=key, wanted=form.wanted())
+            services.keep_typed(key=key, wanted=form.typed())
             return _show_hold(request, who.person_id, form)
         return _confirmed(request, who.person_id, key, form)
     if who is None:
@@ -194,6 +194,7 @@ def _show_hold(
         "refusal": refusal,
         "until": first.held_until,
         "seconds_left": int((first.held_until - now).total_seconds()),
+        "extension": first.extensions + 1,
         "extensions_left": services.MOST_EXTENSIONS - first.extensions,
         "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
         "second": next((one for one in held if one.dose == 2), None),
@@ -217,14 +218,16 @@ def extend(request: HttpRequest) -> HttpResponse:
     try:
         if not key:
             raise NothingHeld
-        services.extend_hold(person_id=who.person_id, key=key)
+        services.extend_hold(
+            person_id=who.person_id, key=key, extension=_number(request, "extension")
+        )
     except HoldChanged as refusal:
         return _show_hold(request, who.person_id, refusal=refusal)
     except Refused as refusal:
         if services.held_by(who.person_id):
             return _show_hold(request, who.person_id, refusal=refusal)
         return _refused(request, refusal)
-    services.keep_typed(key=key, wanted=form.wanted())
+    services.keep_typed(key=key, wanted=form.typed())
     return redirect("confirm")
 
 

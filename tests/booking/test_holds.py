@@ -9,7 +9,15 @@ from django.db import connection
 from django.utils import timezone
 
 from booking.enums import ReservationStatus
-from booking.exceptions import HoldChanged, HoldLapsed, NoMoreTime, NothingHeld, SlotFull, SlotOver
+from booking.exceptions import (
+    AlreadyBooked,
+    HoldChanged,
+    HoldLapsed,
+    NoMoreTime,
+    NothingHeld,
+    SlotFull,
+    SlotOver,
+)
 from booking.models import Reservation, Slot
 from booking.services import (
     HOLD_LIFETIME,
@@ -154,6 +162,48 @@ def test_a_hold_that_ran_out_is_not_extended():
 
     with pytest.raises(HoldLapsed):
         extend_hold(person_id=held.person_id, key=held.key, now=now + HOLD_LIFETIME)
+
+
+@pytest.mark.django_db
+def test_the_same_extension_asked_for_twice_counts_once():
+    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
+    [held] = hold(admission, slot, now=now)
+    extend = partial(extend_hold, person_id=held.person_id, key=held.key)
+    later = now + timedelta(minutes=5)
+
+    untils = [extend(extension=number, now=later) for number in (1, 1, 2, 2)]
+
+    assert untils == [later + HOLD_LIFETIME] * 4
+    held.refresh_from_db()
+    assert held.extensions == 2
+    with pytest.raises(NoMoreTime):
+        extend(extension=3, now=later)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("since", "refusal"), [("exchanged", HoldChanged), ("confirmed", AlreadyBooked)]
+)
+def test_extending_from_an_old_tab_says_what_has_happened_since(since, refusal):
+    [admission], slot = admitted(1), SlotFactory()
+    [held] = hold(admission, slot)
+    if since == "exchanged":
+        hold(admission, SlotFactory())
+    else:
+        confirm_hold(person_id=held.person_id, key=held.key)
+
+    with pytest.raises(refusal):
+        extend_hold(person_id=held.person_id, key=held.key)
+
+
+@pytest.mark.django_db
+def test_a_time_that_has_begun_is_not_kept_any_longer():
+    [admission], now = admitted(1), timezone.now()
+    slot = SlotFactory(starts_at=now + timedelta(minutes=5))
+    [held] = hold(admission, slot, now=now)
+
+    with pytest.raises(SlotOver):
+        extend_hold(person_id=held.person_id, key=held.key, now=now + timedelta(minutes=5))
 
 
 @pytest.mark.django_db

@@ -195,6 +195,46 @@ def test_extending_keeps_what_was_typed(inside):
     assert Reservation.objects.get().extensions == 1
 
 
+@pytest.mark.parametrize("signed_out", [False, True])
+def test_what_is_only_half_typed_is_kept_too(inside, signed_out):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    typed = {"key": key_on(held), "channel": "email", "email": "me@"}
+    cookie = inside.cookies[COOKIE].value
+
+    if signed_out:
+        inside.cookies.pop(COOKIE)
+        inside.post(reverse("confirm"), typed)
+        inside.cookies[COOKIE] = cookie
+    else:
+        inside.post(reverse("extend"), typed)
+
+    again = page(inside.get(reverse("confirm")))
+    assert 'value="me@"' in again
+    assert re.search(r'value="email"[^>]* checked', again)
+
+
+def test_pressing_the_button_twice_extends_once(inside):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    button = re.search(r'name="extension" value="(\d)"', page(held))
+    sent = {"key": key_on(held), "channel": "sms", "extension": button[1]}
+
+    for _press in range(2):
+        again = inside.post(reverse("extend"), sent, follow=True)
+
+    assert Reservation.objects.get().extensions == 1
+    assert 'name="extension" value="2"' in page(again)
+
+
+def test_extending_in_a_tab_whose_time_was_exchanged_shows_the_new_one(inside):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    new = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+
+    shown = inside.post(reverse("extend"), {"key": key_on(held)})
+
+    assert "You have chosen another time since." in page(shown)
+    assert key_on(shown) == key_on(new)
+
+
 def test_whoever_was_signed_out_meanwhile_loses_nothing_typed(inside):
     held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
     cookie = inside.cookies.pop(COOKIE)
