@@ -176,5 +176,7 @@ def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         try:
             services.decline_offer(token=token, by="citizen")
         except Refused as refusal:
-            return _show(request, services.open_offer(token), refusal)
+            found = services.open_offer(token)
+            if found.status != OfferStatus.TAKEN:
+                return _show(request, found, refusal)
     return redirect("offer", token=token)

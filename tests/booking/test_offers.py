@@ -148,6 +148,21 @@ def test_saying_yes_books_and_ends_the_wish(client):
     assert broken() == []
 
 
+def test_saying_no_to_what_was_just_booked_shows_that_it_is_booked(client):
+    [admission] = admitted(1)
+    reservation = ReservationFactory(slot=SlotFactory(capacity=1))
+    wish(admission)
+    cancel_reservation(reservation=reservation, by="citizen")
+    offer = Offer.objects.get()
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    client.post(reverse("offer", args=[offer.token]))
+
+    late = client.post(reverse("decline", args=[offer.token]), follow=True)
+
+    assert "Your vaccination is booked" in late.content.decode()
+    assert "went to the next person" not in late.content.decode()
+
+
 def test_an_offer_that_ended_says_so(client, time_machine):
     [admission] = admitted(1)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
