@@ -153,15 +153,20 @@ def show(
     refusal: Exception | None = None,
 ) -> HttpResponse:
     """One page of the finder: regions, districts, clinics with times, or one clinic."""
-    form = SearchForm(request.GET, vaccines=purpose.vaccines)
-    search = form.search(vaccines=purpose.vaccines, days=purpose.days)
+    # Most people ask for nothing yet; then the form is needed only where it is shown anew.
+    form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
+    if form:
+        search = form.search(vaccines=purpose.vaccines, days=purpose.days)
+    else:
+        search = Search(vaccines=purpose.vaccines, days=purpose.days)
+    wrong = bool(form and form.errors)
     context = {
         "form": form,
         "purpose": purpose,
         "refusal": refusal,
-        "narrowed": search.is_narrowed() or bool(form.errors),
+        "narrowed": search.is_narrowed() or wrong,
     }
-    status = 409 if refusal else 422 if form.errors else 200
+    status = 409 if refusal else 422 if wrong else 200
     if code:
         return _one_clinic(request, code, search, context, status)
     if "choose" in request.GET or search.region or search.district:
@@ -179,8 +184,13 @@ def show(
     context |= {"found": found, "search": found.search}
     if not found.days:
         context["instead"] = elsewhere(search)
-        return render(request, "booking/sold_out.html", context, status=status)
+        return render(request, "booking/sold_out.html", _with_form(context), status=status)
     return _with_parts(request, "times", context, status)
+
+
+def _with_form(context: dict) -> dict:
+    form = context["form"] or SearchForm({}, vaccines=context["purpose"].vaccines)
+    return context | {"form": form}
 
 
 def _with_parts(request: HttpRequest, page: str, context: dict, status: int) -> HttpResponse:
@@ -192,12 +202,12 @@ def _with_parts(request: HttpRequest, page: str, context: dict, status: int) -> 
 
 def _part(template: str, context: dict) -> str:
     found, purpose = context["found"], context["purpose"]
+    wrong = context["form"] and context["form"].errors
     key = (template, get_language(), purpose.key)
-    made = None if context["form"].errors else found.pages_made.get(key)
+    made = None if wrong else found.pages_made.get(key)
     if made is None:
-        calendar = _calendar(found)
-        made = render_to_string(template, context | {"calendar": calendar})
-        if not context["form"].errors:
+        made = render_to_string(template, _with_form(context) | {"calendar": _calendar(found)})
+        if not wrong:
             found.pages_made[key] = made
     return made
 
@@ -243,7 +253,7 @@ def _choose_district(
         context["districts"] = [
             (name, left, search.query(district=name)) for name, left in districts_with_times(search)
         ]
-    return render(request, "booking/districts.html", context, status=status)
+    return render(request, "booking/districts.html", _with_form(context), status=status)
 
 
 def _one_clinic(
@@ -267,7 +277,7 @@ def _one_clinic(
             days=search.days,
         )
         context["instead"] = elsewhere(there)
-        return render(request, "booking/sold_out.html", context, status=status)
+        return render(request, "booking/sold_out.html", _with_form(context), status=status)
     return _with_parts(request, "clinic", context, status)
 
 
