@@ -3,16 +3,20 @@
 import uuid
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from eligibility.sessions import signed_in
+from messaging.enums import Channel
 from waiting_room.guards import not_inside
 from waiting_room.models import Admission
 from waiting_room.services import live_admission
@@ -28,6 +32,8 @@ from .language import keeps_typed_in_any_language, typed
 
 # Who comes back later than this has forgotten which time it was.
 RECENT = timedelta(hours=2)
+# What a form says in which nothing was typed.
+UNTOUCHED = {"channel": Channel.SMS, "email": ""}
 
 
 @never_cache
@@ -184,9 +190,13 @@ def _show_hold(
     first = held[0]
     if form is None:
         kept = {"channel": first.channel, "email": first.email or ""}
-        form = ConfirmForm(initial={**kept, **typed(request, "channel", "email"), "key": first.key})
+        kept |= typed(request, "channel", "email")
+        if kept != UNTOUCHED:
+            form = ConfirmForm(initial=kept)
     context = {
         "form": form,
+        "key": form["key"].value() if form and form.is_bound else first.key,
+        "questions": _questions(form) if form else _untouched_questions(get_language()),
         "typed_form": "confirm",
         "typed_at": reverse("confirm"),
         "held": held,
@@ -199,8 +209,18 @@ def _show_hold(
         "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
         "second": next((one for one in held if one.dose == 2), None),
     }
-    status = 409 if refusal else 422 if form.errors else 200
+    status = 409 if refusal else 422 if form and form.errors else 200
     return render(request, "booking/confirm.html", context, status=status)
+
+
+def _questions(form: ConfirmForm) -> str:
+    return render_to_string("booking/parts/confirm_questions.html", {"form": form})
+
+
+@lru_cache
+def _untouched_questions(_language: str) -> str:
+    """As nearly everybody sees them: nothing typed yet, nothing wrong."""
+    return _questions(ConfirmForm(initial=UNTOUCHED))
 
 
 @never_cache

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -36,17 +37,24 @@ def sign_in(client, person):
 
 
 @pytest.fixture
-def inside(client):
+def inside():
     """A browser of somebody who was called and entered."""
-    client.admission = AdmissionFactory()
-    client.person = client.admission.ticket.person
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return browser_of(AdmissionFactory())
+
+
+def browser_of(admission) -> Client:
+    client = Client(headers={"accept-language": "en"})
+    client.admission, client.person = admission, admission.ticket.person
     sign_in(client, client.person)
     return client
 
 
 def page(response) -> str:
     return response.content.decode()
+
+
+def chosen_on(response) -> str:
+    return re.search(r'name="channel" value="(\w+)"[^>]* checked', page(response))[1]
 
 
 def heading(response) -> str:
@@ -183,6 +191,19 @@ def test_wrong_input_is_pointed_out_and_kept(inside):
     assert answer.status_code == 422
     assert 'value="me@"' in page(answer)
     assert Reservation.objects.get().status == "held"
+
+
+def test_what_one_person_typed_is_on_nobody_elses_page(inside):
+    slot = SlotFactory()
+    held = inside.post(reverse("hold"), {"slot": slot.pk})
+    typed = {"key": key_on(held), "channel": "email", "email": "me@example.org"}
+
+    mine = inside.post(reverse("extend"), typed, follow=True)
+    theirs = browser_of(AdmissionFactory()).post(reverse("hold"), {"slot": slot.pk})
+
+    assert ("me@example.org" in page(mine), "me@example.org" in page(theirs)) == (True, False)
+    assert chosen_on(mine) == "email"
+    assert (chosen_on(held), chosen_on(theirs)) == ("sms", "sms")
 
 
 def test_extending_keeps_what_was_typed(inside):
