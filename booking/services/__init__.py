@@ -6,7 +6,6 @@ from .holds import (
     Wanted,
     course_of,
     extend_hold,
-    held_by,
     hold_place,
     hold_times,
     interval_of,
@@ -16,7 +15,7 @@ from .holds import (
     take_back_holds,
 )
 from .jabs import correct_jab, record_jab, withdraw_jab
-from .looking import find_by_number, vaccines_of
+from .looking import find_by_number, held_by, reservations_of, vaccines_of
 from .offers import (
     clinic_key,
     decline_offer,
@@ -81,6 +80,7 @@ __all__ = [
     "release_hold",
     "remind",
     "report_to_lines",
+    "reservations_of",
     "set_all_margins",
     "set_capacity",
     "set_clinic_margins",

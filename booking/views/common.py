@@ -5,7 +5,6 @@ from functools import wraps
 
 from django.core import signing
 from django.db import InterfaceError, OperationalError
-from django.db.models import Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from eligibility.sessions import signed_in
 from waiting_room.codes import UnreadableCode, read
 
+from .. import services
 from ..forms import NUMBER_LETTERS
 from ..models import Reservation
 
@@ -111,21 +111,24 @@ def reservation_required(view: View) -> View:
         except UnreadableCode:
             raise Http404 from None
         who = signed_in(request)
-        shown = number in seen(request)
-        if who is None and not shown:
-            return to_lookup(number)
         # All of this person's at once: the page shows them beside it.
-        everything = Reservation.objects.with_place().filter(
-            person=Subquery(Reservation.objects.filter(number=number).values("person"))
-        )
-        request.reservations = list(everything.order_by("dose", "-pk"))
-        found = next((one for one in request.reservations if one.number == number), None)
-        mine = found is not None and who is not None and found.person_id == who.person_id
-        if found is None or not (mine or shown):
+        request.reservations = services.reservations_of(who.person_id) if who else []
+        found = _with_number(number, request.reservations)
+        if found is None and number in seen(request):
+            other = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
+            request.reservations = [
+                one for person_id in other for one in services.reservations_of(person_id)
+            ]
+            found = _with_number(number, request.reservations)
+        if found is None:
             return to_lookup(number)
         return view(request, found, *args, **kwargs)
 
     return guarded
+
+
+def _with_number(number: str, reservations: list[Reservation]) -> Reservation | None:
+    return next((one for one in reservations if one.number == number), None)
 
 
 def to_lookup(number: str) -> HttpResponse:

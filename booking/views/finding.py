@@ -70,7 +70,7 @@ def to_book(admission: Admission | None = None) -> Purpose:
 @require_safe
 @admission_required
 def booking(request: HttpRequest) -> HttpResponse:
-    return show(request, to_book(request.admission), home=request.admission.ticket.person_id)
+    return show(request, to_book(request.admission), home=request.admission.ticket.person)
 
 
 @require_safe
@@ -148,7 +148,7 @@ def show(
     purpose: Purpose,
     *,
     code: str | None = None,
-    home: int | None = None,
+    home: Person | None = None,
     default: Slot | None = None,
     refusal: Exception | None = None,
 ) -> HttpResponse:
@@ -212,25 +212,19 @@ def _part(template: str, context: dict) -> str:
     return made
 
 
-def _at_home(search: Search, person_id: int) -> Search:
+def _at_home(search: Search, person: Person) -> Search:
     """Start in the person's own district, where one is known and has a clinic."""
-    region, district = _home_of(person_id)
-    if (region, district) in availability.directory().by_district:
-        return replace(search, region=region, district=district)
+    if (person.region, person.district) in availability.directory().by_district:
+        return replace(search, region=person.region, district=person.district)
     return search
 
 
-def _home_of(person_id: int) -> tuple[str, str]:
-    row = Person.objects.filter(pk=person_id).values_list("region", "district").first()
-    return row or ("", "")
-
-
-def _from_here(search: Search, home: int | None, default: Slot | None) -> Search:
+def _from_here(search: Search, home: Person | None, default: Slot | None) -> Search:
     """From the person's district, or that of their appointment: which 중구 is meant, what is near."""
     if default:
         here = default.clinic.region, default.clinic.district
     else:
-        here = _home_of(home) if home else ("", "")
+        here = (home.region, home.district) if home else ("", "")
     return replace(search, region=here[0], district=here[1])
 
 
@@ -241,7 +235,7 @@ def _with_region(search: Search) -> Search:
     known = availability.directory().by_district
     regions = [region for region, district in known if district == search.district]
     region = regions[0] if len(regions) == 1 else ""
-    return Search(**{**search.__dict__, "region": region})
+    return replace(search, region=region)
 
 
 def _choose_district(

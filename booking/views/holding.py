@@ -53,7 +53,8 @@ def hold(request: HttpRequest) -> HttpResponse:
     slot_id, second_id = _number(request, "slot"), _number(request, "second")
     if slot_id is None:
         request.GET = request.POST
-        return show(request, purpose, home=who.person_id, refusal=Refused(_("Choose a time.")))
+        home = admission.ticket.person
+        return show(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
     try:
         services.hold_times(
             person_id=who.person_id,

@@ -34,6 +34,19 @@ def test_a_called_person_enters_and_entering_again_is_the_same_admission():
     assert services.live_admission(ticket.person_id).pk == admission.pk
 
 
+def test_the_admission_comes_with_what_a_page_asks_of_it(django_assert_num_queries):
+    ticket = called(make_room())
+    admission = services.enter(ticket=ticket)
+
+    with django_assert_num_queries(1):
+        live = services.live_admission(ticket.person_id)
+        person, cohort = live.ticket.person, live.room.cohort
+        asked = (live.expires_at, person.pk, person.region, person.district, cohort.vaccines)
+
+    of, home = ticket.room.cohort, ticket.person
+    assert asked == (admission.expires_at, home.pk, home.region, home.district, of.vaccines)
+
+
 def test_nobody_enters_before_being_called():
     room = make_room()
     first, second = join(room), join(room)

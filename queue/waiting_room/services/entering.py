@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 from django.utils.translation import gettext as _
 
-from eligibility.models import Cohort
+from eligibility.models import Cohort, Person
 
 from ..enums import Act, Ending
 from ..exceptions import AdmissionOver, AtTheDoor, LineRefusal, NotCalled, RoomClosed
@@ -26,16 +26,6 @@ WHERE id = %s AND ended_at IS NULL RETURNING ended_at
 """
 
 OF_ADMISSION = ["id", "ticket_id", "room_id", "place", "entered_at", "expires_at", "extensions"]
-LIVE_SQL = f"""
-SELECT cohort.id, cohort.vaccines, {", ".join(f"admission.{name}" for name in OF_ADMISSION)}
-FROM waiting_room_ticket AS ticket
-JOIN waiting_room_admission AS admission ON admission.ticket_id = ticket.id
-JOIN waiting_room_room AS room ON room.id = admission.room_id
-JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
-WHERE ticket.person_id = %s AND admission.ended_at IS NULL
-    AND admission.expires_at > coalesce(%s, now())
-ORDER BY admission.expires_at DESC LIMIT 1
-"""  # noqa: S608  (constants)
 
 
 def enter(*, ticket: Ticket) -> Admission:
@@ -138,21 +128,21 @@ def knock(*, ticket: Ticket) -> bool:
 def live_admission(person_id: int, now: datetime | None = None) -> Admission | None:
     """The admission with which this person may book now, in whichever room.
 
-    Every booking page asks for it, and the queryset took longer to write than to answer. What is
-    not at hand below is loaded when it is asked for.
+    Every booking page asks for it, and the queryset took longer to write than to answer
+    (migration 0015_live_admission). What is not at hand below is loaded when it is asked for.
     """
     with connection.cursor() as cursor:
-        cursor.execute(LIVE_SQL, [person_id, now])
-        row = cursor.fetchone()
-    if row is None:
+        cursor.execute("SELECT * FROM waiting_room_live_admission(%s, %s)", [person_id, now])
+        cohort_id, vaccines, region, district, *of_admission = cursor.fetchone()
+    if cohort_id is None:
         return None
-    cohort_id, vaccines, *of_admission = row
-    found = dict(zip(OF_ADMISSION, of_admission, strict=True))
     admission = Admission.from_db("default", OF_ADMISSION, of_admission)
-    admission.ticket = Ticket.from_db(
-        "default", ["id", "person_id"], [found["ticket_id"], person_id]
+    ticket = Ticket.from_db("default", ["id", "person_id"], [admission.ticket_id, person_id])
+    ticket.person = Person.from_db(
+        "default", ["id", "region", "district"], [person_id, region, district]
     )
-    admission.room = Room.from_db("default", ["id", "cohort_id"], [found["room_id"], cohort_id])
+    admission.ticket = ticket
+    admission.room = Room.from_db("default", ["id", "cohort_id"], [admission.room_id, cohort_id])
     admission.room.cohort = Cohort.from_db("default", ["id", "vaccines"], [cohort_id, vaccines])
     return admission
 
