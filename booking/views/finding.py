@@ -220,7 +220,7 @@ def _at_home(search: Search, person: Person) -> Search:
 
 
 def _from_here(search: Search, home: Person | None, default: Slot | None) -> Search:
-    """From the person's district, or that of their appointment: which 중구 is meant, what is near."""
+    """From the person's district or that of their appointment: which 중구 is meant."""
     if default:
         here = default.clinic.region, default.clinic.district
     else:

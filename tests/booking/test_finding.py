@@ -167,9 +167,9 @@ def test_day_weekday_hours_and_vaccine_narrow_the_search(week, asked, days, time
     assert [day.day for day, _left in found.days] == days
     shown = [time for here in found.clinics for time in here.times]
     codes = {slot.vaccine_id: slot.vaccine.code for slot in week}
-    assert [
-        (timezone.localtime(time.starts_at).hour, codes[time.vaccine_id]) for time in shown
-    ][:5] == times
+    assert [(timezone.localtime(time.starts_at).hour, codes[time.vaccine_id]) for time in shown][
+        :5
+    ] == times
 
 
 def test_list_and_calendar_say_how_many_are_left(inside, week):
@@ -199,9 +199,7 @@ def test_midnight_and_the_turn_of_the_year_are_those_of_seoul(time_machine):
     assert [time.id for time in next_day.clinics[0].times] == [first.pk]
 
 
-def test_a_page_is_read_once_however_many_look_and_is_two_seconds_old_at_most(
-    inside, monkeypatch
-):
+def test_a_page_is_read_once_however_many_look_and_is_two_seconds_old_at_most(inside, monkeypatch):
     slot = SlotFactory()
     clock = [1000.0]
     monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
