@@ -1,9 +1,7 @@
 """Afterwards: the receipt, looking it up, changing and cancelling."""
 
 import logging
-from functools import lru_cache
 
-import segno
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,6 +19,7 @@ from ..exceptions import Refused, SlotFull, SlotOver
 from ..forms import LookupForm
 from ..limits import looked_up_too_often
 from ..models import Reservation
+from ..qr import qr_svg
 from ..story import story_of, to_the_person
 from .common import keeps_typed, remember_seen, reservation_required
 from .finding import Purpose, lost, show
@@ -63,20 +62,10 @@ def receipt(
         and reservation.dose == 1
         and reservation.slot.vaccine.doses > 1
         and second is None,
-        "qr": qr_code(reservation.number),
+        "qr": qr_svg(reservation.number),
         "history": history_of(reservation) if "history" in request.GET else None,
     }
     return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
-
-
-@lru_cache(maxsize=1024)
-def qr_code(number: str) -> str:
-    """The number as an SVG picture; level M is read even when a corner of the paper is wet.
-
-    Any mask is valid; choosing the best of eight would cost more than the rest of the page.
-    """
-    code = segno.make_qr(number, error="m", mask=3)
-    return code.svg_inline(scale=4, border=2, omitsize=True, svgclass=None, lineclass=None)
 
 
 def history_of(reservation: Reservation) -> list[dict]:

@@ -1,0 +1,37 @@
+"""The quick way to a QR code gives the code that the library draws."""
+
+import re
+
+import segno
+from hypothesis import given
+from hypothesis import strategies as st
+
+from booking.qr import BORDER, qr_svg
+from waiting_room.codes import ALPHABET
+
+PIECE = re.compile(r"M(\d+) (\d+)\.5h(\d+)")
+
+
+def modules(svg: str) -> set[tuple[int, int]]:
+    """The dark modules of the picture, by column and row."""
+    return {
+        (column, int(row))
+        for start, row, length in PIECE.findall(svg)
+        for column in range(int(start), int(start) + int(length))
+    }
+
+
+@given(st.text(alphabet=ALPHABET, min_size=10, max_size=10))
+def test_the_picture_of_a_number_is_the_librarys(number):
+    code = segno.make_qr(number, mode="alphanumeric", error="m", mask=3)
+
+    svg = qr_svg(number)
+
+    drawn = [
+        (column, row)
+        for row, line in enumerate(code.matrix, BORDER)
+        for column, module in enumerate(line, BORDER)
+        if module
+    ]
+    assert modules(svg) == set(drawn)
+    assert f'viewBox="0 0 {len(code.matrix) + 2 * BORDER} ' in svg
