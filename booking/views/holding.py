@@ -32,6 +32,8 @@ from .language import keeps_typed_in_any_language, typed
 
 # Who comes back later than this has forgotten which time it was.
 RECENT = timedelta(hours=2)
+# When the page warns that the clock runs out.
+SOON = timedelta(minutes=2)
 # What a form says in which nothing was typed.
 UNTOUCHED = {"channel": Channel.SMS, "email": ""}
 
@@ -206,6 +208,7 @@ def _show_hold(
         "until": first.held_until,
         "seconds_left": int((first.held_until - now).total_seconds()),
         "extension": first.extensions + 1,
+        "is_soon": first.held_until - now < SOON,
         "extensions_left": services.MOST_EXTENSIONS - first.extensions,
         "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
         "second": next((one for one in held if one.dose == 2), None),

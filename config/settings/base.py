@@ -107,7 +107,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"once": "config.once"},
+            "libraries": {"once": "config.once", "when": "config.when"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

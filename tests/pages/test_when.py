@@ -1,0 +1,45 @@
+from datetime import UTC, date, datetime
+
+import pytest
+from django.template import Context, Template
+from django.utils import translation
+
+AT = datetime(2026, 11, 25, 15, 5, 9, tzinfo=UTC)  # five past midnight of the 26th in Korea
+
+
+def shown(tag: str, language: str, at) -> str:
+    with translation.override(language):
+        return Template("{% load when %}{% " + tag + " %}").render(Context({"at": at}))
+
+
+@pytest.mark.parametrize(
+    ("tag", "korean", "english"),
+    [
+        ("when at", "2026년 11월 26일(목) 00:05", "Thu 26 November 2026, 00:05"),
+        ("when at 'short'", "11월 26일(목) 00:05", "Thu 26 Nov, 00:05"),
+        ("clock at", "00:05:09", "00:05:09"),
+    ],
+)
+def test_a_time_is_said_in_the_readers_language_and_in_korean_time(tag, korean, english):
+    pages = [shown(tag, language, AT) for language in ["ko", "en", "ko"]]
+
+    machine = '<time datetime="2026-11-26T00:05:09+09:00">'
+    assert pages == [f"{machine}{text}</time>" for text in (korean, english, korean)]
+
+
+def test_a_day_is_said_without_a_time():
+    assert shown("when at 'day'", "en", date(2026, 11, 26)) == (
+        '<time datetime="2026-11-26">Thu 26 November 2026</time>'
+    )
+
+
+def test_no_time_is_nothing():
+    assert shown("when at", "ko", None) == ""
+
+
+def test_the_servers_time_is_that_of_the_page(time_machine):
+    time_machine.move_to(AT, tick=False)
+
+    assert shown("server_time", "ko", None) == (
+        '<time datetime="2026-11-26T00:05:09+09:00">2026-11-26 00:05:09</time>'
+    )
