@@ -3,7 +3,10 @@ from django.urls import include, path
 
 from . import home, views
 
+# Tried in this order: what most requests of an opening ask for comes first.
 urlpatterns = [
+    path("", include("booking.urls")),
+    path("", include("waiting_room.urls")),
     path("", home.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
@@ -11,6 +14,4 @@ urlpatterns = [
     path("admin/rq/", include("django_rq.urls")),
     path("admin/", admin.site.urls),
     path("", include("eligibility.urls")),
-    path("", include("waiting_room.urls")),
-    path("", include("booking.urls")),
 ]

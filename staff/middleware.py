@@ -1,18 +1,37 @@
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
 from pghistory.middleware import HistoryMiddleware
 
 
-class HistoryContextMiddleware(HistoryMiddleware):
-    """Every change made in the admin is recorded with who made it.
-
-    Citizens' pages are left out: there the rows themselves say who acted, and the booking path
-    must not pay a statement for it.
-    """
+class OfStaff:
+    """Left out on citizens' pages: who they are stands in a cookie of its own."""
 
     def __call__(self, request):
         if request.path.startswith("/admin/"):
             return super().__call__(request)
         return self.get_response(request)
+
+
+class StaffSessionMiddleware(OfStaff, SessionMiddleware):
+    pass
+
+
+class StaffAuthenticationMiddleware(OfStaff, AuthenticationMiddleware):
+    pass
+
+
+class StaffMessageMiddleware(OfStaff, MessageMiddleware):
+    pass
+
+
+class HistoryContextMiddleware(OfStaff, HistoryMiddleware):
+    """Every change made in the admin is recorded with who made it.
+
+    On citizens' pages the rows themselves say who acted, and the booking path must not pay a
+    statement for it.
+    """
 
 
 class QueuePagesMiddleware:

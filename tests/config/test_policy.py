@@ -1,0 +1,50 @@
+import pytest
+from csp.constants import NONCE
+from csp.decorators import csp_update
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from config.policy import PolicyMiddleware
+
+HEADER = "Content-Security-Policy"
+
+
+def answered(view) -> dict[str, str]:
+    """The directives of the policy that an answer of this view has."""
+    response = PolicyMiddleware(view)(RequestFactory().get("/"))
+    parts = response.headers[HEADER].split("; ")
+    return dict(part.split(" ", 1) for part in parts)
+
+
+def plain(_request) -> HttpResponse:
+    return HttpResponse()
+
+
+def test_every_answer_has_the_policy_of_the_settings(settings):
+    directives = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+
+    assert answered(plain) == {name: " ".join(values) for name, values in directives.items()}
+
+
+def test_a_view_may_still_ask_for_another_policy():
+    framed = csp_update({"frame-ancestors": ["'self'"]})(plain)
+
+    assert answered(framed)["frame-ancestors"] == "'none' 'self'"
+
+
+def test_a_nonce_is_in_the_policy_of_its_page_alone(settings):
+    settings.CONTENT_SECURITY_POLICY = {"DIRECTIVES": {"script-src": [NONCE]}}
+    middleware = PolicyMiddleware(lambda request: HttpResponse(str(request.csp_nonce)))
+
+    pages = [middleware(RequestFactory().get("/")) for _time in range(2)]
+
+    nonces = [page.content.decode() for page in pages]
+    assert nonces[0] != nonces[1]
+    for page, nonce in zip(pages, nonces, strict=True):
+        assert f"'nonce-{nonce}'" in page.headers[HEADER]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/booking/", "/nowhere/"])
+def test_every_page_has_the_policy(client, path):
+    assert "script-src 'self'" in client.get(path).headers[HEADER]
