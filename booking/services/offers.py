@@ -1,8 +1,10 @@
 """The cancellation list: what frees up is kept for the next one whom it suits."""
 
+import random
 import uuid
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from time import monotonic
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
@@ -14,6 +16,7 @@ from waiting_room.codes import random_number
 from ..enums import LIVE, ON_THE_LIST, OfferStatus, Origin, ReservationStatus, WishStatus
 from ..exceptions import AlreadyBooked, OfferOver, OnTheListAlready
 from ..models import Clinic, Offer, Reservation, Slot, Wish
+from ..rules import day_of
 from .notices import tell_offer
 from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
 
@@ -31,7 +34,8 @@ _SUITS = """
     AND wish.places && ARRAY[
         'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
     ]::varchar[]
-    AND (slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN wish.date_from AND wish.date_to
+    AND ((slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN wish.date_from AND wish.date_to
+        OR wish.leftover AND (slot.starts_at AT TIME ZONE %(zone)s)::date = %(today)s)
     AND (slot.starts_at AT TIME ZONE %(zone)s)::time >= wish.time_from
     AND (slot.starts_at AT TIME ZONE %(zone)s)::time < wish.time_to
     AND (wish.vaccine_id IS NULL OR wish.vaccine_id = slot.vaccine_id)
@@ -89,16 +93,54 @@ JOIN booking_clinic AS clinic
         'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
     ]::varchar[]
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id
-    AND slot.starts_at > greatest(%(from)s, wish.date_from::timestamp AT TIME ZONE %(zone)s)
+    AND slot.starts_at > CASE WHEN wish.leftover THEN %(from)s
+        ELSE greatest(%(from)s, wish.date_from::timestamp AT TIME ZONE %(zone)s) END
     AND slot.starts_at < (wish.date_to + 1)::timestamp AT TIME ZONE %(zone)s
 WHERE wish.id = %(wish)s AND slot.booked < slot.capacity + slot.margin AND {_SUITS}
 ORDER BY slot.starts_at, slot.id
 LIMIT 1
 """  # noqa: S608
 
+# The clinics that somebody waits for and that have open times while they would come.
+OPEN_CLINICS = """
+WITH wanted AS MATERIALIZED (
+    SELECT place, max(date_to) AS date_to,
+        min(CASE WHEN leftover THEN %(today)s ELSE date_from END) AS date_from
+    FROM booking_wish, unnest(places) AS place WHERE status = 'waiting' GROUP BY place
+)
+SELECT DISTINCT clinic.id
+FROM booking_clinic AS clinic
+CROSS JOIN LATERAL unnest(ARRAY[
+    'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
+]) AS key
+JOIN wanted ON wanted.place = key
+WHERE clinic.active AND EXISTS (
+    SELECT FROM booking_slot AS slot WHERE slot.clinic_id = clinic.id
+        AND slot.starts_at > greatest(%(from)s, date_from::timestamp AT TIME ZONE %(zone)s)
+        AND slot.starts_at < (date_to + 1)::timestamp AT TIME ZONE %(zone)s
+        AND slot.booked < slot.capacity + slot.margin
+)
+"""
 
-def _values(**more) -> dict:
-    return {"zone": timezone.get_default_timezone_name(), "live": LIVE, **more}
+OPEN_SLOTS = f"""
+SELECT slot.id
+FROM booking_clinic AS clinic
+JOIN booking_slot AS slot ON slot.clinic_id = clinic.id AND slot.starts_at > %(from)s
+    AND slot.booked < slot.capacity + slot.margin
+WHERE clinic.id = %(clinic)s AND EXISTS (SELECT FROM booking_wish AS wish WHERE {_SUITS})
+ORDER BY slot.starts_at, slot.id
+"""  # noqa: S608
+
+
+def _values(now: datetime, **more) -> dict:
+    zone = timezone.get_default_timezone_name()
+    return {
+        "zone": zone,
+        "live": LIVE,
+        "today": day_of(now),
+        "from": now + SHORT_OFFER_LIFETIME,
+        **more,
+    }
 
 
 def offer_freed(slot: Slot, *, now: datetime) -> int:
@@ -109,15 +151,13 @@ def offer_freed(slot: Slot, *, now: datetime) -> int:
     """
     offered, passed = 0, [0]
     while slot.left > 0 and slot.clinic.active and slot.starts_at > now + SHORT_OFFER_LIFETIME:
-        with connection.cursor() as cursor:
-            cursor.execute(NEXT_WISH, _values(slot=slot.pk, passed=passed))
-            row = cursor.fetchone()
-        if row is None:
+        found = _ids(NEXT_WISH, _values(now, slot=slot.pk, passed=passed))
+        if not found:
             break
-        passed.append(row[0])
+        passed += found
         try:
             with transaction.atomic():
-                _offer(Wish.objects.get(pk=row[0]), slot, now)
+                _offer(Wish.objects.get(pk=found[0]), slot, now)
         except IntegrityError:
             continue  # this person is booking this very moment
         offered += 1
@@ -125,7 +165,8 @@ def offer_freed(slot: Slot, *, now: datetime) -> int:
 
 
 def _offer(wish: Wish, slot: Slot, now: datetime) -> Offer:
-    short = wish.leftover or slot.starts_at < now + SOON
+    leftover = wish.leftover and day_of(slot.starts_at) == day_of(now)
+    short = leftover or slot.starts_at < now + SOON
     until = now + (SHORT_OFFER_LIFETIME if short else OFFER_LIFETIME)
     reservation = Reservation.objects.create(
         number=random_number(NUMBER_LETTERS),
@@ -200,28 +241,43 @@ def join_list(
 def offer_to(*, wish_id: int, now: datetime | None = None) -> bool:
     """Offer what is open already and suits this wish; whether there was anything."""
     now = now or timezone.now()
-    with connection.cursor() as cursor:
-        values = _values(wish=wish_id) | {"from": now + SHORT_OFFER_LIFETIME}
-        cursor.execute(FREE_SLOT, values)
-        row = cursor.fetchone()
-    if row is None:
-        return False
-    with transaction.atomic():
-        slots = lock_slots([row[0]])
-        lapse_holds(slots, now=now)
-        return offer_freed(slots[row[0]], now=now) > 0
+    found = _ids(FREE_SLOT, _values(now, wish=wish_id))
+    return bool(found) and _offer_at(found[0], now) > 0
 
 
-def make_offers(*, now: datetime | None = None, most: int = 500) -> int:
-    """Offer whatever is open to whom it suits, as after an import of new times; how many."""
-    waiting = Wish.objects.filter(status=WishStatus.WAITING).order_by(
-        "-priority", "joined_at", "pk"
-    )
+@transaction.atomic
+def _offer_at(slot_id: int, now: datetime) -> int:
+    slots = lock_slots([slot_id])
+    lapse_holds(slots, now=now)
+    return offer_freed(slots[slot_id], now=now)
+
+
+def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
+    """Offer whatever is open to whom it suits, as after an import of new times; how many.
+
+    After so many seconds the rest is left to the next run; each begins at other clinics, so that
+    none is left out for good.
+    """
+    now, started = now or timezone.now(), monotonic()
     # What is over can't be wished any more.
-    Wish.objects.filter(status=WishStatus.WAITING, date_to__lt=timezone.localdate()).update(
-        status=WishStatus.ENDED, ended_at=timezone.now(), ended_by="system"
+    Wish.objects.filter(status=WishStatus.WAITING, date_to__lt=day_of(now)).update(
+        status=WishStatus.ENDED, ended_at=now, ended_by="system"
     )
-    return sum(offer_to(wish_id=pk, now=now) for pk in waiting.values_list("pk", flat=True)[:most])
+    clinics = _ids(OPEN_CLINICS, _values(now))
+    random.shuffle(clinics)
+    offered = 0
+    for clinic_id in clinics:
+        for slot_id in _ids(OPEN_SLOTS, _values(now, clinic=clinic_id)):
+            offered += _offer_at(slot_id, now)
+        if monotonic() - started > seconds:
+            break
+    return offered
+
+
+def _ids(sql: str, values: dict) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def open_offer(token: uuid.UUID) -> Offer | None:

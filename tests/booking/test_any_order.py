@@ -21,7 +21,7 @@ from booking import services
 from booking.enums import LIVE, OfferStatus, WishStatus
 from booking.exceptions import Refused
 from booking.models import Jab, Offer, Reservation, Slot, Wish
-from booking.services.offers import FREE_SLOT, SHORT_OFFER_LIFETIME, _values
+from booking.services.offers import FREE_SLOT, _values
 from booking.verifying import verify
 from tests.crowd import admit
 from tests.factories import ClinicFactory, RoomFactory, SlotFactory, VaccineFactory
@@ -227,8 +227,7 @@ class Bookings(RuleBasedStateMachine):
         services.make_offers(now=self.now)  # as the job does, every few seconds
         for wish in Wish.objects.filter(status=WishStatus.WAITING):
             with connection.cursor() as cursor:
-                values = _values(wish=wish.pk) | {"from": self.now + SHORT_OFFER_LIFETIME}
-                cursor.execute(FREE_SLOT, values)
+                cursor.execute(FREE_SLOT, _values(self.now, wish=wish.pk))
                 assert cursor.fetchone() is None, f"wish {wish.pk} waits beside an open time"
 
 

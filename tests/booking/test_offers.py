@@ -27,6 +27,7 @@ from booking.services.offers import OFFER_LIFETIME, SHORT_OFFER_LIFETIME
 from booking.verifying import verify
 from messaging.models import Message
 from tests.concurrency import at_once
+from tests.crowd import admit
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -115,9 +116,12 @@ def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
     assert broken() == []
 
 
-def test_an_offer_lasts_fifteen_minutes_and_a_leftover_five():
+@pytest.mark.parametrize("days", [0, 1])
+def test_an_offer_lasts_fifteen_minutes_and_a_leftover_of_today_five(days, time_machine):
+    nine = timezone.localtime().replace(hour=9, minute=0, second=0, microsecond=0)
+    time_machine.move_to(nine, tick=False)
     long, short = admitted(2)
-    slot = SlotFactory(capacity=2)
+    slot = SlotFactory(capacity=2, starts_at=nine + timedelta(days=days, hours=6))
     reservations = [ReservationFactory(slot=slot), ReservationFactory(slot=slot)]
     wish(long)
     wish(short, leftover=True)
@@ -126,7 +130,30 @@ def test_an_offer_lasts_fifteen_minutes_and_a_leftover_five():
         cancel_reservation(reservation=reservation, by="citizen")
 
     lasts = [offer.until - offer.offered_at for offer in Offer.objects.order_by("pk")]
-    assert lasts == [OFFER_LIFETIME, SHORT_OFFER_LIFETIME]
+    assert lasts == [OFFER_LIFETIME, OFFER_LIFETIME if days else SHORT_OFFER_LIFETIME]
+
+
+@pytest.mark.parametrize("freed", [False, True])
+def test_leftover_doses_of_today_go_to_whoever_asked_for_them_beside_later_days(
+    freed, time_machine
+):
+    nine = timezone.localtime().replace(hour=9, minute=0, second=0, microsecond=0)
+    time_machine.move_to(nine, tick=False)
+    later_only, also_today = admitted(2)
+    days = (nine.date() + timedelta(days=3), nine.date() + timedelta(days=9))
+    wish(later_only, dates=days)
+    wish(also_today, dates=days, leftover=True)
+    today, tomorrow = (
+        SlotFactory(starts_at=nine + timedelta(days=day, hours=8), capacity=1) for day in (0, 1)
+    )
+    if freed:
+        set_capacity(slot=today, capacity=2, by="staff:1")
+    else:
+        make_offers()
+
+    assert offered_to() == [also_today.ticket.person_id]
+    assert Offer.objects.get().slot_id == today.pk
+    assert Slot.objects.get(pk=tomorrow.pk).booked == 0
 
 
 def test_saying_yes_books_and_ends_the_wish(client):
@@ -196,6 +223,46 @@ def test_new_times_are_offered_by_the_job():
 
     assert make_offers() == 1
     assert Offer.objects.get().slot_id == slot.pk
+
+
+@pytest.mark.parametrize("seconds", [5, 0])
+def test_whoever_waits_behind_many_whom_nothing_suits_is_offered_what_is_open(seconds):
+    *many, last = admit(RoomFactory(), 601)
+    today = timezone.localdate()
+    Wish.objects.bulk_create(
+        Wish(
+            person_id=admission.ticket.person_id,
+            admission=admission,
+            places=[place_key("서울특별시", "강남구")],
+            date_from=today,
+            date_to=today + timedelta(days=7),
+            time_from=time(18),
+            time_to=time(23),
+        )
+        for admission in many
+    )
+    wish(last)
+    slot = SlotFactory(capacity=1)  # in the morning
+    runs = [make_offers(seconds=seconds) for _run in range(2)]
+
+    assert runs == [1, 0]
+    assert (Offer.objects.get().person_id, Offer.objects.get().slot_id) == (
+        last.ticket.person_id,
+        slot.pk,
+    )
+
+
+def test_a_run_without_time_goes_through_one_clinic_and_the_next_ones_through_the_rest():
+    [waiting, *_] = waiters = admitted(4)
+    for admission in waiters:
+        wish(admission)
+    slots = [SlotFactory(capacity=1) for _ in range(4)]
+
+    runs = [make_offers(seconds=0) for _run in range(5)]
+
+    assert runs == [1, 1, 1, 1, 0]
+    assert {Slot.objects.get(pk=slot.pk).booked for slot in slots} == {1}
+    assert offered_to()[0] == waiting.ticket.person_id
 
 
 def test_more_capacity_goes_to_the_list_first():
