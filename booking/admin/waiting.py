@@ -26,7 +26,7 @@ from waiting_room.models import Admission
 
 from .. import availability
 from ..enums import ON_THE_LIST, OfferStatus, WishStatus
-from ..exceptions import AlreadyBooked, OnTheListAlready
+from ..exceptions import AlreadyBooked, NoDoseLeft, OnTheListAlready
 from ..forms import WishForm
 from ..models import Clinic, Offer, Stock, Wish
 from ..services import (
@@ -325,6 +325,8 @@ class WishAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
                 form.add_error(None, _("This person is on the list already."))
             except AlreadyBooked:
                 form.add_error(None, _("This person has an appointment for this dose already."))
+            except NoDoseLeft as refusal:
+                form.add_error(None, str(refusal))
             else:
                 return HttpResponseRedirect(reverse("admin:booking_wish_change", args=[wish.pk]))
         context = {

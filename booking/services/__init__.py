@@ -17,6 +17,7 @@ from .holds import (
 from .jabs import correct_jab, record_jab, withdraw_jab
 from .looking import find_by_number, held_by, reservations_of, vaccines_of
 from .offers import (
+    check_wish,
     clinic_key,
     decline_offer,
     join_list,
@@ -51,6 +52,7 @@ __all__ = [
     "book_for",
     "cancel_reservation",
     "change_reservation",
+    "check_wish",
     "clinic_key",
     "confirm_hold",
     "correct_jab",

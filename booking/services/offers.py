@@ -7,15 +7,15 @@ from datetime import date, datetime, time, timedelta
 from time import monotonic
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from waiting_room.codes import random_number
 
 from ..enums import LIVE, ON_THE_LIST, OfferStatus, Origin, ReservationStatus, WishStatus
-from ..exceptions import AlreadyBooked, OfferOver, OnTheListAlready
-from ..models import Clinic, Offer, Reservation, Slot, Wish
+from ..exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
+from ..models import Clinic, Jab, Offer, Reservation, Slot, Wish
 from ..rules import day_of
 from .notices import tell_offer
 from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
@@ -195,6 +195,25 @@ def _offer(wish: Wish, slot: Slot, now: datetime) -> Offer:
     return offer
 
 
+def check_wish(*, person_id: int, dose: int) -> None:
+    """Whether there is anything to wait for; AlreadyBooked or NoDoseLeft if not.
+
+    A time that is only held does not count: it may run out.
+    """
+    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
+    mine = booked.filter(person=person_id).select_related("slot__vaccine")
+    by_dose = {one.dose: one for one in mine}
+    jabs = {jab.dose: jab for jab in Jab.objects.filter(person=person_id).select_related("vaccine")}
+    if dose in by_dose:
+        raise AlreadyBooked
+    if any(given >= dose for given in jabs):
+        raise NoDoseLeft
+    if dose - 1 in jabs and jabs[dose - 1].vaccine.doses < dose:
+        raise NoDoseLeft
+    if dose - 1 in by_dose and by_dose[dose - 1].slot.vaccine.doses < dose:
+        raise AlreadyBooked
+
+
 @transaction.atomic
 def join_list(
     *,
@@ -209,12 +228,11 @@ def join_list(
     by: str = "citizen",
     language: str | None = None,
 ) -> Wish:
-    """Put somebody on the list; OnTheListAlready, or AlreadyBooked if there is nothing to wish.
+    """Put somebody on the list; OnTheListAlready, AlreadyBooked or NoDoseLeft if not.
 
     Only staff may do so for somebody without an admission.
     """
-    if Reservation.objects.live().filter(person=person_id, dose=dose).exists():
-        raise AlreadyBooked
+    check_wish(person_id=person_id, dose=dose)
     wish = Wish(
         person_id=person_id,
         dose=dose,
@@ -259,10 +277,7 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
     none is left out for good.
     """
     now, started = now or timezone.now(), monotonic()
-    # What is over can't be wished any more.
-    Wish.objects.filter(status=WishStatus.WAITING, date_to__lt=day_of(now)).update(
-        status=WishStatus.ENDED, ended_at=now, ended_by="system"
-    )
+    _end_what_is_over(now)
     clinics = _ids(OPEN_CLINICS, _values(now))
     random.shuffle(clinics)
     offered = 0
@@ -272,6 +287,20 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
         if monotonic() - started > seconds:
             break
     return offered
+
+
+def _end_what_is_over(now: datetime) -> None:
+    """Nobody waits in vain: for days that are past, or a dose booked by staff or given meanwhile."""
+    waiting = Wish.objects.filter(status=WishStatus.WAITING)
+    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
+    booked = booked.filter(person=OuterRef("person"), dose=OuterRef("dose"))
+    waiting.filter(Exists(booked)).update(
+        status=WishStatus.FULFILLED, ended_at=now, ended_by="system"
+    )
+    given = Jab.objects.filter(person=OuterRef("person"), dose__gte=OuterRef("dose"))
+    waiting.filter(Q(date_to__lt=day_of(now)) | Exists(given)).update(
+        status=WishStatus.ENDED, ended_at=now, ended_by="system"
+    )
 
 
 def _ids(sql: str, values: dict) -> list[int]:

@@ -70,7 +70,7 @@ def hold(request: HttpRequest) -> HttpResponse:
             purpose = replace(purpose, hidden={"slot": str(slot_id)}, field="second")
         return lost(request, purpose, missed, refusal)
     except Refused as refusal:
-        return _refused(request, refusal)
+        return refusal_page(request, refusal)
     # At once, without a redirect: pressing reload holds the same again, which changes nothing.
     return _show_hold(request, who.person_id)
 
@@ -94,7 +94,7 @@ def _number(request: HttpRequest, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
 
 
-def _refused(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
+def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
     """What happened, and every way to go on that this person has."""
     who = signed_in(request)
     person_id = who.person_id if who else 0
@@ -156,7 +156,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
                 services.keep_typed(key=key, wanted=form.typed())
             return to_identity()
         if not key:
-            return _refused(request, NothingHeld())
+            return refusal_page(request, NothingHeld())
         if not valid:
             services.keep_typed(key=key, wanted=form.typed())
             return _show_hold(request, who.person_id, form)
@@ -174,7 +174,7 @@ def _confirmed(
     except HoldChanged as refusal:
         return _show_hold(request, person_id, refusal=refusal)
     except Refused as refusal:
-        return _refused(request, refusal)
+        return refusal_page(request, refusal)
     return redirect("reservation", number=confirmed[0].number)
 
 
@@ -187,9 +187,9 @@ def _show_hold(
     held = services.held_by(person_id)
     now = timezone.now()
     if not held:
-        return _refused(request, refusal or NothingHeld(), status=409 if refusal else 200)
+        return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)
     if not all(one.is_holding(now) for one in held):
-        return _refused(request, HoldLapsed())
+        return refusal_page(request, HoldLapsed())
     first = held[0]
     if form is None:
         kept = {"channel": first.channel, "email": first.email or ""}
@@ -250,7 +250,7 @@ def extend(request: HttpRequest) -> HttpResponse:
     except Refused as refusal:
         if services.held_by(who.person_id):
             return _show_hold(request, who.person_id, refusal=refusal)
-        return _refused(request, refusal)
+        return refusal_page(request, refusal)
     services.keep_typed(key=key, wanted=form.typed())
     return redirect("confirm")
 

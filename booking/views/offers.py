@@ -19,7 +19,7 @@ from ..finding import districts_near
 from ..forms import WishForm
 from ..models import Offer, Wish
 from .common import keeps_typed, remember_seen, who_required
-from .holding import admission_of
+from .holding import admission_of, refusal_page
 from .language import keeps_typed_in_any_language, typed
 
 DISTRICTS_OFFERED = 8
@@ -43,6 +43,10 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
     if admission is None:
         return not_inside(request)
     dose = services.next_dose_of(request.person_id)
+    try:
+        services.check_wish(person_id=request.person_id, dose=dose)
+    except Refused as refusal:
+        return refusal_page(request, refusal)
     places = _places(request)
     form = WishForm(
         request.POST if request.method == "POST" else None,

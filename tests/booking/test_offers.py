@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.enums import OfferStatus
-from booking.exceptions import AlreadyBooked, OfferOver, OnTheListAlready
+from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
 from booking.models import Offer, Reservation, Slot, Wish
 from booking.services import (
+    book_for,
     cancel_reservation,
     clinic_key,
     confirm_hold,
@@ -20,6 +21,7 @@ from booking.services import (
     leave_list,
     make_offers,
     place_key,
+    record_jab,
     set_capacity,
     take_back_holds,
 )
@@ -315,6 +317,71 @@ def test_one_wish_at_a_time_and_none_beside_an_appointment():
         wish(admission)
     with pytest.raises(AlreadyBooked):
         wish(booked.admission)
+
+
+@pytest.mark.parametrize("given", [None, "all", "first"])
+def test_whoever_needs_no_dose_does_not_wait_for_one(client, given):
+    from tests.booking.test_path import heading, sign_in
+
+    [admission] = admitted(1)
+    person = admission.ticket.person
+    vaccine = VaccineFactory(double=given == "first")
+    if given:
+        today = timezone.localdate()
+        record_jab(person_id=person.pk, vaccine=vaccine, dose=1, given_on=today, by="staff:1")
+    else:
+        ReservationFactory(person=person, admission=admission, slot=SlotFactory(vaccine=vaccine))
+    sign_in(client, person)
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    shown = client.get(reverse("cancellation_list"))
+
+    assert heading(shown) == {
+        None: "There is an appointment for this dose already. Change or cancel that one.",
+        "all": "All doses of this vaccine have been booked or given already.",
+        "first": "Join the cancellation list",
+    }[given]
+    if given == "first":
+        assert wish(admission, dose=2).status == "waiting"
+    else:
+        with pytest.raises(NoDoseLeft if given else AlreadyBooked):
+            wish(admission, dose=2)
+
+
+def test_one_may_wait_for_something_better_while_a_time_is_held():
+    [admission] = admitted(1)
+    [held] = hold_place(
+        person_id=admission.ticket.person_id,
+        slot_id=SlotFactory(clinic=ClinicFactory(district="중구")).pk,
+        admission_id=admission.pk,
+    )
+    waiting = wish(admission)
+
+    none = make_offers()
+    confirm_hold(person_id=held.person_id, key=held.key)
+
+    waiting.refresh_from_db()
+    assert (none, waiting.status) == (0, "fulfilled")
+
+
+@pytest.mark.parametrize(
+    ("how", "status"), [("booked by staff", "fulfilled"), ("given elsewhere", "ended")]
+)
+def test_an_entry_ends_once_there_is_nothing_to_wait_for(how, status):
+    [admission] = admitted(1)
+    person = admission.ticket.person
+    waiting = wish(admission)
+    slot = SlotFactory(double=True, clinic=ClinicFactory(district="중구"))
+    if how == "booked by staff":
+        book_for(person=person, slot=slot, by="staff:1")
+    else:
+        today = timezone.localdate()
+        record_jab(person_id=person.pk, vaccine=slot.vaccine, dose=2, given_on=today, by="staff:1")
+
+    make_offers()
+
+    waiting.refresh_from_db()
+    assert waiting.status == status
 
 
 def test_a_second_dose_is_offered_within_its_interval_only():
