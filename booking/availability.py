@@ -44,7 +44,8 @@ class Kept(Generic[K, V]):
         self._lock = threading.Lock()
         self._kept: dict[K, tuple[float, Future]] = {}
 
-    def get(self, keys: Iterable[K]) -> dict[K, V]:
+    def get(self, keys: Iterable[K], seconds: float | None = None) -> dict[K, V]:
+        """Loaded anew where older than `seconds`, if that is longer than usual."""
         wanted = list(dict.fromkeys(keys))
         now = time.monotonic()
         missing = []
@@ -54,7 +55,7 @@ class Kept(Generic[K, V]):
             futures: dict[K, Future] = {}
             for key in wanted:
                 since, future = self._kept.get(key, (0.0, None))
-                if future is None or now - since >= self._seconds:
+                if future is None or now - since >= (seconds or self._seconds):
                     future = Future()
                     self._kept[key] = (now, future)
                     missing.append(key)
@@ -260,9 +261,9 @@ def directory() -> Directory:
     return _directory.get(["all"])["all"]
 
 
-def spans(clinic_ids: Iterable[int]) -> dict[int, list[Span]]:
-    """What is open at each clinic, by day, vaccine and part of the day."""
-    return _spans.get(clinic_ids)
+def spans(clinic_ids: Iterable[int], *, seconds: float = FRESH_SECONDS) -> dict[int, list[Span]]:
+    """What is open at each clinic, by day, vaccine and part of the day; at most so old."""
+    return _spans.get(clinic_ids, seconds)
 
 
 def times(clinic_ids: Iterable[int], day: date) -> Iterator[Time]:

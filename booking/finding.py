@@ -22,6 +22,8 @@ TIMES_PER_CLINIC = 6
 NEAREST = 40
 # How many districts around a sold-out one are asked, in steps.
 WIDER = [6, 24, 90, 300]
+# How old may be what is known of the farther ones until some of it is shown.
+FAR_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -332,16 +334,31 @@ def elsewhere(search: Search, *, most: int = 6) -> list[Elsewhere]:
     for reach in WIDER:
         places = [place for key in districts[asked:reach] for place in known.by_district[key]]
         asked = reach
-        for clinic_id, clinic_spans in availability.spans(place.id for place in places).items():
-            suiting = [span for span in clinic_spans if wanted(span)]
-            if suiting:
-                place, first = known.clinics[clinic_id], suiting[0].on
-                left = sum(span.left for span in suiting if span.on == first)
-                km = distance_km(spot, place.where) if spot and place.where else None
-                found.append(Elsewhere(place, first, left, km))
+        # When all is sold out everybody asks for the whole country.
+        seconds = FRESH_SECONDS if reach == WIDER[0] else FAR_SECONDS
+        found += _open_at(places, wanted, spot, seconds)
         if len(found) >= most:
             break
-    return sorted(found, key=lambda one: (one.km or 0, one.on))[:most]
+    far = math.inf
+    found.sort(key=lambda one: (far if one.km is None else one.km, one.on))
+    # Some were seen a while ago; what is shown is as fresh as everything else.
+    return list(_open_at([one.clinic for one in found[:most]], wanted, spot, FRESH_SECONDS))
+
+
+def _open_at(
+    places: Sequence[Place],
+    wanted: Callable[[Span], bool],
+    spot: tuple[float, float] | None,
+    seconds: float,
+) -> Iterator[Elsewhere]:
+    open_spans = availability.spans([place.id for place in places], seconds=seconds)
+    for place in places:
+        suiting = [span for span in open_spans[place.id] if wanted(span)]
+        if suiting:
+            first = suiting[0].on
+            left = sum(span.left for span in suiting if span.on == first)
+            km = distance_km(spot, place.where) if spot and place.where else None
+            yield Elsewhere(place, first, left, km)
 
 
 def districts_near(region: str, district: str) -> list[tuple[str, str]]:
@@ -381,7 +398,39 @@ def alternatives(
         if len(chosen) >= 3:
             break
         chosen.append(spare)
-    return chosen
+    if len(chosen) < 3:
+        chosen += _further(known, clinic_id, vaccines, starts_at, days, chosen)
+    return chosen[:3]
+
+
+def _further(
+    known: Directory,
+    clinic_id: int,
+    vaccines: frozenset[int],
+    starts_at: datetime,
+    days: tuple[date, date] | None,
+    chosen: Sequence[Time],
+) -> Iterator[Time]:
+    """Where neither the clinic nor the day has enough: the nearest clinics with any time."""
+    home = known.clinics.get(clinic_id)
+    if home is None:
+        return
+    search = Search(region=home.region, district=home.district, vaccines=vaccines, days=days)
+    have = {time.id for time in chosen}
+    for other in elsewhere(search):
+        of_day = [
+            time
+            for time in availability.times([other.clinic.id], other.on)
+            if time.vaccine_id in vaccines and time.id not in have
+        ]
+        if of_day and other.clinic.id != clinic_id:
+            yield min(of_day, key=lambda time: _hours_apart(time.starts_at, starts_at))
+
+
+def _hours_apart(one: datetime, other: datetime) -> timedelta:
+    """Of the two times of day, whatever the days."""
+    here, there = timezone.localtime(one), timezone.localtime(other)
+    return abs(timedelta(hours=here.hour - there.hour, minutes=here.minute - there.minute))
 
 
 def _same_clinic(

@@ -1,5 +1,6 @@
 """Finding a time: where, when and what for; fresh, and read once however many look."""
 
+import re
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -250,6 +251,39 @@ def test_a_load_that_fails_is_told_to_all_who_wait_and_tried_anew():
     with pytest.raises(OSError, match="gone"):
         kept.get(["a"])
     assert kept.get(["a"]) == {"a": 1}
+
+
+def test_where_all_is_sold_out_the_country_is_not_read_at_every_look(inside, monkeypatch):
+    """The nearest districts are asked each second; those far away twice a minute."""
+    for region, district in [("서울특별시", "강남구"), ("제주특별자치도", "서귀포시")]:
+        for _clinic in range(2):
+            SlotFactory(full=True, clinic=ClinicFactory(region=region, district=district))
+    for district in ["서초구", "송파구", "강동구", "성동구", "광진구", "용산구"]:
+        ClinicFactory(district=district)
+    far = Slot.objects.filter(clinic__district="서귀포시").first()
+    clock = [1000.0]
+    monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
+
+    def looks(count: int) -> int:
+        """How many statements asked for the times far away."""
+        with CaptureQueriesContext(connection) as statements:
+            for _look in range(count):
+                clock[0] += 1
+                pages.append(inside.get(reverse("booking")))
+        asked = [one["sql"] for one in statements if "FROM booking_slot" in one["sql"]]
+        return sum(str(far.clinic_id) in re.findall(r"\d+", sql) for sql in asked)
+
+    pages = []
+    counts = [looks(1), looks(10)]
+    Slot.objects.filter(pk=far.pk).update(booked=8)
+    clock[0] += 30
+    looks(1)
+    Slot.objects.filter(pk=far.pk).update(booked=10)
+    looks(2)
+
+    assert counts == [1, 0]
+    shown = [[(one.clinic.id, one.left) for one in page.context["instead"]] for page in pages]
+    assert shown == [[]] * 11 + [[(far.clinic_id, 2)]] + [shown[12], []]
 
 
 def test_finding_asks_only_for_the_clinics_that_somebody_looks_at(inside):

@@ -145,6 +145,24 @@ def test_a_lost_race_offers_the_nearest_open_times(inside):
     assert slots_on(lost) == [later.pk, nearby.pk]
 
 
+def test_a_lost_race_names_three_times_as_long_as_there_are_any(inside):
+    """Also when the clinic is full, and so is the day at all clinics around."""
+    slot = SlotFactory(full=True)
+    for _clinic in range(3):
+        SlotFactory(full=True, vaccine=slot.vaccine)
+    tomorrow = slot.starts_at + timedelta(days=1)
+    around = [SlotFactory(vaccine=slot.vaccine, starts_at=tomorrow) for _clinic in range(2)]
+    SlotFactory(
+        vaccine=slot.vaccine, starts_at=tomorrow + timedelta(hours=5), clinic=around[0].clinic
+    )
+    far = SlotFactory(vaccine=slot.vaccine, clinic=ClinicFactory(district="도봉구"))
+    SlotFactory(clinic=ClinicFactory())  # of another vaccine
+
+    lost = inside.post(reverse("hold"), {"slot": slot.pk})
+
+    assert sorted(slots_on(lost)) == sorted([*(one.pk for one in around), far.pk])
+
+
 def test_where_nothing_is_open_the_nearest_clinics_are_named(inside):
     SlotFactory(full=True)
     other = SlotFactory(clinic=ClinicFactory(district="서초구"))
