@@ -279,12 +279,7 @@ def interval_of(vaccine: Vaccine) -> Interval:
 def course_of(person_id: int, reservations: Iterable[Reservation] | None = None) -> Course:
     """What this person has been given or has booked; holds do not count unless handed in."""
     if reservations is None:
-        reservations = (
-            Reservation.objects.live()
-            .filter(person=person_id)
-            .exclude(status=ReservationStatus.HELD)
-            .select_related("slot")
-        )
+        return _course_so_far(person_id)
     booked = [
         Booked(
             one.dose,
@@ -297,6 +292,23 @@ def course_of(person_id: int, reservations: Iterable[Reservation] | None = None)
     jabs = Jab.objects.filter(person=person_id)
     given = [Booked(jab.dose, jab.vaccine_id, jab.given_on, given=True) for jab in jabs]
     return Course.of(booked + given)
+
+
+COURSE = """
+SELECT dose, slot.vaccine_id, (slot.starts_at AT TIME ZONE %(zone)s)::date, status = 'vaccinated'
+FROM booking_reservation AS mine JOIN booking_slot AS slot ON slot.id = mine.slot_id
+WHERE mine.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
+UNION ALL
+SELECT dose, vaccine_id, given_on, true FROM booking_jab WHERE person_id = %(person)s
+"""
+
+
+def _course_so_far(person_id: int) -> Course:
+    """In one statement: it stands before every list of open times."""
+    values = {"person": person_id, "zone": timezone.get_default_timezone_name()}
+    with connection.cursor() as cursor:
+        cursor.execute(COURSE, values)
+        return Course.of(Booked(*row) for row in cursor.fetchall())
 
 
 def next_dose_of(person_id: int) -> int:

@@ -290,7 +290,7 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
 
 
 def _end_what_is_over(now: datetime) -> None:
-    """Nobody waits in vain: for days that are past, or a dose booked by staff or given meanwhile."""
+    """Nobody waits in vain: for days that are past, a dose booked by staff or given meanwhile."""
     waiting = Wish.objects.filter(status=WishStatus.WAITING)
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
     booked = booked.filter(person=OuterRef("person"), dose=OuterRef("dose"))

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -18,6 +19,8 @@ from waiting_room.guards import admission_required
 from waiting_room.models import Admission
 
 from .. import availability, services
+from ..enums import ReservationStatus
+from ..exceptions import AlreadyBooked, NoDoseLeft
 from ..finding import (
     Search,
     alternatives,
@@ -27,7 +30,8 @@ from ..finding import (
     find,
 )
 from ..forms import SearchForm
-from ..models import Reservation, Slot
+from ..models import Reservation, Slot, Vaccine
+from ..rules import Course
 from .common import who_required
 
 
@@ -70,72 +74,117 @@ def to_book(admission: Admission | None = None) -> Purpose:
 @require_safe
 @admission_required
 def booking(request: HttpRequest) -> HttpResponse:
-    return show(request, to_book(request.admission), home=request.admission.ticket.person)
+    home = request.admission.ticket.person
+    course = services.course_of(home.pk)
+    if 1 in course.doses:
+        return _to_second(request.GET.urlencode())
+    return show(request, _to_book_beside(course, request.admission), home=home)
 
 
 @require_safe
 @admission_required
 def clinic(request: HttpRequest, code: str) -> HttpResponse:
-    return show(request, to_book(request.admission), code=code)
+    course = services.course_of(request.admission.ticket.person_id)
+    if 1 in course.doses:
+        return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
+    return show(request, _to_book_beside(course, request.admission), code=code)
+
+
+def _to_second(*query: str) -> HttpResponse:
+    """Whoever has a first dose is shown only times that fit it."""
+    asked = "&".join(filter(None, query))
+    return redirect(f"{reverse('second')}?{asked}" if asked else "second")
+
+
+def _to_book_beside(course: Course, admission: Admission | None) -> Purpose:
+    """A first time; after a first dose that was missed, one that fits the second."""
+    later = course.doses.get(2)
+    if later is None:
+        return to_book(admission)
+    days = course.days(1, services.interval_of(_vaccine(later.vaccine_id)))
+    return replace(to_book(admission), vaccines=frozenset([later.vaccine_id]), days=days)
+
+
+def to_choose(person_id: int, admission: Admission | None) -> Purpose:
+    """Whatever this person may book next."""
+    course = services.course_of(person_id)
+    return _after(course) or _to_book_beside(course, admission)
 
 
 @require_safe
 @who_required
 def second(request: HttpRequest) -> HttpResponse:
-    """Times for the second dose: beside a held first one, or after a confirmed one."""
+    """Times for the second dose: beside a held first one, or after one booked or given."""
     held = services.held_by(request.person_id)
     first = next((one for one in held if one.dose == 1), None)
-    purpose = None
-    if first and first.slot.vaccine.doses > 1:
-        purpose = _beside(first)
-    elif first is None:
-        confirmed = (
-            Reservation.objects.live().with_place().filter(person=request.person_id, dose=1).first()
-        )
-        if confirmed and confirmed.slot.vaccine.doses > 1:
-            purpose = _after(confirmed)
+    code = request.GET.get("clinic")
+    if first:
+        if first.slot.vaccine.doses < 2:
+            return redirect("confirm")
+        return show(request, beside(first.slot), code=code, default=first.slot)
+    course = services.course_of(request.person_id)
+    purpose = _after(course)
     if purpose is None:
-        return redirect("confirm" if held else "booking")
-    near = first or confirmed
-    return show(request, purpose, code=request.GET.get("clinic"), default=near.slot)
+        return _nothing_more(request, course) if 1 in course.doses else redirect("booking")
+    booked = Reservation.objects.live().with_place().filter(person=request.person_id, dose=1)
+    confirmed = booked.first()
+    if confirmed:
+        back = reverse("reservation", args=[confirmed.number])
+        return show(request, replace(purpose, back=back), code=code, default=confirmed.slot)
+    home = Person.objects.get(pk=request.person_id)
+    return show(request, purpose, code=code, home=home)
 
 
-def _beside(first: Reservation) -> Purpose:
-    return Purpose(
-        title=_("Choose the time of your second dose"),
-        base=reverse("second"),
-        action=reverse("hold"),
-        hidden={"slot": str(first.slot_id)},
+def _nothing_more(request: HttpRequest, course: Course) -> HttpResponse:
+    refusal = NoDoseLeft() if all(one.given for one in course.doses.values()) else AlreadyBooked()
+    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_place()
+    context = {
+        "refusal": refusal,
+        "booked": booked.filter(person=request.person_id).order_by("dose"),
+        "nothing_more": True,
+    }
+    return render(request, "booking/refused.html", context, status=409)
+
+
+def beside(first: Slot) -> Purpose:
+    """A second time to be held together with this first one."""
+    vaccine, on = first.vaccine, timezone.localtime(first.starts_at).date()
+    return replace(
+        _second_dose(vaccine, on),
+        hidden={"slot": str(first.pk)},
         field="second",
-        lead=_when_second(first),
         back=reverse("confirm"),
-        vaccines=frozenset([first.slot.vaccine_id]),
-        days=_days_after(first),
     )
 
 
-def _after(confirmed: Reservation) -> Purpose:
+def _after(course: Course) -> Purpose | None:
+    """A second time after a first dose booked or given; None if there is none to book."""
+    first = course.doses.get(1)
+    if first is None or 2 in course.doses:
+        return None
+    vaccine = _vaccine(first.vaccine_id)
+    return _second_dose(vaccine, first.on) if vaccine.doses > 1 else None
+
+
+def _vaccine(pk: int) -> Vaccine:
+    return availability.directory().vaccines.get(pk) or Vaccine.objects.get(pk=pk)
+
+
+def _second_dose(vaccine: Vaccine, first_on: date) -> Purpose:
     return Purpose(
         title=_("Choose the time of your second dose"),
         base=reverse("second"),
         action=reverse("hold"),
-        lead=_when_second(confirmed),
-        back=reverse("reservation", args=[confirmed.number]),
-        vaccines=frozenset([confirmed.slot.vaccine_id]),
-        days=_days_after(confirmed),
+        lead=_when_second(vaccine, first_on),
+        vaccines=frozenset([vaccine.pk]),
+        days=services.interval_of(vaccine).days_for_second(first_on),
     )
 
 
-def _days_after(first: Reservation) -> tuple[date, date]:
-    vaccine = services.interval_of(first.slot.vaccine)
-    return vaccine.days_for_second(timezone.localtime(first.slot.starts_at).date())
-
-
-def _when_second(first: Reservation) -> str:
+def _when_second(vaccine: Vaccine, on: date) -> str:
     """Between which days, and which is best."""
-    on = timezone.localtime(first.slot.starts_at).date()
-    earliest, latest = _days_after(first)
-    best = on + timedelta(days=first.slot.vaccine.best_days or 0)
+    earliest, latest = services.interval_of(vaccine).days_for_second(on)
+    best = on + timedelta(days=vaccine.best_days or 0)
     days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
     return _(
         "Your first dose is on %(first)s. The second is possible from %(earliest)s to %(latest)s; "
@@ -220,7 +269,7 @@ def _at_home(search: Search, person: Person) -> Search:
 
 
 def _from_here(search: Search, home: Person | None, default: Slot | None) -> Search:
-    """From the person's district or that of their appointment: which 중구 is meant."""
+    """From one's own district, or that of the appointment: which 중구 is meant."""
     if default:
         here = default.clinic.region, default.clinic.district
     else:

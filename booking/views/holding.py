@@ -1,12 +1,11 @@
 """Hold, extend, give up, confirm."""
 
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -25,9 +24,9 @@ from .. import availability, services
 from ..exceptions import HoldChanged, HoldLapsed, NothingHeld, Refused, SlotFull, SlotOver
 from ..finding import alternatives
 from ..forms import ConfirmForm
-from ..models import Reservation
+from ..models import Reservation, Slot
 from .common import keeps_typed, to_identity
-from .finding import lost, show, to_book
+from .finding import beside, lost, show, to_book, to_choose
 from .language import keeps_typed_in_any_language, typed
 
 # Who comes back later than this has forgotten which time it was.
@@ -51,11 +50,10 @@ def hold(request: HttpRequest) -> HttpResponse:
     admission = admission_of(who.person_id)
     if admission is None:
         return not_inside(request)
-    purpose = to_book(admission)
     slot_id, second_id = _number(request, "slot"), _number(request, "second")
     if slot_id is None:
         request.GET = request.POST
-        home = admission.ticket.person
+        purpose, home = to_choose(who.person_id, admission), admission.ticket.person
         return show(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
     try:
         services.hold_times(
@@ -66,9 +64,10 @@ def hold(request: HttpRequest) -> HttpResponse:
         )
     except (SlotFull, SlotOver) as refusal:
         missed = getattr(refusal, "slot_id", None) or slot_id
-        if second_id is not None and missed == second_id:
-            purpose = replace(purpose, hidden={"slot": str(slot_id)}, field="second")
-        return lost(request, purpose, missed, refusal)
+        if missed == slot_id:
+            return lost(request, to_choose(who.person_id, admission), missed, refusal)
+        first = get_object_or_404(Slot.objects.select_related("vaccine"), pk=slot_id)
+        return lost(request, beside(first), missed, refusal)
     except Refused as refusal:
         return refusal_page(request, refusal)
     # At once, without a redirect: pressing reload holds the same again, which changes nothing.

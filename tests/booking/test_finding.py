@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from booking import availability
 from booking.finding import Search, distance_km, find, spot_of
-from booking.models import Clinic, Slot
+from booking.models import Clinic, Reservation, Slot
+from booking.services import book_for, confirm_hold, hold_place, mark_no_show, record_jab
 from tests.booking.test_path import heading, page, sign_in, slots_on
 from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory, VaccineFactory
 
@@ -325,3 +326,123 @@ def test_second_times_are_shown_however_long_the_interval(inside):
 
     shown = [time.id for here in listed.context["found"].clinics for time in here.times]
     assert shown == [second.pk]
+
+
+@pytest.fixture
+def begun(inside):
+    """A first dose of a two-dose vaccine given yesterday; times that fit the second and others."""
+    vaccine = VaccineFactory(double=True)
+    yesterday = timezone.localdate() - timedelta(days=1)
+    record_jab(
+        person_id=inside.person.pk, vaccine=vaccine, dose=1, given_on=yesterday, by="staff:1"
+    )
+    early = SlotFactory(vaccine=vaccine)
+    inside.clinic = early.clinic
+    inside.other = SlotFactory(clinic=early.clinic)
+    inside.fitting = [
+        SlotFactory(
+            vaccine=vaccine,
+            clinic=early.clinic,
+            starts_at=early.starts_at + timedelta(days=days),
+            capacity=1,
+        )
+        for days in (18, 25, 39, 40)
+    ][:3]
+    return inside
+
+
+def test_whoever_was_given_a_first_dose_is_shown_only_times_that_fit_it(begun):
+    listed = begun.get(reverse("booking"), follow=True)
+    clinic = begun.get(reverse("clinic", args=[begun.clinic.code]), follow=True)
+
+    for shown in (listed, clinic):
+        assert heading(shown) == "Choose the time of your second dose"
+        days = [day for day, _left in shown.context["found"].days]
+        assert days == [timezone.localdate(slot.starts_at) for slot in begun.fitting]
+    held = begun.post(reverse("hold"), {"slot": slots_on(listed)[0]})
+    assert held.status_code == 200
+
+
+def test_a_second_time_that_was_lost_is_replaced_by_ones_that_fit(begun):
+    lost_one, *others = begun.fitting
+    Slot.objects.filter(pk=lost_one.pk).update(booked=1)
+
+    lost = begun.post(reverse("hold"), {"slot": lost_one.pk})
+
+    assert heading(lost) == "Somebody was faster"
+    assert slots_on(lost) == [slot.pk for slot in others]
+
+
+def test_a_second_time_lost_beside_a_held_first_one_is_replaced_by_ones_that_fit(inside):
+    first = SlotFactory(double=True)
+    early, best, late, too_late = [
+        SlotFactory(
+            vaccine=first.vaccine,
+            clinic=first.clinic,
+            starts_at=first.starts_at + timedelta(days=days),
+        )
+        for days in (20, 28, 42, 43)
+    ]
+    inside.post(reverse("hold"), {"slot": first.pk, "second": best.pk})
+    full = SlotFactory(
+        vaccine=first.vaccine,
+        clinic=first.clinic,
+        starts_at=late.starts_at - timedelta(hours=1),
+        full=True,
+    )
+
+    lost = inside.post(reverse("hold"), {"slot": first.pk, "second": full.pk})
+
+    offered = [int(pk) for pk in re.findall(r'name="second" value="(\d+)"', page(lost))]
+    assert offered == [late.pk, best.pk]
+    assert slots_on(lost) == [first.pk] * 2
+    assert not {early.pk, too_late.pk} & set(offered)
+
+
+def test_after_a_first_dose_that_was_missed_times_must_fit_the_second(inside):
+    first = SlotFactory(double=True, capacity=3)
+    second, *times = [
+        SlotFactory(
+            vaccine=first.vaccine,
+            clinic=first.clinic,
+            starts_at=first.starts_at + timedelta(days=days),
+        )
+        for days in (28, 7, 8)
+    ]
+    person_id, admission_id = inside.person.pk, inside.admission.pk
+    [one, _two] = hold_place(
+        person_id=person_id, slot_id=first.pk, second_id=second.pk, admission_id=admission_id
+    )
+    [one, _two] = confirm_hold(person_id=person_id, key=one.key)
+    Slot.objects.filter(pk=first.pk).update(starts_at=timezone.now() - timedelta(hours=1))
+    one = Reservation.objects.select_related("slot").get(pk=one.pk)
+    mark_no_show(reservation=one, by="staff:1")
+    AdmissionFactory(person=inside.person)
+
+    listed = inside.get(reverse("booking"))
+
+    assert [day for day, _left in listed.context["found"].days] == [
+        timezone.localdate(times[0].starts_at)
+    ]
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_whoever_has_all_doses_is_told_so_instead_of_being_shown_times(inside, given):
+    slot = SlotFactory()
+    if given:
+        today = timezone.localdate()
+        record_jab(
+            person_id=inside.person.pk, vaccine=slot.vaccine, dose=1, given_on=today, by="staff:1"
+        )
+    else:
+        book_for(person=inside.person, slot=slot, by="staff:1")
+
+    shown = inside.get(reverse("booking"), follow=True)
+
+    assert heading(shown) == (
+        "All doses of this vaccine have been booked or given already."
+        if given
+        else "There is an appointment for this dose already. Change or cancel that one."
+    )
+    assert slots_on(shown) == []
+    assert ("/booking/" in page(shown).split("<main")[1]) is False

@@ -336,11 +336,14 @@ def test_whoever_needs_no_dose_does_not_wait_for_one(client, given):
 
     shown = client.get(reverse("cancellation_list"))
 
-    assert heading(shown) == {
-        None: "There is an appointment for this dose already. Change or cancel that one.",
-        "all": "All doses of this vaccine have been booked or given already.",
-        "first": "Join the cancellation list",
-    }[given]
+    assert (
+        heading(shown)
+        == {
+            None: "There is an appointment for this dose already. Change or cancel that one.",
+            "all": "All doses of this vaccine have been booked or given already.",
+            "first": "Join the cancellation list",
+        }[given]
+    )
     if given == "first":
         assert wish(admission, dose=2).status == "waiting"
     else:
