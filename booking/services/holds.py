@@ -25,6 +25,7 @@ from ..exceptions import (
     Refused,
     SlotFull,
     SlotOver,
+    WrongInterval,
 )
 from ..models import Jab, Reservation, Slot, Vaccine
 from ..rules import Booked, Course, Interval, day_of
@@ -81,6 +82,8 @@ def hold_place(
     Holding the same again answers what is held.
     """
     now = now or timezone.now()
+    if second_id == slot_id:
+        raise WrongInterval  # also where both may be given on one day
     if second_id is None:
         held = _hold_at_once(person_id, slot_id, None, admission_id, now)
         if held:
@@ -438,6 +441,7 @@ FROM booking_slot AS first
 JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.doses = 2
 JOIN booking_slot AS second
     ON second.clinic_id = first.clinic_id AND second.vaccine_id = first.vaccine_id
+    AND second.starts_at > first.starts_at
     AND second.starts_at BETWEEN first.starts_at + make_interval(days => vaccine.min_days - 1)
         AND first.starts_at + make_interval(days => vaccine.max_days + 1)
     AND (second.starts_at AT TIME ZONE %(zone)s)::date

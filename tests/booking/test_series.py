@@ -49,10 +49,12 @@ from tests.booking.test_offers import wish
 from tests.concurrency import at_once
 from tests.factories import (
     AdmissionFactory,
+    ClinicFactory,
     PersonFactory,
     ReservationFactory,
     RoomFactory,
     SlotFactory,
+    VaccineFactory,
 )
 
 pytestmark = [
@@ -107,6 +109,26 @@ def test_a_second_dose_fits_within_the_interval_only(pair, days, fits):
         with pytest.raises(WrongInterval):
             hold(admission, first, later[days])
     assert booked(first, later[days]) == [fits, fits]
+
+
+def test_two_doses_of_one_day_are_two_times():
+    clinic = ClinicFactory()
+    vaccine = VaccineFactory(doses=2, min_days=0, best_days=0, max_days=1)
+    before, first, after = [
+        SlotFactory(
+            vaccine=vaccine,
+            clinic=clinic,
+            starts_at=timezone.now() + timedelta(days=3, minutes=minutes),
+        )
+        for minutes in (0, 1, 4)
+    ]
+
+    with pytest.raises(WrongInterval):
+        hold(AdmissionFactory(), first, first)
+    held = hold(AdmissionFactory(), first, service=hold_times)
+
+    assert [one.slot_id for one in held] == [first.pk, after.pk]
+    assert booked(before, first, after) == [0, 1, 1]
 
 
 def test_a_second_dose_of_another_vaccine_is_refused(pair):
