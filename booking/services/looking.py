@@ -10,7 +10,7 @@ from waiting_room.models import Admission
 
 from ..models import Clinic, Reservation, Slot, Vaccine
 
-# What booking_of_person answers (migration 0015_reservations_of_a_person), each model in its own
+# What booking_of_person answers (migration 0009_reservations_of_a_person), each model in its own
 # order. What is not among it is read when it is asked for.
 OF_PERSON: list[tuple[type[Model], list[str]]] = [
     (
