@@ -1,27 +1,44 @@
 """Races on real connections."""
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import connection
+
+STORM = 100  # connections; the server has no room for several such races at a time
+RACES = 202107  # an advisory lock of the server's own database, which all test workers share
+ROOM = """
+SELECT current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int,
+    (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+"""
 
 
 def at_once(calls: Sequence[Callable[[], Any]], *, patience: float = 30) -> list[Any]:
     """Start every call in a thread and connection of its own behind one barrier.
 
-    The results, or the exceptions raised, in the order of the calls. The test that uses it must
-    see committed rows: `@pytest.mark.django_db(transaction=True)`.
+    The results, or the exceptions raised, in the order of the calls. Where somebody can't get to
+    the start there is no race, and it says why. The test that uses it must see committed rows:
+    `@pytest.mark.django_db(transaction=True)`.
     """
+    with _room_for(len(calls), patience):
+        return _race(calls, patience)
+
+
+def _race(calls: Sequence[Callable[[], Any]], patience: float) -> list[Any]:
     barrier = threading.Barrier(len(calls))
     outcomes: list[Any] = [None] * len(calls)
+    missing: list[Exception] = []
 
     def run(place: int, call: Callable[[], Any]) -> None:
         try:
-            # Connecting takes longer than many a race: it happens before the start.
-            connection.ensure_connection()
-            barrier.wait(patience)
-            outcomes[place] = call()
+            if _is_at_the_start(barrier, missing, patience):
+                outcomes[place] = call()
         except Exception as error:
             outcomes[place] = error
         finally:
@@ -30,7 +47,51 @@ def at_once(calls: Sequence[Callable[[], Any]], *, patience: float = 30) -> list
     threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)]
     for thread in threads:
         thread.start()
+    alarm = time.monotonic() + 2 * patience
     for thread in threads:
-        thread.join(patience)
+        thread.join(max(alarm - time.monotonic(), 0))
     assert not any(thread.is_alive() for thread in threads), "A call of the race never ended."
+    if missing:
+        raise AssertionError(
+            f"{len(missing)} of {len(calls)} were not at the start: {missing[0]}"
+        ) from missing[0]
+    assert not barrier.broken, f"Not all {len(calls)} were at the start within {patience} s."
     return outcomes
+
+
+def _is_at_the_start(barrier: threading.Barrier, missing: list[Exception], patience: float) -> bool:
+    """Connecting takes longer than many a race: it happens before the start."""
+    try:
+        connection.ensure_connection()
+    except Exception as error:
+        missing.append(error)
+        barrier.abort()  # the others wait for nobody
+        return False
+    try:
+        barrier.wait(patience)
+    except threading.BrokenBarrierError:
+        return False
+    return True
+
+
+@contextmanager
+def _room_for(connections: int, patience: float) -> Iterator[None]:
+    """Storms one at a time, whatever worker they are in; smaller races beside each other.
+
+    Two storms want more connections than the server has, and those of the last one are
+    still ending when the next begins.
+    """
+    shared = "" if connections >= STORM else "_shared"
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        server.execute(f"SELECT pg_advisory_lock{shared}(%s)", [RACES])
+        alarm = time.monotonic() + patience
+        while True:
+            room, taken = server.execute(ROOM).fetchone()
+            if taken + connections <= room:
+                break
+            assert time.monotonic() < alarm, (
+                f"This race needs {connections} connections; Postgres has {room}, of which "
+                f"{taken} are taken. Raise its max_connections."
+            )
+            time.sleep(0.02)
+        yield
