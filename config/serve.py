@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import resource
 import signal
+import time
 from typing import Any
 
 from granian import Granian
@@ -29,6 +30,29 @@ IDLE_MILLISECONDS = 15_000
 CONNECTIONS = 8_192
 BACKLOG = 4_096
 FILES = 65_536
+# A worker that dies younger than this is replaced after a pause: it may well die again.
+YOUNG_SECONDS, PAUSE_SECONDS = 2.0, 1.0
+
+
+class Server(Granian):  # type: ignore[misc, valid-type]  # one of two, as Python was built
+    """Replaces its workers however often they die.
+
+    Granian ends the whole server when one of them dies twice within 5.5 seconds, and with it
+    the others and whatever they do; then nobody answers until somebody starts it again.
+    """
+
+    def _respawn_workers(
+        self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0
+    ) -> None:
+        if not delay:  # nobody asked for new ones: some have died, perhaps more than were told
+            now = time.monotonic()
+            workers = [place for place, one in enumerate(self.wrks) if not one.is_alive()]
+            if any(now - self.wrks[place].birth < YOUNG_SECONDS for place in workers):
+                self.main_loop_interrupt.wait(PAUSE_SECONDS)
+            if self.interrupt_signal:
+                return
+        super()._respawn_workers(workers, spawn_target, target_loader, delay)
+        self.respawned_wrks.clear()  # what granian goes by
 
 
 def one_worker() -> Any:
@@ -51,7 +75,7 @@ def main() -> None:
     address, _colon, port = given.bind.rpartition(":")
     _allow_many_files()
     leave_loaded_alone()
-    Granian(
+    Server(
         "config.rsgi:application",
         address=address.strip("[]"),
         port=int(port),

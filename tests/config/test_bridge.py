@@ -232,6 +232,19 @@ def test_a_killed_process_is_replaced_and_a_stopped_server_finishes_what_it_does
     assert server.process.wait(12) == 0
 
 
+def test_processes_that_are_killed_again_and_again_are_replaced_each_time(server: Server):
+    """Granian itself ends the whole server when the same one dies twice within seconds."""
+    until(lambda: len(server.workers()) == 2)
+    for _ in range(3):
+        before = server.workers()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda before=before: len(set(server.workers()) - set(before)) == 2)
+
+    assert server.ask("GET", "/").status == 200
+    assert server.process.poll() is None
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells that a parent is gone")
 @pytest.mark.parametrize("age", ["listens", "has workers", "answers"])
 def test_nothing_outlives_a_main_process_that_was_killed(server: Server, age: str):
