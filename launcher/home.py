@@ -2,6 +2,7 @@
 
 secrets.env     keys and passwords, made once; without them the data can't be read
 addresses.env   where the running portal's database and Redis are
+postgres.made   says that there is data in postgres/
 postgres/  valkey/  outbox/  static/  log/  run/
 """
 
@@ -70,6 +71,7 @@ class Home:
         self.log = folder / "log"
         self.run = folder / "run"
         self.postgres = folder / "postgres"
+        self.postgres_mark = folder / "postgres.made"
         self.valkey = folder / "valkey"
         self.static = folder / "static"
         self.secrets_file = folder / "secrets.env"
@@ -97,7 +99,7 @@ class Home:
     def load_secrets(self) -> dict[str, str]:
         """Those of the first start. New ones never replace lost ones: the data would be lost."""
         if not self.secrets_file.exists():
-            if (self.postgres / "data").exists():
+            if (self.postgres / "data").exists() or self.postgres_mark.exists():
                 raise Trouble(
                     f"{self.secrets_file} is missing, but the data beside it was written with it: "
                     f"put it back, or begin anew by removing {self.folder}."

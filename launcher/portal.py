@@ -151,7 +151,8 @@ class Portal:
 
     def _start_postgres(self, password: str) -> str:
         log = self.home.log / "postgres.log"
-        server = Postgres(self.home.postgres, log=log, password=password)
+        mark = self.home.postgres_mark
+        server = Postgres(self.home.postgres, log=log, password=password, mark=mark)
         self.postgres = server
         server.start(usual_port(self.home.run / "postgres.port"))
         self.supervisor.watch("postgres", server, lambda: server.start(server.port), log)

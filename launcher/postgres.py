@@ -51,13 +51,25 @@ def installation() -> Path:
 
 
 class Postgres:
-    """One server on its own data folder, listening on 127.0.0.1 only."""
+    """One server on its own data folder, listening on 127.0.0.1 only.
 
-    def __init__(self, folder: Path, *, log: Path, password: str, throwaway: bool = False) -> None:
+    `mark` is a file outside the folder that says that there was data in it, so that lost data is
+    never replaced by an empty cluster without a word."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        log: Path,
+        password: str,
+        throwaway: bool = False,
+        mark: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.log = log
         self.password = password
         self.throwaway = throwaway
+        self.mark = mark
         self.account: Account | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -76,9 +88,11 @@ class Postgres:
 
     def start(self, port: int) -> None:
         self.port = port
+        self._refuse_if_lost()
         bin_folder = self._prepare_account() / "bin"
         if not self.data.exists():
             self._initdb(bin_folder)
+        self._leave_mark()
         self._end_leftover()
         settings = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
         if self.throwaway:
@@ -113,6 +127,18 @@ class Postgres:
         known = self._run([*psql, "SELECT datname FROM pg_database"], env=env)
         if name not in known.split():
             self._run([*psql, f'CREATE DATABASE "{name}"'], env=env)
+
+    def _refuse_if_lost(self) -> None:
+        """Before anything is touched: a link to a disk that is away must stay as it is."""
+        if self.mark and self.mark.exists() and not self.data.exists():
+            raise Trouble(
+                f"{self.data} is missing, but there was data in it: put it back, mount its disk "
+                f"or load a backup, or begin anew by removing {self.mark.parent}."
+            )
+
+    def _leave_mark(self) -> None:
+        if self.mark and not self.mark.exists():
+            self.mark.write_text(f"There is data in {self.folder}.\n")
 
     def _prepare_account(self) -> Path:
         """As root, settle whom Postgres runs as, and where; gives the programs to use."""

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from launcher.home import ROOT
 from launcher.postgres import installation
 from launcher.processes import Account
+from launcher.supervisor import Supervisor
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -45,6 +47,14 @@ def start_launcher() -> Iterator[Start]:
 def plain_environ() -> dict[str, str]:
     """A newcomer's: without the services and settings of this test run."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+
+
+def look_until(supervisor: Supervisor, true: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        supervisor.look()
+        time.sleep(0.02)
 
 
 @pytest.fixture

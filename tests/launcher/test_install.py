@@ -195,10 +195,13 @@ def test_secrets_are_made_once_for_their_owner_only(tmp_path: Path) -> None:
     assert here.secrets_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_lost_secrets_are_not_replaced_beside_data_written_with_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", ["postgres/data", "postgres.made"])
+def test_lost_secrets_are_not_replaced_beside_data_written_with_them(
+    left: str, tmp_path: Path
+) -> None:
     here = Home(tmp_path / "var")
     here.prepare()
-    (here.postgres / "data").mkdir(parents=True)
+    (here.folder / left).mkdir(parents=True)
 
     with pytest.raises(Trouble, match=r"secrets\.env is missing, but the data beside it"):
         here.load_secrets()

@@ -96,6 +96,12 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     await_none(running, 1)
     assert not (home / "addresses.env").exists()
 
+    # Without its data it does not start, and makes no other.
+    gone = (home / "postgres" / "data").rename(home / "gone")
+    refused = start_launcher("run", **portal).communicate(timeout=30)[0]
+    assert f"{home}/postgres/data is missing, but there was data in it" in refused
+    gone.rename(home / "postgres" / "data")
+
     # The next start goes on with the same data, and is killed the hard way.
     launcher = start_launcher("run", **portal)
     await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -14,17 +15,28 @@ import redis
 
 from launcher import postgres, valkey
 from launcher.postgres import Postgres
-from launcher.processes import Account, free_port, started_at
+from launcher.processes import Account, RunFolder, free_port, started_at
+from launcher.supervisor import Supervisor
 from launcher.throwaway import PREFIX, sweep
 from launcher.trouble import Trouble
 from launcher.valkey import Valkey
+from tests.launcher.conftest import look_until
 
 PASSWORD = "between-us"
 
 
+def new_server(folder: Path) -> Postgres:
+    return Postgres(
+        folder / "postgres",
+        log=folder / "postgres.log",
+        password=PASSWORD,
+        mark=folder / "postgres.made",
+    )
+
+
 @pytest.fixture
 def server(folder: Path) -> Iterator[Postgres]:
-    server = Postgres(folder / "postgres", log=folder / "postgres.log", password=PASSWORD)
+    server = new_server(folder)
     server.start(free_port())
     yield server
     server.stop()
@@ -103,11 +115,12 @@ def test_a_stale_postmaster_pid_that_names_another_process_is_forgotten(server: 
     assert ask(server, "SELECT 1") == [(1,)]
 
 
-def test_a_cluster_whose_making_broke_off_is_begun_anew(folder: Path) -> None:
-    server = Postgres(folder / "postgres", log=folder / "postgres.log", password=PASSWORD)
-    server.start(free_port())
-    server.stop()
-    server.data.rename(server.folder / "new")
+def test_a_cluster_whose_making_broke_off_is_begun_anew(folder: Path, monkeypatch) -> None:
+    server = new_server(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            server.start(free_port())
     (server.folder / "new" / "global" / "pg_control").unlink()
 
     server.start(free_port())
@@ -115,6 +128,61 @@ def test_a_cluster_whose_making_broke_off_is_begun_anew(folder: Path) -> None:
         assert ask(server, "SELECT 1") == [(1,)]
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("lost", ["data", "folder", "link"])
+def test_lost_data_is_never_replaced_by_an_empty_cluster(server: Postgres, lost: str) -> None:
+    home, place = server.folder.parent, server.folder
+    ask(server, "CREATE TABLE kept AS SELECT 7 AS number")
+    server.stop()
+    if lost == "link":  # as where root's data lies elsewhere
+        place = place.rename(home / "elsewhere")
+        server.folder.symlink_to(place)
+    gone = place / "data" if lost == "data" else place
+    kept = gone.rename(home / "kept")
+
+    for _ in range(2):
+        with pytest.raises(Trouble) as trouble:
+            server.start(free_port())
+
+    assert str(trouble.value) == (
+        f"{server.data} is missing, but there was data in it: put it back, mount its disk "
+        f"or load a backup, or begin anew by removing {home}."
+    )
+    assert not gone.exists()
+    kept.rename(gone)
+    server.start(free_port())
+    assert ask(server, "SELECT number FROM kept") == [(7,)]
+
+
+def test_data_from_before_there_were_marks_is_marked(server: Postgres) -> None:
+    server.stop()
+    assert server.mark
+    server.mark.unlink()
+
+    server.start(free_port())
+
+    assert server.mark.exists()
+
+
+def test_the_supervisor_waits_for_lost_data_and_goes_on_with_it(server: Postgres) -> None:
+    said: list[str] = []
+    run = RunFolder(server.folder.parent / "run")
+    run.folder.mkdir()
+    supervisor = Supervisor(run, said.append)
+    supervisor.watch("postgres", server, lambda: server.start(server.port), server.log)
+    ask(server, "CREATE TABLE kept AS SELECT 7 AS number")
+    assert server.process
+    server.process.send_signal(signal.SIGQUIT)
+    server.process.wait()
+    first, kept = server.process, server.data.rename(server.folder / "kept")
+
+    look_until(supervisor, lambda: any("there was data in it" in line for line in said))
+    assert not server.data.exists()
+    kept.rename(server.data)
+    look_until(supervisor, lambda: server.process is not first)
+
+    assert ask(server, "SELECT number FROM kept") == [(7,)]
 
 
 def test_data_of_another_version_is_named_in_one_sentence(server: Postgres) -> None:

@@ -1,7 +1,6 @@
 import re
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from launcher.home import ROOT
 from launcher.postgres import Postgres
 from launcher.processes import RunFolder
 from launcher.supervisor import Child, Log, Supervisor, stop_all
+from tests.launcher.conftest import look_until
 
 
 @pytest.fixture
@@ -30,14 +30,6 @@ def watch(tmp_path: Path, said: list[str]) -> Callable[..., tuple[Supervisor, Ch
         return supervisor, child
 
     return watch
-
-
-def look_until(supervisor: Supervisor, true: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        supervisor.look()
-        time.sleep(0.02)
 
 
 def test_a_killed_child_is_started_again_and_told(watch, said: list[str]) -> None:
