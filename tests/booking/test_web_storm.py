@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -21,30 +20,22 @@ from django.core import signing
 from django.db import connection
 from django.utils import timezone
 
-from booking.models import Reservation, Slot
-from booking.verifying import verify
 from eligibility.sessions import _SALT, COOKIE
 from launcher.portal import web_command
 from launcher.processes import free_port
-from messaging.models import Message
-from tests.crowd import admit, open_slots
+from tests.accidents import database_url, end_a_connection
+from tests.booking.goals import GOALS, assert_all_is_booked_and_whole
+from tests.crowd import admit
 from tests.factories import RoomFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PEOPLE, CAPACITY, CONNECTIONS = 120, 40, 16
+PEOPLE, TOTAL, CONNECTIONS = 120, 40, 16
 TOKEN = "t" * 32
 PATIENCE = 90  # seconds until everybody must have an answer
-KILLS = 60  # tries; then whoever is left has some peace
-
-
-def database_url() -> str:
-    """The test's own database, as the web server must be told."""
-    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
-    return f"{base}/{connection.settings_dict['NAME']}"
 
 
 class Server:
-    """The web server, started again when it ends, as the launcher's supervisor does."""
+    """The web server; nobody starts it again."""
 
     def __init__(self, folder: Path):
         self.port, self.log = free_port(), folder / "web.log"
@@ -54,9 +45,6 @@ class Server:
             "PYTHONPATH": f"{settings.BASE_DIR}:{settings.BASE_DIR / 'queue'}",
             "JARI_HOME": str(folder),
         }
-        self.start()
-
-    def start(self) -> None:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 web_command("127.0.0.1", self.port),
@@ -65,13 +53,6 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-
-    def start_again_if_ended(self) -> bool:
-        # Whose processes die twice within seconds, ends itself.
-        ended = self.process.poll() is not None
-        if ended:
-            self.start()
-        return ended
 
     def stop(self) -> None:
         self.process.terminate()
@@ -128,25 +109,25 @@ class Browser:
             raise
         return answer.status, text, answer.headers.get("Location", "")
 
-    def insist(self, path: str, form: dict | None, ends: float, broken: Counter):
+    def insist(self, path: str, form: dict | None, ends: float, broke: Counter):
         """Ask again until there is an answer: a dead process and a lost database are none."""
         while time.monotonic() < ends:
             try:
                 answer = self.ask(path, form)
             except (OSError, http.client.HTTPException):
-                broken["no answer"] += 1
+                broke["no answer"] += 1
             else:
                 if answer[0] < 500:
                     return answer
-                broken[answer[0]] += 1
+                broke[answer[0]] += 1
             time.sleep(0.05)
         raise AssertionError(f"nobody answered {path}")
 
 
-def book(browser: Browser, slot: int, ends: float, broken: Counter) -> tuple[str, str]:
+def book(browser: Browser, slot: int, ends: float, broke: Counter) -> tuple[str, str]:
     """Hold and confirm, asking again whatever happens: ("booked", number) or ("lost", times)."""
     while True:
-        status, text, to = browser.insist("/booking/hold/", {"slot": slot}, ends, broken)
+        status, text, to = browser.insist("/booking/hold/", {"slot": slot}, ends, broke)
         if status == 409 and "Somebody was faster" in text:
             return "lost", " ".join(re.findall(r'name="slot" value="(\d+)"', text))
         if status == 409:
@@ -156,11 +137,11 @@ def book(browser: Browser, slot: int, ends: float, broken: Counter) -> tuple[str
             return "booked", number[1]
         assert status == 200 or (status, to) == (302, "/booking/confirm/"), text[-500:]
         if status == 302:
-            status, text, to = browser.insist("/booking/confirm/", None, ends, broken)
+            status, text, to = browser.insist("/booking/confirm/", None, ends, broke)
         key = re.search(r'name="key" value="([0-9a-f-]{36})"', text)
         if not key:
             continue
-        status, text, to = browser.insist("/booking/confirm/", {"key": key[1]}, ends, broken)
+        status, text, to = browser.insist("/booking/confirm/", {"key": key[1]}, ends, broke)
         number = re.fullmatch(r"/reservations/(\w+)/", to)
         if number:
             return "booked", number[1]
@@ -175,86 +156,88 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
-def kill_some(server: Server, stop: threading.Event, killed: Counter, dice: random.Random) -> None:
-    """A busy connection of Postgres four times a second, a web process every other second."""
+class Accidents:
+    """Each happens when somebody has finished, however fast the machine is."""
+
+    def __init__(self, server: Server, postgres: psycopg.Connection):
+        self.server, self.postgres = server, postgres
+        self.killed, self.turn, self.one_by_one = Counter(), 0, threading.Lock()
+        self.dice = random.Random(11)  # noqa: S311
+
+    def next(self) -> None:
+        with self.one_by_one:
+            self.turn += 1
+            if self.turn % 20 == 10:
+                self._kill_a_web_process()
+            elif self.turn % 3 == 0:
+                self.killed["connections"] += end_a_connection(self.postgres, idle=True)
+
+    def _kill_a_web_process(self) -> None:
+        workers = children_of(self.server.process.pid)
+        if workers:
+            with suppress(ProcessLookupError):
+                os.kill(self.dice.choice(workers), signal.SIGKILL)
+                self.killed["web processes"] += 1
+
+
+@pytest.fixture
+def accidents(server):
     with psycopg.connect(database_url(), autocommit=True) as postgres:
-        turn = 0
-        while not stop.wait(0.25):
-            killed["servers"] += server.start_again_if_ended()
-            turn += 1
-            if turn > KILLS:
-                continue
-            workers = children_of(server.process.pid)
-            if turn % 8 == 3 and workers:
-                with suppress(ProcessLookupError):
-                    os.kill(dice.choice(workers), signal.SIGKILL)
-                    killed["web processes"] += 1
-            busy = postgres.execute(
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-                " AND state <> 'idle'"
-            ).fetchall()
-            if busy and postgres.execute(
-                "SELECT pg_terminate_backend(%s)", dice.choice(busy)
-            ).fetchone() == (True,):
-                killed["connections"] += 1
+        yield Accidents(server, postgres)
 
 
-def test_a_storm_over_http_while_processes_and_connections_are_killed(server):
-    slot, *others = open_slots(12, capacity=CAPACITY)
+@pytest.mark.parametrize("make", GOALS, ids=lambda make: make.__name__)
+def test_a_storm_over_http_while_processes_and_connections_are_killed(make, server, accidents):
+    goal = make(TOTAL)
     people = admit(RoomFactory(), PEOPLE)
     stamp = int(timezone.now().timestamp())
     cookies = [
         f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp], salt=_SALT)}" for one in people
     ]
+    slots = [slot.pk for _one, slot in goal.chosen(people)]
     outcomes: dict[int, tuple[str, str]] = {}
     problems: list[str] = []
-    broken, killed, stop = Counter(), Counter(), threading.Event()
-    gate = threading.Barrier(CONNECTIONS + 1)
+    broke, gate = Counter(), threading.Barrier(CONNECTIONS)
     ends = time.monotonic() + PATIENCE
+    connection.close()  # ours is not to be hit
 
     def browse(share: int) -> None:
         gate.wait()
         for number in range(share, PEOPLE, CONNECTIONS):
             browser = Browser(server.port, cookies[number])
             try:
-                outcomes[number] = book(browser, slot.pk, ends, broken)
+                outcomes[number] = book(browser, slots[number], ends, broke)
             except Exception as error:
                 problems.append(f"{number}: {error!r}")
             browser.connection.close()
+            accidents.next()
 
     threads = [threading.Thread(target=browse, args=(share,)) for share in range(CONNECTIONS)]
-    killer = threading.Thread(
-        target=kill_some,
-        args=(server, stop, killed, random.Random(11)),  # noqa: S311
-    )
-    for thread in [*threads, killer]:
+    for thread in threads:
         thread.start()
-    gate.wait()
     for thread in threads:
         thread.join(PATIENCE + 30)
-    stop.set()
-    killer.join()
 
-    state = f"{killed} {broken} {server.log.read_text()[-500:]}"
+    state = f"{accidents.killed} {broke} {server.log.read_text()[-500:]}"
     assert problems == [], state
-    assert killed["web processes"] > 0, "no process was killed: the test shows nothing"
-    assert killed["connections"] > 0, "no connection was killed: the test shows nothing"
-    assert sum(broken.values()) > 0, "nobody noticed: the test shows nothing"
+    assert accidents.killed["web processes"] > 0, "no process was killed: the test shows nothing"
+    assert accidents.killed["connections"] > 0, "no connection was killed: the test shows nothing"
+    assert sum(broke.values()) > 0, "nobody noticed: the test shows nothing"
+    assert server.process.poll() is None, state
     kinds = Counter(kind for kind, _what in outcomes.values())
-    assert kinds == {"booked": CAPACITY, "lost": PEOPLE - CAPACITY}
+    assert kinds == {"booked": TOTAL, "lost": PEOPLE - TOTAL}
     # Everybody was told their own number, once.
     told = {
         people[n].ticket.person_id: what for n, (kind, what) in outcomes.items() if kind == "booked"
     }
-    confirmed = slot.reservations.filter(status="confirmed")
-    assert told == dict(confirmed.values_list("person_id", "number"))
-    assert Slot.objects.get(pk=slot.pk).booked == CAPACITY
-    assert Message.objects.filter(kind="confirmed").count() == CAPACITY
-    # Every loser was shown three open times beside it.
-    nearest = [set(map(int, what.split())) for kind, what in outcomes.values() if kind == "lost"]
-    assert {len(times) for times in nearest} == {3}
-    assert set().union(*nearest) <= {one.pk for one in others}
-    late = Reservation.objects.filter(status="held", held_until__lt=timezone.now() - timedelta(1))
-    assert not late.exists()
-    assert [answer.question.name for answer in verify() if answer.broken] == []
+    assert told == dict(goal.confirmed.filter(dose=1).values_list("person_id", "number"))
+    # Every loser was shown three open times beside the one that was lost.
+    lost = {
+        number: set(map(int, what.split()))
+        for number, (kind, what) in outcomes.items()
+        if kind == "lost"
+    }
+    assert {len(times) for times in lost.values()} == {3}
+    assert not any(slots[number] in times for number, times in lost.items())
+    assert set().union(*lost.values()) <= {one.pk for one in [*goal.wanted, *goal.others]}
+    assert_all_is_booked_and_whole(goal)

@@ -1,0 +1,28 @@
+"""Accidents that happen to a test's database connections."""
+
+import os
+
+import psycopg
+from django.db import connection
+
+# A busy connection where there is one; else one whose owner is thinking in Python.
+END_ONE = """
+WITH victim AS MATERIALIZED (
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend'
+        AND pid <> pg_backend_pid() AND (state <> 'idle' OR %(idle)s)
+    ORDER BY state = 'idle', random() LIMIT 1
+)
+SELECT pg_terminate_backend(pid) FROM victim
+"""
+
+
+def database_url() -> str:
+    """The test's own database, as other processes must be told."""
+    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
+    return f"{base}/{connection.settings_dict['NAME']}"
+
+
+def end_a_connection(postgres: psycopg.Connection, *, idle: bool = False) -> bool:
+    """End somebody's connection to this database, at random; False when there was none."""
+    return postgres.execute(END_ONE, {"idle": idle}).fetchone() == (True,)
