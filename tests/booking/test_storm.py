@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import psycopg
@@ -166,29 +167,33 @@ def process(hold: Callable = hold_place, after: str = "pass") -> subprocess.Pope
     )
 
 
+def kill_after(answers: int, worker: subprocess.Popen) -> None:
+    for _line in range(answers):
+        assert worker.stdout.readline(), "it died by itself"
+    worker.kill()
+
+
 def test_processes_killed_at_random_leave_nothing_half_done(goal):
     people = admit(RoomFactory(), 160)
-    processes = [process(goal.hold) for _ in range(4)]
+    *doomed, survivor = processes = [process(goal.hold) for _ in range(4)]
     for number, worker in enumerate(processes):
         for one, slot in goal.chosen(people)[number::4]:
             print(one.ticket.person_id, slot.pk, one.pk, file=worker.stdin)
-        worker.stdin.close()
+        worker.stdin.flush()  # and not closed: none ends before it is killed
     dice = random.Random(7)  # noqa: S311
 
-    for worker in processes[:3]:
-        for _line in range(dice.randrange(1, 6)):
-            assert worker.stdout.readline(), "it died by itself"
-        worker.send_signal(signal.SIGKILL)
-    for worker in processes:
-        worker.stdout.close()
-        worker.wait(60)
-    killed = [worker.returncode for worker in processes]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(kill_after, [dice.randrange(1, 6) for _ in doomed], doomed))
+    answered, _none = survivor.communicate(timeout=120)
+    for worker in doomed:
+        worker.communicate(timeout=60)
     _await_the_end_of_their_connections()
     after_kills = [*broken(), *halves(goal)]
     take_back_holds(now=timezone.now() + HOLD_LIFETIME)
     again = storm(goal.calls(people, book))
 
-    assert killed[:3] == [-signal.SIGKILL] * 3
+    assert [worker.returncode for worker in processes] == [-signal.SIGKILL] * 3 + [0]
+    assert len(answered.splitlines()) == 40
     assert after_kills == []
     assert set(again) <= {"list", "SlotFull", "AlreadyBooked", "NoDoseLeft"}
     assert_all_is_booked_and_whole(goal)
