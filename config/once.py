@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from django.template import Context, Library, Node, NodeList, TemplateSyntaxError
+from django.template import Context, Library, Node, NodeList, Template, TemplateSyntaxError
 from django.template.base import FilterExpression, Parser, Token, token_kwargs
 from django.template.defaulttags import CsrfTokenNode
 from django.template.loader_tags import BlockNode
@@ -22,17 +22,18 @@ class OnceNode(Node):
         values = {name: value.resolve(context) for name, value in self._values.items()}
         key = (get_language(), *values.values())
         made = self._made.get(key)
+        assert context.template
         if made is None or context.template.engine.debug:
-            made = self._make(context, values)
+            made = self._make(context.template, values)
             if len(self._made) >= MOST:
                 self._made.clear()
             self._made[key] = made
         return made
 
-    def _make(self, context: Context, values: dict) -> str:
+    def _make(self, template: Template, values: dict) -> str:
         # A context of its own, without the request: nothing of a person can get in and stay.
         alone = Context(values)
-        with alone.bind_template(context.template):
+        with alone.bind_template(template):
             return self.nodelist.render(alone)
 
 
@@ -45,6 +46,6 @@ def once(parser: Parser, token: Token) -> OnceNode:
         raise TemplateSyntaxError("once takes name=value only")
     nodelist = parser.parse(("endonce",))
     parser.delete_first_token()
-    if nodelist.get_nodes_by_type((BlockNode, CsrfTokenNode)):
+    if any(nodelist.get_nodes_by_type(kind) for kind in (BlockNode, CsrfTokenNode)):
         raise TemplateSyntaxError("a block or a csrf_token is not the same for everybody")
     return OnceNode(nodelist, values)
