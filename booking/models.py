@@ -89,6 +89,12 @@ class Clinic(models.Model):
         return self.name
 
 
+INTERVAL_NEEDED = _(
+    "Say one dose or two. Two need the days between them: at least, best and at most, in this "
+    "order."
+)
+
+
 @pghistory.track()
 class Vaccine(models.Model):
     """A vaccine, how many doses make a series, and the days between them."""
@@ -116,7 +122,15 @@ class Vaccine(models.Model):
                 condition=Q(doses=1)
                 | Q(doses=2, min_days__lte=F("best_days"), best_days__lte=F("max_days")),
                 name="vaccine_interval_in_order",
-            )
+                violation_error_message=INTERVAL_NEEDED,
+            ),
+            # What is not known breaks no comparison.
+            models.CheckConstraint(
+                condition=Q(doses=1)
+                | Q(min_days__isnull=False, best_days__isnull=False, max_days__isnull=False),
+                name="vaccine_of_two_doses_has_an_interval",
+                violation_error_message=INTERVAL_NEEDED,
+            ),
         ]
 
     def __str__(self) -> str:

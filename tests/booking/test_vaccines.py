@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError
 from django.urls import reverse
+from django.utils import translation
 
 from booking.exceptions import VaccineNotForYou
-from booking.models import Offer, Reservation, Slot
+from booking.models import Offer, Reservation, Slot, Vaccine
 from booking.services import (
     cancel_reservation,
     change_reservation,
@@ -65,6 +68,25 @@ def held(admission, slot, **more):
 def booked(admission, slot, **more) -> list[Reservation]:
     [first, *_rest] = held(admission, slot, **more)
     return confirm_hold(person_id=first.person_id, key=first.key)
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        {"doses": 2},
+        {"doses": 2, "min_days": 21, "max_days": 42},
+        {"doses": 2, "min_days": 28, "best_days": 21, "max_days": 42},
+        {"doses": 3, "min_days": 21, "best_days": 28, "max_days": 42},
+        {"doses": 0},
+    ],
+)
+def test_a_vaccine_says_how_many_doses_and_how_far_apart(interval):
+    vaccine = Vaccine(code="v", name_ko="백신", **interval)
+
+    with pytest.raises(ValidationError, match="Two need the days"), translation.override("en"):
+        vaccine.full_clean()
+    with pytest.raises(IntegrityError):
+        vaccine.save()
 
 
 @pytest.mark.parametrize("hold", [hold_place, hold_times])
