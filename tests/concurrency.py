@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,3 +96,37 @@ def _room_for(connections: int, patience: float) -> Iterator[None]:
             )
             time.sleep(0.02)
         yield
+
+
+class Underway:
+    """One call in a thread and connection of its own, while the test holds what it needs."""
+
+    def __init__(self, call: Callable[[], Any]):
+        self._process: Future = Future()
+        self._outcome: Future = Future()
+        threading.Thread(target=self._run, args=(call,), daemon=True).start()
+
+    def _run(self, call: Callable[[], Any]) -> None:
+        try:
+            connection.ensure_connection()
+            self._process.set_result(connection.connection.info.backend_pid)
+            self._outcome.set_result(call())
+        except BaseException as error:
+            self._outcome.set_exception(error)
+        finally:
+            connection.close()
+
+    def waits(self, *, patience: float = 30) -> bool:
+        """Whether it waits for a lock, as soon as it does or has ended."""
+        process, ends = self._process.result(patience), time.monotonic() + patience
+        while time.monotonic() < ends:
+            if wait([self._outcome], timeout=0.01).done:
+                return False
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT FROM pg_locks WHERE pid = %s AND NOT granted", [process])
+                if cursor.rowcount:
+                    return True
+        raise AssertionError("It neither waits nor ends.")
+
+    def result(self, *, patience: float = 30) -> Any:
+        return self._outcome.result(patience)

@@ -11,7 +11,7 @@ from ..rules import day_of
 from .holds import interval_of
 from .notices import tell_cancelled
 from .offers import leave_list, offer_freed
-from .places import Moved, end, lock_person, lock_slots, whole
+from .places import Moved, end, lock_person, lock_slots, wait_for_holds, whole
 
 
 @whole
@@ -91,6 +91,7 @@ def withdraw_jab(*, jab: Jab, by: str, now: datetime | None = None) -> list[Rese
 
 def _to_come(person_id: int) -> tuple[list[Reservation], dict[int, Slot]]:
     """What this person holds or has booked, and the slots of it, all locked."""
+    wait_for_holds(person_id)
     lock_person(person_id)
     mine = Reservation.objects.filter(
         person=person_id, status__in=[ReservationStatus.HELD, ReservationStatus.CONFIRMED]

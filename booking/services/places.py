@@ -78,6 +78,16 @@ def lock_person(person_id: int) -> None:
     list(Person.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
 
 
+# Also in migration 0022_hold_waits_for_jabs; the second number is the person's.
+JABS = 0x424A4142
+
+
+def wait_for_holds(person_id: int) -> None:
+    """Until the transaction ends no quick hold of this person is under way; before other locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [JABS, person_id])
+
+
 def lock_slots(ids: Iterable[int]) -> dict[int, Slot]:
     """Lock these slots until the transaction ends, with clinic and vaccine at hand.
 

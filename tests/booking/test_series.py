@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from django.db import transaction
 from django.utils import timezone, translation
 
 from booking.exceptions import (
@@ -41,12 +42,13 @@ from booking.services import (
     undo_cancel,
     undo_mark,
 )
+from booking.services.places import lock_slots
 from booking.services.reminding import FROM_HOUR
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import send_waiting
 from tests.booking.test_offers import wish
-from tests.concurrency import at_once
+from tests.concurrency import Underway, at_once
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -340,6 +342,32 @@ def test_a_jab_elsewhere_frees_what_is_needless(pair, dose, days_ago, freed):
     assert again[1] == []
     assert booked(first, later[28]) == [1 not in freed, 2 not in freed]
     assert Message.objects.filter(kind="cancelled").count() == 1
+
+
+def test_a_jab_written_down_while_a_hold_waits_for_its_slot_is_not_overlooked():
+    """The quick hold had asked for jabs before it waited."""
+    admission, slot = AdmissionFactory(), SlotFactory()
+    write_down = partial(
+        record_jab,
+        person_id=admission.ticket.person_id,
+        vaccine=slot.vaccine,
+        dose=1,
+        given_on=timezone.localdate(),
+        by="staff:1",
+    )
+
+    with transaction.atomic():
+        lock_slots([slot.pk])
+        holding = Underway(partial(hold, admission, slot))
+        waits = [holding.waits()]
+        writing = Underway(write_down)
+        waits.append(writing.waits())
+
+    assert waits == [True, True]
+    assert [one.slot_id for one in holding.result()] == [slot.pk]
+    _jab, freed = writing.result()
+    assert [row.slot_id for row in freed] == [slot.pk]
+    assert booked(slot) == [0]
 
 
 def test_after_a_first_jab_elsewhere_the_second_is_booked(pair):
