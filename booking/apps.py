@@ -14,9 +14,9 @@ class BookingConfig(AppConfig):
 
         from .lint import windows_without_slots
         from .purging import forget_addresses, still_booked
-        from .services.notices import confirmed_letters
+        from .services.notices import confirmed_letters, reminder_letters
 
-        writers["confirmed"] = confirmed_letters
+        writers.update(confirmed=confirmed_letters, reminder=reminder_letters)
 
         if windows_without_slots not in lint.extra_checks:
             lint.extra_checks.append(windows_without_slots)

@@ -13,7 +13,7 @@ cron.register(waiting_room.jobs.tell, queue_name="messages", interval=5, ttl=60,
 cron.register(booking.jobs.take_back_holds, queue_name="default", interval=10, result_ttl=0)
 cron.register(booking.jobs.make_offers, queue_name="default", interval=15, result_ttl=0)
 cron.register(booking.jobs.report_to_lines, queue_name="default", interval=20, ttl=30, result_ttl=0)
-cron.register(booking.jobs.remind, queue_name="default", interval=300, result_ttl=0)
+cron.register(booking.jobs.remind, queue_name="default", interval=60, result_ttl=0)
 cron.register(booking.jobs.set_margins, queue_name="default", interval=3600, result_ttl=0)
 cron.register(eligibility.jobs.apply_due_changes, queue_name="default", interval=5, result_ttl=0)
 cron.register(booking.jobs.settle_reviews, queue_name="default", interval=15, result_ttl=0)

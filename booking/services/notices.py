@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from messaging.enums import Channel
 from messaging.services import Letter, write_message
 
+from ..enums import ReservationStatus
 from ..models import Offer, Reservation
 
 
@@ -123,18 +124,27 @@ def tell_changed(reservation: Reservation) -> None:
     tell(reservation, key=key, kind="changed", text="\n".join(lines))
 
 
-def tell_reminder(reservation: Reservation) -> bool:
+_REMINDER = "reminder:"
+
+
+def reminder_letters(keys: Sequence[str]) -> dict[str, Letter]:
+    """What `remind` only noted, written out; nothing for what was cancelled or moved since."""
+    numbers = [key.split(":")[1] for key in keys]
+    rows = (
+        Reservation.objects.filter(number__in=numbers, status=ReservationStatus.CONFIRMED)
+        .with_place()
+        .select_related("person")
+    )
+    letters = {f"{_REMINDER}{row.number}:{row.slot_id}": _reminder(row) for row in rows}
+    return {key: letter for key, letter in letters.items() if key in keys}
+
+
+def _reminder(reservation: Reservation) -> Letter:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your vaccination is tomorrow."), _line(reservation)]
         lines.append(reservation.slot.clinic.address)
         lines.append(link("reservation", reservation.number))
-    return tell(
-        reservation,
-        key=f"reminder:{reservation.number}:{reservation.slot_id}",
-        kind="reminder",
-        text="\n".join(lines),
-        not_after=reservation.slot.starts_at,
-    )
+    return Letter(_channel(reservation), _address(reservation), "\n".join(lines))
 
 
 def tell_offer(offer: Offer) -> None:

@@ -49,6 +49,7 @@ from messaging.models import Message
 from messaging.services import send_waiting
 from tests.booking.test_offers import wish
 from tests.concurrency import Underway, at_once
+from tests.crowd import admit
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -487,6 +488,74 @@ def test_the_day_before_everybody_is_reminded_once(time_machine):
 
     assert counts == [0, 1, 0]
     assert Message.objects.get(kind="reminder").person_id == reservation.person_id
+
+
+@pytest.fixture
+def morning_before():
+    """Ten o'clock of the day before the factories' slots."""
+    day = timezone.localtime() + timedelta(days=1)
+    return day.replace(hour=FROM_HOUR, minute=0, second=0, microsecond=0)
+
+
+def test_a_reminder_goes_where_the_person_wanted_and_in_their_language(
+    morning_before, time_machine
+):
+    by_mail, by_phone = ReservationFactory(), ReservationFactory()
+    Reservation.objects.filter(pk=by_mail.pk).update(
+        channel=Channel.EMAIL, email="me@example.org", language="en"
+    )
+    time_machine.move_to(morning_before, tick=False)
+
+    remind()
+    send_waiting()
+
+    told = {one.person_id: one for one in Message.objects.filter(kind="reminder")}
+    mail, text = told[by_mail.person_id], told[by_phone.person_id]
+    assert (mail.channel, mail.to, mail.status) == ("email", "me@example.org", "sent")
+    assert mail.text.splitlines()[0] == "[Jari] Your vaccination is tomorrow."
+    assert (text.channel, text.to) == ("sms", by_phone.person.phone)
+    assert text.text.splitlines()[0] == "[자리] 내일은 예방접종 날입니다."
+
+
+@pytest.mark.parametrize("since", ["cancelled", "moved", "midnight"])
+def test_nobody_is_reminded_of_what_has_changed_since(since, morning_before, time_machine):
+    reservation = ReservationFactory()
+    time_machine.move_to(morning_before, tick=False)
+    remind()
+    if since == "cancelled":
+        cancel_reservation(reservation=reservation, by="citizen")
+    elif since == "moved":
+        later = SlotFactory(vaccine=reservation.slot.vaccine)
+        change_reservation(reservation=reservation, slot_id=later.pk, by="citizen")
+    else:
+        time_machine.shift(timedelta(hours=14, seconds=1))  # it would say "tomorrow"
+
+    send_waiting()
+
+    assert Message.objects.get(kind="reminder").status == "expired"
+
+
+def test_a_busy_day_is_reminded_run_by_run(morning_before):
+    slot = SlotFactory(capacity=1200)
+    people = admit(RoomFactory(), 1200)
+    Reservation.objects.bulk_create(
+        Reservation(
+            number=f"N{number}",
+            person=one.ticket.person,
+            slot=slot,
+            admission=one,
+            status="confirmed",
+            by="citizen",
+            confirmed_at=timezone.now(),
+        )
+        for number, one in enumerate(people)
+    )
+    Slot.objects.filter(pk=slot.pk).update(booked=1200)
+
+    runs = [remind(now=morning_before, most=most) for most in (700, 5000, 5000)]
+
+    assert runs == [700, 500, 0]
+    assert Message.objects.filter(kind="reminder").count() == 1200
 
 
 def marked(clinic, vaccine, came: int, missing: int) -> None:
