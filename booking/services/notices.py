@@ -98,29 +98,30 @@ def confirmed_letters(keys: Sequence[str]) -> dict[str, Letter]:
     }
 
 
+def _once(what: str, reservation: Reservation) -> str:
+    """The instant is part of the fact: it may be cancelled, taken back and cancelled again."""
+    return f"{what}:{reservation.number}:{reservation.changed_at.timestamp():.6f}"
+
+
 def tell_cancelled(reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your appointment was cancelled."), *map(_line, reservations)]
-    # The instant is part of the fact: it may be cancelled, taken back and cancelled again.
-    stamp = f"{first.changed_at.timestamp():.0f}"
-    tell(first, key=f"cancelled:{first.number}:{stamp}", kind="cancelled", text="\n".join(lines))
+    tell(first, key=_once("cancelled", first), kind="cancelled", text="\n".join(lines))
 
 
 def tell_restored(reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your appointment stands again."), *map(_line, reservations)]
-    stamp = f"{first.changed_at.timestamp():.0f}"
-    tell(first, key=f"restored:{first.number}:{stamp}", kind="restored", text="\n".join(lines))
+    tell(first, key=_once("restored", first), kind="restored", text="\n".join(lines))
 
 
 def tell_changed(reservation: Reservation) -> None:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your appointment was changed."), _line(reservation)]
         lines.append(link("reservation", reservation.number))
-    stamp = f"{reservation.changed_at.timestamp():.0f}"
-    key = f"changed:{reservation.number}:{stamp}"
+    key = _once("changed", reservation)
     tell(reservation, key=key, kind="changed", text="\n".join(lines))
 
 

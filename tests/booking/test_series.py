@@ -299,6 +299,20 @@ def test_cancelling_the_first_gives_up_a_second_that_is_only_kept(pair, kept):
     assert sum(booked(first, *later.values())) == 0
 
 
+def test_each_of_two_changes_within_a_second_is_told():
+    """Otherwise the last word the person has would be the wrong time."""
+    reservation, now = ReservationFactory(), timezone.now().replace(microsecond=100_000)
+    vaccine = reservation.slot.vaccine
+    hours = [SlotFactory(vaccine=vaccine, capacity=number) for number in (1, 2)]
+
+    for number, slot in enumerate(hours):
+        at = now + timedelta(milliseconds=200 * number)
+        change_reservation(reservation=reservation, slot_id=slot.pk, by="citizen", now=at)
+
+    told = Message.objects.filter(kind="changed").order_by("pk")
+    assert [hours[n].clinic.name in one.text for n, one in enumerate(told)] == [True, True]
+
+
 def test_after_the_cut_off_only_staff_change_anything():
     soon = timezone.now() + timedelta(hours=1)
     reservation = ReservationFactory(slot=SlotFactory(starts_at=soon))
