@@ -1,4 +1,4 @@
-from .changing import cancel_reservation, change_reservation, undo_cancel
+from .changing import cancel_reservation, change_reservation, undo_cancel, was_refused
 from .confirming import confirm_hold
 from .holds import (
     HOLD_LIFETIME,
@@ -93,6 +93,7 @@ __all__ = [
     "undo_cancel",
     "undo_mark",
     "vaccines_of",
+    "was_refused",
     "wishes_at",
     "withdraw_jab",
 ]

@@ -6,6 +6,8 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils import timezone
 
+from waiting_room.models import Admission
+
 from ..enums import ReservationStatus
 from ..exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, SlotFull, TooLate
 from ..models import Reservation, Slot
@@ -113,7 +115,7 @@ def undo_cancel(
         .order_by("pk")
         .locked()
     )
-    if reservation.pk not in {row.pk for row in rows}:
+    if reservation.pk not in {row.pk for row in rows} or was_refused(reservation):
         raise NothingToUndo
     held = Reservation.objects.filter(
         person=reservation.person_id, status=ReservationStatus.HELD
@@ -136,6 +138,13 @@ def undo_cancel(
     rows.sort(key=lambda row: row.dose)
     tell_restored(rows)
     return rows
+
+
+def was_refused(reservation: Reservation) -> bool:
+    """Whether it rested on a provisional place in the line that is none any more."""
+    return Admission.objects.filter(
+        pk=reservation.admission_id, ticket__provisional=True, ticket__left_at__isnull=False
+    ).exists()
 
 
 @whole

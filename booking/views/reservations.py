@@ -1,6 +1,7 @@
 """Afterwards: the receipt, looking it up, changing and cancelling."""
 
 import logging
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -54,10 +55,7 @@ def receipt(
         "asks_cancel": asks_cancel and current,
         "goes_along": second if reservation.dose == 1 else None,
         "may_change": current and now < reservation.changes_until,
-        "may_undo": reservation.status == ReservationStatus.CANCELLED
-        and reservation.slot.left > 0
-        and now < reservation.changes_until
-        and all(one.dose != reservation.dose for one in others),
+        "undo": _undo(reservation, request.reservations, now),
         "wants_second": current
         and reservation.dose == 1
         and reservation.slot.vaccine.doses > 1
@@ -66,6 +64,26 @@ def receipt(
         "history": history_of(reservation) if "history" in request.GET else None,
     }
     return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
+
+
+def _undo(reservation: Reservation, everything: list[Reservation], now: datetime) -> str:
+    """Whether a cancellation can be taken back: "open", or why not; empty if there is none."""
+    if reservation.status != ReservationStatus.CANCELLED:
+        return ""
+    # What was cancelled with one act comes back together.
+    together = [
+        one
+        for one in everything
+        if one.status == reservation.status and one.changed_at == reservation.changed_at
+    ]
+    doses = {one.dose for one in together}
+    if any(one.status in LIVE and one.dose in doses for one in everything):
+        return "replaced"
+    if any(now >= one.changes_until for one in together):
+        return "late"
+    if any(one.slot.left < 1 for one in together):
+        return "gone"
+    return "never" if services.was_refused(reservation) else "open"
 
 
 def history_of(reservation: Reservation) -> list[dict]:

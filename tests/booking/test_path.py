@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from booking import availability
 from booking.models import Reservation, Slot
-from booking.services import HOLD_LIFETIME, take_back_holds
+from booking.services import HOLD_LIFETIME, book_for, take_back_holds
 from eligibility.sessions import _SALT, COOKIE
 from messaging.models import Message
 from messaging.services import send_waiting
@@ -333,6 +333,34 @@ def test_a_cancellation_can_not_be_taken_back_once_the_place_is_gone(inside):
     assert back.status_code == 409
     assert heading(back) == "This appointment is cancelled"
     assert Slot.objects.get(pk=reservation.slot_id).booked == 1
+
+
+@pytest.mark.parametrize("why", ["gone", "late", "replaced", "open"])
+def test_taking_back_is_offered_only_where_it_is_possible(inside, why, time_machine):
+    """A first dose comes back with the second that was cancelled along with it, or not at all."""
+    first = SlotFactory(double=True)
+    second = SlotFactory(
+        clinic=first.clinic,
+        vaccine=first.vaccine,
+        starts_at=first.starts_at + timedelta(days=28),
+        capacity=1,
+    )
+    held = inside.post(reverse("hold"), {"slot": first.pk})
+    receipt = inside.post(reverse("confirm"), {"key": key_on(held)}).url
+    inside.post(f"{receipt}cancel/")
+    if why == "gone":
+        Slot.objects.filter(pk=second.pk).update(booked=1)
+    elif why == "late":
+        time_machine.move_to(first.starts_at - timedelta(hours=2), tick=False)
+    elif why == "replaced":
+        book_for(person=inside.person, slot=SlotFactory(), by="staff:1")
+
+    shown = page(inside.get(receipt))
+    back = inside.post(f"{receipt}undo/")
+
+    assert ("Take it back" in shown) == (back.status_code == 302) == (why == "open")
+    assert ("The place has gone to somebody else." in shown) == (why == "gone")
+    assert ("It is too late to take it back here." in shown) == (why == "late")
 
 
 def test_changing_moves_to_the_new_time_and_keeps_the_number(inside):

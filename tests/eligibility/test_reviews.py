@@ -4,7 +4,8 @@ import pytest
 from django.urls import reverse
 
 from booking.enums import ReservationStatus
-from booking.services import confirm_hold, hold_place, settle_reviews
+from booking.exceptions import NothingToUndo
+from booking.services import confirm_hold, hold_place, settle_reviews, undo_cancel
 from eligibility.enums import Reason, ReviewReason, ReviewStatus
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Decision, Review
@@ -121,6 +122,19 @@ def test_a_refused_review_ends_the_ticket_and_frees_what_it_held(confirmed):
     assert admission.ended_at
     assert Ticket.objects.get().left_at
     assert "명단에 없습니다." in Message.objects.get(key=f"review:{review.pk}").text
+
+
+def test_what_a_refused_review_took_back_can_not_be_restored_by_oneself():
+    review, _admission, slot, reservation = booked_under_review()
+    confirm_hold(person_id=reservation.person_id, key=reservation.key)
+    refuse_review(review=review, by="staff:7", answer="-")
+    settle_reviews()
+
+    with pytest.raises(NothingToUndo):
+        undo_cancel(reservation=reservation, by="citizen")
+
+    slot.refresh_from_db()
+    assert slot.booked == 0
 
 
 def test_a_refused_ticket_does_not_come_back_by_joining_again():
