@@ -9,6 +9,12 @@ from .enums import ReservationStatus
 from .models import Reservation
 
 LASTS = timedelta(minutes=30)
+_STATUS = {
+    ReservationStatus.HELD: "TENTATIVE",
+    ReservationStatus.CANCELLED: "CANCELLED",
+    ReservationStatus.LAPSED: "CANCELLED",
+    ReservationStatus.RELEASED: "CANCELLED",
+}
 
 
 def calendar_file(reservation: Reservation) -> bytes:
@@ -23,8 +29,7 @@ def calendar_file(reservation: Reservation) -> bytes:
     event.add("summary", _("Vaccination, dose %(dose)d") % {"dose": reservation.dose})
     event.add("location", f"{slot.clinic.name}, {slot.clinic.address}")
     event.add("description", _("Reservation number %(number)s") % {"number": reservation.number})
-    cancelled = reservation.status == ReservationStatus.CANCELLED
-    event.add("status", "CANCELLED" if cancelled else "CONFIRMED")
+    event.add("status", _STATUS.get(ReservationStatus(reservation.status), "CONFIRMED"))
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
     alarm.add("description", event["summary"])

@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from redis import RedisError
 
 from booking import availability
 from booking.models import Reservation, Slot
@@ -25,6 +26,7 @@ from tests.factories import (
     TicketFactory,
     VaccineFactory,
 )
+from waiting_room.codes import random_number
 
 pytestmark = pytest.mark.django_db
 
@@ -456,6 +458,60 @@ def test_the_calendar_file_says_when_and_where(inside):
     [event] = Calendar.from_ical(answer.content).walk("VEVENT")
     assert event["DTSTART"].dt == reservation.slot.starts_at
     assert str(event["LOCATION"]).startswith(reservation.slot.clinic.name)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("held", "TENTATIVE"), ("lapsed", "CANCELLED"), ("cancelled", "CANCELLED")],
+)
+def test_the_calendar_file_says_what_became_of_it(inside, status, said):
+    reservation = ReservationFactory(held=True, person=inside.person, admission=inside.admission)
+    Reservation.objects.filter(pk=reservation.pk).update(status=status)
+
+    answer = inside.get(reverse("calendar", args=[reservation.number]))
+
+    assert f"STATUS:{said}" in page(answer)
+
+
+def test_numbers_are_not_tried_for_long(client):
+    """A number belongs to one phone; ten wrong ones in ten minutes are enough, right or not."""
+    reservation = ReservationFactory()
+    phone = "0" + reservation.person.phone.removeprefix("+82")
+    wrong = {"number": reservation.number, "phone": "01099998888"}
+
+    tried = [client.post(reverse("lookup"), wrong).status_code for _try in range(11)]
+    right = client.post(reverse("lookup"), wrong | {"phone": phone})
+    other = client.post(reverse("lookup"), {"number": ReservationFactory().number, "phone": phone})
+
+    assert tried == [422] * 10 + [429]
+    assert right.status_code == 429
+    assert other.status_code == 422
+
+
+def test_one_address_does_not_try_many_numbers(client):
+    answers = [
+        client.post(
+            reverse("lookup"),
+            {"number": random_number(10), "phone": "01099998888"},
+            REMOTE_ADDR="8.8.8.8",
+        ).status_code
+        for _try in range(101)
+    ]
+
+    assert answers == [422] * 100 + [429]
+
+
+def test_the_look_up_works_without_redis(client, monkeypatch):
+    def gone(*_args, **_more):
+        raise RedisError
+
+    monkeypatch.setattr("booking.limits.is_ratelimited", gone)
+    reservation = ReservationFactory()
+    phone = "0" + reservation.person.phone.removeprefix("+82")
+
+    found = client.post(reverse("lookup"), {"number": reservation.number, "phone": phone})
+
+    assert found.url == reverse("reservation", args=[reservation.number])
 
 
 @pytest.mark.parametrize(("double", "most"), [(False, 10), (True, 12)])
