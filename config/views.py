@@ -1,15 +1,27 @@
+from contextlib import suppress
+
 import django_rq
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from psycopg_pool import PoolTimeout
 from redis import RedisError
 from rq import Worker
 
+from booking.views.holding import keep_unsent
+
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without a valid CSRF token: most often an old page or refused cookies."""
+    """A form without a valid CSRF token: most often an old page or refused cookies.
+
+    Nothing is done that it asked for; what was typed waits with the hold, whose key it knows.
+    """
+    if request.path in (reverse("confirm"), reverse("extend")):
+        with suppress(OperationalError, InterfaceError, PoolTimeout):
+            keep_unsent(request)
     return render(request, "403.html", {"form_expired": True}, status=403)
 
 

@@ -165,6 +165,14 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return _show_hold(request, who.person_id)
 
 
+def keep_unsent(request: HttpRequest) -> None:
+    """Keep what was typed into a form that can't be taken, as when all cookies are gone."""
+    form = ConfirmForm(request.POST)
+    form.is_valid()
+    if key := form.cleaned_data.get("key"):
+        services.keep_typed(key=key, wanted=form.typed())
+
+
 def _confirmed(
     request: HttpRequest, person_id: int, key: uuid.UUID, form: ConfirmForm
 ) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection
@@ -274,6 +275,23 @@ def test_extending_in_a_tab_whose_time_was_exchanged_shows_the_new_one(inside):
 
     assert "You have chosen another time since." in page(shown)
     assert key_on(shown) == key_on(new)
+
+
+@pytest.mark.parametrize("to", ["confirm", "extend"])
+def test_whoever_lost_all_cookies_loses_nothing_typed(inside, to):
+    """Without the token of the form nothing is done, but what was typed waits with the hold."""
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    strict = Client(enforce_csrf_checks=True)
+    typed = {"channel": "email", "email": "me@example.org"}
+
+    answers = [
+        strict.post(reverse(to), typed | key)
+        for key in ({"key": key_on(held)}, {"key": str(uuid4())}, {"key": "x"}, {})
+    ]
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert (Reservation.objects.get().status, Reservation.objects.get().extensions) == ("held", 0)
+    assert 'value="me@example.org"' in page(inside.get(reverse("confirm")))
 
 
 def test_whoever_was_signed_out_meanwhile_loses_nothing_typed(inside):
