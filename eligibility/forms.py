@@ -46,6 +46,20 @@ class IdentityForm(forms.Form):
         super().__init__(data, **kwargs)
         # Asked only where two digits of a year fit two centuries.
         self.asks_century = False
+        if not self.is_bound and self.initial.get("birth_date"):
+            self._show_again(self.initial["birth_date"])
+
+    def _show_again(self, typed: str) -> None:
+        """The page once more without checking it, as in another language."""
+        six_digits = normal.resident_number_typed(typed)
+        if six_digits:
+            self.initial = {**self.initial, "birth_date": six_digits}
+        try:
+            normal.birth_date(six_digits or typed, today=timezone.localdate())
+        except normal.Unclear as unclear:
+            self._ask_century(str(unclear))
+        except ValueError:
+            pass
 
     def clean_name(self) -> str:
         name = normal.shown_name(self.cleaned_data["name"])

@@ -20,6 +20,7 @@ from . import limits, provider_flow, services, work
 from .enums import ReviewStatus
 from .exceptions import DistrictUnclear, Refusal
 from .forms import CodeForm, CorrectionForm, DistrictForm, IdentityForm, ReviewForm, WardForm
+from .language import keeps_typed_in_any_language, typed
 from .models import Cohort, Person, PhoneCode, Proxy
 from .normal import masked_phone, shown_phone
 from .pages import eligibility_page
@@ -34,12 +35,13 @@ _CODE_COOKIE_AGE = 60 * 60
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 def identity(request: HttpRequest) -> HttpResponse:
     """Name, birth date and phone; a code goes to the phone."""
     following = _following(request)
     if request.method != "POST":
-        typed = provider_flow.typed_before(request)
-        extra = {"form": IdentityForm(initial=typed), "next": following}
+        kept = provider_flow.typed_before(request) | typed(request, *IdentityForm.base_fields)
+        extra = {"form": IdentityForm(initial=kept), "next": following}
         return _identity_page(request, extra)
     if request.POST.get("provider") in configured():
         return provider_flow.leave(request, request.POST["provider"], following)
@@ -65,6 +67,7 @@ def _identity_page(request: HttpRequest, extra: dict, *, status: int = 200) -> H
     lights = providing.lights()
     context = {
         **extra,
+        "typed_form": "identity",
         "lights": lights if len(lights) > 1 else [],
         "provider_problem": provider_flow.problem(request),
     }
@@ -130,6 +133,7 @@ def _remembered(request: HttpRequest) -> tuple[PhoneCode | None, str]:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 def identity_code(request: HttpRequest) -> HttpResponse:
     """The six digits from the phone."""
     challenge, following = _remembered(request)
@@ -137,7 +141,7 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         # The form sent again, after its answer was lost on the way: the first one counted.
         return redirect("eligibility" if signed_in(request) else "identity")
     if request.method != "POST":
-        return _code_page(request, challenge, CodeForm())
+        return _code_page(request, challenge, CodeForm(initial=typed(request, "code")))
     if "resend" in request.POST:
         return _resend(request, challenge)
     form = CodeForm(request.POST)
@@ -164,13 +168,16 @@ def _welcome(person: Person, following: str) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 def identity_district(request: HttpRequest) -> HttpResponse:
     """Asked only after the proof, and only where several people share all other details."""
     challenge, following = _remembered(request)
     vouched = provider_flow.phone_vouched_for(request)
     if not vouched and not (challenge and challenge.used_at):
         return redirect("identity")
-    form = DistrictForm(request.POST if request.method == "POST" else None)
+    form = DistrictForm(
+        request.POST if request.method == "POST" else None, initial=typed(request, "home")
+    )
     status = 422 if form.is_bound else 200
     if form.is_valid() and limits.names_districts_too_often(request, vouched or challenge.phone):
         form.add_error("home", _("You tried many times. Try again in ten minutes."))
@@ -183,7 +190,8 @@ def identity_district(request: HttpRequest) -> HttpResponse:
             return _welcome(services.choose_district(challenge=challenge, home=home), following)
         except DistrictUnclear as unclear:
             form.add_error("home", str(unclear))
-    return render(request, "eligibility/identity_district.html", {"form": form}, status=status)
+    context = {"form": form, "typed_form": "district"}
+    return render(request, "eligibility/identity_district.html", context, status=status)
 
 
 def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
@@ -208,6 +216,7 @@ def _code_page(
 ) -> HttpResponse:
     context = {
         "form": form,
+        "typed_form": "code",
         "phone": masked_phone(challenge.phone),
         "expires_at": challenge.expires_at,
         "expired": challenge.expires_at <= timezone.now(),
@@ -273,11 +282,15 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 @asks
 def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
     """“I think this is wrong”: asks the health authority to look at one answer."""
     cohort = get_object_or_404(Cohort, code=code)
-    form = ReviewForm(request.POST if request.method == "POST" else None)
+    form = ReviewForm(
+        request.POST if request.method == "POST" else None,
+        initial=typed(request, "reason", "note"),
+    )
     refusal = ""
     if form.is_bound and form.is_valid():
         try:
@@ -286,7 +299,7 @@ def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
             refusal = str(reason)
         else:
             return redirect("eligibility")
-    context = {"form": form, "cohort": cohort, "refusal": refusal}
+    context = {"form": form, "typed_form": "review", "cohort": cohort, "refusal": refusal}
     status = 409 if refusal else 422 if form.is_bound else 200
     return render(request, "eligibility/review.html", context, status=status)
 
@@ -302,17 +315,22 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 @asks
 def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     """What is held of this person, who looked at it, and how to have it corrected."""
     if signed_in(request).by_id:
         return redirect("eligibility")
-    form = CorrectionForm(request.POST if request.method == "POST" else None)
+    form = CorrectionForm(
+        request.POST if request.method == "POST" else None,
+        initial=typed(request, "field", "wanted"),
+    )
     if form.is_bound and form.is_valid():
         services.ask_correction(person=person, **form.cleaned_data)
         return redirect("my_data")
     context = {
         "form": form,
+        "typed_form": "correction",
         "person": person,
         "phone": shown_phone(person.phone),
         "decisions": person.decisions.select_related("cohort").order_by("pk"),
@@ -328,12 +346,16 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 @asks
 def family(request: HttpRequest, person: Person) -> HttpResponse:
     """Whom one books for, and who books for oneself."""
     if signed_in(request).by_id:
         return redirect("eligibility")
-    form = WardForm(request.POST if request.method == "POST" else None)
+    form = WardForm(
+        request.POST if request.method == "POST" else None,
+        initial=typed(request, *WardForm.base_fields),
+    )
     refusal = ""
     if form.is_bound and form.is_valid():
         details = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
@@ -348,6 +370,7 @@ def family(request: HttpRequest, person: Person) -> HttpResponse:
     live = Proxy.objects.filter(ended_at=None)
     context = {
         "form": form,
+        "typed_form": "ward",
         "refusal": refusal,
         "wards": live.filter(by=person).select_related("person").order_by("pk"),
         "proxies": live.filter(person=person).select_related("by"),

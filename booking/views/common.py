@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from psycopg_pool import PoolTimeout
 
+from eligibility.language import FIELD, asks_language, in_language, is_unsent
 from eligibility.sessions import signed_in
 from waiting_room.codes import UnreadableCode, read
 
@@ -31,10 +32,13 @@ def keeps_typed(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        if request.method == "POST" and asks_language(request):
+            # Only the page of an outage asks this of a view that has no form of its own.
+            return in_language(request, lambda: outage(request))
         try:
             return view(request, *args, **kwargs)
         except (OperationalError, InterfaceError, PoolTimeout):
-            if request.method != "POST":
+            if request.method != "POST" and not is_unsent(request):
                 raise
             return outage(request)
 
@@ -45,12 +49,12 @@ def outage(request: HttpRequest) -> HttpResponse:
     typed = [
         (name, value)
         for name, values in request.POST.lists()
-        if name != "csrfmiddlewaretoken"
+        if name not in ("csrfmiddlewaretoken", FIELD)
         for value in values
     ]
-    response = render(
-        request, "booking/outage.html", {"typed": typed, "again": request.path}, status=503
-    )
+    again = request.get_full_path()
+    context = {"typed": typed, "again": again, "typed_form": "again", "typed_at": again}
+    response = render(request, "booking/outage.html", context, status=503)
     response["Retry-After"] = "10"
     response["Cache-Control"] = "no-store"
     return response

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from eligibility.language import keeps_typed_in_any_language, typed
 from eligibility.sessions import signed_in
 from messaging.enums import Channel
 from waiting_room.guards import not_inside
@@ -27,7 +28,6 @@ from ..forms import ConfirmForm
 from ..models import Reservation, Slot
 from .common import keeps_typed, to_identity
 from .finding import beside, lost, show, to_book, to_choose
-from .language import keeps_typed_in_any_language, typed
 
 # Who comes back later than this has forgotten which time it was.
 RECENT = timedelta(hours=2)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from eligibility.language import keeps_typed_in_any_language, typed
 from eligibility.models import Person
 from waiting_room.guards import not_inside
 
@@ -20,7 +21,6 @@ from ..forms import WishForm
 from ..models import Offer, Wish
 from .common import keeps_typed, remember_seen, who_required
 from .holding import admission_of, refusal_page
-from .language import keeps_typed_in_any_language, typed
 
 DISTRICTS_OFFERED = 8
 DAYS_OFFERED = 14

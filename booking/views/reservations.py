@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from eligibility.language import keeps_typed_in_any_language, typed
 from eligibility.sessions import signed_in
 
 from .. import services
@@ -24,7 +25,6 @@ from ..qr import qr_svg
 from ..story import story_of, to_the_person
 from .common import keeps_typed, remember_seen, reservation_required
 from .finding import Purpose, lost, show
-from .language import keeps_typed_in_any_language, typed
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
+from eligibility.language import is_unsent, keeps_typed_in_any_language, typed
 from eligibility.normal import masked_phone
 from eligibility.sessions import signed_in
 
@@ -189,6 +190,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """How somebody wants to be told: asked for, changed or taken back here."""
     ticket = _ticket(ticket_id)
@@ -201,6 +203,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         services.stop_telling(ticket=ticket)
         return redirect("ticket", ticket_id=ticket_id)
     initial = {"channel": alert.channel, "email": alert.email} if alert else {"channel": "sms"}
+    initial |= typed(request, "channel", "email")
     form = TellForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         language = get_language() or settings.LANGUAGE_CODE
@@ -209,6 +212,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     context = {
         "ticket": ticket,
         "form": form,
+        "typed_form": "tell",
         "alert": alert,
         "phone": masked_phone(ticket.person.phone),
         "channel": form["channel"].value(),
@@ -243,13 +247,14 @@ def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed_in_any_language
 def resume(request: HttpRequest) -> HttpResponse:
     """Back to one's ticket by its code, typed or scanned, on any device."""
-    typed = request.POST.get("code") or request.GET.get("code") or ""
+    code = request.POST.get("code") or request.GET.get("code") or ""
     problem = ""
-    if typed:
+    if code and not is_unsent(request):
         try:
-            ticket = Ticket.objects.filter(resume_index=lookup_index(typed, CODE_KEY)).first()
+            ticket = Ticket.objects.filter(resume_index=lookup_index(code, CODE_KEY)).first()
         except UnreadableCode as error:
             problem = type(error).__name__
         else:
@@ -258,7 +263,12 @@ def resume(request: HttpRequest) -> HttpResponse:
                 remember(request, response, ticket.pk)
                 return response
             problem = "Unknown"
-    context = {"typed": typed, "problem": problem, "asked": request.method == "POST"}
+    context = {
+        "typed": code,
+        "typed_form": "resume",
+        "problem": problem,
+        "asked": request.method == "POST",
+    }
     return render(request, "waiting_room/resume.html", context, status=422 if problem else 200)
 
 

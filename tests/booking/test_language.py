@@ -2,9 +2,10 @@
 
 import re
 from datetime import timedelta
-from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,65 +14,9 @@ from booking.services import cancel_reservation, make_offers
 from tests.booking.test_offers import wish
 from tests.booking.test_path import heading, page, sign_in
 from tests.factories import AdmissionFactory, ClinicFactory, ReservationFactory, SlotFactory
+from tests.forms import Forms, switch
 
 pytestmark = pytest.mark.django_db
-
-
-class Forms(HTMLParser):
-    """A browser's view of a page: its forms, and each button that sends one of them."""
-
-    def __init__(self, response):
-        super().__init__()
-        self.address = response.request["PATH_INFO"]
-        self.inside, self.actions, self.fields, self.buttons = None, {}, {}, []
-        self.select = None
-        self.feed(page(response))
-
-    def handle_starttag(self, tag, attributes):
-        one = dict(attributes)
-        form = one.get("form", self.inside)
-        if tag == "form":
-            self.inside = one.get("id")
-            self.actions[self.inside] = one.get("action") or self.address
-        elif tag == "input" and form:
-            box = one.get("type") in ("radio", "checkbox")
-            if not box or "checked" in one:
-                value = one.get("value", "on" if box else "")
-                self.fields.setdefault(form, []).append((one["name"], value))
-        elif tag == "select":
-            self.select = one["name"]
-        elif tag == "option" and self.select and "selected" in one:
-            self.fields.setdefault(form, []).append((self.select, one["value"]))
-        elif tag == "button" and form:
-            self.buttons.append((form, one))
-
-    def handle_endtag(self, tag):
-        if tag == "form":
-            self.inside = None
-
-    def typed(self, form) -> dict:
-        """Its fields, but for the token; a name that stands twice is a list."""
-        found: dict = {}
-        for name, value in self.fields[form]:
-            found.setdefault(name, []).append(value)
-        found.pop("csrfmiddlewaretoken", None)
-        return found
-
-    def language(self, form) -> tuple[str, str]:
-        """Where the language button of this form leads, and to which language."""
-        [one] = [button for owner, button in self.buttons if button.get("name") == "language"]
-        assert one["form"] == form
-        return one["formaction"], one["value"]
-
-    def pressed_by_enter(self, form) -> dict:
-        return next(button for owner, button in self.buttons if owner == form)
-
-
-def switch(client, response, form, **changed):
-    """Type something, then press the language button."""
-    forms = Forms(response)
-    address, language = forms.language(form)
-    return client.post(address, {**forms.typed(form), **changed, "language": language})
 
 
 @pytest.fixture
@@ -164,6 +109,70 @@ def test_the_look_up_keeps_number_and_phone(client):
     assert Forms(english).typed("lookup") == {"number": ["ABC"], "phone": ["010-12"]}
     assert 'lang="en"' in page(english)
     assert "is-wrong" not in page(english)
+
+
+@pytest.fixture
+def database(monkeypatch):
+    """A database that `away()` takes from what holds, confirms, cancels and asks, and `back()`."""
+
+    def gone(*_arguments, **_values):
+        raise OperationalError("server closed the connection")
+
+    def away():
+        for name in ("hold_times", "held_by", "confirm_hold", "cancel_reservation"):
+            monkeypatch.setattr(f"booking.services.{name}", gone)
+
+    return SimpleNamespace(away=away, back=monkeypatch.undo)
+
+
+def test_an_outage_keeps_the_form_in_every_language(inside, database):
+    typed = {"slot": [str(SlotFactory().pk)], "second": [""]}
+    database.away()
+    failed = inside.post(reverse("hold"), typed)
+
+    english = switch(inside, failed, "again")
+    korean = switch(inside, english, "again")
+    database.back()
+    inside.post(Forms(korean).actions["again"], Forms(korean).typed("again"))
+
+    headings = [heading(answer) for answer in (english, korean)]
+    assert headings == [
+        "A short stop. What you typed is kept",
+        "잠시 멈췄습니다. 적으신 내용은 그대로입니다",
+    ]
+    assert [answer.status_code for answer in (failed, english, korean)] == [503] * 3
+    assert [Forms(answer).typed("again") for answer in (english, korean)] == [typed] * 2
+    assert Reservation.objects.get().slot_id == int(typed["slot"][0])
+
+
+def test_the_language_of_an_outage_sends_nothing_where_the_database_is_back(inside, database):
+    reservation = ReservationFactory(person=inside.person)
+    database.away()
+    failed = inside.post(reverse("cancel", args=[reservation.number]))
+    database.back()
+
+    english = switch(inside, failed, "again")
+
+    reservation.refresh_from_db()
+    assert heading(english) == "A short stop. What you typed is kept"
+    assert reservation.status == "confirmed"
+    assert inside.cookies["jari_language"].value == "en"
+
+
+def test_an_outage_of_a_page_with_a_form_keeps_it_through_the_language(inside, database):
+    slot = SlotFactory()
+    shown = inside.post(reverse("hold"), {"slot": slot.pk}, follow=True)
+    typed = {**Forms(shown).typed("confirm"), "channel": ["email"], "email": ["me@example.org"]}
+    database.away()
+    failed = inside.post(reverse("confirm"), typed)
+    english = switch(inside, failed, "again")
+    database.back()
+    back = switch(inside, english, "again")
+
+    assert Forms(english).typed("again") == typed
+    assert heading(back) == "예약 내용을 확인해 주세요"
+    assert Forms(back).typed("confirm") == typed
+    assert Reservation.objects.get().status == "held"
 
 
 def test_an_unknown_language_sends_nothing_and_changes_nothing(client):
