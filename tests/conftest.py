@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from django.utils import translation
 from hypothesis import settings
 
 from booking import availability
@@ -13,7 +14,9 @@ if not os.environ.get("CI"):
 
 @pytest.fixture(autouse=True)
 def _nothing_kept():
-    """What this process keeps of one test's clinics must not be seen by the next."""
+    """What one test leaves in this process must not be seen by the next: its clinics, and the
+    language of its last request."""
     availability.forget()
+    translation.deactivate()
     yield
     availability.forget()
