@@ -64,8 +64,14 @@ class Search:
         """By name or distance, wherever it is: the district only says from where."""
         return bool(self.name or self.near)
 
-    def is_narrowed(self) -> bool:
-        return bool(self.weekdays or self.part or self.vaccine)
+    def anywhere(self) -> "Search":
+        """A place or a name that somebody typed counts more than the district they looked at."""
+        if self.near:
+            return replace(self, region="", district="")
+        if self.name and self.district:
+            around = f"{self.region} {self.district}".strip()
+            return replace(self, region="", district="", near=around)
+        return self
 
     def wants(self, *, vaccine_id: int, vaccine_code: str, on: date, part: str) -> bool:
         return (

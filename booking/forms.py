@@ -90,6 +90,18 @@ class SearchForm(forms.Form):
             raise ValidationError(_("No times are open that far ahead. Choose an earlier day."))
         return day
 
+    def conditions(self, search: Search) -> list[str]:
+        """The weekdays, hours and vaccine that a search is narrowed to, in words."""
+        weekdays = [
+            str(name) for day, name in self.fields["weekday"].choices if int(day) in search.weekdays
+        ]
+        chosen = [
+            str(dict(self.fields[name].choices).get(value, ""))
+            for name, value in [("part", search.part), ("vaccine", search.vaccine)]
+            if value
+        ]
+        return [one for one in [", ".join(weekdays), *chosen] if one]
+
     def search(self, **fixed) -> Search:
         """What could be read of it, as a search."""
         self.is_valid()
@@ -114,7 +126,7 @@ class ConfirmForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     channel = forms.ChoiceField(
         label=_("Where should we write to?"),
-        choices=[(Channel.SMS, _("To my mobile phone")), (Channel.EMAIL, _("By e-mail"))],
+        choices=[(Channel.SMS, _("By text message")), (Channel.EMAIL, _("By e-mail"))],
         initial=Channel.SMS,
         required=False,
         widget=forms.RadioSelect,
@@ -124,7 +136,9 @@ class ConfirmForm(forms.Form):
         required=False,
         max_length=200,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        help_text=_("Only if you want the message by e-mail"),
+        error_messages={
+            "invalid": _("Write the whole address, for example kim@example.org."),
+        },
     )
 
     def clean(self):
@@ -151,7 +165,14 @@ class ConfirmForm(forms.Form):
 class LookupForm(forms.Form):
     """A reservation number and the phone it was booked with."""
 
-    number = Widened(label=_("Reservation number"), max_length=40)
+    number = Widened(
+        label=_("Reservation number"),
+        max_length=40,
+        help_text=_("It is in the message we sent, for example 7K2M-QX4D-9T."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+    )
     phone = Widened(
         label=_("Mobile phone"),
         max_length=30,
@@ -192,7 +213,8 @@ class WishForm(forms.Form):
     part = forms.ChoiceField(label=_("Time of day"), required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
     leftover = forms.BooleanField(
-        label=_("Also leftover doses today, with five minutes to answer"), required=False
+        label=_("Also leftover doses of today: I answer every offer within five minutes"),
+        required=False,
     )
 
     def __init__(

@@ -16,15 +16,20 @@ register = Library()
 
 @register.simple_tag
 def when(at: date | None, style: str = "") -> str:
-    """A day or a time: with its year, `short` without, `day` without the time of day."""
+    """A time with its year, `short` without; `day` and `date` are the same without the hour."""
     return _when(at, style, get_language()) if at else ""
 
 
 # An opening shows the same few hundred appointments to everybody.
 @lru_cache(maxsize=4096)
 def _when(at: date, style: str, _language: str) -> SafeString:
-    forms = {"short": _("D j M, H:i"), "day": _("D j F Y")}
-    return _time(at, date_format(_here(at), forms.get(style) or _("D j F Y, H:i")))
+    days = {"short": _("D j M,"), "day": _("D j F Y"), "date": _("D j M")}
+    day = date_format(_here(at), days.get(style) or _("D j F Y,"))
+    if style in ("day", "date"):
+        return _time(at, format_html('<span class="jari-whole">{}</span>', day))
+    # A narrow page breaks the line between day and hour, never within either.
+    whole = '<span class="jari-whole">{}</span> <span class="jari-whole">{}</span>'
+    return _time(at, format_html(whole, day, f"{_here(at):%H:%M}"))
 
 
 @register.simple_tag

@@ -18,12 +18,24 @@ def narrowed(search: Search, code: str | None = None, **changes) -> str:
 
 
 @register.simple_tag
+def widened(search: Search, code: str | None = None) -> str:
+    """The end of an address: the same search for every hour, weekday and vaccine."""
+    return narrowed(search, code, on=search.on, weekdays=frozenset(), part="", vaccine="")
+
+
+@register.simple_tag
 def clinic_url(purpose: Purpose, code: str, query: str) -> str:
     return purpose.clinic_url(code, query)
 
 
 @register.simple_tag
-def vaccine_name(vaccine_id: int) -> str:
+def vaccine_name(vaccine_id: int, purpose: Purpose) -> str:
     """A vaccine's name where there are several; nothing where it goes without saying."""
     vaccines = availability.directory().vaccines
-    return vaccines[vaccine_id].name if len(vaccines) > 1 and vaccine_id in vaccines else ""
+    choice = len(vaccines) if purpose.vaccines is None else len(purpose.vaccines)
+    return vaccines[vaccine_id].name if choice > 1 and vaccine_id in vaccines else ""
+
+
+@register.filter
+def in_thousands(number: int) -> str:
+    return f"{number:,}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -19,8 +19,9 @@ from waiting_room.guards import admission_required
 from waiting_room.models import Admission
 
 from .. import availability, services
+from ..availability import Place
 from ..enums import ReservationStatus
-from ..exceptions import AlreadyBooked, NoDoseLeft
+from ..exceptions import AlreadyBooked, NoDoseLeft, SlotFull
 from ..finding import (
     Search,
     alternatives,
@@ -30,7 +31,7 @@ from ..finding import (
     find,
 )
 from ..forms import SearchForm
-from ..models import Reservation, Slot, Vaccine
+from ..models import Clinic, Reservation, Slot, Vaccine
 from ..rules import Course
 from .common import who_required
 
@@ -213,7 +214,7 @@ def show(
         "form": form,
         "purpose": purpose,
         "refusal": refusal,
-        "narrowed": search.is_narrowed() or wrong,
+        "conditions": form.conditions(search) if form else [],
     }
     status = 409 if refusal else 422 if wrong else 200
     if code:
@@ -304,24 +305,24 @@ def _one_clinic(
 ) -> HttpResponse:
     place = availability.directory().by_code.get(code)
     if place is None:
-        raise Http404
+        # Known, but not open for booking: a link from yesterday still leads on.
+        if not code.isprintable():
+            raise Http404  # no code has such letters, and Postgres refuses to look
+        clinic = get_object_or_404(Clinic, code=code)
+        return _no_times_at(request, clinic, search, context | {"closed": True}, status)
     found = clinic_times(place, search)
-    context |= {
-        "clinic": place,
-        "found": found,
-        "search": search,
-        "code": code,
-    }
+    context |= {"found": found, "search": search, "code": code}
     if not found.days:
-        there = Search(
-            region=place.region,
-            district=place.district,
-            vaccines=search.vaccines,
-            days=search.days,
-        )
-        context["instead"] = elsewhere(there)
-        return render(request, "booking/sold_out.html", _with_form(context), status=status)
-    return _with_parts(request, "clinic", context, status)
+        return _no_times_at(request, place, search, context, status)
+    return _with_parts(request, "clinic", context | {"clinic": place}, status)
+
+
+def _no_times_at(
+    request: HttpRequest, clinic: Place | Clinic, search: Search, context: dict, status: int
+) -> HttpResponse:
+    there = replace(search, region=clinic.region, district=clinic.district, name="", near="")
+    context |= {"clinic": clinic, "search": there, "instead": elsewhere(there)}
+    return render(request, "booking/sold_out.html", _with_form(context), status=status)
 
 
 def _calendar(found) -> list[dict]:
@@ -365,6 +366,7 @@ def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exceptio
         "purpose": purpose,
         "refusal": refusal,
         "slot": slot,
+        "taken": isinstance(refusal, SlotFull),
         "offered": offered,
         "held": services.held_by(request.person_id),
         "booking_url": reverse("booking"),

@@ -31,8 +31,6 @@ from .finding import beside, lost, show, to_book, to_choose
 
 # Who comes back later than this has forgotten which time it was.
 RECENT = timedelta(hours=2)
-# When the page warns that the clock runs out.
-SOON = timedelta(minutes=2)
 # What a form says in which nothing was typed.
 UNTOUCHED = {"channel": Channel.SMS, "email": ""}
 
@@ -107,9 +105,12 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         "booked": [one for one in reservations if one.status != "held"],
         "offered": [],
     }
-    if isinstance(refusal, HoldLapsed | NothingHeld):
+    if context["booked"]:
+        if isinstance(refusal, NothingHeld) and not context["held"]:
+            context["refusal"] = _("You have booked already.")
+    elif isinstance(refusal, HoldLapsed | NothingHeld):
         context |= _what_ran_out(person_id)
-        if not context["booked"] and (context["offered"] or context.get("again")):
+        if context["offered"] or context.get("again"):
             context["refusal"] = HoldLapsed()
     return render(request, "booking/refused.html", context, status=status)
 
@@ -215,7 +216,6 @@ def _show_hold(
         "until": first.held_until,
         "seconds_left": int((first.held_until - now).total_seconds()),
         "extension": first.extensions + 1,
-        "is_soon": first.held_until - now < SOON,
         "extensions_left": services.MOST_EXTENSIONS - first.extensions,
         "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
         "second": next((one for one in held if one.dose == 2), None),

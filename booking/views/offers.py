@@ -74,8 +74,8 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
             services.join_list(
                 person_id=request.person_id, admission_id=admission.pk, dose=dose, **form.wish()
             )
-        except Refused as refused:
-            refusal = refused
+        except Refused as reason:
+            refusal = reason
         else:
             return redirect("cancellation_list")
     status = 409 if refusal else 422 if form.errors else 200
@@ -100,7 +100,10 @@ def _places(request: HttpRequest) -> list[tuple[str, str]]:
     more = [tuple(rest.split("/", 1)) for kind, rest in chosen if kind == "d" and "/" in rest]
     districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *more]))
     return choices + [
-        (services.place_key(region, district), f"{region} {district}")
+        (
+            services.place_key(region, district),
+            district if region == home[0] else f"{region} {district}",
+        )
         for region, district in districts
         if (region, district) in known.by_district
     ]

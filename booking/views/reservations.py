@@ -17,7 +17,7 @@ from eligibility.sessions import signed_in
 from .. import services
 from ..calendar_file import calendar_file
 from ..enums import LIVE, ReservationStatus
-from ..exceptions import Refused, SlotFull, SlotOver
+from ..exceptions import Refused, SlotFull, SlotOver, TooLate
 from ..forms import LookupForm
 from ..limits import looked_up_too_often
 from ..models import Reservation
@@ -27,6 +27,19 @@ from .common import keeps_typed, remember_seen, reservation_required
 from .finding import Purpose, lost, show
 
 log = logging.getLogger(__name__)
+
+TO_COME = [ReservationStatus.HELD, ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED]
+SHOWN_AT_THE_DESK = [
+    ReservationStatus.CONFIRMED,
+    ReservationStatus.ARRIVED,
+    ReservationStatus.VACCINATED,
+]
+OVER = [
+    ReservationStatus.CANCELLED,
+    ReservationStatus.LAPSED,
+    ReservationStatus.RELEASED,
+    ReservationStatus.NO_SHOW,
+]
 
 
 @require_safe
@@ -48,11 +61,14 @@ def receipt(
     ]
     current = reservation.status == ReservationStatus.CONFIRMED
     second = next((one for one in others if one.dose == 2), None)
+    replaced = any(one.dose == reservation.dose for one in others)
     context = {
         "reservation": reservation,
         "others": [one for one in others if one.status != ReservationStatus.HELD],
         "refusal": refusal,
         "asks_cancel": asks_cancel and current,
+        # Large only where it is shown at a desk.
+        "shows_number": reservation.status in SHOWN_AT_THE_DESK and not (asks_cancel and current),
         "goes_along": second if reservation.dose == 1 else None,
         "may_change": current and now < reservation.changes_until,
         "undo": _undo(reservation, request.reservations, now),
@@ -60,6 +76,7 @@ def receipt(
         and reservation.dose == 1
         and reservation.slot.vaccine.doses > 1
         and second is None,
+        "starts_again": reservation.status in OVER and not replaced,
         "qr": qr_svg(reservation.number),
         "history": history_of(reservation) if "history" in request.GET else None,
     }
@@ -94,6 +111,11 @@ def history_of(reservation: Reservation) -> list[dict]:
     ]
 
 
+def _is_too_late(reservation: Reservation) -> bool:
+    current = reservation.status == ReservationStatus.CONFIRMED
+    return current and timezone.now() >= reservation.changes_until
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
@@ -104,6 +126,8 @@ def cancel(request: HttpRequest, number: str) -> HttpResponse:
 @reservation_required
 def _cancel(request: HttpRequest, reservation: Reservation) -> HttpResponse:
     if request.method != "POST":
+        if _is_too_late(reservation):
+            return receipt(request, reservation, refusal=TooLate())
         return receipt(request, reservation, asks_cancel=True)
     try:
         services.cancel_reservation(reservation=reservation, by="citizen")
@@ -139,6 +163,8 @@ def _change(request: HttpRequest, reservation: Reservation) -> HttpResponse:
         return redirect("reservation", number=reservation.number)
     purpose = _to_change(reservation)
     if request.method != "POST":
+        if _is_too_late(reservation):
+            return receipt(request, reservation, refusal=TooLate())
         return show(request, purpose, code=request.GET.get("clinic"), default=reservation.slot)
     text = request.POST.get("slot", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 18):
@@ -210,6 +236,8 @@ def lookup(request: HttpRequest) -> HttpResponse:
             .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
             .order_by("-slot__starts_at")[:20]
         )
+        to_come = [one for one in mine if one.status in TO_COME]
+        mine = to_come[::-1] + [one for one in mine if one.status not in TO_COME]
     number = request.GET.get("number", "")
     form = LookupForm(
         request.POST if request.method == "POST" else None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,8 +12,8 @@ from django.views.decorators.cache import never_cache
 from eligibility.sessions import signed_in
 
 from . import health
-from .enums import RoomStatus
-from .models import Ticket
+from .enums import Ending, RoomStatus
+from .models import Admission, Ticket
 from .services import live_admission
 
 
@@ -42,14 +43,17 @@ def not_inside(request: HttpRequest) -> HttpResponse:
     """Say how to get in: prove who you are, join, wait, or enter."""
     who = signed_in(request)
     tickets = []
+    booked = Admission.objects.filter(ending=Ending.BOOKED)
     if who:
         tickets = list(
             Ticket.objects.filter(person_id=who.person_id, room__cohort__closes_at__gt=Now())
             .exclude(room__status=RoomStatus.CLOSED)
             .select_related("room__cohort", "room__line")
+            .annotate(has_booked=Exists(booked.filter(ticket=OuterRef("pk"))))
             .order_by("joined_at")
         )
     for ticket in tickets:
         place = ticket.place
         ticket.is_called = place is not None and place <= ticket.room.line.serving
-    return render(request, "waiting_room/not_inside.html", {"tickets": tickets}, status=403)
+    context = {"tickets": tickets, "has_booked": any(ticket.has_booked for ticket in tickets)}
+    return render(request, "waiting_room/not_inside.html", context, status=403)

@@ -3,30 +3,37 @@
 
 const SOON_SECONDS = 120;
 const clock = document.querySelector(".booking-clock");
-const warning = document.querySelector(".booking-warning");
 const form = document.querySelector("form[data-keep]");
 
 if (clock) {
   // Counted from when the page came, never by the device's clock.
   const ends = performance.now() + Number(clock.dataset.seconds) * 1000;
   const left = clock.querySelector(".booking-left");
-  const text = clock.querySelector(".booking-left-text");
+  const warning = clock.querySelector(".booking-warning");
+  // Said once, politely: a screen reader hears the warning and not every second.
   const say = (sentence) => {
-    if (warning.textContent === sentence) return;
-    warning.textContent = sentence;
-    warning.hidden = false;
+    if (warning.textContent !== sentence) warning.textContent = sentence;
+  };
+  const end = () => {
+    say(warning.dataset.over);
+    const after = document.querySelector("[data-after]");
+    const focused = document.activeElement?.closest("[data-while]");
+    for (const one of document.querySelectorAll("[data-while]")) one.hidden = true;
+    after.hidden = false;
+    if (focused) after.focus();
+    clearInterval(timer);
   };
   const show = () => {
     const seconds = Math.max(0, Math.round((ends - performance.now()) / 1000));
     const parts = { m: Math.floor(seconds / 60), s: String(seconds % 60).padStart(2, "0") };
-    text.textContent = text.dataset.text.replace(/\{(\w)\}/g, (_all, name) => parts[name]);
+    left.textContent = left.dataset.text.replace(/\{(\w)\}/g, (_all, name) => parts[name]);
     left.hidden = false;
     clock.classList.toggle("is-soon", seconds < SOON_SECONDS);
-    if (seconds === 0) say(warning.dataset.over);
+    if (seconds === 0) end();
     else if (seconds < SOON_SECONDS) say(warning.dataset.soon);
   };
+  const timer = setInterval(show, 1000);
   show();
-  setInterval(show, 1000);
   // Timers of a page kept by the browser stood still: ask the server how long is left.
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }

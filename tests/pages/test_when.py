@@ -7,6 +7,9 @@ from django.utils import translation
 AT = datetime(2026, 11, 25, 15, 5, 9, tzinfo=UTC)  # five past midnight of the 26th in Korea
 
 
+WHOLE = '<span class="jari-whole">'
+
+
 def shown(tag: str, language: str, at) -> str:
     with translation.override(language):
         return Template("{% load when %}{% " + tag + " %}").render(Context({"at": at}))
@@ -24,12 +27,15 @@ def test_a_time_is_said_in_the_readers_language_and_in_korean_time(tag, korean, 
     pages = [shown(tag, language, AT) for language in ["ko", "en", "ko"]]
 
     machine = '<time datetime="2026-11-26T00:05:09+09:00">'
-    assert pages == [f"{machine}{text}</time>" for text in (korean, english, korean)]
+    assert [page.replace(WHOLE, "").replace("</span>", "") for page in pages] == [
+        f"{machine}{text}</time>" for text in (korean, english, korean)
+    ]
+    assert pages[0].count(WHOLE) == (tag != "clock at") * 2
 
 
 def test_a_day_is_said_without_a_time():
     assert shown("when at 'day'", "en", date(2026, 11, 26)) == (
-        '<time datetime="2026-11-26">Thu 26 November 2026</time>'
+        f'<time datetime="2026-11-26">{WHOLE}Thu 26 November 2026</span></time>'
     )
 
 
