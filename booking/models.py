@@ -28,9 +28,7 @@ from .enums import (
     ReservationStatus,
     WishStatus,
 )
-
-# Beyond what is measured: no clinic takes more than a fifth above its capacity.
-MOST_MARGIN_PERCENT = 20
+from .rules import MOST_MARGIN_PERCENT
 
 
 def _in_language(korean: str, english: str) -> str:

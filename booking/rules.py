@@ -1,8 +1,9 @@
 """Which dose a person may book when. Pure: facts in, answers out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 
 from django.utils import timezone
 
@@ -108,3 +109,46 @@ def day_bounds(day: date) -> tuple[datetime, datetime]:
     """When a calendar day begins and ends here."""
     start = datetime(day.year, day.month, day.day, tzinfo=timezone.get_default_timezone())
     return start, start + timedelta(days=1)
+
+
+# Beyond what is measured: no time takes more than a fifth above its capacity.
+MOST_MARGIN_PERCENT = 20
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What one time takes, and how many are booked beyond that already."""
+
+    capacity: int
+    beyond: int = 0
+
+    @property
+    def most(self) -> int:
+        return self.capacity * MOST_MARGIN_PERCENT // 100
+
+
+def spread_margin(openings: Sequence[Opening], share: float, doses: int | None = None) -> list[int]:
+    """How many more each time of a day takes, in the order in which they start.
+
+    The day gains `share` of its capacity in whole people, and with `doses` never more people
+    than those and that share of them. Each time gets its part of it by then (the fractions are
+    carried from one to the next), so that nobody comes on top before as many are likely to have
+    stayed away. Whoever is booked already stays, and counts.
+    """
+    # As somebody says it: 0.07 of 300 is 21, not a hair less.
+    part = Fraction(share).limit_denominator(1_000_000)
+    capacity = sum(one.capacity for one in openings)
+    beyond = sum(one.beyond for one in openings)
+    gain = int(capacity * part)
+    if doses is not None:
+        gain = min(gain, int(doses * (1 + part)) - capacity)
+    spare = max(0, gain - beyond)
+    margins, upto, given = [], 0, 0
+    for one in openings:
+        upto += one.capacity
+        due = gain * upto // capacity - given if capacity else 0
+        margin = max(one.beyond, min(due, one.most, one.beyond + spare))
+        spare -= margin - one.beyond
+        given += margin
+        margins.append(margin)
+    return margins

@@ -1,6 +1,6 @@
 """What a clinic offers."""
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -12,7 +12,7 @@ from django.utils import timezone
 from ..enums import ReservationStatus
 from ..exceptions import CapacityBelowBooked
 from ..models import Clinic, Reservation, Slot, Stock, Vaccine
-from ..rules import day_bounds, day_of
+from ..rules import Opening, day_bounds, day_of, spread_margin
 from .offers import offer_freed
 from .places import lapse_holds, lock_slots
 
@@ -70,7 +70,8 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
 
     By the measured share, at most by the clinic's own limit, and over the day never beyond
     the doses on hand plus that share of them. Without a measured rate, or with the margin
-    switched off, it is 0. What is booked already stays.
+    switched off, it is 0. What is booked already stays. The parts of a person that each time
+    would gain are added up over the day (rules.spread_margin).
     """
     now = now or timezone.now()
     start, end = day_bounds(day)
@@ -78,23 +79,27 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
     slots = lock_slots(ids.values_list("pk", flat=True))
     share = min(clinic.no_show_rate or 0.0, clinic.margin_percent / 100)
     stock = dict(Stock.objects.filter(clinic=clinic, on=day).values_list("vaccine_id", "doses"))
-    offered = Counter(dict.fromkeys(stock, 0))
-    for slot in slots.values():
-        offered[slot.vaccine_id] += slot.capacity
     margins = {}
+    for vaccine_id, of_vaccine in _by_vaccine(slots.values()).items():
+        openings = [
+            Opening(slot.capacity, max(0, slot.booked - slot.capacity)) for slot in of_vaccine
+        ]
+        spread = spread_margin(openings, share, stock.get(vaccine_id))
+        margins |= {slot.pk: margin for slot, margin in zip(of_vaccine, spread, strict=True)}
     for slot in slots.values():
-        margin = int(slot.capacity * share)
-        if slot.vaccine_id in stock:
-            room = int(stock[slot.vaccine_id] * (1 + share)) - offered[slot.vaccine_id]
-            margin = max(0, min(margin, room))
-        margin = max(margin, slot.booked - slot.capacity)
-        offered[slot.vaccine_id] += margin
-        margins[slot.pk] = margin
-        if margin != slot.margin:
-            Slot.objects.filter(pk=slot.pk).update(margin=margin)
-            slot.margin = margin
+        if margins[slot.pk] != slot.margin:
+            slot.margin = margins[slot.pk]
+            Slot.objects.filter(pk=slot.pk).update(margin=slot.margin)
             offer_freed(slot, now=now)
     return margins
+
+
+def _by_vaccine(slots: Iterable[Slot]) -> dict[int, list[Slot]]:
+    """In the order of the day."""
+    grouped: dict[int, list[Slot]] = {}
+    for slot in sorted(slots, key=lambda slot: slot.starts_at):
+        grouped.setdefault(slot.vaccine_id, []).append(slot)
+    return grouped
 
 
 def set_all_margins(*, now: datetime | None = None) -> int:
