@@ -79,3 +79,14 @@ class OfferStatus(models.TextChoices):
     TAKEN = "taken", _("Taken")
     DECLINED = "declined", _("Declined")
     LAPSED = "lapsed", _("Ran out of time")
+
+
+class Lost(models.TextChoices):
+    """Why an appointment that a mistaken record cancelled could not be brought back."""
+
+    TAKEN = "taken", _("The place was given to somebody else")
+    OVER = "over", _("The time is over")
+    CLOSED = "closed", _("The clinic takes no bookings at the moment")
+    HOLDING = "holding", _("The person is choosing another time at this moment")
+    NO_FIRST = "no_first", _("There is no appointment for the dose before it")
+    UNFIT = "unfit", _("It no longer suits the other dose")

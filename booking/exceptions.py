@@ -70,6 +70,20 @@ class VaccineNotForYou(Refused):
     message = _("You were admitted for another vaccine. Choose a time of one that is for you.")
 
 
+class NotEligibleNow(Refused):
+    message = _("This person may not book at the moment.")
+
+
+class LineWaits(Refused):
+    """Staff book nobody before those who wait in the line."""
+
+    message = _("People are waiting in the line for this period. Nobody is booked before them.")
+
+    def __init__(self, message: str | None = None, *, waiting: int = 0):
+        super().__init__(message)
+        self.waiting = waiting
+
+
 class WrongInterval(Refused):
     message = _("The two appointments would be too close together or too far apart.")
 
@@ -88,6 +102,14 @@ class TooEarly(Refused):
 
 class JabKnown(Refused):
     message = _("This dose is on record already. Correct that record instead.")
+
+
+class JabWithdrawn(Refused):
+    message = _("This record was withdrawn meanwhile.")
+
+
+class NoFirstDose(Refused):
+    message = _("There is no appointment for the first dose. Book that one first.")
 
 
 class NothingToUndo(Refused):

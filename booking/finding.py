@@ -43,6 +43,8 @@ class Search:
     # vaccine and its days.
     vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
+    # Staff of a region, or of a district of it, see its clinics only, whatever they look for.
+    scope: tuple[str, str] = ("", "")
 
     def query(self, **changes: Any) -> str:
         """The same search as the end of an address, with some of it changed."""
@@ -59,6 +61,10 @@ class Search:
             ("page", str(other.page) if other.page > 1 else ""),
         ]
         return urlencode([pair for pair in pairs if pair[1]])
+
+    def may_show(self, place: Place) -> bool:
+        region, district = self.scope
+        return region in ("", place.region) and district in ("", place.district)
 
     def is_named(self) -> bool:
         """By name or distance, wherever it is: the district only says from where."""
@@ -280,7 +286,11 @@ def _candidates(search: Search, known: Directory) -> tuple[list[Place], tuple[fl
     """The clinics to ask, in the order in which to show them."""
     if search.is_named():
         wanted = plain(search.name)
-        places = [place for place in known.clinics.values() if wanted in plain(place.name)]
+        places = [
+            place
+            for place in known.clinics.values()
+            if wanted in plain(place.name) and search.may_show(place)
+        ]
         spot = _spot(search, known)
         return (nearest(spot, places) if spot else places)[:NEAREST], spot
     if search.district:

@@ -23,6 +23,7 @@ from .enums import (
     LIVE,
     ON_THE_LIST,
     TAKING,
+    Lost,
     OfferStatus,
     Origin,
     ReservationStatus,
@@ -410,6 +411,10 @@ class Wish(models.Model):
     language = models.CharField(_("language"), max_length=5, default="ko")
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     ended_by = models.CharField(_("taken off by"), max_length=40, blank=True, db_default="")
+    # The record of a dose that ended it: if that was a mistake, the wish comes back in its place.
+    jab = models.ForeignKey(
+        Jab, on_delete=models.SET_NULL, null=True, editable=False, related_name="ended_wishes"
+    )
 
     class Meta:
         verbose_name = _("entry of the cancellation list")
@@ -440,6 +445,48 @@ class Wish(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.person_id} {timezone.localtime(self.joined_at):%Y-%m-%d %H:%M}"
+
+
+class Freed(models.Model):
+    """An appointment that a record of a dose cancelled: it comes back if that was a mistake.
+
+    In a table of its own, so that bookings carry nothing of it. `lost_at` says since when it is
+    known that it can't come back by itself.
+    """
+
+    jab = models.ForeignKey(Jab, on_delete=models.CASCADE, null=True, related_name="freed")
+    reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="freed")
+    # When it was cancelled: what was changed since is not the record's affair any more.
+    at = models.DateTimeField(_("cancelled at"))
+    lost_at = models.DateTimeField(_("lost since"), null=True)
+    lost_because = models.CharField(_("why"), max_length=8, choices=Lost, blank=True)
+    # Who found the record wrong.
+    by = models.CharField(_("by"), max_length=40, blank=True)
+    # Put first on the cancellation list instead.
+    wish = models.ForeignKey(Wish, on_delete=models.PROTECT, null=True, related_name="instead_of")
+
+    class Meta:
+        verbose_name = _("lost appointment")
+        verbose_name_plural = _("lost appointments")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(jab__isnull=False) | Q(lost_at__isnull=False),
+                name="freed_by_a_record_or_lost",
+            ),
+            models.CheckConstraint(
+                condition=Q(lost_at__isnull=True, lost_because="")
+                | (Q(lost_at__isnull=False) & ~Q(lost_because="")),
+                name="lost_with_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["lost_at"], name="lost_appointments", condition=Q(lost_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id}"
 
 
 class Offer(models.Model):

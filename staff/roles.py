@@ -3,13 +3,14 @@
 from .enums import Role
 
 _VIEW, _ADD, _CHANGE = "view", "add", "change"
-# Beyond Django's own: downloads with a reason, and sending failed messages again.
-_EXPORT, _RETRY = "export", "retry"
+# Beyond Django's own: downloads with a reason, booking for others, and sending failed messages
+# again.
+_EXPORT, _BOOK, _RETRY = "export", "book", "retry"
 _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.CLINIC: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW, _ADD, _CHANGE],
-        "booking.reservation": [_VIEW, _CHANGE, _EXPORT],
+        "booking.reservation": [_VIEW, _CHANGE, _EXPORT, _BOOK],
         "booking.vaccine": [_VIEW],
         "booking.stock": [_VIEW, _ADD, _CHANGE],
         "booking.wish": [_VIEW, _ADD, _CHANGE],
@@ -18,7 +19,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.LOCAL: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
-        "booking.reservation": [_VIEW, _EXPORT],
+        "booking.reservation": [_VIEW, _EXPORT, _BOOK],
         "booking.wish": [_VIEW, _ADD, _CHANGE],
         "booking.jab": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],

@@ -1,4 +1,4 @@
-"""On the day sheet: who may be booked twice, under two phone numbers."""
+"""On the day sheet and at the desk: who may be booked twice, under two phone numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from django.db.models import QuerySet
 
 from eligibility.doubles import likely_doubles
+from eligibility.models import Person
 
 from ..enums import ReservationStatus
 from ..models import Reservation
@@ -19,7 +20,7 @@ _COUNTS = [
 
 @dataclass
 class Doubles:
-    """Bookings of people with the same name and birth date as the one on the sheet."""
+    """Bookings of people with the same name and birth date as the one looked at."""
 
     seen: list[Reservation] = field(default_factory=list)
     # Booked where this user may not look: that it is so, and nothing else.
@@ -27,9 +28,9 @@ class Doubles:
     people: set[int] = field(default_factory=set)
 
 
-def doubles_of(rows: Sequence[Reservation], visible: QuerySet) -> dict[int, Doubles]:
-    """By the id of a row's person; `visible` are the reservations this user may see."""
-    others = likely_doubles([row.person for row in rows])
+def doubles_of(people: Sequence[Person], visible: QuerySet) -> dict[int, Doubles]:
+    """By the id of a person; `visible` are the reservations this user may see."""
+    others = likely_doubles(people)
     everybody = set().union(*others.values())
     if not everybody:
         return {}

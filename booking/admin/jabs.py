@@ -23,8 +23,9 @@ from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
 
 from ..exceptions import Refused
 from ..models import Jab, Reservation, Vaccine
-from ..services import correct_jab, record_jab, withdraw_jab
+from ..services import Aftermath, correct_jab, record_jab, withdraw_jab
 from ..services.notices import when
+from .lost import LostPages
 from .people import PersonColumns, PersonForm, as_fieldsets
 
 OF_THE_DOSE = ["vaccine", "dose", "given_on", "place"]
@@ -101,7 +102,7 @@ class JabForm(DoseFields, forms.ModelForm):
 
 
 @admin.register(Jab)
-class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
+class JabAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin):
     region_path = "person"
     form = JabForm
     list_display = ["number", "name", "dose", "vaccine", "given_on", "place", "recorded_at"]
@@ -160,7 +161,7 @@ class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
                 person_id=form.person.pk, by=f"staff:{request.user.pk}", **values
             )
             messages.success(request, _("The dose is on record."))
-            _say_freed(request, freed)
+            _say(request, messages.WARNING, CANCELLED, freed)
             return HttpResponseRedirect(reverse("admin:booking_jab_change", args=[jab.pk]))
         context = {
             **self.admin_site.each_context(request),
@@ -176,12 +177,17 @@ class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
         return TemplateResponse(request, "admin/booking/act.html", context)
 
     def save_model(self, request, obj, form, change) -> None:
-        """A correction; the service frees what it makes needless."""
+        """A correction; the service frees what it makes needless, and brings back the rest."""
         values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
-        _jab, freed = correct_jab(
+        _jab, request.aftermath = correct_jab(
             jab=Jab.objects.get(pk=obj.pk), by=f"staff:{request.user.pk}", **values
         )
-        _say_freed(request, freed)
+        _say_aftermath(request, request.aftermath)
+
+    def response_post_save_change(self, request, obj):
+        if request.aftermath.lost:
+            return HttpResponseRedirect(reverse("admin:booking_jab_lost"))
+        return super().response_post_save_change(request, obj)
 
     def changelist_view(self, request, extra_context=None):
         return super().changelist_view(
@@ -204,10 +210,11 @@ class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
         if not self.has_change_permission(request, jab):
             raise PermissionDenied
         if request.method == "POST":
-            freed = withdraw_jab(jab=jab, by=f"staff:{request.user.pk}")
+            after = withdraw_jab(jab=jab, by=f"staff:{request.user.pk}")
             messages.success(request, _("The record is withdrawn. Its history is kept."))
-            _say_freed(request, freed)
-            return HttpResponseRedirect(reverse("admin:booking_jab_changelist"))
+            _say_aftermath(request, after)
+            name = "booking_jab_lost" if after.lost else "booking_jab_changelist"
+            return HttpResponseRedirect(reverse(f"admin:{name}"))
         self._record(request, Act.DETAIL, f"{self.opts.verbose_name} {jab}", [jab.person_id])
         context = {
             **self.admin_site.each_context(request),
@@ -215,8 +222,9 @@ class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
             "opts": self.opts,
             "original": jab,
             "lead": _(
-                "Dose %(dose)s of %(vaccine)s, given on %(day)s. For records made by mistake: "
-                "an appointment for the dose after it can't stand without it and is cancelled."
+                "Dose %(dose)s of %(vaccine)s, given on %(day)s. For records made by mistake: what "
+                "it cancelled is booked again where the place is still free. An appointment for "
+                "the dose after it that has no first dose then is cancelled."
             )
             % {"dose": jab.dose, "vaccine": jab.vaccine, "day": jab.given_on},
             "submit": _("Withdraw"),
@@ -247,15 +255,30 @@ class JabAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
         return TemplateResponse(request, "admin/booking/jab/withdrawn.html", context)
 
 
-def _say_freed(request: HttpRequest, freed: Sequence[Reservation]) -> None:
-    for row in sorted(freed, key=lambda row: row.dose):
-        messages.warning(
+CANCELLED = gettext_lazy("Cancelled: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
+BOOKED_AGAIN = gettext_lazy("Booked again: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
+
+
+def _say(request: HttpRequest, level: int, text: str, rows: Sequence[Reservation]) -> None:
+    for row in sorted(rows, key=lambda row: row.dose):
+        facts = {
+            "dose": row.dose,
+            "when": when(row),
+            "clinic": row.slot.clinic.name,
+            "number": row.number,
+        }
+        messages.add_message(request, level, text % facts)
+
+
+def _say_aftermath(request: HttpRequest, after: Aftermath) -> None:
+    _say(request, messages.WARNING, CANCELLED, after.cancelled)
+    _say(request, messages.SUCCESS, BOOKED_AGAIN, after.restored)
+    if after.wishes:
+        messages.success(
+            request, _("The person is on the cancellation list again, in their old place.")
+        )
+    if after.lost:
+        messages.error(
             request,
-            _("Cancelled: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
-            % {
-                "dose": row.dose,
-                "when": when(row),
-                "clinic": row.slot.clinic.name,
-                "number": row.number,
-            },
+            _("Not everything could be booked again. See below what can be done for the person."),
         )

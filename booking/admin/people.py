@@ -1,5 +1,7 @@
 """The person of a row, and the one whom staff have before them or on the telephone."""
 
+from datetime import date
+
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
@@ -114,18 +116,25 @@ class PersonForm(forms.Form):
             self.add_error("phone", _("Enter a mobile phone number, such as 010-1234-5678."))
             return None
         found = list(
-            people_for(self.request.user).filter(
+            self.people().filter(
                 name_birth_index=name_birth_index(values["name"], born),
                 phone_index=phone_index(phone),
             )[:2]
         )
         if len(found) == 1:
             return found[0]
+        if not found:
+            return self.unknown(name=values["name"], birth_date=born, phone=phone)
+        self.add_error(None, _("Several people share these. Use the reservation number."))
+        return None
+
+    def people(self) -> QuerySet:
+        return people_for(self.request.user)
+
+    def unknown(self, *, name: str, birth_date: date, phone: str) -> Person | None:
+        """What to do about somebody of whom nothing is known yet."""
         self.add_error(
-            None,
-            _("Nobody is known with this name, date of birth and phone. Check each of them.")
-            if not found
-            else _("Several people share these. Use the reservation number."),
+            None, _("Nobody is known with this name, date of birth and phone. Check each of them.")
         )
         return None
 

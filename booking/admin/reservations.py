@@ -33,6 +33,7 @@ from ..rules import day_of
 from ..services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 from ..services.holds import NUMBER_LETTERS
 from ..story import place_and_time, story_of
+from .desk import DeskPages
 from .doubles import doubles_of
 from .filters import SlotClinicFilter, SlotDayFilter, SlotDistrictFilter, SlotRegionFilter
 from .people import PersonColumns
@@ -86,7 +87,7 @@ class DownloadForm(forms.Form):
 
 
 @admin.register(Reservation)
-class ReservationAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
+class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin):
     """Looked at here, changed only through booking.services."""
 
     clinic_path = "slot__clinic"
@@ -217,10 +218,15 @@ class ReservationAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
         row = kwargs.get("obj")
         if row is not None and self.has_mark_permission(request):
             context["buttons"] = buttons_of(row, timezone.now())
+        if row is not None:
+            context |= self.for_the_caller(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def changelist_view(self, request, extra_context=None):
-        may = {"may_export": self.has_export_permission(request)}
+        may = {
+            "may_export": self.has_export_permission(request),
+            "may_book": self.has_book_permission(request),
+        }
         return super().changelist_view(request, {**(extra_context or {}), **may})
 
     def history_view(self, request, object_id, extra_context=None):
@@ -259,7 +265,7 @@ class ReservationAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
         on = _day_asked_for(request)
         clinic = self._clinic_of_the_sheet(request)
         rows = self._rows_of(request, clinic, on) if clinic else []
-        doubles = doubles_of(rows, self.get_queryset(request))
+        doubles = doubles_of([row.person for row in rows], self.get_queryset(request))
         if rows:
             what = _("Day sheet %(clinic)s %(day)s") % {"clinic": clinic.code, "day": on}
             shown = set(self.people_of(rows)).union(*(one.people for one in doubles.values()))
@@ -283,6 +289,7 @@ class ReservationAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
                 for row in rows
             ],
             "counts": _counts(rows),
+            "may_book": self.has_book_permission(request),
             "before": sheet_address(clinic, on - timedelta(days=1)),
             "after": sheet_address(clinic, on + timedelta(days=1)),
             "here": request.get_full_path(),

@@ -4,6 +4,7 @@ What has rules goes through the services, so that the sample obeys them and show
 """
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -114,17 +115,26 @@ def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> 
     """The last days' visits at the sample staff's clinic, in every state they can have."""
     clinic = made[0]
     by = f"staff:{User.objects.get(username=Role.CLINIC).pk}"
-    callers = iter(reversed(crowd[: SPANS["55-59"].people]))
     today = timezone.localdate(now)
-    days = [clinics.last_working_day(today), today]
-    for day in [*days, today + timedelta(days=1), today + timedelta(days=2)]:
-        for slot in _of_day(clinic, day)[:10]:
-            caller = next(callers)
-            # Booked by telephone the day before, as the desk of the local government does.
-            reservation = services.book_for(
-                person=caller, slot=slot, by=by, now=slot.starts_at - timedelta(days=1)
-            )
-            _as_it_went(reservation, caller.pk % 5, by=by, now=now)
+    # Who came lately booked while their period was open, and who comes next when theirs began.
+    older = reversed(crowd[-SPANS["60-74"].people :])
+    closed = Cohort.objects.get(code="60-74").closes_at - timedelta(hours=1)
+    for day in [clinics.last_working_day(today), today]:
+        _booked_by_telephone(clinic, day, older, last=closed, by=by, now=now)
+    younger = reversed(crowd[: SPANS["55-59"].people])
+    opened = Cohort.objects.get(code="55-59").opens_at + timedelta(minutes=5)
+    for day in [today + timedelta(days=1), today + timedelta(days=2)]:
+        _booked_by_telephone(clinic, day, younger, last=opened, by=by, now=now)
+
+
+def _booked_by_telephone(
+    clinic: Clinic, day: date, callers: Iterator[Person], *, last: datetime, by: str, now: datetime
+) -> None:
+    """Ten appointments, booked the day before, or before `last`, as a desk does it for callers."""
+    for slot, caller in zip(_of_day(clinic, day)[:10], callers, strict=False):
+        booked_at = min(last, slot.starts_at - timedelta(days=1))
+        [reservation] = services.book_for(person=caller, slot=slot, by=by, now=booked_at)
+        _as_it_went(reservation, caller.pk % 5, by=by, now=now)
 
 
 def _of_day(clinic: Clinic, day: date) -> list[Slot]:

@@ -1,9 +1,11 @@
 from .changing import cancel_reservation, change_reservation, undo_cancel, was_refused
 from .confirming import confirm_hold
+from .desk import Right, Standing, book_for, standing_of
 from .holds import (
     HOLD_LIFETIME,
     MOST_EXTENSIONS,
     Wanted,
+    best_seconds,
     course_of,
     extend_hold,
     hold_place,
@@ -14,8 +16,9 @@ from .holds import (
     release_hold,
     take_back_holds,
 )
-from .jabs import correct_jab, record_jab, withdraw_jab
-from .looking import find_by_number, held_by, reservations_of, vaccines_of
+from .jabs import Aftermath, correct_jab, record_jab, withdraw_jab
+from .looking import find_by_number, held_by, reservations_of, vaccines_for, vaccines_of
+from .lost import lost_appointments, put_first
 from .offers import (
     check_wish,
     clinic_key,
@@ -42,13 +45,17 @@ from .slots import (
     set_margins,
     set_stock,
 )
-from .visits import book_for, mark_arrived, mark_no_show, mark_vaccinated, undo_mark
+from .visits import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
 __all__ = [
     "HOLD_LIFETIME",
     "MOST_EXTENSIONS",
+    "Aftermath",
     "DayOfDoses",
+    "Right",
+    "Standing",
     "Wanted",
+    "best_seconds",
     "book_for",
     "cancel_reservation",
     "change_reservation",
@@ -68,6 +75,7 @@ __all__ = [
     "join_list",
     "keep_typed",
     "leave_list",
+    "lost_appointments",
     "make_offers",
     "mark_arrived",
     "mark_no_show",
@@ -78,6 +86,7 @@ __all__ = [
     "open_offer",
     "place_key",
     "places_in_line",
+    "put_first",
     "record_jab",
     "release_hold",
     "remind",
@@ -89,9 +98,11 @@ __all__ = [
     "set_margins",
     "set_stock",
     "settle_reviews",
+    "standing_of",
     "take_back_holds",
     "undo_cancel",
     "undo_mark",
+    "vaccines_for",
     "vaccines_of",
     "was_refused",
     "wishes_at",

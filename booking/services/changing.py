@@ -13,7 +13,7 @@ from ..exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, SlotFull, T
 from ..models import Reservation, Slot
 from ..rules import Booked, Course, day_of
 from .holds import course_of, interval_of
-from .looking import vaccines_of
+from .looking import vaccines_for
 from .notices import tell_cancelled, tell_changed, tell_restored
 from .offers import offer_freed
 from .places import (
@@ -181,7 +181,7 @@ def change_reservation(
     ).select_related("slot")
     course = course_of(row.person_id, others)
     if target.vaccine_id != old.vaccine_id:
-        course.check_vaccine(vaccine, vaccines_of(row.admission_id))
+        course.check_vaccine(vaccine, vaccines_for(row))
     course.check(row.dose, day_of(target.starts_at), vaccine)
     if lapse_holds({slot_id: target}, now=now):
         offer_freed(target, now=now)

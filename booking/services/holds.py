@@ -109,7 +109,7 @@ def hold_times(
         held = _hold_at_once(person_id, slot_id, None, admission_id, now, single=True)
         if held:
             return held
-        for second in _best_seconds(person_id, slot_id):
+        for second in best_seconds(person_id, slot_id):
             held = _hold_at_once(person_id, slot_id, second, admission_id, now)
             if held:
                 return held
@@ -283,6 +283,11 @@ def course_of(person_id: int, reservations: Iterable[Reservation] | None = None)
     """What this person has been given or has booked; holds do not count unless handed in."""
     if reservations is None:
         return _course_so_far(person_id)
+    return course_from(reservations, Jab.objects.filter(person=person_id))
+
+
+def course_from(reservations: Iterable[Reservation], jabs: Iterable[Jab]) -> Course:
+    """The course these make; reservations come with their slots."""
     booked = [
         Booked(
             one.dose,
@@ -292,7 +297,6 @@ def course_of(person_id: int, reservations: Iterable[Reservation] | None = None)
         )
         for one in reservations
     ]
-    jabs = Jab.objects.filter(person=person_id)
     given = [Booked(jab.dose, jab.vaccine_id, jab.given_on, given=True) for jab in jabs]
     return Course.of(booked + given)
 
@@ -465,7 +469,7 @@ LIMIT 3
 """
 
 
-def _best_seconds(person_id: int, slot_id: int) -> list[int]:
+def best_seconds(person_id: int, slot_id: int) -> list[int]:
     """Three times for the second dose, the best first; none where no second is to be chosen."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.models import Model
 
 from eligibility.indexes import phone_index
+from eligibility.models import Decision
 from waiting_room.models import Admission
 
 from ..models import Clinic, Reservation, Slot, Vaccine
@@ -71,6 +72,21 @@ def vaccines_of(admission_id: int | None) -> frozenset[int] | None:
     codes = admission.values_list("room__cohort__vaccines", flat=True).first()
     if not codes:
         return None
+    return frozenset(Vaccine.objects.filter(code__in=codes).values_list("pk", flat=True))
+
+
+def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
+    """The vaccines to which its person may change; None for any.
+
+    Without an admission, as when staff booked it, by what the cohorts name that are theirs.
+    """
+    if reservation.admission_id is not None:
+        return vaccines_of(reservation.admission_id)
+    theirs = Decision.objects.filter(person=reservation.person_id, eligible=True)
+    named = list(theirs.values_list("cohort__vaccines", flat=True))
+    if not all(named):
+        return None
+    codes = {code for codes in named for code in codes}
     return frozenset(Vaccine.objects.filter(code__in=codes).values_list("pk", flat=True))
 
 

@@ -227,6 +227,7 @@ def join_list(
     leftover: bool = False,
     by: str = "citizen",
     language: str | None = None,
+    priority: int = 0,
 ) -> Wish:
     """Put somebody on the list; OnTheListAlready, AlreadyBooked or NoDoseLeft if not.
 
@@ -243,6 +244,7 @@ def join_list(
         time_from=hours[0],
         time_to=hours[1],
         leftover=leftover,
+        priority=priority,
         admission_id=admission_id,
         by=by,
         language=language or get_language() or "ko",
@@ -342,16 +344,27 @@ def leave_list(*, person_id: int, dose: int | None = None, by: str = "citizen") 
     wishes = Wish.objects.filter(person=person_id, status__in=ON_THE_LIST)
     if dose is not None:
         wishes = wishes.filter(dose=dose)
-    ended = 0
-    for wish in wishes:
-        offer = wish.offers.filter(status=OfferStatus.OPEN).first()
-        # First off the list, so that declining does not bring the next offer.
-        ended += Wish.objects.filter(pk=wish.pk, status__in=ON_THE_LIST).update(
-            status=WishStatus.ENDED, ended_at=timezone.now(), ended_by=by
-        )
-        if offer:
-            decline_offer(token=offer.token, by=by)
-    return ended
+    return sum(end_wish(wish, by=by) for wish in wishes)
+
+
+def end_wish(wish: Wish, *, by: str, jab: Jab | None = None, now: datetime | None = None) -> bool:
+    """Off the list, because of a record of a dose or not; False if it was off already."""
+    now = now or timezone.now()
+    # First off the list, so that declining does not bring the next offer.
+    ended = Wish.objects.filter(pk=wish.pk, status__in=ON_THE_LIST).update(
+        status=WishStatus.ENDED, ended_at=now, ended_by=by, jab=jab
+    )
+    offer = wish.offers.filter(status=OfferStatus.OPEN).first()
+    if offer:
+        decline_offer(token=offer.token, by=by, now=now)
+    return ended > 0
+
+
+def fulfil_wishes(*, person_id: int, doses: Iterable[int], now: datetime) -> None:
+    """Whoever has an appointment is off the list."""
+    Wish.objects.filter(person=person_id, dose__in=doses, status__in=ON_THE_LIST).update(
+        status=WishStatus.FULFILLED, ended_at=now
+    )
 
 
 PLACES_IN_LINE = """

@@ -78,7 +78,7 @@ def lock_person(person_id: int) -> None:
     list(Person.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
 
 
-# Also in migration 0022_hold_waits_for_jabs; the second number is the person's.
+# Also in migration 0012_hold_waits_for_jabs; the second number is the person's.
 JABS = 0x424A4142
 
 

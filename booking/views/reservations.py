@@ -210,7 +210,7 @@ def _may_be(reservation: Reservation, fixed: bool) -> frozenset[int] | None:
     own = frozenset([reservation.slot.vaccine_id])
     if fixed:
         return own
-    admitted_for = services.vaccines_of(reservation.admission_id)
+    admitted_for = services.vaccines_for(reservation)
     return None if admitted_for is None else admitted_for | own
 
 

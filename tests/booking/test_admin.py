@@ -196,7 +196,7 @@ def test_the_story_of_bookings_by_staff_and_of_lapsed_holds(client):
     late = ReservationFactory(held=True)
     Reservation.objects.filter(pk=late.pk).update(held_until=timezone.now())
     take_back_holds()
-    by_staff = book_for(person=PersonFactory(), slot=SlotFactory(), by=f"staff:{user.pk}")
+    [by_staff] = book_for(person=PersonFactory(), slot=SlotFactory(), by=f"staff:{user.pk}")
 
     assert [(what, by) for what, _detail, by in story_on(client, late)][-1] == (
         "Not confirmed in time; the place was given back",

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from booking import services
 from booking.enums import LIVE, OfferStatus, WishStatus
 from booking.exceptions import Refused
-from booking.models import Jab, Offer, Reservation, Slot, Wish
+from booking.models import Freed, Jab, Offer, Reservation, Slot, Wish
 from booking.services.offers import FREE_SLOT, _values
 from booking.verifying import verify
 from tests.crowd import admit
@@ -77,8 +77,17 @@ ACTS = {
     "unmark": lambda m, who, _slot: services.undo_mark(
         reservation=m.reservation(who), by="staff:1"
     ),
-    "withdraw a jab": lambda m, who, _slot: services.withdraw_jab(
+    "jab": lambda m, who, slot: services.record_jab(
+        person_id=m.id(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
+    ),
+    "correct jab": lambda m, who, slot: services.correct_jab(
+        jab=m.jab(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
+    ),
+    "withdraw jab": lambda m, who, _slot: services.withdraw_jab(
         jab=m.jab(who), by="staff:1", now=m.now
+    ),
+    "put first": lambda m, who, _slot: services.put_first(
+        freed=m.lost(who), by="staff:1", now=m.now
     ),
 }
 
@@ -153,6 +162,16 @@ class Bookings(RuleBasedStateMachine):
     def jab(self, who):
         return self.first(Jab.objects.filter(person=self.id(who)).order_by("?"))
 
+    def lost(self, who):
+        return self.first(
+            Freed.objects.filter(reservation__person=self.id(who), lost_at__isnull=False)
+        )
+
+    def given(self, slot):
+        """Some dose of some day in the past, as the number of the slot says."""
+        days = 4 * (slot % 8)
+        return {"dose": 1 + slot % 2, "given_on": timezone.localdate() - timedelta(days=days)}
+
     def act(self, name, who, slot):
         try:
             return ACTS[name](self, who, self.slots[slot])
@@ -195,15 +214,35 @@ class Bookings(RuleBasedStateMachine):
 
     @rule(who=person, dose=st.sampled_from([1, 2]), days=st.integers(0, 30), hand=worker)
     def a_jab_elsewhere(self, who, dose, days, hand):
-        self.hands[hand].submit(
-            services.record_jab,
+        self.hands[hand].submit(self.record, who, dose, days).result(30)
+
+    def record(self, who, dose, days):
+        return services.record_jab(
             person_id=self.id(who),
             vaccine=self.double,
             dose=dose,
             given_on=timezone.localdate() - timedelta(days=days),
             by="system",
             now=self.now,
-        ).result(30)
+        )
+
+    @rule(who=person, dose=st.sampled_from([1, 2]), days=st.integers(0, 30), hand=worker)
+    def a_mistake_found_at_once_leaves_no_trace(self, who, dose, days, hand):
+        def mistaken():
+            if Jab.objects.filter(person=self.id(who), dose=dose).exists():
+                return
+            before = self.booked_by(who)
+            jab, _freed = self.record(who, dose, days)
+            after = services.withdraw_jab(jab=jab, by="system", now=self.now)
+            # Only what the list was offered in between can't come back, and is named.
+            lost = {freed.reservation.number for freed in after.lost}
+            assert before - self.booked_by(who) == {one for one in before if one[0] in lost}
+
+        self.hands[hand].submit(mistaken).result(30)
+
+    def booked_by(self, who) -> set[tuple]:
+        mine = Reservation.objects.filter(person=self.id(who), status__in=LIVE)
+        return set(mine.exclude(status="held").values_list("number", "slot"))
 
     @rule(minutes=st.sampled_from([4, 9, 16]))
     def time_passes(self, minutes):

@@ -1,3 +1,4 @@
+from .asking import waiting_before
 from .entering import (
     end_admission,
     enter,
@@ -44,4 +45,5 @@ __all__ = [
     "tell_people",
     "tick_room",
     "tick_rooms",
+    "waiting_before",
 ]

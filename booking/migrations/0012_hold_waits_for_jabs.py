@@ -21,6 +21,6 @@ HOLD = REPLACE.replace(BEGIN, BEGIN + WAIT, 1)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0021_vaccine_of_two_doses_has_an_interval")]
+    dependencies = [("booking", "0011_vaccine_of_two_doses_has_an_interval")]
 
     operations = [migrations.RunSQL(HOLD, REPLACE)]

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0020_vaccine_interval_is_known")]
+    dependencies = [("booking", "0010_vaccine_interval_is_known")]
 
     operations = [
         migrations.RemoveConstraint(model_name="vaccine", name="vaccine_interval_in_order"),

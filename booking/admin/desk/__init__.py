@@ -1,0 +1,5 @@
+"""Booking for somebody on the telephone or at the counter: find, look, choose, book, read out."""
+
+from .pages import DeskPages
+
+__all__ = ["DeskPages"]

@@ -1,0 +1,112 @@
+from datetime import date
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from eligibility.exceptions import DistrictUnclear
+from eligibility.models import Person
+from eligibility.services import find_or_declare
+from staff.models import User
+
+from ... import availability
+from ...finding import Search
+from ...models import Slot
+from ..people import PersonForm, people_for
+from .saying import moment
+
+
+class CallerForm(PersonForm):
+    """Who is to be booked; somebody of whom nothing is known can be entered as they say."""
+
+    new = forms.BooleanField(
+        label=gettext_lazy("Enter this person as new"),
+        required=False,
+        help_text=gettext_lazy(
+            "Only after asking again. What they may book follows from their birth date; the "
+            "identity card is looked at before the vaccination."
+        ),
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.is_unknown = False
+
+    def people(self) -> QuerySet:
+        """Also those who live nobody knows where: only their own word tells of them."""
+        return people_for(self.request.user) | Person.objects.filter(region="", forgotten_at=None)
+
+    def unknown(self, *, name: str, birth_date: date, phone: str) -> Person | None:
+        self.is_unknown = True
+        if not self.cleaned_data.get("new"):
+            return super().unknown(name=name, birth_date=birth_date, phone=phone)
+        try:
+            person = find_or_declare(name=name, birth_date=birth_date, phone=phone)
+        except DistrictUnclear:
+            self.add_error(None, _("Several people share these. Use the reservation number."))
+            return None
+        if self.people().filter(pk=person.pk).exists():
+            return person
+        self.add_error(None, _("This person lives elsewhere. The desk of their region books."))
+        return None
+
+    def asked(self) -> list[str]:
+        return [*self.ASKED, *(["new"] if self.is_unknown else [])]
+
+
+class PlaceForm(forms.Form):
+    """Which clinics of the user's own region to look at."""
+
+    region = forms.ChoiceField(label=gettext_lazy("Region"), required=False)
+    district = forms.ChoiceField(label=gettext_lazy("District"), required=False)
+    name = forms.CharField(label=gettext_lazy("Name of the clinic"), required=False, max_length=100)
+
+    def __init__(self, data, *, user: User):
+        super().__init__(data)
+        self.user = user
+        known = availability.directory()
+        region = user.region or data.get("region", "")
+        self.fields["region"].choices = _choices(known.regions())
+        self.fields["district"].choices = _choices(known.districts(region))
+        for name in ("region", "district"):
+            if getattr(user, name):
+                del self.fields[name]
+
+    def search(self) -> Search | None:
+        """What was asked for, within what this user may see; None where nothing was."""
+        self.is_valid()
+        asked = self.cleaned_data
+        region = self.user.region or asked.get("region", "")
+        district = self.user.district or asked.get("district", "")
+        name = asked.get("name", "")
+        if not region or not (district or name):
+            return None
+        scope = (self.user.region, self.user.district)
+        return Search(region=region, district=district, name=name, scope=scope)
+
+
+def _choices(names: list[str]) -> list[tuple[str, str]]:
+    return [("", "–"), *((name, name) for name in names)]
+
+
+class BookForm(forms.Form):
+    """What goes with a chosen time; the key makes that it counts once, however often it is sent."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    second = forms.ChoiceField(
+        label=gettext_lazy("Second dose"), required=False, widget=forms.RadioSelect
+    )
+    language = forms.ChoiceField(
+        label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
+    )
+
+    def __init__(self, *args, seconds: list[Slot] | None, **kwargs):
+        """`seconds` are the times for the second dose; None where there is none to choose."""
+        super().__init__(*args, **kwargs)
+        if seconds is None:
+            del self.fields["second"]
+            return
+        times = [(str(slot.pk), moment(slot.starts_at)) for slot in seconds]
+        self.fields["second"].choices = [*times, ("", _("Book it later"))]
+        self.fields["second"].initial = times[0][0] if times else ""

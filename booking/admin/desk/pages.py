@@ -1,0 +1,268 @@
+import uuid
+from datetime import timedelta
+
+from django.contrib import messages
+from django.core import signing
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from eligibility.exceptions import Refusal
+from eligibility.models import Person
+from eligibility.normal import shown_phone
+from messaging.enums import Channel
+from staff.enums import Act
+from staff.scoping import rows_for
+from waiting_room.models import Room
+from waiting_room.services import ask_to_be_told, issue_ticket
+
+from ...enums import LIVE, ReservationStatus
+from ...exceptions import Refused, SlotFull, SlotOver
+from ...models import Jab, Reservation, Slot
+from ...services import best_seconds, book_for, course_of, standing_of
+from ..doubles import doubles_of
+from ..people import as_fieldsets
+from .choosing import (
+    counter_of,
+    desk_address,
+    is_far,
+    next_of,
+    periods_of,
+    times_for,
+    times_like,
+    where,
+)
+from .forms import BookForm, CallerForm
+from .saying import days_for_second, moment, read_out, said
+
+# An address of the desk is good for so long, and for whoever made it.
+GOOD_FOR = timedelta(hours=2)
+_SALT = "booking.desk"
+
+
+def token_for(request: HttpRequest, person_id: int) -> str:
+    """Whom this user found: no name stands in an address, and no number can be tried out."""
+    return signing.dumps([request.user.pk, person_id], salt=_SALT)
+
+
+class DeskPages:
+    """The pages of a desk, beside the list of reservations."""
+
+    def get_urls(self):
+        def page(address: str, view, name: str):
+            name = f"booking_reservation_{name}"
+            return path(f"desk/{address}", self.admin_site.admin_view(view), name=name)
+
+        return [
+            page("", self.desk_view, "desk"),
+            page("<str:token>/", self.caller_view, "caller"),
+            page("<str:token>/book/", self.book_view, "book"),
+            page("<str:token>/line/", require_POST(self.line_view), "line"),
+            *super().get_urls(),
+        ]
+
+    def has_book_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("booking.book_reservation")
+
+    def desk_view(self, request: HttpRequest) -> HttpResponse:
+        """Who is it? Never less than a number of one's own, or name, birth date and phone."""
+        self._must_book(request)
+        form = CallerForm(request.POST or None, request=request)
+        if request.method == "POST" and form.is_valid():
+            token = token_for(request, form.person.pk)
+            return HttpResponseRedirect(desk_address("caller", token))
+        context = {
+            **self._around(request, _("Book for somebody")),
+            "lead": _("Somebody on the telephone or at the counter, at their own request."),
+            "form": form,
+            "adminform": as_fieldsets(form, (None, form.asked())),
+            "submit": _("Find"),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+    def caller_view(self, request: HttpRequest, token: str) -> HttpResponse:
+        """What this person has and may have, and the times to choose from."""
+        self._must_book(request)
+        person = self._person_of(request, token)
+        if person is None:
+            return self._over(request)
+        self._record(request, Act.DETAIL, _("What a person may book"), [person.pk])
+        standing = standing_of(person=person)
+        at_counter = counter_of(request.user) is not None
+        coming = next_of(course_of(person.pk), standing, at_counter=at_counter)
+        context = {
+            **self._around(request, _("Book for %(name)s") % {"name": person.name}),
+            "person": person,
+            "phone": shown_phone(person.phone),
+            "periods": periods_of(person, standing),
+            "has_others": any(map(is_far, standing.answers)),
+            "booked": self._booked(request, person),
+            "jabs": Jab.objects.filter(person=person).select_related("vaccine").order_by("dose"),
+            "doubles": doubles_of([person], self.get_queryset(request)).get(person.pk),
+            "next": coming,
+            "times": None if coming.refusal else times_for(request, token, coming),
+            "at_counter": at_counter,
+            "line_address": desk_address("line", token),
+            "may_wish": request.user.has_perm("booking.add_wish"),
+        }
+        return TemplateResponse(request, "admin/booking/desk/caller.html", context)
+
+    def book_view(self, request: HttpRequest, token: str) -> HttpResponse:
+        """One time, confirmed for the person, with one for the second dose if there is to be."""
+        self._must_book(request)
+        person = self._person_of(request, token)
+        if person is None:
+            return self._over(request)
+        slot = self._slot(request, request.GET.get("slot", ""))
+        begins = 1 not in course_of(person.pk).doses
+        seconds = _seconds(person, slot) if begins and slot.vaccine.doses > 1 else None
+        form = BookForm(request.POST or None, seconds=seconds, initial={"key": uuid.uuid4()})
+        refusal = None
+        if request.method == "POST":
+            try:
+                booked = self._book(request, person, slot, form)
+            except Refused as refused:
+                refusal = refused
+            else:
+                if booked:
+                    address = reverse("admin:booking_reservation_change", args=[booked[0].pk])
+                    return HttpResponseRedirect(address)
+        self._record(request, Act.DETAIL, _("What a person may book"), [person.pk])
+        missed = isinstance(refusal, SlotFull | SlotOver) and _is_of(refusal, slot)
+        context = {
+            **self._around(request, _("Book for %(name)s") % {"name": person.name}),
+            "person": person,
+            "phone": shown_phone(person.phone),
+            "slot": slot,
+            "dose": 1 if begins else 2,
+            "form": form,
+            "refusal": said(refusal) if refusal else "",
+            "offered": times_like(request.user, slot, token=token) if missed else [],
+            "second_days": days_for_second(slot) if seconds is not None else None,
+            "no_second": seconds == [],
+            "caller_address": desk_address("caller", token),
+            "back": f"{desk_address('caller', token)}?{where(slot)}",
+        }
+        status = 409 if refusal else 422 if form.errors else 200
+        return TemplateResponse(request, "admin/booking/desk/book.html", context, status=status)
+
+    def _book(
+        self, request: HttpRequest, person: Person, slot: Slot, form: BookForm
+    ) -> list[Reservation]:
+        """What was booked; nothing where the form needs mending."""
+        second = None
+        if "second" in form.fields and (chosen := form.data.get("second", "")):
+            second = self._slot(request, chosen)
+            choices = form.fields["second"].choices
+            if chosen not in dict(choices):
+                # It is taken by now, or never suited: the service says which.
+                form.fields["second"].choices = [(chosen, moment(second.starts_at)), *choices]
+        if not form.is_valid():
+            return []
+        counter = counter_of(request.user)
+        booked = book_for(
+            person=person,
+            slot=slot,
+            second=second,
+            key=form.cleaned_data["key"],
+            walk_in=counter is not None and counter.pk == slot.clinic_id,
+            language=form.cleaned_data["language"],
+            by=f"staff:{request.user.pk}",
+        )
+        numbers = ", ".join(one.number for one in booked)
+        self._record(request, Act.CHANGE, _("Booked by staff: %s") % numbers, [person.pk])
+        messages.success(request, _("Booked. Read the person what stands below."))
+        return booked
+
+    def line_view(self, request: HttpRequest, token: str) -> HttpResponse:
+        """A place in the line for somebody who has no other way to take one."""
+        self._must_book(request)
+        person = self._person_of(request, token)
+        if person is None:
+            return self._over(request)
+        code = request.POST.get("cohort", "").replace("\0", "")
+        room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
+        try:
+            ticket = issue_ticket(room=room, person_id=person.pk)
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        else:
+            language = "en" if request.POST.get("language") == "en" else "ko"
+            ask_to_be_told(ticket=ticket, channel=Channel.SMS, language=language)
+            what = _("Put into the line: %s") % room.cohort.code
+            self._record(request, Act.CHANGE, what, [person.pk])
+            messages.success(
+                request,
+                _(
+                    "The person stands in the line. A message goes to their phone shortly before "
+                    "their turn, and when it comes. Then book here."
+                ),
+            )
+        return HttpResponseRedirect(desk_address("caller", token))
+
+    def for_the_caller(self, request: HttpRequest, row: Reservation) -> dict:
+        """What to read out about an appointment, and the way to book more for its person."""
+        if not self.has_book_permission(request):
+            return {}
+        return {
+            "read_out": read_out(row, self.get_queryset(request)),
+            "read_in": row.language,
+            "caller_address": desk_address("caller", token_for(request, row.person_id)),
+        }
+
+    def _must_book(self, request: HttpRequest) -> None:
+        if not self.has_book_permission(request):
+            raise PermissionDenied
+
+    def _person_of(self, request: HttpRequest, token: str) -> Person | None:
+        """Nobody by an address that somebody else made, or that is too old."""
+        try:
+            user, pk = signing.loads(token, salt=_SALT, max_age=GOOD_FOR)
+        except signing.BadSignature:
+            return None
+        if user != request.user.pk:
+            return None
+        return Person.objects.filter(pk=pk, forgotten_at=None).first()
+
+    def _over(self, request: HttpRequest) -> HttpResponse:
+        messages.warning(request, _("This page was opened too long ago. Find the person again."))
+        return HttpResponseRedirect(reverse("admin:booking_reservation_desk"))
+
+    def _around(self, request: HttpRequest, title: str) -> dict:
+        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+
+    def _slot(self, request: HttpRequest, text: str) -> Slot:
+        """A time at a clinic of this user."""
+        if not (text.isascii() and text.isdecimal() and len(text) < 18):
+            raise Http404
+        seen = rows_for(request.user, Slot.objects.all(), clinic_path="clinic")
+        return get_object_or_404(seen.select_related("clinic", "vaccine"), pk=int(text))
+
+    def _booked(self, request: HttpRequest, person: Person) -> list[dict]:
+        """The person's appointments; where this user may not look, only that there is one."""
+        counts = Q(status__in=LIVE) | Q(status=ReservationStatus.NO_SHOW)
+        rows = Reservation.objects.filter(counts, person=person).with_place()
+        seen = set(self.get_queryset(request).filter(person=person).values_list("pk", flat=True))
+        return [
+            {"dose": row.dose, "status": row.get_status_display(), "row": row}
+            if row.pk in seen
+            else {"dose": row.dose, "status": row.get_status_display()}
+            for row in rows.order_by("dose", "pk")
+        ]
+
+
+def _seconds(person: Person, slot: Slot) -> list[Slot]:
+    """The best times for the second dose, at the same clinic."""
+    ids = best_seconds(person.pk, slot.pk)
+    rows = Slot.objects.select_related("clinic", "vaccine").in_bulk(ids)
+    return [rows[pk] for pk in ids if pk in rows]
+
+
+def _is_of(refusal: Refused, slot: Slot) -> bool:
+    """Whether the first of two times was lost, not the second."""
+    return getattr(refusal, "slot_id", None) in (None, slot.pk)

@@ -1,0 +1,160 @@
+"""The desk in a browser: a caller is found, booked for both doses and read to, on any screen."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+
+from booking.models import Offer, Reservation
+from booking.services import book_for, record_jab
+from staff.enums import Role
+from tests.factories import (
+    ClinicFactory,
+    CohortFactory,
+    PersonFactory,
+    RoomFactory,
+    SlotFactory,
+    StaffFactory,
+    TicketFactory,
+    VaccineFactory,
+)
+from waiting_room.models import Room
+
+
+@pytest.fixture
+def caller():
+    """Somebody who may book now, of a period that names one vaccine."""
+    vaccine = VaccineFactory(double=True, name_ko="화이자", name_en="Pfizer")
+    RoomFactory(
+        cohort=CohortFactory(name_ko="55~59세", name_en="Aged 55–59", vaccines=[vaccine.code])
+    )
+    CohortFactory(soon=True, name_ko="기저질환자", name_en="Chronic diseases")
+    clinic = ClinicFactory(name="강남튼튼내과의원", district="강남구")
+    first = SlotFactory(clinic=clinic, vaccine=vaccine)
+    for hours in (1, 2, 24):
+        SlotFactory(
+            clinic=clinic, vaccine=vaccine, starts_at=first.starts_at + timedelta(hours=hours)
+        )
+    for days in (27, 28, 30):
+        SlotFactory(
+            clinic=clinic, vaccine=vaccine, starts_at=first.starts_at + timedelta(days=days)
+        )
+    return PersonFactory(name="남궁민수"), first
+
+
+@pytest.fixture(params=[("ko", 360), ("en", 360), ("ko", 1280), ("en", 1280)], ids=str)
+def screen(request, live_server, browser):
+    """A page of this size and language, in which nothing may stick out or be said aloud."""
+    language, width = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, locale=language, reduced_motion="reduce"
+    )
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.said = []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.at = live_server.url
+    yield page
+    context.close()
+
+
+def sign_in(page, **values):
+    user = StaffFactory(**values)
+    page.goto(f"{page.at}/admin/")
+    page.fill("#id_username", user.username)
+    page.fill("#id_password", "password")
+    page.click("input[type=submit]")
+    return user
+
+
+def looks_right(page) -> None:
+    page.wait_for_load_state("networkidle")
+    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    # A refusal has a status of its own, of which Chromium tells; axe tries inline styles later.
+    heard = [one for one in page.said if not one.startswith("Failed to load resource")]
+    violations = [
+        (rule["id"], [node["html"] for node in rule["nodes"]])
+        for rule in Axe().run(page, context="#content").response["violations"]
+    ]
+    page.said.clear()
+    assert (beyond, heard, violations) == (0, [], [])
+
+
+def find(page, person) -> None:
+    page.goto(f"{page.at}/admin/booking/reservation/desk/")
+    looks_right(page)
+    page.fill("#id_name", person.name)
+    page.fill("#id_birth_date", f"{person.birth_date:%Y%m%d}")
+    page.fill("#id_phone", "0" + person.phone[3:])
+    page.click(".submit-row input")
+
+
+def test_a_caller_is_booked_for_both_doses_and_read_to(screen, caller):
+    person, first = caller
+    sign_in(screen, role=Role.LOCAL, region="서울특별시")
+    find(screen, person)
+    screen.select_option("#id_district", "강남구")
+    screen.click(".pick-place button")
+    looks_right(screen)
+
+    screen.click(f".desk-times a[href$='slot={first.pk}']")
+    looks_right(screen)
+    screen.click(".submit-row input")
+
+    looks_right(screen)
+    assert screen.locator(".read-out p").count() == 5
+    assert Reservation.objects.filter(person=person, status="confirmed").count() == 2
+    screen.go_back()
+    screen.click(".submit-row input")
+    assert Reservation.objects.filter(person=person).count() == 2
+
+
+def test_at_the_counter_others_in_the_line_come_first(screen, caller):
+    person, first = caller
+    room = Room.objects.select_related("cohort", "line").get()
+    for _ in range(3):
+        TicketFactory(room=room)
+    sign_in(screen, role=Role.CLINIC, clinic=first.clinic)
+
+    find(screen, person)
+
+    looks_right(screen)
+    assert screen.locator(".desk-times a").count() == 0
+
+
+def test_somebody_faster_is_told_with_the_nearest_times(screen, caller):
+    person, first = caller
+    sign_in(screen, role=Role.CLINIC, clinic=first.clinic)
+    find(screen, person)
+    screen.click(f".desk-times a[href$='slot={first.pk}']")
+    type(first).objects.filter(pk=first.pk).update(booked=first.capacity)
+
+    screen.click(".submit-row input")
+
+    looks_right(screen)
+    assert screen.locator("[role=alert] ~ .desk-times a").count() > 0
+    type(first).objects.filter(pk=first.pk).update(booked=0)
+
+
+def test_what_a_mistake_lost_is_shown_with_what_can_be_done(screen, caller):
+    person, first = caller
+    staff = sign_in(screen, role=Role.CLINIC, clinic=first.clinic)
+    book_for(person=person, slot=first, by="staff:1")
+    jab, _freed = record_jab(
+        person_id=person.pk,
+        vaccine=first.vaccine,
+        dose=1,
+        given_on=timezone.localdate(),
+        by=f"staff:{staff.pk}",
+    )
+    type(first).objects.filter(pk=first.pk).update(booked=first.capacity)
+    screen.goto(f"{screen.at}/admin/booking/jab/{jab.pk}/withdraw/")
+
+    screen.click(".submit-row input")
+
+    looks_right(screen)
+    screen.click(".acts-of-lost button")
+    looks_right(screen)
+    assert Offer.objects.get().person_id == person.pk
+    type(first).objects.filter(pk=first.pk).update(booked=0)
