@@ -532,7 +532,7 @@ def test_the_look_up_works_without_redis(client, monkeypatch):
     assert found.url == reverse("reservation", args=[reservation.number])
 
 
-@pytest.mark.parametrize(("double", "most"), [(False, 10), (True, 12)])
+@pytest.mark.parametrize(("double", "most"), [(False, 9), (True, 11)])
 def test_a_whole_booking_costs_four_requests_and_few_statements(inside, double, most):
     slot = SlotFactory(double=double)
     if double:
