@@ -228,8 +228,9 @@ def test_joining_ten_times_in_parallel_is_one_place():
 
     at_once([device.join for device in devices])
 
-    assert Ticket.objects.count() == 1
-    assert {device.place() for device in devices} == {1}
+    ticket = Ticket.objects.get()
+    # Numbers come from a sequence: a try that lost the race may have drawn the one before.
+    assert {device.place() for device in devices} == {ticket.entry}
 
 
 @pytest.mark.django_db(transaction=True)
