@@ -88,10 +88,10 @@ def number_of(table: str) -> int:
 
 def measure(admissions: list) -> dict[str, list[float]]:
     """Seconds of each turn, over districts and slots at random."""
-    from booking import availability
-    from booking.finding import Search, find
+    from booking.finder import availability
+    from booking.finder.search import Search, find
     from booking.models import Slot
-    from booking.services import confirm_hold, hold_place
+    from booking.services import confirm_hold, hold_slot
 
     availability.forget()
     districts = availability.directory().districts("경기도")
@@ -107,7 +107,7 @@ def measure(admissions: list) -> dict[str, list[float]]:
         found = find(Search(region="경기도", district=district))
         found_at = time.perf_counter()
         assert found.left > 0
-        [held] = hold_place(person_id=person, slot_id=slot.pk, admission_id=admission.pk)
+        [held] = hold_slot(person_id=person, slot_id=slot.pk, admission_id=admission.pk)
         held_at = time.perf_counter()
         confirm_hold(person_id=person, key=held.key)
         times["find"].append(found_at - start)

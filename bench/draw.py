@@ -19,7 +19,7 @@ from pymerkle import InmemoryTree
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "queue")]
 
-from waiting_room import draw, log, merkle  # noqa: E402
+from waiting_room import draw, merkle, public_log  # noqa: E402
 from waiting_room.offline import verify_line  # noqa: E402
 
 SEED = hashlib.sha256(b"bench").digest()
@@ -49,10 +49,10 @@ def bench_draw(count: int) -> None:
 
 def bench_log() -> None:
     leaves = [
-        log.leaf_for_ticket("bench", n, AT, log.ticket_hash(UUID(int=n)))
-        for n in range(1, log.PAGE_TICKETS + 1)
+        public_log.leaf_for_ticket("bench", n, AT, public_log.ticket_hash(UUID(int=n)))
+        for n in range(1, public_log.PAGE_TICKETS + 1)
     ]
-    timed("leaves and root of a page of 4,096 tickets", lambda: log.page_root(leaves), 5)
+    timed("leaves and root of a page of 4,096 tickets", lambda: public_log.page_root(leaves), 5)
     timed("the same root by pymerkle", lambda: pymerkle_root(leaves), 3)
     hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
     timed("proof in a page", lambda: merkle.path(hashes, 1234), 5)
@@ -83,51 +83,53 @@ def write_log(path: Path, count: int) -> None:
     """A room with `count` tickets, drawn and called."""
     secret, stored, root = bytes(32), {}, merkle.EMPTY_ROOT.hex()
     commitment = draw.commitment(secret)
-    pages: list[tuple[log.Page, list[tuple], list[bytes]]] = []
+    pages: list[tuple[public_log.Page, list[tuple], list[bytes]]] = []
 
     def read(numbers: set[int]) -> dict[int, bytes]:
         return {number: stored[number] for number in numbers}
 
     def add(upto: int, tickets: list[tuple], acts: list[bytes]) -> str:
         after = pages[-1][0].upto if pages else 0
-        page = log.make_page(
+        page = public_log.make_page(
             room="bench", number=len(pages) + 1, previous=root, after=after, upto=upto,
-            ticket_leaves=[log.leaf_for_ticket("bench", *ticket) for ticket in tickets],
+            ticket_leaves=[public_log.leaf_for_ticket("bench", *ticket) for ticket in tickets],
             act_leaves=acts, at=AT,
         )  # fmt: skip
-        stored[page.number], new_root = log.append(page, read)
+        stored[page.number], new_root = public_log.append(page, read)
         pages.append((page, tickets, acts))
         return new_root
 
-    root = add(0, [], [log.leaf_for_act("bench", 1, log.COMMIT, AT, commitment=commitment)])
-    for start in range(1, count + 1, log.PAGE_TICKETS):
-        upto = min(count, start + log.PAGE_TICKETS - 1)
-        tickets = [(n, AT, log.ticket_hash(UUID(int=n))) for n in range(start, upto + 1)]
+    root = add(
+        0, [], [public_log.leaf_for_act("bench", 1, public_log.COMMIT, AT, commitment=commitment)]
+    )
+    for start in range(1, count + 1, public_log.PAGE_TICKETS):
+        upto = min(count, start + public_log.PAGE_TICKETS - 1)
+        tickets = [(n, AT, public_log.ticket_hash(UUID(int=n))) for n in range(start, upto + 1)]
         root = add(upto, tickets, [])
     seed = draw.seed_from(secret, bytes.fromhex(root))
     freeze = {"count": count, "digest": root}
     reveal = {"secret": secret.hex(), "public_value": "", "seed": seed.hex()}
     acts = [
-        log.leaf_for_act("bench", 2, log.FREEZE, AT, **freeze),
-        log.leaf_for_act("bench", 3, log.REVEAL, AT, **reveal),
-        log.leaf_for_act("bench", 4, log.CALL, AT, first=1, last=count),
+        public_log.leaf_for_act("bench", 2, public_log.FREEZE, AT, **freeze),
+        public_log.leaf_for_act("bench", 3, public_log.REVEAL, AT, **reveal),
+        public_log.leaf_for_act("bench", 4, public_log.CALL, AT, first=1, last=count),
     ]
     digest, root = root, add(count, [], acts)
     places = draw.places(count, seed)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(
-            log.csv_head(
+            public_log.csv_head(
                 room="bench", order="draw", opens_at=AT, commitment=commitment, frozen=count,
                 list_digest=digest, **reveal,
             )
         )  # fmt: skip
         for page, tickets, leaves in pages:
-            file.write(log.csv_page(page))
+            file.write(public_log.csv_page(page))
             file.writelines(
-                log.csv_ticket(*ticket, places[ticket[0] - 1] + 1) for ticket in tickets
+                public_log.csv_ticket(*ticket, places[ticket[0] - 1] + 1) for ticket in tickets
             )
-            file.writelines(log.csv_act(leaf) for leaf in leaves)
-        file.write(log.csv_root(len(pages), AT, root))
+            file.writelines(public_log.csv_act(leaf) for leaf in leaves)
+        file.write(public_log.csv_root(len(pages), AT, root))
 
 
 def bench_verifier(count: int) -> None:

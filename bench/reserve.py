@@ -69,8 +69,8 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
     from django.db import connection
     from django.utils import translation
 
-    from booking.services import confirm_hold, hold_place
-    from config.memory import leave_loaded_alone
+    from booking.services import confirm_hold, hold_slot
+    from config.gc_tuning import leave_loaded_alone
 
     leave_loaded_alone()
     translation.activate("ko")
@@ -79,7 +79,7 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
 
     def reserve_one(person: int, admission: int) -> None:
         slot = random.choice(slots)  # noqa: S311
-        [held] = hold_place(person_id=person, slot_id=slot, admission_id=admission)
+        [held] = hold_slot(person_id=person, slot_id=slot, admission_id=admission)
         confirm_hold(person_id=person, key=held.key)
 
     def book(people: list[tuple[int, int]]) -> None:

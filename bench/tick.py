@@ -124,7 +124,7 @@ def _second_ago():
 def compare(short, few, short_count, long, many, long_count) -> None:
     """By turns in both rooms, so that whatever else goes on disturbs both alike."""
     from waiting_room.models import Line, Room
-    from waiting_room.now import NowBoard
+    from waiting_room.now_cache import NowBoard
     from waiting_room.services import enter, issue_ticket, set_pace
 
     rooms = {

@@ -8,13 +8,12 @@ class BookingConfig(AppConfig):
 
     def ready(self) -> None:
         # Models can be imported only now.
+        from booking.lint import windows_without_slots
+        from booking.purging import forget_addresses, still_booked
+        from booking.services.notices import confirmed_letters, reminder_letters
         from eligibility import lint
         from eligibility.services import purging
         from messaging.services import writers
-
-        from .lint import windows_without_slots
-        from .purging import forget_addresses, still_booked
-        from .services.notices import confirmed_letters, reminder_letters
 
         writers.update(confirmed=confirmed_letters, reminder=reminder_letters)
 

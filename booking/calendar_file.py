@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.utils.translation import gettext as _
 from icalendar import Alarm, Calendar, Event
 
-from .enums import ReservationStatus
-from .models import Reservation
+from booking.enums import ReservationStatus
+from booking.models import Reservation
 
 LASTS = timedelta(minutes=30)
 _STATUS = {

@@ -64,14 +64,14 @@ class Origin(models.TextChoices):
     OFFER = "offer", _("Offered from the cancellation list")
 
 
-class WishStatus(models.TextChoices):
+class EntryStatus(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     OFFERED = "offered", _("Has an offer")
     FULFILLED = "fulfilled", _("Has an appointment")
     ENDED = "ended", _("Left the list")
 
 
-ON_THE_LIST = [WishStatus.WAITING, WishStatus.OFFERED]
+ON_THE_LIST = [EntryStatus.WAITING, EntryStatus.OFFERED]
 
 
 class OfferStatus(models.TextChoices):
@@ -81,7 +81,7 @@ class OfferStatus(models.TextChoices):
     LAPSED = "lapsed", _("Ran out of time")
 
 
-class Lost(models.TextChoices):
+class LostReason(models.TextChoices):
     """Why an appointment that a mistaken record cancelled could not be brought back."""
 
     TAKEN = "taken", _("The place was given to somebody else")

@@ -100,11 +100,11 @@ class TooEarly(Refused):
     message = _("The appointment has not begun yet.")
 
 
-class JabKnown(Refused):
+class DoseOnRecord(Refused):
     message = _("This dose is on record already. Correct that record instead.")
 
 
-class JabWithdrawn(Refused):
+class RecordWithdrawn(Refused):
     message = _("This record was withdrawn meanwhile.")
 
 

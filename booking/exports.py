@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from eligibility.models import Person
-from eligibility.normal import shown_phone
+from eligibility.spelling import shown_phone
 from privacy.cipher import decrypt
 
 # A cell that begins so is a formula to a spreadsheet, whoever typed it.

@@ -6,13 +6,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from eligibility.normal import mobile_phone
+from booking.finder import availability
+from booking.finder.search import PARTS, Search, spot_of
+from booking.services import ContactChoice
+from eligibility.spelling import mobile_phone
 from messaging.enums import Channel
-from waiting_room.codes import UnreadableCode, read
-
-from . import availability
-from .finding import PARTS, Search, spot_of
-from .services import Wanted
+from web.codes import UnreadableCode, read
 
 NUMBER_LETTERS = 10
 
@@ -148,18 +147,18 @@ class ConfirmForm(forms.Form):
             self.add_error("email", _("Give the address to which we should write."))
         return data
 
-    def typed(self) -> Wanted:
+    def typed(self) -> ContactChoice:
         """What was typed, right or wrong, to be shown once more."""
         channel = self.data.get("channel")
-        return Wanted(
+        return ContactChoice(
             Channel(channel) if channel in Channel.values else Channel.SMS,
             self.data.get("email", "")[: self.fields["email"].max_length] or None,
         )
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ContactChoice:
         """What can be read of it; a form without a choice means the phone."""
         data = getattr(self, "cleaned_data", {})
-        return Wanted(Channel(data.get("channel") or Channel.SMS), data.get("email") or None)
+        return ContactChoice(Channel(data.get("channel") or Channel.SMS), data.get("email") or None)
 
 
 class LookupForm(forms.Form):
@@ -196,7 +195,7 @@ class LookupForm(forms.Form):
             ) from None
 
 
-class WishForm(forms.Form):
+class ListEntryForm(forms.Form):
     """When and where a freed time would suit."""
 
     places = forms.MultipleChoiceField(
@@ -243,7 +242,7 @@ class WishForm(forms.Form):
             self.add_error("date_to", _("This day is over. Choose a later one."))
         return data
 
-    def wish(self) -> dict:
+    def entry(self) -> dict:
         """What services.join_list takes."""
         data = self.cleaned_data
         hours = {

@@ -8,11 +8,10 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from booking.exceptions import CapacityBelowBooked
+from booking.models import Clinic, Slot, Vaccine
+from booking.services import set_capacity
 from dataio.importing import Outcome, Refused
-
-from .exceptions import CapacityBelowBooked
-from .models import Clinic, Slot, Vaccine
-from .services import set_capacity
 
 
 def save_clinics(facts: Sequence[dict]) -> list[Outcome]:

@@ -1,4 +1,4 @@
-from . import services
+from booking import services
 
 
 def take_back_holds() -> None:

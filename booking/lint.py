@@ -5,10 +5,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from booking.models import Slot, Vaccine
 from eligibility.lint import Finding, Level
 from eligibility.models import Cohort
-
-from .models import Slot, Vaccine
 
 
 def windows_without_slots(cohorts: Sequence[Cohort], at: datetime) -> Iterator[Finding]:

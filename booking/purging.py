@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import QuerySet
 
+from booking.enums import LIVE
+from booking.models import Reservation
 from waiting_room.models import Alert
-
-from .enums import LIVE
-from .models import Reservation
 
 
 def still_booked(now: datetime) -> QuerySet:

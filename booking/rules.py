@@ -7,7 +7,13 @@ from fractions import Fraction
 
 from django.utils import timezone
 
-from .exceptions import AlreadyBooked, NoDoseLeft, VaccineNotForYou, WrongInterval, WrongVaccine
+from booking.exceptions import (
+    AlreadyBooked,
+    NoDoseLeft,
+    VaccineNotForYou,
+    WrongInterval,
+    WrongVaccine,
+)
 
 
 @dataclass(frozen=True)

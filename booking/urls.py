@@ -1,15 +1,15 @@
 from django.urls import path
 
-from .views import finding, holding, offers, reservations
+from booking.views import finder, holds, offers, reservations
 
 urlpatterns = [
-    path("booking/", finding.booking, name="booking"),
-    path("booking/clinics/<str:code>/", finding.clinic, name="clinic"),
-    path("booking/second/", finding.second, name="second"),
-    path("booking/hold/", holding.hold, name="hold"),
-    path("booking/confirm/", holding.confirm, name="confirm"),
-    path("booking/extend/", holding.extend, name="extend"),
-    path("booking/release/", holding.release, name="release"),
+    path("booking/", finder.booking, name="booking"),
+    path("booking/clinics/<str:code>/", finder.clinic, name="clinic"),
+    path("booking/second/", finder.second, name="second"),
+    path("booking/hold/", holds.hold, name="hold"),
+    path("booking/confirm/", holds.confirm, name="confirm"),
+    path("booking/extend/", holds.extend, name="extend"),
+    path("booking/release/", holds.release, name="release"),
     path("booking/list/", offers.cancellation_list, name="cancellation_list"),
     path("booking/list/leave/", offers.leave, name="leave_list"),
     path("offers/<uuid:token>/", offers.offer, name="offer"),

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from .enums import LIVE, TAKING
-from .services.offers import OFFER_LIFETIME
+from booking.enums import LIVE, TAKING
+from booking.services.offers import OFFER_LIFETIME
 
 # The job takes holds back every ten seconds; whoever is later than this has stopped.
 LATE = timedelta(minutes=5)
@@ -93,23 +93,23 @@ QUESTIONS = [
                 - (slot_one.starts_at AT TIME ZONE %(zone)s)::date AS days
         ) AS between_them
         WHERE second.dose = 2 AND second.status = ANY(%(live)s)
-            AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = second.person_id)
+            AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = second.person_id)
             AND (
                 slot_two.vaccine_id <> slot_one.vaccine_id
                 OR days NOT BETWEEN coalesce(min_days, 0) AND coalesce(max_days, 0)
             )
         UNION ALL
         SELECT 'reservation ' || number || ': ' || days || ' days after the first'
-        FROM booking_jab AS jab
-        JOIN booking_reservation AS second ON second.person_id = jab.person_id AND second.dose = 2
-            AND second.status IN ('held', 'confirmed')
+        FROM booking_outsidedose AS outside_dose
+        JOIN booking_reservation AS second ON second.person_id = outside_dose.person_id
+            AND second.dose = 2 AND second.status IN ('held', 'confirmed')
         JOIN booking_slot AS slot ON slot.id = second.slot_id
-        JOIN booking_vaccine AS vaccine ON vaccine.id = jab.vaccine_id
+        JOIN booking_vaccine AS vaccine ON vaccine.id = outside_dose.vaccine_id
         CROSS JOIN LATERAL (
-            SELECT (slot.starts_at AT TIME ZONE %(zone)s)::date - jab.given_on AS days
+            SELECT (slot.starts_at AT TIME ZONE %(zone)s)::date - outside_dose.given_on AS days
         ) AS between_them
-        WHERE jab.dose = 1 AND (
-            slot.vaccine_id <> jab.vaccine_id
+        WHERE outside_dose.dose = 1 AND (
+            slot.vaccine_id <> outside_dose.vaccine_id
             OR days NOT BETWEEN coalesce(min_days, 0) AND coalesce(max_days, 0)
         )
         """,
@@ -127,7 +127,7 @@ QUESTIONS = [
                 WHERE first.person_id = second.person_id AND first.dose = 1
                     AND first.status = ANY(%(taking)s)
             )
-            AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = second.person_id)
+            AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = second.person_id)
         """,
     ),
     Question(
@@ -141,9 +141,10 @@ QUESTIONS = [
         WHERE origin <> 'staff' AND ticket.person_id IS DISTINCT FROM reservation.person_id
             -- Whom staff put on the cancellation list at their request is offered what frees up.
             AND NOT (reservation.admission_id IS NULL AND EXISTS (
-                SELECT FROM booking_offer AS offer JOIN booking_wish AS wish ON wish.id = wish_id
-                WHERE offer.reservation_id = reservation.id AND wish.admission_id IS NULL
-                    AND wish.by LIKE 'staff:%%'
+                SELECT FROM booking_offer AS offer
+                JOIN booking_listentry AS entry ON entry.id = entry_id
+                WHERE offer.reservation_id = reservation.id AND entry.admission_id IS NULL
+                    AND entry.by LIKE 'staff:%%'
             ))
         """,
     ),
@@ -191,21 +192,21 @@ QUESTIONS = [
         """
         SELECT 'reservation ' || number
         FROM booking_reservation AS reservation
-        JOIN booking_jab AS jab USING (person_id)
-        WHERE status IN ('held', 'confirmed') AND jab.dose >= reservation.dose
+        JOIN booking_outsidedose AS outside_dose USING (person_id)
+        WHERE status IN ('held', 'confirmed') AND outside_dose.dose >= reservation.dose
         """,
     ),
     Question(
         "offers",
-        "An open offer has its hold, an ended one has none, and a wish with an offer has one.",
+        "An open offer has its hold, an ended one has none, and a entry with an offer has one.",
         """
         SELECT 'offer ' || offer.id
         FROM booking_offer AS offer JOIN booking_reservation AS held ON held.id = reservation_id
         WHERE (offer.status = 'open') <> (held.status = 'held')
         UNION ALL
-        SELECT 'wish ' || wish.id FROM booking_wish AS wish
-        WHERE (wish.status = 'offered') <> EXISTS (
-            SELECT FROM booking_offer WHERE wish_id = wish.id AND status = 'open'
+        SELECT 'entry ' || entry.id FROM booking_listentry AS entry
+        WHERE (entry.status = 'offered') <> EXISTS (
+            SELECT FROM booking_offer WHERE entry_id = entry.id AND status = 'open'
         )
         """,
     ),

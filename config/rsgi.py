@@ -14,6 +14,6 @@ django = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 
 from config.bridge import Pages  # noqa: E402
-from waiting_room.lean import LeanApplication  # noqa: E402  (needs Django set up)
+from waiting_room.fast_path import LeanApplication  # noqa: E402  (needs Django set up)
 
 application = LeanApplication(Pages(django, threads=settings.WEB_THREADS))

@@ -20,7 +20,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from config import rsgi
-from config.memory import leave_loaded_alone
+from config.gc_tuning import leave_loaded_alone
 from launcher.processes import end_with
 
 KILL_AFTER_SECONDS = 9

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from . import home, views
+from config import home, views
 
 # Tried in this order: what most requests of an opening ask for comes first.
 urlpatterns = [

@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout
 from redis import RedisError
 from rq import Worker
 
-from booking.views.holding import keep_unsent
+from booking.views.holds import keep_unsent
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:

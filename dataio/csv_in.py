@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .values import BadValue
+from dataio.values import BadValue
 
 # Written beside refused rows; passed over when the corrected file comes back.
 REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"

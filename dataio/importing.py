@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .csv_in import (
+from dataio.csv_in import (
     REFUSED_LINE,
     REFUSED_REASON,
     BadFile,

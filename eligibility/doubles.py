@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .models import Person
+from eligibility.models import Person
 
 
 def likely_doubles(people: Iterable[Person]) -> dict[int, set[int]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils.dateparse import parse_date, parse_datetime
 
-from .models import Cohort, CohortChange, Person
-from .rules import Facts, Rule
+from eligibility.models import Cohort, CohortChange, Person
+from eligibility.rules import Facts, Rule
 
 
 def facts_of(person: Person) -> Facts:

@@ -4,10 +4,9 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from dataio.places import REGIONS, Place, districts_of
-
-from . import normal
-from .enums import Correctable, ReviewReason
+from dataio.districts import REGIONS, District, districts_of
+from eligibility import spelling
+from eligibility.enums import Correctable, ReviewReason
 
 
 class IdentityForm(forms.Form):
@@ -51,27 +50,27 @@ class IdentityForm(forms.Form):
 
     def _show_again(self, typed: str) -> None:
         """The page once more without checking it, as in another language."""
-        six_digits = normal.resident_number_typed(typed)
+        six_digits = spelling.resident_number_typed(typed)
         if six_digits:
             self.initial = {**self.initial, "birth_date": six_digits}
         try:
-            normal.birth_date(six_digits or typed, today=timezone.localdate())
-        except normal.Unclear as unclear:
+            spelling.birth_date(six_digits or typed, today=timezone.localdate())
+        except spelling.Unclear as unclear:
             self._ask_century(str(unclear))
         except ValueError:
             pass
 
     def clean_name(self) -> str:
-        name = normal.shown_name(self.cleaned_data["name"])
+        name = spelling.shown_name(self.cleaned_data["name"])
         if len(name) > 60:
             raise forms.ValidationError(_("Enter a name of at most 60 letters."))
-        if not normal.name_key(name) or not name.isprintable():
+        if not spelling.name_key(name) or not name.isprintable():
             raise forms.ValidationError(_("Enter a name made of letters."))
         return name
 
     def clean_birth_date(self):
         typed = self.cleaned_data["birth_date"]
-        six_digits = normal.resident_number_typed(typed)
+        six_digits = spelling.resident_number_typed(typed)
         if six_digits:
             # Nothing of it is kept, on the page neither.
             self.data = self.data.copy()
@@ -80,10 +79,10 @@ class IdentityForm(forms.Form):
                 _("Enter only your birth date. We never use the resident registration number.")
             )
         try:
-            return normal.birth_date(
+            return spelling.birth_date(
                 typed, today=timezone.localdate(), century=self.data.get("century", "")
             )
-        except normal.Unclear as unclear:
+        except spelling.Unclear as unclear:
             self._ask_century(str(unclear))
             return None
         except ValueError:
@@ -100,7 +99,7 @@ class IdentityForm(forms.Form):
 
     def clean_phone(self) -> str:
         try:
-            return normal.mobile_phone(self.cleaned_data["phone"])
+            return spelling.mobile_phone(self.cleaned_data["phone"])
         except ValueError:
             raise forms.ValidationError(
                 _("Enter a Korean mobile number, for example 010-1234-5678.")
@@ -130,7 +129,7 @@ class CodeForm(forms.Form):
     )
 
     def clean_code(self) -> str:
-        code = re.sub(r"[\s-]", "", normal.plain(self.cleaned_data["code"]))
+        code = re.sub(r"[\s-]", "", spelling.plain(self.cleaned_data["code"]))
         if not re.fullmatch(r"[0-9]{6}", code):
             raise forms.ValidationError(_("Enter the six digits from the message."))
         return code
@@ -158,9 +157,9 @@ class DistrictForm(forms.Form):
         choices=lambda: [("", "—"), *_places(), (_NO_PLACE, _("Not in this list"))],
     )
 
-    def clean_home(self) -> Place | None:
+    def clean_home(self) -> District | None:
         chosen = self.cleaned_data["home"]
-        return None if chosen == _NO_PLACE else Place(*chosen.split("|"))
+        return None if chosen == _NO_PLACE else District(*chosen.split("|"))
 
 
 class ReviewForm(forms.Form):
@@ -207,17 +206,17 @@ class CorrectionForm(forms.Form):
 
 
 def _name(text: str) -> str:
-    if not normal.name_key(text):
+    if not spelling.name_key(text):
         raise ValueError("no letters")
-    return normal.shown_name(text)
+    return spelling.shown_name(text)
 
 
 def _birth_date(text: str) -> str:
-    return normal.birth_date(text, today=timezone.localdate()).isoformat()
+    return spelling.birth_date(text, today=timezone.localdate()).isoformat()
 
 
 _CORRECT = {
     Correctable.NAME: _name,
     Correctable.BIRTH_DATE: _birth_date,
-    Correctable.PHONE: normal.mobile_phone,
+    Correctable.PHONE: spelling.mobile_phone,
 }

@@ -5,9 +5,8 @@ Whoever fills a Person uses these, so that one person has one index however they
 
 from datetime import date
 
+from eligibility.spelling import name_key
 from privacy.cipher import blind_index
-
-from .normal import name_key
 
 
 def identity_index(name: str, birth_date: date, phone: str, district: str = "") -> bytes:

@@ -1,5 +1,5 @@
-from . import services
-from .services import purging, uploads
+from eligibility import services
+from eligibility.services import purging, uploads
 
 
 def apply_due_changes() -> None:

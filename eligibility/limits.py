@@ -14,8 +14,8 @@ from django.utils import timezone
 from django_ratelimit.core import is_ratelimited
 from redis import RedisError
 
-from .indexes import name_birth_index, phone_index
-from .models import PhoneCode, Proxy
+from eligibility.indexes import name_birth_index, phone_index
+from eligibility.models import PhoneCode, Proxy
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from .enums import Proof
-from .models import Cohort, Person
-from .rules import SEOUL, Rule, digit_windows
+from eligibility.enums import Proof
+from eligibility.models import Cohort, Person
+from eligibility.rules import SEOUL, Rule, digit_windows
 
 DAY = timedelta(days=1)
 

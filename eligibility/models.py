@@ -9,9 +9,16 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from eligibility.enums import (
+    Correctable,
+    Order,
+    Proof,
+    ReviewReason,
+    ReviewStatus,
+    Source,
+    UploadStatus,
+)
 from privacy.fields import EncryptedDateField, EncryptedTextField
-
-from .enums import Correctable, Order, Proof, ReviewReason, ReviewStatus, Source, UploadStatus
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters a to z, digits and hyphens."))
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from . import reasons
-from .enums import Reason, ReviewStatus, Window
-from .models import Person, Review
-from .normal import masked_phone
-from .services import Answer
+from eligibility import reasons
+from eligibility.enums import Reason, ReviewStatus, Window
+from eligibility.models import Person, Review
+from eligibility.services import Answer
+from eligibility.spelling import masked_phone
 
 
 def no_lines(cohort_ids: Collection[int]) -> dict[int, datetime]:

@@ -12,15 +12,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from dataio.places import Place
+from dataio.districts import District
+from eligibility.exceptions import DistrictUnclear
+from eligibility.models import Person
+from eligibility.providers import Declined, Identity, ProviderProblem, configured
+from eligibility.services import providing
+from eligibility.sessions import sign_in
+from eligibility.spelling import shown_phone
 from privacy.cipher import UnreadableData, decrypt, encrypt
-
-from .exceptions import DistrictUnclear
-from .models import Person
-from .normal import shown_phone
-from .providers import Declined, Identity, ProviderProblem, configured
-from .services import providing
-from .sessions import sign_in
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ def phone_vouched_for(request: HttpRequest) -> str:
     return _known(request).get("vouched", {}).get("phone", "")
 
 
-def with_district(request: HttpRequest, home: Place | None) -> HttpResponse:
+def with_district(request: HttpRequest, home: District | None) -> HttpResponse:
     """Signed in by provider and district; DistrictUnclear if that is still not enough."""
     known = _known(request)
     provider = configured().get(known["provider"])

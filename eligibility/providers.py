@@ -25,7 +25,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from . import normal
+from eligibility import spelling
 
 log = logging.getLogger(__name__)
 
@@ -155,9 +155,9 @@ class Provider:
         today = timezone.localdate()
         return Identity(
             subject=str(claims["sub"]),
-            name=read("name", normal.shown_name) or None,
-            birth_date=read("birth_date", lambda text: normal.birth_date(text, today=today)),
-            phone=read("phone", normal.mobile_phone),
+            name=read("name", spelling.shown_name) or None,
+            birth_date=read("birth_date", lambda text: spelling.birth_date(text, today=today)),
+            phone=read("phone", spelling.mobile_phone),
         )
 
     def _endpoints(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from .enums import Reason
+from eligibility.enums import Reason
 
 
 def sentence(code: str, values: dict[str, str]) -> str:

@@ -26,11 +26,10 @@ from dataio.csv_in import (
     Row,
     row_reader,
 )
-from dataio.places import region_of
+from dataio.districts import region_of
 from dataio.values import BadValue, day, line_of_text, matching
+from eligibility.spelling import OLDEST, mobile_phone, name_key, plain, shown_name
 from privacy.cipher import encryptor, indexer
-
-from .normal import OLDEST, mobile_phone, name_key, plain, shown_name
 
 _PLAIN_PHONE = re.compile(r"010-?[0-9]{4}-?[0-9]{4}")
 # Days that every year has.

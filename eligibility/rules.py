@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from .enums import Proof, Reason, Window
+from eligibility.enums import Proof, Reason, Window
 
 SEOUL = ZoneInfo("Asia/Seoul")
 

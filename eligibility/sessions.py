@@ -11,7 +11,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from .models import Proxy
+from eligibility.models import Proxy
 
 COOKIE = "jari_who"
 _SALT = "eligibility.who"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .models import Cohort
-from .rules import SEOUL
+from eligibility.models import Cohort
+from eligibility.rules import SEOUL
 
 WIDTH, ROW, LABEL, MARGIN = 1000, 34, 190, 36  # units of the drawing
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import views
+from eligibility import views
 
 urlpatterns = [
     path("identity/", views.identity, name="identity"),

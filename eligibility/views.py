@@ -14,19 +14,25 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from eligibility import limits, proof_of_work, provider_flow, services
+from eligibility.enums import ReviewStatus
+from eligibility.exceptions import DistrictUnclear, Refusal
+from eligibility.forms import (
+    CodeForm,
+    CorrectionForm,
+    DistrictForm,
+    IdentityForm,
+    ReviewForm,
+    WardForm,
+)
+from eligibility.models import Cohort, Person, PhoneCode, Proxy
+from eligibility.pages import eligibility_page
+from eligibility.providers import configured
+from eligibility.services import providing
+from eligibility.sessions import sign_in, sign_out, signed_in
+from eligibility.spelling import masked_phone, shown_phone
 from staff.models import Access
-
-from . import limits, provider_flow, services, work
-from .enums import ReviewStatus
-from .exceptions import DistrictUnclear, Refusal
-from .forms import CodeForm, CorrectionForm, DistrictForm, IdentityForm, ReviewForm, WardForm
-from .language import keeps_typed_in_any_language, typed
-from .models import Cohort, Person, PhoneCode, Proxy
-from .normal import masked_phone, shown_phone
-from .pages import eligibility_page
-from .providers import configured
-from .services import providing
-from .sessions import sign_in, sign_out, signed_in
+from web.language import keeps_typed_in_any_language, typed
 
 CODE_COOKIE = "jari_code"
 _SALT = "eligibility.code"
@@ -49,8 +55,8 @@ def identity(request: HttpRequest) -> HttpResponse:
     extra = {"form": form, "next": following}
     if form.is_valid() and not _has_worked(request, form):
         extra |= {
-            "challenge": work.new_challenge(),
-            "wait": work.new_wait(form.cleaned_data["phone"]),
+            "challenge": proof_of_work.new_challenge(),
+            "wait": proof_of_work.new_wait(form.cleaned_data["phone"]),
         }
         return _identity_page(request, extra, status=422)
     if form.is_valid() and _may_ask(request, form):
@@ -87,7 +93,7 @@ def _has_worked(request: HttpRequest, form: IdentityForm) -> bool:
     """True unless very many come from this address and this one has neither worked nor waited."""
     if not limits.address_is_busy(request):
         return True
-    return work.is_done(request.POST.get("work", "")) or work.has_waited(
+    return proof_of_work.is_done(request.POST.get("work", "")) or proof_of_work.has_waited(
         request.POST.get("wait", ""), form.cleaned_data["phone"]
     )
 

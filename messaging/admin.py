@@ -1,9 +1,9 @@
 from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy, ngettext
 
-from .enums import MessageStatus
-from .models import Message
-from .services import try_again
+from messaging.enums import MessageStatus
+from messaging.models import Message
+from messaging.services import try_again
 
 
 @admin.register(Message)

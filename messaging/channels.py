@@ -9,7 +9,7 @@ import apprise
 from django.conf import settings
 from django.utils import timezone
 
-from .enums import Channel
+from messaging.enums import Channel
 
 
 class ChannelProblem(Exception):

@@ -1,4 +1,4 @@
-from . import services
+from messaging import services
 
 
 def send(message_id: int) -> None:

@@ -3,9 +3,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from messaging.enums import DUE, WITH_TEXT, Channel, MessageStatus
 from privacy.fields import EncryptedTextField
-
-from .enums import DUE, WITH_TEXT, Channel, MessageStatus
 
 
 class Message(models.Model):

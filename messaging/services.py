@@ -12,9 +12,9 @@ from django.db.models import Q
 from django.utils import timezone
 from redis import RedisError
 
-from .channels import ChannelProblem, deliver
-from .enums import DUE, Channel, MessageStatus
-from .models import Message
+from messaging.channels import ChannelProblem, deliver
+from messaging.enums import DUE, Channel, MessageStatus
+from messaging.models import Message
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.utils.functional import cached_property
 
-from .cipher import decrypt, encrypt
+from privacy.cipher import decrypt, encrypt
 
 
 class EncryptedTextField(models.BinaryField):

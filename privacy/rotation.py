@@ -6,8 +6,8 @@ from django.apps import apps
 from django.db import connection, models
 from psycopg import sql
 
-from .cipher import decrypt, encrypt, newest_key_number
-from .fields import EncryptedTextField
+from privacy.cipher import decrypt, encrypt, newest_key_number
+from privacy.fields import EncryptedTextField
 
 BATCH = 2000
 

@@ -5,9 +5,9 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 
-from .enums import Role
-from .history import HistoryMixin
-from .models import Access, User
+from staff.enums import Role
+from staff.history import HistoryMixin
+from staff.models import Access, User
 
 if admin.site.is_registered(Group):
     # Rights follow from the role (staff.roles); groups would only pretend to give some.

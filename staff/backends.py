@@ -1,6 +1,6 @@
 from django.contrib.auth.backends import ModelBackend
 
-from .roles import allowed, allowed_to
+from staff.roles import allowed, allowed_to
 
 
 class RoleBackend(ModelBackend):

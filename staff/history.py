@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from .models import User
+from staff.models import User
 
 _BEFORE = "before"  # the label of events that hold what was before a change
 

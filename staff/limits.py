@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django_ratelimit.core import is_ratelimited
 from redis import RedisError
 
-from .services import caller_address
+from staff.services import caller_address
 
 log = logging.getLogger(__name__)
 

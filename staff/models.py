@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from .enums import Act, Role
+from staff.enums import Act, Role
 
 
 @pghistory.track(exclude=["password", "last_login"])

@@ -1,6 +1,6 @@
 """Who may do what in the admin. Which rows they see is staff.scoping's part."""
 
-from .enums import Role
+from staff.enums import Role
 
 _VIEW, _ADD, _CHANGE = "view", "add", "change"
 # Beyond Django's own: downloads with a reason, booking for others, and sending failed messages
@@ -13,15 +13,15 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.reservation": [_VIEW, _CHANGE, _EXPORT, _BOOK],
         "booking.vaccine": [_VIEW],
         "booking.stock": [_VIEW, _ADD, _CHANGE],
-        "booking.wish": [_VIEW, _ADD, _CHANGE],
-        "booking.jab": [_VIEW, _ADD, _CHANGE],
+        "booking.listentry": [_VIEW, _ADD, _CHANGE],
+        "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
     },
     Role.LOCAL: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
         "booking.reservation": [_VIEW, _EXPORT, _BOOK],
-        "booking.wish": [_VIEW, _ADD, _CHANGE],
-        "booking.jab": [_VIEW, _ADD, _CHANGE],
+        "booking.listentry": [_VIEW, _ADD, _CHANGE],
+        "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],
         "eligibility.decision": [_VIEW],
         "waiting_room.ticket": [_VIEW],
@@ -32,8 +32,8 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.slot": [_VIEW, _ADD, _CHANGE],
         "booking.reservation": [_VIEW, _EXPORT],
         "booking.stock": [_VIEW],
-        "booking.wish": [_VIEW],
-        "booking.jab": [_VIEW, _ADD, _CHANGE],
+        "booking.listentry": [_VIEW],
+        "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
         "eligibility.cohort": [_VIEW, _ADD, _CHANGE],
         "eligibility.cohortchange": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],

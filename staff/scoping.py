@@ -10,11 +10,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from privacy.cipher import UnreadableData, decrypt, encrypt
-
-from .enums import Act, Role
-from .history import HistoryMixin
-from .models import User
-from .services import record_access
+from staff.enums import Act, Role
+from staff.history import HistoryMixin
+from staff.models import User
+from staff.services import record_access
 
 
 def sees_everything(user: User) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.http import HttpRequest
 
-from .enums import Act
-from .models import Access, User
+from staff.enums import Act
+from staff.models import Access, User
 
 
 def record_access(

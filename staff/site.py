@@ -6,14 +6,17 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from .enums import Act
-from .limits import tries_too_often
-from .models import User
-from .services import record_access
+from staff.enums import Act
+from staff.limits import tries_too_often
+from staff.models import User
+from staff.services import record_access
 
 # What belongs together for the people who use it, whichever app it comes from.
 GROUPS: list[tuple[Any, list[str]]] = [
-    (_("At the clinic"), ["booking.reservation", "booking.wish", "booking.offer", "booking.jab"]),
+    (
+        _("At the clinic"),
+        ["booking.reservation", "booking.listentry", "booking.offer", "booking.outsidedose"],
+    ),
     (
         _("Clinics and times"),
         ["booking.clinic", "booking.slot", "booking.stock", "booking.vaccine"],

@@ -4,7 +4,7 @@ import pytest
 from django.utils import translation
 from hypothesis import settings
 
-from booking import availability
+from booking.finder import availability
 
 # A busy machine is no finding. In CI Hypothesis takes a profile of its own that says the same.
 if not os.environ.get("CI"):

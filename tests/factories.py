@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation, Slot, Vaccine
-from booking.services import confirm_hold, hold_place
+from booking.services import confirm_hold, hold_slot
 from eligibility.enums import Order, Source
 from eligibility.indexes import indexes_of
 from eligibility.models import Cohort, Decision, Person
@@ -167,7 +167,7 @@ class ReservationFactory(Factory):
     def make(cls, *, held: bool = False, person=None, slot=None, admission=None) -> Reservation:
         person, slot = person or PersonFactory(), slot or SlotFactory()
         admission = admission or AdmissionFactory(person=person)
-        [reservation] = hold_place(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
+        [reservation] = hold_slot(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
         if not held:
             [reservation] = confirm_hold(person_id=person.pk, key=reservation.key)
         reservation = Reservation.objects.with_place().get(pk=reservation.pk)

@@ -1,15 +1,15 @@
-from .clinics import ClinicAdmin, SlotAdmin, StockAdmin, VaccineAdmin
-from .jabs import JabAdmin
-from .reservations import ReservationAdmin, buttons_of
-from .waiting import WishAdmin
+from booking.admin.cancellation_list import ListEntryAdmin
+from booking.admin.clinics import ClinicAdmin, SlotAdmin, StockAdmin, VaccineAdmin
+from booking.admin.outside_doses import OutsideDoseAdmin
+from booking.admin.reservations import ReservationAdmin, buttons_of
 
 __all__ = [
     "ClinicAdmin",
-    "JabAdmin",
+    "ListEntryAdmin",
+    "OutsideDoseAdmin",
     "ReservationAdmin",
     "SlotAdmin",
     "StockAdmin",
     "VaccineAdmin",
-    "WishAdmin",
     "buttons_of",
 ]

@@ -10,21 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from staff.scoping import ScopedAdmin
-
-from ..exceptions import Refused
-from ..models import Clinic, Slot, Stock, Vaccine
-from ..services import (
-    DayOfDoses,
-    days_of_doses,
-    no_shows_of,
-    set_capacity,
-    set_clinic_margins,
-    set_margins,
-    set_stock,
-)
-from ..services.slots import ENOUGH
-from .filters import (
+from booking.admin.filters import (
     ClinicRegionFilter,
     DayFilter,
     DistrictFilter,
@@ -33,7 +19,20 @@ from .filters import (
     OwnDistrictFilter,
     RegionFilter,
 )
-from .sheets import sheet_address
+from booking.admin.sheets import sheet_address
+from booking.exceptions import Refused
+from booking.models import Clinic, Slot, Stock, Vaccine
+from booking.services import (
+    DayOfDoses,
+    days_of_doses,
+    no_shows_of,
+    set_capacity,
+    set_clinic_margins,
+    set_margins,
+    set_stock,
+)
+from booking.services.slots import ENOUGH
+from staff.scoping import ScopedAdmin
 
 
 @admin.register(Clinic)
@@ -70,7 +69,7 @@ class ClinicAdmin(ScopedAdmin):
 
     @admin.display(description=gettext_lazy("cancellation list"))
     def waiting(self, clinic: Clinic) -> str:
-        return _link("admin:booking_wish_changelist", clinic, _("Who waits"))
+        return _link("admin:booking_listentry_changelist", clinic, _("Who waits"))
 
     @admin.display(description=gettext_lazy("doses and no-shows"))
     def doses(self, clinic: Clinic) -> str:
@@ -85,7 +84,7 @@ class ClinicAdmin(ScopedAdmin):
         needed = {
             "sheet": "booking.view_reservation",
             "booked": "booking.view_reservation",
-            "waiting": "booking.view_wish",
+            "waiting": "booking.view_listentry",
             "doses": "booking.view_stock",
         }
         return [name for name, permission in needed.items() if request.user.has_perm(permission)]

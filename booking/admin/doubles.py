@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
+from booking.enums import ReservationStatus
+from booking.models import Reservation
 from eligibility.doubles import likely_doubles
 from eligibility.models import Person
-
-from ..enums import ReservationStatus
-from ..models import Reservation
 
 _COUNTS = [
     ReservationStatus.CONFIRMED,

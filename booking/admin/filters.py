@@ -9,10 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dataio.places import REGIONS
+from booking.models import Clinic
+from dataio.districts import REGIONS
 from staff.scoping import rows_for, sees_everything
-
-from ..models import Clinic
 
 
 class DayFilter(admin.SimpleListFilter):

@@ -11,18 +11,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from eligibility import normal
+from booking.models import Reservation
+from booking.services.holds import NUMBER_LETTERS
+from eligibility import spelling
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Person
-from eligibility.normal import shown_phone
+from eligibility.spelling import shown_phone
 from staff.enums import Act, Role
 from staff.models import User
 from staff.scoping import rows_for
 from staff.services import record_access
-from waiting_room.codes import UnreadableCode, read
-
-from ..models import Reservation
-from ..services.holds import NUMBER_LETTERS
+from web.codes import UnreadableCode, read
 
 
 class PersonColumns:
@@ -106,12 +105,12 @@ class PersonForm(forms.Form):
 
     def _by_identity(self, values: dict) -> Person | None:
         try:
-            born = normal.birth_date(values["birth_date"], today=timezone.localdate())
+            born = spelling.birth_date(values["birth_date"], today=timezone.localdate())
         except ValueError:
             self.add_error("birth_date", _("Enter a birth date that exists, for example 19690512."))
             return None
         try:
-            phone = normal.mobile_phone(values["phone"])
+            phone = spelling.mobile_phone(values["phone"])
         except ValueError:
             self.add_error("phone", _("Enter a mobile phone number, such as 010-1234-5678."))
             return None

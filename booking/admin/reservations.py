@@ -15,29 +15,33 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from dataio.places import REGIONS
+from booking.admin.desk import DeskPages
+from booking.admin.doubles import doubles_of
+from booking.admin.filters import (
+    SlotClinicFilter,
+    SlotDayFilter,
+    SlotDistrictFilter,
+    SlotRegionFilter,
+)
+from booking.admin.people import PersonColumns
+from booking.admin.sheets import sheet_address
+from booking.enums import ReservationStatus
+from booking.exceptions import Refused
+from booking.exports import CantBeWritten, Encoding, Selection, write_export
+from booking.history import history_of, place_and_time
+from booking.models import Clinic, Reservation
+from booking.rules import day_of
+from booking.services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
+from booking.services.holds import NUMBER_LETTERS
+from dataio.districts import REGIONS
 from dataio.values import BadValue, day
 from eligibility.admin import people_meant
-from eligibility.normal import shown_phone
+from eligibility.spelling import shown_phone
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import record_access
-from waiting_room.codes import UnreadableCode, read
-
-from ..enums import ReservationStatus
-from ..exceptions import Refused
-from ..exports import CantBeWritten, Encoding, Selection, write_export
-from ..models import Clinic, Reservation
-from ..rules import day_of
-from ..services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
-from ..services.holds import NUMBER_LETTERS
-from ..story import place_and_time, story_of
-from .desk import DeskPages
-from .doubles import doubles_of
-from .filters import SlotClinicFilter, SlotDayFilter, SlotDistrictFilter, SlotRegionFilter
-from .people import PersonColumns
-from .sheets import sheet_address
+from web.codes import UnreadableCode, read
 
 # The buttons of the desk: what may be pressed follows from the status (enums.LAWFUL_MOVES).
 MARKS = {
@@ -233,7 +237,7 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         """The whole story in words."""
         response = super().history_view(request, object_id, extra_context)
         row = response.context_data["object"]
-        story = story_of(row)
+        story = history_of(row)
         names = {by: who(by) for by in {event.by for event in story}}
         response.context_data |= {
             "story": [(event, names[event.by]) for event in story],

@@ -2,7 +2,7 @@ from datetime import date
 
 from django.urls import reverse
 
-from ..models import Clinic
+from booking.models import Clinic
 
 
 def sheet_address(clinic: Clinic | None, on: date | None) -> str:

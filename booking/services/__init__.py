@@ -1,40 +1,55 @@
-from .changing import cancel_reservation, change_reservation, undo_cancel, was_refused
-from .confirming import confirm_hold
-from .desk import Right, Standing, book_for, standing_of
-from .holds import (
+from booking.services.changes import (
+    cancel_reservation,
+    change_reservation,
+    undo_cancel,
+    was_refused,
+)
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import (
     HOLD_LIFETIME,
     MOST_EXTENSIONS,
-    Wanted,
+    ContactChoice,
     best_seconds,
     course_of,
     extend_hold,
-    hold_place,
-    hold_times,
+    hold_best_slots,
+    hold_slot,
     interval_of,
     keep_typed,
     next_dose_of,
     release_hold,
     take_back_holds,
 )
-from .jabs import Aftermath, correct_jab, record_jab, withdraw_jab
-from .looking import find_by_number, held_by, reservations_of, vaccines_for, vaccines_of
-from .lost import lost_appointments, put_first
-from .offers import (
-    check_wish,
+from booking.services.line_reports import report_to_lines
+from booking.services.lost_appointments import lost_appointments, put_first
+from booking.services.offers import (
+    check_entry,
     clinic_key,
     decline_offer,
+    entries_at,
     join_list,
     leave_list,
     make_offers,
     open_offer,
     place_key,
     places_in_line,
-    wishes_at,
 )
-from .reminding import remind
-from .reporting import report_to_lines
-from .reviewing import settle_reviews
-from .slots import (
+from booking.services.outside_doses import (
+    Aftermath,
+    correct_outside_dose,
+    record_outside_dose,
+    withdraw_outside_dose,
+)
+from booking.services.reading import (
+    find_by_number,
+    held_by,
+    reservations_of,
+    vaccines_for,
+    vaccines_of,
+)
+from booking.services.reminders import remind
+from booking.services.reviews import settle_reviews
+from booking.services.slots import (
     DayOfDoses,
     days_of_doses,
     measure_no_shows,
@@ -45,32 +60,34 @@ from .slots import (
     set_margins,
     set_stock,
 )
-from .visits import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
+from booking.services.staff_bookings import Right, Standing, book_for, standing_of
+from booking.services.visits import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
 __all__ = [
     "HOLD_LIFETIME",
     "MOST_EXTENSIONS",
     "Aftermath",
+    "ContactChoice",
     "DayOfDoses",
     "Right",
     "Standing",
-    "Wanted",
     "best_seconds",
     "book_for",
     "cancel_reservation",
     "change_reservation",
-    "check_wish",
+    "check_entry",
     "clinic_key",
     "confirm_hold",
-    "correct_jab",
+    "correct_outside_dose",
     "course_of",
     "days_of_doses",
     "decline_offer",
+    "entries_at",
     "extend_hold",
     "find_by_number",
     "held_by",
-    "hold_place",
-    "hold_times",
+    "hold_best_slots",
+    "hold_slot",
     "interval_of",
     "join_list",
     "keep_typed",
@@ -87,7 +104,7 @@ __all__ = [
     "place_key",
     "places_in_line",
     "put_first",
-    "record_jab",
+    "record_outside_dose",
     "release_hold",
     "remind",
     "report_to_lines",
@@ -105,6 +122,5 @@ __all__ = [
     "vaccines_for",
     "vaccines_of",
     "was_refused",
-    "wishes_at",
-    "withdraw_jab",
+    "withdraw_outside_dose",
 ]

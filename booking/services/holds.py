@@ -12,11 +12,8 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from messaging.enums import Channel
-from waiting_room.codes import random_number
-
-from ..enums import LIVE, Origin, ReservationStatus
-from ..exceptions import (
+from booking.enums import LIVE, Origin, ReservationStatus
+from booking.exceptions import (
     AlreadyBooked,
     HoldChanged,
     HoldLapsed,
@@ -27,20 +24,22 @@ from ..exceptions import (
     SlotOver,
     WrongInterval,
 )
-from ..models import Jab, Reservation, Slot, Vaccine
-from ..rules import Booked, Course, Interval, day_of
-from .looking import vaccines_of
-from .offers import offer_freed
-from .places import (
-    Moved,
-    in_one_statement,
+from booking.models import OutsideDose, Reservation, Slot, Vaccine
+from booking.rules import Booked, Course, Interval, day_of
+from booking.services.offers import offer_freed
+from booking.services.reading import vaccines_of
+from booking.services.seats import (
+    RowsChanged,
     lapse_holds,
     lock_person,
     lock_slots,
     release,
-    take_place,
-    whole,
+    retried_transaction,
+    take_seat,
 )
+from database import functions
+from messaging.enums import Channel
+from web.codes import random_number
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
@@ -48,7 +47,7 @@ NUMBER_LETTERS = 10
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ContactChoice:
     """How the person wants to hear from us."""
 
     channel: Channel = Channel.SMS
@@ -66,7 +65,7 @@ FROM booking_slot AS slot WHERE id = %(slot)s
 """
 
 
-def hold_place(
+def hold_slot(
     *,
     person_id: int,
     slot_id: int,
@@ -92,7 +91,7 @@ def hold_place(
     return _hold_carefully(person_id, slot_id, second_id, admission_id, now)
 
 
-def hold_times(
+def hold_best_slots(
     *,
     person_id: int,
     slot_id: int,
@@ -116,7 +115,7 @@ def hold_times(
             _refuse_if_full(person_id, slot_id, now)
             with suppress(_SecondFull):
                 return _hold_both(person_id, slot_id, second, admission_id, now)
-    return hold_place(
+    return hold_slot(
         person_id=person_id,
         slot_id=slot_id,
         second_id=second_id,
@@ -164,7 +163,7 @@ def _hold_at_once(
     """
     key, until, language = uuid.uuid4(), now + HOLD_LIFETIME, get_language() or "ko"
     numbers = [random_number(NUMBER_LETTERS), random_number(NUMBER_LETTERS)]
-    made = in_one_statement(
+    made = functions.call(
         "booking_hold_at_once",
         {
             "slot": slot_id,
@@ -201,7 +200,7 @@ def _hold_at_once(
     ]
 
 
-@whole
+@retried_transaction
 def _hold_carefully(
     person_id: int, slot_id: int, second_id: int | None, admission_id: int, now: datetime
 ) -> list[Reservation]:
@@ -212,7 +211,7 @@ def _hold_carefully(
     mine = list(Reservation.objects.live().filter(person=person_id).order_by("pk").locked())
     held = [one for one in mine if one.status == ReservationStatus.HELD]
     if any(one.slot_id not in slots for one in held):
-        raise Moved
+        raise RowsChanged
     if not set(wanted) <= slots.keys():
         raise SlotFull(slot_id=slot_id)
 
@@ -232,7 +231,7 @@ def _hold_carefully(
     for one in held:
         release(one, slots, status=ReservationStatus.RELEASED, by="citizen", now=now)
     for slot in plan.values():
-        take_place(slot, now=now)
+        take_seat(slot, now=now)
     taken = _insert(plan, person_id, admission_id, now)
     for freed in {one.slot_id for one in held} - set(wanted):
         offer_freed(slots[freed], now=now)
@@ -283,10 +282,12 @@ def course_of(person_id: int, reservations: Iterable[Reservation] | None = None)
     """What this person has been given or has booked; holds do not count unless handed in."""
     if reservations is None:
         return _course_so_far(person_id)
-    return course_from(reservations, Jab.objects.filter(person=person_id))
+    return course_from(reservations, OutsideDose.objects.filter(person=person_id))
 
 
-def course_from(reservations: Iterable[Reservation], jabs: Iterable[Jab]) -> Course:
+def course_from(
+    reservations: Iterable[Reservation], outside_doses: Iterable[OutsideDose]
+) -> Course:
     """The course these make; reservations come with their slots."""
     booked = [
         Booked(
@@ -297,7 +298,10 @@ def course_from(reservations: Iterable[Reservation], jabs: Iterable[Jab]) -> Cou
         )
         for one in reservations
     ]
-    given = [Booked(jab.dose, jab.vaccine_id, jab.given_on, given=True) for jab in jabs]
+    given = [
+        Booked(outside_dose.dose, outside_dose.vaccine_id, outside_dose.given_on, given=True)
+        for outside_dose in outside_doses
+    ]
     return Course.of(booked + given)
 
 
@@ -306,7 +310,7 @@ SELECT dose, slot.vaccine_id, (slot.starts_at AT TIME ZONE %(zone)s)::date, stat
 FROM booking_reservation AS mine JOIN booking_slot AS slot ON slot.id = mine.slot_id
 WHERE mine.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
 UNION ALL
-SELECT dose, vaccine_id, given_on, true FROM booking_jab WHERE person_id = %(person)s
+SELECT dose, vaccine_id, given_on, true FROM booking_outsidedose WHERE person_id = %(person)s
 """
 
 
@@ -453,7 +457,7 @@ JOIN booking_slot AS second
         BETWEEN vaccine.min_days AND vaccine.max_days
     AND (second.booked < second.capacity + second.margin OR second.id IN (SELECT * FROM kept))
 WHERE first.id = %(slot)s
-    AND NOT EXISTS (SELECT FROM booking_jab WHERE person_id = %(person)s)
+    AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = %(person)s)
     AND NOT EXISTS (
         SELECT FROM booking_reservation
         WHERE person_id = %(person)s AND status = ANY(%(fixed)s)
@@ -484,7 +488,7 @@ def best_seconds(person_id: int, slot_id: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def keep_typed(*, key: uuid.UUID, wanted: Wanted) -> None:
+def keep_typed(*, key: uuid.UUID, wanted: ContactChoice) -> None:
     """Keep what somebody typed with what they hold; the key alone is enough to add to it."""
     Reservation.objects.filter(key=key, status=ReservationStatus.HELD).update(
         channel=wanted.channel, email=wanted.email

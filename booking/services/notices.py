@@ -9,11 +9,10 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from booking.enums import ReservationStatus
+from booking.models import Offer, Reservation
 from messaging.enums import Channel
 from messaging.services import Letter, write_message
-
-from ..enums import ReservationStatus
-from ..models import Offer, Reservation
 
 
 def tell(

@@ -11,14 +11,20 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from waiting_room.codes import random_number
-
-from ..enums import LIVE, ON_THE_LIST, OfferStatus, Origin, ReservationStatus, WishStatus
-from ..exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
-from ..models import Clinic, Jab, Offer, Reservation, Slot, Wish
-from ..rules import day_of
-from .notices import tell_offer
-from .places import Moved, lapse_holds, lock_slots, release, take_place, whole
+from booking.enums import LIVE, ON_THE_LIST, EntryStatus, OfferStatus, Origin, ReservationStatus
+from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
+from booking.models import Clinic, ListEntry, Offer, OutsideDose, Reservation, Slot
+from booking.rules import day_of
+from booking.services.notices import tell_offer
+from booking.services.seats import (
+    RowsChanged,
+    lapse_holds,
+    lock_slots,
+    release,
+    retried_transaction,
+    take_seat,
+)
+from web.codes import random_number
 
 OFFER_LIFETIME = timedelta(minutes=15)
 # Leftover doses of today, and whatever begins soon, can't wait a quarter of an hour.
@@ -30,42 +36,42 @@ NUMBER_LETTERS = 10
 # they were not admitted for, never somebody who has an appointment for this dose, and a second
 # dose only within the interval of the first.
 _SUITS = """
-    wish.status = 'waiting'
-    AND wish.places && ARRAY[
+    entry.status = 'waiting'
+    AND entry.places && ARRAY[
         'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
     ]::varchar[]
-    AND ((slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN wish.date_from AND wish.date_to
-        OR wish.leftover AND (slot.starts_at AT TIME ZONE %(zone)s)::date = %(today)s)
-    AND (slot.starts_at AT TIME ZONE %(zone)s)::time >= wish.time_from
-    AND (slot.starts_at AT TIME ZONE %(zone)s)::time < wish.time_to
-    AND (wish.vaccine_id IS NULL OR wish.vaccine_id = slot.vaccine_id)
+    AND ((slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN entry.date_from AND entry.date_to
+        OR entry.leftover AND (slot.starts_at AT TIME ZONE %(zone)s)::date = %(today)s)
+    AND (slot.starts_at AT TIME ZONE %(zone)s)::time >= entry.time_from
+    AND (slot.starts_at AT TIME ZONE %(zone)s)::time < entry.time_to
+    AND (entry.vaccine_id IS NULL OR entry.vaccine_id = slot.vaccine_id)
     AND NOT EXISTS (
-        SELECT FROM booking_offer WHERE person_id = wish.person_id AND slot_id = slot.id
+        SELECT FROM booking_offer WHERE person_id = entry.person_id AND slot_id = slot.id
     )
-    AND (wish.dose > 1 OR NOT EXISTS (
+    AND (entry.dose > 1 OR NOT EXISTS (
         SELECT FROM waiting_room_admission AS admission
         JOIN waiting_room_room AS room ON room.id = admission.room_id
         JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
         JOIN booking_vaccine AS kind ON kind.id = slot.vaccine_id
-        WHERE admission.id = wish.admission_id AND cardinality(cohort.vaccines) > 0
+        WHERE admission.id = entry.admission_id AND cardinality(cohort.vaccines) > 0
             AND kind.code <> ALL(cohort.vaccines)
     ))
     AND NOT EXISTS (
         SELECT FROM booking_reservation AS mine
-        WHERE mine.person_id = wish.person_id AND mine.status = ANY(%(live)s)
-            AND (mine.dose = wish.dose OR wish.dose = 1 OR mine.status = 'held')
+        WHERE mine.person_id = entry.person_id AND mine.status = ANY(%(live)s)
+            AND (mine.dose = entry.dose OR entry.dose = 1 OR mine.status = 'held')
     )
     AND NOT EXISTS (
-        SELECT FROM booking_jab WHERE person_id = wish.person_id AND dose >= wish.dose
+        SELECT FROM booking_outsidedose WHERE person_id = entry.person_id AND dose >= entry.dose
     )
-    AND (wish.dose = 1 OR EXISTS (
+    AND (entry.dose = 1 OR EXISTS (
         SELECT FROM (
             SELECT one.vaccine_id, (one.starts_at AT TIME ZONE %(zone)s)::date AS day
             FROM booking_reservation AS mine JOIN booking_slot AS one ON one.id = mine.slot_id
-            WHERE mine.person_id = wish.person_id AND mine.dose = 1 AND mine.status = ANY(%(live)s)
+            WHERE mine.person_id = entry.person_id AND mine.dose = 1 AND mine.status = ANY(%(live)s)
             UNION ALL
-            SELECT vaccine_id, given_on FROM booking_jab
-            WHERE person_id = wish.person_id AND dose = 1
+            SELECT vaccine_id, given_on FROM booking_outsidedose
+            WHERE person_id = entry.person_id AND dose = 1
         ) AS first JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id
         WHERE first.vaccine_id = slot.vaccine_id
             AND (slot.starts_at AT TIME ZONE %(zone)s)::date - first.day
@@ -74,29 +80,29 @@ _SUITS = """
 """
 
 # Whoever is being dealt with by another transaction this moment is not waited for.
-NEXT_WISH = f"""
-SELECT wish.id
+NEXT_ENTRY = f"""
+SELECT entry.id
 FROM booking_slot AS slot
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id
-JOIN booking_wish AS wish ON {_SUITS}
-WHERE slot.id = %(slot)s AND wish.id <> ALL(%(passed)s)
-ORDER BY wish.priority DESC, wish.joined_at, wish.id
+JOIN booking_listentry AS entry ON {_SUITS}
+WHERE slot.id = %(slot)s AND entry.id <> ALL(%(passed)s)
+ORDER BY entry.priority DESC, entry.joined_at, entry.id
 LIMIT 1
-FOR NO KEY UPDATE OF wish SKIP LOCKED
+FOR NO KEY UPDATE OF entry SKIP LOCKED
 """  # noqa: S608
 
 FREE_SLOT = f"""
 SELECT slot.id
-FROM booking_wish AS wish
+FROM booking_listentry AS entry
 JOIN booking_clinic AS clinic
-    ON clinic.active AND wish.places && ARRAY[
+    ON clinic.active AND entry.places && ARRAY[
         'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
     ]::varchar[]
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id
-    AND slot.starts_at > CASE WHEN wish.leftover THEN %(from)s
-        ELSE greatest(%(from)s, wish.date_from::timestamp AT TIME ZONE %(zone)s) END
-    AND slot.starts_at < (wish.date_to + 1)::timestamp AT TIME ZONE %(zone)s
-WHERE wish.id = %(wish)s AND slot.booked < slot.capacity + slot.margin AND {_SUITS}
+    AND slot.starts_at > CASE WHEN entry.leftover THEN %(from)s
+        ELSE greatest(%(from)s, entry.date_from::timestamp AT TIME ZONE %(zone)s) END
+    AND slot.starts_at < (entry.date_to + 1)::timestamp AT TIME ZONE %(zone)s
+WHERE entry.id = %(entry)s AND slot.booked < slot.capacity + slot.margin AND {_SUITS}
 ORDER BY slot.starts_at, slot.id
 LIMIT 1
 """  # noqa: S608
@@ -106,7 +112,7 @@ OPEN_CLINICS = """
 WITH wanted AS MATERIALIZED (
     SELECT place, max(date_to) AS date_to,
         min(CASE WHEN leftover THEN %(today)s ELSE date_from END) AS date_from
-    FROM booking_wish, unnest(places) AS place WHERE status = 'waiting' GROUP BY place
+    FROM booking_listentry, unnest(places) AS place WHERE status = 'waiting' GROUP BY place
 )
 SELECT DISTINCT clinic.id
 FROM booking_clinic AS clinic
@@ -127,7 +133,7 @@ SELECT slot.id
 FROM booking_clinic AS clinic
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id AND slot.starts_at > %(from)s
     AND slot.booked < slot.capacity + slot.margin
-WHERE clinic.id = %(clinic)s AND EXISTS (SELECT FROM booking_wish AS wish WHERE {_SUITS})
+WHERE clinic.id = %(clinic)s AND EXISTS (SELECT FROM booking_listentry AS entry WHERE {_SUITS})
 ORDER BY slot.starts_at, slot.id
 """  # noqa: S608
 
@@ -151,51 +157,51 @@ def offer_freed(slot: Slot, *, now: datetime) -> int:
     """
     offered, passed = 0, [0]
     while slot.left > 0 and slot.clinic.active and slot.starts_at > now + SHORT_OFFER_LIFETIME:
-        found = _ids(NEXT_WISH, _values(now, slot=slot.pk, passed=passed))
+        found = _ids(NEXT_ENTRY, _values(now, slot=slot.pk, passed=passed))
         if not found:
             break
         passed += found
         try:
             with transaction.atomic():
-                _offer(Wish.objects.get(pk=found[0]), slot, now)
+                _offer(ListEntry.objects.get(pk=found[0]), slot, now)
         except IntegrityError:
             continue  # this person is booking this very moment
         offered += 1
     return offered
 
 
-def _offer(wish: Wish, slot: Slot, now: datetime) -> Offer:
-    leftover = wish.leftover and day_of(slot.starts_at) == day_of(now)
+def _offer(entry: ListEntry, slot: Slot, now: datetime) -> Offer:
+    leftover = entry.leftover and day_of(slot.starts_at) == day_of(now)
     short = leftover or slot.starts_at < now + SOON
     until = now + (SHORT_OFFER_LIFETIME if short else OFFER_LIFETIME)
     reservation = Reservation.objects.create(
         number=random_number(NUMBER_LETTERS),
-        person_id=wish.person_id,
+        person_id=entry.person_id,
         slot=slot,
-        dose=wish.dose,
+        dose=entry.dose,
         held_until=until,
         origin=Origin.OFFER,
-        admission_id=wish.admission_id,
+        admission_id=entry.admission_id,
         by="system",
         created_at=now,
         changed_at=now,
-        language=wish.language,
+        language=entry.language,
     )
     offer = Offer.objects.create(
-        wish=wish,
-        person_id=wish.person_id,
+        entry=entry,
+        person_id=entry.person_id,
         slot=slot,
         reservation=reservation,
         offered_at=now,
         until=until,
     )
-    Wish.objects.filter(pk=wish.pk).update(status=WishStatus.OFFERED)
-    take_place(slot, now=now)
+    ListEntry.objects.filter(pk=entry.pk).update(status=EntryStatus.OFFERED)
+    take_seat(slot, now=now)
     tell_offer(offer)
     return offer
 
 
-def check_wish(*, person_id: int, dose: int) -> None:
+def check_entry(*, person_id: int, dose: int) -> None:
     """Whether there is anything to wait for; AlreadyBooked or NoDoseLeft if not.
 
     A time that is only held does not count: it may run out.
@@ -203,12 +209,15 @@ def check_wish(*, person_id: int, dose: int) -> None:
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
     mine = booked.filter(person=person_id).select_related("slot__vaccine")
     by_dose = {one.dose: one for one in mine}
-    jabs = {jab.dose: jab for jab in Jab.objects.filter(person=person_id).select_related("vaccine")}
+    outside_doses = {
+        outside_dose.dose: outside_dose
+        for outside_dose in OutsideDose.objects.filter(person=person_id).select_related("vaccine")
+    }
     if dose in by_dose:
         raise AlreadyBooked
-    if any(given >= dose for given in jabs):
+    if any(given >= dose for given in outside_doses):
         raise NoDoseLeft
-    if dose - 1 in jabs and jabs[dose - 1].vaccine.doses < dose:
+    if dose - 1 in outside_doses and outside_doses[dose - 1].vaccine.doses < dose:
         raise NoDoseLeft
     if dose - 1 in by_dose and by_dose[dose - 1].slot.vaccine.doses < dose:
         raise AlreadyBooked
@@ -228,13 +237,13 @@ def join_list(
     by: str = "citizen",
     language: str | None = None,
     priority: int = 0,
-) -> Wish:
+) -> ListEntry:
     """Put somebody on the list; OnTheListAlready, AlreadyBooked or NoDoseLeft if not.
 
     Only staff may do so for somebody without an admission.
     """
-    check_wish(person_id=person_id, dose=dose)
-    wish = Wish(
+    check_entry(person_id=person_id, dose=dose)
+    entry = ListEntry(
         person_id=person_id,
         dose=dose,
         places=sorted(set(places)),
@@ -251,17 +260,17 @@ def join_list(
     )
     try:
         with transaction.atomic():
-            wish.save()
+            entry.save()
     except IntegrityError:
         raise OnTheListAlready from None
-    transaction.on_commit(lambda: offer_to(wish_id=wish.pk))
-    return wish
+    transaction.on_commit(lambda: offer_to(entry_id=entry.pk))
+    return entry
 
 
-def offer_to(*, wish_id: int, now: datetime | None = None) -> bool:
-    """Offer what is open already and suits this wish; whether there was anything."""
+def offer_to(*, entry_id: int, now: datetime | None = None) -> bool:
+    """Offer what is open already and suits this entry; whether there was anything."""
     now = now or timezone.now()
-    found = _ids(FREE_SLOT, _values(now, wish=wish_id))
+    found = _ids(FREE_SLOT, _values(now, entry=entry_id))
     return bool(found) and _offer_at(found[0], now) > 0
 
 
@@ -293,15 +302,15 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
 
 def _end_what_is_over(now: datetime) -> None:
     """Nobody waits in vain: for days that are past, a dose booked by staff or given meanwhile."""
-    waiting = Wish.objects.filter(status=WishStatus.WAITING)
+    waiting = ListEntry.objects.filter(status=EntryStatus.WAITING)
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
     booked = booked.filter(person=OuterRef("person"), dose=OuterRef("dose"))
     waiting.filter(Exists(booked)).update(
-        status=WishStatus.FULFILLED, ended_at=now, ended_by="system"
+        status=EntryStatus.FULFILLED, ended_at=now, ended_by="system"
     )
-    given = Jab.objects.filter(person=OuterRef("person"), dose__gte=OuterRef("dose"))
+    given = OutsideDose.objects.filter(person=OuterRef("person"), dose__gte=OuterRef("dose"))
     waiting.filter(Q(date_to__lt=day_of(now)) | Exists(given)).update(
-        status=WishStatus.ENDED, ended_at=now, ended_by="system"
+        status=EntryStatus.ENDED, ended_at=now, ended_by="system"
     )
 
 
@@ -319,7 +328,7 @@ def open_offer(token: uuid.UUID) -> Offer | None:
     )
 
 
-@whole
+@retried_transaction
 def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> Offer:
     """No, thank you: the place goes to the next one, the person stays on the list."""
     now = now or timezone.now()
@@ -329,7 +338,7 @@ def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> 
     slots = lock_slots([offer.slot_id])
     reservation = Reservation.objects.locked().get(pk=offer.reservation_id)
     if reservation.slot_id not in slots:
-        raise Moved
+        raise RowsChanged
     offer.refresh_from_db()
     if offer.status != OfferStatus.OPEN or reservation.status != ReservationStatus.HELD:
         raise OfferOver
@@ -341,51 +350,57 @@ def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> 
 
 def leave_list(*, person_id: int, dose: int | None = None, by: str = "citizen") -> int:
     """Take somebody off the list, what they are offered included; how many entries."""
-    wishes = Wish.objects.filter(person=person_id, status__in=ON_THE_LIST)
+    entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
     if dose is not None:
-        wishes = wishes.filter(dose=dose)
-    return sum(end_wish(wish, by=by) for wish in wishes)
+        entries = entries.filter(dose=dose)
+    return sum(end_entry(entry, by=by) for entry in entries)
 
 
-def end_wish(wish: Wish, *, by: str, jab: Jab | None = None, now: datetime | None = None) -> bool:
+def end_entry(
+    entry: ListEntry,
+    *,
+    by: str,
+    outside_dose: OutsideDose | None = None,
+    now: datetime | None = None,
+) -> bool:
     """Off the list, because of a record of a dose or not; False if it was off already."""
     now = now or timezone.now()
     # First off the list, so that declining does not bring the next offer.
-    ended = Wish.objects.filter(pk=wish.pk, status__in=ON_THE_LIST).update(
-        status=WishStatus.ENDED, ended_at=now, ended_by=by, jab=jab
+    ended = ListEntry.objects.filter(pk=entry.pk, status__in=ON_THE_LIST).update(
+        status=EntryStatus.ENDED, ended_at=now, ended_by=by, outside_dose=outside_dose
     )
-    offer = wish.offers.filter(status=OfferStatus.OPEN).first()
+    offer = entry.offers.filter(status=OfferStatus.OPEN).first()
     if offer:
         decline_offer(token=offer.token, by=by, now=now)
     return ended > 0
 
 
-def fulfil_wishes(*, person_id: int, doses: Iterable[int], now: datetime) -> None:
+def fulfil_entries(*, person_id: int, doses: Iterable[int], now: datetime) -> None:
     """Whoever has an appointment is off the list."""
-    Wish.objects.filter(person=person_id, dose__in=doses, status__in=ON_THE_LIST).update(
-        status=WishStatus.FULFILLED, ended_at=now
+    ListEntry.objects.filter(person=person_id, dose__in=doses, status__in=ON_THE_LIST).update(
+        status=EntryStatus.FULFILLED, ended_at=now
     )
 
 
 PLACES_IN_LINE = """
 SELECT mine.id, 1 + (
-    SELECT count(*) FROM booking_wish AS other
+    SELECT count(*) FROM booking_listentry AS other
     WHERE other.status = 'waiting' AND other.places && mine.places AND other.dose = mine.dose
         AND (-other.priority, other.joined_at, other.id)
             < (-mine.priority, mine.joined_at, mine.id)
 )
-FROM booking_wish AS mine WHERE mine.id = ANY(%(wishes)s) AND mine.status = 'waiting'
+FROM booking_listentry AS mine WHERE mine.id = ANY(%(entries)s) AND mine.status = 'waiting'
 """
 
 
-def places_in_line(wishes: Iterable[int]) -> dict[int, int]:
+def places_in_line(entries: Iterable[int]) -> dict[int, int]:
     """Each waiting entry's place among those who wait for one of the same places, from 1."""
     with connection.cursor() as cursor:
-        cursor.execute(PLACES_IN_LINE, {"wishes": list(wishes)})
+        cursor.execute(PLACES_IN_LINE, {"entries": list(entries)})
         return dict(cursor.fetchall())
 
 
-def wishes_at(*, clinics: Iterable[Clinic]) -> Q:
+def entries_at(*, clinics: Iterable[Clinic]) -> Q:
     """The entries that name one of these clinics, or a district one of them lies in."""
     keys = set()
     for clinic in clinics:

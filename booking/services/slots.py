@@ -9,12 +9,12 @@ from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from ..enums import ReservationStatus
-from ..exceptions import CapacityBelowBooked
-from ..models import Clinic, Reservation, Slot, Stock, Vaccine
-from ..rules import Opening, day_bounds, day_of, spread_margin
-from .offers import offer_freed
-from .places import lapse_holds, lock_slots
+from booking.enums import ReservationStatus
+from booking.exceptions import CapacityBelowBooked
+from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
+from booking.rules import Opening, day_bounds, day_of, spread_margin
+from booking.services.offers import offer_freed
+from booking.services.seats import lapse_holds, lock_slots
 
 # What a clinic's no-show rate is measured over, and of how many people at least.
 MEASURED = timedelta(days=28)

@@ -3,9 +3,9 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ..enums import ReservationStatus
-from ..exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, TooEarly
-from ..models import Reservation
+from booking.enums import ReservationStatus
+from booking.exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, TooEarly
+from booking.models import Reservation
 
 _BACK = {
     ReservationStatus.ARRIVED: ReservationStatus.CONFIRMED,

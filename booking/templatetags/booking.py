@@ -1,9 +1,9 @@
 from django import template
 from django.utils.http import urlencode
 
-from booking import availability
-from booking.finding import Search
-from booking.views.finding import Purpose
+from booking.finder import availability
+from booking.finder.search import Search
+from booking.views.finder import Purpose
 
 register = template.Library()
 

@@ -12,13 +12,12 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from psycopg_pool import PoolTimeout
 
-from eligibility.language import FIELD, asks_language, in_language, is_unsent
+from booking import services
+from booking.forms import NUMBER_LETTERS
+from booking.models import Reservation
 from eligibility.sessions import signed_in
-from waiting_room.codes import UnreadableCode, read
-
-from .. import services
-from ..forms import NUMBER_LETTERS
-from ..models import Reservation
+from web.codes import UnreadableCode, read
+from web.language import FIELD, asks_language, in_language, is_unsent
 
 View = Callable[..., HttpResponse]
 COOKIE = "jari_seen"

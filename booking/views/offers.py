@@ -9,18 +9,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from eligibility.language import keeps_typed_in_any_language, typed
+from booking import services
+from booking.enums import ON_THE_LIST, OfferStatus, ReservationStatus
+from booking.exceptions import OfferOver, Refused
+from booking.finder import availability
+from booking.finder.search import districts_near
+from booking.forms import ListEntryForm
+from booking.models import ListEntry, Offer
+from booking.views.common import keeps_typed, remember_seen, who_required
+from booking.views.holds import admission_of, refusal_page
 from eligibility.models import Person
-from waiting_room.guards import not_inside
-
-from .. import availability, services
-from ..enums import ON_THE_LIST, OfferStatus, ReservationStatus
-from ..exceptions import OfferOver, Refused
-from ..finding import districts_near
-from ..forms import WishForm
-from ..models import Offer, Wish
-from .common import keeps_typed, remember_seen, who_required
-from .holding import admission_of, refusal_page
+from waiting_room.decorators import not_inside
+from web.language import keeps_typed_in_any_language, typed
 
 DISTRICTS_OFFERED = 8
 DAYS_OFFERED = 14
@@ -32,23 +32,23 @@ DAYS_OFFERED = 14
 @who_required
 def cancellation_list(request: HttpRequest) -> HttpResponse:
     """Join it, see what one waits for, leave it."""
-    wishes = list(
-        Wish.objects.filter(person=request.person_id, status__in=ON_THE_LIST).order_by("dose")
+    entries = list(
+        ListEntry.objects.filter(person=request.person_id, status__in=ON_THE_LIST).order_by("dose")
     )
-    if wishes:
+    if entries:
         return render(
-            request, "booking/on_the_list.html", {"wishes": [_shown(wish) for wish in wishes]}
+            request, "booking/on_the_list.html", {"entries": [_shown(entry) for entry in entries]}
         )
     admission = admission_of(request.person_id)
     if admission is None:
         return not_inside(request)
     dose = services.next_dose_of(request.person_id)
     try:
-        services.check_wish(person_id=request.person_id, dose=dose)
+        services.check_entry(person_id=request.person_id, dose=dose)
     except Refused as refusal:
         return refusal_page(request, refusal)
     places = _places(request)
-    form = WishForm(
+    form = ListEntryForm(
         request.POST if request.method == "POST" else None,
         places=places,
         dose=dose,
@@ -72,14 +72,14 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.join_list(
-                person_id=request.person_id, admission_id=admission.pk, dose=dose, **form.wish()
+                person_id=request.person_id, admission_id=admission.pk, dose=dose, **form.entry()
             )
         except Refused as reason:
             refusal = reason
         else:
             return redirect("cancellation_list")
     status = 409 if refusal else 422 if form.errors else 200
-    context = {"form": form, "typed_form": "wish", "refusal": refusal, "dose": dose}
+    context = {"form": form, "typed_form": "entry", "refusal": refusal, "dose": dose}
     return render(request, "booking/join_list.html", context, status=status)
 
 
@@ -109,18 +109,18 @@ def _places(request: HttpRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _shown(wish: Wish) -> dict:
+def _shown(entry: ListEntry) -> dict:
     clinics = availability.directory().clinics
     places = []
-    for key in wish.places:
+    for key in entry.places:
         kind, rest = key.split(":", 1)
         if kind == "d":
             places.append(rest.replace("/", " "))
         elif int(rest) in clinics:
             places.append(clinics[int(rest)].name)
-    offer = wish.offers.filter(status=OfferStatus.OPEN).select_related("slot__clinic").first()
-    any_hour = wish.time_from == time.min and wish.time_to >= time(23, 59)
-    return {"wish": wish, "places": places, "offer": offer, "any_hour": any_hour}
+    offer = entry.offers.filter(status=OfferStatus.OPEN).select_related("slot__clinic").first()
+    any_hour = entry.time_from == time.min and entry.time_to >= time(23, 59)
+    return {"entry": entry, "places": places, "offer": offer, "any_hour": any_hour}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -147,7 +147,7 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         confirmed = services.confirm_hold(
             person_id=found.person_id,
             key=found.reservation.key,
-            wanted=services.Wanted(found.reservation.channel, found.reservation.email),
+            wanted=services.ContactChoice(found.reservation.channel, found.reservation.email),
         )
     except Refused:
         return _show(request, services.open_offer(token), OfferOver())

@@ -11,20 +11,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from eligibility.language import keeps_typed_in_any_language, typed
+from booking import history, services
+from booking.calendar_file import calendar_file
+from booking.enums import LIVE, ReservationStatus
+from booking.exceptions import Refused, SlotFull, SlotOver, TooLate
+from booking.forms import LookupForm
+from booking.history import to_the_person
+from booking.limits import looked_up_too_often
+from booking.models import Reservation
+from booking.qr import qr_svg
+from booking.views.common import keeps_typed, remember_seen, reservation_required
+from booking.views.finder import Purpose, lost, show
 from eligibility.sessions import signed_in
-
-from .. import services
-from ..calendar_file import calendar_file
-from ..enums import LIVE, ReservationStatus
-from ..exceptions import Refused, SlotFull, SlotOver, TooLate
-from ..forms import LookupForm
-from ..limits import looked_up_too_often
-from ..models import Reservation
-from ..qr import qr_svg
-from ..story import story_of, to_the_person
-from .common import keeps_typed, remember_seen, reservation_required
-from .finding import Purpose, lost, show
+from web.language import keeps_typed_in_any_language, typed
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ def receipt(
         and second is None,
         "starts_again": reservation.status in OVER and not replaced,
         "qr": qr_svg(reservation.number),
-        "history": history_of(reservation) if "history" in request.GET else None,
+        "history": _history_rows(reservation) if "history" in request.GET else None,
     }
     return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
 
@@ -103,11 +102,11 @@ def _undo(reservation: Reservation, everything: list[Reservation], now: datetime
     return "never" if services.was_refused(reservation) else "open"
 
 
-def history_of(reservation: Reservation) -> list[dict]:
+def _history_rows(reservation: Reservation) -> list[dict]:
     """What happened to it, in order, and who did it."""
     return [
         {"at": event.at, "what": event.what, "detail": event.detail, "by": to_the_person(event.by)}
-        for event in story_of(reservation)
+        for event in history.history_of(reservation)
     ]
 
 

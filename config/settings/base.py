@@ -60,6 +60,7 @@ HOME = Path(env.str("JARI_HOME", default=str(BASE_DIR / "var")))
 SAMPLE = env.bool("JARI_SAMPLE", default=False)
 
 INSTALLED_APPS = [
+    "database",
     "booking",
     "waiting_room",
     "eligibility",
@@ -84,7 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.policy.PolicyMiddleware",
+    "web.content_security_policy.PolicyMiddleware",
     "staff.middleware.StaffSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -94,7 +95,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "staff.middleware.HistoryContextMiddleware",
     "staff.middleware.QueuePagesMiddleware",
-    "config.outage.OutageMiddleware",
+    "web.outage.OutageMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -107,7 +108,10 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "libraries": {"once": "config.once", "when": "config.when"},
+            "libraries": {
+                "once": "web.templatetags.cached_fragments",
+                "when": "web.templatetags.times",
+            },
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

@@ -7,4 +7,4 @@ from launcher.home import fill_environment
 # `make run` left its addresses and secrets under JARI_HOME; manage.py alone finds them there.
 fill_environment(os.environ)
 
-from .base import *  # noqa: E402, F403
+from config.settings.base import *  # noqa: E402, F403

@@ -1,7 +1,7 @@
 """A real campaign, behind TLS. Everything comes from the environment."""
 
-from .base import *  # noqa: F403
-from .base import required
+from config.settings.base import *  # noqa: F403
+from config.settings.base import required
 
 ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(
     ","

@@ -7,8 +7,8 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("JARI_INDEX_KEY", "only-for-tests")
 os.environ.setdefault("JARI_DATA_KEYS", "1:" + base64.b64encode(b"t" * 32).decode())
 
-from .base import *  # noqa: F403
-from .base import DATABASES, STORAGES
+from config.settings.base import *  # noqa: F403
+from config.settings.base import DATABASES, STORAGES
 
 # Threads of a race test each need a connection of their own; a pool would make them wait.
 DATABASES["default"]["OPTIONS"].pop("pool")

@@ -11,17 +11,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from eligibility.admin.people import moment
+from eligibility.facts import cohorts_in_force, rule_of
+from eligibility.lint import lint
+from eligibility.models import Cohort, CohortChange
+from eligibility.services import plan_change, preview_change, withdraw_change
+from eligibility.services.changes import CHANGEABLE, Preview
+from eligibility.timeline import timeline
 from privacy.cipher import blind_index
 from staff.history import who
 from staff.scoping import ScopedAdmin
-
-from ..facts import cohorts_in_force, rule_of
-from ..lint import lint
-from ..models import Cohort, CohortChange
-from ..services import plan_change, preview_change, withdraw_change
-from ..services.changes import CHANGEABLE, Preview
-from ..timeline import timeline
-from .people import moment
 
 
 class CohortForm(forms.ModelForm):

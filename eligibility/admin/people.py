@@ -6,12 +6,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from eligibility.indexes import name_birth_index, phone_index
+from eligibility.models import Decision, Person
+from eligibility.reasons import sentence
+from eligibility.spelling import birth_date, mobile_phone, shown_phone
 from staff.scoping import PersonalDataMixin, ScopedAdmin
-
-from ..indexes import name_birth_index, phone_index
-from ..models import Decision, Person
-from ..normal import birth_date, mobile_phone, shown_phone
-from ..reasons import sentence
 
 _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
 

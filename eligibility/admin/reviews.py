@@ -7,17 +7,16 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from eligibility.admin.people import PersonAdmin, ReadOnlyAdmin, moment, people_meant
+from eligibility.enums import ReviewStatus
+from eligibility.exceptions import Refusal
+from eligibility.facts import facts_of, rule_of
+from eligibility.models import Correction, Person, Review
+from eligibility.reasons import sentence
+from eligibility.rules import decide
+from eligibility.services import grant_correction, grant_review, refuse_correction, refuse_review
+from eligibility.spelling import shown_phone
 from staff.enums import Act
-
-from ..enums import ReviewStatus
-from ..exceptions import Refusal
-from ..facts import facts_of, rule_of
-from ..models import Correction, Person, Review
-from ..normal import shown_phone
-from ..reasons import sentence
-from ..rules import decide
-from ..services import grant_correction, grant_review, refuse_correction, refuse_review
-from .people import PersonAdmin, ReadOnlyAdmin, moment, people_meant
 
 
 class VerdictForm(forms.ModelForm):

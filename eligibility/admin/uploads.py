@@ -8,14 +8,19 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from eligibility.admin.people import moment
+from eligibility.models import RosterUpload
+from eligibility.services.uploads import (
+    is_going_on,
+    progress_of,
+    refused_path,
+    run_again,
+    start_upload,
+)
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import ScopedAdmin
 from staff.services import record_access
-
-from ..models import RosterUpload
-from ..services.uploads import is_going_on, progress_of, refused_path, run_again, start_upload
-from .people import moment
 
 SHOWN_AGAIN_SECONDS = 3
 

@@ -1,12 +1,16 @@
 """Everything that writes; one file per noun."""
 
 from eligibility.indexes import identity_index, name_birth_index, phone_index
-
-from .changes import apply_due_changes, plan_change, preview_change, withdraw_change
-from .corrections import ask_correction, grant_correction, refuse_correction
-from .decisions import Answer, decide, eligible_decision, store_decisions
-from .family import declare_proxy, end_proxy
-from .identity import (
+from eligibility.services.changes import (
+    apply_due_changes,
+    plan_change,
+    preview_change,
+    withdraw_change,
+)
+from eligibility.services.corrections import ask_correction, grant_correction, refuse_correction
+from eligibility.services.decisions import Answer, decide, eligible_decision, store_decisions
+from eligibility.services.family import declare_proxy, end_proxy
+from eligibility.services.identity import (
     RESEND_AFTER,
     check_code,
     choose_district,
@@ -15,7 +19,7 @@ from .identity import (
     sent_message,
     start_verification,
 )
-from .reviews import grant_review, open_review, refuse_review, withdraw_review
+from eligibility.services.reviews import grant_review, open_review, refuse_review, withdraw_review
 
 __all__ = [
     "RESEND_AFTER",

@@ -3,8 +3,7 @@ from typing import Any
 
 from eligibility.facts import with_values
 from eligibility.models import Cohort
-
-from .changes import broken_promise
+from eligibility.services.changes import broken_promise
 
 ADDED, CHANGED, UNCHANGED = "added", "changed", "unchanged"
 

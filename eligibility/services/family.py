@@ -9,11 +9,10 @@ from django.utils.translation import gettext as _
 
 from eligibility.exceptions import DistrictUnclear, ProxyRefused
 from eligibility.models import Person, Proxy
+from eligibility.services.decisions import store_decisions
+from eligibility.services.identity import find_or_declare
 from messaging.enums import Channel
 from messaging.services import write_message
-
-from .decisions import store_decisions
-from .identity import find_or_declare
 
 
 @transaction.atomic

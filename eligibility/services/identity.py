@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dataio.places import Place, place_of
+from dataio.districts import District, place_of
 from eligibility.enums import Source
 from eligibility.exceptions import (
     CodeExpired,
@@ -18,13 +18,12 @@ from eligibility.exceptions import (
 )
 from eligibility.indexes import identity_index, indexes_of, phone_index
 from eligibility.models import Person, PhoneCode
-from eligibility.normal import name_key, names_agree, shown_name
+from eligibility.services.decisions import store_decisions
+from eligibility.spelling import name_key, names_agree, shown_name
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import write_message
 from privacy.cipher import blind_index
-
-from .decisions import store_decisions
 
 LIFETIME = timedelta(minutes=3)
 RESEND_AFTER = timedelta(minutes=1)
@@ -135,14 +134,14 @@ def _check(challenge_id, code: str) -> Person | Refusal:
         return unclear
 
 
-def choose_district(*, challenge: PhoneCode, home: Place | None) -> Person:
+def choose_district(*, challenge: PhoneCode, home: District | None) -> Person:
     """The person of a proven code who lives there; None is a place in no list."""
     if not challenge.used_at:
         raise CodeExpired(_("Enter the code first."))
     return _person_of(challenge, home, asked=True)
 
 
-def _person_of(challenge: PhoneCode, home: Place | None, *, asked: bool = False) -> Person:
+def _person_of(challenge: PhoneCode, home: District | None, *, asked: bool = False) -> Person:
     person = find_or_declare(
         name=challenge.name,
         birth_date=challenge.birth_date,
@@ -155,7 +154,7 @@ def _person_of(challenge: PhoneCode, home: Place | None, *, asked: bool = False)
 
 
 def find_or_declare(
-    *, name: str, birth_date: date, phone: str, home: Place | None = None, asked: bool = False
+    *, name: str, birth_date: date, phone: str, home: District | None = None, asked: bool = False
 ) -> Person:
     """The one person these verified details belong to, known by the roster or newly declared.
 
@@ -186,7 +185,7 @@ def find_or_declare(
 
 
 def _find(
-    name: str, birth_date: date, phone: str, home: Place | None, *, asked: bool
+    name: str, birth_date: date, phone: str, home: District | None, *, asked: bool
 ) -> Person | None:
     """Among the few who have this phone: same birth date and a name that agrees, roster first."""
     exact = identity_index(name, birth_date, phone)
@@ -211,7 +210,7 @@ def _find(
     return same[0] if same else None
 
 
-def _who_lives(twins: list[Person], home: Place | None, *, asked: bool) -> Person:
+def _who_lives(twins: list[Person], home: District | None, *, asked: bool) -> Person:
     """The one of several with these details who lives at `home`."""
     places = [place_of(person.region, person.district) for person in twins]
     if asked and places.count(home) == 1:

@@ -9,15 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dataio.places import Place
+from dataio.districts import District
 from eligibility.models import Person, ProviderAccount, ProviderTry
 from eligibility.providers import Identity, Provider, configured
+from eligibility.services.decisions import store_decisions
+from eligibility.services.identity import find_or_declare
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from privacy.cipher import blind_index
-
-from .decisions import store_decisions
-from .identity import find_or_declare
 
 PERIOD = timedelta(minutes=5)
 PHONE = "phone"
@@ -92,7 +91,7 @@ def _phone_tries(since) -> list[tuple[bool, float]]:
 
 @transaction.atomic
 def vouched_for(
-    *, provider: Provider, identity: Identity, home: Place | None = None, asked: bool = False
+    *, provider: Provider, identity: Identity, home: District | None = None, asked: bool = False
 ) -> Person:
     """The person a certified provider vouches for; one subject is one person, whatever the phone.
 

@@ -18,10 +18,9 @@ from eligibility.models import (
     Review,
     RosterUpload,
 )
+from eligibility.services.uploads import refused_path
 from messaging.models import Message
 from privacy.cipher import encrypt
-
-from .uploads import refused_path
 
 CODES = TRIES = timedelta(days=1)
 MESSAGES = REFUSED_ROWS = timedelta(days=30)

@@ -8,10 +8,9 @@ from django.utils.translation import gettext as _
 from eligibility.enums import REVIEW_MOVES, Reason, ReviewReason, ReviewStatus, Window
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Cohort, Decision, Person, Review
+from eligibility.services.decisions import decide
 from messaging.enums import Channel
 from messaging.services import write_message
-
-from .decisions import decide
 
 
 @transaction.atomic

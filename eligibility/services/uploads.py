@@ -19,8 +19,7 @@ from redis import RedisError
 from dataio.csv_in import BadFile
 from eligibility.enums import UploadStatus
 from eligibility.models import RosterUpload
-
-from .roster import RosterRefused, RosterReport, import_roster
+from eligibility.services.roster import RosterRefused, RosterReport, import_roster
 
 _OPEN = (UploadStatus.WAITING, UploadStatus.RUNNING)
 _SHOWN = 50  # refused rows in the report; the file has all

@@ -10,8 +10,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from eligibility.sessions import signed_in
-
-from .models import Ticket
+from waiting_room.models import Ticket
 
 COOKIE = "jari_tickets"
 _SALT = "waiting_room.resumed"

@@ -17,14 +17,13 @@ from eligibility.admin import people_meant
 from eligibility.enums import Order
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin
-
-from . import services
-from .board import state_of
-from .enums import Act
-from .exceptions import CantChange
-from .forms import DrawForm, PaceForm, PauseForm
-from .models import Room, Step, Ticket
-from .reasons import in_words
+from waiting_room import services
+from waiting_room.enums import Act
+from waiting_room.exceptions import CantChange
+from waiting_room.forms import DrawForm, PaceForm, PauseForm
+from waiting_room.models import Room, Step, Ticket
+from waiting_room.now_document import state_of
+from waiting_room.reasons import in_words
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
 REFRESH_SECONDS = 5

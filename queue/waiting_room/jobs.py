@@ -1,4 +1,4 @@
-from . import services
+from waiting_room import services
 
 
 def tick() -> None:

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from eligibility.models import Cohort, Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
-
-from .draw import entry_at, place_of
-from .enums import Act, Ending, RoomStatus
+from waiting_room.draw import entry_at, place_of
+from waiting_room.enums import Act, Ending, RoomStatus
 
 
 @pghistory.track(exclude=["draw_secret"])
@@ -191,7 +190,7 @@ class Ticket(models.Model):
     )
     entry = models.PositiveBigIntegerField(_("entry number"))
     joined_at = models.DateTimeField(_("joined at"))
-    # Finds the ticket by its resume code without storing the code (waiting_room.codes).
+    # Finds the ticket by its resume code without storing the code (web.codes).
     resume_index = models.BigIntegerField(unique=True, editable=False)
     # Given up by the person; joining again takes this mark away and the place is theirs again.
     left_at = models.DateTimeField(_("left at"), null=True, blank=True)
@@ -219,13 +218,15 @@ class Ticket(models.Model):
         return self.room.place_of(self.entry)
 
 
-class Knock(models.Model):
+class DoorWait(models.Model):
     """Somebody called who found every place taken, and is at the door: the lowest goes in first."""
 
     ticket = models.OneToOneField(
-        Ticket, on_delete=models.PROTECT, primary_key=True, related_name="knock"
+        Ticket, on_delete=models.PROTECT, primary_key=True, related_name="door_wait"
     )
-    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="knocks", db_index=False)
+    room = models.ForeignKey(
+        Room, on_delete=models.PROTECT, related_name="door_waits", db_index=False
+    )
     place = models.PositiveBigIntegerField(_("place"))
     # Refreshed by the waiting page; who stops knocking is forgotten.
     at = models.DateTimeField(_("last knock"))

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import now, views
+from waiting_room import now_cache, views
 
 urlpatterns = [
     path("queue/verify_line.py", views.verifier, name="verifier"),
@@ -15,5 +15,5 @@ urlpatterns = [
     path("queue/<slug:code>/join/", views.join, name="queue_join"),
     path("queue/<slug:code>/log.csv", views.line_log, name="line_log"),
     path("queue/<slug:code>/draw/", views.draw_page, name="draw"),
-    path("queue/<slug:code>/now.json", now.now_document, name="now"),
+    path("queue/<slug:code>/now.json", now_cache.now_document, name="now"),
 ]

@@ -15,23 +15,22 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
-from eligibility.language import is_unsent, keeps_typed_in_any_language, typed
-from eligibility.normal import masked_phone
 from eligibility.sessions import signed_in
-
-from . import services
-from .access import may_see, owns, remember, to_identity
-from .board import poll_for, state_of
-from .codes import UnreadableCode, lookup_index, resume_code
-from .enums import State
-from .exceptions import LineRefusal
-from .forms import TellForm
-from .log import ticket_hash
-from .models import Alert, Room, Ticket
-from .now import board
-from .offline import verify_line
-from .services.joining import CODE_KEY
-from .services.publishing import log_file, prove
+from eligibility.spelling import masked_phone
+from waiting_room import services
+from waiting_room.access import may_see, owns, remember, to_identity
+from waiting_room.enums import State
+from waiting_room.exceptions import LineRefusal
+from waiting_room.forms import TellForm
+from waiting_room.models import Alert, Room, Ticket
+from waiting_room.now_cache import board
+from waiting_room.now_document import poll_for, state_of
+from waiting_room.offline import verify_line
+from waiting_room.public_log import ticket_hash
+from waiting_room.services.joining import CODE_KEY
+from waiting_room.services.publishing import log_file, prove
+from web.codes import UnreadableCode, lookup_index, resume_code
+from web.language import is_unsent, keeps_typed_in_any_language, typed
 
 # For people without script: never faster than this, however near they are.
 SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5

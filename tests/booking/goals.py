@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from booking.models import Reservation, Slot
-from booking.services import hold_place, hold_times
+from booking.services import hold_best_slots, hold_slot
 from booking.verifying import verify
 from messaging.models import Message
 from tests.crowd import open_slots
@@ -22,7 +22,7 @@ class Goal:
     wanted: list[Slot]  # chosen by the people, in turn
     slots: list[Slot]  # those, and what comes along with them
     others: list[Slot]  # open, for whoever loses
-    hold: Callable = hold_place
+    hold: Callable = hold_slot
 
     @property
     def doses(self) -> int:
@@ -59,7 +59,7 @@ def pair_of_doses(total: int = 100) -> Goal:
         capacity=total,
         starts_at=first.starts_at + timedelta(days=28),
     )
-    return Goal(total, [first], [first, second], others, hold_times)
+    return Goal(total, [first], [first, second], others, hold_best_slots)
 
 
 GOALS = [one_slot, ten_slots, pair_of_doses]

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from booking import services
-from booking.enums import LIVE, OfferStatus, WishStatus
+from booking.enums import LIVE, EntryStatus, OfferStatus
 from booking.exceptions import Refused
-from booking.models import Freed, Jab, Offer, Reservation, Slot, Wish
+from booking.models import ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
 from booking.services.offers import FREE_SLOT, _values
 from booking.verifying import verify
 from tests.crowd import admit
@@ -33,10 +33,10 @@ worker = st.integers(0, CONNECTIONS - 1)
 
 # What a person may do; each takes the machine, a person and a slot.
 ACTS = {
-    "hold": lambda m, who, slot: services.hold_times(
+    "hold": lambda m, who, slot: services.hold_best_slots(
         person_id=m.id(who), slot_id=slot, admission_id=m.admission(who), now=m.now
     ),
-    "hold one": lambda m, who, slot: services.hold_place(
+    "hold one": lambda m, who, slot: services.hold_slot(
         person_id=m.id(who), slot_id=slot, admission_id=m.admission(who), now=m.now
     ),
     "extend": lambda m, who, _slot: services.extend_hold(
@@ -77,14 +77,14 @@ ACTS = {
     "unmark": lambda m, who, _slot: services.undo_mark(
         reservation=m.reservation(who), by="staff:1"
     ),
-    "jab": lambda m, who, slot: services.record_jab(
+    "outside_dose": lambda m, who, slot: services.record_outside_dose(
         person_id=m.id(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
     ),
-    "correct jab": lambda m, who, slot: services.correct_jab(
-        jab=m.jab(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
+    "correct outside_dose": lambda m, who, slot: services.correct_outside_dose(
+        outside_dose=m.outside_dose(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
     ),
-    "withdraw jab": lambda m, who, _slot: services.withdraw_jab(
-        jab=m.jab(who), by="staff:1", now=m.now
+    "withdraw outside_dose": lambda m, who, _slot: services.withdraw_outside_dose(
+        outside_dose=m.outside_dose(who), by="staff:1", now=m.now
     ),
     "put first": lambda m, who, _slot: services.put_first(
         freed=m.lost(who), by="staff:1", now=m.now
@@ -101,8 +101,8 @@ class Bookings(RuleBasedStateMachine):
         super().__init__()
         with connection.cursor() as cursor:
             cursor.execute(
-                "TRUNCATE booking_offer, booking_wish, booking_reservation,"
-                " booking_reservationevent, booking_jab, booking_slot CASCADE"
+                "TRUNCATE booking_offer, booking_listentry, booking_reservation,"
+                " booking_reservationevent, booking_outsidedose, booking_slot CASCADE"
             )
         # One clock for all that asks for the time, in whatever thread.
         self.travel = time_machine.travel(timezone.now())
@@ -159,12 +159,12 @@ class Bookings(RuleBasedStateMachine):
     def offer(self, who):
         return self.first(Offer.objects.filter(person=self.id(who), status=OfferStatus.OPEN))
 
-    def jab(self, who):
-        return self.first(Jab.objects.filter(person=self.id(who)).order_by("?"))
+    def outside_dose(self, who):
+        return self.first(OutsideDose.objects.filter(person=self.id(who)).order_by("?"))
 
     def lost(self, who):
         return self.first(
-            Freed.objects.filter(reservation__person=self.id(who), lost_at__isnull=False)
+            LostAppointment.objects.filter(reservation__person=self.id(who), lost_at__isnull=False)
         )
 
     def given(self, slot):
@@ -213,11 +213,11 @@ class Bookings(RuleBasedStateMachine):
         self.hands[hand].submit(join).result(30)
 
     @rule(who=person, dose=st.sampled_from([1, 2]), days=st.integers(0, 30), hand=worker)
-    def a_jab_elsewhere(self, who, dose, days, hand):
+    def a_outside_dose_elsewhere(self, who, dose, days, hand):
         self.hands[hand].submit(self.record, who, dose, days).result(30)
 
     def record(self, who, dose, days):
-        return services.record_jab(
+        return services.record_outside_dose(
             person_id=self.id(who),
             vaccine=self.double,
             dose=dose,
@@ -229,11 +229,13 @@ class Bookings(RuleBasedStateMachine):
     @rule(who=person, dose=st.sampled_from([1, 2]), days=st.integers(0, 30), hand=worker)
     def a_mistake_found_at_once_leaves_no_trace(self, who, dose, days, hand):
         def mistaken():
-            if Jab.objects.filter(person=self.id(who), dose=dose).exists():
+            if OutsideDose.objects.filter(person=self.id(who), dose=dose).exists():
                 return
             before = self.booked_by(who)
-            jab, _freed = self.record(who, dose, days)
-            after = services.withdraw_jab(jab=jab, by="system", now=self.now)
+            outside_dose, _freed = self.record(who, dose, days)
+            after = services.withdraw_outside_dose(
+                outside_dose=outside_dose, by="system", now=self.now
+            )
             # Only what the list was offered in between can't come back, and is named.
             lost = {freed.reservation.number for freed in after.lost}
             assert before - self.booked_by(who) == {one for one in before if one[0] in lost}
@@ -264,10 +266,10 @@ class Bookings(RuleBasedStateMachine):
     @invariant()
     def nothing_suitable_stays_unoffered(self):
         services.make_offers(now=self.now)  # as the job does, every few seconds
-        for wish in Wish.objects.filter(status=WishStatus.WAITING):
+        for entry in ListEntry.objects.filter(status=EntryStatus.WAITING):
             with connection.cursor() as cursor:
-                cursor.execute(FREE_SLOT, _values(self.now, wish=wish.pk))
-                assert cursor.fetchone() is None, f"wish {wish.pk} waits beside an open time"
+                cursor.execute(FREE_SLOT, _values(self.now, entry=entry.pk))
+                assert cursor.fetchone() is None, f"entry {entry.pk} waits beside an open time"
 
 
 @pytest.mark.django_db(transaction=True)

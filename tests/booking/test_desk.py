@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.utils import timezone, translation
 
-from booking.enums import Origin, WishStatus
+from booking.enums import EntryStatus, Origin
 from booking.exceptions import (
     AlreadyBooked,
     LineWaits,
@@ -19,11 +19,11 @@ from booking.exceptions import (
     VaccineNotForYou,
     WrongInterval,
 )
-from booking.models import Reservation, Slot, Wish
+from booking.models import ListEntry, Reservation, Slot
 from booking.services import (
     book_for,
     change_reservation,
-    record_jab,
+    record_outside_dose,
     settle_reviews,
     standing_of,
 )
@@ -31,7 +31,7 @@ from eligibility.enums import ReviewReason, Source
 from eligibility.models import Decision
 from eligibility.services import open_review, refuse_review
 from messaging.models import Message
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.booking.test_series import booked
 from tests.concurrency import at_once
 from tests.factories import (
@@ -171,7 +171,9 @@ def test_a_series_that_has_begun_is_finished_after_the_window_too(pair):
     CohortFactory(closed=True)
     caller = PersonFactory()
     given = timezone.localtime(second.starts_at).date() - timedelta(days=28)
-    record_jab(person_id=caller.pk, vaccine=first.vaccine, dose=1, given_on=given, by=STAFF)
+    record_outside_dose(
+        person_id=caller.pk, vaccine=first.vaccine, dose=1, given_on=given, by=STAFF
+    )
     early = SlotFactory(vaccine=first.vaccine, starts_at=first.starts_at - timedelta(days=1))
 
     with pytest.raises(WrongInterval):
@@ -184,7 +186,7 @@ def test_a_series_that_has_begun_is_finished_after_the_window_too(pair):
 def test_after_the_last_dose_there_is_nothing_to_book(caller):
     slot = SlotFactory()
     today = timezone.localdate()
-    record_jab(person_id=caller.pk, vaccine=slot.vaccine, dose=1, given_on=today, by=STAFF)
+    record_outside_dose(person_id=caller.pk, vaccine=slot.vaccine, dose=1, given_on=today, by=STAFF)
 
     with pytest.raises(NoDoseLeft):
         book_for(person=caller, slot=slot, by=STAFF)
@@ -391,10 +393,10 @@ def test_a_refusal_leaves_what_the_person_holds():
 
 def test_whoever_is_booked_is_off_the_list():
     admission = AdmissionFactory()
-    waiting = wish(admission)
+    waiting = entry(admission)
 
     book_for(person=admission.ticket.person, slot=SlotFactory(), by=STAFF)
 
-    assert Wish.objects.get(pk=waiting.pk).status == WishStatus.FULFILLED
+    assert ListEntry.objects.get(pk=waiting.pk).status == EntryStatus.FULFILLED
     with pytest.raises(AlreadyBooked):
-        wish(admission)
+        entry(admission)

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from booking import availability
+from booking.finder import availability
 from booking.models import Reservation, Slot
-from booking.services import book_for, record_jab
+from booking.services import book_for, record_outside_dose
 from eligibility.models import Person
 from messaging.models import Message
 from staff.enums import Act, Role
@@ -479,15 +479,15 @@ def test_doses_given_elsewhere_and_appointments_of_others_are_shown_as_far_as_on
     )
     given = PersonFactory()
     day = timezone.localdate() - timedelta(days=10)
-    record_jab(person_id=given.pk, vaccine=vaccine, dose=1, given_on=day, by="staff:1")
+    record_outside_dose(person_id=given.pk, vaccine=vaccine, dose=1, given_on=day, by="staff:1")
 
     elsewhere = page(look(desk, caller))
-    jab = page(look(desk, given))
+    outside_dose = page(look(desk, given))
 
     assert "at another clinic" in elsewhere
     assert foreign.number not in elsewhere
     assert "나의원" not in elsewhere
-    assert f"given elsewhere on {day}" in jab
+    assert f"given elsewhere on {day}" in outside_dose
 
 
 def test_the_same_name_with_another_phone_is_pointed_out(desk, ours, cohort):

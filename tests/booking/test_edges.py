@@ -16,13 +16,13 @@ from booking.services import (
     confirm_hold,
     decline_offer,
     extend_hold,
-    hold_place,
+    hold_slot,
     set_capacity,
     take_back_holds,
     undo_cancel,
 )
 from eligibility.services.family import declare_proxy
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.booking.test_path import key_on, page, sign_in
 from tests.factories import (
     AdmissionFactory,
@@ -52,7 +52,7 @@ def inside(client):
 
 
 def hold(admission, slot, **more):
-    return hold_place(
+    return hold_slot(
         person_id=admission.ticket.person_id, slot_id=slot.pk, admission_id=admission.pk, **more
     )
 
@@ -106,7 +106,7 @@ def test_a_hold_and_an_offer_run_out_to_the_moment():
 @pytest.mark.django_db(transaction=True)
 def test_an_offer_runs_out_to_the_moment():
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(AdmissionFactory())
+    entry(AdmissionFactory())
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
     act = {"person_id": offer.person_id, "key": offer.reservation.key}
@@ -254,7 +254,7 @@ def test_no_page_with_anything_personal_is_kept_by_a_cache(inside):
     reservation = ReservationFactory(person=inside.person, admission=inside.admission)
     slot, number = SlotFactory(), reservation.number
     offered = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(AdmissionFactory())
+    entry(AdmissionFactory())
     cancel_reservation(reservation=offered, by="citizen")
     answers = [
         inside.get(address)

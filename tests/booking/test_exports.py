@@ -14,7 +14,7 @@ from frictionless import Resource, Schema, system
 
 from booking.exports import CantBeWritten, Encoding, Selection, export_to, header, write_export
 from booking.models import Reservation
-from eligibility.normal import shown_phone
+from eligibility.spelling import shown_phone
 from tests.factories import ClinicFactory, PersonFactory, ReservationFactory, SlotFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from booking import availability
-from booking.finding import Search, distance_km, find, spot_of
+from booking.finder import availability
+from booking.finder.search import Search, distance_km, find, spot_of
 from booking.models import Clinic, Reservation, Slot
-from booking.services import book_for, confirm_hold, hold_place, mark_no_show, record_jab
+from booking.services import book_for, confirm_hold, hold_slot, mark_no_show, record_outside_dose
 from tests.booking.test_path import heading, page, sign_in, slots_on
 from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory, VaccineFactory
 
@@ -204,7 +204,7 @@ def test_midnight_and_the_turn_of_the_year_are_those_of_seoul(time_machine):
 def test_a_page_is_read_once_however_many_look_and_is_two_seconds_old_at_most(inside, monkeypatch):
     slot = SlotFactory()
     clock = [1000.0]
-    monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("booking.finder.availability.time.monotonic", lambda: clock[0])
 
     def left() -> list[int]:
         found = inside.get(reverse("booking")).context["found"]
@@ -225,7 +225,7 @@ def test_a_page_is_read_once_however_many_look_and_is_two_seconds_old_at_most(in
 def test_a_clinic_that_was_switched_off_has_no_times_within_two_seconds(inside, monkeypatch):
     slot = SlotFactory()
     clock = [1000.0]
-    monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("booking.finder.availability.time.monotonic", lambda: clock[0])
     address = reverse("clinic", args=[slot.clinic.code])
     before = [slots_on(inside.get(one)) for one in (reverse("booking"), address)]
 
@@ -247,7 +247,7 @@ def test_a_load_that_fails_is_told_to_all_who_wait_and_tried_anew():
             raise answer
         return answer
 
-    kept = availability.Kept(load, 1)
+    kept = availability.TimedCache(load, 1)
 
     with pytest.raises(OSError, match="gone"):
         kept.get(["a"])
@@ -263,7 +263,7 @@ def test_where_all_is_sold_out_the_country_is_not_read_at_every_look(inside, mon
         ClinicFactory(district=district)
     far = Slot.objects.filter(clinic__district="서귀포시").first()
     clock = [1000.0]
-    monkeypatch.setattr("booking.availability.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("booking.finder.availability.time.monotonic", lambda: clock[0])
 
     def looks(count: int) -> int:
         """How many statements asked for the times far away."""
@@ -334,7 +334,7 @@ def begun(inside):
     """A first dose of a two-dose vaccine given yesterday; times that fit the second and others."""
     vaccine = VaccineFactory(double=True)
     yesterday = timezone.localdate() - timedelta(days=1)
-    record_jab(
+    record_outside_dose(
         person_id=inside.person.pk, vaccine=vaccine, dose=1, given_on=yesterday, by="staff:1"
     )
     early = SlotFactory(vaccine=vaccine)
@@ -411,7 +411,7 @@ def test_after_a_first_dose_that_was_missed_times_must_fit_the_second(inside):
         for days in (28, 7, 8)
     ]
     person_id, admission_id = inside.person.pk, inside.admission.pk
-    [one, _two] = hold_place(
+    [one, _two] = hold_slot(
         person_id=person_id, slot_id=first.pk, second_id=second.pk, admission_id=admission_id
     )
     [one, _two] = confirm_hold(person_id=person_id, key=one.key)
@@ -432,7 +432,7 @@ def test_whoever_has_all_doses_is_told_so_instead_of_being_shown_times(inside, g
     slot = SlotFactory()
     if given:
         today = timezone.localdate()
-        record_jab(
+        record_outside_dose(
             person_id=inside.person.pk, vaccine=slot.vaccine, dose=1, given_on=today, by="staff:1"
         )
     else:

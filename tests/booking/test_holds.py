@@ -23,7 +23,7 @@ from booking.services import (
     HOLD_LIFETIME,
     confirm_hold,
     extend_hold,
-    hold_place,
+    hold_slot,
     release_hold,
     take_back_holds,
 )
@@ -44,7 +44,7 @@ def admitted(count: int) -> list:
 
 
 def hold(admission, slot, second=None, **values):
-    return hold_place(
+    return hold_slot(
         person_id=admission.ticket.person_id,
         slot_id=slot.pk,
         admission_id=admission.pk,

@@ -9,9 +9,9 @@ from django.db import OperationalError
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.models import Offer, Reservation, Wish
+from booking.models import ListEntry, Offer, Reservation
 from booking.services import cancel_reservation, make_offers
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.booking.test_path import heading, page, sign_in
 from tests.factories import AdmissionFactory, ClinicFactory, ReservationFactory, SlotFactory
 from tests.forms import Forms, switch
@@ -90,15 +90,15 @@ def test_the_form_of_the_cancellation_list_keeps_every_choice(inside):
         "leftover": ["on"],
     }
 
-    english = switch(inside, shown, "wish", **choice)
-    none = switch(inside, english, "wish", places=[], leftover=[])
+    english = switch(inside, shown, "entry", **choice)
+    none = switch(inside, english, "entry", places=[], leftover=[])
 
-    kept = Forms(english).typed("wish")
+    kept = Forms(english).typed("entry")
     assert heading(english) == "Join the cancellation list"
     assert {name: kept[name] for name in choice} == choice
-    assert "places" not in Forms(none).typed("wish")
-    assert "leftover" not in Forms(none).typed("wish")
-    assert not Wish.objects.exists()
+    assert "places" not in Forms(none).typed("entry")
+    assert "leftover" not in Forms(none).typed("entry")
+    assert not ListEntry.objects.exists()
 
 
 def test_the_look_up_keeps_number_and_phone(client):
@@ -119,7 +119,7 @@ def database(monkeypatch):
         raise OperationalError("server closed the connection")
 
     def away():
-        for name in ("hold_times", "held_by", "confirm_hold", "cancel_reservation"):
+        for name in ("hold_best_slots", "held_by", "confirm_hold", "cancel_reservation"):
             monkeypatch.setattr(f"booking.services.{name}", gone)
 
     return SimpleNamespace(away=away, back=monkeypatch.undo)
@@ -187,7 +187,7 @@ def test_enter_presses_the_pages_own_button_not_the_language(inside):
     shown = inside.post(reverse("hold"), {"slot": slot.pk}, follow=True)
     pages = {
         "confirm": shown,
-        "wish": inside.get(reverse("cancellation_list")),
+        "entry": inside.get(reverse("cancellation_list")),
         "lookup": inside.get(reverse("lookup")),
     }
 
@@ -203,7 +203,7 @@ def test_pages_without_such_a_form_keep_the_plain_switch(client):
 def test_addresses_that_take_only_post_answer_a_get_with_their_page(inside):
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
     waiting = AdmissionFactory()
-    wish(waiting)
+    entry(waiting)
     cancel_reservation(reservation=reservation, by="citizen")
     make_offers()
     offer = Offer.objects.get()
@@ -222,4 +222,4 @@ def test_addresses_that_take_only_post_answer_a_get_with_their_page(inside):
     reservation.refresh_from_db()
     offer.refresh_from_db()
     assert (reservation.status, offer.status) == ("cancelled", "open")
-    assert Wish.objects.get(person=waiting.ticket.person).status == "offered"
+    assert ListEntry.objects.get(person=waiting.ticket.person).status == "offered"

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from booking.models import Freed, Jab, Offer, Reservation, Slot, Wish
-from booking.services import book_for, lost_appointments, record_jab
+from booking.models import ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
+from booking.services import book_for, lost_appointments, record_outside_dose
 from staff.enums import Act, Role
 from staff.models import Access
 from tests.booking.test_desk_pages import book, offered
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.booking.test_path import page
 from tests.booking.test_staff_pages import said
 from tests.factories import (
@@ -27,8 +27,8 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("every_invariant_holds"),
 ]
-JABS = "/admin/booking/jab/"
-LOST = f"{JABS}lost/"
+OUTSIDE_DOSES = "/admin/booking/outsidedose/"
+LOST = f"{OUTSIDE_DOSES}lost/"
 
 
 @pytest.fixture
@@ -44,51 +44,51 @@ def desk(client, ours):
     return client
 
 
-def recorded(client, reservation, *, days_ago=0) -> Jab:
-    jab, _freed = record_jab(
+def recorded(client, reservation, *, days_ago=0) -> OutsideDose:
+    outside_dose, _freed = record_outside_dose(
         person_id=reservation.person_id,
         vaccine=reservation.slot.vaccine,
         dose=1,
         given_on=timezone.localdate() - timedelta(days=days_ago),
         by=f"staff:{client.user.pk}",
     )
-    return jab
+    return outside_dose
 
 
-def withdraw(client, jab):
-    return client.post(f"{JABS}{jab.pk}/withdraw/")
+def withdraw(client, outside_dose):
+    return client.post(f"{OUTSIDE_DOSES}{outside_dose.pk}/withdraw/")
 
 
 def lose(client, reservation):
     """Somebody else has the place when the record is withdrawn; the answer."""
     Slot.objects.filter(pk=reservation.slot_id).update(capacity=1)
-    jab = recorded(client, reservation)
+    outside_dose = recorded(client, reservation)
     ReservationFactory(slot=reservation.slot)
-    return withdraw(client, jab)
+    return withdraw(client, outside_dose)
 
 
 def test_withdrawing_says_what_is_booked_again_and_who_waits_again(desk, ours):
     reservation = ReservationFactory(slot=SlotFactory(clinic=ours))
     admission = AdmissionFactory()
-    waiting = wish(admission, dose=1, places=[f"c:{ClinicFactory().pk}"])
-    jab = recorded(desk, reservation)
-    other, _freed = record_jab(
+    waiting = entry(admission, dose=1, places=[f"c:{ClinicFactory().pk}"])
+    outside_dose = recorded(desk, reservation)
+    other, _freed = record_outside_dose(
         person_id=admission.ticket.person_id,
         vaccine=reservation.slot.vaccine,
         dose=1,
         given_on=timezone.localdate(),
-        by=jab.by,
+        by=outside_dose.by,
     )
 
-    answer, of_list = withdraw(desk, jab), withdraw(desk, other)
+    answer, of_list = withdraw(desk, outside_dose), withdraw(desk, other)
 
-    assert answer.url == JABS
+    assert answer.url == OUTSIDE_DOSES
     done, again = said(answer)
     assert done == "The record is withdrawn. Its history is kept."
     assert again.startswith("Booked again: dose 1,")
     assert reservation.number in again
     assert "in their old place" in said(of_list)[-1]
-    assert Wish.objects.get(pk=waiting.pk).status == "waiting"
+    assert ListEntry.objects.get(pk=waiting.pk).status == "waiting"
     history = desk.get(f"/admin/booking/reservation/{reservation.pk}/history/")
     assert [(event.what, by) for event, by in history.context["story"]][-2:] == [
         ("Cancelled", "desk"),
@@ -103,11 +103,12 @@ def test_a_correction_says_what_is_booked_again(desk, ours):
     person = PersonFactory()
     AdmissionFactory(person=person)
     _one, two = book_for(person=person, slot=first, second=second, by="staff:1")
-    jab = recorded(desk, two, days_ago=30)
+    outside_dose = recorded(desk, two, days_ago=30)
     right = timezone.localdate() - timedelta(days=3)
 
     answer = desk.post(
-        f"{JABS}{jab.pk}/change/", {"vaccine": first.vaccine_id, "dose": 1, "given_on": f"{right}"}
+        f"{OUTSIDE_DOSES}{outside_dose.pk}/change/",
+        {"vaccine": first.vaccine_id, "dose": 1, "given_on": f"{right}"},
     )
 
     assert any(
@@ -146,8 +147,8 @@ def test_whoever_lost_an_appointment_is_put_first_with_one_click(desk, ours):
 
     answers = [desk.post(address), desk.post(address)]
 
-    wish_ = Wish.objects.get()
-    assert (wish_.person_id, wish_.priority, wish_.by) == (
+    entry_ = ListEntry.objects.get()
+    assert (entry_.person_id, entry_.priority, entry_.by) == (
         reservation.person_id,
         1,
         f"staff:{desk.user.pk}",
@@ -156,7 +157,7 @@ def test_whoever_lost_an_appointment_is_put_first_with_one_click(desk, ours):
     assert [answer.url for answer in answers] == [LOST, LOST]
     assert Access.objects.filter(act=Act.CHANGE, people=[reservation.person_id]).exists()
     assert desk.get(LOST).context["entries"] == []
-    assert Freed.objects.get().wish == wish_
+    assert LostAppointment.objects.get().entry == entry_
 
 
 def test_a_time_that_is_open_is_offered_at_once(desk, ours):
@@ -165,7 +166,7 @@ def test_a_time_that_is_open_is_offered_at_once(desk, ours):
     later = reservation.slot.starts_at + timedelta(hours=1)
     slot = SlotFactory(clinic=ours, vaccine=reservation.slot.vaccine, starts_at=later)
 
-    answer = desk.post(f"{LOST}{Freed.objects.get().pk}/first/")
+    answer = desk.post(f"{LOST}{LostAppointment.objects.get().pk}/first/")
 
     assert "was offered at once" in said(answer)[-1]
     assert Offer.objects.get().slot_id == slot.pk
@@ -193,7 +194,7 @@ def test_lost_appointments_are_seen_and_helped_within_the_role(desk, ours):
     foreign = ReservationFactory(slot=SlotFactory(clinic=theirs), person=far)
     staff = StaffFactory(role=Role.CLINIC, clinic=theirs)
     Slot.objects.filter(pk=foreign.slot_id).update(capacity=1)
-    jab, _freed = record_jab(
+    outside_dose, _freed = record_outside_dose(
         person_id=far.pk,
         vaccine=foreign.slot.vaccine,
         dose=1,
@@ -202,8 +203,8 @@ def test_lost_appointments_are_seen_and_helped_within_the_role(desk, ours):
     )
     ReservationFactory(slot=foreign.slot)
     desk.force_login(staff)
-    withdraw(desk, jab)
-    address = f"{LOST}{Freed.objects.get().pk}/first/"
+    withdraw(desk, outside_dose)
+    address = f"{LOST}{LostAppointment.objects.get().pk}/first/"
     assert len(desk.get(LOST).context["entries"]) == 1
 
     for user in [desk.user, StaffFactory(role=Role.LOCAL, region="서울특별시")]:
@@ -224,5 +225,5 @@ def test_lost_appointments_are_seen_and_helped_within_the_role(desk, ours):
 
 
 def test_the_list_of_records_leads_to_what_was_lost(desk):
-    assert 'href="/admin/booking/jab/lost/"' in page(desk.get(JABS))
+    assert 'href="/admin/booking/outsidedose/lost/"' in page(desk.get(OUTSIDE_DOSES))
     assert "Nobody waits for help." in page(desk.get(LOST))

@@ -12,7 +12,7 @@ from booking.models import Clinic, Slot, Stock
 from booking.rules import Opening, spread_margin
 from booking.services import set_margins
 from booking.verifying import verify
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -167,7 +167,7 @@ def test_what_the_margin_adds_is_offered_in_the_order_of_the_list():
     slots = day_of_times(clinic, [5])
     for _ in range(5):
         ReservationFactory(slot=slots[0])
-    first, second = wish(AdmissionFactory()), wish(AdmissionFactory())
+    first, second = entry(AdmissionFactory()), entry(AdmissionFactory())
 
     set_margins(clinic=clinic, day=timezone.localtime(slots[0].starts_at).date())
 

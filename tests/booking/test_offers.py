@@ -9,19 +9,19 @@ from django.utils import timezone
 
 from booking.enums import OfferStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
-from booking.models import Offer, Reservation, Slot, Wish
+from booking.models import ListEntry, Offer, Reservation, Slot
 from booking.services import (
     book_for,
     cancel_reservation,
     clinic_key,
     confirm_hold,
     decline_offer,
-    hold_place,
+    hold_slot,
     join_list,
     leave_list,
     make_offers,
     place_key,
-    record_jab,
+    record_outside_dose,
     set_capacity,
     take_back_holds,
 )
@@ -43,7 +43,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def wish(admission, *, places=None, days=7, **values) -> Wish:
+def entry(admission, *, places=None, days=7, **values) -> ListEntry:
     today = timezone.localdate()
     values = {
         "places": places or [place_key("서울특별시", "강남구")],
@@ -71,9 +71,9 @@ def offered_to() -> list[int]:
 def test_what_frees_up_goes_to_the_first_whom_it_suits():
     first, second, elsewhere = admitted(3)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(elsewhere, places=[place_key("서울특별시", "서초구")])
-    wish(first)
-    wish(second)
+    entry(elsewhere, places=[place_key("서울특별시", "서초구")])
+    entry(first)
+    entry(second)
 
     cancel_reservation(reservation=reservation, by="citizen")
 
@@ -87,8 +87,8 @@ def test_what_frees_up_goes_to_the_first_whom_it_suits():
 def test_priority_comes_before_joining_early():
     early, urgent = admitted(2)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(early)
-    Wish.objects.filter(pk=wish(urgent).pk).update(priority=1)
+    entry(early)
+    ListEntry.objects.filter(pk=entry(urgent).pk).update(priority=1)
 
     cancel_reservation(reservation=reservation, by="citizen")
 
@@ -100,8 +100,8 @@ def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
     first, second = admitted(2)
     slot = SlotFactory(capacity=1)
     reservation = ReservationFactory(slot=slot)
-    wish(first)
-    wish(second)
+    entry(first)
+    entry(second)
     cancel_reservation(reservation=reservation, by="citizen")
 
     for _turn in range(3):
@@ -113,7 +113,7 @@ def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
     make_offers()
 
     assert offered_to() == [first.ticket.person_id, second.ticket.person_id]
-    assert set(Wish.objects.values_list("status", flat=True)) == {"waiting"}
+    assert set(ListEntry.objects.values_list("status", flat=True)) == {"waiting"}
     assert Slot.objects.get(pk=slot.pk).booked == 0
     assert broken() == []
 
@@ -125,8 +125,8 @@ def test_an_offer_lasts_fifteen_minutes_and_a_leftover_of_today_five(days, time_
     long, short = admitted(2)
     slot = SlotFactory(capacity=2, starts_at=nine + timedelta(days=days, hours=6))
     reservations = [ReservationFactory(slot=slot), ReservationFactory(slot=slot)]
-    wish(long)
-    wish(short, leftover=True)
+    entry(long)
+    entry(short, leftover=True)
 
     for reservation in reservations:
         cancel_reservation(reservation=reservation, by="citizen")
@@ -143,8 +143,8 @@ def test_leftover_doses_of_today_go_to_whoever_asked_for_them_beside_later_days(
     time_machine.move_to(nine, tick=False)
     later_only, also_today = admitted(2)
     days = (nine.date() + timedelta(days=3), nine.date() + timedelta(days=9))
-    wish(later_only, dates=days)
-    wish(also_today, dates=days, leftover=True)
+    entry(later_only, dates=days)
+    entry(also_today, dates=days, leftover=True)
     today, tomorrow = (
         SlotFactory(starts_at=nine + timedelta(days=day, hours=8), capacity=1) for day in (0, 1)
     )
@@ -158,10 +158,10 @@ def test_leftover_doses_of_today_go_to_whoever_asked_for_them_beside_later_days(
     assert Slot.objects.get(pk=tomorrow.pk).booked == 0
 
 
-def test_saying_yes_books_and_ends_the_wish(client):
+def test_saying_yes_books_and_ends_the_entry(client):
     [admission] = admitted(1)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(admission)
+    entry(admission)
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
 
@@ -172,7 +172,7 @@ def test_saying_yes_books_and_ends_the_wish(client):
     number = Reservation.objects.get(status="confirmed").number
     assert shown.status_code == 200
     assert booked.redirect_chain == again.redirect_chain == [(f"/reservations/{number}/", 302)]
-    assert Wish.objects.get().status == "fulfilled"
+    assert ListEntry.objects.get().status == "fulfilled"
     assert Offer.objects.get().status == "taken"
     assert broken() == []
 
@@ -180,7 +180,7 @@ def test_saying_yes_books_and_ends_the_wish(client):
 def test_saying_no_to_what_was_just_booked_shows_that_it_is_booked(client):
     [admission] = admitted(1)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(admission)
+    entry(admission)
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -195,7 +195,7 @@ def test_saying_no_to_what_was_just_booked_shows_that_it_is_booked(client):
 def test_an_offer_that_ended_says_so(client, time_machine):
     [admission] = admitted(1)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(admission)
+    entry(admission)
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
     time_machine.move_to(offer.until, tick=False)
@@ -213,14 +213,14 @@ def test_what_is_open_already_is_offered_on_joining():
     [admission] = admitted(1)
     slot = SlotFactory(clinic=ClinicFactory(district="중구"))
 
-    wish(admission, places=[clinic_key(slot.clinic_id)])
+    entry(admission, places=[clinic_key(slot.clinic_id)])
 
     assert Offer.objects.get().slot_id == slot.pk
 
 
 def test_new_times_are_offered_by_the_job():
     [admission] = admitted(1)
-    wish(admission)
+    entry(admission)
     slot = SlotFactory()
 
     assert make_offers() == 1
@@ -231,8 +231,8 @@ def test_new_times_are_offered_by_the_job():
 def test_whoever_waits_behind_many_whom_nothing_suits_is_offered_what_is_open(seconds):
     *many, last = admit(RoomFactory(), 601)
     today = timezone.localdate()
-    Wish.objects.bulk_create(
-        Wish(
+    ListEntry.objects.bulk_create(
+        ListEntry(
             person_id=admission.ticket.person_id,
             admission=admission,
             places=[place_key("서울특별시", "강남구")],
@@ -243,7 +243,7 @@ def test_whoever_waits_behind_many_whom_nothing_suits_is_offered_what_is_open(se
         )
         for admission in many
     )
-    wish(last)
+    entry(last)
     slot = SlotFactory(capacity=1)  # in the morning
     runs = [make_offers(seconds=seconds) for _run in range(2)]
 
@@ -257,7 +257,7 @@ def test_whoever_waits_behind_many_whom_nothing_suits_is_offered_what_is_open(se
 def test_a_run_without_time_goes_through_one_clinic_and_the_next_ones_through_the_rest():
     [waiting, *_] = waiters = admitted(4)
     for admission in waiters:
-        wish(admission)
+        entry(admission)
     slots = [SlotFactory(capacity=1) for _ in range(4)]
 
     runs = [make_offers(seconds=0) for _run in range(5)]
@@ -271,19 +271,19 @@ def test_more_capacity_goes_to_the_list_first():
     waiting = admitted(3)
     slot = ReservationFactory(slot=SlotFactory(capacity=1)).slot
     for admission in waiting:
-        wish(admission)
+        entry(admission)
 
     set_capacity(slot=slot, capacity=3, by="staff:1")
 
     assert offered_to() == [admission.ticket.person_id for admission in waiting[:2]]
 
 
-def test_booking_oneself_ends_the_wish_and_the_offer():
+def test_booking_oneself_ends_the_entry_and_the_offer():
     [admission] = admitted(1)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(admission)
+    entry(admission)
     cancel_reservation(reservation=reservation, by="citizen")
-    [held] = hold_place(
+    [held] = hold_slot(
         person_id=admission.ticket.person_id,
         slot_id=SlotFactory(clinic=ClinicFactory(district="중구")).pk,
         admission_id=admission.pk,
@@ -291,15 +291,15 @@ def test_booking_oneself_ends_the_wish_and_the_offer():
 
     confirm_hold(person_id=held.person_id, key=held.key)
 
-    assert (Wish.objects.get().status, Offer.objects.get().status) == ("fulfilled", "declined")
+    assert (ListEntry.objects.get().status, Offer.objects.get().status) == ("fulfilled", "declined")
     assert broken() == []
 
 
 def test_leaving_the_list_gives_the_offer_on():
     first, second = admitted(2)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(first)
-    wish(second)
+    entry(first)
+    entry(second)
     cancel_reservation(reservation=reservation, by="citizen")
 
     leave_list(person_id=first.ticket.person_id)
@@ -308,15 +308,15 @@ def test_leaving_the_list_gives_the_offer_on():
     assert broken() == []
 
 
-def test_one_wish_at_a_time_and_none_beside_an_appointment():
+def test_one_entry_at_a_time_and_none_beside_an_appointment():
     [admission] = admitted(1)
-    wish(admission)
+    entry(admission)
     booked = ReservationFactory()
 
     with pytest.raises(OnTheListAlready):
-        wish(admission)
+        entry(admission)
     with pytest.raises(AlreadyBooked):
-        wish(booked.admission)
+        entry(booked.admission)
 
 
 @pytest.mark.parametrize("given", [None, "all", "first"])
@@ -328,7 +328,9 @@ def test_whoever_needs_no_dose_does_not_wait_for_one(client, given):
     vaccine = VaccineFactory(double=given == "first")
     if given:
         today = timezone.localdate()
-        record_jab(person_id=person.pk, vaccine=vaccine, dose=1, given_on=today, by="staff:1")
+        record_outside_dose(
+            person_id=person.pk, vaccine=vaccine, dose=1, given_on=today, by="staff:1"
+        )
     else:
         ReservationFactory(person=person, admission=admission, slot=SlotFactory(vaccine=vaccine))
     sign_in(client, person)
@@ -345,20 +347,20 @@ def test_whoever_needs_no_dose_does_not_wait_for_one(client, given):
         }[given]
     )
     if given == "first":
-        assert wish(admission, dose=2).status == "waiting"
+        assert entry(admission, dose=2).status == "waiting"
     else:
         with pytest.raises(NoDoseLeft if given else AlreadyBooked):
-            wish(admission, dose=2)
+            entry(admission, dose=2)
 
 
 def test_one_may_wait_for_something_better_while_a_time_is_held():
     [admission] = admitted(1)
-    [held] = hold_place(
+    [held] = hold_slot(
         person_id=admission.ticket.person_id,
         slot_id=SlotFactory(clinic=ClinicFactory(district="중구")).pk,
         admission_id=admission.pk,
     )
-    waiting = wish(admission)
+    waiting = entry(admission)
 
     none = make_offers()
     confirm_hold(person_id=held.person_id, key=held.key)
@@ -373,13 +375,15 @@ def test_one_may_wait_for_something_better_while_a_time_is_held():
 def test_an_entry_ends_once_there_is_nothing_to_wait_for(how, status):
     [admission] = admitted(1)
     person = admission.ticket.person
-    waiting = wish(admission)
+    waiting = entry(admission)
     slot = SlotFactory(double=True, clinic=ClinicFactory(district="중구"))
     if how == "booked by staff":
         book_for(person=person, slot=slot, by="staff:1")
     else:
         today = timezone.localdate()
-        record_jab(person_id=person.pk, vaccine=slot.vaccine, dose=2, given_on=today, by="staff:1")
+        record_outside_dose(
+            person_id=person.pk, vaccine=slot.vaccine, dose=2, given_on=today, by="staff:1"
+        )
 
     make_offers()
 
@@ -390,7 +394,7 @@ def test_an_entry_ends_once_there_is_nothing_to_wait_for(how, status):
 def test_a_second_dose_is_offered_within_its_interval_only():
     vaccine = VaccineFactory(double=True)
     first = ReservationFactory(slot=SlotFactory(vaccine=vaccine))
-    wish(first.admission, dose=2, days=60)
+    entry(first.admission, dose=2, days=60)
     start = first.slot.starts_at
 
     for days, other in [(20, vaccine), (25, VaccineFactory()), (43, vaccine)]:
@@ -409,7 +413,7 @@ def test_many_cancellations_at_once_reach_as_many_people():
     slot = SlotFactory(capacity=6)
     reservations = [ReservationFactory(slot=slot) for _ in range(6)]
     for admission in waiting:
-        wish(admission)
+        entry(admission)
 
     at_once(
         [
@@ -448,4 +452,4 @@ def test_joining_and_leaving_over_the_pages(client):
     assert wrong.status_code == 422
     assert heading(right) == "You are on the cancellation list"
     assert left.url == reverse("booking")
-    assert Wish.objects.get().status == "ended"
+    assert ListEntry.objects.get().status == "ended"

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.models import Clinic, Reservation, Slot, Wish
+from booking.models import Clinic, ListEntry, Reservation, Slot
 from booking.services import cancel_reservation
 from tests.booking.test_path import heading, key_on, page, sign_in, slots_on
 from tests.factories import (
@@ -193,7 +193,7 @@ def test_nobody_waits_for_a_second_dose_of_a_vaccine_that_has_one(inside):
     joined_again = inside.post(reverse("cancellation_list"), typed)
 
     assert (joined.status_code, joined_again.status_code) == (409, 302)
-    assert Wish.objects.get().dose == 1
+    assert ListEntry.objects.get().dose == 1
 
 
 @pytest.mark.parametrize("what", ["change", "cancel"])

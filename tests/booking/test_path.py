@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from redis import RedisError
 
-from booking import availability
+from booking.finder import availability
 from booking.models import Reservation, Slot
 from booking.services import HOLD_LIFETIME, book_for, take_back_holds
 from eligibility.sessions import _SALT, COOKIE
@@ -27,7 +27,7 @@ from tests.factories import (
     TicketFactory,
     VaccineFactory,
 )
-from waiting_room.codes import random_number
+from web.codes import random_number
 
 pytestmark = pytest.mark.django_db
 

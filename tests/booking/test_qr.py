@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booking.qr import BORDER, qr_svg
-from waiting_room.codes import ALPHABET
+from web.codes import ALPHABET
 
 PIECE = re.compile(r"M(\d+) (\d+)\.5h(\d+)")
 

@@ -20,16 +20,16 @@ from booking.services import (
     change_reservation,
     confirm_hold,
     decline_offer,
-    hold_place,
-    hold_times,
+    hold_best_slots,
+    hold_slot,
     leave_list,
     make_offers,
-    record_jab,
+    record_outside_dose,
     release_hold,
     take_back_holds,
     undo_cancel,
 )
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.concurrency import at_once
 from tests.crowd import admit
 from tests.factories import AdmissionFactory, ReservationFactory, RoomFactory, SlotFactory
@@ -49,7 +49,7 @@ def race(*calls) -> list:
     return outcomes
 
 
-def hold(admission, slot, service=hold_place, **more):
+def hold(admission, slot, service=hold_slot, **more):
     return service(
         person_id=admission.ticket.person_id, slot_id=slot.pk, admission_id=admission.pk, **more
     )
@@ -64,8 +64,8 @@ def pair(days: int = 28, **values) -> tuple[Slot, Slot]:
 def test_yes_and_no_to_one_offer_from_two_devices():
     first, second = admit(RoomFactory(), 2)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(first)
-    wish(second)
+    entry(first)
+    entry(second)
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
     yes = partial(confirm_hold, person_id=offer.person_id, key=offer.reservation.key)
@@ -162,12 +162,12 @@ def test_what_frees_up_in_a_storm_goes_to_the_list_and_never_twice():
     Slot.objects.update(vaccine=slots[0].vaccine)
     booked = [ReservationFactory(slot=slot) for slot in slots for _place in range(2)]
     for admission in waiting:
-        wish(admission)
+        entry(admission)
 
     race(
         *[partial(cancel_reservation, reservation=one, by="citizen") for one in booked],
-        *[partial(hold, one, slots[n % 4], hold_times) for n, one in enumerate(others)],
-        *[partial(hold, one, slots[n % 4], hold_times) for n, one in enumerate(waiting[:4])],
+        *[partial(hold, one, slots[n % 4], hold_best_slots) for n, one in enumerate(others)],
+        *[partial(hold, one, slots[n % 4], hold_best_slots) for n, one in enumerate(waiting[:4])],
         make_offers,
         take_back_holds,
     )
@@ -178,7 +178,7 @@ def test_what_frees_up_in_a_storm_goes_to_the_list_and_never_twice():
     assert set(offers.values()) <= {1}
 
 
-def test_a_jab_written_down_while_everything_else_happens():
+def test_a_outside_dose_written_down_while_everything_else_happens():
     first, second = pair(capacity=50)
     today = timezone.localdate()
     for admission in admit(RoomFactory(), 5):
@@ -189,7 +189,7 @@ def test_a_jab_written_down_while_everything_else_happens():
             partial(confirm_hold, person_id=person_id, key=held.key),
             *[
                 partial(
-                    record_jab,
+                    record_outside_dose,
                     person_id=person_id,
                     vaccine=first.vaccine,
                     dose=dose,
@@ -198,7 +198,7 @@ def test_a_jab_written_down_while_everything_else_happens():
                 )
                 for dose in (1, 2)
             ],
-            partial(hold, admission, first, hold_times),
+            partial(hold, admission, first, hold_best_slots),
             partial(release_hold, person_id=person_id),
         )
 

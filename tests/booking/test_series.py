@@ -24,30 +24,30 @@ from booking.exceptions import (
 )
 from booking.models import Clinic, Reservation, Slot, Stock
 from booking.services import (
-    Wanted,
+    ContactChoice,
     book_for,
     cancel_reservation,
     change_reservation,
     confirm_hold,
-    hold_place,
-    hold_times,
+    hold_best_slots,
+    hold_slot,
     mark_arrived,
     mark_no_show,
     mark_vaccinated,
     measure_no_shows,
-    record_jab,
+    record_outside_dose,
     remind,
     set_capacity,
     set_margins,
     undo_cancel,
     undo_mark,
 )
-from booking.services.places import lock_slots
-from booking.services.reminding import FROM_HOUR
+from booking.services.reminders import FROM_HOUR
+from booking.services.seats import lock_slots
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import send_waiting
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.concurrency import Underway, at_once
 from tests.crowd import admit
 from tests.factories import (
@@ -80,7 +80,7 @@ def pair():
     }
 
 
-def hold(admission, first, second=None, service=hold_place):
+def hold(admission, first, second=None, service=hold_slot):
     return service(
         person_id=admission.ticket.person_id,
         admission_id=admission.pk,
@@ -128,7 +128,7 @@ def test_two_doses_of_one_day_are_two_times():
 
     with pytest.raises(WrongInterval):
         hold(AdmissionFactory(), first, first)
-    held = hold(AdmissionFactory(), first, service=hold_times)
+    held = hold(AdmissionFactory(), first, service=hold_best_slots)
 
     assert [one.slot_id for one in held] == [first.pk, after.pk]
     assert booked(before, first, after) == [0, 1, 1]
@@ -155,9 +155,9 @@ def test_both_doses_or_none(pair):
 def test_the_best_second_time_comes_along_and_the_next_best_when_it_is_full(pair):
     first, later = pair
 
-    best = hold(AdmissionFactory(), first, service=hold_times)
+    best = hold(AdmissionFactory(), first, service=hold_best_slots)
     Slot.objects.filter(pk=later[28].pk).update(capacity=1)
-    next_best = hold(AdmissionFactory(), first, service=hold_times)
+    next_best = hold(AdmissionFactory(), first, service=hold_best_slots)
 
     assert [one.slot_id for one in best] == [first.pk, later[28].pk]
     assert [one.slot_id for one in next_best] == [first.pk, later[21].pk]
@@ -169,11 +169,11 @@ def test_holding_the_first_time_again_keeps_the_second_that_went_with_it(pair, c
     first, later = pair
     Slot.objects.filter(pk__in=[later[28].pk, later[42].pk]).update(capacity=1)
     admission = AdmissionFactory()
-    before = hold(admission, first, service=hold_times)
+    before = hold(admission, first, service=hold_best_slots)
     if chosen:
-        before = hold(admission, first, later[chosen], service=hold_times)
+        before = hold(admission, first, later[chosen], service=hold_best_slots)
 
-    again = hold(admission, first, service=hold_times)
+    again = hold(admission, first, service=hold_best_slots)
 
     assert [(one.slot_id, one.key) for one in again] == [(one.slot_id, one.key) for one in before]
     assert again[1].slot_id == later[chosen or 28].pk
@@ -182,7 +182,7 @@ def test_holding_the_first_time_again_keeps_the_second_that_went_with_it(pair, c
 def test_without_any_second_time_the_first_is_held_alone():
     first = SlotFactory(double=True)
 
-    held = hold(AdmissionFactory(), first, service=hold_times)
+    held = hold(AdmissionFactory(), first, service=hold_best_slots)
 
     assert [(one.dose, one.slot_id) for one in held] == [(1, first.pk)]
 
@@ -228,7 +228,7 @@ def test_the_message_of_both_doses_is_written_in_their_language_and_sent_where_t
         made = confirm_hold(
             person_id=held.person_id,
             key=held.key,
-            wanted=Wanted(channel=Channel.EMAIL, email="me@example.org"),
+            wanted=ContactChoice(channel=Channel.EMAIL, email="me@example.org"),
         )
 
     send_waiting()
@@ -288,7 +288,7 @@ def test_cancelling_the_first_gives_up_a_second_that_is_only_kept(pair, kept):
     if kept == "held":
         hold(admission, later[28])
     else:
-        wish(admission, dose=2, days=60)
+        entry(admission, dose=2, days=60)
     second = Reservation.objects.get(dose=2)
 
     cancelled = cancel_reservation(reservation=one, by="citizen")
@@ -334,18 +334,18 @@ def test_after_the_cut_off_only_staff_change_anything():
         (2, 1, [1, 2]),
     ],
 )
-def test_a_jab_elsewhere_frees_what_is_needless(pair, dose, days_ago, freed):
+def test_a_outside_dose_elsewhere_frees_what_is_needless(pair, dose, days_ago, freed):
     first, later = pair
     one, _two = book_both(first, later[28])
 
-    _jab, rows = record_jab(
+    _outside_dose, rows = record_outside_dose(
         person_id=one.person_id,
         vaccine=first.vaccine,
         dose=dose,
         given_on=timezone.localdate() - timedelta(days=days_ago),
         by="system",
     )
-    again = record_jab(
+    again = record_outside_dose(
         person_id=one.person_id,
         vaccine=first.vaccine,
         dose=dose,
@@ -359,11 +359,11 @@ def test_a_jab_elsewhere_frees_what_is_needless(pair, dose, days_ago, freed):
     assert Message.objects.filter(kind="cancelled").count() == 1
 
 
-def test_a_jab_written_down_while_a_hold_waits_for_its_slot_is_not_overlooked():
-    """The quick hold had asked for jabs before it waited."""
+def test_a_outside_dose_written_down_while_a_hold_waits_for_its_slot_is_not_overlooked():
+    """The quick hold had asked for outside_doses before it waited."""
     admission, slot = AdmissionFactory(), SlotFactory()
     write_down = partial(
-        record_jab,
+        record_outside_dose,
         person_id=admission.ticket.person_id,
         vaccine=slot.vaccine,
         dose=1,
@@ -380,15 +380,15 @@ def test_a_jab_written_down_while_a_hold_waits_for_its_slot_is_not_overlooked():
 
     assert waits == [True, True]
     assert [one.slot_id for one in holding.result()] == [slot.pk]
-    _jab, freed = writing.result()
+    _outside_dose, freed = writing.result()
     assert [row.slot_id for row in freed] == [slot.pk]
     assert booked(slot) == [0]
 
 
-def test_after_a_first_jab_elsewhere_the_second_is_booked(pair):
+def test_after_a_first_outside_dose_elsewhere_the_second_is_booked(pair):
     first, _later = pair
     admission = AdmissionFactory()
-    record_jab(
+    record_outside_dose(
         person_id=admission.ticket.person_id,
         vaccine=first.vaccine,
         dose=1,
@@ -396,14 +396,14 @@ def test_after_a_first_jab_elsewhere_the_second_is_booked(pair):
         by="system",
     )
 
-    [held] = hold(admission, first, service=hold_times)
+    [held] = hold(admission, first, service=hold_best_slots)
 
     assert held.dose == 2
 
 
-def test_after_the_last_jab_nothing_is_left_to_book():
+def test_after_the_last_outside_dose_nothing_is_left_to_book():
     admission, slot = AdmissionFactory(), SlotFactory()
-    record_jab(
+    record_outside_dose(
         person_id=admission.ticket.person_id,
         vaccine=slot.vaccine,
         dose=1,

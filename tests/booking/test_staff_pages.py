@@ -7,19 +7,19 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.enums import WishStatus
-from booking.models import Jab, Offer, Reservation, Slot, Stock, Wish
+from booking.enums import EntryStatus
+from booking.models import ListEntry, Offer, OutsideDose, Reservation, Slot, Stock
 from booking.services import (
     cancel_reservation,
     confirm_hold,
     make_offers,
-    record_jab,
+    record_outside_dose,
     set_margins,
 )
 from messaging.models import Message
 from staff.enums import Act, Role
 from staff.models import Access
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -36,7 +36,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("every_invariant_holds"),
 ]
-WISHES, JABS = "/admin/booking/wish/", "/admin/booking/jab/"
+ENTRIES, OUTSIDE_DOSES = "/admin/booking/listentry/", "/admin/booking/outsidedose/"
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def by_local(client):
     client.force_login(StaffFactory(role=Role.LOCAL, region="서울특별시", district="강남구"))
 
 
-def waits(clinic, name="기다림", **values) -> Wish:
+def waits(clinic, name="기다림", **values) -> ListEntry:
     admission = AdmissionFactory(person=PersonFactory(name=name))
-    return wish(admission, places=[f"c:{clinic.pk}"], **values)
+    return entry(admission, places=[f"c:{clinic.pk}"], **values)
 
 
 def rows(client, address) -> list[int]:
@@ -90,44 +90,44 @@ def identity_of(person) -> dict:
 def test_each_sees_who_waits_for_their_own_clinics(desk, ours, theirs, local):
     at_ours = waits(ours)
     at_theirs = waits(theirs)
-    in_district = wish(AdmissionFactory(), places=["d:서울특별시/강남구"])
+    in_district = entry(AdmissionFactory(), places=["d:서울특별시/강남구"])
     if local:
         by_local(desk)
 
-    assert rows(desk, WISHES) == [at_ours.pk, in_district.pk]
-    assert at_theirs.pk not in rows(desk, f"{WISHES}?clinic={theirs.code}&state=all")
-    for address in [f"{WISHES}{at_theirs.pk}/change/", f"{WISHES}{at_theirs.pk}/end/"]:
+    assert rows(desk, ENTRIES) == [at_ours.pk, in_district.pk]
+    assert at_theirs.pk not in rows(desk, f"{ENTRIES}?clinic={theirs.code}&state=all")
+    for address in [f"{ENTRIES}{at_theirs.pk}/change/", f"{ENTRIES}{at_theirs.pk}/end/"]:
         page = desk.get(address, follow=True)
         assert page.status_code == 404 or page.redirect_chain == [("/admin/", 302)]
-    assert desk.post(f"{WISHES}{at_theirs.pk}/end/").status_code == 404
+    assert desk.post(f"{ENTRIES}{at_theirs.pk}/end/").status_code == 404
     at_theirs.refresh_from_db()
-    assert at_theirs.status == WishStatus.WAITING
+    assert at_theirs.status == EntryStatus.WAITING
 
 
 def test_the_list_is_in_order_with_places_states_and_offers(desk, ours):
     first, second, third = (waits(ours, name=f"이름{n}") for n in range(3))
-    Wish.objects.filter(pk=third.pk).update(priority=5)
+    ListEntry.objects.filter(pk=third.pk).update(priority=5)
     slot = SlotFactory(clinic=ours, capacity=1)
     make_offers()  # the third, by priority
 
-    page = desk.get(WISHES).content.decode()
-    admin_rows = rows(desk, WISHES)
+    page = desk.get(ENTRIES).content.decode()
+    admin_rows = rows(desk, ENTRIES)
 
     assert admin_rows == [third.pk, first.pk, second.pk]
     until = timezone.localtime(Offer.objects.get(slot=slot).until)
     assert f"Has an offer until {until:%H:%M}" in page
     assert "Open 1" in page
     assert [
-        desk.get(WISHES).context["cl"].model_admin.place(one)
-        for one in desk.get(WISHES).context["cl"].result_list
+        desk.get(ENTRIES).context["cl"].model_admin.place(one)
+        for one in desk.get(ENTRIES).context["cl"].result_list
     ] == ["–", "1", "2"]
 
 
 def test_seeing_the_list_is_on_record(desk, ours):
     one = waits(ours)
 
-    desk.get(WISHES)
-    desk.get(f"{WISHES}{one.pk}/change/")
+    desk.get(ENTRIES)
+    desk.get(f"{ENTRIES}{one.pk}/change/")
 
     seen = Access.objects.filter(user=desk.user, people=[one.person_id])
     assert set(seen.values_list("act", flat=True)) == {Act.LIST, Act.DETAIL}
@@ -136,18 +136,18 @@ def test_seeing_the_list_is_on_record(desk, ours):
 def test_roles_without_the_right_have_no_list(client, ours):
     one = waits(ours)
     client.force_login(StaffFactory(role=Role.OPERATOR))
-    assert client.get(WISHES).status_code == 403
+    assert client.get(ENTRIES).status_code == 403
 
     client.force_login(StaffFactory(role=Role.AUTHORITY))
-    assert client.get(WISHES).status_code == 200
-    assert client.get(f"{WISHES}add/").status_code == 403
-    assert client.post(f"{WISHES}{one.pk}/end/").status_code == 403
+    assert client.get(ENTRIES).status_code == 200
+    assert client.get(f"{ENTRIES}add/").status_code == 403
+    assert client.post(f"{ENTRIES}{one.pk}/end/").status_code == 403
 
 
 def put_on(client, clinic, person_fields, **more):
     today = timezone.localdate()
     return client.post(
-        f"{WISHES}add/",
+        f"{ENTRIES}add/",
         {
             **person_fields,
             "clinic": clinic.pk,
@@ -164,8 +164,8 @@ def test_a_caller_who_was_never_called_is_put_on_the_list_and_offered_what_frees
 
     answer = put_on(desk, ours, identity_of(person), whole_district="on")
 
-    one = Wish.objects.get()
-    assert answer.url == f"{WISHES}{one.pk}/change/"
+    one = ListEntry.objects.get()
+    assert answer.url == f"{ENTRIES}{one.pk}/change/"
     assert said(answer) == ["On the list, at place 1."]
     assert one.places == sorted([f"c:{ours.pk}", "d:서울특별시/강남구"])
     assert (one.person_id, one.by, one.admission_id, one.language) == (
@@ -190,7 +190,7 @@ def test_a_caller_with_a_number_of_this_clinic_waits_for_the_second_dose(desk, o
 
     put_on(desk, ours, {"number": first.shown_number})
 
-    one = Wish.objects.get()
+    one = ListEntry.objects.get()
     assert (one.person_id, one.dose, one.admission_id) == (
         first.person_id,
         2,
@@ -229,7 +229,7 @@ def test_nobody_is_found_by_less_than_the_whole_identity(desk, ours, fields, pro
     page = put_on(desk, ours, fields)
 
     assert page.context["form"].non_field_errors() == [problem]
-    assert not Wish.objects.exists()
+    assert not ListEntry.objects.exists()
 
 
 def test_numbers_and_people_out_of_reach_are_not_found(desk, ours, theirs):
@@ -246,7 +246,7 @@ def test_numbers_and_people_out_of_reach_are_not_found(desk, ours, theirs):
     page = put_on(desk, ours, identity_of(foreign.person))
     assert "Nobody is known" in page.context["form"].non_field_errors()[0]
 
-    assert not Wish.objects.exists()
+    assert not ListEntry.objects.exists()
 
 
 def test_nobody_is_put_on_the_list_twice(desk, ours):
@@ -255,7 +255,7 @@ def test_nobody_is_put_on_the_list_twice(desk, ours):
     page = put_on(desk, ours, identity_of(one.person))
 
     assert page.context["form"].non_field_errors() == ["This person is on the list already."]
-    assert Wish.objects.count() == 1
+    assert ListEntry.objects.count() == 1
 
 
 def test_taking_somebody_off_passes_their_offer_on(desk, ours):
@@ -264,15 +264,15 @@ def test_taking_somebody_off_passes_their_offer_on(desk, ours):
     make_offers()
     assert Offer.objects.get().person_id == first.person_id
 
-    asked = desk.get(f"{WISHES}{first.pk}/end/")
-    assert Wish.objects.get(pk=first.pk).status == WishStatus.OFFERED
-    desk.post(f"{WISHES}{first.pk}/end/")
+    asked = desk.get(f"{ENTRIES}{first.pk}/end/")
+    assert ListEntry.objects.get(pk=first.pk).status == EntryStatus.OFFERED
+    desk.post(f"{ENTRIES}{first.pk}/end/")
 
     first.refresh_from_db()
     assert asked.status_code == 200
-    assert (first.status, first.ended_by) == (WishStatus.ENDED, f"staff:{desk.user.pk}")
+    assert (first.status, first.ended_by) == (EntryStatus.ENDED, f"staff:{desk.user.pk}")
     assert Offer.objects.get(status="open").person_id == second.person_id
-    changes = desk.get(f"{WISHES}{first.pk}/history/").context["changes"]
+    changes = desk.get(f"{ENTRIES}{first.pk}/history/").context["changes"]
     assert changes[0].by == "desk"
 
 
@@ -282,7 +282,7 @@ def test_taking_somebody_off_passes_their_offer_on(desk, ours):
 def record(client, person_fields, vaccine, **more):
     given = timezone.localdate() - timedelta(days=20)
     return client.post(
-        f"{JABS}add/",
+        f"{OUTSIDE_DOSES}add/",
         {"vaccine": vaccine.pk, "dose": 1, "given_on": f"{given}", **person_fields, **more},
     )
 
@@ -294,11 +294,15 @@ def test_a_dose_is_recorded_and_what_it_frees_is_shown(desk, ours):
         desk, {"number": reservation.number}, reservation.slot.vaccine, place="Busan Hospital"
     )
 
-    jab = Jab.objects.get()
-    assert (jab.person_id, jab.dose, jab.place) == (reservation.person_id, 1, "Busan Hospital")
-    assert jab.by == f"staff:{desk.user.pk}"
+    outside_dose = OutsideDose.objects.get()
+    assert (outside_dose.person_id, outside_dose.dose, outside_dose.place) == (
+        reservation.person_id,
+        1,
+        "Busan Hospital",
+    )
+    assert outside_dose.by == f"staff:{desk.user.pk}"
     reservation.refresh_from_db()
-    assert (reservation.status, reservation.by) == ("cancelled", jab.by)
+    assert (reservation.status, reservation.by) == ("cancelled", outside_dose.by)
     assert Slot.objects.get(pk=reservation.slot_id).booked == 0
     done, freed = said(answer)
     assert done == "The dose is on record."
@@ -320,7 +324,7 @@ def test_a_dose_that_cannot_be_is_refused_beside_the_field(desk, more, field):
     page = record(desk, identity_of(PersonFactory()), VaccineFactory(), **more)
 
     assert list(page.context["form"].errors) == [field]
-    assert not Jab.objects.exists()
+    assert not OutsideDose.objects.exists()
 
 
 def test_a_dose_on_record_is_corrected_not_recorded_again(desk, ours):
@@ -329,17 +333,17 @@ def test_a_dose_on_record_is_corrected_not_recorded_again(desk, ours):
     record(desk, identity_of(person), vaccine)
     again = record(desk, identity_of(person), vaccine)
     assert list(again.context["form"].errors) == ["dose"]
-    jab = Jab.objects.get()
+    outside_dose = OutsideDose.objects.get()
     given = timezone.localdate() - timedelta(days=3)
 
     desk.post(
-        f"{JABS}{jab.pk}/change/",
+        f"{OUTSIDE_DOSES}{outside_dose.pk}/change/",
         {"vaccine": vaccine.pk, "dose": 1, "given_on": f"{given}", "place": "Jeju"},
     )
 
-    jab.refresh_from_db()
-    assert (jab.given_on, jab.place) == (given, "Jeju")
-    changes = desk.get(f"{JABS}{jab.pk}/history/").context["changes"]
+    outside_dose.refresh_from_db()
+    assert (outside_dose.given_on, outside_dose.place) == (given, "Jeju")
+    changes = desk.get(f"{OUTSIDE_DOSES}{outside_dose.pk}/history/").context["changes"]
     assert [change.by for change in changes] == ["desk", "desk"]
     assert {label for label, _old, _new in changes[0].fields} == {"given on", "place"}
 
@@ -349,14 +353,15 @@ def test_a_correction_frees_what_no_longer_fits(desk, ours):
     slot = SlotFactory(clinic=ours, vaccine=vaccine)
     person = PersonFactory()
     given = timezone.localtime(slot.starts_at).date() - timedelta(days=28)
-    jab, _freed = record_jab(
+    outside_dose, _freed = record_outside_dose(
         person_id=person.pk, vaccine=vaccine, dose=1, given_on=given, by=f"staff:{desk.user.pk}"
     )
     second = ReservationFactory(person=person, slot=slot)
     late = given + timedelta(days=20)
 
     answer = desk.post(
-        f"{JABS}{jab.pk}/change/", {"vaccine": vaccine.pk, "dose": 1, "given_on": f"{late}"}
+        f"{OUTSIDE_DOSES}{outside_dose.pk}/change/",
+        {"vaccine": vaccine.pk, "dose": 1, "given_on": f"{late}"},
     )
 
     second.refresh_from_db()
@@ -369,19 +374,19 @@ def test_a_withdrawn_record_leaves_its_history_and_takes_along_what_rested_on_it
     slot = SlotFactory(clinic=ours, vaccine=vaccine)
     person = PersonFactory(name="남궁민수")
     given = timezone.localtime(slot.starts_at).date() - timedelta(days=28)
-    jab, _freed = record_jab(
+    outside_dose, _freed = record_outside_dose(
         person_id=person.pk, vaccine=vaccine, dose=1, given_on=given, by="system"
     )
     second = ReservationFactory(person=person, slot=slot)
 
-    assert desk.get(f"{JABS}{jab.pk}/withdraw/").status_code == 200
-    assert Jab.objects.exists()
-    desk.post(f"{JABS}{jab.pk}/withdraw/")
+    assert desk.get(f"{OUTSIDE_DOSES}{outside_dose.pk}/withdraw/").status_code == 200
+    assert OutsideDose.objects.exists()
+    desk.post(f"{OUTSIDE_DOSES}{outside_dose.pk}/withdraw/")
 
     second.refresh_from_db()
-    assert not Jab.objects.exists()
+    assert not OutsideDose.objects.exists()
     assert second.status == "cancelled"
-    [(row, by)] = desk.get(f"{JABS}withdrawn/").context["rows"]
+    [(row, by)] = desk.get(f"{OUTSIDE_DOSES}withdrawn/").context["rows"]
     assert (row.person_id, row.dose, row.given_on, by) == (person.pk, 1, given, "desk")
 
 
@@ -391,21 +396,27 @@ def test_doses_of_others_are_out_of_reach(desk, ours, theirs):
     mine = ReservationFactory(slot=SlotFactory(clinic=ours)).person
     given = timezone.localdate() - timedelta(days=200)
     for person in (far, mine):
-        record_jab(person_id=person.pk, vaccine=vaccine, dose=1, given_on=given, by="staff:999")
-    theirs_jab, our_jab = (Jab.objects.get(person=one) for one in (far, mine))
+        record_outside_dose(
+            person_id=person.pk, vaccine=vaccine, dose=1, given_on=given, by="staff:999"
+        )
+    theirs_outside_dose, our_outside_dose = (
+        OutsideDose.objects.get(person=one) for one in (far, mine)
+    )
 
     for local in (False, True):
         if local:
             by_local(desk)
-        assert rows(desk, JABS) == [our_jab.pk]
-        assert desk.post(f"{JABS}{theirs_jab.pk}/withdraw/").status_code == 404
-    desk.post(f"{JABS}{theirs_jab.pk}/change/", {"vaccine": vaccine.pk, "dose": 1})
-    theirs_jab.delete()
-    assert desk.get(f"{JABS}withdrawn/").context["rows"] == []
+        assert rows(desk, OUTSIDE_DOSES) == [our_outside_dose.pk]
+        assert desk.post(f"{OUTSIDE_DOSES}{theirs_outside_dose.pk}/withdraw/").status_code == 404
+    desk.post(
+        f"{OUTSIDE_DOSES}{theirs_outside_dose.pk}/change/", {"vaccine": vaccine.pk, "dose": 1}
+    )
+    theirs_outside_dose.delete()
+    assert desk.get(f"{OUTSIDE_DOSES}withdrawn/").context["rows"] == []
 
     desk.force_login(StaffFactory(role=Role.OPERATOR))
-    assert desk.get(f"{JABS}add/").status_code == 403
-    assert desk.get(f"{JABS}withdrawn/").status_code == 403
+    assert desk.get(f"{OUTSIDE_DOSES}add/").status_code == 403
+    assert desk.get(f"{OUTSIDE_DOSES}withdrawn/").status_code == 403
 
 
 # Doses on hand, and the margin for people who do not come
@@ -540,14 +551,14 @@ def test_reservations_can_be_listed_by_clinic(client, ours, theirs):
     assert theirs.name not in client.get(address).content.decode()
 
 
-@pytest.mark.parametrize("address", [WISHES, JABS])
+@pytest.mark.parametrize("address", [ENTRIES, OUTSIDE_DOSES])
 def test_a_list_asks_no_more_for_three_rows_than_for_one(desk, ours, address):
     from tests.booking.test_admin import queries_of
 
     def make():
         one = waits(ours)
         given = timezone.localdate() - timedelta(days=3)
-        record_jab(
+        record_outside_dose(
             person_id=PersonFactory().pk,
             vaccine=VaccineFactory(),
             dose=1,

@@ -18,17 +18,17 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from booking import availability
 from booking.enums import ReservationStatus
 from booking.exceptions import SlotFull
-from booking.finding import alternatives
+from booking.finder import availability
+from booking.finder.search import alternatives
 from booking.models import Reservation, Slot
 from booking.services import (
     HOLD_LIFETIME,
     change_reservation,
-    changing,
+    changes,
     confirm_hold,
-    hold_place,
+    hold_slot,
     take_back_holds,
 )
 from messaging.models import Message
@@ -47,7 +47,7 @@ def goal(request) -> Goal:
     return request.param()
 
 
-def book(admission, slot, hold=hold_place) -> list[Reservation]:
+def book(admission, slot, hold=hold_slot) -> list[Reservation]:
     held = hold(person_id=admission.ticket.person_id, slot_id=slot.pk, admission_id=admission.pk)
     return confirm_hold(person_id=admission.ticket.person_id, key=held[0].key)
 
@@ -89,7 +89,7 @@ def test_pairs_in_both_orders_never_wait_in_a_circle():
     people = admit(RoomFactory(), 60)
 
     def hold(admission, pair):
-        return hold_place(
+        return hold_slot(
             person_id=admission.ticket.person_id,
             slot_id=pair[0].pk,
             second_id=pair[1].pk,
@@ -151,7 +151,7 @@ for line in sys.stdin:
 """
 
 
-def process(hold: Callable = hold_place, after: str = "pass") -> subprocess.Popen:
+def process(hold: Callable = hold_slot, after: str = "pass") -> subprocess.Popen:
     code = PROCESS.format(
         base=str(settings.BASE_DIR),
         name=connection.settings_dict["NAME"],
@@ -294,7 +294,7 @@ def test_a_swap_that_looks_without_locking_overbooks_in_the_same_race(monkeypatc
         all_have_looked.wait(30)
         return found
 
-    monkeypatch.setattr(changing, "lock_slots", look)
+    monkeypatch.setattr(changes, "lock_slots", look)
 
     outcomes = at_once([partial(swap, row, [wanted]) for row in rows])
 

@@ -14,12 +14,12 @@ from booking.services import (
     cancel_reservation,
     change_reservation,
     confirm_hold,
-    hold_place,
-    hold_times,
+    hold_best_slots,
+    hold_slot,
     make_offers,
-    record_jab,
+    record_outside_dose,
 )
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.booking.test_path import heading, page, sign_in, slots_on
 from tests.factories import (
     AdmissionFactory,
@@ -62,7 +62,7 @@ def inside(client, admission):
 
 def held(admission, slot, **more):
     person_id = admission.ticket.person_id
-    return hold_times(person_id=person_id, slot_id=slot.pk, admission_id=admission.pk, **more)
+    return hold_best_slots(person_id=person_id, slot_id=slot.pk, admission_id=admission.pk, **more)
 
 
 def booked(admission, slot, **more) -> list[Reservation]:
@@ -89,7 +89,7 @@ def test_a_vaccine_says_how_many_doses_and_how_far_apart(interval):
         vaccine.save()
 
 
-@pytest.mark.parametrize("hold", [hold_place, hold_times])
+@pytest.mark.parametrize("hold", [hold_slot, hold_best_slots])
 def test_a_vaccine_of_the_cohort_can_be_held_and_another_one_not(admission, ours, other, hold):
     person_id = admission.ticket.person_id
     mine, theirs = SlotFactory(vaccine=ours), SlotFactory(vaccine=other)
@@ -143,7 +143,7 @@ def test_a_series_that_began_elsewhere_is_finished_with_its_own_vaccine(admissio
     begun = VaccineFactory(double=True)
     slot = SlotFactory(vaccine=begun)
     given = slot.starts_at.date() - timedelta(days=28)
-    record_jab(
+    record_outside_dose(
         person_id=admission.ticket.person_id, vaccine=begun, dose=1, given_on=given, by="staff:1"
     )
 
@@ -178,7 +178,7 @@ def test_what_was_booked_before_the_cohort_named_others_can_be_moved(admission, 
 def test_the_cancellation_list_offers_only_vaccines_of_the_cohort(admission, ours, other):
     open_one = SlotFactory(vaccine=other)
     freed = ReservationFactory(slot=SlotFactory(vaccine=other, capacity=1))
-    waiting = wish(admission)
+    waiting = entry(admission)
 
     cancel_reservation(reservation=freed, by="citizen")
     assert make_offers() == 0

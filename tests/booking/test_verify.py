@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from booking.models import Jab, Offer, Reservation, Slot, Wish
+from booking.models import ListEntry, Offer, OutsideDose, Reservation, Slot
 from booking.services import cancel_reservation
 from booking.verifying import QUESTIONS, verify
-from tests.booking.test_offers import wish
+from tests.booking.test_offers import entry
 from tests.factories import (
     AdmissionFactory,
     CohortFactory,
@@ -80,10 +80,10 @@ def break_intervals():
     Slot.objects.filter(pk=early.pk).update(booked=1)
 
 
-def break_interval_after_jab():
+def break_interval_after_outside_dose():
     vaccine = VaccineFactory(double=True)
     reservation = ReservationFactory(slot=SlotFactory(vaccine=vaccine))
-    Jab.objects.create(
+    OutsideDose.objects.create(
         person=reservation.person,
         dose=1,
         vaccine=vaccine,
@@ -144,7 +144,7 @@ def unchecked():
 
 def break_doses():
     reservation = ReservationFactory()
-    Jab.objects.create(
+    OutsideDose.objects.create(
         person=reservation.person,
         dose=1,
         vaccine=reservation.slot.vaccine,
@@ -153,17 +153,17 @@ def break_doses():
     )
 
 
-def break_wishes():
-    wish(AdmissionFactory())
-    Wish.objects.update(status="offered")
+def break_entries():
+    entry(AdmissionFactory())
+    ListEntry.objects.update(status="offered")
 
 
 def break_offers():
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    wish(AdmissionFactory())
+    entry(AdmissionFactory())
     cancel_reservation(reservation=reservation, by="citizen")
     Offer.objects.update(status="lapsed")
-    Wish.objects.update(status="waiting")
+    ListEntry.objects.update(status="waiting")
 
 
 BREAKS = [
@@ -173,7 +173,7 @@ BREAKS = [
     ("holds in date", break_holds),
     ("holds in date", break_promised_hold),
     ("intervals", break_intervals),
-    ("intervals", break_interval_after_jab),
+    ("intervals", break_interval_after_outside_dose),
     ("second doses", break_second_doses),
     ("admissions", break_admissions),
     ("vaccines", break_vaccines),
@@ -182,7 +182,7 @@ BREAKS = [
     ("orphans", break_orphan_of_person),
     ("doses given", break_doses),
     ("offers", break_offers),
-    ("offers", break_wishes),
+    ("offers", break_entries),
 ]
 
 

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core import signing
 from django.utils import timezone
 
-from booking import availability
+from booking.finder import availability
 from booking.models import Offer, Reservation, Slot
 from booking.services import cancel_reservation, join_list
 from eligibility.sessions import _SALT, COOKIE

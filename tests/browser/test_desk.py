@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
 from booking.models import Offer, Reservation
-from booking.services import book_for, record_jab
+from booking.services import book_for, record_outside_dose
 from staff.enums import Role
 from tests.factories import (
     ClinicFactory,
@@ -141,7 +141,7 @@ def test_what_a_mistake_lost_is_shown_with_what_can_be_done(screen, caller):
     person, first = caller
     staff = sign_in(screen, role=Role.CLINIC, clinic=first.clinic)
     book_for(person=person, slot=first, by="staff:1")
-    jab, _freed = record_jab(
+    outside_dose, _freed = record_outside_dose(
         person_id=person.pk,
         vaccine=first.vaccine,
         dose=1,
@@ -149,7 +149,7 @@ def test_what_a_mistake_lost_is_shown_with_what_can_be_done(screen, caller):
         by=f"staff:{staff.pk}",
     )
     type(first).objects.filter(pk=first.pk).update(booked=first.capacity)
-    screen.goto(f"{screen.at}/admin/booking/jab/{jab.pk}/withdraw/")
+    screen.goto(f"{screen.at}/admin/booking/outsidedose/{outside_dose.pk}/withdraw/")
 
     screen.click(".submit-row input")
 

@@ -4,7 +4,7 @@ from csp.decorators import csp_update
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from config.policy import PolicyMiddleware
+from web.content_security_policy import PolicyMiddleware
 
 HEADER = "Content-Security-Policy"
 

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django_ratelimit.core import get_usage
 
-from eligibility import work
+from eligibility import proof_of_work
 from eligibility.limits import client_address
 from eligibility.models import PhoneCode
 
@@ -46,9 +46,9 @@ def _low_limit(settings):
 
 @pytest.fixture
 def _short_work(monkeypatch):
-    monkeypatch.setattr(work, "_COST", 1)
-    monkeypatch.setattr(work, "_LEAST", 5)
-    monkeypatch.setattr(work, "_SPREAD", 5)
+    monkeypatch.setattr(proof_of_work, "_COST", 1)
+    monkeypatch.setattr(proof_of_work, "_LEAST", 5)
+    monkeypatch.setattr(proof_of_work, "_SPREAD", 5)
 
 
 @pytest.mark.usefixtures("_low_limit", "_short_work")
@@ -102,11 +102,11 @@ def test_made_up_work_is_refused(client, spoil):
 def test_work_on_somebody_elses_challenge_or_a_late_one_is_refused():
     stranger = altcha.create_challenge("PBKDF2/SHA-256", 1, counter=5, hmac_secret="theirs")
     with time_machine.travel(timezone.now() - timedelta(minutes=11)):
-        late = work.new_challenge()
+        late = proof_of_work.new_challenge()
 
-    assert not work.is_done(solve(json.dumps(stranger.to_dict())))
-    assert not work.is_done(solve(late))
-    assert work.is_done(solve(work.new_challenge()))
+    assert not proof_of_work.is_done(solve(json.dumps(stranger.to_dict())))
+    assert not proof_of_work.is_done(solve(late))
+    assert proof_of_work.is_done(solve(proof_of_work.new_challenge()))
 
 
 @pytest.mark.usefixtures("_low_limit")

@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from booking.enums import ReservationStatus
 from booking.exceptions import NothingToUndo
-from booking.services import confirm_hold, hold_place, settle_reviews, undo_cancel
+from booking.services import confirm_hold, hold_slot, settle_reviews, undo_cancel
 from eligibility.enums import Reason, ReviewReason, ReviewStatus
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Decision, Review
@@ -100,7 +100,7 @@ def booked_under_review():
     person = PersonFactory(declared=True)
     review = ask(person, room.cohort)
     admission = AdmissionFactory(room=room, person=person)
-    [reservation] = hold_place(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
+    [reservation] = hold_slot(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
     return review, admission, slot, reservation
 
 

@@ -9,11 +9,10 @@ import time_machine
 from django.utils import timezone
 
 from tests.concurrency import at_once
+from tests.promises.naive import NaivePortal
+from tests.promises.portal import Portal
 from tests.waiting_room import scene
 from waiting_room.models import Admission, Ticket
-
-from .naive import NaivePortal
-from .portal import Portal
 
 pytestmark = pytest.mark.django_db
 

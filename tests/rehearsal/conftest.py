@@ -1,7 +1,7 @@
 import pytest
 
-from booking.sample import campaign
-from booking.sample.people import Years
+from rehearsal.sample import campaign
+from rehearsal.sample.people import Years
 
 SMALL = {
     "55-59": Years(1962, 1966, 80),

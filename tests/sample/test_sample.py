@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from booking.enums import TAKING, ReservationStatus
 from booking.models import Clinic, Reservation, Slot
-from booking.sample import campaign, clinics
-from dataio.places import REGIONS, find_place
+from dataio.districts import REGIONS, find_place
 from eligibility.models import Cohort, Person
 from eligibility.services import decide
+from rehearsal.sample import campaign, clinics
 from staff.models import User
 from waiting_room.models import Ticket
 

@@ -65,8 +65,8 @@ def test_each_kind_of_user_sees_the_lists_of_their_role(client):
         "booking.slot",
         "booking.stock",
         "booking.reservation",
-        "booking.wish",
-        "booking.jab",
+        "booking.listentry",
+        "booking.outsidedose",
     }
     assert "booking.reservation" not in seen["operator"]
     assert "eligibility.person" not in seen["operator"] | seen["clinic"]

@@ -4,11 +4,17 @@ from django.test import Client
 from staff.enums import Role
 from staff.models import Access, User
 from tests.factories import PersonFactory
-from waiting_room.codes import resume_code
+from tests.waiting_room.scene import (
+    back_in_time,
+    join,
+    make_drawn_room,
+    make_eligible,
+    make_room,
+    tick,
+)
 from waiting_room.models import Room
 from waiting_room.services.joining import CODE_KEY
-
-from .scene import back_in_time, join, make_drawn_room, make_eligible, make_room, tick
+from web.codes import resume_code
 
 pytestmark = pytest.mark.django_db
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waiting_room import codes
-from waiting_room.codes import ALPHABET, UnreadableCode, WrongCheckLetter, WrongLength, WrongLetter
+from web import codes
+from web.codes import ALPHABET, UnreadableCode, WrongCheckLetter, WrongLength, WrongLetter
 
 KEY = bytes(range(32))
 TICKET = UUID("0191f0e2-7b1c-7c3a-9c1d-1f2e3d4c5b6a")

@@ -9,14 +9,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from booking.models import Slot
-from booking.services import confirm_hold, hold_place, report_to_lines
+from booking.services import confirm_hold, hold_slot, report_to_lines
 from tests.factories import ClinicFactory, SlotFactory, VaccineFactory
+from tests.waiting_room.scene import join, make_room, tick
+from tests.waiting_room.test_pages import browser
 from waiting_room import services
 from waiting_room.models import Board
-from waiting_room.now import NowBoard
-
-from .scene import join, make_room, tick
-from .test_pages import browser
+from waiting_room.now_cache import NowBoard
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +23,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
     board = NowBoard()
-    monkeypatch.setattr("waiting_room.now.FRESH_SECONDS", 0)
-    monkeypatch.setattr("waiting_room.now.board", board)
+    monkeypatch.setattr("waiting_room.now_cache.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waiting_room.now_cache.board", board)
     monkeypatch.setattr("waiting_room.views.board", board)
 
 
@@ -56,7 +55,7 @@ def test_a_booking_reaches_the_status_page_and_the_people_behind_it():
     tick(room)
     assert [is_warned(ticket) for ticket in tickets[1:]] == [False, False, False, True]
 
-    [held] = hold_place(person_id=tickets[0].person_id, slot_id=slot.pk, admission_id=admission.pk)
+    [held] = hold_slot(person_id=tickets[0].person_id, slot_id=slot.pk, admission_id=admission.pk)
     confirm_hold(person_id=tickets[0].person_id, key=held.key)
     report_to_lines()
     tick(room)

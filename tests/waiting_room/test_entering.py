@@ -8,12 +8,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from tests.concurrency import at_once
+from tests.waiting_room.scene import call, called, join, make_drawn_room, make_room, run_out
 from waiting_room import services
 from waiting_room.enums import Ending
 from waiting_room.exceptions import AdmissionOver, AtTheDoor, NotCalled, RoomClosed
-from waiting_room.models import Admission, Knock, Line
-
-from .scene import call, called, join, make_drawn_room, make_room, run_out
+from waiting_room.models import Admission, DoorWait, Line
 
 pytestmark = pytest.mark.django_db
 
@@ -157,7 +156,7 @@ def test_whoever_stops_knocking_holds_nobody_up():
     with pytest.raises(AtTheDoor):
         services.enter(ticket=tickets[1])
     services.end_admission(admission=admission, ending=Ending.LEFT)
-    Knock.objects.update(at=timezone.now() - timedelta(seconds=31))
+    DoorWait.objects.update(at=timezone.now() - timedelta(seconds=31))
 
     assert services.enter(ticket=tickets[2]).place == 3
 

@@ -6,11 +6,10 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from tests.waiting_room.scene import back_in_time, join, make_room, tick
+from tests.waiting_room.test_pages import browser, fresh_board, page  # noqa: F401
 from waiting_room import services
 from waiting_room.models import Board, Estimate, Room, Step
-
-from .scene import back_in_time, join, make_room, tick
-from .test_pages import browser, fresh_board, page  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 

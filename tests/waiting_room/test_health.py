@@ -5,13 +5,12 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from redis import ConnectionError as RedisGone
 
+from tests.waiting_room.scene import back_in_time, called, join, make_room, tick
+from tests.waiting_room.test_pages import browser
 from waiting_room import health, services
-from waiting_room.guards import admission_required
+from waiting_room.decorators import admission_required
 from waiting_room.models import Line
 from waiting_room.reasons import in_words
-
-from .scene import back_in_time, called, join, make_room, tick
-from .test_pages import browser
 
 pytestmark = pytest.mark.django_db
 

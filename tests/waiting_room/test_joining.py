@@ -10,11 +10,10 @@ from django.utils import timezone
 from eligibility.models import Cohort, Decision
 from tests.concurrency import at_once
 from tests.factories import PersonFactory
+from tests.waiting_room.scene import issued, join, make_drawn_room, make_eligible, make_room
 from waiting_room import services
 from waiting_room.exceptions import NotEligible, NotYetJoinable, RoomClosed
 from waiting_room.models import Room, Ticket
-
-from .scene import issued, join, make_drawn_room, make_eligible, make_room
 
 pytestmark = pytest.mark.django_db
 

@@ -5,11 +5,10 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from waiting_room.board import encode
+from tests.waiting_room.scene import join, make_room, tick
 from waiting_room.models import Board
-from waiting_room.now import NowBoard
-
-from .scene import join, make_room, tick
+from waiting_room.now_cache import NowBoard
+from waiting_room.now_document import encode
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
     board = NowBoard()
-    monkeypatch.setattr("waiting_room.now.board", board)
+    monkeypatch.setattr("waiting_room.now_cache.board", board)
     return board
 
 
@@ -77,7 +76,7 @@ def test_who_has_the_document_already_gets_no_body():
 def test_the_last_document_is_served_while_the_database_is_gone(monkeypatch, fresh_board):
     room = make_room()
     before = Client().get(path(room))
-    monkeypatch.setattr("waiting_room.now.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waiting_room.now_cache.FRESH_SECONDS", 0)
     monkeypatch.setattr(fresh_board, "_ask", gone)
 
     after = Client().get(path(room))
@@ -119,7 +118,7 @@ def test_other_letters_and_slashes_lead_nowhere():
 def test_one_thread_asks_and_the_others_go_on_with_what_is_known(monkeypatch, fresh_board):
     room = make_room()
     fresh_board.get(room.cohort.code)
-    monkeypatch.setattr("waiting_room.now.FRESH_SECONDS", 0)
+    monkeypatch.setattr("waiting_room.now_cache.FRESH_SECONDS", 0)
     asking, answer = threading.Event(), threading.Event()
 
     def slow(code):

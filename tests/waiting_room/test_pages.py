@@ -9,13 +9,7 @@ from django.utils import timezone
 from eligibility.models import Cohort
 from eligibility.sessions import sign_in
 from tests.factories import PersonFactory
-from waiting_room import services, views
-from waiting_room.codes import resume_code
-from waiting_room.models import Admission, Board, Ticket
-from waiting_room.now import NowBoard
-from waiting_room.services.joining import CODE_KEY
-
-from .scene import (
+from tests.waiting_room.scene import (
     call,
     called,
     join,
@@ -26,6 +20,11 @@ from .scene import (
     run_out,
     tick,
 )
+from waiting_room import services, views
+from waiting_room.models import Admission, Board, Ticket
+from waiting_room.now_cache import NowBoard
+from waiting_room.services.joining import CODE_KEY
+from web.codes import resume_code
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
     board = NowBoard()
-    monkeypatch.setattr("waiting_room.now.board", board)
+    monkeypatch.setattr("waiting_room.now_cache.board", board)
     monkeypatch.setattr("waiting_room.views.board", board)
 
 

@@ -10,14 +10,20 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from waiting_room import log, services
+from tests.waiting_room.scene import (
+    back_in_time,
+    join,
+    make_drawn_room,
+    make_room,
+    open_doors,
+    tick,
+)
+from tests.waiting_room.test_pages import browser
+from waiting_room import public_log, services
 from waiting_room.models import Ticket
 from waiting_room.offline import verify_line
-from waiting_room.services.pages import ticket_leaves
+from waiting_room.services.log_pages import ticket_leaves
 from waiting_room.services.publishing import log_lines, prove
-
-from .scene import back_in_time, join, make_drawn_room, make_room, open_doors, tick
-from .test_pages import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -81,7 +87,7 @@ def test_a_room_nobody_joined_has_a_log_too():
 
 
 def test_more_late_comers_in_a_second_than_a_page_holds_keep_the_log_in_order(monkeypatch):
-    monkeypatch.setattr(log, "PAGE_TICKETS", 4)
+    monkeypatch.setattr(public_log, "PAGE_TICKETS", 4)
     room = make_drawn_room()
     for _ in range(11):
         join(room)
@@ -185,9 +191,9 @@ def test_every_tickets_proof_leads_to_the_published_root(tmp_path):
 
     for ticket in Ticket.objects.filter(room=room).select_related("room__cohort"):
         proof = prove(ticket)
-        assert log.verify(proof)
+        assert public_log.verify(proof)
         assert (proof["root"], proof["size"]) == (published["root"], published["size"])
-        assert log.ticket_hash(ticket.pk) in proof["leaf"]
+        assert public_log.ticket_hash(ticket.pk) in proof["leaf"]
 
 
 def test_a_proof_of_another_ticket_does_not_verify():
@@ -196,7 +202,7 @@ def test_a_proof_of_another_ticket_does_not_verify():
 
     forged = prove(first) | {"leaf": prove(second)["leaf"]}
 
-    assert not log.verify(forged)
+    assert not public_log.verify(forged)
 
 
 def test_the_ticket_page_gives_its_proof_to_its_owner_only():
@@ -206,7 +212,7 @@ def test_the_ticket_page_gives_its_proof_to_its_owner_only():
     own = browser(ticket.person).get(f"/queue/t/{ticket.pk}/proof.json")
     strange = browser().get(f"/queue/t/{ticket.pk}/proof.json")
 
-    assert log.verify(json.loads(own.content))
+    assert public_log.verify(json.loads(own.content))
     assert strange.status_code == 404
 
 
@@ -222,7 +228,7 @@ def test_the_log_can_be_downloaded_and_checked_without_us(tmp_path):
     offline = subprocess.run(
         [
             *[sys.executable, "-I", str(script), str(file)],
-            *["--ticket", log.ticket_hash(ticket.pk), "--place", str(room.place_of(12))],
+            *["--ticket", public_log.ticket_hash(ticket.pk), "--place", str(room.place_of(12))],
             *["--root", room.pages.get(number=3).log_root],
         ],
         capture_output=True,

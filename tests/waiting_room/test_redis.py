@@ -7,11 +7,10 @@ from rq import SimpleWorker
 from rq.timeouts import BaseDeathPenalty
 
 from messaging.enums import Channel
+from tests.waiting_room.scene import join, make_room
+from tests.waiting_room.test_pages import browser
 from waiting_room import jobs, services
 from waiting_room.models import Room
-
-from .scene import join, make_room
-from .test_pages import browser
 
 pytestmark = pytest.mark.django_db
 

@@ -7,12 +7,11 @@ from django.utils import timezone
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from tests.concurrency import at_once
+from tests.waiting_room.scene import call, called, join, make_drawn_room, make_room, open_doors
+from tests.waiting_room.test_pages import browser
 from waiting_room import services
 from waiting_room.models import Alert, Board
 from waiting_room.services import ask_to_be_told, tell_people
-
-from .scene import call, called, join, make_drawn_room, make_room, open_doors
-from .test_pages import browser
 
 pytestmark = pytest.mark.django_db
 

@@ -9,13 +9,7 @@ from django.utils import timezone
 
 from eligibility.models import Cohort
 from tests.concurrency import at_once
-from waiting_room import draw, services
-from waiting_room.enums import Act, State
-from waiting_room.exceptions import CantChange
-from waiting_room.locks import JOIN
-from waiting_room.models import Admission, Line, Room, Step
-
-from .scene import (
+from tests.waiting_room.scene import (
     back_in_time,
     call,
     join,
@@ -26,6 +20,11 @@ from .scene import (
     run_out,
     tick,
 )
+from waiting_room import draw, services
+from waiting_room.enums import Act, State
+from waiting_room.exceptions import CantChange
+from waiting_room.locks import JOIN
+from waiting_room.models import Admission, Line, Room, Step
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from waiting_room import draw, log, merkle
+from waiting_room import draw, merkle, public_log
 from waiting_room.offline import verify_line
 from waiting_room.offline.verify_line import Unreadable, check, rows_of
 
@@ -28,7 +28,7 @@ def ticket_id(entry):
 
 
 def hash_of(entry):
-    return log.ticket_hash(ticket_id(entry))
+    return public_log.ticket_hash(ticket_id(entry))
 
 
 class Book:
@@ -38,7 +38,7 @@ class Book:
         self.order, self.planned = order, planned
         self.stored: dict[int, bytes] = {}
         self.roots = [merkle.EMPTY_ROOT.hex()]
-        self.pages: list[tuple[log.Page, list[tuple[int, datetime, str]], list[bytes]]] = []
+        self.pages: list[tuple[public_log.Page, list[tuple[int, datetime, str]], list[bytes]]] = []
         self.upto = self.acts = 0
         self.head: dict = {"commitment": draw.commitment(KEPT_SECRET)} if order == "draw" else {}
         self.seed = b""
@@ -47,7 +47,10 @@ class Book:
     def page(self, upto, *acts, at=OPENS, skip=()):
         room = "seoul-60s"
         if self.planned and not self.pages:
-            acts = (("plan", {"opens_at": log.microseconds(OPENS), "order": self.order}), *acts)
+            acts = (
+                ("plan", {"opens_at": public_log.microseconds(OPENS), "order": self.order}),
+                *acts,
+            )
         tickets = [
             (entry, OPENS - timedelta(hours=1) + timedelta(seconds=entry), hash_of(entry))
             for entry in range(self.upto + 1, upto + 1)
@@ -56,13 +59,13 @@ class Book:
         leaves = []
         for act, details in acts:
             self.acts += 1
-            leaves.append(log.leaf_for_act(room, self.acts, act, at, **details))
-        page = log.make_page(
+            leaves.append(public_log.leaf_for_act(room, self.acts, act, at, **details))
+        page = public_log.make_page(
             room=room, number=len(self.roots), previous=self.roots[-1], after=self.upto, upto=upto,
-            ticket_leaves=[log.leaf_for_ticket(room, *ticket) for ticket in tickets],
+            ticket_leaves=[public_log.leaf_for_ticket(room, *ticket) for ticket in tickets],
             act_leaves=leaves, at=at,
         )  # fmt: skip
-        self.stored[page.number], root = log.append(page, self.read)
+        self.stored[page.number], root = public_log.append(page, self.read)
         self.roots.append(root)
         self.pages.append((page, tickets, leaves))
         self.upto = upto
@@ -88,15 +91,18 @@ class Book:
         return draw.number_for_entry(entry, self.head["frozen"], self.seed)
 
     def csv(self):
-        text = log.csv_head(
-            room="seoul-60s", order=self.order, opens_at=log.microseconds(self.opens), **self.head
+        text = public_log.csv_head(
+            room="seoul-60s",
+            order=self.order,
+            opens_at=public_log.microseconds(self.opens),
+            **self.head,
         )
         for page, tickets, acts in self.pages:
-            text += log.csv_page(page)
+            text += public_log.csv_page(page)
             for entry, joined_at, digest in tickets:
-                text += log.csv_ticket(entry, joined_at, digest, self.place(entry))
-            text += "".join(log.csv_act(act) for act in acts)
-        return text + log.csv_root(len(self.pages), OPENS, self.roots[-1])
+                text += public_log.csv_ticket(entry, joined_at, digest, self.place(entry))
+            text += "".join(public_log.csv_act(act) for act in acts)
+        return text + public_log.csv_root(len(self.pages), OPENS, self.roots[-1])
 
 
 def a_day():
@@ -195,7 +201,10 @@ def swapped_across_pages():
 
 def inserted():
     return changed(
-        (line_of(78), lambda line: log.csv_ticket(77, OPENS, hash_of(999), DAY.place(77)) + line)
+        (
+            line_of(78),
+            lambda line: public_log.csv_ticket(77, OPENS, hash_of(999), DAY.place(77)) + line,
+        )
     )
 
 
@@ -249,11 +258,13 @@ def call_removed():
 
 
 def other_opening():
-    return TEXT.replace(f"opens,,{log.microseconds(OPENS)},", f"opens,,{log.microseconds(LATER)},")
+    return TEXT.replace(
+        f"opens,,{public_log.microseconds(OPENS)},", f"opens,,{public_log.microseconds(LATER)},"
+    )
 
 
 def other_opening_everywhere():
-    return TEXT.replace(str(log.microseconds(OPENS)), str(log.microseconds(LATER)))
+    return TEXT.replace(str(public_log.microseconds(OPENS)), str(public_log.microseconds(LATER)))
 
 
 def other_order():
@@ -282,7 +293,7 @@ def other_secret():
         (other_root, "is not the one that these pages lead to"),
         (other_place, "Entry 50 is said to have place 1"),
         (call_removed, "Places 21 to 30 were passed over"),
-        (other_opening, f"“opens” is not what the log recorded: {log.microseconds(OPENS)}."),
+        (other_opening, f"“opens” is not what the log recorded: {public_log.microseconds(OPENS)}."),
         (other_opening_everywhere, "page 1 are not those that were recorded"),
         (other_order, "“order” is not what the log recorded: draw."),
         (other_secret, "The secret is not the one that was committed to before."),
@@ -346,7 +357,7 @@ def lying(*pages):
         ),
         ([("commit", {"commitment": "00" * 32})], "recorded only after the list was closed"),
         (
-            [("plan", {"opens_at": log.microseconds(OPENS), "order": "draw"})],
+            [("plan", {"opens_at": public_log.microseconds(OPENS), "order": "draw"})],
             "Opening or order were changed after the line had begun to move",
         ),
     ],
@@ -368,7 +379,7 @@ def test_a_call_before_the_opening_or_before_the_draw_is_found():
 
 def test_an_opening_that_was_moved_before_it_came_is_in_order_and_said():
     book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
-    book.page(60, ("plan", {"opens_at": log.microseconds(LATER), "order": "draw"}))
+    book.page(60, ("plan", {"opens_at": public_log.microseconds(LATER), "order": "draw"}))
     book.opens = LATER
 
     report = report_on(book.csv())
@@ -427,8 +438,8 @@ def test_a_list_closed_at_another_entry_is_found():
 
 def test_a_rewritten_log_is_found_by_a_root_and_by_a_proof_kept_from_before():
     page, tickets, acts = DAY.pages[1]
-    leaves = [log.leaf_for_ticket("seoul-60s", *ticket) for ticket in tickets] + acts
-    proof = log.prove(page=page, leaves=leaves, index=3, size=4, read=DAY.read)
+    leaves = [public_log.leaf_for_ticket("seoul-60s", *ticket) for ticket in tickets] + acts
+    proof = public_log.prove(page=page, leaves=leaves, index=3, size=4, read=DAY.read)
     rewritten = Book()
     rewritten.page(40, ("commit", {"commitment": rewritten.head["commitment"]}))
     rewritten.page(100, skip=(44,)).draw()
@@ -454,8 +465,8 @@ def test_a_rewritten_log_is_found_by_a_root_and_by_a_proof_kept_from_before():
 @pytest.mark.parametrize("key", ["leaf", "page", "index", "size", "root", "page_path", "log_path"])
 def test_a_proof_that_does_not_hold_is_found(key):
     page, tickets, acts = DAY.pages[1]
-    leaves = [log.leaf_for_ticket("seoul-60s", *ticket) for ticket in tickets] + acts
-    proof = log.prove(page=page, leaves=leaves, index=3, size=4, read=DAY.read)
+    leaves = [public_log.leaf_for_ticket("seoul-60s", *ticket) for ticket in tickets] + acts
+    proof = public_log.prove(page=page, leaves=leaves, index=3, size=4, read=DAY.read)
     other = {"index": 4, "size": 1, "page_path": [], "log_path": []}
 
     report = report_on(TEXT)

@@ -1,5 +1,5 @@
 """Booking for somebody on the telephone or at the counter: find, look, choose, book, read out."""
 
-from .pages import DeskPages
+from booking.admin.desk.pages import DeskPages
 
 __all__ = ["DeskPages"]

@@ -12,6 +12,14 @@ from django.utils.dateparse import parse_date
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from booking.admin.desk.forms import PlaceForm
+from booking.admin.desk.wording import moment, said, short_day
+from booking.exceptions import AlreadyBooked, LineWaits, NoDoseLeft
+from booking.finder import availability
+from booking.finder.search import Search, SearchResult, alternatives, clinic_times, find
+from booking.models import Clinic, Slot, Vaccine
+from booking.rules import Course, day_bounds, day_of
+from booking.services import Standing, interval_of
 from eligibility.enums import Reason, Window
 from eligibility.models import Person
 from eligibility.reasons import sentence
@@ -22,15 +30,6 @@ from staff.scoping import rows_for
 from waiting_room.enums import RoomStatus
 from waiting_room.models import Room, Ticket
 from waiting_room.services import waiting_before
-
-from ... import availability
-from ...exceptions import AlreadyBooked, LineWaits, NoDoseLeft
-from ...finding import Found, Search, alternatives, clinic_times, find
-from ...models import Clinic, Slot, Vaccine
-from ...rules import Course, day_bounds, day_of
-from ...services import Standing, interval_of
-from .forms import PlaceForm
-from .saying import moment, said, short_day
 
 _IN_THE_ADDRESS = ["region", "district", "name", "clinic", "day"]
 
@@ -123,7 +122,7 @@ class Times:
     """What can be chosen from: days, and on one of them clinics with their times."""
 
     form: PlaceForm | None = None
-    place: availability.Place | None = None
+    place: availability.ClinicFacts | None = None
     days: list[tuple[date, int, str]] = field(default_factory=list)
     on: date | None = None
     clinics: list[dict] = field(default_factory=list)
@@ -153,7 +152,7 @@ def times_for(request: HttpRequest, token: str, coming: Next) -> Times:
     return _times(request, token, find(narrowed), on, [], form=form, asked=True)
 
 
-def _clinic_in(request: HttpRequest) -> availability.Place | None:
+def _clinic_in(request: HttpRequest) -> availability.ClinicFacts | None:
     """The clinic chosen, if it is one of this user's."""
     code = request.GET.get("clinic", "")
     seen = rows_for(request.user, Clinic.objects.all(), clinic_path="")
@@ -164,7 +163,7 @@ def _clinic_in(request: HttpRequest) -> availability.Place | None:
 def _times(
     request: HttpRequest,
     token: str,
-    found: Found | None,
+    found: SearchResult | None,
     on: date | None,
     left_over: list[Slot],
     **more,
@@ -206,7 +205,7 @@ def _of_slots(token: str, slots: Iterable[Slot]) -> list[dict]:
     return [_entry(token, slot.pk, slot.starts_at, slot.vaccine.name, slot.left) for slot in slots]
 
 
-def _of_clinics(request: HttpRequest, token: str, found: Found, on: date | None):
+def _of_clinics(request: HttpRequest, token: str, found: SearchResult, on: date | None):
     vaccines = availability.directory().vaccines
     for one in found.clinics if found.on == on else []:
         times = [

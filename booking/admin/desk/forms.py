@@ -5,16 +5,15 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking.admin.desk.wording import moment
+from booking.admin.people import PersonForm, people_for
+from booking.finder import availability
+from booking.finder.search import Search
+from booking.models import Slot
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
 from eligibility.services import find_or_declare
 from staff.models import User
-
-from ... import availability
-from ...finding import Search
-from ...models import Slot
-from ..people import PersonForm, people_for
-from .saying import moment
 
 
 class CallerForm(PersonForm):

@@ -12,22 +12,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from eligibility.exceptions import Refusal
-from eligibility.models import Person
-from eligibility.normal import shown_phone
-from messaging.enums import Channel
-from staff.enums import Act
-from staff.scoping import rows_for
-from waiting_room.models import Room
-from waiting_room.services import ask_to_be_told, issue_ticket
-
-from ...enums import LIVE, ReservationStatus
-from ...exceptions import Refused, SlotFull, SlotOver
-from ...models import Jab, Reservation, Slot
-from ...services import best_seconds, book_for, course_of, standing_of
-from ..doubles import doubles_of
-from ..people import as_fieldsets
-from .choosing import (
+from booking.admin.desk.choosing import (
     counter_of,
     desk_address,
     is_far,
@@ -37,8 +22,22 @@ from .choosing import (
     times_like,
     where,
 )
-from .forms import BookForm, CallerForm
-from .saying import days_for_second, moment, read_out, said
+from booking.admin.desk.forms import BookForm, CallerForm
+from booking.admin.desk.wording import days_for_second, moment, read_out, said
+from booking.admin.doubles import doubles_of
+from booking.admin.people import as_fieldsets
+from booking.enums import LIVE, ReservationStatus
+from booking.exceptions import Refused, SlotFull, SlotOver
+from booking.models import OutsideDose, Reservation, Slot
+from booking.services import best_seconds, book_for, course_of, standing_of
+from eligibility.exceptions import Refusal
+from eligibility.models import Person
+from eligibility.spelling import shown_phone
+from messaging.enums import Channel
+from staff.enums import Act
+from staff.scoping import rows_for
+from waiting_room.models import Room
+from waiting_room.services import ask_to_be_told, issue_ticket
 
 # An address of the desk is good for so long, and for whoever made it.
 GOOD_FOR = timedelta(hours=2)
@@ -102,13 +101,15 @@ class DeskPages:
             "periods": periods_of(person, standing),
             "has_others": any(map(is_far, standing.answers)),
             "booked": self._booked(request, person),
-            "jabs": Jab.objects.filter(person=person).select_related("vaccine").order_by("dose"),
+            "outside_doses": OutsideDose.objects.filter(person=person)
+            .select_related("vaccine")
+            .order_by("dose"),
             "doubles": doubles_of([person], self.get_queryset(request)).get(person.pk),
             "next": coming,
             "times": None if coming.refusal else times_for(request, token, coming),
             "at_counter": at_counter,
             "line_address": desk_address("line", token),
-            "may_wish": request.user.has_perm("booking.add_wish"),
+            "may_entry": request.user.has_perm("booking.add_listentry"),
         }
         return TemplateResponse(request, "admin/booking/desk/caller.html", context)
 

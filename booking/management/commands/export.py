@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from booking.exports import CantBeWritten, Encoding, Selection, export_to
 from booking.models import Reservation
-from dataio.places import region_of
+from dataio.districts import region_of
 from dataio.values import BadValue, day
 
 

@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy
 
 from booking.imports import save_clinics
 from dataio.csv_in import Column, Layout, Row
+from dataio.districts import find_place, place_of
 from dataio.importing import ImportCommand, Outcome, Refused
-from dataio.places import find_place, place_of
 from dataio.values import decimal, line_of_text, matching
 
 code = matching(

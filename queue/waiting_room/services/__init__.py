@@ -1,5 +1,4 @@
-from .asking import waiting_before
-from .entering import (
+from waiting_room.services.entering import (
     end_admission,
     enter,
     extend_admission,
@@ -7,8 +6,9 @@ from .entering import (
     lapse_admissions,
     live_admission,
 )
-from .joining import issue_ticket, leave_line
-from .rooms import (
+from waiting_room.services.joining import issue_ticket, leave_line
+from waiting_room.services.people_before import waiting_before
+from waiting_room.services.rooms import (
     close_room,
     open_room,
     open_rooms,
@@ -19,8 +19,8 @@ from .rooms import (
     set_pace,
     set_public_value,
 )
-from .telling import ask_to_be_told, stop_telling, tell_people
-from .ticking import tick_room, tick_rooms
+from waiting_room.services.telling import ask_to_be_told, stop_telling, tell_people
+from waiting_room.services.ticking import tick_room, tick_rooms
 
 __all__ = [
     "ask_to_be_told",

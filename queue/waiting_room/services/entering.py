@@ -9,11 +9,10 @@ from django.db.models.functions import Greatest, Now
 from django.utils.translation import gettext as _
 
 from eligibility.models import Cohort, Person
-
-from ..enums import Act, Ending
-from ..exceptions import AdmissionOver, AtTheDoor, LineRefusal, NotCalled, RoomClosed
-from ..models import Admission, Knock, Line, Room, Step, Ticket
-from .clock import database_now
+from waiting_room.enums import Act, Ending
+from waiting_room.exceptions import AdmissionOver, AtTheDoor, LineRefusal, NotCalled, RoomClosed
+from waiting_room.models import Admission, DoorWait, Line, Room, Step, Ticket
+from waiting_room.services.clock import database_now
 
 ADMISSION_LIFETIME = timedelta(minutes=15)
 MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten
@@ -66,7 +65,7 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
         _keep_knocking(ticket, place)
         return AtTheDoor(_("Every place is taken this moment. You are next at the door."))
     if knocked:
-        Knock.objects.filter(ticket=ticket).delete()
+        DoorWait.objects.filter(ticket=ticket).delete()
     if ticket.left_at:
         Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
     calls = Step.objects.filter(room=room, act=Act.CALL, first__lte=place).order_by("-first")
@@ -110,19 +109,19 @@ def count_inside(line: Line) -> int:
 def _at_the_door(ticket: Ticket, place: int, now: datetime) -> set[UUID]:
     """Who knocked lately and goes in before this place, and this ticket itself if it ever did."""
     before = Q(place__lt=place, at__gt=now - PATIENCE_AT_THE_DOOR)
-    knocks = Knock.objects.filter(before | Q(ticket=ticket), room_id=ticket.room_id)
+    knocks = DoorWait.objects.filter(before | Q(ticket=ticket), room_id=ticket.room_id)
     return set(knocks.values_list("ticket_id", flat=True))
 
 
 def _keep_knocking(ticket: Ticket, place: int) -> None:
-    Knock.objects.update_or_create(
+    DoorWait.objects.update_or_create(
         ticket=ticket, defaults={"room_id": ticket.room_id, "place": place, "at": Now()}
     )
 
 
 def knock(*, ticket: Ticket) -> bool:
     """Stay at the door, as the waiting page does by itself; False if not at the door."""
-    return bool(Knock.objects.filter(ticket=ticket).update(at=Now()))
+    return bool(DoorWait.objects.filter(ticket=ticket).update(at=Now()))
 
 
 def live_admission(person_id: int, now: datetime | None = None) -> Admission | None:

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
-from .. import estimate
-from ..board import Facts
-from ..enums import Act, RoomStatus
-from ..models import Estimate, Room
+from waiting_room import estimate
+from waiting_room.enums import Act, RoomStatus
+from waiting_room.models import Estimate, Room
+from waiting_room.now_document import Facts
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,12 @@ from django.utils.translation import gettext as _
 
 from eligibility.models import Decision
 from eligibility.services import eligible_decision
+from waiting_room.exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
+from waiting_room.locks import JOIN
+from waiting_room.models import Room, Ticket
+from web.codes import UnreadableCode, index_of_ticket, lookup_index
 
-from ..codes import UnreadableCode, index_of_ticket, lookup_index
-from ..exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
-from ..locks import JOIN
-from ..models import Room, Ticket
-
-CODE_KEY = hashlib.sha256(b"waiting_room.codes" + settings.INDEX_KEY).digest()
+CODE_KEY = hashlib.sha256(b"web.codes" + settings.INDEX_KEY).digest()
 
 # The gate comes first, so that no number is drawn outside the lock; a person who is in the line
 # already takes no number; a race of one person with themselves ends at the unique constraint.

@@ -10,11 +10,10 @@ from pathlib import Path
 from django.conf import settings
 
 from eligibility.enums import Order
-
-from .. import draw, log, merkle
-from ..enums import Act
-from ..models import LogPage, Room, Ticket
-from .pages import act_leaf, act_leaves, as_page, read_nodes, ticket_leaves
+from waiting_room import draw, merkle, public_log
+from waiting_room.enums import Act
+from waiting_room.models import LogPage, Room, Ticket
+from waiting_room.services.log_pages import act_leaf, act_leaves, as_page, read_nodes, ticket_leaves
 
 PAGES_AT_ONCE = 200
 # The file is written anew when it is asked for and older than this.
@@ -30,7 +29,7 @@ def log_lines(room: Room) -> Iterator[str]:
     if last is None:
         last = LogPage(number=0, last_step=0, at=room.joins_from, log_root=merkle.EMPTY_ROOT.hex())
     head = _head(room, last.last_step)
-    yield log.csv_head(room=room.cohort.code, **head)
+    yield public_log.csv_head(room=room.cohort.code, **head)
     places = _places(head)
     previous = LogPage(number=0, last_step=0, log_root=merkle.EMPTY_ROOT.hex())
     for start in range(0, last.number, PAGES_AT_ONCE):
@@ -40,14 +39,14 @@ def log_lines(room: Room) -> Iterator[str]:
             room.steps.filter(pk__gt=previous.last_step, pk__lte=pages[-1].last_step).order_by("pk")
         )
         for page in pages:
-            yield log.csv_page(as_page(room.cohort.code, page, previous.log_root))
+            yield public_log.csv_page(as_page(room.cohort.code, page, previous.log_root))
             yield from _ticket_lines(room, page, places)
             taken = bisect_right(steps, page.last_step, key=lambda step: step.pk)
             for number, step in enumerate(steps[:taken], start=page.acts_before + 1):
-                yield log.csv_act(act_leaf(room.cohort.code, step, number))
+                yield public_log.csv_act(act_leaf(room.cohort.code, step, number))
             del steps[:taken]
             previous = page
-    yield log.csv_root(last.number, last.at, last.log_root)
+    yield public_log.csv_root(last.number, last.at, last.log_root)
 
 
 def _head(room: Room, last_step: int) -> dict:
@@ -56,7 +55,7 @@ def _head(room: Room, last_step: int) -> dict:
     steps = room.steps.filter(act__in=acts, pk__lte=last_step).order_by("pk")
     found = {step.act: step.details for step in steps}
     cohort = room.cohort
-    planned = {"opens_at": log.microseconds(cohort.opens_at), "order": cohort.order}
+    planned = {"opens_at": public_log.microseconds(cohort.opens_at), "order": cohort.order}
     head: dict = {**found.get(Act.PLAN, planned)}
     if Act.COMMIT in found:
         head["commitment"] = found[Act.COMMIT]["commitment"]
@@ -87,7 +86,7 @@ def _ticket_lines(room: Room, page: LogPage, places) -> Iterator[str]:
         .values_list("entry", "joined_at", "id")
     )
     yield "".join(
-        log.csv_ticket(entry, joined_at, log.ticket_hash(ticket_id), places(entry))
+        public_log.csv_ticket(entry, joined_at, public_log.ticket_hash(ticket_id), places(entry))
         for entry, joined_at, ticket_id in rows
     )
 
@@ -133,7 +132,7 @@ def prove(ticket: Ticket) -> dict | None:
     )
     leaves = ticket_leaves(room, page.after, page.upto)
     leaves += act_leaves(room, list(steps), page.acts_before)
-    return log.prove(
+    return public_log.prove(
         page=as_page(
             room.cohort.code, page, before.log_root if before else merkle.EMPTY_ROOT.hex()
         ),

@@ -9,14 +9,13 @@ from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from eligibility.models import Cohort
-
-from ..draw import commitment
-from ..enums import Act, RoomStatus
-from ..exceptions import CantChange
-from ..locks import tick_lock
-from ..log import microseconds
-from ..models import Board, Line, Room, Step
-from .clock import database_now
+from waiting_room.draw import commitment
+from waiting_room.enums import Act, RoomStatus
+from waiting_room.exceptions import CantChange
+from waiting_room.locks import tick_lock
+from waiting_room.models import Board, Line, Room, Step
+from waiting_room.public_log import microseconds
+from waiting_room.services.clock import database_now
 
 # How long before the opening people may gather, unless the room says otherwise.
 GATHERING = timedelta(hours=24)

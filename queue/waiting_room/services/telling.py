@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 
 from messaging.enums import Channel
 from messaging.services import write_message
-
-from ..enums import RoomStatus
-from ..models import Admission, Alert, Room, Ticket
-from .clock import database_now
+from waiting_room.enums import RoomStatus
+from waiting_room.models import Admission, Alert, Room, Ticket
+from waiting_room.services.clock import database_now
 
 SOON_SECONDS = 600
 # Later than this the message would tell of something that is not so any more.
@@ -26,14 +25,14 @@ AT_ONCE = 500
 @transaction.atomic
 def ask_to_be_told(*, ticket: Ticket, channel: Channel, email: str = "", language: str) -> Alert:
     """Tell this person before their turn and when it comes; asking again changes the way only."""
-    wish = {
+    entry = {
         "room_id": ticket.room_id,
         "place": ticket.place,
         "channel": channel,
         "email": email if channel == Channel.EMAIL else None,
         "language": language,
     }
-    return Alert.objects.update_or_create(ticket=ticket, defaults=wish)[0]
+    return Alert.objects.update_or_create(ticket=ticket, defaults=entry)[0]
 
 
 def stop_telling(*, ticket: Ticket) -> None:

@@ -9,17 +9,16 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from eligibility.enums import Order
-
-from .. import draw, health, pace
-from ..board import Facts, document, write_file
-from ..enums import Act, RoomStatus
-from ..locks import StillJoining, list_closed, try_tick_lock
-from ..models import Admission, Board, Knock, Line, Room, Step
-from .clock import database_now
-from .entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
-from .estimating import score_called, up_to_date
-from .pages import PAGES_PER_TICK, Pages
-from .rooms import note_plan, open_rooms, record
+from waiting_room import draw, health, pace
+from waiting_room.enums import Act, RoomStatus
+from waiting_room.locks import StillJoining, list_closed, try_tick_lock
+from waiting_room.models import Admission, Board, DoorWait, Line, Room, Step
+from waiting_room.now_document import Facts, document, write_file
+from waiting_room.services.clock import database_now
+from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
+from waiting_room.services.estimating import score_called, up_to_date
+from waiting_room.services.log_pages import PAGES_PER_TICK, Pages
+from waiting_room.services.rooms import note_plan, open_rooms, record
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +118,7 @@ def _move(facts: Facts) -> None:
     room, now = facts.room, facts.now
     show_up, delay = _show_up(facts), _typical_delay(facts)
     ages = [((now - step.at).total_seconds(), step.last - step.first + 1) for step in facts.calls]
-    at_door = Knock.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
+    at_door = DoorWait.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
     latency, error_rate = health.lately()
 
     # The last lock, held for as short as can be: people enter by it.

@@ -5,10 +5,10 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from waiting_room import services
-from waiting_room.board import state_of
 from waiting_room.exceptions import CantChange
 from waiting_room.management.rooms import room_by_code
 from waiting_room.models import Room
+from waiting_room.now_document import state_of
 from waiting_room.services.clock import database_now
 
 

@@ -1,0 +1,410 @@
+"""The cancellation list: who waits where, in which order, and what they were offered."""
+
+from datetime import timedelta
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booking.admin.filters import ClinicFilter, DistrictFilter, RegionFilter
+from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
+from booking.enums import ON_THE_LIST, EntryStatus, OfferStatus
+from booking.exceptions import AlreadyBooked, NoDoseLeft, OnTheListAlready
+from booking.finder import availability
+from booking.forms import ListEntryForm
+from booking.models import Clinic, ListEntry, Offer, Stock
+from booking.services import (
+    clinic_key,
+    entries_at,
+    join_list,
+    leave_list,
+    next_dose_of,
+    place_key,
+    places_in_line,
+)
+from eligibility.admin import people_meant
+from staff.enums import Act
+from staff.history import who
+from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
+from waiting_room.models import Admission
+
+DAYS_OFFERED = 14
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Who waits now, unless somebody asks for those who left."""
+
+    title = gettext_lazy("status")
+    parameter_name = "state"
+
+    def lookups(self, request, model_admin):
+        return [("left", _("Left, or has an appointment")), ("all", _("All"))]
+
+    def choices(self, changelist):
+        first, *others = super().choices(changelist)
+        return [{**first, "display": _("On the list")}, *others]
+
+    def queryset(self, request, queryset):
+        if self.value() == "all":
+            return queryset
+        on_it = Q(status__in=ON_THE_LIST)
+        return queryset.filter(~on_it if self.value() == "left" else on_it)
+
+
+class EntryRegionFilter(RegionFilter):
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        return queryset.filter(entries_at(clinics=Clinic.objects.filter(region=self.value())))
+
+
+class EntryDistrictFilter(DistrictFilter):
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        clinics = self._clinics(request).filter(district=self.value())
+        return queryset.filter(entries_at(clinics=clinics))
+
+
+class EntryClinicFilter(ClinicFilter):
+    def queryset(self, request, queryset):
+        if not self.value():
+            return queryset
+        seen = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+        return queryset.filter(entries_at(clinics=seen.filter(code=self.value())))
+
+
+class CallerForm(PersonForm, ListEntryForm):
+    """Somebody who asked for it, and what would suit them."""
+
+    clinic = forms.ModelChoiceField(
+        label=gettext_lazy("Clinic"),
+        queryset=Clinic.objects.none(),
+        widget=AutocompleteSelect(Stock._meta.get_field("clinic"), admin.site),
+    )
+    whole_district = forms.BooleanField(
+        label=gettext_lazy("Any clinic of its district"), required=False
+    )
+    language = forms.ChoiceField(
+        label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
+    )
+    ENTERED = (
+        "clinic",
+        "whole_district",
+        "date_from",
+        "date_to",
+        "part",
+        "vaccine",
+        "leftover",
+        "language",
+    )
+
+    def __init__(self, *args, request: HttpRequest, **kwargs):
+        super().__init__(*args, request=request, places=[], **kwargs)
+        del self.fields["places"]
+        clinics = rows_for(request.user, Clinic.objects.filter(active=True), clinic_path="")
+        self.fields["clinic"].queryset = clinics
+        if request.user.clinic_id:
+            self.fields["clinic"].widget = forms.Select()
+            self.fields["clinic"].queryset = clinics
+            self.fields["clinic"].initial = request.user.clinic_id
+
+    def entry(self) -> dict:
+        clinic = self.cleaned_data["clinic"]
+        places = [clinic_key(clinic.pk)]
+        if self.cleaned_data["whole_district"]:
+            places.append(place_key(clinic.region, clinic.district))
+        self.cleaned_data["places"] = places
+        return super().entry()
+
+
+class OfferInline(admin.TabularInline):
+    model = Offer
+    fields = readonly_fields = ["time", "clinic", "offered_at", "until", "status", "answered_at"]
+    extra = 0
+    can_delete = False
+    ordering = ["-offered_at"]
+    verbose_name_plural = gettext_lazy("what was offered")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("slot__clinic")
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_view_permission(self, request, obj=None) -> bool:
+        return request.user.has_perm("booking.view_listentry")
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    @admin.display(description=gettext_lazy("time"))
+    def time(self, offer: Offer) -> str:
+        return f"{timezone.localtime(offer.slot.starts_at):%Y-%m-%d %H:%M}"
+
+    @admin.display(description=gettext_lazy("clinic"))
+    def clinic(self, offer: Offer) -> str:
+        return offer.slot.clinic.name
+
+
+@admin.register(ListEntry)
+class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
+    """In the order in which times that come free are offered."""
+
+    list_display = [
+        "place",
+        "name",
+        "phone",
+        "state",
+        "offered",
+        "suits",
+        "where",
+        "since",
+    ]
+    list_filter = [
+        StateFilter,
+        EntryRegionFilter,
+        EntryDistrictFilter,
+        EntryClinicFilter,
+        "vaccine",
+    ]
+    list_select_related = ["person", "vaccine"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
+    ordering = ["-priority", "joined_at", "pk"]
+    sortable_by: list[str] = []
+    show_full_result_count = False
+    fields = [
+        "name",
+        "birth_date",
+        "phone",
+        "dose",
+        "where",
+        "days",
+        "hours",
+        "kind",
+        "leftover",
+        "priority",
+        "state",
+        "joined_at",
+        "put_on_by",
+        "ended_at",
+        "taken_off_by",
+    ]
+    readonly_fields = fields
+    inlines = [OfferInline]
+    change_list_template = "admin/people_list.html"
+    change_form_template = "admin/booking/listentry/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = admin.ModelAdmin.get_queryset(self, request)
+        if not sees_everything(request.user):
+            clinics = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+            rows = rows.filter(entries_at(clinics=clinics))
+        counted = {
+            status: Count("offers", filter=Q(offers__status=status)) for status in OfferStatus
+        }
+        still_open = Prefetch(
+            "offers", Offer.objects.filter(status=OfferStatus.OPEN), to_attr="open_offers"
+        )
+        return rows.annotate(
+            **{f"n_{name}": count for name, count in counted.items()}
+        ).prefetch_related(still_open)
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(
+            request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        )
+
+    def get_changelist_instance(self, request):
+        changelist = super().get_changelist_instance(request)
+        lines = places_in_line(entry.pk for entry in changelist.result_list)
+        for entry in changelist.result_list:
+            entry.place_in_line = lines.get(entry.pk)
+        return changelist
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False  # on and off the list by services
+
+    def may_take_off(self, request: HttpRequest, entry: ListEntry) -> bool:
+        return request.user.has_perm("booking.change_listentry") and entry.status in ON_THE_LIST
+
+    @admin.display(description=gettext_lazy("place in the order"))
+    def place(self, entry: ListEntry) -> str:
+        number = getattr(entry, "place_in_line", None)
+        return str(number) if number else "–"
+
+    @admin.display(description=gettext_lazy("places"))
+    def where(self, entry: ListEntry) -> str:
+        return ", ".join(names_of(entry.places)) or "–"
+
+    @admin.display(description=gettext_lazy("days"))
+    def days(self, entry: ListEntry) -> str:
+        return f"{entry.date_from:%Y-%m-%d} – {entry.date_to:%m-%d}"
+
+    @admin.display(description=gettext_lazy("hours"))
+    def hours(self, entry: ListEntry) -> str:
+        if entry.time_from.hour == 0 and entry.time_to.hour == 23:
+            return _("any")
+        return f"{entry.time_from:%H:%M} – {entry.time_to:%H:%M}"
+
+    @admin.display(description=gettext_lazy("what would suit"))
+    def suits(self, entry: ListEntry) -> str:
+        days = f"{entry.date_from:%m-%d} – {entry.date_to:%m-%d}"
+        more = [text for text in (self.hours(entry), self.kind(entry)) if text != _("any")]
+        return format_html_join(mark_safe("<br>"), "{}", ([text] for text in [days, *more]))
+
+    @admin.display(description=gettext_lazy("joined at"))
+    def since(self, entry: ListEntry) -> str:
+        return f"{timezone.localtime(entry.joined_at):%m-%d %H:%M}"
+
+    @admin.display(description=gettext_lazy("vaccine"))
+    def kind(self, entry: ListEntry) -> str:
+        return entry.vaccine.name if entry.vaccine else _("any")
+
+    @admin.display(description=gettext_lazy("status"))
+    def state(self, entry: ListEntry) -> str:
+        text = entry.get_status_display()
+        if entry.status == EntryStatus.OFFERED and entry.open_offers:
+            until = timezone.localtime(entry.open_offers[0].until)
+            text = _("%(state)s until %(time)s") % {"state": text, "time": f"{until:%H:%M}"}
+        return text
+
+    @admin.display(description=gettext_lazy("offers"))
+    def offered(self, entry: ListEntry) -> str:
+        counts = [
+            (status.label, getattr(entry, f"n_{status}"))
+            for status in OfferStatus
+            if getattr(entry, f"n_{status}")
+        ]
+        return " · ".join(f"{label} {count}" for label, count in counts) or _("none yet")
+
+    @admin.display(description=gettext_lazy("put on the list by"))
+    def put_on_by(self, entry: ListEntry) -> str:
+        return who(entry.by)
+
+    @admin.display(description=gettext_lazy("taken off by"))
+    def taken_off_by(self, entry: ListEntry) -> str:
+        return who(entry.ended_by)
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(person__in=people)
+
+    def get_urls(self):
+        end = path(
+            "<int:pk>/end/", self.admin_site.admin_view(self.end_view), name="booking_listentry_end"
+        )
+        return [end, *super().get_urls()]
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        entry = kwargs.get("obj")
+        context["may_take_off"] = entry is not None and self.may_take_off(request, entry)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def add_view(self, request: HttpRequest, form_url="", extra_context=None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        today = timezone.localdate()
+        form = CallerForm(
+            request.POST or None,
+            request=request,
+            initial={"date_from": today, "date_to": today + timedelta(days=DAYS_OFFERED)},
+        )
+        if request.method == "POST" and form.is_valid():
+            try:
+                entry = self._put_on(request, form)
+            except OnTheListAlready:
+                form.add_error(None, _("This person is on the list already."))
+            except AlreadyBooked:
+                form.add_error(None, _("This person has an appointment for this dose already."))
+            except NoDoseLeft as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                return HttpResponseRedirect(
+                    reverse("admin:booking_listentry_change", args=[entry.pk])
+                )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Put somebody on the cancellation list"),
+            "opts": self.opts,
+            "lead": _(
+                "At their request only. What frees up is offered to them by message, in their turn."
+            ),
+            "adminform": as_fieldsets(
+                form, (_("Who"), list(form.ASKED)), (_("What would suit"), list(form.ENTERED))
+            ),
+            "form": form,
+            "media": self.media + form.media,
+            "submit": _("Put on the list"),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+    def _put_on(self, request: HttpRequest, form: CallerForm) -> ListEntry:
+        person = form.person
+        # Whoever was called keeps what they were admitted for.
+        admission = Admission.objects.filter(ticket__person=person).order_by("pk").last()
+        entry = join_list(
+            person_id=person.pk,
+            admission_id=admission.pk if admission else None,
+            dose=next_dose_of(person.pk),
+            by=f"staff:{request.user.pk}",
+            language=form.cleaned_data["language"],
+            **form.entry(),
+        )
+        entry.refresh_from_db()
+        if entry.status == EntryStatus.OFFERED:
+            messages.success(request, _("On the list, and a time that suits was offered at once."))
+        else:
+            number = places_in_line([entry.pk]).get(entry.pk)
+            messages.success(request, _("On the list, at place %(number)s.") % {"number": number})
+        return entry
+
+    def end_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Off the list, after one question: the place on it can't be got back."""
+        entry = get_object_or_404(self.get_queryset(request).select_related("person"), pk=pk)
+        if not self.may_take_off(request, entry):
+            raise PermissionDenied
+        if request.method == "POST":
+            leave_list(person_id=entry.person_id, dose=entry.dose, by=f"staff:{request.user.pk}")
+            messages.success(request, _("Taken off the list."))
+            return HttpResponseRedirect(reverse("admin:booking_listentry_change", args=[entry.pk]))
+        self._record(request, Act.DETAIL, f"{self.opts.verbose_name} {entry}", [entry.person_id])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Take %(name)s off the cancellation list?") % {"name": entry.person.name},
+            "opts": self.opts,
+            "original": entry,
+            "lead": _(
+                "The place in the order is lost; an open offer goes to the next one on the list."
+            ),
+            "submit": _("Take off the list"),
+            "back": reverse("admin:booking_listentry_change", args=[entry.pk]),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+
+def names_of(places: list[str]) -> list[str]:
+    """The clinics and districts of an entry as people say them."""
+    clinics = availability.directory().clinics
+    names = []
+    for key in places:
+        kind, rest = key.split(":", 1)
+        if kind == "d":
+            names.append(rest.replace("/", " "))
+        else:
+            clinic = clinics.get(int(rest))
+            names.append(clinic.name if clinic else f"#{rest}")
+    return names

@@ -1,0 +1,114 @@
+"""Appointments that a mistaken record cancelled and nobody could bring back: what can be done."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from booking.admin.desk.choosing import desk_address, times_like
+from booking.admin.desk.pages import token_for
+from booking.admin.desk.wording import said
+from booking.exceptions import Refused
+from booking.models import ListEntry, LostAppointment
+from booking.services import course_of, interval_of, lost_appointments, put_first
+from eligibility.spelling import shown_phone
+from staff.enums import Act, Role
+from staff.history import who
+from staff.models import User
+from staff.scoping import rows_for
+
+
+def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppointment]:
+    """Those at the user's own clinics, of the people of its region, or lost by its colleagues."""
+    own = rows_for(user, rows, clinic_path="reservation__slot__clinic")
+    if user.role == Role.CLINIC and user.clinic_id and not user.is_superuser:
+        colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
+        return rows.filter(
+            Q(reservation__slot__clinic=user.clinic_id)
+            | Q(by__in=[f"staff:{pk}" for pk in colleagues])
+        )
+    of_region = rows_for(user, rows, region_path="reservation__person")
+    return own | of_region
+
+
+class LostPages:
+    """A list of its own beside the records, until each person has something instead."""
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        first = view(require_POST(self.put_first_view))
+        return [
+            path("lost/", view(self.lost_view), name="booking_outsidedose_lost"),
+            path("lost/<int:pk>/first/", first, name="booking_outsidedose_put_first"),
+            *super().get_urls(),
+        ]
+
+    def lost_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        rows = list(
+            lost_for(request.user, lost_appointments()).select_related(
+                "reservation__person", "reservation__slot__clinic", "reservation__slot__vaccine"
+            )[: self.list_max_show_all]
+        )
+        if rows:
+            what = str(_("Appointments lost by a mistaken record"))
+            self._record(request, Act.LIST, what, [row.reservation.person_id for row in rows])
+        names = {by: who(by) for by in {row.by for row in rows}}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Appointments lost by a mistaken record"),
+            "opts": self.opts,
+            "entries": [self._entry(request, row, names[row.by]) for row in rows],
+            "may_put_first": request.user.has_perm("booking.add_listentry"),
+        }
+        return TemplateResponse(request, "admin/booking/outsidedose/lost.html", context)
+
+    def _entry(self, request: HttpRequest, lost: LostAppointment, by: str) -> dict:
+        row = lost.reservation
+        course = course_of(row.person_id)
+        needs_first = row.dose > 1 and 1 not in course.doses
+        may_book = request.user.has_perm("booking.book_reservation")
+        token = token_for(request, row.person_id) if may_book else ""
+        near = []
+        if may_book and not needs_first:
+            days = course.days(row.dose, interval_of(row.slot.vaccine))
+            near = times_like(request.user, row.slot, token=token, days=days)
+        return {
+            "lost": lost,
+            "row": row,
+            "phone": shown_phone(row.person.phone),
+            "by": by,
+            "needs_first": needs_first,
+            "near": near,
+            "desk": desk_address("caller", token) if token else "",
+        }
+
+    def put_first_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """First on the cancellation list: the place was theirs, and our mistake took it."""
+        if not (
+            self.has_view_permission(request) and request.user.has_perm("booking.add_listentry")
+        ):
+            raise PermissionDenied
+        # Also one that has left the list by a first click.
+        everything = LostAppointment.objects.filter(lost_at__isnull=False)
+        lost = get_object_or_404(lost_for(request.user, everything), pk=pk)
+        try:
+            entry = put_first(freed=lost, by=f"staff:{request.user.pk}")
+        except Refused as refusal:
+            messages.error(request, said(refusal))
+            return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
+        person = lost.reservation.person_id
+        what = _("Put first on the cancellation list: %s") % lost.reservation
+        self._record(request, Act.CHANGE, what, [person])
+        if ListEntry.objects.get(pk=entry.pk).offers.filter(status="open").exists():
+            text = _("First on the list, and a time that suits was offered at once, by message.")
+        else:
+            text = _("First on the list: the next time that suits is offered to them by message.")
+        messages.success(request, text)
+        return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))

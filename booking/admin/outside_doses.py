@@ -1,0 +1,303 @@
+"""Doses given elsewhere: recorded, put right and taken back by the services."""
+
+from collections.abc import Sequence
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from booking.admin.lost_appointments import LostPages
+from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
+from booking.exceptions import Refused
+from booking.models import OutsideDose, Reservation, Vaccine
+from booking.services import (
+    Aftermath,
+    correct_outside_dose,
+    record_outside_dose,
+    withdraw_outside_dose,
+)
+from booking.services.notices import when
+from eligibility.admin import people_meant
+from staff.enums import Act, Role
+from staff.history import who
+from staff.models import User
+from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
+
+OF_THE_DOSE = ["vaccine", "dose", "given_on", "place"]
+
+
+class DoseFields(forms.Form):
+    """What was given, when and where."""
+
+    vaccine = forms.ModelChoiceField(
+        label=gettext_lazy("Vaccine"), queryset=Vaccine.objects.order_by("code")
+    )
+    dose = forms.IntegerField(label=gettext_lazy("Dose"), min_value=1, max_value=9, initial=1)
+    given_on = forms.DateField(
+        label=gettext_lazy("Given on"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    place = forms.CharField(
+        label=gettext_lazy("Where"),
+        required=False,
+        max_length=100,
+        help_text=gettext_lazy("Clinic, town or country, as the paper says"),
+    )
+
+    def clean_given_on(self):
+        given_on = self.cleaned_data["given_on"]
+        if given_on > timezone.localdate():
+            raise forms.ValidationError(_("This day has not come yet."))
+        return given_on
+
+    def clean(self):
+        values = super().clean()
+        vaccine, dose = values.get("vaccine"), values.get("dose")
+        if vaccine and dose and dose > vaccine.doses:
+            self.add_error(
+                "dose",
+                ngettext(
+                    "This vaccine is given in %(n)s dose.",
+                    "This vaccine is given in %(n)s doses.",
+                    vaccine.doses,
+                )
+                % {"n": vaccine.doses},
+            )
+        return values
+
+    def check(self, person, other_than: int | None = None) -> None:
+        """What only the person's own record can say."""
+        values = self.cleaned_data
+        if person is None or not {"dose", "given_on"} <= values.keys():
+            return
+        if values["given_on"] < person.birth_date:
+            self.add_error("given_on", _("This day lies before the person was born."))
+        known = OutsideDose.objects.filter(person=person, dose=values["dose"]).exclude(
+            pk=other_than
+        )
+        if known.exists():
+            self.add_error(
+                "dose", _("This dose is on record already. Correct that record instead.")
+            )
+
+
+class RecordForm(PersonForm, DoseFields):
+    def clean(self):
+        values = super().clean()
+        self.check(self.person)
+        return values
+
+
+class OutsideDoseForm(DoseFields, forms.ModelForm):
+    class Meta:
+        model = OutsideDose
+        fields = OF_THE_DOSE
+
+    def clean(self):
+        values = super().clean()
+        self.check(self.instance.person, other_than=self.instance.pk)
+        return values
+
+
+@admin.register(OutsideDose)
+class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin):
+    region_path = "person"
+    form = OutsideDoseForm
+    list_display = ["number", "name", "dose", "vaccine", "given_on", "place", "recorded_at"]
+    list_filter = ["vaccine", "dose"]
+    list_select_related = ["person", "vaccine"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
+    ordering = ["-recorded_at"]
+    sortable_by: list[str] = []
+    show_full_result_count = False
+    fields = ["number", "name", *OF_THE_DOSE, "by_whom", "recorded_at"]
+    readonly_fields = ["number", "name", "by_whom", "recorded_at"]
+    change_list_template = "admin/booking/outsidedose/change_list.html"
+    change_form_template = "admin/booking/outsidedose/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return self._scoped(request, admin.ModelAdmin.get_queryset(self, request))
+
+    def _scoped(self, request: HttpRequest, rows: QuerySet) -> QuerySet:
+        """A clinic sees what it recorded, and what its own people were given elsewhere."""
+        user = request.user
+        if user.role != Role.CLINIC or user.is_superuser or not user.clinic_id:
+            return rows_for(user, rows, region_path="person")
+        colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
+        own = Reservation.objects.filter(slot__clinic=user.clinic_id).values("person")
+        by = [f"staff:{pk}" for pk in colleagues]
+        return rows.filter(Q(by__in=by) | Q(person__in=own))
+
+    @admin.display(description=gettext_lazy("person"))
+    def number(self, outside_dose: OutsideDose) -> str:
+        return f"#{outside_dose.person_id}"
+
+    @admin.display(description=gettext_lazy("recorded by"))
+    def by_whom(self, outside_dose: OutsideDose) -> str:
+        return who(outside_dose.by)
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(person__in=people)
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        return [
+            path("withdrawn/", view(self.withdrawn_view), name="booking_outsidedose_withdrawn"),
+            path(
+                "<int:pk>/withdraw/", view(self.withdraw_view), name="booking_outsidedose_withdraw"
+            ),
+            *super().get_urls(),
+        ]
+
+    def add_view(self, request: HttpRequest, form_url="", extra_context=None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = RecordForm(request.POST or None, request=request)
+        if request.method == "POST" and form.is_valid():
+            values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
+            outside_dose, freed = record_outside_dose(
+                person_id=form.person.pk, by=f"staff:{request.user.pk}", **values
+            )
+            messages.success(request, _("The dose is on record."))
+            _say(request, messages.WARNING, CANCELLED, freed)
+            return HttpResponseRedirect(
+                reverse("admin:booking_outsidedose_change", args=[outside_dose.pk])
+            )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Record a dose given elsewhere"),
+            "opts": self.opts,
+            "lead": _(
+                "Appointments that this dose makes needless are cancelled, and the person is told."
+            ),
+            "adminform": as_fieldsets(form, (_("Who"), list(form.ASKED)), (_("What"), OF_THE_DOSE)),
+            "form": form,
+            "submit": _("Record"),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+    def save_model(self, request, obj, form, change) -> None:
+        """A correction; the service frees what it makes needless, and brings back the rest."""
+        values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
+        _outside_dose, request.aftermath = correct_outside_dose(
+            outside_dose=OutsideDose.objects.get(pk=obj.pk), by=f"staff:{request.user.pk}", **values
+        )
+        _say_aftermath(request, request.aftermath)
+
+    def response_post_save_change(self, request, obj):
+        if request.aftermath.lost:
+            return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
+        return super().response_post_save_change(request, obj)
+
+    def changelist_view(self, request, extra_context=None):
+        return super().changelist_view(
+            request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
+        )
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        try:
+            return super().changeform_view(
+                request, object_id, form_url, {**buttons, **(extra_context or {})}
+            )
+        except Refused as refusal:
+            # Somebody recorded the same dose between the form's check and the lock.
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def withdraw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        outside_dose = get_object_or_404(self.get_queryset(request).select_related("person"), pk=pk)
+        if not self.has_change_permission(request, outside_dose):
+            raise PermissionDenied
+        if request.method == "POST":
+            after = withdraw_outside_dose(outside_dose=outside_dose, by=f"staff:{request.user.pk}")
+            messages.success(request, _("The record is withdrawn. Its history is kept."))
+            _say_aftermath(request, after)
+            name = "booking_outsidedose_lost" if after.lost else "booking_outsidedose_changelist"
+            return HttpResponseRedirect(reverse(f"admin:{name}"))
+        self._record(
+            request,
+            Act.DETAIL,
+            f"{self.opts.verbose_name} {outside_dose}",
+            [outside_dose.person_id],
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Withdraw this record?"),
+            "opts": self.opts,
+            "original": outside_dose,
+            "lead": _(
+                "Dose %(dose)s of %(vaccine)s, given on %(day)s. For records made by mistake: what "
+                "it cancelled is booked again where the place is still free. An appointment for "
+                "the dose after it that has no first dose then is cancelled."
+            )
+            % {
+                "dose": outside_dose.dose,
+                "vaccine": outside_dose.vaccine,
+                "day": outside_dose.given_on,
+            },
+            "submit": _("Withdraw"),
+            "back": reverse("admin:booking_outsidedose_change", args=[outside_dose.pk]),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+    def withdrawn_view(self, request: HttpRequest) -> HttpResponse:
+        """Records taken back: what they said, when and by whom."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        events = OutsideDose.pgh_event_model.objects.filter(pgh_label="delete")
+        rows = list(
+            self._scoped(request, events)
+            .select_related("vaccine", "person")
+            .order_by("-pgh_id")[: self.list_max_show_all]
+        )
+        names = {by: who(by) for by in {row.by for row in rows}}
+        if rows:
+            what = str(_("Withdrawn records"))
+            self._record(request, Act.LIST, what, [row.person_id for row in rows])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Withdrawn records"),
+            "opts": self.opts,
+            "rows": [(row, names[row.by]) for row in rows],
+        }
+        return TemplateResponse(request, "admin/booking/outsidedose/withdrawn.html", context)
+
+
+CANCELLED = gettext_lazy("Cancelled: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
+BOOKED_AGAIN = gettext_lazy("Booked again: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
+
+
+def _say(request: HttpRequest, level: int, text: str, rows: Sequence[Reservation]) -> None:
+    for row in sorted(rows, key=lambda row: row.dose):
+        facts = {
+            "dose": row.dose,
+            "when": when(row),
+            "clinic": row.slot.clinic.name,
+            "number": row.number,
+        }
+        messages.add_message(request, level, text % facts)
+
+
+def _say_aftermath(request: HttpRequest, after: Aftermath) -> None:
+    _say(request, messages.WARNING, CANCELLED, after.cancelled)
+    _say(request, messages.SUCCESS, BOOKED_AGAIN, after.restored)
+    if after.entries:
+        messages.success(
+            request, _("The person is on the cancellation list again, in their old place.")
+        )
+    if after.lost:
+        messages.error(
+            request,
+            _("Not everything could be booked again. See below what can be done for the person."),
+        )

@@ -1,0 +1,193 @@
+"""The cancellation list: entries, offers, and appointments lost by a mistaken record."""
+
+import uuid
+
+import pghistory
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from booking.enums import (
+    ON_THE_LIST,
+    EntryStatus,
+    LostReason,
+    OfferStatus,
+)
+from booking.models.clinics import Slot, Vaccine
+from booking.models.reservations import OutsideDose, Reservation
+from eligibility.models import Person
+from waiting_room.models import Admission
+
+
+@pghistory.track(fields=["status", "ended_by"], model_name="ListEntryEvent")
+class ListEntry(models.Model):
+    """Somebody on the cancellation list, and which times would suit."""
+
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="list_entries", verbose_name=_("person")
+    )
+    dose = models.PositiveSmallIntegerField(_("dose"), default=1)
+    # Clinics ("c:<id>") and districts ("d:<region>/<district>"); any one of them suits.
+    places = ArrayField(models.CharField(max_length=60), verbose_name=_("places"))
+    vaccine = models.ForeignKey(
+        Vaccine,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="list_entries",
+        verbose_name=_("vaccine"),
+    )
+    date_from = models.DateField(_("from date"))
+    date_to = models.DateField(_("until date"))
+    time_from = models.TimeField(_("from time"))
+    time_to = models.TimeField(_("until time"))
+    # Leftover doses of today: offers run on a short clock.
+    leftover = models.BooleanField(_("leftover doses today"), default=False)
+    priority = models.SmallIntegerField(_("priority"), default=0)
+    joined_at = models.DateTimeField(_("joined at"), default=timezone.now)
+    status = models.CharField(
+        _("status"), max_length=10, choices=EntryStatus, default=EntryStatus.WAITING
+    )
+    admission = models.ForeignKey(
+        Admission,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="list_entries",
+        verbose_name=_("admission"),
+        db_index=False,
+    )
+    by = models.CharField(_("by"), max_length=40, default="citizen")
+    language = models.CharField(_("language"), max_length=5, default="ko")
+    ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    ended_by = models.CharField(_("taken off by"), max_length=40, blank=True, db_default="")
+    # The record of a dose that ended it: if that was a mistake, the entry comes
+    # back in its place.
+    outside_dose = models.ForeignKey(
+        OutsideDose,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="ended_entries",
+    )
+
+    class Meta:
+        verbose_name = _("entry of the cancellation list")
+        verbose_name_plural = _("cancellation list")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "dose"],
+                condition=Q(status__in=ON_THE_LIST),
+                name="one_entry_per_person_and_dose",
+            ),
+            models.CheckConstraint(
+                condition=Q(date_from__lte=F("date_to"), time_from__lt=F("time_to")),
+                name="entry_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(admission__isnull=False) | Q(by__startswith="staff:"),
+                name="nobody_enters_the_list_without_being_called",
+            ),
+        ]
+        indexes = [
+            GinIndex(
+                fields=["places"],
+                name="entries_by_area",
+                condition=Q(status=EntryStatus.WAITING),
+                fastupdate=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.person_id} {timezone.localtime(self.joined_at):%Y-%m-%d %H:%M}"
+
+
+class LostAppointment(models.Model):
+    """An appointment that a record of a dose cancelled: it comes back if that was a mistake.
+
+    In a table of its own, so that bookings carry nothing of it. `lost_at` says since when it is
+    known that it can't come back by itself.
+    """
+
+    outside_dose = models.ForeignKey(
+        OutsideDose, on_delete=models.CASCADE, null=True, related_name="freed"
+    )
+    reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="freed")
+    # When it was cancelled: what was changed since is not the record's affair any more.
+    at = models.DateTimeField(_("cancelled at"))
+    lost_at = models.DateTimeField(_("lost since"), null=True)
+    lost_because = models.CharField(_("why"), max_length=8, choices=LostReason, blank=True)
+    # Who found the record wrong.
+    by = models.CharField(_("by"), max_length=40, blank=True)
+    # Put first on the cancellation list instead.
+    entry = models.ForeignKey(
+        ListEntry, on_delete=models.PROTECT, null=True, related_name="instead_of"
+    )
+
+    class Meta:
+        verbose_name = _("lost appointment")
+        verbose_name_plural = _("lost appointments")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outside_dose__isnull=False) | Q(lost_at__isnull=False),
+                name="freed_by_a_record_or_lost",
+            ),
+            models.CheckConstraint(
+                condition=Q(lost_at__isnull=True, lost_because="")
+                | (Q(lost_at__isnull=False) & ~Q(lost_because="")),
+                name="lost_with_a_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["lost_at"], name="lost_appointments", condition=Q(lost_at__isnull=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id}"
+
+
+class Offer(models.Model):
+    """One freed time kept for one person on the cancellation list, until a set moment."""
+
+    # Stands in the message, so that the phone's owner can answer without signing in.
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    entry = models.ForeignKey(ListEntry, on_delete=models.PROTECT, related_name="offers")
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="offers", db_index=False
+    )
+    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="offers")
+    reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="offer")
+    status = models.CharField(
+        _("status"), max_length=10, choices=OfferStatus, default=OfferStatus.OPEN
+    )
+    offered_at = models.DateTimeField(_("offered at"), default=timezone.now)
+    until = models.DateTimeField(_("until"))
+    answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("offer")
+        verbose_name_plural = _("offers")
+        constraints = [
+            # Nobody is offered twice what they declined, or let pass.
+            models.UniqueConstraint(
+                fields=["person", "slot"], name="one_offer_per_person_and_slot"
+            ),
+            models.UniqueConstraint(
+                fields=["entry"],
+                condition=Q(status=OfferStatus.OPEN),
+                name="one_open_offer_per_entry",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["until"], name="offers_by_clock", condition=Q(status=OfferStatus.OPEN)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} {self.slot_id}"

@@ -1,0 +1,208 @@
+"""Clinics, vaccines, slots, and the doses a clinic has on hand."""
+
+import pghistory
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from booking.rules import MOST_MARGIN_PERCENT
+from eligibility.models import CODE
+
+
+def _in_language(korean: str, english: str) -> str:
+    return korean if (get_language() or "ko").startswith("ko") else (english or korean)
+
+
+@pghistory.track()
+class Clinic(models.Model):
+    """A place that vaccinates; `code` is the authority's own (orgcd, centre id)."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=100)
+    region = models.CharField(_("region"), max_length=20)
+    district = models.CharField(_("district"), max_length=30)
+    address = models.CharField(_("address"), max_length=200)
+    phone = models.CharField(_("phone"), max_length=20, blank=True)
+    latitude = models.FloatField(
+        _("latitude"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(32), MaxValueValidator(40)],
+    )
+    longitude = models.FloatField(
+        _("longitude"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(123), MaxValueValidator(133)],
+    )
+    active = models.BooleanField(_("takes bookings"), default=True)
+    # Up to how many hours before the appointment people may change or cancel it themselves.
+    cutoff_hours = models.PositiveSmallIntegerField(_("changes until hours before"), default=2)
+    # How far the bookable number may be raised above the capacity for people who do not come.
+    margin_percent = models.PositiveSmallIntegerField(
+        _("margin for people who do not come, percent at most"),
+        default=0,
+        validators=[MaxValueValidator(MOST_MARGIN_PERCENT)],
+        help_text=_("0 switches the margin off."),
+    )
+    no_show_rate = models.FloatField(
+        _("share of people who did not come"), null=True, blank=True, editable=False
+    )
+
+    class Meta:
+        verbose_name = _("clinic")
+        verbose_name_plural = _("clinics")
+        ordering = ["region", "district", "name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(margin_percent__lte=MOST_MARGIN_PERCENT),
+                name="clinic_margin_is_bounded",
+            )
+        ]
+        indexes = [models.Index(fields=["region", "district"], name="clinics_by_district")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+INTERVAL_NEEDED = _(
+    "Say one dose or two. Two need the days between them: at least, best and at most, in this "
+    "order."
+)
+
+
+@pghistory.track()
+class Vaccine(models.Model):
+    """A vaccine, how many doses make a series, and the days between them."""
+
+    code = models.CharField(_("code"), max_length=20, unique=True, validators=[CODE])
+    name_ko = models.CharField(_("name in Korean"), max_length=60)
+    name_en = models.CharField(_("name in English"), max_length=60, blank=True)
+    doses = models.PositiveSmallIntegerField(_("doses"), default=1)
+    min_days = models.PositiveSmallIntegerField(
+        _("days between doses, at least"), null=True, blank=True
+    )
+    best_days = models.PositiveSmallIntegerField(
+        _("days between doses, best"), null=True, blank=True
+    )
+    max_days = models.PositiveSmallIntegerField(
+        _("days between doses, at most"), null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = _("vaccine")
+        verbose_name_plural = _("vaccines")
+        ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(doses=1)
+                | Q(doses=2, min_days__lte=F("best_days"), best_days__lte=F("max_days")),
+                name="vaccine_interval_in_order",
+                violation_error_message=INTERVAL_NEEDED,
+            ),
+            # What is not known breaks no comparison.
+            models.CheckConstraint(
+                condition=Q(doses=1)
+                | Q(min_days__isnull=False, best_days__isnull=False, max_days__isnull=False),
+                name="vaccine_of_two_doses_has_an_interval",
+                violation_error_message=INTERVAL_NEEDED,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        return _in_language(self.name_ko, self.name_en)
+
+
+# The counter is left out: it would write a history row per booking.
+@pghistory.track(
+    fields=["clinic", "vaccine", "starts_at", "capacity", "margin"], model_name="SlotEvent"
+)
+class Slot(models.Model):
+    """One bookable time at a clinic, with room for `capacity` people."""
+
+    clinic = models.ForeignKey(
+        Clinic,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        verbose_name=_("clinic"),
+        db_index=False,
+    )
+    vaccine = models.ForeignKey(
+        Vaccine,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        verbose_name=_("vaccine"),
+        db_index=False,
+    )
+    starts_at = models.DateTimeField(_("starts at"))
+    capacity = models.PositiveSmallIntegerField(_("capacity"))
+    # Bookable above the capacity, for people who do not come (Clinic.margin_percent).
+    margin = models.PositiveSmallIntegerField(_("margin"), default=0, editable=False)
+    # Holds and reservations; changed only under this row's lock, by booking.services.
+    booked = models.PositiveSmallIntegerField(_("booked"), default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("slot")
+        verbose_name_plural = _("slots")
+        ordering = ["starts_at", "clinic"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "starts_at", "vaccine"],
+                name="one_slot_per_clinic_vaccine_and_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(booked__gte=0, booked__lte=F("capacity") + F("margin")),
+                name="slot_never_overbooked",
+            ),
+            models.CheckConstraint(
+                condition=Q(margin__lte=F("capacity") * MOST_MARGIN_PERCENT / 100),
+                name="slot_margin_is_bounded",
+            ),
+        ]
+        # No index may name `booked`, not even in a condition: counting a booking would then
+        # write every index of the row anew.
+        indexes = [models.Index(fields=["starts_at"], name="slots_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.clinic_id} {timezone.localtime(self.starts_at):%Y-%m-%d %H:%M}"
+
+    @property
+    def left(self) -> int:
+        return self.capacity + self.margin - self.booked
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class Stock(models.Model):
+    """Doses a clinic has for one day; a margin never books beyond them by more than its share."""
+
+    clinic = models.ForeignKey(
+        Clinic,
+        on_delete=models.PROTECT,
+        related_name="stocks",
+        verbose_name=_("clinic"),
+        db_index=False,
+    )
+    vaccine = models.ForeignKey(
+        Vaccine, on_delete=models.PROTECT, related_name="stocks", verbose_name=_("vaccine")
+    )
+    on = models.DateField(_("day"))
+    doses = models.PositiveIntegerField(_("doses on hand"))
+
+    class Meta:
+        verbose_name = _("doses on hand")
+        verbose_name_plural = _("doses on hand")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["clinic", "on", "vaccine"], name="one_stock_per_clinic_vaccine_and_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clinic_id} {self.on} {self.vaccine_id}"

@@ -1,0 +1,200 @@
+"""Reservations and doses given elsewhere."""
+
+import uuid
+from datetime import timedelta
+
+import pghistory
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from booking.enums import (
+    LAWFUL_MOVES,
+    LIVE,
+    TAKING,
+    Origin,
+    ReservationStatus,
+)
+from booking.models.clinics import Slot, Vaccine
+from eligibility.models import Person
+from messaging.enums import Channel
+from privacy.fields import EncryptedTextField
+from waiting_room.models import Admission
+from web.codes import group
+
+
+class ReservationQuerySet(models.QuerySet):
+    def live(self):
+        return self.filter(status__in=LIVE)
+
+    def taking(self):
+        return self.filter(status__in=TAKING)
+
+    def lapsed(self, now):
+        return self.filter(status=ReservationStatus.HELD, held_until__lte=now)
+
+    def locked(self):
+        """These rows only; new rows may still point at them. Lock slots first, by id."""
+        return self.select_for_update(of=("self",), no_key=True)
+
+    def with_place(self):
+        return self.select_related("slot__clinic", "slot__vaccine")
+
+
+_STORY = ["slot", "status", "by", "changed_at", "held_until"]
+_CONFIRMING = pgtrigger.Q(
+    old__status=ReservationStatus.HELD, new__status=ReservationStatus.CONFIRMED
+)
+
+
+# One row per change, holding what was before it: with the row itself that is the whole history.
+# Confirming leaves none: `created_at` and `confirmed_at` tell of it, and it is what the opening
+# minute does most.
+@pghistory.track(
+    pghistory.UpdateEvent(label="before", row=pghistory.Old, condition=~_CONFIRMING),
+    fields=_STORY,
+    model_name="ReservationEvent",
+    obj_field=pghistory.ObjForeignKey(related_name="events"),
+    context_field=pghistory.ContextForeignKey(db_index=False),
+    attrs={
+        "slot": models.ForeignKey(
+            Slot,
+            on_delete=models.DO_NOTHING,
+            related_name="+",
+            db_constraint=False,
+            db_index=False,
+        )
+    },
+)
+class Reservation(models.Model):
+    """One place at one slot for one dose of one person: first held, then confirmed."""
+
+    number = models.CharField(_("number"), max_length=16, editable=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="reservations", verbose_name=_("person")
+    )
+    slot = models.ForeignKey(
+        Slot, on_delete=models.PROTECT, related_name="reservations", verbose_name=_("slot")
+    )
+    dose = models.PositiveSmallIntegerField(_("dose"), default=1)
+    status = models.CharField(
+        _("status"), max_length=10, choices=ReservationStatus, default=ReservationStatus.HELD
+    )
+    held_until = models.DateTimeField(_("held until"), null=True, blank=True)
+    extensions = models.PositiveSmallIntegerField(_("extensions"), default=0)
+    # Given out with each choice and sent back with the form: confirming the same key again
+    # answers the same reservation, and a form about a time since exchanged confirms nothing.
+    # What was held together has one key.
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
+    origin = models.CharField(_("origin"), max_length=5, choices=Origin, default=Origin.LINE)
+    admission = models.ForeignKey(
+        Admission,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reservations",
+        verbose_name=_("admission"),
+        db_index=False,
+    )
+    # Who acted last: "citizen", "system", "staff:<user id>".
+    by = models.CharField(_("by"), max_length=40)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
+    changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
+    # How the person wants to hear from us.
+    language = models.CharField(_("language"), max_length=5, default="ko")
+    channel = models.CharField(
+        _("messages by"), max_length=10, choices=Channel, default=Channel.SMS
+    )
+    email = EncryptedTextField(_("e-mail"), null=True, blank=True)
+
+    objects = ReservationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        constraints = [
+            models.UniqueConstraint(fields=["number"], name="one_reservation_per_number"),
+            models.UniqueConstraint(
+                fields=["key", "dose"], name="one_reservation_per_key_and_dose"
+            ),
+            models.UniqueConstraint(
+                fields=["person", "dose"],
+                condition=Q(status__in=LIVE),
+                name="one_live_reservation_per_person_and_dose",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=ReservationStatus.HELD) | Q(held_until__isnull=False),
+                name="hold_has_a_clock",
+            ),
+            models.CheckConstraint(
+                # Staff put callers on the cancellation list, and what frees up is offered to them.
+                condition=Q(admission__isnull=False) | Q(origin__in=[Origin.STAFF, Origin.OFFER]),
+                name="nobody_books_without_being_called",
+            ),
+            models.CheckConstraint(condition=Q(dose__gte=1, dose__lte=9), name="dose_is_a_number"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["held_until"],
+                name="holds_by_clock",
+                condition=Q(status=ReservationStatus.HELD),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+    @property
+    def shown_number(self) -> str:
+        return group(self.number)
+
+    def is_holding(self, now) -> bool:
+        return self.status == ReservationStatus.HELD and self.held_until > now
+
+    def may_become(self, status: ReservationStatus) -> bool:
+        return status in LAWFUL_MOVES[ReservationStatus(self.status)]
+
+    @property
+    def changes_until(self):
+        """Until when the person may change or cancel it without calling the clinic."""
+        return self.slot.starts_at - timedelta(hours=self.slot.clinic.cutoff_hours)
+
+
+# A record withdrawn is deleted, so that no rule can still count it; its history stays.
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
+class OutsideDose(models.Model):
+    """A dose given elsewhere, as a register or a clinic reports it."""
+
+    person = models.ForeignKey(
+        Person,
+        on_delete=models.PROTECT,
+        related_name="outside_doses",
+        verbose_name=_("person"),
+        db_index=False,
+    )
+    dose = models.PositiveSmallIntegerField(_("dose"))
+    vaccine = models.ForeignKey(
+        Vaccine, on_delete=models.PROTECT, related_name="outside_doses", verbose_name=_("vaccine")
+    )
+    given_on = models.DateField(_("given on"))
+    place = models.CharField(_("place"), max_length=100, blank=True)
+    by = models.CharField(_("by"), max_length=40)
+    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("dose given elsewhere")
+        verbose_name_plural = _("doses given elsewhere")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "dose"], name="one_outside_dose_per_person_and_dose"
+            ),
+            models.CheckConstraint(
+                condition=Q(dose__gte=1, dose__lte=9), name="outside_dose_is_a_number"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.person_id} ({self.dose})"

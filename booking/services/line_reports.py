@@ -1,0 +1,52 @@
+"""What booking tells the lines: how many people can still book, and how many have."""
+
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from booking.finder.availability import HORIZON
+from waiting_room.enums import Ending, RoomStatus
+from waiting_room.models import Admission, Room
+from waiting_room.services import report_booking
+
+# One pass over the open times for all rooms together.
+LEFT = """
+SELECT vaccine.code, vaccine.doses, sum(slot.capacity + slot.margin - slot.booked)
+FROM booking_slot AS slot
+JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
+JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
+WHERE slot.starts_at > %s AND slot.starts_at < %s AND slot.booked < slot.capacity + slot.margin
+GROUP BY vaccine.code, vaccine.doses
+"""
+
+
+def report_to_lines() -> int:
+    """Tell every line people may be in what is left for them; how many lines were told."""
+    running = Room.objects.filter(joins_from__lte=Now(), cohort__closes_at__gt=Now())
+    rooms = list(running.exclude(status=RoomStatus.CLOSED).select_related("cohort"))
+    if not rooms:
+        return 0
+    left = left_by_vaccine(timezone.now())
+    booked = _booked(rooms)
+    for room in rooms:
+        codes = room.cohort.vaccines or left.keys()
+        report_booking(
+            room=room, left=sum(left.get(code, 0) for code in codes), booked=booked.get(room.pk, 0)
+        )
+    return len(rooms)
+
+
+def left_by_vaccine(now: datetime) -> dict[str, int]:
+    """For how many more people each vaccine has places; a series of two takes two of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(LEFT, [now, now + HORIZON])
+        return {code: int(places) // doses for code, doses, places in cursor.fetchall()}
+
+
+def _booked(rooms: list[Room]) -> dict[int, int]:
+    counted = Admission.objects.filter(room__in=rooms).values("room_id")
+    rows = counted.annotate(booked=Count("ticket", filter=Q(ending=Ending.BOOKED), distinct=True))
+    return {row["room_id"]: row["booked"] for row in rows}

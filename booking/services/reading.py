@@ -1,0 +1,98 @@
+from collections.abc import Iterator, Sequence
+from hmac import compare_digest
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+
+from booking.models import Clinic, Reservation, Slot, Vaccine
+from eligibility.indexes import phone_index
+from eligibility.models import Decision
+from waiting_room.models import Admission
+
+# What booking_of_person answers (migration 0009_reservations_of_a_person), each model in its own
+# order. What is not among it is read when it is asked for.
+OF_PERSON: list[tuple[type[Model], list[str]]] = [
+    (
+        Reservation,
+        [
+            "id", "number", "person_id", "slot_id", "dose", "status", "held_until", "extensions",
+            "key", "origin", "admission_id", "by", "created_at", "confirmed_at", "changed_at",
+            "language", "channel", "email",
+        ],
+    ),
+    (Slot, ["id", "clinic_id", "vaccine_id", "starts_at", "capacity", "margin", "booked"]),
+    (Clinic, ["id", "code", "name", "region", "district", "address", "phone", "cutoff_hours"]),
+    (
+        Vaccine,
+        ["id", "code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"],
+    ),
+]  # fmt: skip
+_email = Reservation._meta.get_field("email")
+
+
+def reservations_of(person_id: int) -> list[Reservation]:
+    """Everything of this person, each with its place, by dose and the newest first."""
+    return _of_person(person_id, held=False)
+
+
+def held_by(person_id: int) -> list[Reservation]:
+    """What this person holds, in date or not, by dose; offers have a page of their own."""
+    return _of_person(person_id, held=True)
+
+
+def _of_person(person_id: int, *, held: bool) -> list[Reservation]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM booking_of_person(%s, %s)", [person_id, held])
+        rows = cursor.fetchall()
+    return [_with_place(row) for row in rows]
+
+
+def _with_place(row: Sequence) -> Reservation:
+    reservation, slot, clinic, vaccine = _models(row)
+    reservation.email = _email.from_db_value(reservation.email, None, connection)
+    slot.clinic, slot.vaccine, reservation.slot = clinic, vaccine, slot
+    return reservation
+
+
+def _models(row: Sequence) -> Iterator[Any]:
+    start = 0
+    for model, fields in OF_PERSON:
+        end = start + len(fields)
+        yield model.from_db(connection.alias, fields, row[start:end])
+        start = end
+
+
+def vaccines_of(admission_id: int | None) -> frozenset[int] | None:
+    """The vaccines that the cohort of this admission names; None where any may be booked."""
+    if admission_id is None:
+        return None
+    admission = Admission.objects.filter(pk=admission_id)
+    codes = admission.values_list("room__cohort__vaccines", flat=True).first()
+    if not codes:
+        return None
+    return frozenset(Vaccine.objects.filter(code__in=codes).values_list("pk", flat=True))
+
+
+def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
+    """The vaccines to which its person may change; None for any.
+
+    Without an admission, as when staff booked it, by what the cohorts name that are theirs.
+    """
+    if reservation.admission_id is not None:
+        return vaccines_of(reservation.admission_id)
+    theirs = Decision.objects.filter(person=reservation.person_id, eligible=True)
+    named = list(theirs.values_list("cohort__vaccines", flat=True))
+    if not all(named):
+        return None
+    codes = {code for codes in named for code in codes}
+    return frozenset(Vaccine.objects.filter(code__in=codes).values_list("pk", flat=True))
+
+
+def find_by_number(*, number: str, phone: str) -> Reservation | None:
+    """The reservation with this number, if it was booked with this phone (E.164)."""
+    reservation = Reservation.objects.select_related("person").filter(number=number).first()
+    if reservation is None:
+        return None
+    same = compare_digest(bytes(reservation.person.phone_index), phone_index(phone))
+    return reservation if same else None

@@ -1,0 +1,235 @@
+"""Bookings made by staff: for somebody on the telephone, or at the counter."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from booking.enums import Origin, ReservationStatus
+from booking.exceptions import LineWaits, NotEligibleNow, SlotFull, VaccineNotForYou
+from booking.models import Reservation, Slot, Vaccine
+from booking.rules import Booked, Course, day_of
+from booking.services.holds import NUMBER_LETTERS, course_of, interval_of
+from booking.services.notices import tell_confirmed
+from booking.services.offers import fulfil_entries, offer_freed
+from booking.services.seats import (
+    RowsChanged,
+    lapse_holds,
+    lock_person,
+    lock_slots,
+    release,
+    retried_transaction,
+    take_seat,
+)
+from eligibility.enums import Reason, Window
+from eligibility.models import Cohort, Person
+from eligibility.reasons import sentence
+from eligibility.services import Answer, decide, store_decisions
+from waiting_room.models import Admission
+from waiting_room.services import waiting_before
+from web.codes import random_number
+
+
+@dataclass(frozen=True)
+class Right:
+    """A cohort whose window is open for somebody, and what it lets them book."""
+
+    cohort: Cohort
+    vaccines: frozenset[int] | None  # None: any
+    admission_id: int | None
+    # How many stand before them in the line; None where it is their turn, or nobody waits.
+    before: int | None
+
+    def names(self, vaccine_id: int) -> bool:
+        return self.vaccines is None or vaccine_id in self.vaccines
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What somebody may book at an instant, by each cohort's answer."""
+
+    at: datetime
+    answers: list[Answer] = field(default_factory=list)
+    rights: list[Right] = field(default_factory=list)
+
+    def right_to(self, vaccine_id: int, *, walk_in: bool) -> Right:
+        """The right by which this vaccine may be booked now.
+
+        Raises NotEligibleNow, VaccineNotForYou or LineWaits. A walk-in takes what is left over
+        today; for any other time nobody is booked before those who wait in the line.
+        """
+        if not self.rights:
+            raise NotEligibleNow(self.why_not())
+        fitting = [right for right in self.rights if right.names(vaccine_id)]
+        if not fitting:
+            raise VaccineNotForYou
+        for right in fitting:
+            if walk_in or right.before is None:
+                return right
+        raise LineWaits(waiting=min(right.before for right in fitting))
+
+    def vaccines(self) -> frozenset[int] | None:
+        """All that may be booked by any right; None for any vaccine."""
+        if any(right.vaccines is None for right in self.rights):
+            return None
+        return frozenset().union(*(right.vaccines for right in self.rights))
+
+    def why_not(self) -> str:
+        """The reason that comes nearest to a yes, with the date where there is one."""
+        for answer in self.answers:
+            if answer.eligible:
+                return _told(answer, self.at)
+        near = [answer for answer in self.answers if answer.rule != Reason.NOT_BORN]
+        if not near:
+            return _("No period is open to people born on this day.")
+        return f"{near[0].cohort.name}: {' '.join(sentence(*one) for one in near[0].reasons)}"
+
+
+def _told(answer: Answer, at: datetime) -> str:
+    values = {
+        "cohort": answer.cohort.name,
+        "start": date_format(timezone.localtime(answer.window_from), _("D j M, H:i")),
+        "end": date_format(timezone.localtime(answer.window_to), _("D j M, H:i")),
+    }
+    return {
+        Window.SOON: _("%(cohort)s opens for this person on %(start)s."),
+        Window.OPEN: _(
+            "%(cohort)s: a review is open. Until it is decided, only the line leads in."
+        ),
+        Window.CLOSED: _("%(cohort)s was open for this person until %(end)s."),
+    }[answer.window(at)] % values
+
+
+def standing_of(*, person: Person, now: datetime | None = None, keep: bool = False) -> Standing:
+    """What this person may book now; with `keep` each yes is kept, as when they sign in."""
+    now = now or timezone.now()
+    answers = (store_decisions if keep else decide)(person=person, at=now)
+    open_now = [one for one in answers if one.eligible and one.window(now) == Window.OPEN]
+    cohorts = [one.cohort.pk for one in open_now]
+    inside = Admission.objects.filter(ticket__person=person, room__cohort__in=cohorts)
+    admissions = dict(inside.order_by("pk").values_list("room__cohort", "pk"))
+    before = waiting_before(person_id=person.pk, cohorts=cohorts)
+    by_code = dict(Vaccine.objects.values_list("code", "pk"))
+    rights = [
+        Right(
+            cohort=one.cohort,
+            vaccines=_named(one.cohort, by_code),
+            admission_id=admissions.get(one.cohort.pk),
+            # Whoever has been inside was called.
+            before=None if one.cohort.pk in admissions else before.get(one.cohort.pk),
+        )
+        for one in open_now
+        # What a provisional yes books must end with it, and is found by the admission.
+        if not one.provisional or one.cohort.pk in admissions
+    ]
+    return Standing(now, answers, rights)
+
+
+def _named(cohort: Cohort, by_code: dict[str, int]) -> frozenset[int] | None:
+    if not cohort.vaccines:
+        return None
+    return frozenset(by_code[code] for code in cohort.vaccines if code in by_code)
+
+
+@retried_transaction
+def book_for(
+    *,
+    person: Person,
+    slot: Slot,
+    by: str,
+    second: Slot | None = None,
+    key: uuid.UUID | None = None,
+    walk_in: bool = False,
+    language: str = "ko",
+    now: datetime | None = None,
+) -> list[Reservation]:
+    """Confirmed reservations made by staff, with `second` one for the second dose: both or none.
+
+    The dose is the next one. A first dose needs a right of the person's own (`Standing`); a
+    series that has begun is finished with its own vaccine. A walk-in may take a time that began
+    today. The same key again answers what it booked. Raises NotEligibleNow, LineWaits,
+    VaccineNotForYou, SlotFull (which says which of the two), SlotOver, SlotClosed, AlreadyBooked,
+    NoDoseLeft, WrongVaccine or WrongInterval.
+    """
+    now, key = now or timezone.now(), key or uuid.uuid4()
+    standing = standing_of(person=person, now=now, keep=True)
+    lock_person(person.pk)
+    done = Reservation.objects.filter(key=key, person=person).with_place().order_by("dose")
+    if done:
+        return list(done)
+    wanted = [slot.pk] if second is None else [slot.pk, second.pk]
+    held, slots = _locked(person, wanted, now)
+    plan, admission_id = _plan(person, [slots[pk] for pk in wanted], standing, walk_in)
+    # What the person was choosing meanwhile is exchanged for what staff book.
+    for one in held:
+        release(one, slots, status=ReservationStatus.RELEASED, by=by, now=now)
+    for taken in plan.values():
+        take_seat(taken, now=now, begun=walk_in and _is_today(taken, now))
+    booked = Reservation.objects.bulk_create(
+        Reservation(
+            number=random_number(NUMBER_LETTERS),
+            person=person,
+            slot=taken,
+            dose=dose,
+            status=ReservationStatus.CONFIRMED,
+            key=key,
+            origin=Origin.STAFF,
+            admission_id=admission_id,
+            by=by,
+            created_at=now,
+            confirmed_at=now,
+            changed_at=now,
+            language=language,
+        )
+        for dose, taken in sorted(plan.items())
+    )
+    fulfil_entries(person_id=person.pk, doses=plan, now=now)
+    for freed in {one.slot_id for one in held} - set(wanted):
+        offer_freed(slots[freed], now=now)
+    tell_confirmed(booked)
+    return booked
+
+
+def _locked(
+    person: Person, wanted: list[int], now: datetime
+) -> tuple[list[Reservation], dict[int, Slot]]:
+    """What this person holds, and its slots and the wanted ones, all locked."""
+    mine = Reservation.objects.filter(person=person, status=ReservationStatus.HELD)
+    slots = lock_slots([*wanted, *mine.values_list("slot_id", flat=True)])
+    for pk in wanted:
+        if pk not in slots:
+            raise SlotFull(slot_id=pk)
+    if lapse_holds({pk: slots[pk] for pk in wanted}, now=now):
+        for pk in wanted:
+            offer_freed(slots[pk], now=now)
+    held = list(mine.order_by("pk").locked())
+    if any(one.slot_id not in slots for one in held):
+        raise RowsChanged
+    return held, slots
+
+
+def _plan(
+    person: Person, wanted: list[Slot], standing: Standing, walk_in: bool
+) -> tuple[dict[int, Slot], int | None]:
+    """Which dose goes to which slot, and the admission by which it may."""
+    first = Reservation.objects.live().filter(person=person, dose=1).first()
+    admission_id = first.admission_id if first else None
+    course = course_of(person.pk)
+    plan: dict[int, Slot] = {}
+    for slot in wanted:
+        vaccine, on = interval_of(slot.vaccine), day_of(slot.starts_at)
+        dose = course.next_dose(vaccine)
+        course.check(dose, on, vaccine)
+        if dose == 1:
+            today = walk_in and _is_today(slot, standing.at)
+            admission_id = standing.right_to(slot.vaccine_id, walk_in=today).admission_id
+        plan[dose] = slot
+        course = Course(course.doses | {dose: Booked(dose, slot.vaccine_id, on)})
+    return plan, admission_id
+
+
+def _is_today(slot: Slot, now: datetime) -> bool:
+    return day_of(slot.starts_at) == day_of(now)

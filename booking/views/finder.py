@@ -1,0 +1,374 @@
+"""Finding a time: for a first booking, for a second dose, and for a change."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import urlencode
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from booking import services
+from booking.enums import ReservationStatus
+from booking.exceptions import AlreadyBooked, NoDoseLeft, SlotFull
+from booking.finder import availability
+from booking.finder.availability import ClinicFacts
+from booking.finder.search import (
+    Search,
+    alternatives,
+    clinic_times,
+    districts_with_times,
+    elsewhere,
+    find,
+)
+from booking.forms import SearchForm
+from booking.models import Clinic, Reservation, Slot, Vaccine
+from booking.rules import Course
+from booking.views.common import who_required
+from eligibility.models import Person
+from waiting_room.decorators import admission_required
+from waiting_room.models import Admission
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What the times are looked for: where a choice is sent, and what it must suit."""
+
+    title: str
+    base: str  # the address of this finder
+    action: str  # where a chosen time is posted
+    hidden: dict[str, str] = field(default_factory=dict)
+    field: str = "slot"
+    lead: str = ""
+    back: str = ""
+    vaccines: frozenset[int] | None = None  # None: any
+    days: tuple[date, date] | None = None
+
+    @property
+    def key(self) -> tuple:
+        return self.base, self.action, self.field, self.vaccines, self.days
+
+    def clinic_url(self, code: str, query: str) -> str:
+        if self.base == reverse("booking"):
+            address = reverse("clinic", args=[code])
+            return f"{address}?{query}" if query else address
+        return f"{self.base}?clinic={code}" + (f"&{query}" if query else "")
+
+
+def to_book(admission: Admission | None = None) -> Purpose:
+    """A first time, of the vaccines that the cohort of this admission names."""
+    codes = admission.room.cohort.vaccines if admission else []
+    return Purpose(
+        title=_("Choose a clinic and a time"),
+        base=reverse("booking"),
+        action=reverse("hold"),
+        vaccines=availability.directory().named(codes),
+    )
+
+
+@require_safe
+@admission_required
+def booking(request: HttpRequest) -> HttpResponse:
+    home = request.admission.ticket.person
+    course = services.course_of(home.pk)
+    if 1 in course.doses:
+        return _to_second(request.GET.urlencode())
+    return show(request, _to_book_beside(course, request.admission), home=home)
+
+
+@require_safe
+@admission_required
+def clinic(request: HttpRequest, code: str) -> HttpResponse:
+    course = services.course_of(request.admission.ticket.person_id)
+    if 1 in course.doses:
+        return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
+    return show(request, _to_book_beside(course, request.admission), code=code)
+
+
+def _to_second(*query: str) -> HttpResponse:
+    """Whoever has a first dose is shown only times that fit it."""
+    asked = "&".join(filter(None, query))
+    return redirect(f"{reverse('second')}?{asked}" if asked else "second")
+
+
+def _to_book_beside(course: Course, admission: Admission | None) -> Purpose:
+    """A first time; after a first dose that was missed, one that fits the second."""
+    later = course.doses.get(2)
+    if later is None:
+        return to_book(admission)
+    days = course.days(1, services.interval_of(_vaccine(later.vaccine_id)))
+    return replace(to_book(admission), vaccines=frozenset([later.vaccine_id]), days=days)
+
+
+def to_choose(person_id: int, admission: Admission | None) -> Purpose:
+    """Whatever this person may book next."""
+    course = services.course_of(person_id)
+    return _after(course) or _to_book_beside(course, admission)
+
+
+@require_safe
+@who_required
+def second(request: HttpRequest) -> HttpResponse:
+    """Times for the second dose: beside a held first one, or after one booked or given."""
+    held = services.held_by(request.person_id)
+    first = next((one for one in held if one.dose == 1), None)
+    code = request.GET.get("clinic")
+    if first:
+        if first.slot.vaccine.doses < 2:
+            return redirect("confirm")
+        return show(request, beside(first.slot), code=code, default=first.slot)
+    course = services.course_of(request.person_id)
+    purpose = _after(course)
+    if purpose is None:
+        return _nothing_more(request, course) if 1 in course.doses else redirect("booking")
+    booked = Reservation.objects.live().with_place().filter(person=request.person_id, dose=1)
+    confirmed = booked.first()
+    if confirmed:
+        back = reverse("reservation", args=[confirmed.number])
+        return show(request, replace(purpose, back=back), code=code, default=confirmed.slot)
+    home = Person.objects.get(pk=request.person_id)
+    return show(request, purpose, code=code, home=home)
+
+
+def _nothing_more(request: HttpRequest, course: Course) -> HttpResponse:
+    refusal = NoDoseLeft() if all(one.given for one in course.doses.values()) else AlreadyBooked()
+    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_place()
+    context = {
+        "refusal": refusal,
+        "booked": booked.filter(person=request.person_id).order_by("dose"),
+        "nothing_more": True,
+    }
+    return render(request, "booking/refused.html", context, status=409)
+
+
+def beside(first: Slot) -> Purpose:
+    """A second time to be held together with this first one."""
+    vaccine, on = first.vaccine, timezone.localtime(first.starts_at).date()
+    return replace(
+        _second_dose(vaccine, on),
+        hidden={"slot": str(first.pk)},
+        field="second",
+        back=reverse("confirm"),
+    )
+
+
+def _after(course: Course) -> Purpose | None:
+    """A second time after a first dose booked or given; None if there is none to book."""
+    first = course.doses.get(1)
+    if first is None or 2 in course.doses:
+        return None
+    vaccine = _vaccine(first.vaccine_id)
+    return _second_dose(vaccine, first.on) if vaccine.doses > 1 else None
+
+
+def _vaccine(pk: int) -> Vaccine:
+    return availability.directory().vaccines.get(pk) or Vaccine.objects.get(pk=pk)
+
+
+def _second_dose(vaccine: Vaccine, first_on: date) -> Purpose:
+    return Purpose(
+        title=_("Choose the time of your second dose"),
+        base=reverse("second"),
+        action=reverse("hold"),
+        lead=_when_second(vaccine, first_on),
+        vaccines=frozenset([vaccine.pk]),
+        days=services.interval_of(vaccine).days_for_second(first_on),
+    )
+
+
+def _when_second(vaccine: Vaccine, on: date) -> str:
+    """Between which days, and which is best."""
+    earliest, latest = services.interval_of(vaccine).days_for_second(on)
+    best = on + timedelta(days=vaccine.best_days or 0)
+    days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
+    return _(
+        "Your first dose is on %(first)s. The second is possible from %(earliest)s to %(latest)s; "
+        "%(best)s is best."
+    ) % {name: date_format(day, _("D j M")) for name, day in days.items()}
+
+
+def show(
+    request: HttpRequest,
+    purpose: Purpose,
+    *,
+    code: str | None = None,
+    home: Person | None = None,
+    default: Slot | None = None,
+    refusal: Exception | None = None,
+) -> HttpResponse:
+    """One page of the finder: regions, districts, clinics with times, or one clinic."""
+    # Most people ask for nothing yet; then the form is needed only where it is shown anew.
+    form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
+    if form:
+        search = form.search(vaccines=purpose.vaccines, days=purpose.days)
+    else:
+        search = Search(vaccines=purpose.vaccines, days=purpose.days)
+    wrong = bool(form and form.errors)
+    context = {
+        "form": form,
+        "purpose": purpose,
+        "refusal": refusal,
+        "conditions": form.conditions(search) if form else [],
+    }
+    status = 409 if refusal else 422 if wrong else 200
+    if code:
+        return _one_clinic(request, code, search, context, status)
+    if "choose" in request.GET or search.region or search.district:
+        pass
+    elif search.is_named():
+        search = _from_here(search, home, default)
+    elif default:
+        return _one_clinic(request, default.clinic.code, search, context, status)
+    elif home:
+        search = _at_home(search, home)
+    if not (search.district or search.is_named()):
+        return _choose_district(request, search, context, status)
+    search = _with_region(search)
+    found = find(search)
+    context |= {"found": found, "search": found.search}
+    if not found.days:
+        context["instead"] = elsewhere(search)
+        return render(request, "booking/sold_out.html", _with_form(context), status=status)
+    return _with_parts(request, "times", context, status)
+
+
+def _with_form(context: dict) -> dict:
+    form = context["form"] or SearchForm({}, vaccines=context["purpose"].vaccines)
+    return context | {"form": form}
+
+
+def _with_parts(request: HttpRequest, page: str, context: dict, status: int) -> HttpResponse:
+    """The page around its two big parts, which are the same for everybody who looks."""
+    for part in ("days", "list"):
+        context[part] = _part(f"booking/parts/{page}_{part}.html", context)
+    return render(request, f"booking/{page}.html", context, status=status)
+
+
+def _part(template: str, context: dict) -> str:
+    found, purpose = context["found"], context["purpose"]
+    wrong = context["form"] and context["form"].errors
+    key = (template, get_language(), purpose.key)
+    made = None if wrong else found.pages_made.get(key)
+    if made is None:
+        made = render_to_string(template, _with_form(context) | {"calendar": _calendar(found)})
+        if not wrong:
+            found.pages_made[key] = made
+    return made
+
+
+def _at_home(search: Search, person: Person) -> Search:
+    """Start in the person's own district, where one is known and has a clinic."""
+    if (person.region, person.district) in availability.directory().by_district:
+        return replace(search, region=person.region, district=person.district)
+    return search
+
+
+def _from_here(search: Search, home: Person | None, default: Slot | None) -> Search:
+    """From one's own district, or that of the appointment: which 중구 is meant."""
+    if default:
+        here = default.clinic.region, default.clinic.district
+    else:
+        here = (home.region, home.district) if home else ("", "")
+    return replace(search, region=here[0], district=here[1])
+
+
+def _with_region(search: Search) -> Search:
+    """`중구` alone names several; with a name of its own the region follows from the district."""
+    if search.region or not search.district:
+        return search
+    known = availability.directory().by_district
+    regions = [region for region, district in known if district == search.district]
+    region = regions[0] if len(regions) == 1 else ""
+    return replace(search, region=region)
+
+
+def _choose_district(
+    request: HttpRequest, search: Search, context: dict, status: int
+) -> HttpResponse:
+    known = availability.directory()
+    context |= {"search": search, "regions": known.regions(), "districts": []}
+    if search.region in context["regions"]:
+        context["districts"] = [
+            (name, left, search.query(district=name)) for name, left in districts_with_times(search)
+        ]
+    return render(request, "booking/districts.html", _with_form(context), status=status)
+
+
+def _one_clinic(
+    request: HttpRequest, code: str, search: Search, context: dict, status: int
+) -> HttpResponse:
+    place = availability.directory().by_code.get(code)
+    if place is None:
+        # Known, but not open for booking: a link from yesterday still leads on.
+        if not code.isprintable():
+            raise Http404  # no code has such letters, and Postgres refuses to look
+        clinic = get_object_or_404(Clinic, code=code)
+        return _no_times_at(request, clinic, search, context | {"closed": True}, status)
+    found = clinic_times(place, search)
+    context |= {"found": found, "search": search, "code": code}
+    if not found.days:
+        return _no_times_at(request, place, search, context, status)
+    return _with_parts(request, "clinic", context | {"clinic": place}, status)
+
+
+def _no_times_at(
+    request: HttpRequest, clinic: ClinicFacts | Clinic, search: Search, context: dict, status: int
+) -> HttpResponse:
+    there = replace(search, region=clinic.region, district=clinic.district, name="", near="")
+    context |= {"clinic": clinic, "search": there, "instead": elsewhere(there)}
+    return render(request, "booking/sold_out.html", _with_form(context), status=status)
+
+
+def _calendar(found) -> list[dict]:
+    """The open days as weeks from Monday, for a table; empty days stay in their place."""
+    if not found.days:
+        return []
+    left = dict(found.days)
+    first, last = found.days[0][0], found.days[-1][0]
+    day = date.fromordinal(first.toordinal() - first.weekday())
+    weeks = []
+    while day <= last:
+        days = [date.fromordinal(day.toordinal() + number) for number in range(7)]
+        weeks.append({"days": [(one, left.get(one, 0)) for one in days]})
+        day = date.fromordinal(day.toordinal() + 7)
+    return weeks
+
+
+def like(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:
+    """The vaccine of a time that was lost, or what may be booked instead of it."""
+    if allowed is None or slot.vaccine_id in allowed:
+        return frozenset([slot.vaccine_id])
+    return allowed
+
+
+def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exception) -> HttpResponse:
+    """Somebody was faster: say so, and offer the nearest open times at once."""
+    slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
+    if slot is None:
+        raise Http404
+    known = availability.directory()
+    offered = [
+        (time, known.clinics[time.clinic_id])
+        for time in alternatives(
+            clinic_id=slot.clinic_id,
+            vaccines=like(slot, purpose.vaccines),
+            starts_at=slot.starts_at,
+            days=purpose.days,
+        )
+    ]
+    context = {
+        "purpose": purpose,
+        "refusal": refusal,
+        "slot": slot,
+        "taken": isinstance(refusal, SlotFull),
+        "offered": offered,
+        "held": services.held_by(request.person_id),
+        "booking_url": reverse("booking"),
+    }
+    return render(request, "booking/lost.html", context, status=409)

@@ -1,0 +1,77 @@
+"""Work instead of refusal: what a browser does when very many codes are asked for from its address.
+
+ALTCHA's proof of work (PBKDF2, version 2 of its challenges), made and checked here. A browser
+without scripts waits a minute instead.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from datetime import timedelta
+
+import altcha
+from django.core import signing
+from django.core.cache import cache
+from django.utils.crypto import salted_hmac
+from redis import RedisError
+
+from eligibility.indexes import phone_index
+
+LIFETIME = timedelta(minutes=10)
+PATIENCE = timedelta(minutes=1)
+# About a second on a telephone, 0.3 ms here: one derivation is made and one is compared.
+_COST, _LEAST, _SPREAD = 1000, 3000, 3000
+_SALT = "eligibility.proof_of_work"
+
+
+def _secret(purpose: str) -> str:
+    return salted_hmac(_SALT, purpose, algorithm="sha256").hexdigest()
+
+
+def new_challenge() -> str:
+    """A challenge as JSON, for the page."""
+    challenge = altcha.create_challenge(
+        "PBKDF2/SHA-256",
+        _COST,
+        counter=_LEAST + secrets.randbelow(_SPREAD),
+        expires_at=int(time.time() + LIFETIME.total_seconds()),
+        hmac_secret=_secret("challenge"),
+        hmac_key_secret=_secret("key"),
+    )
+    return json.dumps(challenge.to_dict())
+
+
+def is_done(payload: str) -> bool:
+    """Whether this is the answer to a challenge of ours, for the first time."""
+    if not payload or len(payload) > 4000:
+        return False
+    result = altcha.verify_solution(payload, _secret("challenge"), hmac_key_secret=_secret("key"))
+    if not result.verified:
+        return False
+    # The same answer may be written in many ways; its challenge's signature is one.
+    return _first_time(json.loads(base64.b64decode(payload))["challenge"]["signature"])
+
+
+def new_wait(phone: str) -> str:
+    """For a browser without scripts: good after a minute, for this phone, once."""
+    return signing.dumps([phone_index(phone).hex(), int(time.time())], salt=_SALT)
+
+
+def has_waited(token: str, phone: str) -> bool:
+    try:
+        index, since = signing.loads(token, salt=_SALT)
+    except signing.BadSignature:
+        return False
+    age = timedelta(seconds=time.time() - since)
+    return index == phone_index(phone).hex() and PATIENCE <= age < LIFETIME and _first_time(token)
+
+
+def _first_time(answer: str) -> bool:
+    """Each answer counts once. Without Redis there is no limit per address, and nothing to keep."""
+    key = f"work:{hashlib.sha256(answer.encode()).hexdigest()}"
+    try:
+        return bool(cache.add(key, 1, timeout=LIFETIME.total_seconds()))
+    except RedisError:
+        return True

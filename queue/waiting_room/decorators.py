@@ -1,0 +1,58 @@
+"""What stands before the booking pages: a deep link does not get past it."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+
+from eligibility.sessions import signed_in
+from waiting_room import health
+from waiting_room.enums import Ending, RoomStatus
+from waiting_room.models import Admission, Ticket
+from waiting_room.services import live_admission
+
+
+def admission_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Only whoever was called and entered gets to this view; others learn what to do instead.
+
+    The view finds the admission as `request.admission`.
+    """
+
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        who = signed_in(request)
+        admission = live_admission(who.person_id) if who else None
+        if admission is None:
+            return not_inside(request)
+        request.admission = admission
+        with health.measured() as outcome:
+            response = view(request, *args, **kwargs)
+            outcome["failed"] = response.status_code >= 500
+        return response
+
+    return guarded
+
+
+def not_inside(request: HttpRequest) -> HttpResponse:
+    """Say how to get in: prove who you are, join, wait, or enter."""
+    who = signed_in(request)
+    tickets = []
+    booked = Admission.objects.filter(ending=Ending.BOOKED)
+    if who:
+        tickets = list(
+            Ticket.objects.filter(person_id=who.person_id, room__cohort__closes_at__gt=Now())
+            .exclude(room__status=RoomStatus.CLOSED)
+            .select_related("room__cohort", "room__line")
+            .annotate(has_booked=Exists(booked.filter(ticket=OuterRef("pk"))))
+            .order_by("joined_at")
+        )
+    for ticket in tickets:
+        place = ticket.place
+        ticket.is_called = place is not None and place <= ticket.room.line.serving
+    context = {"tickets": tickets, "has_booked": any(ticket.has_booked for ticket in tickets)}
+    return render(request, "waiting_room/not_inside.html", context, status=403)

@@ -1,0 +1,112 @@
+"""The now document: what everybody who waits may know, the same for all."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from waiting_room.enums import RoomStatus, State
+from waiting_room.models import Line, Room, Step
+
+# How far from the front, and every how many seconds to ask again.
+POLLS = [(0, 2), (50, 3), (500, 5), (3_000, 10), (20_000, 20), (100_000, 40)]
+RATE_SECONDS = 60
+
+
+@dataclass
+class Facts:
+    """What a tick found out about a room."""
+
+    room: Room
+    now: datetime
+    issued: int
+    calls: list[Step] = field(default_factory=list)
+    line: Line | None = None
+    at_door: int = 0
+    logged: int = 0  # the last entry number that the log has taken in
+    log_size: int = 0
+    log_root: str = ""
+    estimates: dict = field(default_factory=dict)
+    reasons: list[dict] = field(default_factory=list)
+
+
+def state_of(room: Room, now: datetime) -> State:
+    if room.has_ended(now):
+        return State.CLOSED
+    if room.status == RoomStatus.PAUSED:
+        return State.PAUSED
+    if room.frozen_at is not None:
+        return State.OPEN
+    return State.GATHERING if room.joins_from <= now else State.SOON
+
+
+def document(facts: Facts) -> dict:
+    room, line = facts.room, facts.line
+    frozen = None
+    if room.frozen_at is not None:
+        frozen = {"at": stamp(room.frozen_at), "count": room.frozen_count, "seed": room.seed}
+    return {
+        "room": room.cohort.code,
+        "state": state_of(room, facts.now),
+        "time": stamp(facts.now),
+        "joins_from": stamp(room.joins_from),
+        "opens_at": stamp(room.cohort.opens_at),
+        "closes_at": stamp(room.cohort.closes_at),
+        "order": room.cohort.order,
+        "issued": facts.issued,
+        "serving": line.serving,
+        "frozen": frozen,
+        "per_minute": per_minute(facts.calls, facts.now),
+        "poll_seconds": poll_seconds(room, facts.now, facts.issued - line.serving),
+        "polls": POLLS,
+        "waits": facts.estimates.get("waits", []),
+        "no_number": facts.estimates.get("no_number", "too_little_history"),
+        "score": facts.estimates.get("score"),
+        "left": room.board.left,
+        "booked": room.board.booked,
+        "log": {"size": facts.log_size, "root": facts.log_root},
+        "message": {"ko": room.pause_message_ko, "en": room.pause_message_en},
+    }
+
+
+def per_minute(calls: list[Step], now: datetime) -> int:
+    return sum(
+        step.last - step.first + 1
+        for step in calls
+        if (now - step.at).total_seconds() < RATE_SECONDS
+    )
+
+
+def poll_seconds(room: Room, now: datetime, waiting: int) -> int:
+    """For whoever does not know their distance: before the opening the line does not move."""
+    if room.frozen_at is None:
+        return 5 if (room.cohort.opens_at - now).total_seconds() < 60 else 20
+    return POLLS[0][1]
+
+
+def poll_for(ahead: int) -> int:
+    return next(seconds for distance, seconds in reversed(POLLS) if ahead >= distance)
+
+
+def stamp(moment: datetime) -> str:
+    return timezone.localtime(moment).isoformat(timespec="milliseconds")
+
+
+def write_file(code: str, published: dict) -> None:
+    """For nginx: written aside and renamed, so that nobody ever reads half a document."""
+    folder = Path(settings.HOME) / "now"
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".", suffix=".json")
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o644)
+        file.write(encode(published))
+    os.replace(aside, folder / f"{code}.json")
+
+
+def encode(published: dict) -> bytes:
+    return json.dumps(published, ensure_ascii=False, separators=(",", ":")).encode()

@@ -1,0 +1,231 @@
+"""The public log of a room: its tickets and acts, in pages, in a Merkle tree of pages.
+
+docs/line-log.md is the specification, byte by byte; offline/verify_line.py checks a log without
+this code. A page holds the tickets whose entry numbers lie in (after, upto], in that order, and
+then the acts since the page before it. Nothing here says who anybody is: of a ticket the log
+knows the SHA-256 of its id, its entry number and when it was issued.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from waiting_room import merkle
+
+FORMAT = "1"
+PAGE_TICKETS = 4096
+COLUMNS = ["row", "number", "at", "hash", "details"]
+
+# The acts a verifier knows; a log may hold others, which it takes as they are.
+COMMIT, PLAN, FREEZE, REVEAL, CALL = "commit", "plan", "freeze", "reveal", "call"
+PAUSE, RESUME, CLOSE = "pause", "resume", "close"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the log's own tree records of a page."""
+
+    room: str
+    number: int  # from 1
+    previous: str  # the root of the log before this page
+    after: int
+    upto: int
+    tickets: int
+    acts: int
+    at: int  # microseconds since 1970, UTC
+    root: str
+
+    def record(self) -> bytes:
+        return canonical(vars(self))
+
+    def leaf_hash(self) -> bytes:
+        return merkle.leaf_hash(self.record())
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def ticket_hash(ticket_id: UUID) -> str:
+    """SHA-256 of the id as it stands in the address of the ticket page."""
+    return hashlib.sha256(str(ticket_id).encode()).hexdigest()
+
+
+def canonical(record: Mapping[str, object]) -> bytes:
+    """JSON with sorted keys and no spaces, in UTF-8; no fractions, which print in many ways."""
+    for key, value in record.items():
+        if not isinstance(value, str | int | None):
+            raise TypeError(f"“{key}” must be text, a whole number or nothing, not {value!r}.")
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def leaf_for_ticket(room: str, entry: int, joined_at: datetime, digest: str) -> bytes:
+    return f"ticket,{room},{entry},{microseconds(joined_at)},{digest}".encode()
+
+
+def leaf_for_act(room: str, number: int, act: str, at: datetime, **details: object) -> bytes:
+    """An act of the room; `number` counts its acts from 1, over all pages.
+
+    call: first, last · freeze: count, digest · commit: commitment · plan: opens_at, order ·
+    reveal: secret, public_value, seed
+    """
+    return canonical(
+        {"act": act, "at": microseconds(at), "number": number, "room": room, **details}
+    )
+
+
+def page_root(leaves: Iterable[bytes]) -> str:
+    return merkle.root([merkle.leaf_hash(leaf) for leaf in leaves]).hex()
+
+
+def make_page(
+    *,
+    room: str,
+    number: int,
+    previous: str,
+    after: int,
+    upto: int,
+    ticket_leaves: Sequence[bytes],
+    act_leaves: Sequence[bytes],
+    at: datetime,
+) -> Page:
+    if len(ticket_leaves) > PAGE_TICKETS:
+        raise ValueError(f"A page holds {PAGE_TICKETS} tickets, not {len(ticket_leaves)}.")
+    return Page(
+        room=room,
+        number=number,
+        previous=previous,
+        after=after,
+        upto=upto,
+        tickets=len(ticket_leaves),
+        acts=len(act_leaves),
+        at=microseconds(at),
+        root=page_root([*ticket_leaves, *act_leaves]),
+    )
+
+
+def append(page: Page, read: merkle.Read) -> tuple[bytes, str]:
+    """What to store with a new page, and the root of the log that ends with it."""
+    nodes = merkle.nodes_ending_with(page.number, page.leaf_hash(), read)
+
+    def read_with_page(numbers: set[int]) -> Mapping[int, bytes]:
+        earlier = numbers - {page.number}
+        return {**(read(earlier) if earlier else {}), page.number: nodes}
+
+    return nodes, merkle.log_root(page.number, read_with_page).hex()
+
+
+def root_of_pages(pages: Iterable[Page]) -> str:
+    """The root of the whole log, from its pages alone."""
+    return merkle.root([page.leaf_hash() for page in pages]).hex()
+
+
+def prove(
+    *, page: Page, leaves: Sequence[bytes], index: int, size: int, read: merkle.Read
+) -> dict[str, object]:
+    """The proof that the leaf at `index`, from 0, of `page` is in the log of `size` pages.
+
+    Its form is part of docs/line-log.md; `verify` checks it, and so does the offline verifier.
+    """
+    hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
+    return {
+        "leaf": leaves[index].decode(),
+        "index": index,
+        "page_path": [step.hex() for step in merkle.path(hashes, index)],
+        "page": page.record().decode(),
+        "size": size,
+        "log_path": [step.hex() for step in merkle.log_path(page.number, size, read)],
+        "root": merkle.log_root(size, read).hex(),
+    }
+
+
+def verify(proof: Mapping) -> bool:
+    """Whether the proof leads from its leaf to its root. Compare the root with a published one."""
+    page = json.loads(proof["page"])
+    in_page = merkle.root_from_path(
+        merkle.leaf_hash(proof["leaf"].encode()),
+        proof["index"],
+        page["tickets"] + page["acts"],
+        [bytes.fromhex(step) for step in proof["page_path"]],
+    )
+    in_log = merkle.root_from_path(
+        merkle.leaf_hash(proof["page"].encode()),
+        page["number"] - 1,
+        proof["size"],
+        [bytes.fromhex(step) for step in proof["log_path"]],
+    )
+    return (
+        in_page is not None
+        and in_log is not None
+        and in_page.hex() == page["root"]
+        and in_log.hex() == proof["root"]
+    )
+
+
+def csv_line(row: str, number: object = "", at: object = "", digest: str = "", details="") -> str:
+    """One line of the log's CSV, ended by a line feed."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([row, number, at, digest, details])
+    return line.getvalue()
+
+
+def csv_head(
+    *,
+    room: str,
+    order: str,
+    opens_at: int,
+    commitment: str = "",
+    frozen: int | None = None,
+    list_digest: str = "",
+    secret: str = "",
+    public_value: str = "",
+    seed: str = "",
+) -> str:
+    """The first lines: what is known of the room and its draw so far.
+
+    `order` is draw or fifo, `opens_at` microseconds.
+    """
+    lines = [
+        ",".join(COLUMNS) + "\n",
+        csv_line("jari-line", FORMAT),
+        csv_line("room", details=room),
+        csv_line("order", details=order),
+        csv_line("opens", at=opens_at),
+    ]
+    if commitment:
+        lines.append(csv_line("commitment", digest=commitment))
+    if frozen is not None:
+        lines.append(csv_line("frozen", frozen, digest=list_digest))
+    if seed:
+        lines += [
+            csv_line("public", details=public_value),
+            csv_line("secret", digest=secret),
+            csv_line("seed", digest=seed),
+        ]
+    return "".join(lines)
+
+
+def csv_page(page: Page) -> str:
+    return csv_line("page", page.number, page.at, page.root, page.record().decode())
+
+
+def csv_ticket(entry: int, joined_at: datetime, digest: str, place: int | None = None) -> str:
+    place_now = "" if place is None else place
+    return f"ticket,{entry},{microseconds(joined_at)},{digest},{place_now}\n"
+
+
+def csv_act(leaf: bytes) -> str:
+    act = json.loads(leaf)
+    return csv_line("act", act["number"], act["at"], "", leaf.decode())
+
+
+def csv_root(size: int, at: datetime, root: str) -> str:
+    return csv_line("root", size, microseconds(at), root)

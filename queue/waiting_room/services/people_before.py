@@ -1,0 +1,38 @@
+"""What the app above asks about the lines, without moving them."""
+
+from collections.abc import Collection
+
+from django.db.models import Max, Prefetch
+
+from waiting_room.models import Room, Ticket
+from waiting_room.services.clock import database_now
+
+
+def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int]:
+    """How many are called before this person, by the cohort whose line they would pass by.
+
+    A cohort is left out where it is their turn, or where nobody waits.
+    """
+    now = database_now()
+    theirs = Prefetch("tickets", Ticket.objects.filter(person=person_id), to_attr="own")
+    rooms = (
+        Room.objects.filter(cohort__in=cohorts)
+        .select_related("cohort", "line")
+        .prefetch_related(theirs)
+        .annotate(last=Max("tickets__entry"))
+    )
+    return {
+        room.cohort_id: before
+        for room in rooms
+        if not room.has_ended(now) and (before := _before(room)) is not None
+    }
+
+
+def _before(room: Room) -> int | None:
+    last, serving = room.last or 0, room.line.serving
+    if last <= serving:
+        return None
+    place = room.place_of(room.own[0].entry) if room.own else None
+    if place is None:
+        return last - serving
+    return place - serving - 1 if place > serving else None

@@ -1,0 +1,175 @@
+"""The schedule of July 2021 moved to today, with invented clinics and people.
+
+What has rules goes through the services, so that the sample obeys them and shows every state.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from booking import services
+from booking.models import Clinic, Slot, Vaccine
+from dataio.importing import check_as_we_go
+from eligibility.enums import Order
+from eligibility.models import Cohort, Person
+from eligibility.services import store_decisions
+from eligibility.services.cohorts import save_cohorts
+from rehearsal.sample import clinics, people
+from rehearsal.sample.people import Years
+from staff.enums import Role
+from staff.models import User
+from waiting_room.models import Room
+from waiting_room.services import issue_ticket, open_rooms, tick_rooms
+
+CLINICS = 300
+# Only in a sample, where it is printed on the terminal; load_sample refuses to run elsewhere.
+PASSWORD = "jari-sample"  # noqa: S105
+SPANS = {
+    "55-59": Years(1962, 1966, 9000),
+    "53-54": Years(1967, 1968, 4000),
+    "50-52": Years(1969, 1971, 5000),
+    "60-74": Years(1947, 1961, 2000),
+}
+GATHERED = 150
+
+
+@dataclass(frozen=True)
+class Loaded:
+    clinics: int
+    slots: int
+    people: int
+
+
+@transaction.atomic
+def load(*, seed: int = 20210712) -> Loaded:
+    """Fill an empty database; all of it or nothing."""
+    now = timezone.now()
+    dice = random.Random(seed)  # noqa: S311
+    check_as_we_go()
+    save_cohorts(cohorts(now))
+    open_rooms()
+    made = Clinic.objects.bulk_create(clinics.invented(CLINICS, dice=dice))
+    vaccines = Vaccine.objects.bulk_create(clinics.VACCINES)
+    days = clinics.open_days(timezone.localdate(now))
+    slots = clinics.fill_slots(made, vaccines, days, dice=dice)
+    crowd = Person.objects.bulk_create(
+        people.invented(list(SPANS.values()), dice=dice), batch_size=2000
+    )
+    staff(made[0])
+    show_every_state(made, crowd, now)
+    gather(crowd)
+    tick_rooms()
+    return Loaded(clinics=len(made), slots=slots, people=len(crowd))
+
+
+def cohorts(now: datetime) -> list[dict]:
+    """55 to 59 open now, 53 and 54 in ten minutes, 50 to 52 tomorrow at eight, one closed."""
+    today = timezone.localdate(now)
+    zone = timezone.get_current_timezone()
+
+    def evening(day: date) -> datetime:
+        return datetime.combine(day, time(20), tzinfo=zone)
+
+    soon = (now + timedelta(minutes=10)).replace(second=0, microsecond=0)
+    windows = {
+        "60-74": (evening(today - timedelta(days=30)), evening(today - timedelta(days=2))),
+        "55-59": (evening(today - timedelta(days=1)), evening(today + timedelta(days=12))),
+        "53-54": (soon, evening(today + timedelta(days=12))),
+        "50-52": (evening(today + timedelta(days=1)), evening(today + timedelta(days=13))),
+    }
+    return [
+        {
+            "code": code,
+            "name_ko": f"{code.replace('-', '~')}세 ({SPANS[code].first}~{SPANS[code].last}년생)",
+            "name_en": f"Aged {code} (born {SPANS[code].first}–{SPANS[code].last})",
+            "birth_from": date(SPANS[code].first, 1, 1),
+            "birth_to": date(SPANS[code].last, 12, 31),
+            "opens_at": opens_at,
+            "closes_at": closes_at,
+            "order": Order.DRAW,
+        }
+        for code, (opens_at, closes_at) in windows.items()
+    ]
+
+
+def staff(clinic: Clinic) -> None:
+    """One account of each role, all with the same printed password."""
+    accounts = {
+        "clinic": {"role": Role.CLINIC, "clinic": clinic},
+        "local": {"role": Role.LOCAL, "region": clinic.region, "district": clinic.district},
+        "authority": {"role": Role.AUTHORITY},
+        "operator": {"role": Role.OPERATOR},
+    }
+    for name, facts in accounts.items():
+        user = User(username=name, is_staff=True, **facts)
+        user.set_password(PASSWORD)
+        user.save()
+
+
+def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> None:
+    """The last days' visits at the sample staff's clinic, in every state they can have."""
+    clinic = made[0]
+    by = f"staff:{User.objects.get(username=Role.CLINIC).pk}"
+    today = timezone.localdate(now)
+    # Who came lately booked while their period was open, and who comes next when theirs began.
+    older = reversed(crowd[-SPANS["60-74"].people :])
+    closed = Cohort.objects.get(code="60-74").closes_at - timedelta(hours=1)
+    for day in [clinics.last_working_day(today), today]:
+        _booked_by_telephone(clinic, day, older, last=closed, by=by, now=now)
+    younger = reversed(crowd[: SPANS["55-59"].people])
+    opened = Cohort.objects.get(code="55-59").opens_at + timedelta(minutes=5)
+    for day in [today + timedelta(days=1), today + timedelta(days=2)]:
+        _booked_by_telephone(clinic, day, younger, last=opened, by=by, now=now)
+
+
+def _booked_by_telephone(
+    clinic: Clinic, day: date, callers: Iterator[Person], *, last: datetime, by: str, now: datetime
+) -> None:
+    """Ten appointments, booked the day before, or before `last`, as a desk does it for callers."""
+    for slot, caller in zip(_of_day(clinic, day)[:10], callers, strict=False):
+        booked_at = min(last, slot.starts_at - timedelta(days=1))
+        [reservation] = services.book_for(person=caller, slot=slot, by=by, now=booked_at)
+        _as_it_went(reservation, caller.pk % 5, by=by, now=now)
+
+
+def _of_day(clinic: Clinic, day: date) -> list[Slot]:
+    return list(clinic.slots.filter(starts_at__date=day).order_by("starts_at"))
+
+
+def _as_it_went(reservation, fate: int, *, by: str, now: datetime) -> None:
+    if reservation.slot.starts_at > now:
+        if fate == 0:
+            services.cancel_reservation(reservation=reservation, by=by)
+    elif fate in (1, 2):
+        services.mark_arrived(reservation=reservation, by=by)
+        services.mark_vaccinated(reservation=reservation, by=by)
+    elif fate == 3:
+        services.mark_no_show(reservation=reservation, by=by)
+    elif fate == 4:
+        services.mark_arrived(reservation=reservation, by=by)
+
+
+def gather(crowd: list[Person]) -> None:
+    """Some who wait for the doors of 53 and 54 to open, so that the draw has something to draw."""
+    room = Room.objects.select_related("cohort").get(cohort__code="53-54")
+    first = SPANS["55-59"].people
+    last = first + SPANS["53-54"].people
+    for person in crowd[last - GATHERED : last]:
+        store_decisions(person=person)
+        issue_ticket(room=room, person_id=person.pk)
+
+
+def citizens() -> list[tuple[Cohort, Person]]:
+    """One person of each cohort for a newcomer to sign in as."""
+    chosen, number = [], 1
+    for code, span in SPANS.items():
+        person = Person.objects.filter(roster_key=f"S{number:06d}").first()
+        cohort = Cohort.objects.filter(code=code).first()
+        if person and cohort:
+            chosen.append((cohort, person))
+        number += span.people
+    return chosen

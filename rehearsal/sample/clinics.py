@@ -1,0 +1,114 @@
+"""Invented clinics in real districts, and their times."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from booking.models import Clinic, Vaccine
+from dataio.districts import District, all_places, centre_of
+
+_WORDS = [
+    *("새봄", "한빛", "푸른", "가온", "다솜", "미소", "바른", "소망", "온누리", "햇살"),
+    *("참사랑", "늘편한", "우리", "은하", "하늘", "큰나무", "맑은샘", "든든", "좋은날", "두루"),
+]
+_KINDS = ["내과의원", "가정의학과의원", "의원", "병원", "소아청소년과의원", "이비인후과의원"]
+_ROADS = ["새싹로", "은행나무길", "중앙로", "시장길", "학교앞로", "강변로", "언덕길", "솔밭로"]
+
+VACCINES = [
+    Vaccine(
+        code="pfizer-bnt",
+        name_ko="화이자",
+        name_en="Pfizer-BioNTech",
+        doses=2,
+        min_days=21,
+        best_days=21,
+        max_days=42,
+    ),
+    Vaccine(
+        code="moderna",
+        name_ko="모더나",
+        name_en="Moderna",
+        doses=2,
+        min_days=28,
+        best_days=28,
+        max_days=42,
+    ),
+    Vaccine(code="janssen", name_ko="얀센", name_en="Janssen", doses=1),
+]
+
+
+def invented(number: int, *, dice: random.Random) -> Iterator[Clinic]:
+    """One clinic in each district, then more where many people live; not saved."""
+    places = all_places()
+    towns = [place for place in places if not place.district.endswith("군")]
+    chosen = [*places, *dice.choices(towns, k=max(0, number - len(places)))][:number]
+    for index, place in enumerate(chosen, start=1):
+        yield _clinic(index, place, dice)
+
+
+def _clinic(index: int, place: District, dice: random.Random) -> Clinic:
+    latitude, longitude = centre_of(place.region, place.district)
+    return Clinic(
+        code=f"S{index:04d}",
+        name=f"{dice.choice(_WORDS)}{dice.choice(_KINDS)}",
+        region=place.region,
+        district=place.district,
+        address=f"{place.region} {place.district} {dice.choice(_ROADS)} {dice.randrange(1, 200)}",
+        phone=f"02-000-{index:04d}",
+        latitude=round(latitude + dice.uniform(-0.02, 0.02), 5),
+        longitude=round(longitude + dice.uniform(-0.02, 0.02), 5),
+    )
+
+
+def times_of(day: date) -> Iterator[datetime]:
+    """Half hours from nine to half past five with an hour for lunch; Saturdays until one."""
+    zone = timezone.get_current_timezone()
+    if day.weekday() == 6:
+        return
+    for half_hour in range(18, 36):
+        at = time(half_hour // 2, 30 * (half_hour % 2))
+        if at.hour == 12 or (day.weekday() == 5 and at.hour >= 13):
+            continue
+        yield datetime.combine(day, at, tzinfo=zone)
+
+
+def fill_slots(
+    clinics: list[Clinic], vaccines: list[Vaccine], days: list[date], *, dice: random.Random
+) -> int:
+    """Every clinic's times on `days`; one or two vaccines a clinic, each with its own places."""
+    columns: tuple[list, list, list, list] = ([], [], [], [])
+    for clinic in clinics:
+        offered = dice.sample(vaccines, dice.choice([1, 1, 2]))
+        for day in days:
+            for at in times_of(day):
+                vaccine = dice.choice(offered)
+                row = (clinic.pk, vaccine.pk, at, dice.randrange(3, 7))
+                for column, value in zip(columns, row, strict=True):
+                    column.append(value)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO booking_slot (clinic_id, vaccine_id, starts_at, capacity, margin, booked)
+            SELECT *, 0, 0
+            FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::smallint[])
+            """,
+            columns,
+        )
+        return cursor.rowcount
+
+
+# Two weeks to choose from, and the two that begin 21 days after, for second doses.
+_BOOKABLE = [*range(14), *range(21, 36)]
+
+
+def open_days(today: date) -> list[date]:
+    """The last working day too, for what the desk has marked already."""
+    return [last_working_day(today), *(today + timedelta(days=days) for days in _BOOKABLE)]
+
+
+def last_working_day(today: date) -> date:
+    yesterday = today - timedelta(days=1)
+    return yesterday - timedelta(days=1) if yesterday.weekday() == 6 else yesterday
