@@ -11,6 +11,7 @@ from booking.finder.search import PARTS, Search, spot_of
 from booking.services import ContactChoice
 from eligibility.spelling import mobile_phone
 from messaging.enums import Channel
+from messaging.receivers import EmailAddressField
 from web.codes import UnreadableCode, read
 
 NUMBER_LETTERS = 10
@@ -130,14 +131,10 @@ class ConfirmForm(forms.Form):
         required=False,
         widget=forms.RadioSelect,
     )
-    email = forms.EmailField(
+    email = EmailAddressField(
         label=_("E-mail address"),
         required=False,
-        max_length=200,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={
-            "invalid": _("Write the whole address, for example kim@example.org."),
-        },
     )
 
     def clean(self):

@@ -3,13 +3,22 @@
 import json
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import apprise
+from apprise.plugins import url_to_dict
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from messaging.enums import Channel
+from messaging.receivers import BadReceiver, checked_receiver
+
+# Stands for the receiver while a setting is read; nobody's address and nobody's number.
+_NOBODY = {Channel.SMS: "829990001112223", Channel.EMAIL: "jari-nobody@receiver.invalid"}
+_SETTLED = ["schema", "host", "port", "user", "password"]
 
 
 class ChannelProblem(Exception):
@@ -18,20 +27,97 @@ class ChannelProblem(Exception):
 
 def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
     """Send one message; ChannelProblem if the channel refuses it or can't be reached."""
+    try:
+        checked_receiver(channel, to)
+    except BadReceiver as bad:
+        raise ChannelProblem(str(bad)) from None
     url = settings.MESSAGE_CHANNELS.get(channel)
     if url:
-        _by_apprise(url, to=to, text=text)
+        _by_apprise(channel, url, to=to, text=text)
     else:
         _into_outbox(key=key, channel=channel, to=to, text=text)
 
 
-def _by_apprise(url: str, *, to: str, text: str) -> None:
-    """`{to}` in the address stands for the receiver, as Apprise's SMS and mail services want it."""
+def check_settings() -> None:
+    """ImproperlyConfigured with what to change, unless every channel can be used."""
+    for name, url in settings.MESSAGE_CHANNELS.items():
+        if name not in Channel.values:
+            raise ImproperlyConfigured(
+                f"JARI_MESSAGE_CHANNELS: there is no channel {name!r}; there are "
+                f"{' and '.join(Channel.values)}."
+            )
+        _service(Channel(name), url, to=_NOBODY[Channel(name)])
+
+
+def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> None:
+    service = _service(channel, url, to=to)
+    # One receiver, however the service reads it.
+    if len(service) != 1:
+        raise ChannelProblem("This is no receiver for that channel.")
     target = apprise.Apprise()
-    if not target.add(url.replace("{to}", to)):
-        raise ChannelProblem("The channel's address is not understood by Apprise.")
+    target.add(service)
     if not target.notify(body=text):
         raise ChannelProblem("The channel did not take the message.")
+
+
+def _service(channel: Channel, url: str, *, to: str) -> apprise.NotifyBase:
+    """The service of this setting, to write to `to` and to nobody else."""
+    try:
+        # Suppressed, Apprise would log what it could not use, with the password in it.
+        service = apprise.Apprise.instantiate(
+            _with_receiver(_read(channel, url), channel, to), suppress_exceptions=False
+        )
+    except (TypeError, ValueError) as error:  # Apprise's own is a TypeError
+        raise _misread(channel) from error
+    if service is None:
+        raise _misread(channel)
+    return service
+
+
+def _misread(channel: Channel) -> ImproperlyConfigured:
+    return ImproperlyConfigured(
+        f"JARI_MESSAGE_CHANNELS: Apprise can't use the address of {channel.value!r}. Write one of "
+        "its addresses, with {to} once where it takes the receiver and the host of a server in "
+        "full: mailtos://USER:PASSWORD@HOST:587?from=jari@example.org&to={to}"
+    )
+
+
+@lru_cache(maxsize=8)
+def _read(channel: Channel, url: str) -> dict[str, Any]:
+    """The setting taken apart, once; the receiver is put into the parts, never into the address.
+
+    So host, port, user, password and sender are settled before any receiver is known.
+    """
+    nobody = _NOBODY[channel]
+    parts = url_to_dict(url.replace("{to}", nobody)) if url.count("{to}") == 1 else None
+    if parts is None:
+        raise _misread(channel)
+    if nobody in (parts.get("targets") or []):
+        return {**parts, "targets": [nobody]}
+    # A gateway of one's own: the receiver stands in the path or in a field.
+    if not _holds(parts, nobody) or any(_holds(parts[name], nobody) for name in _SETTLED):
+        raise _misread(channel)
+    return parts
+
+
+def _holds(part: Any, text: str) -> bool:
+    if isinstance(part, dict):
+        return any(_holds(value, text) for value in part.values())
+    return isinstance(part, str) and text in part
+
+
+def _with_receiver(parts: dict[str, Any], channel: Channel, to: str) -> dict[str, Any]:
+    """A copy with the receiver in nobody's place: as the target, where the service has one."""
+    nobody = _NOBODY[channel]
+    if parts.get("targets") == [nobody]:
+        return {**parts, "targets": [to]}
+
+    def replaced(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: replaced(value) for key, value in part.items()}
+        return part.replace(nobody, to) if isinstance(part, str) else part
+
+    return replaced(parts)
 
 
 def _into_outbox(*, key: str, channel: Channel, to: str, text: str) -> None:

@@ -15,6 +15,7 @@ from redis import RedisError
 from messaging.channels import ChannelProblem, deliver
 from messaging.enums import DUE, Channel, MessageStatus
 from messaging.models import Message
+from messaging.receivers import checked_receiver
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,9 @@ def write_message(
 
     False when this key was written before: the same fact is told once. What is not urgent is
     left to the next sweep: a job for each of many bookings a second would hold up the codes.
+    BadReceiver for what is no address; forms refuse it before, with an `EmailAddressField`.
     """
+    checked_receiver(channel, to)
     message = Message(
         key=key,
         kind=kind,

@@ -12,6 +12,8 @@ from booking.exceptions import HoldChanged, HoldLapsed, NothingHeld
 from booking.models import Reservation
 from booking.services.holds import ContactChoice
 from database import functions
+from messaging.enums import Channel
+from messaging.receivers import checked_receiver
 
 _email = Reservation._meta.get_field("email")
 
@@ -25,9 +27,12 @@ def confirm_hold(
 ) -> list[Reservation]:
     """Confirm what was held under this key, all of it or nothing, and say so by message.
 
-    Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged.
+    Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
+    and BadReceiver for an e-mail address that the form would have refused.
     """
     now, wanted = now or timezone.now(), wanted or ContactChoice()
+    if wanted.email:
+        checked_receiver(Channel.EMAIL, wanted.email)
     # Migration 0008_hold_and_confirm_lighter. The message is only noted there; the worker writes
     # it (notices.confirmed_letter), when there is more time than in the opening minute.
     made = functions.call(

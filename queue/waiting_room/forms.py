@@ -3,13 +3,14 @@ from django.core.validators import MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from messaging.enums import Channel
+from messaging.receivers import EmailAddressField
 
 
 class TellForm(forms.Form):
     """How somebody wants to be told that their turn is near."""
 
     channel = forms.ChoiceField(choices=Channel.choices)
-    email = forms.EmailField(required=False, max_length=200)
+    email = EmailAddressField(required=False)
 
     def clean(self):
         values = super().clean()

@@ -11,6 +11,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from messaging.enums import Channel
+from messaging.receivers import checked_receiver
 from messaging.services import write_message
 from waiting_room.enums import RoomStatus
 from waiting_room.models import Admission, Alert, Room, Ticket
@@ -24,15 +25,20 @@ AT_ONCE = 500
 
 @transaction.atomic
 def ask_to_be_told(*, ticket: Ticket, channel: Channel, email: str = "", language: str) -> Alert:
-    """Tell this person before their turn and when it comes; asking again changes the way only."""
-    entry = {
+    """Tell this person before their turn and when it comes; asking again changes the way only.
+
+    BadReceiver for what is no e-mail address.
+    """
+    if channel == Channel.EMAIL:
+        checked_receiver(channel, email)
+    wanted = {
         "room_id": ticket.room_id,
         "place": ticket.place,
         "channel": channel,
         "email": email if channel == Channel.EMAIL else None,
         "language": language,
     }
-    return Alert.objects.update_or_create(ticket=ticket, defaults=entry)[0]
+    return Alert.objects.update_or_create(ticket=ticket, defaults=wanted)[0]
 
 
 def stop_telling(*, ticket: Ticket) -> None:

@@ -1,0 +1,50 @@
+"""Whom a message may go to: the one place that says what an address looks like.
+
+A receiver is typed by a stranger and handed to gateways and mail servers. What is allowed here
+has no meaning in an address of the web, a mail header or a list: none of `& = ? / # % , < >`.
+"""
+
+import re
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+from messaging.enums import Channel
+
+_LOCAL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-]))*"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# One `+` at most: `kim+jab@example.org` is common, and gateways cut there.
+_EMAIL = re.compile(
+    rf"\A(?=.{{3,200}}\Z)(?=[^@]{{1,64}}@){_LOCAL}(?:\+{_LOCAL})?@(?:{_LABEL}\.)+[A-Za-z]"
+    rf"[A-Za-z0-9-]*[A-Za-z0-9]\Z"
+)
+_PHONE = re.compile(r"\A\+[1-9][0-9]{7,14}\Z")  # E.164
+
+
+class BadReceiver(ValueError):
+    """Nobody can be written to at this address."""
+
+
+def checked_receiver(channel: str, to: str) -> str:
+    """`to` as it came; BadReceiver unless it is an E.164 number or a plain e-mail address."""
+    if not (_EMAIL if channel == Channel.EMAIL else _PHONE).match(to):
+        raise BadReceiver("This is no receiver for that channel.")
+    return to
+
+
+class EmailAddressField(forms.EmailField):
+    """An e-mail address that `checked_receiver` takes."""
+
+    default_validators = [
+        RegexValidator(
+            _EMAIL,
+            _(
+                "Write the whole address, for example kim@example.org. Only letters, digits and "
+                "the signs . _ - + can stand in it."
+            ),
+        )
+    ]
+
+    def __init__(self, **options) -> None:
+        super().__init__(**{"max_length": 200, **options})
