@@ -4,7 +4,6 @@ Without Redis nobody is locked out: the limit per phone is then counted in the d
 limit per address rests.
 """
 
-import ipaddress
 import logging
 from datetime import date, timedelta
 
@@ -16,6 +15,7 @@ from redis import RedisError
 
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import PhoneCode, Proxy
+from web import addresses
 
 log = logging.getLogger(__name__)
 
@@ -79,24 +79,9 @@ def _counted(request: HttpRequest, what: str, key: str, rate: str) -> bool:
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The caller's public address; None where it is not known.
+    """The caller's public network; None where it is not known.
 
     A private address is that of our own proxy, or of a test: it says nothing about the caller.
-    JARI_PROXIES says how many proxies of ours wrote into X-Forwarded-For; the rest of it is
-    whatever the caller claimed.
     """
-    hops = settings.PROXIES
-    text = request.META.get("REMOTE_ADDR", "")
-    if hops:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        text = forwarded[-hops] if len(forwarded) >= hops else ""
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
-    if not address.is_global:
-        return None
-    if address.version == 6:
-        # One household has a /64 to itself.
-        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
-    return str(address)
+    address = addresses.client_address(request)
+    return addresses.network_of(address) if address and address.is_global else None

@@ -1,11 +1,10 @@
-import ipaddress
 from collections.abc import Iterable
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from staff.enums import Act
 from staff.models import Access, User
+from web.addresses import client_address
 
 
 def record_access(
@@ -29,15 +28,6 @@ def record_access(
 
 
 def caller_address(request: HttpRequest) -> str | None:
-    """Where the caller sits, private addresses included: an office is known by its own.
-
-    As many entries of X-Forwarded-For as we have proxies can be believed (JARI_PROXIES).
-    """
-    text = request.META.get("REMOTE_ADDR", "")
-    if settings.PROXIES:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        text = forwarded[-settings.PROXIES] if len(forwarded) >= settings.PROXIES else ""
-    try:
-        return str(ipaddress.ip_address(text.strip()))
-    except ValueError:
-        return None
+    """Where the caller sits, private addresses included: an office is known by its own."""
+    address = client_address(request)
+    return str(address) if address else None

@@ -22,6 +22,12 @@ def required(name: str, hint: str) -> str:
     return value
 
 
+def proxies(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 10):
+        raise ImproperlyConfigured("JARI_PROXIES: write a number from 0 to 9.")
+    return int(text)
+
+
 def _origin(address: str) -> str:
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
@@ -92,6 +98,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "staff.middleware.StaffAuthenticationMiddleware",
     "staff.middleware.StaffMessageMiddleware",
+    "staff.middleware.NoNulMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "staff.middleware.HistoryContextMiddleware",
     "staff.middleware.QueuePagesMiddleware",
@@ -226,7 +233,7 @@ SILENCED_SYSTEM_CHECKS = [
 # what the shared address of a mobile carrier brings.
 ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
 # How many proxies of ours stand in front and add to X-Forwarded-For.
-PROXIES = env.int("JARI_PROXIES", default=0)
+PROXIES = proxies(env.str("JARI_PROXIES", default="0"))
 
 # Pages that one web process makes at a time; each takes a database connection meanwhile.
 WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)

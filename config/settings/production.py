@@ -1,13 +1,17 @@
 """A real campaign, behind TLS. Everything comes from the environment."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import required
+from config.settings.base import proxies, required
 
 ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(
     ","
 )
 PUBLIC_URL = required("JARI_PUBLIC_URL", "the portal's address, for links in messages.")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")]
+# Every caller would have the proxy's address, and share its limits, were this left out.
+PROXIES = proxies(
+    required("JARI_PROXIES", "how many proxies of yours add to X-Forwarded-For; 0 means none.")
+)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365

@@ -1,0 +1,43 @@
+"""Where a request comes from, behind as many proxies of ours as JARI_PROXIES says."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def client_address(request: HttpRequest) -> Address | None:
+    """The caller's address, private ones included; None where it is not known.
+
+    Each proxy of ours appends the address that it saw to X-Forwarded-For: only the last
+    `settings.PROXIES` entries can be believed, what stands before them is the caller's claim.
+    """
+    text = request.META.get("REMOTE_ADDR", "")
+    if settings.PROXIES:
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        text = forwarded[-settings.PROXIES] if len(forwarded) >= settings.PROXIES else ""
+    return parse(text)
+
+
+def parse(text: str) -> Address | None:
+    """An address as proxies write it: `1.2.3.4`, `1.2.3.4:5678`, `[2001:db8::1]:443`."""
+    text = text.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    # A server that listens on both families sees 1.2.3.4 as ::ffff:1.2.3.4.
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def network_of(address: Address) -> str:
+    """What limits count by: one IPv4 address, or the /64 that a household has to itself."""
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False).network_address)
+    return str(address)
