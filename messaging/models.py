@@ -52,4 +52,5 @@ class Message(models.Model):
         indexes = [models.Index("created_at", name="messages_due", condition=Q(status__in=DUE))]
 
     def __str__(self) -> str:
-        return self.key
+        # The key names a reservation or a ticket, which this is shown without.
+        return f"#{self.pk}"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from staff.enums import Role
 from staff.history import HistoryMixin
 from staff.models import Access, User
+from staff.scoping import CarefulMixin
 
 if admin.site.is_registered(Group):
     # Rights follow from the role (staff.roles); groups would only pretend to give some.
@@ -41,7 +42,7 @@ class NewUserForm(_RoleRules, AdminUserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(HistoryMixin, DjangoUserAdmin):
+class UserAdmin(CarefulMixin, HistoryMixin, DjangoUserAdmin):
     form = UserForm
     add_form = NewUserForm
     list_display = ["username", "role", "clinic", "region", "district", "is_active", "last_login"]
@@ -79,7 +80,7 @@ class UserAdmin(HistoryMixin, DjangoUserAdmin):
 
 
 @admin.register(Access)
-class AccessAdmin(admin.ModelAdmin):
+class AccessAdmin(CarefulMixin, admin.ModelAdmin):
     list_display = ["at", "user", "act", "what", "number_of_people", "address", "reason"]
     list_filter = ["act", "at"]
     list_select_related = ["user"]

@@ -44,6 +44,7 @@ class HistoryMixin:
             "subtitle": None,
             "object": row,
             "opts": self.opts,
+            "tracked": _event_model(type(row)) is not None,
             "changes": changes_of(row),
             **(extra_context or {}),
         }
@@ -152,5 +153,9 @@ def _text(field: models.Field, value: Any) -> str:
         return f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {part}" for key, part in value.items()) or "–"
     choices = dict(field.flatchoices) if field.choices else {}
     return str(choices.get(value, value))

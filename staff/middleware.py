@@ -2,7 +2,10 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
+from django.utils.deprecation import MiddlewareMixin
+from django.views.defaults import bad_request, page_not_found
 from pghistory.middleware import HistoryMiddleware
+from rq.exceptions import NoSuchJobError
 
 
 class OfStaff:
@@ -35,7 +38,10 @@ class HistoryContextMiddleware(OfStaff, HistoryMiddleware):
 
 
 class QueuePagesMiddleware:
-    """The pages of the job queues ask only for a staff log-in; ours ask for the role as well."""
+    """The pages of the job queues ask only for a staff log-in; ours ask for the role as well.
+
+    To look at them is one right, to empty, requeue or stop is another.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -44,9 +50,35 @@ class QueuePagesMiddleware:
         return self.get_response(request)
 
     def process_view(self, request, view, args, kwargs):
-        route = request.resolver_match.route
-        if not route.startswith(("admin/rq/", "admin/django_rq/")):
+        user = getattr(request, "user", None)
+        if not _is_of_queues(request) or not user.is_authenticated:
             return
-        user = request.user
-        if user.is_authenticated and not user.has_perm("django_rq.view_dashboard"):
+        needed = "view" if request.method in ("GET", "HEAD") else "change"
+        if not user.has_perm(f"django_rq.{needed}_dashboard"):
             raise PermissionDenied
+
+    def process_exception(self, request, exception):
+        """Jobs come and go in Redis: one that is gone is no fault of the page."""
+        if not _is_of_queues(request):
+            return None
+        gone: tuple = (NoSuchJobError, LookupError)
+        if request.resolver_match.url_name.endswith("worker_details"):
+            gone = (*gone, ValueError, AssertionError)
+        return page_not_found(request, exception) if isinstance(exception, gone) else None
+
+
+def _is_of_queues(request) -> bool:
+    return request.resolver_match.route.startswith(("admin/rq/", "admin/django_rq/"))
+
+
+class NoNulMiddleware(OfStaff, MiddlewareMixin):
+    """Postgres has no NUL in its texts: a page asked for with one is answered, not tried."""
+
+    def process_view(self, request, view, args, kwargs):
+        if not request.path.startswith("/admin/"):
+            return None
+        typed = [kwargs.values(), *(values for _name, values in request.GET.lists())]
+        typed += [values for _name, values in request.POST.lists()]
+        if any("\0" in str(value) for values in typed for value in values):
+            return bad_request(request, None)
+        return None

@@ -53,7 +53,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "messaging.message": [_VIEW, _RETRY],
         "staff.user": [_VIEW, _ADD, _CHANGE],
         "staff.access": [_VIEW],
-        "django_rq.dashboard": [_VIEW],
+        "django_rq.dashboard": [_VIEW, _CHANGE],
     },
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
@@ -46,7 +48,26 @@ def rows_for(
     return queryset.none()
 
 
-class ScopedAdmin(HistoryMixin, admin.ModelAdmin):
+class CarefulMixin:
+    """Addresses are typed and cut short: a value that makes no sense is left out, never a crash."""
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        values = super().get_changeform_initial_data(request)
+        keys = {field.name for field in self.opts.fields if field.is_relation}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in keys or (str(value).isdecimal() and len(str(value)) < 19)
+        }
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:  # a year beyond any calendar
+            raise IncorrectLookupParameters(error) from error
+
+
+class ScopedAdmin(CarefulMixin, HistoryMixin, admin.ModelAdmin):
     """An admin that shows each user the rows of their clinic or region, and nobody else's.
 
     Nothing is deleted in the admin: rows end by services, so that their history stays.

@@ -3,7 +3,8 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from staff.enums import Act
@@ -47,6 +48,10 @@ class PortalSite(admin.AdminSite):
     empty_value_display = "–"
     enable_nav_sidebar = True
 
+    def get_urls(self) -> list:
+        # No row has a public page to jump to, so the short way there leads nowhere.
+        return [path("r/<path:rest>", self.admin_view(_nowhere)), *super().get_urls()]
+
     def login(self, request: HttpRequest, extra_context=None) -> HttpResponse:
         response = super().login(request, extra_context)
         if request.method == "POST":
@@ -88,6 +93,10 @@ class PortalSite(admin.AdminSite):
         shown = {id(model) for group in groups for model in group["models"]}
         rest = [model for _name, model in models if id(model) not in shown]
         return groups + ([_group(str(_("Other")), rest)] if rest else [])
+
+
+def _nowhere(request: HttpRequest, rest: str) -> HttpResponse:
+    raise Http404
 
 
 def _group(title: str, models: list[dict]) -> dict:
