@@ -8,9 +8,12 @@ answers at once. SIGTERM finishes what is under way; SIGHUP renews the processes
 
 import argparse
 import contextlib
+import ctypes
 import multiprocessing
+import os
 import resource
 import signal
+import sys
 import time
 from typing import Any
 
@@ -21,8 +24,8 @@ from granian.log import LogLevels
 
 from config import rsgi
 from config.gc_tuning import leave_loaded_alone
-from launcher.processes import end_with
 
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 KILL_AFTER_SECONDS = 9
 # How long a connection may be open and ask nothing; browsers keep several.
 IDLE_MILLISECONDS = 15_000
@@ -63,8 +66,16 @@ def one_worker() -> Any:
     """
     main_process = multiprocessing.parent_process()
     if main_process and main_process.pid:
-        end_with(main_process.pid, signal.SIGKILL)
+        _end_with(main_process.pid)
     return rsgi.application
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent` dies. Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:  # it died before the line above
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def main() -> None:
