@@ -10,6 +10,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from .database import database_settings
+
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 env = environ.Env()
@@ -131,21 +133,17 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": env.db_url_config(
-        required("DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME")
+    "default": database_settings(
+        required("DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME"),
+        # A process that dies or hangs with locks held must not hold up the line.
+        options="-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC",
+        # Without reuse of connections most of a short request is spent on logging in.
+        pool={
+            "min_size": env.int("DATABASE_POOL_MIN", default=1),
+            "max_size": env.int("DATABASE_POOL_MAX", default=10),
+            "timeout": 10,
+        },
     )
-}
-DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
-DATABASES["default"]["CONN_MAX_AGE"] = 0
-DATABASES["default"]["OPTIONS"] = {
-    # Without reuse of connections most of a short request is spent on logging in.
-    "pool": {
-        "min_size": env.int("DATABASE_POOL_MIN", default=1),
-        "max_size": env.int("DATABASE_POOL_MAX", default=10),
-        "timeout": 10,
-    },
-    # A process that dies or hangs with locks held must not hold up the line.
-    "options": "-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC",
 }
 DISABLE_SERVER_SIDE_CURSORS = True  # PgBouncer in transaction mode
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
