@@ -11,7 +11,7 @@ from typing import ClassVar, TextIO
 
 import pghistory
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from dataio.csv_in import (
     csv_line,
     open_table,
 )
+from web.commands import PortalCommand
 
 MOST_PROBLEMS_SHOWN = 50
 
@@ -45,7 +46,7 @@ class _NothingChanges(Exception):
     """Rolls the transaction back."""
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(PortalCommand):
     """Reads a file of one of `layouts`, and hands rows to `write` in batches.
 
     A subclass gives `layouts`, `write`, and if rows must differ in something, `key`.
@@ -253,5 +254,5 @@ def check_as_we_go() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def _name_of(command: BaseCommand) -> str:
+def _name_of(command: PortalCommand) -> str:
     return type(command).__module__.rpartition(".")[2]

@@ -1,9 +1,10 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from booking.verifying import verify
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Check every invariant of slots, holds and reservations on the live tables."
 
     def handle(self, *args, **options):

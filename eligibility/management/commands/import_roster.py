@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pghistory
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from dataio.csv_in import BadFile
 from dataio.importing import MOST_PROBLEMS_SHOWN
 from eligibility.services.roster import RosterRefused, RosterReport, import_roster
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy("Add and change the people of the authority's roster from a CSV")
 
     def add_arguments(self, parser) -> None:

@@ -1,14 +1,15 @@
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from eligibility.facts import cohorts_in_force, rule_of
 from eligibility.lint import Level, lint
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy("Say what is missing, double or out of order in the cohorts")
 
     def add_arguments(self, parser) -> None:

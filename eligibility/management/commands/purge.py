@@ -1,10 +1,10 @@
-from django.core.management.base import BaseCommand
 from django.utils.translation import gettext_lazy
 
 from eligibility.services.purging import purge
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy("Destroy personal data whose retention time is over")
 
     def handle(self, **options) -> None:

@@ -1,17 +1,18 @@
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from dataio.csv_in import BadFile, Column, Layout, open_table
 from eligibility.roster import person_key
 from eligibility.services.roster import remove_from_roster
+from web.commands import PortalCommand
 
 LAYOUT = Layout("keys", [Column("person_id", person_key, personal=True)], others_allowed=True)
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy("Take the people of a CSV (person_id) off the authority's roster")
 
     def add_arguments(self, parser) -> None:

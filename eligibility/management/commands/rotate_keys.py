@@ -1,10 +1,10 @@
-from django.core.management.base import BaseCommand
 from django.utils.translation import gettext_lazy, ngettext
 
 from privacy.rotation import rotate
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy(
         "Encrypt personal data anew under the first key of JARI_DATA_KEYS; afterwards the older "
         "keys can be taken out. It may be broken off and run again, also while people are booking."

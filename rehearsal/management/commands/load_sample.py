@@ -1,13 +1,14 @@
 import time
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from eligibility.models import Cohort, Person
 from rehearsal.sample import campaign
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Fill an empty database with the sample campaign: invented clinics, times and people."
 
     def add_arguments(self, parser):

@@ -10,18 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 import rehearsal
 from eligibility.enums import Source
 from eligibility.models import Cohort, Person
 from rehearsal.findings import Findings, examine
+from web.commands import PortalCommand
 
 LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = (
         "Send a crowd of sample citizens through the running portal over HTTP, then hold what "
         "each of them saw against the database. Ends with 1 if a promise broke."

@@ -1,7 +1,7 @@
 import unicodedata
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -11,9 +11,10 @@ from eligibility.spelling import shown_phone
 from rehearsal.sample import campaign
 from staff.enums import Role
 from staff.models import User
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy("Print the log-ins of the sample campaign")
 
     def handle(self, *args, **options) -> None:

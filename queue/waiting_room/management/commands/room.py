@@ -1,6 +1,6 @@
 import json
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
@@ -10,9 +10,10 @@ from waiting_room.management.rooms import room_by_code
 from waiting_room.models import Room
 from waiting_room.now_document import state_of
 from waiting_room.services.clock import database_now
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Look at the waiting rooms, and run them: pause, resume, close, pace, and the draw."
 
     def add_arguments(self, parser):

@@ -1,12 +1,13 @@
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from waiting_room.management.rooms import room_by_code
 from waiting_room.offline import verify_line
 from waiting_room.services.publishing import log_lines
 from waiting_room.services.rooms import is_as_planned
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = "Check order, draw, calls and log of a room against its tables, hash by hash."
 
     def add_arguments(self, parser):
