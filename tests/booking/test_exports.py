@@ -208,3 +208,12 @@ def test_the_download_is_whole_before_it_is_sent():
     with file:
         assert count == 1
         assert file.read().startswith(b"\xef\xbb\xbf")
+
+
+def test_the_command_refuses_a_period_that_ends_before_it_begins(tmp_path):
+    path = tmp_path / "export.csv"
+
+    with pytest.raises(CommandError, match="--from"):
+        call_command("export", "reservations", path, "--from=2026-07-20", "--to=2026-07-19")
+
+    assert not path.exists()

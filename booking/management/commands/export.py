@@ -4,7 +4,7 @@ import tempfile
 from argparse import BooleanOptionalAction
 from pathlib import Path
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,9 +12,10 @@ from booking.exports import CantBeWritten, Encoding, Selection, export_to
 from booking.models import Reservation
 from dataio.districts import region_of
 from dataio.values import BadValue, day
+from web.commands import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     help = gettext_lazy("Write reservations as CSV, as they are at one instant")
 
     def add_arguments(self, parser) -> None:
@@ -37,10 +38,13 @@ class Command(BaseCommand):
         parser.add_argument("--encoding", choices=["utf-8", "cp949"], default="utf-8")
 
     def handle(self, *, file: str, first, last, region, people, bom, encoding, **options) -> None:
+        first_day, last_day = _day(first, "--from"), _day(last, "--to")
+        if first_day and last_day and first_day > last_day:
+            raise CommandError(_("--from lies after --to: nothing was written."))
         selection = Selection(
             rows=Reservation.objects.all(),
-            first=_day(first, "--from"),
-            last=_day(last, "--to"),
+            first=first_day,
+            last=last_day,
             region=_region(region),
         )
         kind = _encoding(encoding, bom if bom is not None else file != "-")
