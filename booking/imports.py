@@ -15,7 +15,7 @@ from dataio.importing import Outcome, Refused
 
 
 def save_clinics(facts: Sequence[dict]) -> list[Outcome]:
-    """Add or change clinics, found by `code`; a fact that is None leaves what is known.
+    """Add or change clinics, found by `code`; what `facts` does not name stays as it is.
 
     A clinic that a list no longer names stays: its reservations do too.
     """
@@ -32,7 +32,7 @@ def save_clinics(facts: Sequence[dict]) -> list[Outcome]:
     for fact in facts:
         clinic = known.get(fact["code"])
         if clinic is None:
-            clinic = Clinic(**{name: value for name, value in fact.items() if value is not None})
+            clinic = Clinic(**fact)
             known[clinic.code] = clinic
             added.append(clinic)
             outcomes.append(Outcome.ADDED)
@@ -49,10 +49,9 @@ def save_clinics(facts: Sequence[dict]) -> list[Outcome]:
 
 def _take_over(row: models.Model, fact: dict) -> bool:
     before = {name: getattr(row, name) for name in fact}
-    after = {**before, **{name: value for name, value in fact.items() if value is not None}}
-    for name, value in after.items():
+    for name, value in fact.items():
         setattr(row, name, value)
-    return before != after
+    return before != fact
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,11 @@ class Layout:
 
 @dataclass
 class Row:
-    """One row of the file: where it stands, its cells as read, and their values."""
+    """One row of the file: where it stands, its cells as read, and their values.
+
+    A column that the file does not have is not among the values: it changes nothing, while an
+    empty cell clears what was known.
+    """
 
     line: int
     cells: list[str]
@@ -180,13 +184,16 @@ def row_reader(header: Sequence[str], layout: Layout) -> Callable[[int, list[str
         for column in layout.columns
         if column.name.casefold() in places
     ]
-    missing = {
-        column.name: column.default
-        for column in layout.columns
-        if column.name.casefold() not in places
-    }
     width = len(header)
-    return lambda line, cells: _row(line, cells, width, columns, missing)
+    return lambda line, cells: _row(line, cells, width, columns)
+
+
+def absent_columns(header: Sequence[str], layout: Layout) -> frozenset[str]:
+    """The optional columns that a file with this header does not have."""
+    names = {name.casefold() for name in header}
+    return frozenset(
+        column.name for column in layout.columns if column.name.casefold() not in names
+    )
 
 
 def find_encoding(path: Path) -> str:
@@ -349,9 +356,8 @@ def _row(
     cells: list[str],
     width: int,
     columns: list[tuple[Column, int]],
-    missing: dict[str, Any],
 ) -> Row:
-    row = Row(line=line, cells=cells, values=dict(missing))
+    row = Row(line=line, cells=cells)
     if len(cells) != width:
         row.problems.append(
             _("%(cells)s cells where the first line has %(width)s; quote texts that hold a comma.")

@@ -24,6 +24,7 @@ from dataio.csv_in import (
     Layout,
     Piece,
     Row,
+    absent_columns,
     row_reader,
 )
 from dataio.districts import region_of
@@ -139,7 +140,7 @@ class Packed:
 def pack(header: Sequence[str], piece: Piece) -> Packed:
     """Read, check and seal the rows of a piece of the file."""
     packed = Packed(b"", 0)
-    seal = sealer()
+    seal = sealer(absent_columns(header, LAYOUT))
     rows = [seal(*entry) for entry in _entries(header, piece, packed.refused)]
     packed.rows, packed.count = b"".join(rows), len(rows)
     return packed
@@ -176,7 +177,7 @@ def _entries(
 
 def _entry(row: Row) -> _Entry:
     values = row.values
-    name, dose = values["name"], values["last_dose_on"]
+    name, dose = values["name"], values.get("last_dose_on")
     return (
         row.line,
         values["person_id"],
@@ -185,8 +186,8 @@ def _entry(row: Row) -> _Entry:
         values["birth_date"].isoformat(),
         values["phone"],
         values["region"],
-        values["district"],
-        ";".join(values["groups"]),
+        values.get("district", ""),
+        ";".join(values.get("groups", ())),
         dose.isoformat() if dose else "",
     )
 
@@ -252,8 +253,13 @@ _NULL = struct.pack("!i", -1)
 _INDEX_LENGTH = struct.pack("!i", 16)
 
 
-def sealer() -> Callable[..., bytes]:
-    """What makes an entry one binary tuple, encrypted and hashed; for one piece of a file."""
+def sealer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
+    """What makes an entry one binary tuple, encrypted and hashed; for one piece of a file.
+
+    `absent` columns go into the digest of a row by name: without them it is another row than with
+    empty cells, since an absent column changes nothing.
+    """
+    without = "".join(f"\x1f-{name}" for name in sorted(absent))
     encrypt_name, encrypt_birth = encryptor(context=NAME), encryptor(context=BIRTH)
     encrypt_phone, encrypt_dose = encryptor(context=PHONE), encryptor(context=DOSE)
     # The same texts as in eligibility.indexes, with the name's key worked out once.
@@ -265,7 +271,7 @@ def sealer() -> Callable[..., bytes]:
 
     def seal(line, key, name, bare_name, birth, number, region, district, groups, dose) -> bytes:
         born = f"{bare_name}|{birth}"
-        whole = "\x1f".join((key, name, birth, number, region, district, groups, dose))
+        whole = "\x1f".join((key, name, birth, number, region, district, groups, dose)) + without
         return b"".join(
             (
                 _START,

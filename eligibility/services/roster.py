@@ -25,7 +25,15 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from dataio.csv_in import REFUSED_LINE, REFUSED_REASON, BadFile, Pieces, csv_line, open_pieces
+from dataio.csv_in import (
+    REFUSED_LINE,
+    REFUSED_REASON,
+    BadFile,
+    Pieces,
+    absent_columns,
+    csv_line,
+    open_pieces,
+)
 from eligibility import roster
 from eligibility.indexes import identity_index
 from privacy.cipher import decrypt
@@ -109,7 +117,7 @@ def import_roster(
             if taken.all_new:
                 report.added = taken.rows - len(report.refused)
             else:
-                _settle(cursor, report)
+                _settle(cursor, report, absent_columns(opened.header, roster.LAYOUT))
             aside = _write_refused(path, report) if report.refused else None
         if aside:
             report.refused_path = path.with_name(f"{path.name}.refused.csv")
@@ -431,13 +439,17 @@ _STEP_ASIDE = [
     """,
 ]
 
+# Each optional column is changed only if the file has it.
 _CHANGE = """
 UPDATE eligibility_person AS p SET
     roster_key = s.roster_key, roster_digest = s.roster_digest, source = 'roster',
     name = s.name, birth_date = s.birth_date, phone = s.phone, region = s.region,
-    district = s.district, groups = string_to_array(s.groups, ';'),
-    last_dose_on = s.last_dose_on, name_birth_index = s.name_birth_index,
-    phone_index = s.phone_index,
+    district = CASE WHEN 'district' = ANY(%(absent)s) THEN p.district ELSE s.district END,
+    groups = CASE WHEN 'groups' = ANY(%(absent)s) THEN p.groups
+        ELSE string_to_array(s.groups, ';') END,
+    last_dose_on = CASE WHEN 'last_dose_on' = ANY(%(absent)s) THEN p.last_dose_on
+        ELSE s.last_dose_on END,
+    name_birth_index = s.name_birth_index, phone_index = s.phone_index,
     identity_index = CASE WHEN t.moved THEN t.identity_index ELSE p.identity_index END
 FROM roster_todo AS t JOIN roster_staging AS s USING (line)
 WHERE p.id = coalesce(t.adopts, t.person_id)
@@ -460,7 +472,7 @@ WHERE eligibility_person.roster_key IS NULL
 """  # noqa: S608 - constants only
 
 
-def _settle(cursor, report: RosterReport) -> None:
+def _settle(cursor, report: RosterReport, absent: frozenset[str]) -> None:
     cursor.execute(
         "SELECT count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added) FROM roster_done"
     )
@@ -472,7 +484,7 @@ def _settle(cursor, report: RosterReport) -> None:
     report.added = done_added + added
     for statement in _STEP_ASIDE:
         cursor.execute(statement)
-    cursor.execute(_CHANGE)
+    cursor.execute(_CHANGE, {"absent": sorted(absent)})
     written = cursor.rowcount
     cursor.execute(_ADD)
     written += cursor.rowcount

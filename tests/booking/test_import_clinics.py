@@ -90,37 +90,25 @@ def test_a_centre_without_a_region_is_refused_with_its_reason(tmp_path):
     assert "을지로 39길 29" in (tmp_path / "centres.json.refused.csv").read_text()
 
 
-def test_an_empty_fact_keeps_what_is_known(tmp_path):
-    path = tmp_path / "clinics.csv"
-    row = "C1,한빛의원,서울,강남구,서울 강남구 1,02-1,{}\n"
-    path.write_text("code,name,region,district,address,phone,latitude\n" + row.format("37.5"))
+OWN = "code,name,region,district,address"
+ROW = "A1,가나의원,서울특별시,강남구,서울 강남구 역삼로 1"
+
+
+def test_an_absent_column_changes_nothing_and_an_empty_cell_clears(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text(f"{OWN},phone,latitude,longitude\n{ROW},02-123-4567,37.5,127.0\n")
     run(path)
-    path.write_text("code,name,region,district,address,phone,latitude\n" + row.format(""))
+    path.write_text(f"{OWN}\n{ROW}\n")
 
-    assert "1 unchanged" in run(path)
-    assert Clinic.objects.get().latitude == 37.5
+    unchanged = run(path)
 
+    assert "0 added, 0 changed, 1 unchanged, 0 refused" in unchanged
+    clinic = Clinic.objects.get()
+    assert (clinic.phone, clinic.latitude, clinic.longitude) == ("02-123-4567", 37.5, 127.0)
 
-@pytest.mark.parametrize(
-    ("row", "problem"),
-    [
-        ("가나다,의원,서울,강남구,서울 1,,,", "column code: Use at most 20 letters"),
-        ("C1,,서울,강남구,서울 1,,,", "column name: This must not be empty."),
-        ("C1,의원,서울,수원시,서울 1,,,", "column district: no region and district"),
-        ("C1,의원,서울,강남구,서울 1,전화,,", "column phone: Write a telephone number"),
-        (
-            "C1,의원,서울,강남구,서울 1,,127.0,37.5",
-            "column latitude: Write a number from 32 to 40.",
-        ),
-        ("C1,의원,서울,강남구,서울 1,,,,", "9 cells where the first line has 8"),
-    ],
-)
-def test_a_row_says_what_is_wrong_with_it(tmp_path, row, problem):
-    path = tmp_path / "clinics.csv"
-    path.write_text("code,name,region,district,address,phone,latitude,longitude\n" + row + "\n")
-    out = io.StringIO()
+    path.write_text(f"{OWN},phone,latitude,longitude\n{ROW},,,\n")
+    cleared = run(path)
 
-    with pytest.raises(CommandError):
-        call_command("import_clinics", str(path), "--language=en", stdout=out, stderr=out)
-
-    assert out.getvalue().startswith(f"line 2, {problem}")
+    assert "0 added, 1 changed, 0 unchanged, 0 refused" in cleared
+    clinic.refresh_from_db()
+    assert (clinic.phone, clinic.latitude, clinic.longitude) == ("", None, None)

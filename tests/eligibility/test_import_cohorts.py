@@ -90,3 +90,13 @@ def test_import_cohorts_keeps_what_the_file_does_not_name(tmp_path):
     assert "1 unchanged" in again
     assert (cohort.proof, cohort.groups) == ("counter", ["doctor", "nurse"])
     assert (cohort.digit_hours, cohort.members_only) == (22, True)
+
+
+def test_import_cohorts_takes_an_empty_cell_for_the_default(tmp_path):
+    run(tmp_path, ROWS[0] + ",counter,doctor,22", header=HEADER + ",proof,groups,digit_hours")
+
+    again = run(tmp_path, ROWS[0] + ",,,", header=HEADER + ",proof,groups,digit_hours")
+
+    cohort = Cohort.objects.get()
+    assert "1 changed" in again
+    assert (cohort.proof, cohort.groups, cohort.digit_hours) == ("roster", [], None)

@@ -248,3 +248,24 @@ def test_a_fuzzed_roster_ends_in_exact_counts(run, encoding):
     refused = count - 1 - recipe["good"]
     assert f"{recipe['good'] + 1} added, 0 changed, 0 unchanged, {refused} refused" in report
     assert f"0 added, 0 changed, {recipe['good'] + 1} unchanged, {refused} refused" in again
+
+
+@pytest.mark.django_db
+def test_import_roster_keeps_what_a_column_that_is_absent_would_hold(tmp_path):
+    path = tmp_path / "roster.csv"
+    short = HEADER.removesuffix(",groups,last_dose_on")
+    cells = KIM.rsplit(",", 2)[0]
+    path.write_text(f"{HEADER}\n{KIM}\n", encoding="utf-8")
+    call_command("import_roster", path, stdout=StringIO(), stderr=StringIO())
+    path.write_text(f"{short}\n{cells}\n", encoding="utf-8")
+
+    call_command("import_roster", path, stdout=StringIO(), stderr=StringIO())
+
+    kim = Person.objects.get()
+    assert (kim.groups, kim.last_dose_on) == (["doctor", "nurse"], date(2026, 5, 1))
+
+    path.write_text(f"{HEADER}\n{cells},,\n", encoding="utf-8")
+    call_command("import_roster", path, stdout=StringIO(), stderr=StringIO())
+
+    kim.refresh_from_db()
+    assert (kim.groups, kim.last_dose_on) == ([], None)

@@ -89,24 +89,27 @@ def _clinic_of(values: dict[str, Any]) -> dict[str, Any]:
             "name": values["orgnm"],
             **_place("orgZipaddr", values["orgZipaddr"]),
             "address": values["orgZipaddr"],
-            "phone": values["orgTlno"],
+            **_named(values, orgTlno="phone"),
         }
     if "centerName" in values:
-        two_cells = f"{values['sido']} {values['sigungu']}".strip()
+        two_cells = f"{values.get('sido', '')} {values.get('sigungu', '')}".strip()
         return {
             # Numbered from 1 in a list of their own.
             "code": f"center-{values['id']}",
             "name": values["centerName"],
             **_place("address", two_cells if find_place(two_cells) else values["address"]),
             "address": values["address"],
-            "phone": values["phoneNumber"],
-            "latitude": values["lat"],
-            "longitude": values["lng"],
+            **_named(values, phoneNumber="phone", lat="latitude", lng="longitude"),
         }
     place = place_of(values["region"], values["district"])
     if place is None:
         raise Refused(_not_found("district", f"{values['region']} {values['district']}"))
     return {**values, "region": place.region, "district": place.district}
+
+
+def _named(values: dict[str, Any], **names: str) -> dict[str, Any]:
+    """The values of these columns under our names, of those that the file has."""
+    return {ours: values[theirs] for theirs, ours in names.items() if theirs in values}
 
 
 def _place(column: str, address: str) -> dict[str, str]:

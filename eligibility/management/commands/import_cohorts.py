@@ -7,6 +7,7 @@ from dataio.csv_in import Column, Layout, Row
 from dataio.importing import ImportCommand, Outcome, Refused
 from dataio.values import BadValue, day, line_of_text, matching, moment, one_of, whole_number
 from eligibility.enums import Order, Proof
+from eligibility.models import Cohort
 from eligibility.services.cohorts import ADDED, CHANGED, UNCHANGED, save_cohorts
 
 code = matching(
@@ -33,8 +34,8 @@ def yes_or_no(text: str) -> bool:
 
 
 def optional(name: str, parse: Callable) -> Column:
-    """A column that may be missing or empty: what stands in the database then stays."""
-    return Column(name, parse, required=False, default=None)
+    """A column that may be missing (what is stored stays) or empty (back to the default)."""
+    return Column(name, parse, required=False, default=Cohort._meta.get_field(name).get_default())
 
 
 LAYOUT = Layout(
@@ -76,10 +77,7 @@ class Command(ImportCommand):
             raise Refused(_("column closes_at: this is not after opens_at."))
 
     def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
-        named = [
-            {name: value for name, value in row.values.items() if value is not None} for row in rows
-        ]
         return [
             Outcome(answer) if answer in (ADDED, CHANGED, UNCHANGED) else Refused(answer)
-            for answer in save_cohorts(named)
+            for answer in save_cohorts([row.values for row in rows])
         ]
