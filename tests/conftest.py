@@ -5,11 +5,30 @@ from django.utils import translation
 from hypothesis import settings
 
 from booking.finder import availability
+from tests.clock import clock as the_clock
 
 # A busy machine is no finding. In CI Hypothesis takes a profile of its own that says the same.
 if not os.environ.get("CI"):
     settings.register_profile("jari", deadline=None)
     settings.load_profile("jari")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        the_clock.install(django_db_blocker)
+
+
+@pytest.fixture(autouse=True)
+def _time_goes_on():
+    yield
+    the_clock.reset()
+
+
+@pytest.fixture
+def clock():
+    """Moves Python's clock and the database's at once."""
+    return the_clock
 
 
 @pytest.fixture(autouse=True)

@@ -6,4 +6,4 @@ from database.functions import install
 class Migration(migrations.Migration):
     dependencies: list[tuple[str, str]] = []
 
-    operations = [install("database", "jari_now", 1)]
+    operations = [install("database", "jari_now", 1), install("database", "jari_clock", 1)]

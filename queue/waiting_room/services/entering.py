@@ -8,11 +8,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 from django.utils.translation import gettext as _
 
+from database.clock import database_now
 from eligibility.models import Cohort, Person
 from waiting_room.enums import Act, Ending
 from waiting_room.exceptions import AdmissionOver, AtTheDoor, LineRefusal, NotCalled, RoomClosed
 from waiting_room.models import Admission, DoorWait, Line, Room, Step, Ticket
-from waiting_room.services.clock import database_now
 
 ADMISSION_LIFETIME = timedelta(minutes=15)
 MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 from django.db.models import Max, Prefetch
 
+from database.clock import database_now
 from waiting_room.models import Room, Ticket
-from waiting_room.services.clock import database_now
 
 
 def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int]:

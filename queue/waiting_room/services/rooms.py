@@ -8,6 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
+from database.clock import database_now
 from eligibility.models import Cohort
 from waiting_room.draw import commitment
 from waiting_room.enums import Act, RoomStatus
@@ -15,7 +16,6 @@ from waiting_room.exceptions import CantChange
 from waiting_room.locks import tick_lock
 from waiting_room.models import Board, Line, Room, Step
 from waiting_room.public_log import microseconds
-from waiting_room.services.clock import database_now
 
 # How long before the opening people may gather, unless the room says otherwise.
 GATHERING = timedelta(hours=24)

@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from database.clock import database_now
 from messaging.enums import Channel
 from messaging.receivers import checked_receiver
 from messaging.services import write_message
 from waiting_room.enums import RoomStatus
 from waiting_room.models import Admission, Alert, Room, Ticket
-from waiting_room.services.clock import database_now
 
 SOON_SECONDS = 600
 # Later than this the message would tell of something that is not so any more.

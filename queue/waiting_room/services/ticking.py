@@ -8,13 +8,13 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from database.clock import database_now
 from eligibility.enums import Order
 from waiting_room import draw, health, pace
 from waiting_room.enums import Act, RoomStatus
 from waiting_room.locks import StillJoining, list_closed, try_tick_lock
 from waiting_room.models import Admission, Board, DoorWait, Line, Room, Step
 from waiting_room.now_document import Facts, document, write_file
-from waiting_room.services.clock import database_now
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
 from waiting_room.services.estimating import score_called, up_to_date
 from waiting_room.services.log_pages import PAGES_PER_TICK, Pages

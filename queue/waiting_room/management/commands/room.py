@@ -4,12 +4,12 @@ from django.core.management.base import CommandError
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
+from database.clock import database_now
 from waiting_room import services
 from waiting_room.exceptions import CantChange
 from waiting_room.management.rooms import room_by_code
 from waiting_room.models import Room
 from waiting_room.now_document import state_of
-from waiting_room.services.clock import database_now
 from web.commands import PortalCommand
 
 
