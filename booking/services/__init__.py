@@ -2,7 +2,7 @@ from booking.services.changes import (
     cancel_reservation,
     change_reservation,
     undo_cancel,
-    was_refused,
+    why_not_undo,
 )
 from booking.services.confirmations import confirm_hold
 from booking.services.holds import (
@@ -121,6 +121,6 @@ __all__ = [
     "undo_mark",
     "vaccines_for",
     "vaccines_of",
-    "was_refused",
+    "why_not_undo",
     "withdraw_outside_dose",
 ]

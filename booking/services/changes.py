@@ -1,21 +1,29 @@
 """Cancelling, taking that back, and moving to another time."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q
 from django.utils import timezone
 
-from booking.enums import ReservationStatus
-from booking.exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, SlotFull, TooLate
-from booking.models import Reservation, Slot
+from booking.enums import LIVE, ReservationStatus
+from booking.exceptions import (
+    AlreadyBooked,
+    NotConfirmed,
+    NothingToUndo,
+    Refused,
+    SlotFull,
+    TooLate,
+)
+from booking.models import OutsideDose, Reservation, Slot
 from booking.rules import Booked, Course, day_of
-from booking.services.holds import course_of, interval_of
+from booking.services.holds import course_from, course_of, interval_of
 from booking.services.notices import tell_cancelled, tell_changed, tell_restored
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_for
 from booking.services.seats import (
     RowsChanged,
+    check_seat,
     end,
     give_back,
     lapse_holds,
@@ -94,33 +102,76 @@ def undo_cancel(
 ) -> list[Reservation]:
     """Take a cancellation back while every place it gave up is still free.
 
-    Raises NothingToUndo, AlreadyBooked, TooLate, SlotFull or SlotOver.
+    Raises what `why_not_undo` answers: NothingToUndo, AlreadyBooked, WrongInterval, TooLate,
+    SlotFull, SlotOver or SlotClosed.
     """
     now = now or timezone.now()
     lock_person(reservation.person_id)
     reservation.refresh_from_db()
     if reservation.status == ReservationStatus.CONFIRMED:
         return [reservation]
-    # What was cancelled with one act has one instant.
-    together = Reservation.objects.filter(
-        person=reservation.person_id,
-        status=ReservationStatus.CANCELLED,
-        changed_at=reservation.changed_at,
-    ).exclude(~Q(pk=reservation.pk), dose=reservation.dose)
-    slots = lock_slots(together.values_list("slot_id", flat=True))
-    rows = list(
-        together.filter(slot__in=slots)
-        .select_related("person", "slot__clinic", "slot__vaccine")
-        .order_by("pk")
-        .locked()
-    )
-    if reservation.pk not in {row.pk for row in rows} or was_refused(reservation):
+    everything = Reservation.objects.filter(person=reservation.person_id)
+    slots = lock_slots(row.slot_id for row in cancelled_together(reservation, everything))
+    for slot in slots.values():
+        if lapse_holds({slot.pk: slot}, now=now):
+            offer_freed(slot, now=now)
+    reservations = list(everything.select_related("person", "slot__clinic", "slot__vaccine"))
+    for row in reservations:
+        row.slot = slots.get(row.slot_id, row.slot)  # as it is counted under the lock
+    refusal = why_not_undo(reservation, reservations, by=by, now=now)
+    if refusal:
+        raise refusal
+    together = cancelled_together(reservation, reservations)
+    for row in together:
+        take_seat(slots[row.slot_id], now=now)
+        row.status, row.by, row.changed_at = ReservationStatus.CONFIRMED, by, now
+        row.save(update_fields=["status", "by", "changed_at"])
+    tell_restored(together)
+    return together
+
+
+def cancelled_together(
+    reservation: Reservation, reservations: Iterable[Reservation]
+) -> list[Reservation]:
+    """What was cancelled with one act has one instant, and comes back together; by dose."""
+    together = [
+        row
+        for row in reservations
+        if row.status == ReservationStatus.CANCELLED
+        and row.changed_at == reservation.changed_at
+        and (row.pk == reservation.pk or row.dose != reservation.dose)
+    ]
+    return sorted(together, key=lambda row: row.dose)
+
+
+def why_not_undo(
+    reservation: Reservation, reservations: list[Reservation], *, by: str, now: datetime
+) -> Refused | None:
+    """Why this cancellation can't be taken back; None if it can.
+
+    The one rule of the receipt's button and of `undo_cancel`. `reservations` are all of the
+    person's, with their slots.
+    """
+    try:
+        _check_undo(reservation, reservations, by, now)
+    except Refused as refusal:
+        return refusal
+    return None
+
+
+def _check_undo(
+    reservation: Reservation, reservations: list[Reservation], by: str, now: datetime
+) -> None:
+    if reservation.status != ReservationStatus.CANCELLED or was_refused(reservation):
         raise NothingToUndo
-    held = Reservation.objects.filter(
-        person=reservation.person_id, status=ReservationStatus.HELD
-    ).values_list("dose", flat=True)
-    course = course_of(reservation.person_id)
-    for row in sorted(rows, key=lambda row: row.dose):
+    together = cancelled_together(reservation, reservations)
+    live = [row for row in reservations if row.status in LIVE]
+    held = {row.dose for row in live if row.status == ReservationStatus.HELD}
+    booked = [row for row in live if row.status != ReservationStatus.HELD]
+    outside_doses = OutsideDose.objects.filter(person=reservation.person_id)
+    course = course_from(booked, outside_doses)
+    seats = Counter(row.slot_id for row in together)
+    for row in together:
         if row.dose in course.doses or row.dose in held:
             raise AlreadyBooked
         if row.dose > 1 and 1 not in course.doses:
@@ -129,14 +180,7 @@ def undo_cancel(
         course.check(row.dose, on, interval_of(row.slot.vaccine))
         course = Course(course.doses | {row.dose: Booked(row.dose, row.slot.vaccine_id, on)})
         check_in_time(row, by, now)
-        if lapse_holds({row.slot_id: slots[row.slot_id]}, now=now):
-            offer_freed(slots[row.slot_id], now=now)
-        take_seat(slots[row.slot_id], now=now)
-        row.status, row.by, row.changed_at = ReservationStatus.CONFIRMED, by, now
-        row.save(update_fields=["status", "by", "changed_at"])
-    rows.sort(key=lambda row: row.dose)
-    tell_restored(rows)
-    return rows
+        check_seat(row.slot, now=now, seats=seats[row.slot_id])
 
 
 def was_refused(reservation: Reservation) -> bool:

@@ -75,14 +75,19 @@ def lock_slots(ids: Iterable[int]) -> dict[int, Slot]:
     return {slot.pk: slot for slot in slots}
 
 
-def take_seat(slot: Slot, *, now: datetime, begun: bool = False) -> None:
-    """One place of a locked slot; SlotFull, SlotOver or SlotClosed if it can't be had."""
+def check_seat(slot: Slot, *, now: datetime, begun: bool = False, seats: int = 1) -> None:
+    """Whether so many places of a slot can be had; SlotFull, SlotOver or SlotClosed if not."""
     if not slot.clinic.active:
         raise SlotClosed
     if slot.starts_at <= now and not begun:
         raise SlotOver
-    if slot.left < 1:
+    if slot.left < seats:
         raise SlotFull(slot_id=slot.pk)
+
+
+def take_seat(slot: Slot, *, now: datetime, begun: bool = False) -> None:
+    """Take one place of a locked slot; raises as `check_seat` does."""
+    check_seat(slot, now=now, begun=begun)
     Slot.objects.filter(pk=slot.pk).update(booked=F("booked") + 1)
     slot.booked += 1
 

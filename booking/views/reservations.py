@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from booking import history, services
 from booking.calendar_file import calendar_file
 from booking.enums import LIVE, ReservationStatus
-from booking.exceptions import Refused, SlotFull, SlotOver, TooLate
+from booking.exceptions import AlreadyBooked, Refused, SlotClosed, SlotFull, SlotOver, TooLate
 from booking.forms import LookupForm
 from booking.history import to_the_person
 from booking.limits import looked_up_too_often
@@ -39,6 +39,14 @@ OVER = [
     ReservationStatus.RELEASED,
     ReservationStatus.NO_SHOW,
 ]
+# What the receipt says where a cancellation can't be taken back.
+WHY_NOT_UNDO: dict[type[Refused], str] = {
+    AlreadyBooked: "replaced",
+    SlotClosed: "closed",
+    SlotFull: "gone",
+    SlotOver: "late",
+    TooLate: "late",
+}
 
 
 @require_safe
@@ -82,24 +90,12 @@ def receipt(
     return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
 
 
-def _undo(reservation: Reservation, everything: list[Reservation], now: datetime) -> str:
+def _undo(reservation: Reservation, reservations: list[Reservation], now: datetime) -> str:
     """Whether a cancellation can be taken back: "open", or why not; empty if there is none."""
     if reservation.status != ReservationStatus.CANCELLED:
         return ""
-    # What was cancelled with one act comes back together.
-    together = [
-        one
-        for one in everything
-        if one.status == reservation.status and one.changed_at == reservation.changed_at
-    ]
-    doses = {one.dose for one in together}
-    if any(one.status in LIVE and one.dose in doses for one in everything):
-        return "replaced"
-    if any(now >= one.changes_until for one in together):
-        return "late"
-    if any(one.slot.left < 1 for one in together):
-        return "gone"
-    return "never" if services.was_refused(reservation) else "open"
+    refusal = services.why_not_undo(reservation, reservations, by="citizen", now=now)
+    return WHY_NOT_UNDO.get(type(refusal), "never") if refusal else "open"
 
 
 def _history_rows(reservation: Reservation) -> list[dict]:

@@ -11,7 +11,7 @@ from datetime import time, timedelta
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -262,6 +262,23 @@ class Bookings(RuleBasedStateMachine):
     def every_invariant_holds(self):
         broken = [answer for answer in verify(now=self.now) if answer.broken]
         assert broken == []
+
+    @invariant()
+    def the_receipt_offers_to_take_back_what_the_service_takes_back(self):
+        for reservation in Reservation.objects.filter(status="cancelled").with_place():
+            mine = services.reservations_of(reservation.person_id)
+            said = services.why_not_undo(reservation, mine, by="citizen", now=self.now)
+            assert type(said) is self.undone(reservation), reservation
+
+    def undone(self, reservation) -> type:
+        """What the service answers, and then as if it had not been asked."""
+        with transaction.atomic():
+            try:
+                services.undo_cancel(reservation=reservation, by="citizen", now=self.now)
+            except Refused as refusal:
+                return type(refusal)
+            transaction.set_rollback(True)
+        return type(None)
 
     @invariant()
     def nothing_suitable_stays_unoffered(self):
