@@ -1,0 +1,108 @@
+"""What the documents name exists, and what exists publicly is documented."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
+
+ROOT = Path(settings.BASE_DIR)
+DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TOP = "|".join(sorted(path.name for path in ROOT.iterdir() if path.is_dir()))
+# `booking/rules.py`, `queue/waiting_room/`, `waiting_room/merkle.py` (found below queue/ too).
+PATH = re.compile(rf"`((?:{TOP}|waiting_room)/[A-Za-z_0-9./-]*)`")
+MODULE = re.compile(
+    r"`((?:booking|config|database|dataio|eligibility|messaging|privacy|rehearsal|staff|web"
+    r"|waiting_room)(?:\.[a-z_]+)+)"
+)
+# Made by running.
+NOT_IN_THE_TREE = re.compile(r"^(var|staticfiles)/")
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_paths_named_in_documents_exist(document):
+    text = document.read_text(encoding="utf-8")
+
+    missing = [
+        path
+        for path in PATH.findall(text)
+        if not NOT_IN_THE_TREE.match(path)
+        and not any((base / path).exists() for base in (ROOT, ROOT / "queue"))
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_modules_named_in_documents_exist(document):
+    text = document.read_text(encoding="utf-8")
+
+    assert [name for name in MODULE.findall(text) if not _is_there(name)] == []
+
+
+def _is_there(name: str) -> bool:
+    """A module, or something in one: `booking.rules.spread_margin`."""
+    parts = name.split(".")
+    for base in (ROOT, ROOT / "queue"):
+        for depth in range(len(parts), 0, -1):
+            file = base.joinpath(*parts[:depth])
+            source = file.with_suffix(".py")
+            if source.exists() or (file / "__init__.py").exists():
+                rest = parts[depth:]
+                text = source.read_text() if source.exists() else (file / "__init__.py").read_text()
+                return not rest or re.search(rf"\b{rest[0]}\b", text) is not None
+    return False
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document):
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", document.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_decision_stands_in_the_index_under_its_title():
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    expected = []
+    for file in sorted(folder.glob("[0-9]*.md")):
+        number, title = file.read_text(encoding="utf-8").splitlines()[0].strip("# ").split(". ", 1)
+        expected.append(f"| [{number}]({file.name}) | {title} |")
+
+    assert [line for line in index.splitlines() if line.startswith("| [")] == expected
+
+
+def test_every_public_address_is_documented_and_every_documented_one_exists():
+    documented = set(_documented())
+    public = {address for address in _addresses(get_resolver()) if _is_public(address)}
+
+    assert documented - public == set()
+    assert public - documented == set()
+
+
+def _documented() -> Iterator[str]:
+    """Addresses of the first column of the tables; `…/x/` stands beside the one before it."""
+    for line in (ROOT / "docs" / "http.md").read_text(encoding="utf-8").splitlines():
+        before = ""
+        for cell in re.findall(r"`([^`]+)`", line.split("|")[1]) if line.startswith("| `") else []:
+            address = cell
+            if cell.startswith("…/"):
+                address = before.rstrip("/").rpartition("/")[0] + cell.removeprefix("…")
+            if address.startswith("/") and _is_public(address):
+                before = address
+                yield re.sub(r"<[^>]+>", "<>", address)
+
+
+def _is_public(address: str) -> bool:
+    return not address.startswith(("/admin/", "/static/"))
+
+
+def _addresses(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
+    for entry in resolver.url_patterns:
+        address = prefix + str(entry.pattern).removeprefix("^")
+        if isinstance(entry, URLResolver):
+            yield from _addresses(entry, address)
+        elif isinstance(entry, URLPattern):
+            yield re.sub(r"<[^>]+>", "<>", address)
