@@ -7,6 +7,7 @@ thread.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,14 +25,18 @@ from waiting_room.models import Room
 PATH = re.compile(r"/queue/([a-z0-9][a-z0-9-]{0,39})/(now\.json|join/)")
 TROUBLE = (Http404, DatabaseError, InterfaceError, PoolTimeout)
 
-Answer = tuple[int, list[tuple[str, str]], bytes]
+Headers = list[tuple[str, str]]
+Answer = tuple[int, Headers, bytes]
+log = logging.getLogger(__name__)
 
 
 class LeanApplication:
-    """An RSGI application in front of the pages."""
+    """An RSGI application in front of the pages; `headers` are those of every answer."""
 
-    def __init__(self, pages: Callable[[Any, Any], Awaitable[None]]) -> None:
-        self._pages = pages
+    def __init__(
+        self, pages: Callable[[Any, Any], Awaitable[None]], *, headers: Headers | None = None
+    ) -> None:
+        self._pages, self._headers = pages, headers or []
         self._gatherer: Gatherer | None = None
         self._rooms: dict[str, int] = {}
         # Of its own, so that slow pages never stand before a poll.
@@ -44,19 +49,27 @@ class LeanApplication:
                 answer = await self._answer(scope, match[1], match[2])
             except TROUBLE:
                 answer = None
+            except Exception as error:
+                log.error("left to the page: %s", type(error).__name__, exc_info=True)
+                answer = None
             if answer:
                 protocol.response_bytes(*answer)
                 return
         await self._pages(scope, protocol)
 
     async def _answer(self, scope: Any, code: str, what: str) -> Answer | None:
-        if what == "join/":
-            return await self._join(scope.headers, code) if scope.method == "POST" else None
-        return await self._now(scope.headers, code) if scope.method == "GET" else None
+        ask, method = (self._join, "POST") if what == "join/" else (self._now, "GET")
+        if scope.method != method:
+            return None
+        headers = scope.headers
+        if len(headers.get_all("host")) != 1:
+            return None
+        return await ask(headers, code)
 
     async def _now(self, headers: Any, code: str) -> Answer:
         posted = now_cache.board.known(code) or await self._in_thread(now_cache.board.get, code)
-        answer = [("etag", posted.etag), ("cache-control", now_cache.CACHE_CONTROL)]
+        cached = ("cache-control", now_cache.CACHE_CONTROL)
+        answer = [("etag", posted.etag), cached, *self._headers]
         if headers.get("if-none-match") == posted.etag:
             return 304, answer, b""
         answer.append(("content-type", "application/json"))
@@ -79,7 +92,8 @@ class LeanApplication:
         ticket_id = await self._gatherer.join(room_id, who.person_id)
         if ticket_id is None:
             return None
-        return 302, [("location", f"/queue/t/{ticket_id}/"), ("cache-control", "no-store")], b""
+        location = ("location", f"/queue/t/{ticket_id}/")
+        return 302, [location, ("cache-control", "no-store"), *self._headers], b""
 
     async def _in_thread(self, ask: Callable[[str], Any], code: str) -> Any:
         def asked() -> Any:

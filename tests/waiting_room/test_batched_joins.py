@@ -43,6 +43,9 @@ class Headers:
     def get(self, name: str, default: str | None = None) -> str | None:
         return next((value for key, value in self._pairs if key == name), default)
 
+    def get_all(self, name: str) -> list[str]:
+        return [value for key, value in self._pairs if key == name]
+
     def items(self) -> list[tuple[str, str]]:
         return self._pairs
 
@@ -69,8 +72,8 @@ class Answer:
     def __init__(self, body: bytes) -> None:
         self.body = body
 
-    async def __call__(self) -> bytes:
-        return self.body
+    async def __aiter__(self):
+        yield self.body
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.status_code, self.headers, self.content = status, dict(headers), body
