@@ -38,7 +38,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     Only the database makes it fail: without Redis or a worker the line stands still, but people
     can join, enter and book, and a load balancer must keep sending them here.
     """
-    parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
+    parts = {name: asked() for name, asked in PARTS.items()}
     ready = parts["database"] == "ok"
     return JsonResponse(
         {"ready": ready, **parts, "time": timezone.now().isoformat()}, status=200 if ready else 503
@@ -68,3 +68,6 @@ def _worker() -> str:
     except RedisError:
         return "unknown"
     return "ok" if any("line" in worker.queue_names() for worker in workers) else "none"
+
+
+PARTS = {"database": _database, "redis": _redis, "worker": _worker}
