@@ -1,79 +1,163 @@
 """Django's pages behind the event loop of the web server, each request in a thread.
 
+A thread gets a request whose body is there and gives back an answer that is whole: it never waits
+for a client. Staff have threads of their own, and what can be answered without a thread is.
+
 Why not Django's own ASGI handler or a2wsgi: they cost three to ten times as much for views that
 are not asynchronous (docs/performance.md).
 """
 
-import asyncio
-import io
 import logging
+import re
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import IO, Any
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import close_old_connections
+
+from config.answers import Answer, Answers, FileBody, answer_of
+from config.bodies import Bodies
+from config.connections import Guard
+from config.headers import Headers, completed
+from config.lanes import Lane
+from config.limits import Limits
+from config.refusals import Refused
+from web.addresses import address_of, network_of
 
 log = logging.getLogger(__name__)
 
-# A longer body, such as a roster, is read by the thread that wants it, piece by piece.
-READ_AT_ONCE = 64 * 1024
-SEND_AT_ONCE = 64 * 1024
+Probe = Callable[[], tuple[int, Headers, bytes]]
+UTF_8 = re.compile(r"utf-?8", re.IGNORECASE)
+CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
+
+
+def alive() -> tuple[int, Headers, bytes]:
+    """This process answers; nothing else is asked."""
+    return 200, [("content-type", "text/plain"), ("cache-control", "no-store")], b"ok\n"
 
 
 class Pages:
-    """A WSGI application, called by the RSGI protocol of granian."""
+    """A WSGI application, called by the RSGI protocol of granian.
 
-    def __init__(self, wsgi: Callable[..., Iterable[bytes]], *, threads: int) -> None:
-        self._wsgi = wsgi
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="page")
+    `hops` is how many proxies of ours stand in front, `static` the folder of static files,
+    `headers` what every answer has, `may_upload` whether a request's session has a permission.
+    """
+
+    def __init__(
+        self,
+        wsgi: Callable[..., Iterable[bytes]],
+        *,
+        threads: int,
+        staff_threads: int = 2,
+        limits: Limits | None = None,
+        guard: Guard | None = None,
+        hops: int = 0,
+        static: str = "",
+        headers: Headers | None = None,
+        probes: Mapping[str, Probe] | None = None,
+        may_upload: Callable[[dict, str], bool] = lambda _environ, _permission: False,
+    ) -> None:
+        self._wsgi, self._hops, self._static = wsgi, hops, static
+        self._limits = limits or Limits()
+        self._headers = headers or []
+        self._probes = {"/healthz": alive, **(probes or {})}
+        self._may_upload = may_upload
+        waiting = self._limits.waiting
+        self._citizens = Lane(threads, waiting=waiting, name="page")
+        self._staff = Lane(staff_threads, waiting=waiting, name="staff")
+        self._bodies = Bodies(self._limits)
+        guard = guard or Guard(self._limits)
+        lanes = (self._citizens, self._staff)
+        self._answers = {lane: Answers(self._limits, guard) for lane in lanes}
 
     async def __call__(self, scope: Any, protocol: Any) -> None:
-        loop = asyncio.get_running_loop()
-        environ = environ_of(scope)
-        environ["wsgi.input"] = await _body(environ, protocol, loop)
-        answer = await loop.run_in_executor(self._threads, self._answer, environ, protocol, loop)
-        if answer:
-            protocol.response_bytes(*answer)
+        try:
+            await self._serve(scope, protocol)
+        except Refused as refused:
+            self._answer(protocol, *refused.answer)
+        except Exception as error:
+            # One line: the address may hold what a person typed, so it is left out.
+            unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
+            name = type(error).__name__
+            log.error("a request was not answered: %s", name, exc_info=not unreadable)
+            self._answer(protocol, *Refused(400 if unreadable else 500).answer)
 
-    def _answer(self, environ: dict, protocol: Any, loop: asyncio.AbstractEventLoop):
+    def _answer(self, protocol: Any, status: int, headers: Headers, body: bytes) -> None:
+        protocol.response_bytes(status, completed(headers, self._headers), body)
+
+    async def _serve(self, scope: Any, protocol: Any) -> None:
+        pairs = scope.headers.items()
+        _check_host(scope, pairs)
+        path = scope.path
+        probe = self._probes.get(path)
+        if probe and scope.method in ("GET", "HEAD"):
+            self._answer(protocol, *probe())
+            return
+        environ = environ_of(scope, path, pairs)
+        _check_charset(environ)
+        caller = address_of(environ, self._hops)
+        address = network_of(caller) if caller else "unknown"
+        lane = self._staff if path.startswith("/admin/") else self._citizens
+        environ["wsgi.input"] = body = await self._receive(protocol, environ, address, lane)
+        try:
+            answer = await lane.run(address, partial(self._ask, environ))
+        finally:
+            body.close()
+        await self._answers[lane].send(protocol, answer, address, scope.client)
+
+    async def _receive(self, protocol: Any, environ: dict, address: str, lane: Lane) -> IO[bytes]:
+        def asked(permission: str) -> bool:
+            try:
+                return self._may_upload(environ, permission)
+            finally:
+                close_old_connections()  # as Django does at the end of a request
+
+        def may_upload(permission: str) -> Awaitable[bool]:
+            return lane.run(address, partial(asked, permission))
+
+        return await self._bodies.receive(protocol, environ, address, may_upload)
+
+    def _ask(self, environ: dict) -> Answer:
         started: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], *_error: object) -> None:
+        def start_response(status: str, headers: Headers, *_error: object) -> None:
             started[:] = [int(status[:3]), [(name.lower(), value) for name, value in headers]]
 
         body = self._wsgi(environ, start_response)
         try:
-            if not getattr(body, "streaming", False):
-                return (*started, b"".join(body))
-            # In this thread to the end: an export has its database connection here.
-            self._stream(started, body, protocol, loop)
-            return None
+            status, headers = started
+            headers = completed(headers, self._headers)
+            if environ["REQUEST_METHOD"] == "HEAD":
+                return Answer(status, headers)
+            return answer_of(status, headers, body, self._limits, self._static)
         finally:
             if hasattr(body, "close"):
                 body.close()
 
-    def _stream(self, started: list, body: Iterable[bytes], protocol: Any, loop: Any) -> None:
-        async def start() -> Any:
-            return protocol.response_stream(*started)
 
-        async def send(piece: bytes) -> None:
-            await transport.send_bytes(piece)
-
-        transport = asyncio.run_coroutine_threadsafe(start(), loop).result()
-        try:
-            for piece in _larger(body):
-                asyncio.run_coroutine_threadsafe(send(piece), loop).result()
-        except Exception as error:
-            # The status is sent and can't be taken back; mostly somebody closed the page.
-            log.warning("an answer ended early: %s", type(error).__name__)
+def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:
+    """One name of the host, as HTTP/1.1 has it: of two, a proxy may have gone by the other."""
+    hosts = sum(name == "host" for name, _value in pairs)
+    if hosts > 1 or (hosts == 0 and scope.http_version == "1.1"):
+        raise Refused(400)
 
 
-def environ_of(scope: Any) -> dict[str, Any]:
+def _check_charset(environ: dict) -> None:
+    """Forms are UTF-8, as the pages are; Django has no answer for others."""
+    charset = CHARSET.search(environ.get("CONTENT_TYPE", ""))
+    if charset and not UTF_8.fullmatch(charset[1]):
+        raise Refused(400)
+
+
+def environ_of(scope: Any, path: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
     """The request as PEP 3333 has it: text holds the bytes of the address as Latin-1."""
     host, _colon, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "PATH_INFO": path.encode().decode("latin-1"),
         "QUERY_STRING": scope.query_string.encode().decode("latin-1"),
         "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
         "SERVER_NAME": host,
@@ -82,13 +166,14 @@ def environ_of(scope: Any) -> dict[str, Any]:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.scheme,
         "wsgi.errors": sys.stderr,
+        "wsgi.file_wrapper": FileBody,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
     if scope.authority:
         environ["HTTP_HOST"] = scope.authority
-    for name, value in scope.headers.items():
+    for name, value in pairs:
         # `X_Forwarded_For` would pass for what only our own proxy may write.
         if "_" in name:
             continue
@@ -99,51 +184,3 @@ def environ_of(scope: Any) -> dict[str, Any]:
             value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
         environ[key] = value
     return environ
-
-
-async def _body(environ: dict, protocol: Any, loop: asyncio.AbstractEventLoop) -> io.IOBase:
-    length = environ.get("CONTENT_LENGTH", "")
-    if length.isdecimal() and int(length) > READ_AT_ONCE:
-        return io.BufferedReader(_Pieces(protocol, loop), READ_AT_ONCE)
-    return io.BytesIO(await protocol() if length else b"")
-
-
-class _Pieces(io.RawIOBase):
-    """A body as it arrives, for a thread beside the event loop."""
-
-    def __init__(self, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._pieces = protocol.__aiter__()
-        self._loop = loop
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._left:
-            self._left = asyncio.run_coroutine_threadsafe(self._next(), self._loop).result()
-        size = min(len(buffer), len(self._left))
-        buffer[:size], self._left = self._left[:size], self._left[size:]
-        return size
-
-    async def _next(self) -> bytes:
-        piece = b""
-        while not piece:
-            try:
-                piece = await anext(self._pieces)
-            except StopAsyncIteration:
-                break
-        return bytes(piece)
-
-
-def _larger(pieces: Iterable[bytes]) -> Iterable[bytes]:
-    """Fewer, larger pieces: each costs a word with the event loop."""
-    gathered, size = [], 0
-    for piece in pieces:
-        gathered.append(piece)
-        size += len(piece)
-        if size >= SEND_AT_ONCE:
-            yield b"".join(gathered)
-            gathered, size = [], 0
-    if gathered:
-        yield b"".join(gathered)

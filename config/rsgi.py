@@ -13,7 +13,27 @@ django = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
 
+from config import views  # noqa: E402
 from config.bridge import Pages  # noqa: E402
+from config.connections import Guard  # noqa: E402
+from config.headers import security_headers  # noqa: E402
+from config.limits import MIB, Limits  # noqa: E402
+from config.probes import Readiness  # noqa: E402
+from config.uploads import may_upload  # noqa: E402
 from waiting_room.fast_path import LeanApplication  # noqa: E402  (needs Django set up)
 
-application = LeanApplication(Pages(django, threads=settings.WEB_THREADS))
+limits = Limits(upload_bytes=settings.UPLOAD_MEGABYTES * MIB, waiting=settings.WAITING_PAGES)
+guard = Guard(limits, shared=settings.PROXIES > 0)
+pages = Pages(
+    django,
+    threads=settings.WEB_THREADS,
+    staff_threads=settings.STAFF_THREADS,
+    limits=limits,
+    guard=guard,
+    hops=settings.PROXIES,
+    static=f"{settings.STATIC_ROOT}/",
+    headers=security_headers(),
+    probes={"/readyz": Readiness(views.PARTS, needs="database")},
+    may_upload=may_upload,
+)
+application = LeanApplication(pages, headers=security_headers())

@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from granian import Granian
@@ -29,8 +30,9 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 KILL_AFTER_SECONDS = 9
 # How long a connection may be open and ask nothing; browsers keep several.
 IDLE_MILLISECONDS = 15_000
-# Connections at a time of each process: a crowd waits here, in order, and is not turned away.
-CONNECTIONS = 8_192
+# The most that the lines before a body may take; above it the answer is 431.
+HEAD_BYTES = 32 * 1024
+# Connections wait here, in order, where a process has as many as config.limits allows.
 BACKLOG = 4_096
 FILES = 65_536
 # A worker that dies younger than this is replaced after a pause: it may well die again.
@@ -58,7 +60,7 @@ class Server(Granian):  # type: ignore[misc, valid-type]  # one of two, as Pytho
         self.respawned_wrks.clear()  # what granian goes by
 
 
-def one_worker() -> Any:
+def one_worker(port: int) -> Any:
     """The application, in a worker process that ends with its main process.
 
     Without one it would hold the port and never be looked after. Killed and not asked: a worker
@@ -67,6 +69,7 @@ def one_worker() -> Any:
     main_process = multiprocessing.parent_process()
     if main_process and main_process.pid:
         _end_with(main_process.pid)
+    rsgi.guard.start(port)
     return rsgi.application
 
 
@@ -92,16 +95,18 @@ def main() -> None:
         port=int(port),
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=IDLE_MILLISECONDS, max_buffer_size=HEAD_BYTES
+        ),
         workers=given.workers,
         websockets=False,
         backlog=BACKLOG,
-        backpressure=CONNECTIONS,
+        backpressure=rsgi.limits.connections,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=KILL_AFTER_SECONDS,
-    ).serve(target_loader=one_worker, wrap_loader=False)
+    ).serve(target_loader=partial(one_worker, int(port)), wrap_loader=False)
 
 
 def _allow_many_files() -> None:

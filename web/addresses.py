@@ -1,6 +1,8 @@
 """Where a request comes from, behind as many proxies of ours as JARI_PROXIES says."""
 
 import ipaddress
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,10 +16,15 @@ def client_address(request: HttpRequest) -> Address | None:
     Each proxy of ours appends the address that it saw to X-Forwarded-For: only the last
     `settings.PROXIES` entries can be believed, what stands before them is the caller's claim.
     """
-    text = request.META.get("REMOTE_ADDR", "")
-    if settings.PROXIES:
-        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        text = forwarded[-settings.PROXIES] if len(forwarded) >= settings.PROXIES else ""
+    return address_of(request.META, settings.PROXIES)
+
+
+def address_of(environ: Mapping[str, Any], hops: int) -> Address | None:
+    """The same of a request that Django does not know yet, behind `hops` proxies of ours."""
+    text = environ.get("REMOTE_ADDR", "")
+    if hops:
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        text = forwarded[-hops] if len(forwarded) >= hops else ""
     return parse(text)
 
 

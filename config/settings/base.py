@@ -140,7 +140,7 @@ DATABASES = {
         # Without reuse of connections most of a short request is spent on logging in.
         pool={
             "min_size": env.int("DATABASE_POOL_MIN", default=1),
-            "max_size": env.int("DATABASE_POOL_MAX", default=10),
+            "max_size": env.int("DATABASE_POOL_MAX", default=14),
             "timeout": 10,
         },
     )
@@ -235,6 +235,12 @@ PROXIES = proxies(env.str("JARI_PROXIES", default="0"))
 
 # Pages that one web process makes at a time; each takes a database connection meanwhile.
 WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)
+# As many more for staff alone, whatever the crowd asks for.
+STAFF_THREADS = env.int("JARI_STAFF_THREADS", default=3)
+# Page requests that wait for a thread before citizens are asked to come back in ten seconds.
+WAITING_PAGES = env.int("JARI_WAITING_PAGES", default=1_000)
+# The largest file that staff may send, for each address that takes one.
+UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)
 
 # How long a verified identity stays good for joining (days): checked ahead of the opening.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)

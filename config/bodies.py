@@ -1,0 +1,109 @@
+"""Bodies of requests, received whole in the event loop before a thread is asked for anything."""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any
+
+from config.lanes import Share
+from config.limits import MIB, Limits
+from config.refusals import Refused
+
+# What is read of a body that is too large, so that the client hears why instead of a broken
+# connection.
+READ_ON_BYTES, READ_ON_SECONDS = 1 * MIB, 3
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An address where staff with a permission may send a file."""
+
+    path: re.Pattern[str]
+    permission: str
+
+
+# The larger limit is for these alone, and only for those who may use them.
+UPLOADS = [
+    Upload(re.compile(r"/admin/eligibility/rosterupload/add/"), "eligibility.add_rosterupload"),
+]
+
+
+def upload_at(path: str) -> Upload | None:
+    return next((upload for upload in UPLOADS if upload.path.fullmatch(path)), None)
+
+
+class Bodies:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._coming = Share(each=limits.bodies_per_address, all=limits.bodies)
+        self._uploads = Share(each=limits.uploads, all=limits.uploads)
+
+    async def receive(
+        self, protocol: Any, environ: dict, address: str, may_upload: Callable
+    ) -> IO[bytes]:
+        """The body as a file at its beginning; raises Refused (408, 413, 503).
+
+        `may_upload` is asked, in a thread, about the permission that a larger body takes.
+        """
+        limits, length = self._limits, int(environ.get("CONTENT_LENGTH") or 0)
+        chunked = "HTTP_TRANSFER_ENCODING" in environ
+        if not length and not chunked:
+            return tempfile.SpooledTemporaryFile()
+        upload = upload_at(environ["PATH_INFO"])
+        if upload and (chunked or length > limits.body_bytes):
+            if not await may_upload(upload.permission):
+                await self._read_on(protocol)
+                # Whose session has ended finds the log-in there.
+                raise Refused(303, "400.html", location=environ["PATH_INFO"])
+            with self._uploads.of(address):
+                return await self._read(protocol, environ, limits.upload_bytes, limits.upload_rate)
+        with self._coming.of(address):
+            return await self._read(protocol, environ, limits.body_bytes, limits.body_rate)
+
+    async def _read(self, protocol: Any, environ: dict, most: int, rate: int) -> IO[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > most:
+            await self._read_on(protocol)
+            raise Refused(413)
+        file = tempfile.SpooledTemporaryFile(self._limits.memory_bytes)  # noqa: SIM115
+        try:
+            size = await self._fill(file, protocol, length, most, rate)
+        except BaseException:
+            file.close()
+            raise
+        # Of a body in chunks the length is known only now.
+        environ["CONTENT_LENGTH"] = str(size)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        file.seek(0)
+        return file
+
+    async def _fill(self, file: IO[bytes], protocol: Any, length: int, most: int, rate: int) -> int:
+        due = asyncio.get_running_loop().time() + self._limits.body_grace_seconds
+        pieces, size = protocol.__aiter__(), 0
+        try:
+            while not length or size < length:
+                async with asyncio.timeout_at(due + size / rate):
+                    piece = await anext(pieces)
+                size += len(piece)
+                if size > most:
+                    raise Refused(413)
+                file.write(piece)
+        except TimeoutError:
+            raise Refused(408) from None
+        except StopAsyncIteration:
+            if size < length:  # whoever sent it has gone
+                raise Refused(400) from None
+        return size
+
+    async def _read_on(self, protocol: Any) -> None:
+        left = READ_ON_BYTES
+        try:
+            async with asyncio.timeout(READ_ON_SECONDS):
+                async for piece in protocol:
+                    left -= len(piece)
+                    if left < 0:
+                        return
+        except TimeoutError:
+            return

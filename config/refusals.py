@@ -1,0 +1,43 @@
+"""Answers of the web server itself, given where Django is not asked or could not answer."""
+
+from pathlib import Path
+
+from config.headers import Headers
+
+PAGES = Path(__file__).resolve().parent.parent / "templates"
+RETRY_SECONDS = 10
+
+
+class Refused(Exception):
+    """A request that is not done: `status` as HTTP has it, `page` the template that says why."""
+
+    def __init__(self, status: int, page: str = "", **headers: str) -> None:
+        super().__init__(status)
+        self.status = status
+        self.page = page or f"{status}.html"
+        self.headers: Headers = [(name.replace("_", "-"), value) for name, value in headers.items()]
+
+    @property
+    def answer(self) -> tuple[int, Headers, bytes]:
+        headers = [
+            ("content-type", "text/html; charset=utf-8"),
+            ("cache-control", "no-store"),
+            # What is left of the request is not read.
+            ("connection", "close"),
+            *self.headers,
+        ]
+        return self.status, headers, page(self.page)
+
+
+def busy() -> Refused:
+    return Refused(503, "503_busy.html", retry_after=str(RETRY_SECONDS))
+
+
+_pages: dict[str, bytes] = {}
+
+
+def page(name: str) -> bytes:
+    """These pages stand alone: both languages, no database, nobody signed in."""
+    if name not in _pages:
+        _pages[name] = (PAGES / name).read_bytes()
+    return _pages[name]

@@ -1,0 +1,97 @@
+"""Who gets a thread next, and what one address may have of it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from config.connections import fair_share
+from config.lanes import Lane, Share
+from config.refusals import Refused
+
+
+def run(story: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """In a thread of its own: Playwright's event loop may run in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(story())).result()
+
+
+def queue_of(lane: Lane, order: list[str], asked: list[str]) -> tuple[threading.Event, list]:
+    """A lane of one thread that is held, and those who wait for it in the order they came."""
+    held = threading.Event()
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(lane.run("holder", held.wait))]
+    for address in asked:
+        tasks.append(loop.create_task(lane.run(address, lambda it=address: order.append(it))))
+    return held, tasks
+
+
+def test_addresses_are_served_in_turn_however_many_requests_one_of_them_sends():
+    order: list[str] = []
+
+    async def story() -> None:
+        lane = Lane(1, waiting=100, name="test")
+        held, tasks = queue_of(lane, order, ["a", "a", "a", "a", "b", "c", "b"])
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(*tasks)
+
+    run(story)
+
+    assert order == ["a", "b", "c", "a", "b", "a", "a"]
+
+
+def test_of_a_full_queue_the_address_with_most_in_it_loses_its_newest():
+    order: list[str] = []
+
+    async def story() -> list[Any]:
+        lane = Lane(1, waiting=4, name="test")
+        held, tasks = queue_of(lane, order, ["a", "a", "a", "a", "b", "a"])
+        await asyncio.sleep(0)
+        held.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = run(story)
+
+    assert order == ["a", "b", "a", "a"]
+    assert [isinstance(one, Refused) for one in outcomes[1:]] == [False] * 3 + [True, False, True]
+
+
+def test_whoever_goes_away_while_waiting_takes_no_thread_with_it():
+    order: list[str] = []
+
+    async def story() -> None:
+        lane = Lane(1, waiting=4, name="test")
+        held, tasks = queue_of(lane, order, ["a", "b"])
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        held.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await lane.run("c", lambda: order.append("c"))
+
+    run(story)
+
+    assert order == ["b", "c"]
+
+
+def test_a_share_is_bounded_for_each_and_in_all_and_given_back():
+    share = Share(each=1, all=2)
+
+    with share.of("a"), share.of("b"):
+        for address in ("a", "c"):
+            with pytest.raises(Refused), share.of(address):
+                pass
+
+    with share.of("a"), share.of("c"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"),
+    [([10, 3], 100), ([900, 3], 100), ([90, 90, 90, 3], 50), ([500] * 20, 6), ([1] * 500, 1)],
+)
+def test_few_addresses_cannot_take_the_connections_of_all(counts: list[int], share: int):
+    assert fair_share(counts, each=100, together=200) == share
