@@ -24,6 +24,12 @@ def widened(search: Search, code: str | None = None) -> str:
 
 
 @register.simple_tag
+def query(**fields: str) -> str:
+    """The end of an address, without the fields that are empty."""
+    return urlencode({name: value for name, value in fields.items() if value})
+
+
+@register.simple_tag
 def clinic_url(purpose: Purpose, code: str, query: str) -> str:
     return purpose.clinic_url(code, query)
 

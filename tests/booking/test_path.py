@@ -27,6 +27,7 @@ from tests.factories import (
     TicketFactory,
     VaccineFactory,
 )
+from tests.markup import flat
 from web.codes import random_number
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +54,7 @@ def browser_of(admission) -> Client:
 
 
 def page(response) -> str:
-    return response.content.decode()
+    return flat(response)
 
 
 def chosen_on(response) -> str:

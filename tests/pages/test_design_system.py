@@ -15,6 +15,8 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import translation
 
+from tests.markup import flat
+
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 STANDALONE = ["400.html", "403.html", "404.html", "429.html", "500.html", "503.html"]
 STATIC = settings.BASE_DIR / "static"
@@ -184,7 +186,7 @@ def test_error_summary_links_to_every_wrong_field():
     form = SampleForm({})
     template = Template('{% include "components/error_summary.html" with form=form only %}')
 
-    html = template.render(Context({"form": form}))
+    html = flat(template.render(Context({"form": form})))
 
     targets = re.findall(r'<a href="#([^"]+)"', html)
     ids = set(re.findall(r'\bid="([^"]+)"', "".join(field(form, n) for n in form.fields)))

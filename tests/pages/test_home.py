@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from eligibility.sessions import COOKIE, sign_in
 from tests.factories import CohortFactory, PersonFactory, RoomFactory, TicketFactory
+from tests.markup import flat
 
 pytestmark = pytest.mark.django_db
 
@@ -33,13 +34,13 @@ def test_home_shows_every_window_with_its_state(client):
     RoomFactory(gathering=True)
     CohortFactory(soon=True)
 
-    page = client.get("/").content.decode()
+    page = flat(client.get("/"))
 
     assert sorted(states(page)) == ["closed", "gathering", "open", "soon"]
 
 
 def test_home_says_when_nothing_is_announced(client):
-    page = client.get("/").content.decode()
+    page = flat(client.get("/"))
 
     assert states(page) == []
     assert "아직 정해진 예약 기간이 없습니다." in page
@@ -47,7 +48,7 @@ def test_home_says_when_nothing_is_announced(client):
 
 @time_machine.travel("2026-07-20T11:00:05Z", tick=False)
 def test_home_shows_the_time_of_the_server_in_korea(client):
-    page = client.get("/").content.decode()
+    page = flat(client.get("/"))
 
     shown = re.search(r'data-part="time">([\d:]+)<', page)[1]
     assert shown == "20:00:05"
@@ -58,7 +59,7 @@ def test_home_speaks_english_when_asked(client):
     CohortFactory(name_en="Aged 55 to 59")
 
     client.post("/i18n/setlang/", {"language": "en", "next": "/"})
-    page = client.get("/").content.decode()
+    page = flat(client.get("/"))
 
     assert '<html lang="en">' in page
     assert re.findall(r"<h3>(.*?)</h3>", page) == ["Aged 55 to 59"]
@@ -67,14 +68,14 @@ def test_home_speaks_english_when_asked(client):
 
 
 def test_home_starts_with_the_identity_for_a_stranger(client):
-    page = client.get("/").content.decode()
+    page = flat(client.get("/"))
 
     assert f'href="{reverse("identity")}">시작하기</a>' in page
     assert reverse("identity_sign_out") not in page
 
 
 def test_home_leads_a_known_person_to_what_they_may_book():
-    page = as_person(PersonFactory()).get("/").content.decode()
+    page = flat(as_person(PersonFactory()).get("/"))
 
     assert f'jari-button" href="{reverse("eligibility")}"' in page
     assert reverse("identity_sign_out") in page
@@ -83,7 +84,7 @@ def test_home_leads_a_known_person_to_what_they_may_book():
 def test_home_leads_back_to_the_place_in_the_line():
     ticket = TicketFactory()
 
-    page = as_person(ticket.person).get("/").content.decode()
+    page = flat(as_person(ticket.person).get("/"))
 
     assert f'jari-button" href="{reverse("ticket", args=[ticket.pk])}"' in page
 
@@ -91,7 +92,7 @@ def test_home_leads_back_to_the_place_in_the_line():
 def test_home_shows_no_place_of_somebody_else():
     ticket = TicketFactory()
 
-    page = as_person(PersonFactory()).get("/").content.decode()
+    page = flat(as_person(PersonFactory()).get("/"))
 
     assert str(ticket.pk) not in page
 

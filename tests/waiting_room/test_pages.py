@@ -9,6 +9,7 @@ from django.utils import timezone
 from eligibility.models import Cohort
 from eligibility.sessions import sign_in
 from tests.factories import PersonFactory
+from tests.markup import flat
 from tests.waiting_room.scene import (
     call,
     called,
@@ -351,7 +352,7 @@ def test_without_script_the_page_refreshes_itself_more_often_near_the_front():
     room = make_room(max_active=1, max_per_minute=1)
     near = join(room)
 
-    text = browser(near.person).get(f"/queue/t/{near.pk}/").content.decode()
+    text = flat(browser(near.person).get(f"/queue/t/{near.pk}/"))
 
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in text
 
