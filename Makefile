@@ -30,11 +30,13 @@ fmt: ## format the code
 	$(INSTALL) test
 	@$(PY) -m ruff check --select I --fix --quiet .
 	@$(PY) -m ruff format .
+	@$(VENV)/bin/djangofmt --quiet templates
 
 lint: ## check style, types, layers, and that models and migrations agree
 	$(INSTALL) test
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(VENV)/bin/djangofmt --check --quiet templates
 	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) && \
 		PYTHONPATH=.:queue $(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run'
 
