@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from dataio.values import BadValue
 # Written beside refused rows; passed over when the corrected file comes back.
 REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"
 _CHUNK = 1 << 20
+MOST_COLUMNS = 100
+# A country's roster is about 2 GB. JSON is read as a whole.
+MOST_BYTES, MOST_JSON_BYTES = 4 << 30, 64 << 20
 
 
 class BadFile(Exception):
@@ -196,9 +200,10 @@ def absent_columns(header: Sequence[str], layout: Layout) -> frozenset[str]:
     )
 
 
-def find_encoding(path: Path) -> str:
+def find_encoding(path: Path, *, most: int = MOST_BYTES) -> str:
     """`utf-8`, `utf-8-sig` or `cp949`, each checked to the last byte; BadFile for all else."""
     try:
+        _check_size(path, most)
         with path.open("rb") as file:
             start = file.read(4)
     except OSError as error:
@@ -218,6 +223,15 @@ def find_encoding(path: Path) -> str:
         _("Line %(line)s is neither UTF-8 nor CP949. Save the file as “CSV UTF-8” and try again.")
         % {"line": wrong_line}
     )
+
+
+def _check_size(path: Path, most: int) -> None:
+    size = path.stat().st_size
+    if size > most:
+        raise BadFile(
+            _("The file has %(size)s MB; at most %(most)s MB can be read. Cut it into several.")
+            % {"size": f"{size >> 20:,}", "most": f"{most >> 20:,}"}
+        )
 
 
 def _first_undecodable_line(path: Path, encoding: str) -> int | None:
@@ -262,7 +276,7 @@ def _csv_rows(file: TextIO, first: int = 1) -> Iterator[tuple[int, list[str]]]:
 
 def _json_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """A list of objects, also inside `{"data": […]}` as the open-data portal answers."""
-    encoding = find_encoding(path)
+    encoding = find_encoding(path, most=MOST_JSON_BYTES)
     try:
         content = json.loads(path.read_text(encoding=encoding))
     except json.JSONDecodeError as error:
@@ -308,6 +322,11 @@ def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
     """The layout this header belongs to; BadFile naming what is missing, unknown or double."""
     if not names:
         raise BadFile(_("The file is empty."))
+    if len(names) > MOST_COLUMNS:
+        raise BadFile(
+            _("The first line has %(found)s columns; at most %(most)s can be read.")
+            % {"found": len(names), "most": MOST_COLUMNS}
+        )
     if len(names) == 1 and any(mark in names[0] for mark in "\t;|"):
         raise BadFile(_("The first line has no commas. Separate the columns by commas."))
     if "" in names:
@@ -315,7 +334,8 @@ def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
             _("Column %(number)s has no name in the first line.") % {"number": names.index("") + 1}
         )
     folded = [name.casefold() for name in names]
-    double = sorted({name for name in names if folded.count(name.casefold()) > 1})
+    counts = Counter(folded)
+    double = sorted({name for name in names if counts[name.casefold()] > 1})
     if double:
         raise BadFile(_("These columns stand there twice: %s.") % ", ".join(double))
 

@@ -141,3 +141,24 @@ def test_json_of_the_open_data_portal_reads_as_rows(tmp_path):
 def test_broken_json_is_refused(tmp_path, content, problem):
     with pytest.raises(BadFile, match=problem):
         table_of(tmp_path / "people.json", content)
+
+
+@pytest.mark.parametrize("columns", [101, 100_000])
+def test_a_header_of_very_many_columns_is_refused_at_once(path, columns, monkeypatch):
+    header = ",".join(f"c{number}" for number in range(columns))
+
+    with pytest.raises(BadFile, match=rf"has {columns} columns; at most 100 can be read"):
+        table_of(path, f"{header}\n1\n".encode())
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.json"])
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(tmp_path, name):
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(b"[name")
+        file.truncate((4 << 30) + (2 << 20))  # sparse: takes no room
+
+    most = "4,096" if name.endswith("csv") else "64"
+    with pytest.raises(BadFile, match=f"has 4,098 MB; at most {most} MB"):  # noqa: SIM117
+        with open_table(path, (PEOPLE,)):
+            pass
