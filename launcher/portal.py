@@ -220,18 +220,12 @@ class Portal:
     def _start_children(self) -> None:
         commands = {
             "web": web_command(self.bind, self.port),
-            # The tick has a worker of its own: no export may ever be in its way.
-            "line": _manage("rqworker", "line", "--worker-ttl", "60"),
-            "jobs": _manage("rqworker", "messages", "default", "exports", "--worker-ttl", "60"),
+            **worker_commands(),
             "cron": _manage("rqcron", "config.cron"),
         }
-        # RQ finishes what it does on the first signal and drops it on the second.
-        twice = {
-            "line": (signal.SIGTERM, signal.SIGTERM),
-            "jobs": (signal.SIGTERM, signal.SIGTERM),
-        }
         for name, command in commands.items():
-            signals = twice.get(name, (signal.SIGTERM,))
+            # RQ finishes what it does on the first signal and drops it on the second.
+            signals = (signal.SIGTERM,) * (2 if name in worker_commands() else 1)
             log = self.home.log / f"{name}.log"
             child = Child(name, command, log, self.env, ROOT, stop_signals=signals)
             self.children[name] = child
@@ -316,6 +310,19 @@ def _static_sources() -> list[Path]:
 
 def web_command(bind: str, port: int) -> list[str]:
     return [sys.executable, "-m", "config.serve", "--bind", f"{bind}:{port}", "--workers", "2"]
+
+
+def worker_commands() -> dict[str, list[str]]:
+    """Each worker by its name. The tick and the sign-in codes have one each: nothing that takes
+    long, an import or an export, may ever be in their way."""
+    queues = {
+        "line": ["line"],
+        "codes": ["codes"],
+        "messages": ["messages"],
+        "jobs": ["default"],
+        "exports": ["exports"],
+    }
+    return {name: _manage("rqworker", *of, "--worker-ttl", "60") for name, of in queues.items()}
 
 
 def _manage(*arguments: str) -> list[str]:

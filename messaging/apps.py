@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from outside.jobs import only_json
+
 
 class MessagingConfig(AppConfig):
     name = "messaging"
@@ -10,3 +12,4 @@ class MessagingConfig(AppConfig):
         from messaging.channels import check_settings
 
         check_settings()
+        only_json()

@@ -1,8 +1,8 @@
 from messaging import services
 
 
-def send(message_id: int) -> None:
-    services.send_message(message_id)
+def send_codes() -> None:
+    services.send_codes()
 
 
 def sweep() -> None:

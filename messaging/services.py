@@ -6,22 +6,26 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
-import django_rq
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from redis import RedisError
 
+from messaging.background import in_background
 from messaging.channels import ChannelProblem, deliver
 from messaging.enums import DUE, Channel, MessageStatus
 from messaging.models import Message
 from messaging.receivers import checked_receiver
+from outside import jobs
 
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 6
-SWEEP_SECONDS = 3.0
+SWEEP_SECONDS = 15.0
 WRITTEN_TOGETHER = 50
+# Sent by a worker of their own, whatever else is sent, imported or exported.
+CODE_KINDS = ["code"]
+CODES_AT_ONCE = 200
 
 
 class Letter(NamedTuple):
@@ -70,7 +74,7 @@ def write_message(
     if pk is None:
         return False
     if urgent and (not_before is None or not_before <= timezone.now()):
-        transaction.on_commit(partial(ring, pk))
+        transaction.on_commit(partial(ring, pk, kind))
     return True
 
 
@@ -89,13 +93,17 @@ def _insert_once(message: Message) -> int | None:
     return row[0] if row else None
 
 
-def ring(message_id: int) -> None:
-    """Ask the worker to send; without Redis send at once, since a code must not wait for it."""
+def ring(message_id: int, kind: str) -> None:
+    """Ask the worker of this kind to send what is due; without Redis send it from this process,
+    since a code must not wait, but not by this thread, which a hung gateway would hold."""
     try:
-        django_rq.get_queue("messages").enqueue("messaging.jobs.send", message_id, result_ttl=0)
+        if kind in CODE_KINDS:
+            jobs.ring(jobs.CODES, "messaging.jobs.send_codes")
+        else:
+            jobs.ring(jobs.MESSAGES, "messaging.jobs.sweep")
     except RedisError:
         log.warning("redis is gone: message %s is sent by the web process", message_id)
-        send_message(message_id)
+        in_background(send_message, message_id)
 
 
 @transaction.atomic
@@ -166,22 +174,37 @@ def try_again(*, message: Message) -> None:
         status=MessageStatus.WAITING if written else MessageStatus.UNWRITTEN, tries=0
     )
     if changed:
-        transaction.on_commit(partial(ring, message.pk))
+        transaction.on_commit(partial(ring, message.pk, message.kind))
+
+
+def send_codes(*, seconds: float = SWEEP_SECONDS) -> int:
+    """Send the codes that are due, those too that are asked for meanwhile; how many."""
+    ends, sent = time.monotonic() + seconds, 0
+    while time.monotonic() < ends:
+        due = list(_due().filter(kind__in=CODE_KINDS).values_list("pk", flat=True)[:CODES_AT_ONCE])
+        before = sent
+        for pk in due:
+            sent += send_message(pk) == MessageStatus.SENT
+            if time.monotonic() >= ends:
+                break
+        if sent == before:  # none, or a channel that takes none: the next job tries again
+            break
+    return sent
+
+
+def _due() -> QuerySet[Message]:
+    return Message.objects.filter(
+        Q(not_before=None) | Q(not_before__lte=timezone.now()), status__in=DUE
+    ).order_by("created_at")
 
 
 def send_waiting(*, seconds: float = SWEEP_SECONDS, limit: int = 3000) -> int:
-    """Send what is due and was never rung for: bookings, and all that Redis or a worker lost.
+    """Send what is due, except codes: bookings, and all that Redis or a worker lost; how many.
 
-    For so many seconds at most: behind a longer sweep the codes would wait, which come by the
-    same worker. The next sweep goes on.
+    For so many seconds at most, so that the job ends in time. The next sweep goes on.
     """
-    now, ends = timezone.now(), time.monotonic() + seconds
-    due = (
-        Message.objects.filter(status__in=DUE)
-        .filter(Q(not_before=None) | Q(not_before__lte=now))
-        .order_by("created_at")
-        .values_list("pk", "kind", "key", "status")[:limit]
-    )
+    ends = time.monotonic() + seconds
+    due = _due().exclude(kind__in=CODE_KINDS).values_list("pk", "kind", "key", "status")[:limit]
     rows, sent = list(due), 0
     for start in range(0, len(rows), WRITTEN_TOGETHER):
         together = rows[start : start + WRITTEN_TOGETHER]

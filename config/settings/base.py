@@ -153,16 +153,21 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 1.0},
+        "OPTIONS": {
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 1.0,
+            "serializer": "outside.redis.JsonCache",
+        },
         "KEY_PREFIX": "jari",
     },
     # What every process may keep for itself for a second or two.
     "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "jari"},
 }
-# `line` is for the tick alone: an export must never delay the line.
+# `line` and `codes` are for the tick and the sign-in codes alone: an import must delay neither.
+_QUEUES = {"line": 30, "codes": 60, "messages": 60, "default": 300, "exports": 3600}
 RQ_QUEUES = {
-    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": timeout, "SOCKET_TIMEOUT": 1}
-    for name, timeout in [("line", 30), ("messages", 60), ("default", 300), ("exports", 3600)]
+    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "json"}
+    for name, seconds in _QUEUES.items()
 }
 RQ_SHOW_ADMIN_LINK = True
 

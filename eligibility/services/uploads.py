@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import django_rq
 import pghistory
 from django.conf import settings
 from django.core.cache import cache
@@ -20,6 +19,7 @@ from dataio.csv_in import BadFile
 from eligibility.enums import UploadStatus
 from eligibility.models import RosterUpload
 from eligibility.services.roster import RosterRefused, RosterReport, import_roster
+from outside import jobs
 
 _OPEN = (UploadStatus.WAITING, UploadStatus.RUNNING)
 _SHOWN = 50  # refused rows in the report; the file has all
@@ -52,7 +52,7 @@ def refused_path(upload: RosterUpload) -> Path:
 def _ring(upload_id: int) -> None:
     # Without Redis it waits, until somebody asks again (run_again).
     with suppress(RedisError):
-        django_rq.get_queue("exports").enqueue("eligibility.jobs.run_upload", upload_id)
+        jobs.enqueue(jobs.EXPORTS, "eligibility.jobs.run_upload", upload_id)
 
 
 def is_going_on() -> bool:

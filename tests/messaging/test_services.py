@@ -8,7 +8,8 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from redis import RedisError
 
-from messaging import services
+from messaging import background, services
+from messaging.background import wait_until_sent
 from messaging.enums import Channel, MessageStatus
 from messaging.models import Message
 from messaging.services import Letter, send_message, send_waiting, try_again, write_message
@@ -107,19 +108,41 @@ def test_a_job_delivered_twice_at_once_sends_once(monkeypatch):
     assert Message.objects.get().status == MessageStatus.SENT
 
 
-@pytest.mark.django_db
-def test_without_redis_the_message_leaves_at_once(
-    outbox, monkeypatch, django_capture_on_commit_callbacks
+@pytest.mark.django_db(transaction=True)
+def test_without_redis_the_message_leaves_soon_and_not_by_the_thread_that_makes_the_page(
+    outbox, monkeypatch
 ):
-    def gone(_name):
+    def gone(queue, job):
         raise RedisError("gone")
 
-    monkeypatch.setattr(services.django_rq, "get_queue", gone)
+    senders = []
+    monkeypatch.setattr(services.jobs, "ring", gone)
+    monkeypatch.setattr(
+        services,
+        "send_message",
+        lambda pk: (senders.append(threading.current_thread()), send_message(pk)),
+    )
 
-    with django_capture_on_commit_callbacks(execute=True):
-        written()
+    written()
+    wait_until_sent()
 
     assert len(sent(outbox)) == 1
+    assert [sender is threading.current_thread() for sender in senders] == [False]
+
+
+def test_a_gateway_that_hangs_makes_no_endless_backlog_in_a_web_process(monkeypatch):
+    monkeypatch.setattr(background, "_places", threading.BoundedSemaphore(2))
+    go_on, started = threading.Event(), threading.Semaphore(0)
+
+    def hang(pk):
+        started.release()
+        go_on.wait(10)
+
+    taken = [background.in_background(hang, pk) for pk in range(3)]
+    go_on.set()
+    wait_until_sent()
+
+    assert taken == [True, True, False]
 
 
 @pytest.mark.django_db
