@@ -20,7 +20,8 @@ from launcher.trouble import Trouble
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_MEGABYTES = 400  # cluster, sample campaign and logs, with room to grow
 NO_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
-DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS")
+_NOTE = "Keys and passwords of this portal. Keep a copy: without it the data is lost."
+DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS", "JARI_LOG_KEYS")
 
 
 def home_folder(environ: Mapping[str, str]) -> Path:
@@ -60,6 +61,7 @@ def new_secrets() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(48),
         "JARI_INDEX_KEY": secrets.token_urlsafe(32),
         "JARI_DATA_KEYS": "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        "JARI_LOG_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         "POSTGRES_PASSWORD": secrets.token_hex(16),
         "VALKEY_PASSWORD": secrets.token_hex(16),
     }
@@ -104,9 +106,13 @@ class Home:
                     f"{self.secrets_file} is missing, but the data beside it was written with it: "
                     f"put it back, or begin anew by removing {self.folder}."
                 )
-            note = "Keys and passwords of this portal. Keep a copy: without it the data is lost."
-            write_env(self.secrets_file, new_secrets(), note=note)
-        return read_env(self.secrets_file)
+            write_env(self.secrets_file, new_secrets(), note=_NOTE)
+        kept = read_env(self.secrets_file)
+        if not kept.keys() >= set(DJANGO_SECRETS):
+            # Made by an earlier version: what it did not know yet is added, nothing is replaced.
+            kept = new_secrets() | kept
+            write_env(self.secrets_file, kept, note=_NOTE)
+        return kept
 
 
 def could_not_write(folder: Path, refused: OSError) -> str:

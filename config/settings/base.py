@@ -55,9 +55,23 @@ def data_keys(text: str) -> list[tuple[int, bytes]]:
     return pairs
 
 
+def log_keys(text: str) -> list[bytes]:
+    """Parse `base64,base64` into Ed25519 private keys (32 bytes), the newest first."""
+    try:
+        keys = [base64.b64decode(part.strip(), validate=True) for part in text.split(",")]
+    except (ValueError, binascii.Error):
+        keys = [b""]
+    if not all(len(key) == 32 for key in keys):
+        raise ImproperlyConfigured("JARI_LOG_KEYS: each key is 32 bytes in base64, comma between.")
+    return keys
+
+
 SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.")
 # Personal data is encrypted under the first key and read under any of them.
 DATA_KEYS = data_keys(required("JARI_DATA_KEYS", "NUMBER:BASE64 of 32 random bytes."))
+# The public logs of the lines are signed with all of them, so that a new key is known before the
+# old one goes (docs/line-log.md).
+LOG_KEYS = log_keys(required("JARI_LOG_KEYS", "BASE64 of 32 random bytes."))
 # Blind indexes are keyed apart from the data, so that rotating data keys does not touch them.
 INDEX_KEY = required("JARI_INDEX_KEY", "a long random text; it can't be changed later.").encode()
 

@@ -28,7 +28,9 @@ from waiting_room.now_document import poll_for, state_of
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
 from waiting_room.services.joining import CODE_KEY
+from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
 from waiting_room.services.publishing import log_file, prove
+from waiting_room.tlog.tiles import Tile
 from web.codes import UnreadableCode, lookup_index, resume_code
 from web.language import is_unsent, keeps_typed_in_any_language, typed
 
@@ -294,6 +296,49 @@ def verifier(request: HttpRequest) -> FileResponse:
     program = Path(verify_line.__file__).open("rb")  # noqa: SIM115  (the response closes it)
     response = FileResponse(program, content_type="text/x-python")
     response.headers["Content-Disposition"] = 'attachment; filename="verify_line.py"'
+    return response
+
+
+@require_http_methods(["GET", "HEAD"])
+def log_checkpoint(request: HttpRequest, code: str) -> HttpResponse:
+    """Size and root of the log, signed (C2SP tlog-checkpoint)."""
+    return _log_text(str(checkpoint_of(_room(code))), "public, max-age=1")
+
+
+@require_http_methods(["GET", "HEAD"])
+def log_policy(request: HttpRequest, code: str) -> HttpResponse:
+    """Whose signatures make a checkpoint valid (C2SP tlog-policy)."""
+    return _log_text(policy_of(_room(code).cohort.code), "public, max-age=60")
+
+
+def _log_text(text: str, caching: str) -> HttpResponse:
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response.headers["Cache-Control"] = caching
+    return response
+
+
+@require_http_methods(["GET", "HEAD"])
+def log_tile(request: HttpRequest, code: str, rest: str) -> HttpResponse:
+    """Hashes or entries of the log (C2SP tlog-tiles): they never change."""
+    tile = Tile.parse(f"tile/{rest}")
+    content = tile_of(_room(code), tile) if tile else None
+    if content is None:
+        raise Http404
+    response = HttpResponse(content, content_type="application/octet-stream")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD"])
+def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    """The proof that this ticket stands in the log, for strangers' tools (C2SP tlog-proof)."""
+    ticket = _ticket(ticket_id)
+    proof = proof_of(ticket) if may_see(request, ticket) else None
+    if proof is None:
+        raise Http404
+    response = HttpResponse(str(proof), content_type="text/plain; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="ticket.tlog-proof"'
     return response
 
 

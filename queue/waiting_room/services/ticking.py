@@ -17,6 +17,7 @@ from waiting_room.models import Admission, Board, DoorWait, Line, Room, Step
 from waiting_room.now_document import Facts, document, write_file
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
 from waiting_room.services.estimating import score_called, up_to_date
+from waiting_room.services.log_files import write_log_files
 from waiting_room.services.log_pages import PAGES_PER_TICK, Pages
 from waiting_room.services.rooms import note_plan, open_rooms, record
 
@@ -57,8 +58,9 @@ def tick_room(room_id: int) -> bool:
         published = _publish(facts)
     try:
         write_file(room.cohort.code, published)
+        write_log_files(room)
     except OSError:
-        log.exception("the now document of room %s can't be written for nginx", room_id)
+        log.exception("the files of room %s can't be written for nginx", room_id)
     return True
 
 
