@@ -27,6 +27,10 @@ class Stop(BaseException):
     """Ctrl-C, SIGTERM, or the terminal was closed."""
 
 
+class Hurry(BaseException):
+    """A second Ctrl-C, while the first is being answered."""
+
+
 def run(environ: Mapping[str, str]) -> int:
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _raise_stop)
@@ -45,14 +49,30 @@ def run(environ: Mapping[str, str]) -> int:
             raise
         raise Trouble(could_not_write(portal.home.folder, refused)) from refused
     finally:
-        # From here on a second Ctrl-C only repeats what is under way.
-        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        _stop(portal)
+
+
+def _stop(portal: "Portal") -> None:
+    """Stop in order; a second Ctrl-C ends everything at once.
+
+    A second SIGTERM or SIGHUP is ignored: when make or the terminal goes away, both arrive.
+    """
+    try:
+        signal.signal(signal.SIGINT, _raise_hurry)
+        for sig in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(sig, signal.SIG_IGN)
         portal.stop()
+    except (Hurry, Stop):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        portal.end_at_once()
 
 
 def _raise_stop(*_: object) -> None:
     raise Stop
+
+
+def _raise_hurry(*_: object) -> None:
+    raise Hurry
 
 
 def say(line: str) -> None:
@@ -108,21 +128,39 @@ class Portal:
         self._tell(time.monotonic() - began)
 
     def stop(self) -> None:
-        """In the order of dependence: first nobody asks any more, then nothing answers."""
+        """Finish what is under way, then stop what it depends on.
+
+        A request may still leave a job to a worker that has stopped: it waits in Valkey.
+        """
         self.run.say_stopping()
         if self.children:
-            say("Stopping…")
-        stop_all([child for name, child in self.children.items() if name == "web"])
-        stop_all([child for name, child in self.children.items() if name != "web"])
+            say("Stopping… (Ctrl-C again ends everything at once)")
+        stop_all(list(self.children.values()))
         for service in (self.valkey, self.postgres):
             if service:
                 service.stop()
+        self._leave()
+        if self.children:
+            say("Stopped. The data is kept; `make run` goes on with it.")
+
+    def end_at_once(self) -> None:
+        """Drop what is under way; what was committed stays, and Postgres replays it next time."""
+        for child in self.children.values():
+            child.ask_to_stop(signal.SIGKILL)
+        stop_all(list(self.children.values()))
+        if self.valkey:
+            self.valkey.stop()
+        if self.postgres:
+            self.postgres.stop(signal.SIGQUIT)
+        self._leave()
+        say("Ended at once. What was saved is kept; `make run` goes on with it.")
+
+    def _leave(self) -> None:
         if self.holds_lock:
             self.home.addresses_file.unlink(missing_ok=True)
             self.run.list.unlink(missing_ok=True)
             self.run.release()
-        if self.children:
-            say("Stopped. The data is kept; `make run` goes on with it.")
+            self.holds_lock = False
 
     def _take_lock(self) -> None:
         self.holds_lock = self.run.take()
@@ -182,7 +220,7 @@ class Portal:
                 self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
                 tables.keep()
             if _yes(self.env["JARI_SAMPLE"]):
-                self.sample = self._step("load_sample", "--if-empty")
+                self.sample = self._step("load_sample", "--if-empty", "--logins")
                 if not known:
                     self._finish(self.sample, "load_sample")
             if not self.postgres and not self.given.get("JARI_SAMPLE"):
@@ -198,7 +236,7 @@ class Portal:
         """A database of somebody's own may hold real people, whose codes belong on no page."""
         url = self.env["DATABASE_URL"].encode()
         loaded_by_us = FileStamp(self.home.run / "sample", [], url)
-        if (self.home.log / "load_sample.log").read_text():  # it speaks only when it loads
+        if self._said_by_sample()[0]:  # what it loaded, if it did
             loaded_by_us.keep()
         self.env["JARI_SAMPLE"] = "1" if loaded_by_us.fresh else "0"
 
@@ -268,11 +306,15 @@ class Portal:
         say("\nCtrl-C stops it; the data stays.")
 
     def _tell_logins(self) -> None:
-        logins = self._step("sample_logins")
-        if logins.wait() == 0:
-            say("\n" + (self.home.log / "sample_logins.log").read_text().rstrip())
-        else:
-            say("\nThis database holds no sample campaign, so there are no sample log-ins.")
+        logins = self._said_by_sample()[1]
+        say(f"\n{logins}" if logins else "\nThis database holds no sample campaign.")
+
+    def _said_by_sample(self) -> tuple[str, str]:
+        """What load_sample has loaded, and the log-ins; either may be empty."""
+        loaded, _line, logins = (self.home.log / "load_sample.log").read_text().partition("\n\n")
+        return (
+            ("", loaded.strip()) if loaded.startswith("\n") else (loaded.strip(), logins.rstrip())
+        )
 
 
 class FileStamp:
@@ -301,8 +343,11 @@ def _migrations() -> list[Path]:
 
 
 def _static_sources() -> list[Path]:
-    """Our own static files, and the lock file for those of the packages."""
-    folders = [ROOT / "static", *ROOT.glob("*/static"), *ROOT.glob("queue/*/static")]
+    """Our own static files, and the lock file for those of the packages.
+
+    Of packages only: `var/static` is where they are collected, and changes each time."""
+    packages = [*ROOT.glob("*/__init__.py"), *ROOT.glob("queue/*/__init__.py")]
+    folders = [ROOT / "static", *(package.parent / "static" for package in packages)]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     settings = [ROOT / "requirements" / "run.txt", *ROOT.glob("config/settings/*.py")]
     return [*files, *settings]

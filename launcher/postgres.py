@@ -110,9 +110,10 @@ class Postgres:
         )
         self._wait(log_begins)
 
-    def stop(self) -> None:
+    def stop(self, sig: signal.Signals | None = None) -> None:
+        """By SIGINT ("fast"), or SIGQUIT ("immediate": the next start replays its log)."""
         if self.process:
-            sig = signal.SIGQUIT if self.throwaway else signal.SIGINT
+            sig = sig or (signal.SIGQUIT if self.throwaway else signal.SIGINT)
             stop(self.process, sig, patience=SHUTDOWN_SECONDS)
             self.process = None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from launcher import portal
 from launcher.home import read_env
 from launcher.processes import RunFolder, free_port, started_at
 from tests.launcher.conftest import Start, plain_environ
@@ -61,10 +62,10 @@ def await_none(pids: list[int], seconds: float) -> None:
 
 def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_launcher: Start):
     port = free_port()
-    portal = {"JARI_HOME": str(home), "PORT": str(port)}
+    settings = {"JARI_HOME": str(home), "PORT": str(port)}
 
     # The first start makes everything.
-    launcher = start_launcher("run", **portal)
+    launcher = start_launcher("run", **settings)
     said = await_line(launcher, "Ctrl-C stops it", FIRST_START_SECONDS)
     assert f"http://localhost:{port}/admin/" in said
     assert get(port, "/healthz") == (200, "ok\n")
@@ -81,7 +82,7 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     assert second.returncode == 1
 
     # A killed web server is there again, on the same port.
-    web = next(pid for pid in children(home) if is_web(pid))
+    web = next(pid for pid in children(home) if "config.serve" in command_of(pid))
     os.kill(web, signal.SIGKILL)
     said = await_line(launcher, "web ended (signal 9); starting it again", 10)
     assert await_answer(port, 30) == "ok\n"
@@ -98,12 +99,28 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
 
     # Without its data it does not start, and makes no other.
     gone = (home / "postgres" / "data").rename(home / "gone")
-    refused = start_launcher("run", **portal).communicate(timeout=30)[0]
+    refused = start_launcher("run", **settings).communicate(timeout=30)[0]
     assert f"{home}/postgres/data is missing, but there was data in it" in refused
     gone.rename(home / "postgres" / "data")
 
+    # A process that does not end holds up the first Ctrl-C; the second ends everything at once.
+    launcher = start_launcher("run", **settings)
+    await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)
+    stuck = next(pid for pid in children(home) if "rqworker line" in command_of(pid))
+    running = children(home)
+    os.kill(stuck, signal.SIGSTOP)
+    launcher.send_signal(signal.SIGINT)
+    await_line(launcher, "Ctrl-C again ends everything at once", 10)
+    launcher.send_signal(signal.SIGTERM)  # as make does when it ends: changes nothing
+    launcher.send_signal(signal.SIGINT)
+    rest = launcher.communicate(timeout=STOP_SECONDS)[0]
+    assert launcher.returncode == 0
+    assert rest.splitlines()[-1].startswith("Ended at once. What was saved is kept")
+    await_none(running, 1)
+    assert not (home / "addresses.env").exists()
+
     # The next start goes on with the same data, and is killed the hard way.
-    launcher = start_launcher("run", **portal)
+    launcher = start_launcher("run", **settings)
     await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)
     assert read_env(home / "secrets.env") == secrets
     assert kept(home) == 7
@@ -112,7 +129,7 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     launcher.wait()
 
     # Nothing of it stands in the way of the next.
-    launcher = start_launcher("run", **portal)
+    launcher = start_launcher("run", **settings)
     await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)
     await_none(orphans, 1)
     assert kept(home) == 7
@@ -126,11 +143,11 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     lock.release()
 
 
-def is_web(pid: int) -> bool:
+def command_of(pid: int) -> str:
     shown = subprocess.run(
         ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return "config.serve" in shown.stdout
+    return shown.stdout
 
 
 def await_answer(port: int, seconds: float) -> str:
@@ -148,6 +165,22 @@ def kept(home: Path) -> int:
         row = connection.execute("SELECT number FROM kept").fetchone()
     assert row
     return row[0]
+
+
+def test_collected_files_are_no_reason_to_collect_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They lie in var/static, beside the folders that they come from."""
+    given = ["static/a.css", "booking/static/b.css", "queue/waiting_room/static/c.css"]
+    packages = ["booking/__init__.py", "queue/waiting_room/__init__.py", "requirements/run.txt"]
+    for name in [*given, *packages, "var/static/a.css"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(portal, "ROOT", tmp_path)
+
+    sources = [str(path.relative_to(tmp_path)) for path in portal._static_sources()]
+
+    assert sorted(sources) == sorted([*given, "requirements/run.txt"])
 
 
 def test_a_port_in_use_is_one_sentence(home: Path, start_launcher: Start) -> None:

@@ -16,6 +16,7 @@ from eligibility.models import Cohort, Person
 from eligibility.services import decide
 from rehearsal.sample import campaign, clinics
 from staff.models import User
+from tests.factories import PersonFactory
 from waiting_room.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,23 @@ def test_a_second_load_is_silent_or_refused(small):
     with pytest.raises(CommandError):
         run("load_sample")
     assert Person.objects.count() == people
+
+
+def test_the_log_ins_come_with_the_load_and_without_it(small):
+    first = run("load_sample", "--if-empty", "--logins").partition("\n\n")
+    again = run("load_sample", "--if-empty", "--logins")
+
+    assert "300 clinics, " in first[0]
+    assert first[2] == run("sample_logins")
+    assert again == f"\n{first[2]}"
+
+
+@pytest.mark.usefixtures("db")
+def test_a_database_of_somebody_else_has_no_log_ins_to_print(settings):
+    settings.SAMPLE = True
+    PersonFactory()
+
+    assert run("load_sample", "--if-empty", "--logins") == ""
 
 
 @pytest.mark.parametrize("command", ["load_sample", "sample_logins"])

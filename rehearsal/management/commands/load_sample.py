@@ -1,6 +1,7 @@
 import time
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from eligibility.models import Cohort, Person
@@ -15,17 +16,26 @@ class Command(PortalCommand):
         parser.add_argument(
             "--if-empty", action="store_true", help="do nothing when there is data already"
         )
+        parser.add_argument(
+            "--logins", action="store_true", help="print the sample log-ins too, if there are any"
+        )
 
-    def handle(self, *args, if_empty, **options):
+    def handle(self, *args, if_empty, logins, **options):
         if not settings.SAMPLE:
             raise CommandError(
                 "The sample has invented people and printed passwords: set JARI_SAMPLE=1, "
                 "and never on a portal that people use."
             )
-        if Cohort.objects.exists() or Person.objects.exists():
-            if if_empty:
-                return
+        if not (Cohort.objects.exists() or Person.objects.exists()):
+            self._load()
+        elif not if_empty:
             raise CommandError("The database has data already. The sample needs an empty one.")
+        if logins and campaign.citizens():
+            # One process for both: `make run` waits for it, and most of it is loading Django.
+            self.stdout.write("")
+            call_command("sample_logins", stdout=self.stdout)
+
+    def _load(self):
         started = time.monotonic()
         loaded = campaign.load()
         self.stdout.write(
