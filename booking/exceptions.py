@@ -54,6 +54,13 @@ class NoMoreTime(Refused):
     message = _("Your time has been extended twice already. Confirm now, or choose a time again.")
 
 
+class HeldLongEnough(Refused):
+    message = _(
+        "We have kept times for you for half an hour in all. Enter again from your ticket, then "
+        "choose a time."
+    )
+
+
 class AlreadyBooked(Refused):
     message = _("There is an appointment for this dose already. Change or cancel that one.")
 

@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import get_language
 
 from booking.enums import LIVE, Origin, ReservationStatus
 from booking.exceptions import (
     AlreadyBooked,
+    HeldLongEnough,
     HoldChanged,
     HoldLapsed,
     NoMoreTime,
+    NotCalled,
     NothingHeld,
     Refused,
     SlotFull,
@@ -39,10 +40,15 @@ from booking.services.seats import (
 )
 from database import functions
 from messaging.enums import Channel
+from waiting_room.models import Admission
 from web.codes import random_number
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
+# All that one admission may keep times for, whatever is exchanged or given up between.
+MOST_HELD = HOLD_LIFETIME * (1 + MOST_EXTENSIONS)
+# A hold that would be shorter is none.
+LEAST_HELD = timedelta(minutes=1)
 NUMBER_LETTERS = 10
 
 
@@ -75,7 +81,8 @@ def hold_slot(
 ) -> list[Reservation]:
     """Hold a time, and with `second_id` one for the second dose: both, or none.
 
-    Whatever the person held before is exchanged for it. Raises SlotFull (which says which of
+    Whatever the person held before is exchanged for it, and its clock goes on. Raises NotCalled
+    where the stay has ended, HeldLongEnough, SlotFull (which says which of
     the two), SlotOver, SlotClosed, AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or
     VaccineNotForYou.
     Holding the same again answers what is held.
@@ -217,9 +224,12 @@ def _hold_carefully(
 
     if _holds_exactly(held, wanted, now):
         return sorted(held, key=lambda one: one.dose)
+    fixed = [one for one in mine if one not in held]
+    if not fixed and not _is_inside(admission_id, now):
+        raise NotCalled
     plan = _plan(
         person_id,
-        [one for one in mine if one not in held],
+        fixed,
         [slots[pk] for pk in wanted],
         vaccines_of(admission_id),
     )
@@ -227,15 +237,68 @@ def _hold_carefully(
         held = [one for one in held if not _lapsed_meanwhile(one)]
         for pk in wanted:
             offer_freed(slots[pk], now=now)
+    clock = _clock(person_id, admission_id, held, now)
     # A refusal from here on undoes everything and leaves the person what they held.
     for one in held:
         release(one, slots, status=ReservationStatus.RELEASED, by="citizen", now=now)
     for slot in plan.values():
         take_seat(slot, now=now)
-    taken = _insert(plan, person_id, admission_id, now)
+    taken = _insert(plan, person_id, admission_id, clock, now)
     for freed in {one.slot_id for one in held} - set(wanted):
         offer_freed(slots[freed], now=now)
     return taken
+
+
+def _is_inside(admission_id: int, now: datetime) -> bool:
+    live = Admission.objects.filter(pk=admission_id, ended_at=None, expires_at__gt=now)
+    return live.exists()
+
+
+@dataclass(frozen=True)
+class _Clock:
+    until: datetime
+    extensions: int = 0
+
+
+# Seconds for which each choice was kept, in the last day: somebody who booked the first dose comes
+# back for the second under the same admission.
+HELD_SO_FAR = """
+SELECT coalesce(sum(extract(epoch FROM ended - began)), 0)::float FROM (
+    SELECT min(created_at) AS began, max(
+        CASE
+            WHEN status IN ('held', 'lapsed') THEN least(%(now)s, held_until)
+            WHEN status = 'released' THEN least(changed_at, held_until)
+            ELSE coalesce(confirmed_at, created_at)
+        END
+    ) AS ended
+    FROM booking_reservation
+    WHERE person_id = %(person)s AND admission_id = %(admission)s AND origin = 'line'
+        AND created_at > %(now)s - interval '1 day'
+    GROUP BY key
+) AS choices WHERE ended > began
+"""
+
+
+def _held_so_far(person_id: int, admission_id: int, now: datetime) -> timedelta:
+    values = {"person": person_id, "admission": admission_id, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(HELD_SO_FAR, values)
+        return timedelta(seconds=cursor.fetchone()[0])
+
+
+def _clock(
+    person_id: int, admission_id: int, exchanged: list[Reservation], now: datetime
+) -> _Clock:
+    """Until when a new hold lasts: what it replaces hands its clock on, else what is left."""
+    running = [one for one in exchanged if one.is_holding(now) and one.origin != Origin.OFFER]
+    if running:
+        return _Clock(
+            min(one.held_until for one in running), max(one.extensions for one in running)
+        )
+    left = MOST_HELD - _held_so_far(person_id, admission_id, now)
+    if left < LEAST_HELD:
+        raise HeldLongEnough
+    return _Clock(now + min(HOLD_LIFETIME, left))
 
 
 def _holds_exactly(held: list[Reservation], wanted: list[int], now: datetime) -> bool:
@@ -328,7 +391,7 @@ def next_dose_of(person_id: int) -> int:
 
 
 def _insert(
-    plan: dict[int, Slot], person_id: int, admission_id: int, now: datetime
+    plan: dict[int, Slot], person_id: int, admission_id: int, clock: _Clock, now: datetime
 ) -> list[Reservation]:
     key = uuid.uuid4()
     return Reservation.objects.bulk_create(
@@ -337,7 +400,8 @@ def _insert(
             person_id=person_id,
             slot=slot,
             dose=dose,
-            held_until=now + HOLD_LIFETIME,
+            held_until=clock.until,
+            extensions=clock.extensions,
             key=key,
             admission_id=admission_id,
             by="citizen",
@@ -381,9 +445,12 @@ def extend_hold(
         raise NoMoreTime
     if any(row.slot.starts_at <= now for row in rows):
         raise SlotOver
-    until = max(rows[0].held_until, now + HOLD_LIFETIME)
+    left = MOST_HELD - _held_so_far(person_id, rows[0].admission_id, now)
+    if rows[0].held_until >= now + left:
+        raise NoMoreTime
+    until = max(rows[0].held_until, now + min(HOLD_LIFETIME, left))
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
-        held_until=Greatest(F("held_until"), now + HOLD_LIFETIME),
+        held_until=until,
         extensions=F("extensions") + 1,
         changed_at=now,
     )

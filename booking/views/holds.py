@@ -15,7 +15,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking import services
-from booking.exceptions import HoldChanged, HoldLapsed, NothingHeld, Refused, SlotFull, SlotOver
+from booking.enums import ReservationStatus
+from booking.exceptions import (
+    HeldLongEnough,
+    HoldChanged,
+    HoldLapsed,
+    NothingHeld,
+    Refused,
+    SlotFull,
+    SlotOver,
+)
 from booking.finder import availability
 from booking.finder.search import alternatives
 from booking.forms import ConfirmForm
@@ -25,8 +34,9 @@ from booking.views.finder import beside, lost, show, to_book, to_choose
 from eligibility.sessions import signed_in
 from messaging.enums import Channel
 from waiting_room.decorators import not_inside
+from waiting_room.enums import Ending
 from waiting_room.models import Admission
-from waiting_room.services import live_admission
+from waiting_room.services import end_admission, live_admission
 from web.language import keeps_typed_in_any_language, typed
 
 # Who comes back later than this has forgotten which time it was.
@@ -66,6 +76,10 @@ def hold(request: HttpRequest) -> HttpResponse:
             return lost(request, to_choose(who.person_id, admission), missed, refusal)
         first = get_object_or_404(Slot.objects.select_related("vaccine"), pk=slot_id)
         return lost(request, beside(first), missed, refusal)
+    except HeldLongEnough as refusal:
+        if admission.ended_at is None:
+            end_admission(admission=admission, ending=Ending.LAPSED)
+        return refusal_page(request, refusal)
     except Refused as refusal:
         return refusal_page(request, refusal)
     # At once, without a redirect: pressing reload holds the same again, which changes nothing.
@@ -73,12 +87,16 @@ def hold(request: HttpRequest) -> HttpResponse:
 
 
 def admission_of(person_id: int) -> Admission | None:
-    """The admission to book under: a live one, or that of the first dose for the second."""
+    """The admission to book under: a live one, or that of a booked first dose for the second.
+
+    A time that is only held replaces no stay that has ended.
+    """
     admission = live_admission(person_id)
     if admission is None:
         first = (
             Reservation.objects.live()
             .filter(person=person_id, dose=1)
+            .exclude(status=ReservationStatus.HELD)
             .select_related("admission__room__cohort")
             .first()
         )
