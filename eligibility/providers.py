@@ -89,7 +89,9 @@ class Provider:
         self, answer: Mapping[str, str], *, kept: Mapping[str, str], redirect_uri: str
     ) -> Identity:
         """Who it is, from what the provider sent back. ProviderProblem or Declined otherwise."""
-        if not secrets.compare_digest(answer.get("state", ""), kept["state"]):
+        # As bytes: text is compared in ASCII alone.
+        state = answer.get("state", "").encode(errors="replace")
+        if not secrets.compare_digest(state, kept["state"].encode()):
             raise Declined
         if "error" in answer:
             if answer["error"] in ("access_denied", "interaction_required", "login_required"):

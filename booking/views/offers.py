@@ -10,15 +10,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking import services
-from booking.enums import ON_THE_LIST, OfferStatus, ReservationStatus
+from booking.enums import ON_THE_LIST, OfferStatus
 from booking.exceptions import OfferOver, Refused
 from booking.finder import availability
 from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
-from booking.views.common import keeps_typed, remember_seen, who_required
+from booking.views.common import keeps_typed, who_required
 from booking.views.holds import admission_of, refusal_page
 from eligibility.models import Person
+from eligibility.sessions import signed_in
 from waiting_room.decorators import not_inside
 from web.language import keeps_typed_in_any_language, typed
 
@@ -96,8 +97,8 @@ def _places(request: HttpRequest) -> list[tuple[str, str]]:
     if home not in known.by_district:
         row = Person.objects.filter(pk=request.person_id).values_list("region", "district")
         home = row.first() or home
-    chosen = [key.split(":", 1) for key in request.POST.getlist("places")]
-    more = [tuple(rest.split("/", 1)) for kind, rest in chosen if kind == "d" and "/" in rest]
+    chosen = [key.partition(":") for key in request.POST.getlist("places")]
+    more = [tuple(rest.split("/", 1)) for kind, _, rest in chosen if kind == "d" and "/" in rest]
     districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *more]))
     return choices + [
         (
@@ -137,11 +138,15 @@ def leave(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
 def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
-    """The time kept for whoever has this address: the message went to their phone alone."""
+    """The time kept for whoever has this address: the message went to their phone alone.
+
+    The address answers the offer, once. Afterwards it says only when that was: the reservation
+    opens for its person, or by number and phone.
+    """
     found = services.open_offer(token)
     if found is None:
         raise Http404
-    if request.method != "POST":
+    if request.method != "POST" or found.answered_at:
         return _show(request, found)
     try:
         confirmed = services.confirm_hold(
@@ -151,9 +156,10 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         )
     except Refused:
         return _show(request, services.open_offer(token), OfferOver())
-    response = redirect("reservation", number=confirmed[0].number)
-    remember_seen(request, response, confirmed[0].number)
-    return response
+    who = signed_in(request)
+    if who and who.person_id == found.person_id:
+        return redirect("reservation", number=confirmed[0].number)
+    return redirect("offer", token=token)
 
 
 def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) -> HttpResponse:
@@ -164,7 +170,7 @@ def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) ->
         "offer": found,
         "reservation": reservation,
         "open": is_open,
-        "taken": reservation.status == ReservationStatus.CONFIRMED,
+        "taken": found.status == OfferStatus.TAKEN,
         "refusal": refusal,
         "until": found.until,
         "seconds_left": int((found.until - now).total_seconds()),

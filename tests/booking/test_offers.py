@@ -4,6 +4,7 @@ from datetime import time, timedelta
 from functools import partial
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -30,6 +31,7 @@ from booking.verifying import verify
 from messaging.models import Message
 from tests.concurrency import at_once
 from tests.crowd import admit
+from tests.eligibility.signing_in import sign_in
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -169,12 +171,63 @@ def test_saying_yes_books_and_ends_the_entry(client):
     booked = client.post(reverse("offer", args=[offer.token]), follow=True)
     again = client.post(reverse("offer", args=[offer.token]), follow=True)
 
-    number = Reservation.objects.get(status="confirmed").number
+    assert Reservation.objects.get(status="confirmed")
     assert shown.status_code == 200
-    assert booked.redirect_chain == again.redirect_chain == [(f"/reservations/{number}/", 302)]
+    assert booked.redirect_chain == [(reverse("offer", args=[offer.token]), 302)]
+    assert again.status_code == 200
     assert ListEntry.objects.get().status == "fulfilled"
     assert Offer.objects.get().status == "taken"
     assert broken() == []
+
+
+def test_an_answered_offer_is_no_key_to_the_reservation():
+    [admission] = admitted(1)
+    cancelled = ReservationFactory(slot=SlotFactory(capacity=1))
+    entry(admission)
+    cancel_reservation(reservation=cancelled, by="citizen")
+    address = reverse("offer", args=[Offer.objects.get().token])
+    Client().post(address)
+    booked = Reservation.objects.get(status="confirmed")
+    stranger = Client()
+
+    shown = [stranger.get(address), stranger.post(address)]
+    receipt = stranger.get(reverse("reservation", args=[booked.number]))
+    stranger.post(reverse("cancel", args=[booked.number]))
+    stranger.post(reverse("decline", args=[Offer.objects.get().token]))
+
+    for page in shown:
+        text = page.content.decode()
+        assert page.status_code == 200
+        assert booked.number not in text
+        assert booked.shown_number not in text
+        assert booked.slot.clinic.name not in text
+    assert receipt["Location"].startswith("/reservations/?number=")
+    booked.refresh_from_db()
+    assert booked.status == "confirmed"
+
+
+def test_the_person_who_is_signed_in_goes_on_to_the_receipt(client):
+    [admission] = admitted(1)
+    cancelled = ReservationFactory(slot=SlotFactory(capacity=1))
+    entry(admission)
+    cancel_reservation(reservation=cancelled, by="citizen")
+    sign_in(client, admission.ticket.person)
+
+    booked = client.post(reverse("offer", args=[Offer.objects.get().token]))
+
+    number = Reservation.objects.get(status="confirmed").number
+    assert booked["Location"] == reverse("reservation", args=[number])
+
+
+@pytest.mark.parametrize("places", ["", "x", "d:", "c:", "d:x", "c:x", ":", "d:/", "\x00"])
+def test_odd_places_are_pointed_out(client, places):
+    [admission] = admitted(1)
+    sign_in(client, admission.ticket.person)
+
+    answer = client.post(reverse("cancellation_list"), {"places": [places]})
+
+    assert answer.status_code == 422
+    assert not ListEntry.objects.exists()
 
 
 def test_saying_no_to_what_was_just_booked_shows_that_it_is_booked(client):
