@@ -132,7 +132,7 @@ def main(seconds: int) -> int:
         admissions = admit(RoomFactory(), 150 * seconds)
         stamp = int(time.time())
         cookies = [
-            f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp], salt=_SALT)}"
+            f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp, 0], salt=_SALT)}"
             for one in admissions
         ]
         with connection.cursor() as cursor:

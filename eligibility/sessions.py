@@ -8,10 +8,12 @@ from functools import cache
 
 from django.conf import settings
 from django.core import signing
+from django.db import connection
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from eligibility.models import Proxy
+from eligibility.models import Person
 
 COOKIE = "jari_who"
 _SALT = "eligibility.who"
@@ -23,16 +25,29 @@ class Who:
 
     person_id: int
     verified_at: datetime
-    # The proxy who acts for this person, if it is not the person.
+    # Person.session_generation of the person when the cookie was made.
+    generation: int = 0
+    # Who signed in and acts for this person, if it is not the person; and their generation.
     by_id: int | None = None
+    by_generation: int = 0
 
 
 def signed_in(request: HttpRequest) -> Who | None:
-    """Who this browser proved to be, by the server's own clock; None if nobody, or too long ago."""
+    """Who this browser proved to be, by the server's own clock; None if nobody, or too long ago.
+
+    One statement for each request: signing out everywhere works at once.
+    """
     if hasattr(request, "_jari_who"):
         return request._jari_who
     request._jari_who = who_from(request.COOKIES.get(COOKIE, ""))
     return request._jari_who
+
+
+def named(request: HttpRequest) -> Who | None:
+    """Who to greet on a page, also where the database is away; it opens nothing."""
+    if hasattr(request, "_jari_who"):
+        return request._jari_who
+    return read_cookie(request.COOKIES.get(COOKIE, ""))
 
 
 class _Signer(signing.TimestampSigner):
@@ -54,32 +69,57 @@ def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
 
 
 def who_from(cookie: str) -> Who | None:
-    """Who a cookie's value proves its bearer to be."""
+    """Who a cookie's value proves its bearer to be; one statement."""
     who = read_cookie(cookie)
-    # Only whoever acts for somebody costs a query: it can be taken back at any time.
-    if who and who.by_id and not _still_acts(who):
-        return None
-    return who
+    return who if who and is_current(who) else None
 
 
-def _still_acts(who: Who) -> bool:
-    return Proxy.objects.filter(person=who.person_id, by=who.by_id, ended_at=None).exists()
+_CURRENT = """
+SELECT FROM eligibility_person WHERE id = %s AND session_generation = %s
+"""
+# Acting ends with either of the two signing out everywhere, and with the proxy.
+_STILL_ACTS = """
+SELECT FROM eligibility_proxy AS proxy
+JOIN eligibility_person AS person ON person.id = proxy.person_id
+JOIN eligibility_person AS by ON by.id = proxy.by_id
+WHERE person.id = %s AND person.session_generation = %s
+    AND by.id = %s AND by.session_generation = %s AND proxy.ended_at IS NULL
+"""
+
+
+def is_current(who: Who) -> bool:
+    """Whether what a cookie says still holds: nobody signed out everywhere or ended the proxy."""
+    values: list[int] = [who.person_id, who.generation]
+    if who.by_id:
+        values += [who.by_id, who.by_generation]
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_ACTS if who.by_id else _CURRENT, values)
+        return cursor.rowcount == 1
+
+
+def sign_out_everywhere(person_id: int) -> None:
+    """Every cookie of this person, and of whoever acts for them, proves nothing from now on."""
+    Person.objects.filter(pk=person_id).update(
+        # Cookies live for two weeks: nobody signs out as often as this counts within that.
+        session_generation=(F("session_generation") + 1) % 32_000
+    )
 
 
 def read_cookie(cookie: str) -> Who | None:
-    """What a cookie's value says, signed by us and in date; no query, so that a proxy in it may
-    have been ended since."""
+    """What a cookie's value says, signed by us and in date; no statement, so the person may have
+    signed out everywhere since, or ended the proxy."""
     if not cookie:
         return None
     signer = _signer(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
     try:
-        person_id, stamp, *by = signer.unsign_object(cookie)
+        person_id, stamp, generation, *by = signer.unsign_object(cookie)
     except (signing.BadSignature, ValueError):
         return None
     verified_at = datetime.fromtimestamp(stamp, tz=UTC)
     if verified_at + timedelta(days=settings.IDENTITY_DAYS) < timezone.now():
         return None
-    return Who(person_id=person_id, verified_at=verified_at, by_id=by[0] if by else None)
+    by_id, by_generation = by or (None, 0)
+    return Who(person_id, verified_at, generation, by_id, by_generation)
 
 
 def sign_in(
@@ -88,17 +128,30 @@ def sign_in(
     person_id: int,
     by_id: int | None = None,
     verified_at: datetime | None = None,
+    generation: int | None = None,
 ) -> None:
-    """Give this browser the cookie; acting for somebody lasts as long as one's own proof."""
+    """Give this browser the cookie; acting for somebody lasts as long as one's own proof.
+
+    `by_id` is who proved a phone: always the same, whomever they act for. `generation` is asked of
+    the database unless it is given.
+    """
     stamp = int((verified_at or timezone.now()).timestamp())
+    value = [person_id, stamp, _generation(person_id) if generation is None else generation]
+    if by_id:
+        value += [by_id, _generation(by_id)]
     response.set_cookie(
         COOKIE,
-        signing.dumps([person_id, stamp, *([by_id] if by_id else [])], salt=_SALT),
+        signing.dumps(value, salt=_SALT),
         max_age=settings.IDENTITY_DAYS * 86400,
         httponly=True,
         samesite="Lax",
         secure=settings.CSRF_COOKIE_SECURE,
     )
+
+
+def _generation(person_id: int) -> int:
+    found = Person.objects.filter(pk=person_id).values_list("session_generation", flat=True)
+    return found.first() or 0
 
 
 def sign_out(response: HttpResponse) -> None:

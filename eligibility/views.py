@@ -29,7 +29,16 @@ from eligibility.models import Cohort, Person, PhoneCode, Proxy
 from eligibility.pages import eligibility_page
 from eligibility.providers import configured
 from eligibility.services import providing
-from eligibility.sessions import sign_in, sign_out, signed_in
+from eligibility.sessions import (
+    COOKIE,
+    Who,
+    is_current,
+    read_cookie,
+    sign_in,
+    sign_out,
+    sign_out_everywhere,
+    signed_in,
+)
 from eligibility.spelling import masked_phone, shown_phone
 from staff.models import Access
 from web.language import keeps_typed_in_any_language, typed
@@ -249,7 +258,10 @@ def acts(*, page: str):
 
 @acts(page="home")
 def identity_sign_out(request: HttpRequest) -> HttpResponse:
-    """This browser forgets who you are. Tickets and reservations stay."""
+    """This browser forgets who you are, or every browser does. Tickets and reservations stay."""
+    who = signed_in(request)
+    if who and "everywhere" in request.POST:
+        sign_out_everywhere(who.by_id or who.person_id)
     response = redirect("home")
     sign_out(response)
     return response
@@ -391,6 +403,9 @@ def family(request: HttpRequest, person: Person) -> HttpResponse:
 def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Go on as somebody one books for."""
     who = signed_in(request)
+    if who.by_id:
+        # Acting for one person opens no way to those for whom that person acts.
+        return redirect("eligibility")
     proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
     response = redirect("eligibility")
     sign_in(response, person_id=proxy.person_id, by_id=person.pk, verified_at=who.verified_at)
@@ -399,10 +414,10 @@ def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
 
 @acts(page="family")
 def family_back(request: HttpRequest) -> HttpResponse:
-    """Be oneself again."""
-    who = signed_in(request)
+    """Be oneself again: back to who signed in, also where acting has been ended meanwhile."""
+    who = read_cookie(request.COOKIES.get(COOKIE, ""))
     response = redirect("family")
-    if who and who.by_id:
+    if who and who.by_id and is_current(Who(who.by_id, who.verified_at, who.by_generation)):
         sign_in(response, person_id=who.by_id, verified_at=who.verified_at)
     return response
 

@@ -22,7 +22,8 @@ ORDINARY_DAY = date(2027, 4, 14)  # a Wednesday, no holiday, far from the ends o
 
 # One row in the place of the server's clock; a test that is undone undoes its move too.
 INSTALL = """
-CREATE TABLE test_clock (frozen_at timestamptz, ahead interval NOT NULL);
+CREATE TABLE IF NOT EXISTS test_clock (frozen_at timestamptz, ahead interval NOT NULL);
+TRUNCATE test_clock;
 INSERT INTO test_clock VALUES (NULL, '0');
 CREATE OR REPLACE FUNCTION jari_now() RETURNS timestamptz LANGUAGE sql STABLE AS
     'SELECT coalesce(frozen_at, statement_timestamp() + ahead) FROM public.test_clock';

@@ -18,7 +18,8 @@ from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 AT_ONCE = 512
 PATIENCE_SECONDS = 15
 
-_ListEntry = tuple[int, int, asyncio.Future]  # room, person, the ticket's id
+Member = tuple[int, int]  # a person, and the session generation of the cookie
+_ListEntry = tuple[int, Member, asyncio.Future]  # room, member, the ticket's id
 
 
 class Gatherer:
@@ -30,11 +31,11 @@ class Gatherer:
         self._writes: asyncio.Task | None = None
         self._connection: AsyncConnection | None = None
 
-    async def join(self, room_id: int, person_id: int) -> str | None:
+    async def join(self, room_id: int, person_id: int, generation: int) -> str | None:
         """The person's ticket; None where the statement gave none. Raises OperationalError."""
         loop = asyncio.get_running_loop()
         ticket_id: asyncio.Future[str | None] = loop.create_future()
-        self._waiting.append((room_id, person_id, ticket_id))
+        self._waiting.append((room_id, (person_id, generation), ticket_id))
         if self._writes is None:
             self._writes = loop.create_task(self._write_all())
         return await ticket_id
@@ -55,34 +56,40 @@ class Gatherer:
         return batch
 
     async def _settle(self, batch: list[_ListEntry]) -> None:
-        people = list({person_id for _room, person_id, _ticket in batch})
+        members = list({member for _room, member, _ticket in batch})
         try:
-            write = self._write(batch[0][0], people)
+            write = self._write(batch[0][0], members)
             tickets = await asyncio.wait_for(write, PATIENCE_SECONDS)
         except (PostgresError, TimeoutError) as error:
             await self.close()
             trouble = OperationalError(f"The joins did not come to an end: {type(error).__name__}")
-            for _room, _person, ticket_id in batch:
+            for _room, _member, ticket_id in batch:
                 if not ticket_id.done():  # whoever went away is cancelled
                     ticket_id.set_exception(trouble)
         else:
-            for _room, person_id, ticket_id in batch:
+            for _room, member, ticket_id in batch:
                 if not ticket_id.done():
-                    ticket_id.set_result(tickets.get(person_id))
+                    ticket_id.set_result(tickets.get(member))
 
-    async def _write(self, room_id: int, people: list[int]) -> dict[int, str]:
+    async def _write(self, room_id: int, members: list[Member]) -> dict[Member, str]:
         if self._connection:
             try:
-                return await self._ask(self._connection, room_id, people)
+                return await self._ask(self._connection, room_id, members)
             except PostgresError:
                 # It had died meanwhile. Asking again can't give anybody two tickets.
                 await self.close()
         self._connection = await _connect()
-        return await self._ask(self._connection, room_id, people)
+        return await self._ask(self._connection, room_id, members)
 
-    async def _ask(self, link: AsyncConnection, room_id: int, people: list[int]) -> dict[int, str]:
-        cursor = await link.execute(TICKET_IDS_SQL, parameters(room_id, people))
-        return dict(await cursor.fetchall())
+    async def _ask(
+        self, link: AsyncConnection, room_id: int, members: list[Member]
+    ) -> dict[Member, str]:
+        people, generations = zip(*members, strict=True)
+        cursor = await link.execute(TICKET_IDS_SQL, parameters(room_id, people, generations))
+        return {
+            (person_id, generation): ticket_id
+            for person_id, generation, ticket_id in await cursor.fetchall()
+        }
 
     async def close(self) -> None:
         link, self._connection = self._connection, None

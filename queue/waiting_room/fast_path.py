@@ -81,7 +81,8 @@ class LeanApplication:
         if headers.get("sec-fetch-site") != "same-origin":
             return None
         who = read_cookie(_cookie(headers))
-        # Whether somebody may still act for another takes a query.
+        # Whether somebody may still act for another takes a query; whether an ordinary person has
+        # signed out everywhere is asked by the joining statement itself.
         if who is None or who.by_id:
             return None
         room_id = self._rooms.get(code) or await self._in_thread(self._find_room, code)
@@ -89,7 +90,7 @@ class LeanApplication:
             return None
         if self._gatherer is None:  # not before the process has forked
             self._gatherer = Gatherer()
-        ticket_id = await self._gatherer.join(room_id, who.person_id)
+        ticket_id = await self._gatherer.join(room_id, who.person_id, who.generation)
         if ticket_id is None:
             return None
         location = ("location", f"/queue/t/{ticket_id}/")

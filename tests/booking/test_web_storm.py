@@ -192,7 +192,7 @@ def test_a_storm_over_http_while_processes_and_connections_are_killed(make, serv
     people = admit(RoomFactory(), PEOPLE)
     stamp = int(timezone.now().timestamp())
     cookies = [
-        f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp], salt=_SALT)}" for one in people
+        f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp, 0], salt=_SALT)}" for one in people
     ]
     slots = [slot.pk for _one, slot in goal.chosen(people)]
     outcomes: dict[int, tuple[str, str]] = {}

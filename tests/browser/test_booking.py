@@ -31,7 +31,7 @@ def enter(context, live_server, language="en"):
     """Give this browser to somebody who was called and entered."""
     admission = AdmissionFactory()
     stamp = int(timezone.now().timestamp())
-    value = signing.dumps([admission.ticket.person_id, stamp], salt=_SALT)
+    value = signing.dumps([admission.ticket.person_id, stamp, 0], salt=_SALT)
     context.add_cookies(
         [
             {"name": COOKIE, "value": value, "url": live_server.url},

@@ -67,7 +67,7 @@ def test_readyz_is_not_ready_without_the_database(client, no_database):
 @pytest.mark.parametrize("address", ["/", "/eligibility/"])
 def test_without_the_database_the_page_says_that_the_place_is_kept(client, no_database, address):
     signed = HttpResponse()
-    sign_in(signed, person_id=1)
+    sign_in(signed, person_id=1, generation=0)
     client.cookies = signed.cookies
 
     response = client.get(address)

@@ -16,7 +16,7 @@ from django.http import HttpResponse
 
 from config.bridge import Pages
 from eligibility.models import Proxy
-from eligibility.sessions import sign_in
+from eligibility.sessions import sign_in, sign_out_everywhere
 from tests.factories import PersonFactory
 from tests.waiting_room.scene import issued, join, make_eligible, make_room
 from waiting_room import services
@@ -357,3 +357,38 @@ def test_a_poll_is_answered_with_the_document_and_without_a_body_where_it_is_kno
     assert (again.status_code, again.content) == (304, b"")
     [unknown] = ask([Request("GET", "/queue/no-such-room/now.json", [host])])
     assert unknown.status_code == 404
+
+
+def test_whoever_signed_out_everywhere_joins_with_no_old_cookie():
+    room = make_room()
+    person = make_eligible(room)
+    old = browser(person)
+    sign_out_everywhere(person.pk)
+
+    answer = post(room, old)
+
+    assert answer.headers["location"].startswith("/identity/")
+    assert not Ticket.objects.exists()
+    assert post(room, browser(person)).status_code == 302
+    assert Ticket.objects.get().person_id == person.pk
+
+
+def test_an_old_and_a_new_cookie_in_one_statement_are_told_apart():
+    room = make_room()
+    person = make_eligible(room)
+    sign_out_everywhere(person.pk)
+
+    async def both() -> list[str | None]:
+        gatherer = Gatherer()
+        try:
+            return await asyncio.gather(
+                gatherer.join(room.pk, person.pk, 0), gatherer.join(room.pk, person.pk, 1)
+            )
+        finally:
+            await gatherer.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        old, new = thread.submit(lambda: asyncio.run(both())).result()
+
+    assert old is None
+    assert new == str(Ticket.objects.get().pk)

@@ -24,8 +24,13 @@ JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
 ), asked AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[])
-        WITH ORDINALITY AS asked (id, person_id, resume_index, turn)
+    -- Nobody whose cookie is older than their signing out everywhere.
+    SELECT asked.* FROM unnest(
+        %(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[], %(generations)s::int[]
+    ) WITH ORDINALITY AS asked (id, person_id, resume_index, generation, turn)
+    JOIN eligibility_person AS person
+        ON person.id = asked.person_id
+        AND person.session_generation = coalesce(asked.generation, person.session_generation)
 ), existing AS (
     SELECT ticket.* FROM waiting_room_ticket AS ticket JOIN asked USING (person_id)
     WHERE ticket.room_id = %(room)s
@@ -58,13 +63,21 @@ SELECT {", ".join(COLUMNS)} FROM fresh UNION ALL SELECT {", ".join(COLUMNS)} FRO
 """  # noqa: S608  (constants)
 # For many at once: whose ticket is which, of those who have not left meanwhile.
 TICKET_IDS_SQL = f"""{JOINING}
-SELECT person_id, id::text FROM fresh
-UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
+SELECT person_id, asked.generation, fresh.id::text FROM fresh JOIN asked USING (person_id)
+UNION ALL
+SELECT person_id, asked.generation, existing.id::text FROM existing JOIN asked USING (person_id)
+WHERE left_at IS NULL
 """  # noqa: S608  (constants)
 
 
-def parameters(room_id: int, people: Sequence[int]) -> dict:
-    """What the statement needs to give each of these people a ticket of a new id."""
+def parameters(
+    room_id: int, people: Sequence[int], generations: Sequence[int] | None = None
+) -> dict:
+    """What the statement needs to give each of these people a ticket of a new id.
+
+    `generations` are the session generations of their cookies, in the same order; None where
+    the cookies were looked at already.
+    """
     ids = _new_ids(len(people))
     return {
         "join": JOIN,
@@ -72,6 +85,7 @@ def parameters(room_id: int, people: Sequence[int]) -> dict:
         "sequence": Room.sequence_name(room_id),
         "ids": _array(ticket_id.hex() for ticket_id in ids),
         "people": _array(people),
+        "generations": _array(generations or ["NULL"] * len(people)),
         "indexes": _array(index_of_ticket(ticket_id, CODE_KEY) for ticket_id in ids),
     }
 
