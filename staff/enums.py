@@ -20,3 +20,10 @@ class Act(models.TextChoices):
     PRINT = "print", _("Day sheet")
     CHANGE = "change", _("Changed")
     DOWNLOAD = "download", _("Downloaded")
+
+
+class Step(models.TextChoices):
+    """Which step of signing in failed."""
+
+    PASSWORD = "password", _("Password")
+    CODE = "code", _("Second factor")

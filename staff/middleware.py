@@ -1,11 +1,22 @@
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext as _
 from django.views.defaults import bad_request, page_not_found
+from django_otp.middleware import OTPMiddleware
 from pghistory.middleware import HistoryMiddleware
 from rq.exceptions import NoSuchJobError
+
+from staff.door.steps import OPEN, is_over, next_step, note_use
+from staff.door.views import remember_next
+from staff.sessions import BEGAN, begin
 
 
 class OfStaff:
@@ -27,6 +38,31 @@ class StaffAuthenticationMiddleware(OfStaff, AuthenticationMiddleware):
 
 class StaffMessageMiddleware(OfStaff, MessageMiddleware):
     pass
+
+
+class SecondFactorMiddleware(OfStaff, OTPMiddleware):
+    pass
+
+
+class DoorMiddleware(OfStaff, MiddlewareMixin):
+    """Nothing is shown before every step of signing in is done; sessions end when they end."""
+
+    def process_view(self, request, view, args, kwargs):
+        if not request.path.startswith("/admin/") or not request.user.is_authenticated:
+            return None
+        if BEGAN not in request.session:
+            begin(request)
+        if is_over(request):
+            logout(request)
+            messages.info(request, _("You were signed out, since nothing was done for a while."))
+            return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+        note_use(request)
+        step, here = next_step(request), request.resolver_match.url_name
+        if step is None or here == step or here in OPEN:
+            return None
+        if request.method == "GET":
+            remember_next(request, request.get_full_path())
+        return HttpResponseRedirect(reverse(f"admin:{step}"))
 
 
 class HistoryContextMiddleware(OfStaff, HistoryMiddleware):

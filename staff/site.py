@@ -1,16 +1,20 @@
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from staff.door import views
+from staff.door.forms import LoginForm
+from staff.door.services import password_was_set
+from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
-from staff.limits import tries_too_often
 from staff.models import User
 from staff.services import record_access
+from staff.sessions import begin
 
 # What belongs together for the people who use it, whichever app it comes from.
 GROUPS: list[tuple[Any, list[str]]] = [
@@ -29,17 +33,6 @@ GROUPS: list[tuple[Any, list[str]]] = [
 ]
 
 
-class LoginForm(AdminAuthenticationForm):
-    def clean(self):
-        if tries_too_often(self.request, self.cleaned_data.get("username", "")):
-            self.request.too_many_tries = True
-            raise ValidationError(
-                _("That was tried too often. Wait ten minutes, or ask the operator."),
-                code="too_many_tries",
-            )
-        return super().clean()
-
-
 class PortalSite(admin.AdminSite):
     site_title = _("Jari")
     site_header = _("Jari for staff")
@@ -49,26 +42,62 @@ class PortalSite(admin.AdminSite):
     enable_nav_sidebar = True
 
     def get_urls(self) -> list:
-        # No row has a public page to jump to, so the short way there leads nowhere.
-        return [path("r/<path:rest>", self.admin_view(_nowhere)), *super().get_urls()]
+        def own(address: str, view: Callable, name: str):
+            return path(address, self.admin_view(self._of_site(view)), name=name)
+
+        return [
+            # No row has a public page to jump to, so the short way there leads nowhere.
+            path("r/<path:rest>", self.admin_view(_nowhere)),
+            own("second-factor/", views.second_factor, "second_factor"),
+            own("second-factor/set-up/", views.second_factor_setup, "second_factor_setup"),
+            own("second-factor/codes/", views.recovery_codes, "recovery_codes"),
+            own("account/", views.account, "account"),
+            path(
+                "invitation/<uidb64>/<token>/",
+                self._of_site(views.InvitationView.as_view()),
+                name="invitation",
+            ),
+            *super().get_urls(),
+        ]
+
+    def _of_site(self, view: Callable) -> Callable:
+        def with_site(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+            request.admin_site = self
+            return view(request, *args, **kwargs)
+
+        return with_site
 
     def login(self, request: HttpRequest, extra_context=None) -> HttpResponse:
-        response = super().login(request, extra_context)
-        if request.method == "POST":
-            self._record_login(request)
-            if getattr(request, "too_many_tries", False):
+        response = super().login(request, {**(extra_context or {}), "sample": settings.SAMPLE})
+        if request.method != "POST":
+            return response
+        request.admin_site = self
+        if not request.user.is_authenticated:
+            self._record_refusal(request)
+            if getattr(request, "log_in_refusal", None):
                 response.status_code = 429
-        return response
+            return response
+        begin(request)
+        if request.password_is_known and not settings.SAMPLE:
+            request.session[MUST_CHANGE] = True
+        if next_step(request) is None:
+            return views.signed_in(request, response)
+        views.remember_next(request, response.url)
+        return views.onwards(request)
 
-    def _record_login(self, request: HttpRequest) -> None:
-        """Who logged in from where, and whose name was tried in vain."""
-        if request.user.is_authenticated:
-            record_access(request, act=Act.LOG_IN, what="/admin/")
-        else:
-            name = request.POST.get("username", "")
-            tried = User.objects.filter(username=name).first() if "\0" not in name else None
-            if tried:
-                record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
+    def _record_refusal(self, request: HttpRequest) -> None:
+        """Whose password was tried in vain; what was not even looked at is in the log alone."""
+        name = request.POST.get("username", "")
+        tried = User.objects.filter(username=name).first()
+        if tried and not getattr(request, "log_in_refusal", None):
+            record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
+
+    def password_change(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+        response = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            request.session.pop(MUST_CHANGE, None)
+            password_was_set(user=request.user, session_key=request.session.session_key)
+        return response
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
         apps = super().get_app_list(request, app_label)

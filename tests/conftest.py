@@ -6,6 +6,7 @@ from hypothesis import settings
 
 from booking.finder import availability
 from tests.clock import clock as the_clock
+from tests.staff.signing_in import StaffClient
 
 # A busy machine is no finding. In CI Hypothesis takes a profile of its own that says the same.
 if not os.environ.get("CI"):
@@ -29,6 +30,11 @@ def _time_goes_on():
 def clock():
     """Moves Python's clock and the database's at once."""
     return the_clock
+
+
+@pytest.fixture
+def client() -> StaffClient:
+    return StaffClient()
 
 
 @pytest.fixture(autouse=True)

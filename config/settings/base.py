@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.forms",  # the widgets of TemplatesSetting; our field.html stands before theirs
+    "django_otp",
     "django_rq",
     "pgtrigger",
     "pghistory",
@@ -113,8 +114,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "staff.middleware.StaffAuthenticationMiddleware",
+    "staff.middleware.SecondFactorMiddleware",
     "staff.middleware.StaffMessageMiddleware",
     "staff.middleware.NoNulMiddleware",
+    "staff.middleware.DoorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "staff.middleware.HistoryContextMiddleware",
     "staff.middleware.QueuePagesMiddleware",
@@ -189,16 +192,19 @@ AUTH_USER_MODEL = "staff.User"
 AUTHENTICATION_BACKENDS = ["staff.backends.RoleBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in [
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    ]
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "staff.passwords.LengthValidator"},
+    {"NAME": "staff.passwords.KnownPasswordValidator"},
+    {"NAME": "staff.passwords.ServiceWordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 60 * 60 * 24 * 3  # an invitation: over a weekend
 LOGIN_URL = "admin:login"
-SESSION_COOKIE_AGE = 60 * 60 * 10  # a working day at the clinic
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_ENGINE = "staff.sessions"
+SESSION_COOKIE_AGE = 60 * 60 * 10  # a working day at the clinic, however busy
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# Counters are shared: who walked away is signed out.
+STAFF_IDLE_MINUTES = env.int("JARI_STAFF_IDLE_MINUTES", default=30)
 SESSION_COOKIE_HTTPONLY = True
 
 LANGUAGE_CODE = "ko"

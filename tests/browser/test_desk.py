@@ -19,6 +19,7 @@ from tests.factories import (
     TicketFactory,
     VaccineFactory,
 )
+from tests.staff.signing_in import authenticator_of, code_of
 from waiting_room.models import Room
 
 
@@ -61,10 +62,17 @@ def screen(request, live_server, browser):
 
 def sign_in(page, **values):
     user = StaffFactory(**values)
+    user.set_password("seven long winding rivers")
+    user.save()
+    device = authenticator_of(user)
     page.goto(f"{page.at}/admin/")
     page.fill("#id_username", user.username)
-    page.fill("#id_password", "password")
+    page.fill("#id_password", "seven long winding rivers")
     page.click("input[type=submit]")
+    page.fill("#id_code", code_of(device))
+    page.click(".submit-row input")
+    page.wait_for_url("**/admin/")
+    page.said.clear()
     return user
 
 

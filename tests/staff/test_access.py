@@ -1,11 +1,9 @@
 import pytest
 from django.conf import settings
-from django.core.cache import cache
 from django.db import ProgrammingError, transaction
 from django.utils import timezone
 
 from staff.enums import Act, Role
-from staff.limits import TRIES_PER_NAME
 from staff.models import Access
 from tests.factories import (
     ClinicFactory,
@@ -14,14 +12,10 @@ from tests.factories import (
     SlotFactory,
     StaffFactory,
 )
+from tests.staff.signing_in import authenticator_of, code_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/booking/reservation/"
-
-
-@pytest.fixture(autouse=True)
-def fresh_limits():
-    cache.clear()
 
 
 def reads() -> list[tuple]:
@@ -102,51 +96,18 @@ def test_who_saw_a_person_can_be_found(client):
 
 def test_log_ins_are_recorded_and_refused_ones_too(client):
     user = StaffFactory(username="desk")
+    device = authenticator_of(user)
     client.post("/admin/login/", {"username": "desk", "password": "wrong"})
     client.post("/admin/login/", {"username": "nobody", "password": "wrong"})
-    answer = client.post("/admin/login/?next=/admin/", {"username": "desk", "password": "password"})
+    client.post("/admin/login/?next=/admin/", {"username": "desk", "password": "password"})
+    client.post("/admin/second-factor/", {"code": "000000"})
+    client.post("/admin/second-factor/", {"code": code_of(device)})
 
-    assert answer.status_code == 302
     assert list(Access.objects.order_by("pk").values_list("act", "user")) == [
+        (Act.LOG_IN_REFUSED, user.pk),
         (Act.LOG_IN_REFUSED, user.pk),
         (Act.LOG_IN, user.pk),
     ]
-
-
-def test_passwords_can_be_tried_ten_times(client):
-    StaffFactory(username="desk")
-    for _ in range(TRIES_PER_NAME):
-        assert (
-            client.post("/admin/login/", {"username": "desk", "password": "x"}).status_code == 200
-        )
-
-    right = {"username": "desk", "password": "password"}
-    refused = client.post("/admin/login/", right)
-    assert refused.status_code == 429
-    assert "10분" in refused.content.decode()
-    assert client.get("/admin/").status_code == 302
-    # Somebody else behind the same address is not locked out.
-    StaffFactory(username="other")
-    other = {"username": "other", "password": "password"}
-    assert client.post("/admin/login/", other).status_code == 302
-
-
-def test_without_redis_passwords_are_still_limited_and_nobody_is_locked_out(client, monkeypatch):
-    from django.core.cache import caches
-    from redis import RedisError
-
-    def gone(*args, **kwargs):
-        raise RedisError
-
-    caches["local"].clear()
-    monkeypatch.setattr("staff.limits.is_ratelimited", gone)
-    StaffFactory(username="desk")
-    right = {"username": "desk", "password": "password"}
-    assert client.post("/admin/login/", right).status_code == 302
-    client.logout()
-    for _ in range(TRIES_PER_NAME):
-        answer = client.post("/admin/login/", {"username": "desk", "password": "x"})
-    assert answer.status_code == 429
 
 
 def test_the_queue_pages_are_for_operators(client):

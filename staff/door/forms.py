@@ -1,0 +1,142 @@
+from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from staff.door.services import verify_code
+from staff.enums import Step
+from staff.limits import Attempt, Refusal, attempt_of
+from staff.models import User
+from staff.models.devices import matching_step
+from staff.passwords import MOST, is_well_known
+
+
+def said(refusal: Refusal) -> str:
+    if refusal.wait is None:
+        return _(
+            "This account had too many wrong tries, so browsers in which it was not used before "
+            "must wait: ten minutes, or a day after many tries. Use a browser you signed in with "
+            "before, or ask your manager or the operator to unlock the account."
+        )
+    return ngettext(
+        "There were many wrong tries from your address. Wait %(n)s second, then try again.",
+        "There were many wrong tries from your address. Wait %(n)s seconds, then try again.",
+        refusal.wait,
+    ) % {"n": refusal.wait}
+
+
+class CountedForm(forms.Form):
+    """A try that counts as wrong until it was right."""
+
+    request: HttpRequest
+
+    def counted(self, attempt: Attempt, check):
+        """What `check()` answers; a ValidationError of it, and None, were wrong."""
+        reserved = attempt.reserve()
+        if isinstance(reserved, Refusal):
+            self.request.log_in_refusal = reserved
+            raise ValidationError(said(reserved), code="refused")
+        try:
+            answer = check()
+        except ValidationError:
+            attempt.failed()
+            raise
+        if answer is None:
+            attempt.failed()
+            return None
+        reserved.delete()
+        return answer
+
+
+class LoginForm(CountedForm, AdminAuthenticationForm):
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        max_length=MOST,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def clean(self):
+        username = self.cleaned_data.get("username")
+        password = self.cleaned_data.get("password")
+        if not username or not password:
+            return self.cleaned_data
+        attempt = attempt_of(self.request, username, Step.PASSWORD)
+        values = self.counted(attempt, super().clean)
+        self.request.password_is_known = is_well_known(password, self.get_user())
+        return values
+
+
+class CodeForm(CountedForm):
+    """The code of the authenticator, or one of the recovery codes."""
+
+    code = forms.CharField(
+        label=gettext_lazy("Code"),
+        max_length=40,
+        help_text=gettext_lazy("Six digits from your app, or one of your recovery codes."),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autofocus": True, "autocapitalize": "off"}
+        ),
+    )
+
+    def __init__(self, *args, request: HttpRequest, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.device = None
+
+    def clean_code(self) -> str:
+        code, user = self.cleaned_data["code"], self.request.user
+        attempt = attempt_of(self.request, user.get_username(), Step.CODE)
+        self.device = self.counted(attempt, lambda: verify_code(user=user, code=code))
+        if self.device is None:
+            raise ValidationError(_("This code is wrong, was used already, or is too old."))
+        return code
+
+
+class PasswordAgainForm(forms.Form):
+    """Before anything that changes how one signs in, the password is asked for again."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Your password, again"),
+        strip=False,
+        max_length=MOST,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args, user: User, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        password = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise ValidationError(_("This is not your password."))
+        return password
+
+
+class SetUpForm(PasswordAgainForm):
+    """The first code of a new authenticator shows that the app has its key."""
+
+    code = forms.CharField(
+        label=gettext_lazy("Code that the app shows now"),
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+    field_order = ["code", "password"]
+
+    def __init__(self, *args, user: User, key: str, replacing: bool, **kwargs):
+        super().__init__(*args, user=user, **kwargs)
+        self.key = key
+        self.step: int | None = None
+        if not replacing:
+            del self.fields["password"]
+
+    def clean_code(self) -> str:
+        self.step = matching_step(self.key, self.cleaned_data["code"])
+        if self.step is None:
+            raise ValidationError(
+                _("This is not the code of now. Is the clock of your phone right? Try the next.")
+            )
+        return self.cleaned_data["code"]

@@ -1,0 +1,7 @@
+from staff.models.accesses import Access
+from staff.models.devices import Authenticator, RecoveryCodes
+from staff.models.failures import LogInFailure
+from staff.models.sessions import Session
+from staff.models.users import User
+
+__all__ = ["Access", "Authenticator", "LogInFailure", "RecoveryCodes", "Session", "User"]

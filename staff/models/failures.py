@@ -1,0 +1,38 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from staff.enums import Step
+from staff.models.users import User
+
+
+class LogInFailure(models.Model):
+    """A password or code that was wrong. Limits count these rows; nobody's typed name is kept.
+
+    A row is written before the password is checked and removed when it was right, so that many
+    tries at once can't pass together under the limit.
+    """
+
+    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    user = models.ForeignKey(
+        User,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="failures",
+        verbose_name=_("user"),
+    )
+    name_index = models.CharField(max_length=64)  # a keyed hash of the name that was typed
+    network = models.CharField(_("address"), max_length=45, blank=True)  # IPv6: the /64
+    device = models.CharField(max_length=32, blank=True)  # one that signed in here before
+    step = models.CharField(_("step"), max_length=10, choices=Step)
+
+    class Meta:
+        verbose_name = _("failed log-in")
+        verbose_name_plural = _("failed log-ins")
+        ordering = ["-at"]
+        indexes = [
+            models.Index(fields=["name_index", "-at"], name="failures_of_an_account"),
+            models.Index(fields=["network", "-at"], name="failures_of_a_network"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"

@@ -1,0 +1,26 @@
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from staff.models.users import User
+
+
+class Session(AbstractBaseSession):
+    """A browser in which somebody is signed in; a person sees their own and can end them."""
+
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="sessions", verbose_name=_("user")
+    )
+    began_at = models.DateTimeField(_("began at"), null=True)
+    seen_at = models.DateTimeField(_("last used at"), null=True)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    agent = models.CharField(_("browser"), max_length=200, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+
+    @classmethod
+    def get_session_store_class(cls):
+        from staff.sessions import SessionStore  # it needs this model
+
+        return SessionStore

@@ -1,0 +1,142 @@
+"""Which passwords staff may choose: long ones that nobody would guess first.
+
+No rule asks for kinds of characters (OWASP ASVS 5, 6.2.5); the list of known ones is kept with
+the portal, so that no password, nor a piece of one, ever leaves it.
+"""
+
+import hashlib
+import re
+from bisect import bisect_left
+from functools import cache
+from pathlib import Path
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from staff.models import User
+
+LEAST, MOST = 12, 128  # characters
+# All digits are a phone number, a birth date or both: they have to be longer than that.
+LEAST_DIGITS = 15
+_FILE = Path(__file__).resolve().parent / "data" / "known_passwords.bin"
+_WIDTH = 5  # bytes of each hash; one in 25 million other passwords is refused by chance
+
+# What a guesser of this portal tries first, also as typed on a keyboard left in English.
+SERVICE_WORDS = [
+    *("jari", "wkfl", "vaccine", "vaccination", "vaccinate", "corona", "covid", "pfizer"),
+    *("moderna", "janssen", "clinic", "hospital", "health", "authority", "operator", "local"),
+    *("auditor", "manager", "staff", "admin", "booking", "sample", "password", "passwort"),
+    *("korea", "seoul", "kdca", "welcome", "qwerty", "letmein"),
+    *(
+        "자리",
+        "예약",
+        "백신",
+        "접종",
+        "예방",
+        "의원",
+        "병원",
+        "보건소",
+        "질병청",
+        "코로나",
+        "관리자",
+    ),
+    *("관리자", "비밀번호", "dPdir", "qortls", "wjqwhd", "qlalfqjsgh"),
+]
+# A word is taken out of the password; so many letters of its own must be left.
+_OWN_LETTERS = 6
+_LOOKALIKES = str.maketrans("013457@$!", "oieastasi")
+
+
+class LengthValidator:
+    def validate(self, password: str, user: User | None = None) -> None:
+        if len(password) < LEAST:
+            raise ValidationError(
+                _("A password has at least %(n)s characters; three or four words are fine.")
+                % {"n": LEAST}
+            )
+        if len(password) > MOST:
+            raise ValidationError(_("A password has at most %(n)s characters.") % {"n": MOST})
+        if password.isdecimal() and len(password) < LEAST_DIGITS:
+            raise ValidationError(
+                _("A password of digits alone has at least %(n)s of them.") % {"n": LEAST_DIGITS}
+            )
+
+    def get_help_text(self) -> str:
+        return _(
+            "At least %(n)s characters of any kind; three or four words that don't belong together "
+            "are good. Digits alone: at least %(digits)s."
+        ) % {"n": LEAST, "digits": LEAST_DIGITS}
+
+
+class KnownPasswordValidator:
+    def validate(self, password: str, user: User | None = None) -> None:
+        if is_known(password):
+            raise ValidationError(
+                _("This password is in lists that guessers use. Choose another one.")
+            )
+
+    def get_help_text(self) -> str:
+        return _("None that is known from the lists that guessers use.")
+
+
+class ServiceWordValidator:
+    def validate(self, password: str, user: User | None = None) -> None:
+        if is_made_of_service_words(password, user):
+            raise ValidationError(
+                _(
+                    "This is little more than the name of this service, of your place or of your "
+                    "account. Choose words that have nothing to do with it."
+                )
+            )
+
+    def get_help_text(self) -> str:
+        return _("Not the name of this service, of your place of work or your account.")
+
+
+def is_well_known(password: str, user: User | None) -> bool:
+    """Whether somebody who knows this portal would try it: such a one must be changed."""
+    return is_known(password) or is_made_of_service_words(password, user)
+
+
+def is_known(password: str) -> bool:
+    """Whether the password, or it without what is often hung on at its end, is in the list."""
+    plain = password.casefold()
+    return any(_in_list(text) for text in {plain, plain.rstrip("0123456789!?.*#@")})
+
+
+def _in_list(text: str) -> bool:
+    digest = hashlib.sha256(text.encode()).digest()[:_WIDTH]
+    hashes = _hashes()
+    place = bisect_left(range(len(hashes) // _WIDTH), digest, key=lambda n: _at(hashes, n))
+    return place < len(hashes) // _WIDTH and _at(hashes, place) == digest
+
+
+@cache
+def _hashes() -> bytes:
+    return _FILE.read_bytes()
+
+
+def _at(hashes: bytes, number: int) -> bytes:
+    return hashes[number * _WIDTH : (number + 1) * _WIDTH]
+
+
+def is_made_of_service_words(password: str, user: User | None) -> bool:
+    """jari2026, J@ri-Clinic-01, a user's own name with a year: too little is left beside them."""
+    words = {word.casefold() for word in [*SERVICE_WORDS, *_words_of(user)] if len(word) > 1}
+    longest_first = sorted(words, key=len, reverse=True)
+    for text in (password.casefold(), password.casefold().translate(_LOOKALIKES)):
+        left = text
+        for word in longest_first:
+            left = left.replace(word, " ")
+        if left != text and len(set(re.sub(r"[\W\d_]", "", left))) < _OWN_LETTERS:
+            return True
+    return False
+
+
+def _words_of(user: User | None) -> list[str]:
+    if user is None:
+        return []
+    clinic = user.clinic if user.clinic_id else None
+    names = [user.username, user.first_name, user.last_name, user.region, user.district]
+    names += [clinic.name, clinic.code] if clinic else []
+    return [word for name in names for word in re.split(r"[\W_]+", name)]

@@ -1,0 +1,49 @@
+"""Sessions of staff, in a table that says whose they are (SESSION_ENGINE)."""
+
+from datetime import UTC, datetime
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore as DBStore
+from django.http import HttpRequest
+from django.utils import timezone
+
+from staff.models import Session, User
+from staff.services import caller_address
+
+BEGAN, SEEN, ADDRESS, AGENT = "began_at", "seen_at", "address", "agent"
+
+
+class SessionStore(DBStore):
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        return Session
+
+    def create_model_instance(self, data: dict) -> Session:
+        row = super().create_model_instance(data)
+        row.user_id = data.get(SESSION_KEY)
+        row.began_at, row.seen_at = (_moment(data.get(name)) for name in (BEGAN, SEEN))
+        row.address, row.agent = data.get(ADDRESS), data.get(AGENT, "")
+        return row
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, tz=UTC) if seconds else None
+
+
+def begin(request: HttpRequest) -> None:
+    """Note when, where and in which browser this session began."""
+    now = int(timezone.now().timestamp())
+    agent = "".join(sign for sign in request.headers.get("User-Agent", "") if sign.isprintable())
+    request.session[BEGAN] = request.session[SEEN] = now
+    request.session[ADDRESS] = caller_address(request)
+    request.session[AGENT] = agent[:200]
+
+
+def sessions_of(user: User):
+    return Session.objects.filter(user=user, expire_date__gt=timezone.now()).order_by("-seen_at")
+
+
+def end_sessions(user: User, *, other_than: str | None = None) -> int:
+    """End every session of this user, or all but the one in use; how many that were."""
+    rows = Session.objects.filter(user=user).exclude(session_key=other_than)
+    return rows.delete()[0]

@@ -1,0 +1,31 @@
+"""Staff as they are after every step of signing in."""
+
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.oath import totp
+
+from staff.models import Authenticator, User
+from staff.models.devices import new_key
+
+
+class StaffClient(Client):
+    """`force_login` signs staff in with a second factor; `half=True` with the password alone."""
+
+    def force_login(self, user: User, backend: str | None = None, *, half: bool = False) -> None:
+        super().force_login(user, backend)
+        if half or not isinstance(user, get_user_model()):
+            return
+        session = self.session
+        session[DEVICE_ID_SESSION_KEY] = authenticator_of(user).persistent_id
+        session.save()
+
+
+def authenticator_of(user: User) -> Authenticator:
+    device = Authenticator.objects.filter(user=user).first()
+    return device or Authenticator.objects.create(user=user, name="totp", key=new_key())
+
+
+def code_of(device: Authenticator) -> str:
+    """The code that the app shows now."""
+    return f"{totp(bytes.fromhex(device.key)):06}"

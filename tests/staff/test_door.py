@@ -1,0 +1,378 @@
+"""Signing in: password, second factor, and what stands before the first page."""
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+from django.contrib.auth.tokens import default_token_generator
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from staff.door.services import enrol, remove_second_factor
+from staff.enums import Act, Role
+from staff.models import Access, Authenticator, LogInFailure, RecoveryCodes, Session
+from staff.models.devices import matching_step, new_key
+from tests.factories import StaffFactory
+from tests.staff.signing_in import authenticator_of, code_of
+
+pytestmark = pytest.mark.django_db
+LOGIN, FACTOR = "/admin/login/", "/admin/second-factor/"
+SETUP, CODES = "/admin/second-factor/set-up/", "/admin/second-factor/codes/"
+RIGHT = "seven long winding rivers"
+
+
+@pytest.fixture
+def desk():
+    user = StaffFactory(username="desk")
+    user.set_password(RIGHT)
+    user.save()
+    return user
+
+
+def log_in(client, name="desk", password=RIGHT, **headers):
+    return client.post(LOGIN, {"username": name, "password": password}, **headers)
+
+
+def test_the_first_sign_in_sets_up_a_second_factor_before_anything_is_shown(client, desk):
+    answer = log_in(client)
+    anywhere = client.get("/admin/booking/reservation/")
+    page = client.get(SETUP)
+    key = page.context["form"].key
+
+    assert [answer.url, anywhere.url] == [SETUP, SETUP]
+    assert "예약" not in page.content.decode()
+    done = client.post(SETUP, {"code": code_of(Authenticator(key=key))})
+    assert done.url == CODES
+    assert client.get("/admin/").url == CODES
+    codes = client.get(CODES).context["codes"]
+    assert len(set(codes)) == 10
+    assert client.get("/admin/booking/reservation/").url == CODES
+    assert client.post(CODES).url == "/admin/booking/reservation/"
+    assert client.get("/admin/").status_code == 200
+    assert client.get(CODES).url == "/admin/"
+    assert Access.objects.get(act=Act.LOG_IN).user == desk
+
+
+def test_a_wrong_first_code_sets_nothing_up(client, desk):
+    log_in(client)
+    client.get(SETUP)
+
+    page = client.post(SETUP, {"code": "12345"})
+
+    assert "code" in page.context["form"].errors
+    assert not Authenticator.objects.exists()
+    assert client.get("/admin/").url == SETUP
+
+
+def test_a_password_alone_opens_nothing(client, desk):
+    device = authenticator_of(desk)
+
+    assert log_in(client).url == FACTOR
+    for address in ["/admin/", "/admin/booking/reservation/", "/admin/rq/", "/admin/account/"]:
+        assert client.get(address).url == FACTOR, address
+    assert client.post("/admin/account/", {"end_others": "1"}).url == FACTOR
+    # Nor does it set up another second factor beside the one there is.
+    assert client.get(SETUP).url == FACTOR
+    assert client.post(SETUP, {"code": code_of(device)}).url == FACTOR
+    assert Authenticator.objects.get() == device
+
+
+def test_the_code_of_now_opens_and_only_once(client, desk):
+    device = authenticator_of(desk)
+    code = code_of(device)
+    log_in(client)
+
+    assert client.post(FACTOR, {"code": code}).url == "/admin/"
+    assert client.get("/admin/").status_code == 200
+    client.logout()
+    log_in(client)
+    again = client.post(FACTOR, {"code": code})
+    assert "code" in again.context["form"].errors
+    assert client.get("/admin/").url == FACTOR
+
+
+def test_a_recovery_code_opens_once(client, desk):
+    _device, codes = enrol(user=desk, key=new_key(), step=0)
+    for code, opens in [(codes[0].lower().replace("-", " "), True), (codes[0], False)]:
+        log_in(client)
+        client.post(FACTOR, {"code": code})
+        assert (client.get("/admin/").status_code == 200) is opens
+        client.logout()
+    assert len(RecoveryCodes.objects.get().hashes) == 9
+    assert codes[1] not in str(RecoveryCodes.objects.values())
+
+
+def test_five_wrong_codes_ask_for_the_password_again(client, desk):
+    authenticator_of(desk)
+    log_in(client)
+
+    answers = [client.post(FACTOR, {"code": "000000"}).status_code for _ in range(5)]
+
+    assert answers == [200] * 4 + [302]
+    assert client.get("/admin/").url.startswith(LOGIN)
+    assert Access.objects.filter(act=Act.LOG_IN_REFUSED, user=desk).count() == 5
+
+
+def test_the_device_of_somebody_else_opens_nothing(client, desk):
+    other = StaffFactory()
+    client.force_login(desk, half=True)
+    session = client.session
+    session["otp_device_id"] = authenticator_of(other).persistent_id
+    session.save()
+
+    assert client.get("/admin/").url == SETUP
+
+
+def test_the_key_of_an_authenticator_is_not_readable_in_the_database(desk):
+    from django.db import connection
+
+    device = authenticator_of(desk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT key FROM staff_authenticator")
+        [stored] = cursor.fetchone()
+
+    assert device.key.encode() not in bytes(stored)
+    assert bytes.fromhex(device.key) not in bytes(stored)
+
+
+def test_the_picture_says_what_apps_read(client, desk):
+    from staff.models.devices import address_of
+
+    parts = urlsplit(address_of("00" * 20, "desk"))
+
+    assert (parts.scheme, parts.netloc, parts.path) == ("otpauth", "totp", "/Jari%3Adesk")
+    assert parse_qs(parts.query) == {"secret": ["A" * 32], "issuer": ["Jari"]}
+
+
+@pytest.mark.parametrize("token", ["", "12345", "1234567", "abcdef", "１２３４５６", "-12345"])
+def test_what_is_no_code_matches_none(token):
+    assert matching_step(new_key(), token) is None
+
+
+def test_removing_the_second_factor_ends_what_rested_on_it(client, desk):
+    client.force_login(desk)
+    assert client.get("/admin/").status_code == 200
+
+    remove_second_factor(user=desk)
+
+    assert client.get("/admin/").url.startswith(LOGIN)
+    assert log_in(client).url == SETUP
+    assert desk.events.filter(second_factor_removed_at__isnull=False).count() == 1
+
+
+class TestSample:
+    @pytest.fixture(autouse=True)
+    def _sample(self, settings):
+        settings.SAMPLE = True
+
+    def test_the_printed_log_ins_open_and_the_page_says_so(self, client, desk):
+        desk.set_password("jari-sample")
+        desk.save()
+
+        page = client.get(LOGIN).content.decode()
+
+        assert "연습용" in page
+        assert log_in(client, password="jari-sample").url == "/admin/"
+        assert client.get("/admin/").status_code == 200
+
+    def test_who_set_up_a_second_factor_is_asked_for_it(self, client, desk):
+        authenticator_of(desk)
+
+        assert log_in(client).url == FACTOR
+        assert client.get("/admin/").url == FACTOR
+
+
+def test_the_sample_password_must_be_changed_elsewhere(client, desk):
+    desk.set_password("jari-sample")
+    desk.save()
+
+    assert log_in(client, password="jari-sample").url == "/admin/password_change/"
+    assert client.get(SETUP).url == "/admin/password_change/"
+    new = {
+        "old_password": "jari-sample",
+        "new_password1": RIGHT,
+        "new_password2": RIGHT,
+    }
+    refused = client.post("/admin/password_change/", {**new, "new_password1": "jari2026-clinic"})
+    assert refused.status_code == 200
+    assert client.post("/admin/password_change/", new).status_code == 302
+    assert client.get("/admin/").url == SETUP
+
+
+def test_a_known_password_does_not_get_past_the_second_factor(client, desk):
+    """Whoever read the sample's password can't take over an account that has a second factor."""
+    desk.set_password("jari-sample")
+    desk.save()
+    authenticator_of(desk)
+
+    assert log_in(client, password="jari-sample").url == FACTOR
+    assert client.get("/admin/password_change/").url == FACTOR
+
+
+class TestSessions:
+    def test_half_an_hour_without_use_ends_it(self, client, desk):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            client.force_login(desk)
+            for _ in range(3):
+                assert client.get("/admin/").status_code == 200
+                clock.shift(timedelta(minutes=29))
+            clock.shift(timedelta(minutes=2))
+            answer = client.get("/admin/account/")
+
+            assert answer.url == "/admin/login/?next=/admin/account/"
+            assert client.get("/admin/").url.startswith(LOGIN)
+
+    def test_ten_hours_end_it_however_busy(self, client, desk):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            client.force_login(desk)
+            client.get("/admin/")
+            for _ in range(24):
+                clock.shift(timedelta(minutes=24))
+                assert client.get("/admin/").status_code == 200
+            clock.shift(timedelta(minutes=25))
+            assert client.get("/admin/").status_code == 302
+
+    def test_a_page_that_refreshes_itself_is_no_use(self, client, desk):
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            client.force_login(desk)
+            client.get("/admin/")
+            for _ in range(2):
+                clock.shift(timedelta(minutes=16))
+                answer = client.get("/admin/?live=1")
+            assert answer.status_code == 302
+
+    def test_a_password_waits_ten_minutes_for_its_second_factor(self, client, desk):
+        authenticator_of(desk)
+        with time_machine.travel(timezone.now(), tick=False) as clock:
+            log_in(client)
+            clock.shift(timedelta(minutes=11))
+            assert client.get(FACTOR).url.startswith(LOGIN)
+
+    def test_own_sessions_are_listed_and_ended(self, client, desk):
+        other, third = type(client)(), type(client)()
+        stranger = type(client)()
+        for one in (client, other, third):
+            one.force_login(desk)
+            one.get("/admin/", headers={"User-Agent": "Tablet"})
+        stranger.force_login(StaffFactory())
+        stranger.get("/admin/")
+
+        rows = client.get("/admin/account/").context["rows"]
+        assert len(rows) == 3
+        assert [current for _row, _short, current in rows].count(True) == 1
+        assert {row.agent for row, _short, _current in rows} == {"Tablet"}
+        assert {row.address for row, _short, _current in rows} == {"127.0.0.1"}
+        client.post("/admin/account/", {"end": other.session.session_key[:8]})
+        client.post("/admin/account/", {"end": stranger.session.session_key[:8]})
+        assert other.get("/admin/").status_code == 302
+        assert third.get("/admin/").status_code == 200
+        client.post("/admin/account/", {"end_others": "1"})
+        assert third.get("/admin/").status_code == 302
+        assert client.get("/admin/").status_code == 200
+        assert stranger.get("/admin/").status_code == 200
+
+    def test_no_session_key_stands_on_the_page(self, client, desk):
+        client.force_login(desk)
+
+        page = client.get("/admin/account/").content.decode()
+
+        assert client.session.session_key not in page
+
+    def test_a_new_password_ends_the_others(self, client, desk):
+        other = type(client)()
+        for one in (client, other):
+            one.force_login(desk)
+            one.get("/admin/")
+        new = "eight quiet paper lanterns"
+
+        done = client.post(
+            "/admin/password_change/",
+            {"old_password": RIGHT, "new_password1": new, "new_password2": new},
+        )
+
+        assert done.status_code == 302
+        assert client.get("/admin/").status_code == 200
+        assert other.get("/admin/").status_code == 302
+        assert Session.objects.filter(user=desk).count() == 1
+
+    def test_new_recovery_codes_ask_for_the_password(self, client, desk):
+        enrol(user=desk, key=new_key(), step=0)
+        client.force_login(desk)
+        before = RecoveryCodes.objects.get().hashes
+
+        refused = client.post("/admin/account/", {"codes": "1", "password": "wrong"})
+        assert "password" in refused.context["form"].errors
+        assert RecoveryCodes.objects.get().hashes == before
+        assert client.post("/admin/account/", {"codes": "1", "password": RIGHT}).url == CODES
+        assert RecoveryCodes.objects.get().hashes != before
+
+    def test_another_authenticator_asks_for_the_password(self, client, desk):
+        client.force_login(desk)
+        key = client.get(SETUP).context["form"].key
+        code = code_of(Authenticator(key=key))
+
+        assert client.post(SETUP, {"code": code}).status_code == 200
+        assert Authenticator.objects.get(user=desk).key != key
+        assert client.post(SETUP, {"code": code, "password": RIGHT}).url == CODES
+        assert Authenticator.objects.get(user=desk).key == key
+
+
+class TestInvitation:
+    def link(self, user) -> str:
+        number = urlsafe_base64_encode(force_bytes(user.pk))
+        return reverse("admin:invitation", args=[number, default_token_generator.make_token(user)])
+
+    def choose(self, client, link, password=RIGHT):
+        page = client.get(link)
+        if page.status_code != 302:
+            return page
+        return client.post(page.url, {"new_password1": password, "new_password2": password})
+
+    def test_a_link_sets_the_password_once(self, client):
+        user = StaffFactory(username="new")
+        user.set_unusable_password()
+        user.save()
+        link = self.link(user)
+
+        assert self.choose(client, link, "jari2026!!!!").status_code == 200
+        assert self.choose(client, link).url == LOGIN
+        user.refresh_from_db()
+        assert user.check_password(RIGHT)
+        again = self.choose(type(client)(), link, "another long password")
+        assert again.context["validlink"] is False
+        assert log_in(client, "new").url == SETUP
+
+    def test_a_link_ends_after_three_days(self, client, desk):
+        link = self.link(desk)
+        with time_machine.travel(timezone.now() + timedelta(days=3, hours=10)):
+            page = self.choose(client, link)
+            assert page.status_code == 200, page.headers
+            assert page.context["validlink"] is False
+
+    @pytest.mark.parametrize("link", ["x/y", "MQ/set", "AAAA/c0ffee-1234", "%00/x"])
+    def test_made_up_links_open_nothing(self, client, link):
+        answer = client.get(f"/admin/invitation/{link}/")
+
+        assert answer.status_code == 400 or answer.context["validlink"] is False
+
+    def test_the_address_of_the_form_holds_no_token(self, client, desk):
+        link = self.link(desk)
+
+        assert client.get(link).url == reverse(
+            "admin:invitation", args=[urlsafe_base64_encode(force_bytes(desk.pk)), "new"]
+        )
+
+
+@pytest.mark.parametrize("role", Role)
+def test_failures_are_no_trace_of_names(client, role, caplog):
+    log_in(client, name="김영희 010-1234-5678", password="x")
+
+    row = LogInFailure.objects.get()
+    assert row.user is None
+    assert row.network == "127.0.0.1"
+    [record] = [one for one in caplog.records if one.name == "staff.limits"]
+    assert row.name_index[:8] in record.getMessage()
+    assert "김영희" not in record.getMessage() + str(LogInFailure.objects.values())
