@@ -61,12 +61,18 @@ class IdentityForm(forms.Form):
             pass
 
     def clean_name(self) -> str:
-        name = spelling.shown_name(self.cleaned_data["name"])
-        if len(name) > 60:
+        typed = self.cleaned_data["name"]
+        if len(spelling.shown_name(typed)) > spelling.LONGEST_NAME:
             raise forms.ValidationError(_("Enter a name of at most 60 letters."))
-        if not spelling.name_key(name) or not name.isprintable():
-            raise forms.ValidationError(_("Enter a name made of letters."))
-        return name
+        try:
+            return spelling.person_name(typed)
+        except ValueError:
+            raise forms.ValidationError(
+                _(
+                    "Enter a name made of letters. Besides them only spaces, hyphens, "
+                    "apostrophes and middle dots (·) can stand in it."
+                )
+            ) from None
 
     def clean_birth_date(self):
         typed = self.cleaned_data["birth_date"]
@@ -205,18 +211,12 @@ class CorrectionForm(forms.Form):
         return values
 
 
-def _name(text: str) -> str:
-    if not spelling.name_key(text):
-        raise ValueError("no letters")
-    return spelling.shown_name(text)
-
-
 def _birth_date(text: str) -> str:
     return spelling.birth_date(text, today=timezone.localdate()).isoformat()
 
 
 _CORRECT = {
-    Correctable.NAME: _name,
+    Correctable.NAME: spelling.person_name,
     Correctable.BIRTH_DATE: _birth_date,
     Correctable.PHONE: spelling.mobile_phone,
 }

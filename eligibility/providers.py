@@ -157,7 +157,7 @@ class Provider:
         today = timezone.localdate()
         return Identity(
             subject=str(claims["sub"]),
-            name=read("name", spelling.shown_name) or None,
+            name=read("name", spelling.person_name),
             birth_date=read("birth_date", lambda text: spelling.birth_date(text, today=today)),
             phone=read("phone", spelling.mobile_phone),
         )

@@ -29,7 +29,8 @@ from dataio.csv_in import (
 )
 from dataio.districts import region_of
 from dataio.values import BadValue, day, line_of_text, matching
-from eligibility.spelling import OLDEST, mobile_phone, name_key, plain, shown_name
+from eligibility.spelling import OLDEST, mobile_phone, name_key, plain
+from eligibility.spelling import person_name as spelled_name
 from privacy.cipher import encryptor, indexer
 
 _PLAIN_PHONE = re.compile(r"010-?[0-9]{4}-?[0-9]{4}")
@@ -59,12 +60,15 @@ def person_key(text: str) -> str:
 
 
 def person_name(text: str) -> str:
-    if text.isalpha():  # nearly all Korean names
-        return text
-    name = shown_name(line_of_text(text))
-    if not name_key(name):
-        raise BadValue(_("Write a name made of letters."))
-    return name
+    try:
+        return spelled_name(line_of_text(text))
+    except ValueError:
+        raise BadValue(
+            _(
+                "Write a name made of letters. Besides them only spaces, hyphens, apostrophes and "
+                "middle dots (·) can stand in it."
+            )
+        ) from None
 
 
 def past_day(text: str) -> date:

@@ -11,6 +11,14 @@ import phonenumbers
 
 OLDEST = 125  # years; nobody has lived longer
 _SYLLABLES = re.compile(r"[가-힣]+")
+LONGEST_NAME = 60
+_NAME_SIGNS = " -'·"
+# What keyboards and word processors put in place of hyphen, apostrophe and middle dot.
+_SAME_SIGN = str.maketrans(
+    dict.fromkeys("‐‑–", "-") | dict.fromkeys("’‘ʼ`", "'") | dict.fromkeys("・‧･•ㆍ", "·")
+)
+# Fillers and joiners that count as letters or marks, and are not seen.
+_UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
 _RRN = re.compile(r"(\d{6})[-\s]?[1-8]\d{6}")
 _SPLIT_DATE = re.compile(r"(\d{4}|\d{2})\D+(\d{1,2})\D+(\d{1,2})\D*")
 _MOBILE = re.compile(r"1[016789]\d{7,8}")
@@ -28,6 +36,30 @@ def plain(text: str) -> str:
 def shown_name(text: str) -> str:
     """A name as typed, only composed (NFC) and without needless spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def person_name(text: str) -> str:
+    """A name as typed, composed and without needless spaces; ValueError for what is no name.
+
+    Letters of any script, and between them spaces, hyphens, apostrophes and middle dots: a name
+    stands in pages, messages and files, and must never read as an address or a number there.
+    """
+    name = shown_name(text.translate(_SAME_SIGN))
+    if _SYLLABLES.fullmatch(name) and len(name) <= LONGEST_NAME:
+        return name
+    if (
+        len(name) > LONGEST_NAME
+        or not name_key(name)
+        or unicodedata.category(name[0])[0] != "L"
+        or not all(sign in _NAME_SIGNS or _is_letter(sign) for sign in name)
+    ):
+        raise ValueError("not a name")
+    return name
+
+
+def _is_letter(sign: str) -> bool:
+    """Letters and the marks above and below them, as Thai and Hindi need; nothing unseen."""
+    return unicodedata.category(sign)[0] in "LM" and sign not in _UNSEEN
 
 
 def name_key(text: str) -> str:

@@ -19,6 +19,9 @@ from waiting_room.services import enter, issue_ticket, open_room, tick_room
 _number = itertools.count(1)
 
 
+_SYLLABLES = str.maketrans("0123456789", "영일이삼사오육칠팔구")  # no digits in names
+
+
 class Factory:
     """`XFactory(...)` saves and returns a row; `XFactory.create_batch(n, ...)` a list of them."""
 
@@ -62,7 +65,7 @@ class PersonFactory(Factory):
     def make(cls, *, declared: bool = False, **values) -> Person:
         number = next(_number)
         values = {
-            "name": f"김시험{number}",
+            "name": "김시험" + str(number).translate(_SYLLABLES),
             "birth_date": date(1964, 5, 12),
             "phone": f"+8210000{number:05}",
             "region": "서울특별시",

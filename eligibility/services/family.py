@@ -48,15 +48,16 @@ def declare_proxy(*, by: Person, name: str, birth_date: date, phone: str) -> Pro
         ) from None
     store_decisions(person=person)
     write_message(
-        key=f"proxy:{proxy.pk}",
+        # One for each day: ended and declared anew, it could be sent any number of times.
+        key=f"proxy:{person.pk}:{timezone.localdate()}",
         kind="proxy",
         channel=Channel.SMS,
         to=person.phone,
+        # No name: it is free text of another person, and would be read as our word.
         text=_(
-            "[Jari] %(name)s declared to book a vaccination for you. If that is wrong, confirm who "
+            "[Jari] A person declared to book a vaccination for you. If that is wrong, confirm who "
             "you are on our site and end it there."
-        )
-        % {"name": by.name},
+        ),
         person_id=person.pk,
     )
     return proxy

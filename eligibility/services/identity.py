@@ -19,7 +19,7 @@ from eligibility.exceptions import (
 from eligibility.indexes import identity_index, indexes_of, phone_index
 from eligibility.models import Person, PhoneCode
 from eligibility.services.decisions import store_decisions
-from eligibility.spelling import name_key, names_agree, shown_name
+from eligibility.spelling import name_key, names_agree, person_name
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import write_message
@@ -33,10 +33,10 @@ MOST_TRIES = 5
 @transaction.atomic
 def start_verification(*, name: str, birth_date: date, phone: str) -> PhoneCode:
     """Send a six-digit code to `phone` (E.164). The roster is not asked: nothing shows whether
-    the person is on it, not even the time the answer takes."""
+    the person is on it, not even the time the answer takes. ValueError for what is no name."""
     now = timezone.now()
     challenge = PhoneCode(
-        name=shown_name(name),
+        name=person_name(name),
         birth_date=birth_date,
         phone=phone,
         phone_index=phone_index(phone),

@@ -28,11 +28,11 @@ def test_the_person_is_told_and_has_an_answer_of_their_own():
     CohortFactory()
     mother, child = PersonFactory(), PersonFactory(name="김자녀")
 
-    proxy = declare_proxy(by=child, **details(mother))
+    declare_proxy(by=child, **details(mother))
 
-    message = Message.objects.get(key=f"proxy:{proxy.pk}")
+    message = Message.objects.get(kind="proxy")
     assert (message.to, message.person_id) == (mother.phone, mother.pk)
-    assert "김자녀" in message.text
+    assert "김자녀" not in message.text
     assert Decision.objects.get().person == mother
 
 

@@ -191,7 +191,7 @@ def test_remove_from_roster_is_explicit_and_can_be_taken_back(run):
 @pytest.mark.django_db
 def test_import_roster_in_several_processes_answers_as_in_one(run):
     rows = [
-        f"R{n},홍길동{n},1964-05-12,010-{n // 10000:04}-{n % 10000:04},서울특별시,,,"
+        f"R{n},홍길{chr(0xAC00 + n)},1964-05-12,010-{n // 10000:04}-{n % 10000:04},서울특별시,,,"
         for n in range(PIECE * 2 + 10)
     ]
     rows[7] = rows[7].replace("1964-05-12", "1964-05-32")
@@ -224,7 +224,7 @@ def test_a_fuzzed_roster_ends_in_exact_counts(run, encoding):
     """Each row is spoilt in a known way, or not: the counts must be those of the recipe."""
     count, random_ = 100_000, random.Random(7)  # noqa: S311 - the same rows every time
     good = [
-        f"K{n:06},홍길동{n},19{n % 60 + 10}-0{n % 9 + 1}-1{n % 10},"
+        f"K{n:06},홍길{chr(0xAC00 + n % 500)},19{n % 60 + 10}-0{n % 9 + 1}-1{n % 10},"
         f"010-{n // 10000 + 1:04}-{n % 10000:04},서울특별시,강남구,,"
         for n in range(count)
     ]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eligibility import roster, spelling
+from eligibility.spelling import person_name
 
 TODAY = date(2026, 11, 22)
 WIDE = {ord(str(n)): chr(0xFF10 + n) for n in range(10)}
@@ -156,3 +157,49 @@ def test_a_resident_number_is_recognised(typed):
 @pytest.mark.parametrize("typed", ["640512", "19640512", "1964-05-12", "640512-123"])
 def test_a_birth_date_is_not_taken_for_a_resident_number(typed):
     assert spelling.resident_number_typed(typed) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        (" 김  하나 ", "김 하나"),
+        ("남궁민수", "남궁민수"),
+        ("쟝·폴", "쟝·폴"),
+        ("쟝ㆍ폴", "쟝·폴"),
+        ("Nguyễn Thị Ánh", "Nguyễn Thị Ánh"),
+        ("O’Brien", "O'Brien"),
+        ("Jean-Luc Picard", "Jean-Luc Picard"),
+        ("สมชาย ใจดี", "สมชาย ใจดี"),
+        ("Оюунчимэг", "Оюунчимэг"),
+        ("王小明", "王小明"),
+        ("さくら・ひめ", "さくら·ひめ"),
+        ("राधिका", "राधिका"),
+        ("محمد علي", "محمد علي"),
+    ],
+)
+def test_names_of_people_are_names(typed, name):
+    assert person_name(typed) == name
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "[질병청] 접종취소됨 확인 http://evil.kr/a 010-1234-5678 클릭",
+        "evil.kr",
+        "김하나1",
+        "김하나①",
+        "김(하나)",
+        "김\u202e하나",
+        "김\u200b하나",
+        "\u3164",
+        "\u3164김",
+        "-",
+        "·김",
+        "",
+        "김@하나",
+        "가" * 61,
+    ],
+)
+def test_what_may_read_as_an_address_or_a_number_is_no_name(typed):
+    with pytest.raises(ValueError, match="not a name"):
+        person_name(typed)

@@ -1,0 +1,175 @@
+"""No message holds what another person typed: it would be read as the portal's word."""
+
+import re
+from datetime import date
+
+import pytest
+from django.conf import settings
+
+from booking.models import Offer
+from booking.services import cancel_reservation, make_offers, notices
+from booking.services.notices import confirmed_letters, reminder_letters, tell_changed
+from eligibility.enums import Correctable, ReviewReason
+from eligibility.services import (
+    ask_correction,
+    declare_proxy,
+    end_proxy,
+    open_review,
+    refuse_correction,
+    refuse_review,
+    start_verification,
+)
+from messaging.enums import Channel
+from messaging.models import Message
+from tests.booking.test_offers import entry
+from tests.factories import (
+    AdmissionFactory,
+    CohortFactory,
+    PersonFactory,
+    ReservationFactory,
+    RoomFactory,
+    SlotFactory,
+)
+from tests.waiting_room.scene import call, join, make_room
+from waiting_room.services import ask_to_be_told, tell_people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MARK = "표식표식"
+NOTE = "쪽지쪽지"
+
+
+def marked(**values):
+    return PersonFactory(name=MARK, **values)
+
+
+def code() -> list[str]:
+    start_verification(name=MARK, birth_date=date(1969, 5, 12), phone="+821012345678")
+    return texts("code")
+
+
+def proxy() -> list[str]:
+    other = PersonFactory(name="김다른")
+    declare_proxy(by=marked(), name=other.name, birth_date=other.birth_date, phone=other.phone)
+    return texts("proxy")
+
+
+def review() -> list[str]:
+    cohort, person = CohortFactory(), marked(declared=True)
+    asked = open_review(person=person, cohort=cohort, reason=ReviewReason.IDENTITY, note=NOTE)
+    refuse_review(review=asked, by="staff:1", answer="")
+    return texts("review")
+
+
+def correction() -> list[str]:
+    asked = ask_correction(person=marked(), field=Correctable.NAME, wanted=NOTE)
+    refuse_correction(correction=asked, by="staff:1", answer="")
+    return texts("correction")
+
+
+def called() -> list[str]:
+    return told_in_line(calling=1)["called"]
+
+
+def soon() -> list[str]:
+    return told_in_line(calling=0)["soon"]
+
+
+def told_in_line(*, calling: int) -> dict[str, list[str]]:
+    room = make_room()
+    ticket = join(room)
+    type(ticket.person).objects.filter(pk=ticket.person_id).update(name=MARK)
+    ask_to_be_told(ticket=ticket, channel=Channel.SMS, language="ko")
+    document = {**room.board.document, "waits": [[9, 300, 600]]}
+    type(room.board).objects.filter(room=room).update(document=document)
+    if calling:
+        call(room, calling)
+    tell_people()
+    return {kind: texts(kind) for kind in ("called", "soon")}
+
+
+def reserved():
+    return ReservationFactory(person=marked())
+
+
+def confirmed() -> list[str]:
+    return [one.text for one in confirmed_letters([f"confirmed:{reserved().number}"]).values()]
+
+
+def reminder() -> list[str]:
+    one = reserved()
+    return [two.text for two in reminder_letters([f"reminder:{one.number}:{one.slot_id}"]).values()]
+
+
+def cancelled() -> list[str]:
+    cancel_reservation(reservation=reserved(), by="person")
+    return texts("cancelled")
+
+
+def restored() -> list[str]:
+    notices.tell_restored([reserved()])
+    return texts("restored")
+
+
+def changed() -> list[str]:
+    tell_changed(reserved())
+    return texts("changed")
+
+
+def offer() -> list[str]:
+    admission = AdmissionFactory(room=RoomFactory(), person=marked())
+    entry(admission)
+    SlotFactory()
+    make_offers()
+    assert Offer.objects.exists()
+    return texts("offer")
+
+
+def texts(kind: str) -> list[str]:
+    return [message.text for message in Message.objects.filter(kind=kind)]
+
+
+KINDS = {
+    made.__name__: made
+    for made in [
+        code, proxy, review, correction, called, soon,
+        confirmed, reminder, cancelled, restored, changed, offer,
+    ]
+}  # fmt: skip
+
+
+def test_every_kind_of_message_is_tried_here():
+    files = [
+        file.read_text()
+        for folder in ["booking", "eligibility", "queue", "messaging", "staff"]
+        for file in (settings.BASE_DIR / folder).rglob("*.py")
+    ]
+    writing = "\n".join(text for text in files if "messaging.services import" in text)
+    named = re.findall(r'\bkind="(\w+)"', writing)
+    chosen = re.findall(r'\bkind = "(\w+)" if [^\n]* else "(\w+)"', writing)
+
+    found = {*named, *(kind for pair in chosen for kind in pair)} | {"reminder"}
+    assert found == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_message_holds_what_somebody_typed(kind):
+    written = KINDS[kind]()
+
+    assert written
+    for text in written:
+        assert MARK not in text
+        assert NOTE not in text
+        assert "821" not in text
+
+
+def test_a_stranger_gets_one_message_a_day_however_often_somebody_declares_to_book_for_them():
+    by, stranger = marked(), PersonFactory(name="김다른")
+    details = {
+        "name": stranger.name, "birth_date": stranger.birth_date, "phone": stranger.phone,
+    }  # fmt: skip
+
+    for _time in range(3):
+        end_proxy(proxy=declare_proxy(by=by, **details), by=by)
+
+    assert Message.objects.filter(kind="proxy").count() == 1
