@@ -1,6 +1,5 @@
 from contextlib import suppress
 
-import django_rq
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -9,9 +8,9 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from psycopg_pool import PoolTimeout
 from redis import RedisError
-from rq import Worker
 
 from booking.views.holds import keep_unsent
+from outside import jobs, redis
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -56,7 +55,7 @@ def _database() -> str:
 
 def _redis() -> str:
     try:
-        django_rq.get_connection("line").ping()
+        redis.client().ping()
     except RedisError:
         return "unreachable"
     return "ok"
@@ -64,10 +63,9 @@ def _redis() -> str:
 
 def _worker() -> str:
     try:
-        workers = Worker.all(connection=django_rq.get_connection("line"))
+        return "ok" if jobs.has_worker(jobs.LINE) else "none"
     except RedisError:
         return "unknown"
-    return "ok" if any("line" in worker.queue_names() for worker in workers) else "none"
 
 
 PARTS = {"database": _database, "redis": _redis, "worker": _worker}

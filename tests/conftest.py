@@ -5,6 +5,7 @@ from django.utils import translation
 from hypothesis import settings
 
 from booking.finder import availability
+from outside import redis
 from tests.clock import clock as the_clock
 from tests.staff.signing_in import StaffClient
 
@@ -43,5 +44,6 @@ def _nothing_kept():
     language of its last request."""
     availability.forget()
     translation.deactivate()
+    redis.breaker.reset()
     yield
     availability.forget()

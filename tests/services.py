@@ -43,7 +43,7 @@ def _start(config: pytest.Config) -> None:
 
 
 def _take_own_redis_database(number: int) -> None:
-    """Only on our own server, which has enough of them."""
+    """Only on our own server, which has enough of them. The cache takes the one after it."""
     if "REDIS_URL" in os.environ.get(OURS, "").split():
         address = urlsplit(os.environ["REDIS_URL"])
-        os.environ["REDIS_URL"] = address._replace(path=f"/{number + 1}").geturl()
+        os.environ["REDIS_URL"] = address._replace(path=f"/{2 * number + 2}").geturl()

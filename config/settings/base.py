@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+from outside import redis
 
 from .database import database_settings
 
@@ -169,21 +172,20 @@ REDIS_URL = required("REDIS_URL", "redis://HOST:PORT/0")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {
-            "socket_connect_timeout": 0.5,
-            "socket_timeout": 1.0,
-            "serializer": "outside.redis.JsonCache",
-        },
+        # A database of its own: emptying the cache must not empty the queues.
+        "LOCATION": env.str("JARI_CACHE_URL", default=redis.next_database(REDIS_URL)),
+        "OPTIONS": {**redis.QUICK, "serializer": "outside.redis.JsonCache"},
         "KEY_PREFIX": "jari",
     },
     # What every process may keep for itself for a second or two.
     "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "jari"},
 }
 # `line` and `codes` are for the tick and the sign-in codes alone: an import must delay neither.
+_WORKS = bool({"rqworker", "rqcron"} & set(sys.argv))  # these wait for Redis; a page does not
 _QUEUES = {"line": 30, "codes": 60, "messages": 60, "default": 300, "exports": 3600}
+_RQ_URL = REDIS_URL if _WORKS else redis.with_time_limit(REDIS_URL)
 RQ_QUEUES = {
-    name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "json"}
+    name: {"URL": _RQ_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "json"}
     for name, seconds in _QUEUES.items()
 }
 RQ_SHOW_ADMIN_LINK = True

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import django_rq
 from redis import RedisError
+
+from outside.redis import client
 
 FLUSH_SECONDS = 1.0
 BUCKET_SECONDS = 10
@@ -46,7 +47,7 @@ class Tally:
 
     def _flush(self, requests: int, errors: int, seconds: float) -> None:
         key = KEY.format(int(time.time() // BUCKET_SECONDS))
-        pipe = django_rq.get_connection("line").pipeline(transaction=False)
+        pipe = client().pipeline(transaction=False)
         pipe.hincrby(key, "requests", requests)
         pipe.hincrby(key, "errors", errors)
         pipe.hincrby(key, "milliseconds", round(seconds * 1000))
@@ -75,7 +76,7 @@ def lately() -> tuple[float | None, float | None]:
     """Mean seconds and share of failures of the last half minute; None if too little is known."""
     now = int(time.time() // BUCKET_SECONDS)
     try:
-        pipe = django_rq.get_connection("line").pipeline(transaction=False)
+        pipe = client().pipeline(transaction=False)
         for back in range(BUCKETS):
             pipe.hgetall(KEY.format(now - back))
         buckets = pipe.execute()

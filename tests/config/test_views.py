@@ -33,10 +33,11 @@ def test_readyz_names_each_part(client):
 
 @pytest.mark.django_db
 def test_readyz_stays_ready_without_redis_since_people_can_still_book(client, monkeypatch):
-    def gone(_name):
+    def gone():
         raise redis.ConnectionError("gone")
 
-    monkeypatch.setattr("django_rq.get_connection", gone)
+    monkeypatch.setattr("outside.redis.client", gone)
+    monkeypatch.setattr("outside.jobs.client", gone)
 
     response = client.get("/readyz")
 

@@ -77,7 +77,7 @@ def test_without_redis_the_line_goes_on(monkeypatch):
         raise RedisGone
 
     room = paced_room()
-    monkeypatch.setattr("django_rq.get_connection", gone)
+    monkeypatch.setattr("waiting_room.health.client", gone)
     book(40)
 
     room = tick(room)
