@@ -6,8 +6,10 @@ and phone; any other only spares typing.
 """
 
 import logging
+import re
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -26,10 +28,13 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from eligibility import spelling
+from outside.patience import TookTooLong, part
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 5  # seconds for each question to a provider
+TIMEOUT = 2  # seconds from one byte of a provider to the next
+DOCUMENT_SECONDS = 0.4  # in all; a page waits for it
+FRESH_SECONDS, OLD_SECONDS = 300, 3600
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 _CLAIMS = {"name": "name", "birth_date": "birthdate", "phone": "phone_number"}
 
@@ -96,42 +101,63 @@ class Provider:
         if "error" in answer:
             if answer["error"] in ("access_denied", "interaction_required", "login_required"):
                 raise Declined
-            raise ProviderProblem(f"{self.code}: {answer['error'][:40]}")
+            # Only the letters of an error code: it goes to the log.
+            said = re.sub(r"[^a-z_]", "", answer["error"])[:40]
+            raise ProviderProblem(f"{self.code}: {said}")
+        ends = time.monotonic() + settings.PROVIDER_SECONDS
+        with self._session(redirect_uri) as session:
+            return self._identity(self._claims(session, answer.get("code", ""), kept, ends))
+
+    def _claims(
+        self, session: OAuth2Session, code: str, kept: Mapping[str, str], ends: float
+    ) -> dict[str, Any]:
+        """What is believed of the person of this code, asked for until `ends`."""
         endpoints = self._endpoints()
-        try:
-            session = self._session(redirect_uri)
-            token = session.fetch_token(
+        token = self._asked(
+            lambda: session.fetch_token(
                 endpoints["token_endpoint"],
-                code=answer.get("code", ""),
+                code=code,
                 code_verifier=kept["code_verifier"],
                 timeout=TIMEOUT,
-            )
+            ),
+            ends - time.monotonic(),
+        )
+        try:
             claims = self._believed(token["id_token"], nonce=kept["nonce"])
-            if set(self.claims.values()) - set(claims) and "userinfo_endpoint" in endpoints:
-                said = session.get(endpoints["userinfo_endpoint"], timeout=TIMEOUT)
-                said.raise_for_status()
-                more = said.json()
-                # It must speak of the same person.
-                if more.get("sub") == claims["sub"]:
-                    claims = {**more, **claims}
+        except (JoseError, KeyError, ValueError) as error:
+            raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
+        if set(self.claims.values()) - set(claims) and "userinfo_endpoint" in endpoints:
+            address = endpoints["userinfo_endpoint"]
+            more = self._asked(lambda: _document(address, session), ends - time.monotonic())
+            # It must speak of the same person.
+            if more.get("sub") == claims["sub"]:
+                claims = {**more, **claims}
+        return claims
+
+    def _asked(self, call: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
+        """What the provider says to `call`; ProviderProblem if not, or not in time."""
+        try:
+            return part(f"provider-{self.code}").ask(call, seconds=seconds)
         except (
             AuthlibBaseError,
             JoseError,
             requests.RequestException,
+            TookTooLong,
             KeyError,
             ValueError,
         ) as error:
             raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
-        return self._identity(claims)
 
     def _session(self, redirect_uri: str) -> OAuth2Session:
-        return OAuth2Session(
+        session = OAuth2Session(
             self.client_id,
             self.client_secret,
             scope=self.scope,
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
         )
+        session.max_redirects = 0  # what we send is for this address alone
+        return session
 
     def _believed(self, id_token: str, *, nonce: str) -> dict[str, Any]:
         """The claims of an ID token whose signature, issuer, audience, time and nonce are right."""
@@ -163,23 +189,36 @@ class Provider:
         )
 
     def _endpoints(self) -> dict[str, str]:
-        return self._fetched(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+        address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
+        endpoints = self._fetched(address)
+        # Whoever can answer at this address only may still be somebody else.
+        if str(endpoints.get("issuer", "")).rstrip("/") != self.issuer.rstrip("/"):
+            raise ProviderProblem(f"{self.code}: speaks for another issuer")
+        return endpoints
 
     def _keys(self) -> KeySet:
         return KeySet.import_key_set(self._fetched(self._endpoints()["jwks_uri"]))
 
     def _fetched(self, address: str) -> dict[str, Any]:
-        """A document of the provider, kept for some minutes."""
-        known = caches["local"].get(f"provider:{address}")
-        if known is None:
-            try:
-                answer = requests.get(address, timeout=TIMEOUT)
-                answer.raise_for_status()
-                known = answer.json()
-            except (requests.RequestException, ValueError) as error:
-                raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
-            caches["local"].set(f"provider:{address}", known, timeout=300)
+        """A document of the provider, kept for some minutes, and for an hour where it hangs."""
+        fresh, known = caches["local"].get(f"provider:{address}", (0.0, None))
+        if time.monotonic() < fresh:
+            return known
+        try:
+            known = self._asked(lambda: _document(address), DOCUMENT_SECONDS)
+        except ProviderProblem:
+            if known is None:
+                raise
+        else:
+            kept = time.monotonic() + FRESH_SECONDS, known
+            caches["local"].set(f"provider:{address}", kept, timeout=OLD_SECONDS)
         return known
+
+
+def _document(address: str, session: requests.Session | None = None) -> dict[str, Any]:
+    answer = (session or requests).get(address, timeout=TIMEOUT, allow_redirects=False)
+    answer.raise_for_status()
+    return answer.json()
 
 
 def configured() -> dict[str, Provider]:

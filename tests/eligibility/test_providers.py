@@ -6,8 +6,11 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,7 +23,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from eligibility.models import Person, ProviderAccount, ProviderTry
-from eligibility.providers import Provider, configured
+from eligibility.providers import DOCUMENT_SECONDS, Provider, ProviderProblem, configured
 from eligibility.services.providing import Colour, colour_of, lights
 from eligibility.sessions import COOKIE
 from launcher.processes import free_port
@@ -75,6 +78,7 @@ def configure(settings, issuer: str, **values) -> None:
         }
     ]
     settings.PUBLIC_URL = "http://testserver"
+    settings.PROVIDER_SECONDS = 30  # a busy machine is no finding
     caches["local"].clear()
 
 
@@ -330,3 +334,92 @@ def test_a_wrong_configuration_says_so(settings, issuer, more):
 
     with pytest.raises(ImproperlyConfigured, match="JARI_PROVIDERS"):
         configured()
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A provider that answers as `server.answers` says, or takes its time."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        self.server.answers(self)
+
+    do_POST = do_GET
+
+    def log_message(self, *args): ...
+
+
+@pytest.fixture
+def stranger():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        server.asked, server.go_on = [], threading.Event()
+        server.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
+def redirected(request):
+    request.send_response(302)
+    request.send_header("Location", f"{request.server.address}/elsewhere")
+    request.end_headers()
+
+
+def drips(request):
+    """A byte now and then: no socket ever times out."""
+    request.send_response(200)
+    request.send_header("Content-Type", "application/json")
+    request.end_headers()
+    with suppress(OSError):
+        for _byte in range(200):
+            request.wfile.write(b" ")
+            if request.server.go_on.wait(0.1):
+                return
+
+
+def speaks_for_another(request):
+    body = json.dumps({"issuer": "https://other.example", "jwks_uri": "x"}).encode()
+    request.send_response(200)
+    request.end_headers()
+    request.wfile.write(body)
+
+
+@pytest.mark.parametrize("answers", [redirected, speaks_for_another])
+def test_a_provider_is_followed_nowhere_and_speaks_for_itself(
+    client, settings, stranger, answers, caplog
+):
+    stranger.answers = answers
+    configure(settings, stranger.address)
+
+    back = client.post("/identity/", {**TYPED, "provider": "national"})
+
+    assert back["Location"] == "/identity/"
+    assert stranger.asked == ["/.well-known/openid-configuration"]
+
+
+def test_a_provider_that_drips_is_left_alone_after_two_pages(client, settings, stranger):
+    stranger.answers = drips
+    configure(settings, stranger.address, code=f"drips-{stranger.server_port}")
+    sent = {**TYPED, "provider": f"drips-{stranger.server_port}"}
+
+    backs = [client.post("/identity/", sent)["Location"] for _time in range(6)]
+
+    assert backs == ["/identity/"] * 6
+    assert len(stranger.asked) == 2
+    assert DOCUMENT_SECONDS < 0.5
+
+
+def test_error_text_of_a_provider_stays_in_its_line(settings):
+    configure(settings, "https://example.org")
+    kept = {"state": "s", "nonce": "n", "code_verifier": "v"}
+
+    with pytest.raises(ProviderProblem) as problem:
+        configured()["national"].finish(
+            {"state": "s", "error": "server_error\r\nERROR root forged kim@example.org"},
+            kept=kept,
+            redirect_uri="x",
+        )
+
+    assert str(problem.value) == "national: server_errorrootforgedkimexampleorg"
