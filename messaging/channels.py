@@ -3,6 +3,8 @@
 import json
 import os
 import tempfile
+from contextlib import suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,8 @@ def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
     if url:
         _by_apprise(channel, url, to=to, text=text)
     else:
+        if not settings.OUTBOX_ALLOWED:
+            raise ChannelProblem("There is no such channel.")
         _into_outbox(key=key, channel=channel, to=to, text=text)
 
 
@@ -47,6 +51,12 @@ def check_settings() -> None:
                 f"{' and '.join(Channel.values)}."
             )
         _service(Channel(name), url, to=_NOBODY[Channel(name)])
+    missing = [name for name in Channel.values if not settings.MESSAGE_CHANNELS.get(name)]
+    if missing and not settings.OUTBOX_ALLOWED:
+        raise ImproperlyConfigured(
+            f"JARI_MESSAGE_CHANNELS: set a channel for {' and '.join(missing)}, or "
+            "JARI_OUTBOX_ALLOWED=1 to have these messages as readable files in JARI_HOME/outbox."
+        )
 
 
 def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> None:
@@ -132,3 +142,14 @@ def _into_outbox(*, key: str, channel: Channel, to: str, text: str) -> None:
         os.replace(aside, folder / name)
     except OSError as error:
         raise ChannelProblem(f"The outbox can't be written: {error.strerror}.") from error
+
+
+def purge_outbox(before: datetime) -> int:
+    """Remove the messages written to the outbox before that time; how many."""
+    removed = 0
+    for file in (Path(settings.HOME) / "outbox").glob("*.json"):
+        with suppress(FileNotFoundError):
+            if file.stat().st_mtime < before.timestamp():
+                file.unlink()
+                removed += 1
+    return removed

@@ -232,6 +232,8 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "config.views.form_expired"
 # Identity providers beside the phone code (eligibility/providers.py): a JSON list.
 PROVIDERS = env.json("JARI_PROVIDERS", default=[])
+# How long a page waits in all for a provider that exchanges its code.
+PROVIDER_SECONDS = env.float("JARI_PROVIDER_SECONDS", default=2.0)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -275,6 +277,9 @@ IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
 FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
 # How long personal data is kept after the last cohort has closed (days); then purge forgets it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
+# Where no channel is set, messages lie as readable files under JARI_HOME for so long.
+OUTBOX_ALLOWED = True
+OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
 PUBLIC_URL = env.str("JARI_PUBLIC_URL", default=f"http://localhost:{env.int('PORT', default=8000)}")
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"]
@@ -283,7 +288,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "plain": {
+            "()": "config.logs.MaskedFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
     },
     # Log lines carry numbers (ticket, reservation), never a name, phone or birth date.
     "filters": {
@@ -300,5 +308,9 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # A tick a second would write four lines a second; what fails is a warning or worse. The
     # worker sets its own level when it starts, so a filter has to hold it.
-    "loggers": {"rq": {"level": "WARNING"}, "rq.worker": {"filters": ["warnings"]}},
+    "loggers": {
+        "rq": {"level": "WARNING"},
+        "rq.worker": {"filters": ["warnings"]},
+        "apprise": {"level": "WARNING"},  # it tells to whom each message went
+    },
 }

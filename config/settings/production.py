@@ -1,7 +1,7 @@
 """A real campaign, behind TLS. Everything comes from the environment."""
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import proxies, required
+from config.settings.base import env, proxies, required
 
 ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(
     ","
@@ -12,6 +12,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")]
 PROXIES = proxies(
     required("JARI_PROXIES", "how many proxies of yours add to X-Forwarded-For; 0 means none.")
 )
+# Readable files are no channel for real people, unless somebody says so.
+OUTBOX_ALLOWED = env.bool("JARI_OUTBOX_ALLOWED", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365

@@ -19,6 +19,7 @@ from eligibility.models import (
     RosterUpload,
 )
 from eligibility.services.uploads import refused_path
+from messaging.channels import purge_outbox
 from messaging.models import Message
 from privacy.cipher import encrypt
 
@@ -51,6 +52,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
         "messages": Message.objects.filter(created_at__lt=now - MESSAGES)
         .exclude(not_before__gt=now)
         .delete()[0],
+        "outbox": purge_outbox(now - timedelta(days=settings.OUTBOX_DAYS)),
         "refused rows of rosters": _remove_refused_rows(now),
         "people": 0,
     }

@@ -24,6 +24,7 @@ def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_pa
         env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
+            "JARI_OUTBOX_ALLOWED": "1",
             "ALLOWED_HOSTS": "jari.example",
             "JARI_PUBLIC_URL": "https://jari.example",
             "JARI_PROXIES": "1",

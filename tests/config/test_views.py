@@ -1,5 +1,6 @@
 import logging
 import re
+import sys
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from config.logs import MaskPersonalData
+from config.logs import MaskedFormatter, MaskPersonalData
 from config.settings.base import data_keys
 from eligibility.sessions import sign_in
 
@@ -126,6 +127,9 @@ def test_an_old_form_gets_a_page_that_says_what_to_do():
         ("sent to +821012345678 twice", "sent to … twice"),
         ("born 1969-05-12, asked", "born …, asked"),
         ("born 19690512", "born …"),
+        ("sent to kim.min-jun+jab@mail.example.org.", "sent to …"),
+        ('"kim@example.org" failed', '"…" failed'),
+        ("failed\r\nERROR root forged\x1b[2J", "failed ERROR root forged [2J"),
         ("tick at 2026-11-22 10:00", "tick at 2026-11-22 10:00"),
         ("ticket 4 entered", "ticket 4 entered"),
     ],
@@ -142,3 +146,16 @@ def test_what_looks_personal_never_reaches_a_log(line, masked):
 def test_a_broken_data_key_stops_the_start_with_a_sentence(text):
     with pytest.raises(ImproperlyConfigured, match="JARI_DATA_KEYS: "):
         data_keys(text)
+
+
+def test_a_traceback_is_masked_too():
+    try:
+        raise ValueError("kim@example.org +821012345678")
+    except ValueError:
+        text = MaskedFormatter().formatException(sys.exc_info())
+
+    assert text.endswith("ValueError: … …")
+
+
+def test_apprise_does_not_log_to_whom_it_sent():
+    assert not logging.getLogger("apprise").isEnabledFor(logging.INFO)

@@ -1,9 +1,13 @@
 """What a stranger types as a receiver is data: it changes no channel and adds nobody."""
 
+import os
+from datetime import timedelta
+
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,3 +227,32 @@ def test_channels_that_can_be_used_let_it_start(settings):
     }
 
     check_settings()
+
+
+def test_without_a_channel_production_does_not_start_and_writes_no_readable_file(
+    settings, tmp_path
+):
+    settings.HOME, settings.OUTBOX_ALLOWED = tmp_path, False
+    settings.MESSAGE_CHANNELS = {"sms": "json://gateway.example/{to}"}
+
+    with pytest.raises(ImproperlyConfigured, match="set a channel for email, or JARI_OUTBOX"):
+        check_settings()
+    with pytest.raises(ChannelProblem):
+        deliver(key="k", channel=Channel.EMAIL, to="kim@example.org", text="hello")
+
+    assert not (tmp_path / "outbox").exists()
+
+
+def test_the_outbox_is_for_its_owner_alone_and_is_emptied(settings, tmp_path):
+    settings.HOME = tmp_path
+    deliver(key="old", channel=Channel.SMS, to="+821012345678", text="hello")
+    [old] = (tmp_path / "outbox").iterdir()
+    deliver(key="new", channel=Channel.SMS, to="+821012345678", text="hello")
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    os.utime(old, (an_hour_ago.timestamp() - 60,) * 2)
+
+    modes = {file.stat().st_mode & 0o777 for file in (tmp_path / "outbox").iterdir()}
+    removed = channels.purge_outbox(an_hour_ago)
+
+    assert (modes, (tmp_path / "outbox").stat().st_mode & 0o777) == ({0o600}, 0o700)
+    assert (removed, old.exists(), len(list((tmp_path / "outbox").iterdir()))) == (1, False, 1)
