@@ -30,6 +30,8 @@ DESCRIPTORS = Path("/dev/fd")
 LOOK_SECONDS = 1.0
 # struct tcp_info of Linux: tcpi_bytes_acked and tcpi_bytes_received.
 TCP_INFO_SIZE, TCP_INFO_BYTES = 136, struct.Struct("=120xQQ")
+# What the kernel may keep of a connection: up to 4 MB by default, for each that never reads.
+BUFFER_BYTES = 128 * 1024
 # Of its connections a process keeps some free for addresses that have few.
 FULL = 0.75
 
@@ -59,6 +61,7 @@ class Guard:
         self._limits, self._shared = limits, shared
         self._port = 0
         self._slow: dict[tuple, tuple[float, int]] = {}
+        self._listening: set[int] = set()
         self._awaited: dict[Client, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -106,9 +109,12 @@ class Guard:
 
     def _connections(self) -> Iterator[Connection]:
         for name in os.listdir(DESCRIPTORS):
-            connection = connection_at(int(name), self._port)
+            number = int(name)
+            connection = connection_at(number, self._port)
             if connection:
                 yield connection
+            elif number not in self._listening and listens_at(number, self._port):
+                self._listening.add(number)
 
     def _stalled(self, connections: list[Connection], now: float) -> list[Connection]:
         """Those that had an answer waiting all the time and took too little of it."""
@@ -170,6 +176,26 @@ def connection_at(number: int, port: int) -> Connection | None:
         return Connection(number, peer, taken, sent, waiting)
     except (OSError, IndexError, TypeError, struct.error):
         return None
+    finally:
+        if borrowed:
+            borrowed.detach()
+
+
+def listens_at(number: int, port: int) -> bool:
+    """Whether this is where our clients arrive; each inherits its buffers from there."""
+    borrowed = None
+    try:
+        borrowed = socket.socket(fileno=number)
+        if not borrowed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return False
+        if borrowed.getsockname()[1] != port:
+            return False
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            borrowed.setsockopt(socket.SOL_SOCKET, buffer, BUFFER_BYTES)
+    except (OSError, IndexError, TypeError):
+        return False
+    else:
+        return True
     finally:
         if borrowed:
             borrowed.detach()

@@ -30,8 +30,8 @@ class Limits:
     memory_bytes: int = 128 * KIB
     # An answer above this is a download, of which there may be so many at a time.
     download_bytes: int = 1 * MIB
-    downloads: int = 64
-    downloads_per_address: int = 8
+    downloads: int = 32
+    downloads_per_address: int = 4
 
     # Who takes less than `send_rate` over `send_seconds`, with answers waiting, is cut off.
     send_rate: int = 4 * KIB
