@@ -40,6 +40,10 @@ class Answer:
     # Of a file that keeps its name and content for ever.
     path: str = ""
 
+    def close(self) -> None:
+        if self.file is not None:
+            os.close(self.file)
+
 
 def answer_of(
     status: int, headers: Headers, body: Iterable[bytes], limits: Limits, static: str
@@ -101,7 +105,7 @@ class Answers:
             try:
                 await self._send_file(protocol, answer, address, client)
             finally:
-                os.close(answer.file)
+                answer.close()
 
     async def _send_file(self, protocol: Any, answer: Answer, address: str, client: str) -> None:
         large = answer.size > self._limits.download_bytes

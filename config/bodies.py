@@ -3,8 +3,7 @@
 import asyncio
 import re
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import IO, Any
 
 from config.lanes import Share
@@ -16,22 +15,13 @@ from config.refusals import Refused
 READ_ON_BYTES, READ_ON_SECONDS = 1 * MIB, 3
 
 
-@dataclass(frozen=True)
-class Upload:
-    """An address where staff with a permission may send a file."""
-
-    path: re.Pattern[str]
-    permission: str
+# Where staff send files: the larger limit is for these, and only for requests whose sender would
+# be shown the form there. The list is for others to extend.
+UPLOADS = [re.compile(r"/admin/eligibility/rosterupload/add/")]
 
 
-# The larger limit is for these alone, and only for those who may use them.
-UPLOADS = [
-    Upload(re.compile(r"/admin/eligibility/rosterupload/add/"), "eligibility.add_rosterupload"),
-]
-
-
-def upload_at(path: str) -> Upload | None:
-    return next((upload for upload in UPLOADS if upload.path.fullmatch(path)), None)
+def takes_files(path: str) -> bool:
+    return any(upload.fullmatch(path) for upload in UPLOADS)
 
 
 class Bodies:
@@ -41,19 +31,18 @@ class Bodies:
         self._uploads = Share(each=limits.uploads, all=limits.uploads)
 
     async def receive(
-        self, protocol: Any, environ: dict, address: str, may_upload: Callable
+        self, protocol: Any, environ: dict, address: str, may_send: Callable[[], Awaitable[bool]]
     ) -> IO[bytes]:
         """The body as a file at its beginning; raises Refused (408, 413, 503).
 
-        `may_upload` is asked, in a thread, about the permission that a larger body takes.
+        `may_send` is asked before a larger body is read where one is taken at all.
         """
         limits, length = self._limits, int(environ.get("CONTENT_LENGTH") or 0)
         chunked = "HTTP_TRANSFER_ENCODING" in environ
         if not length and not chunked:
             return tempfile.SpooledTemporaryFile()
-        upload = upload_at(environ["PATH_INFO"])
-        if upload and (chunked or length > limits.body_bytes):
-            if not await may_upload(upload.permission):
+        if takes_files(environ["PATH_INFO"]) and (chunked or length > limits.body_bytes):
+            if not await may_send():
                 await self._read_on(protocol)
                 # Whose session has ended finds the log-in there.
                 raise Refused(303, "400.html", location=environ["PATH_INFO"])

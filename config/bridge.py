@@ -7,6 +7,7 @@ Why not Django's own ASGI handler or a2wsgi: they cost three to ten times as muc
 are not asynchronous (docs/performance.md).
 """
 
+import io
 import logging
 import re
 import sys
@@ -15,7 +16,6 @@ from functools import partial
 from typing import IO, Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import close_old_connections
 
 from config.answers import Answer, Answers, FileBody, answer_of
 from config.bodies import Bodies
@@ -42,7 +42,7 @@ class Pages:
     """A WSGI application, called by the RSGI protocol of granian.
 
     `hops` is how many proxies of ours stand in front, `static` the folder of static files,
-    `headers` what every answer has, `may_upload` whether a request's session has a permission.
+    `headers` what every answer has, `probes` what is answered without a thread.
     """
 
     def __init__(
@@ -57,13 +57,11 @@ class Pages:
         static: str = "",
         headers: Headers | None = None,
         probes: Mapping[str, Probe] | None = None,
-        may_upload: Callable[[dict, str], bool] = lambda _environ, _permission: False,
     ) -> None:
         self._wsgi, self._hops, self._static = wsgi, hops, static
         self._limits = limits or Limits()
         self._headers = headers or []
         self._probes = {"/healthz": alive, **(probes or {})}
-        self._may_upload = may_upload
         waiting = self._limits.waiting
         self._citizens = Lane(threads, waiting=waiting, name="page")
         self._staff = Lane(staff_threads, waiting=waiting, name="staff")
@@ -108,16 +106,18 @@ class Pages:
         await self._answers[lane].send(protocol, answer, address, scope.client)
 
     async def _receive(self, protocol: Any, environ: dict, address: str, lane: Lane) -> IO[bytes]:
-        def asked(permission: str) -> bool:
-            try:
-                return self._may_upload(environ, permission)
-            finally:
-                close_old_connections()  # as Django does at the end of a request
+        def may_send() -> Awaitable[bool]:
+            return lane.run(address, partial(self._shows_form, environ))
 
-        def may_upload(permission: str) -> Awaitable[bool]:
-            return lane.run(address, partial(asked, permission))
+        return await self._bodies.receive(protocol, environ, address, may_send)
 
-        return await self._bodies.receive(protocol, environ, address, may_upload)
+    def _shows_form(self, environ: dict) -> bool:
+        """Whether the sender of a file is shown the form for it: who may see it may send it."""
+        framing = ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING")
+        asked = {name: value for name, value in environ.items() if name not in framing}
+        answer = self._ask({**asked, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()})
+        answer.close()
+        return answer.status == 200
 
     def _ask(self, environ: dict) -> Answer:
         started: list[Any] = []

@@ -19,7 +19,6 @@ from config.connections import Guard  # noqa: E402
 from config.headers import security_headers  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.probes import Readiness  # noqa: E402
-from config.uploads import may_upload  # noqa: E402
 from waiting_room.fast_path import LeanApplication  # noqa: E402  (needs Django set up)
 
 limits = Limits(upload_bytes=settings.UPLOAD_MEGABYTES * MIB, waiting=settings.WAITING_PAGES)
@@ -34,6 +33,5 @@ pages = Pages(
     static=f"{settings.STATIC_ROOT}/",
     headers=security_headers(),
     probes={"/readyz": Readiness(views.PARTS, needs="database")},
-    may_upload=may_upload,
 )
 application = LeanApplication(pages, headers=security_headers())

@@ -34,6 +34,10 @@ def seen(request):
 def body(request):
     return HttpResponse(f"{len(request.body)} {hashlib.sha256(request.body).hexdigest()}")
 
+def staff_body(request):
+    sender = request.COOKIES.get("role") == "sender"
+    return body(request) if sender else HttpResponse(status=403)
+
 def stream(request):
     return StreamingHttpResponse(b"%04d" % number * 1000 for number in range(100))
 
@@ -64,7 +68,8 @@ from django.urls import path, re_path
 urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow", site.slow),
                path("headed", site.headed), path("download", site.download),
                path("admin/headed", site.headed), path("admin/slow", site.slow),
-               path("admin/body", site.body), path("breaks", site.breaks), re_path("", site.seen)]
+               path("admin/body", site.staff_body), path("breaks", site.breaks),
+               re_path("", site.seen)]
 """
 # What config.serve serves, without the portal.
 RSGI = """
@@ -78,10 +83,9 @@ from config.limits import Limits
 django = get_wsgi_application()
 limits = Limits({limits})
 guard = Guard(limits, shared={hops} > 0)
-bodies.UPLOADS.append(bodies.Upload(re.compile("/admin/body"), "send"))
+bodies.UPLOADS.append(re.compile("/admin/body"))
 application = Pages(django, threads=2, limits=limits, guard=guard, hops={hops},
-                    headers=security_headers(),
-                    may_upload=lambda environ, _: environ.get("HTTP_COOKIE") == "role=sender")
+                    headers=security_headers())
 """
 MAIN = """
 import sys, types
