@@ -26,6 +26,10 @@ rehearse: ## send a crowd through the portal that make run started (ARGS="--citi
 	$(INSTALL) test
 	@$(PY) manage.py rehearse $(ARGS)
 
+attack: ## slow, silent and greedy connections against a portal of its own (ARGS="--only pipelining")
+	$(INSTALL) test
+	@exec $(PY) -m bench.attack $(ARGS)
+
 fmt: ## format the code
 	$(INSTALL) test
 	@$(PY) -m ruff check --select I --fix --quiet .
@@ -53,4 +57,4 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help run test rehearse fmt lint messages lock clean
+.PHONY: help run test rehearse attack fmt lint messages lock clean

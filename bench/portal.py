@@ -30,6 +30,7 @@ def portal() -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="jari-bench-"))
     os.environ.update(
         JARI_HOME=str(folder), SECRET_KEY="bench", JARI_INDEX_KEY="bench-index",
+        JARI_LOG_KEYS="YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
         JARI_DATA_KEYS="1:YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
     )  # fmt: skip
     with ThrowawayServices() as services:
