@@ -4,9 +4,21 @@ from django.utils.translation import gettext_lazy as _
 
 class Role(models.TextChoices):
     CLINIC = "clinic", _("Clinic staff")
+    MANAGER = "manager", _("Clinic manager")
     LOCAL = "local", _("Local government")
     AUTHORITY = "authority", _("Health authority")
     OPERATOR = "operator", _("Operator")
+    AUDITOR = "auditor", _("Auditor")
+
+
+# Roles that work at one clinic, and see its rows.
+AT_A_CLINIC = [Role.CLINIC, Role.MANAGER]
+
+
+class RequestStatus(models.TextChoices):
+    OPEN = "open", _("Open")
+    GRANTED = "granted", _("Granted")
+    REFUSED = "refused", _("Refused")
 
 
 class Act(models.TextChoices):

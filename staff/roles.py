@@ -3,11 +3,24 @@
 from staff.enums import Role
 
 _VIEW, _ADD, _CHANGE = "view", "add", "change"
+# Acts on accounts: a link to set a password, forgiving wrong tries, taking off a second factor.
+_LINK, _UNLOCK, _RESET = "link", "unlock", "reset"
+# Deciding on the role that somebody else asked for an account.
+_DECIDE = "decide"
 # Beyond Django's own: downloads with a reason, booking for others, and sending failed messages
 # again.
 _EXPORT, _BOOK, _RETRY = "export", "book", "retry"
 _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.CLINIC: {
+        "booking.clinic": [_VIEW],
+        "booking.slot": [_VIEW],
+        "booking.reservation": [_VIEW, _CHANGE, _BOOK],
+        "booking.vaccine": [_VIEW],
+        "booking.stock": [_VIEW, _ADD, _CHANGE],
+        "booking.listentry": [_VIEW, _ADD, _CHANGE],
+        "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
+    },
+    Role.MANAGER: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW, _ADD, _CHANGE],
         "booking.reservation": [_VIEW, _CHANGE, _EXPORT, _BOOK],
@@ -15,6 +28,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.stock": [_VIEW, _ADD, _CHANGE],
         "booking.listentry": [_VIEW, _ADD, _CHANGE],
         "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
+        "staff.user": [_VIEW, _UNLOCK],
     },
     Role.LOCAL: {
         "booking.clinic": [_VIEW],
@@ -44,6 +58,9 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "waiting_room.room": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
         "staff.access": [_VIEW],
+        "staff.user": [_VIEW, _LINK, _UNLOCK, _RESET],
+        "staff.rolerequest": [_VIEW, _ADD, _DECIDE],
+        "staff.loginfailure": [_VIEW],
     },
     Role.OPERATOR: {
         "waiting_room.room": [_VIEW, _CHANGE],
@@ -51,9 +68,22 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
         "messaging.message": [_VIEW, _RETRY],
-        "staff.user": [_VIEW, _ADD, _CHANGE],
+        "staff.user": [_VIEW, _ADD, _CHANGE, _LINK, _UNLOCK, _RESET],
         "staff.access": [_VIEW],
+        "staff.rolerequest": [_VIEW, _ADD],
+        "staff.loginfailure": [_VIEW],
         "django_rq.dashboard": [_VIEW, _CHANGE],
+    },
+    Role.AUDITOR: {
+        "booking.clinic": [_VIEW],
+        "booking.vaccine": [_VIEW],
+        "eligibility.cohort": [_VIEW],
+        "eligibility.cohortchange": [_VIEW],
+        "waiting_room.room": [_VIEW],
+        "staff.user": [_VIEW],
+        "staff.access": [_VIEW],
+        "staff.rolerequest": [_VIEW],
+        "staff.loginfailure": [_VIEW],
     },
 }
 
@@ -65,6 +95,33 @@ def allowed_to(role: str) -> set[str]:
         for dotted, acts in _PERMISSIONS.get(role, {}).items()
         for label, model in [dotted.split(".")]
         for act in acts
+    }
+
+
+# What shows people, or can be made to: these rights are given by two.
+_OF_PEOPLE = {
+    "booking.reservation",
+    "booking.listentry",
+    "booking.outsidedose",
+    "eligibility.person",
+    "eligibility.decision",
+    "eligibility.review",
+    "eligibility.correction",
+    "eligibility.rosterupload",
+    "waiting_room.ticket",
+}
+
+
+def sees_people(role: str) -> bool:
+    """Whether this role has any right over people's data."""
+    return not _OF_PEOPLE.isdisjoint(_PERMISSIONS.get(role, {}))
+
+
+def table() -> dict[str, dict[str, list[str]]]:
+    """For each model the acts of each role: what docs/roles.md is made from."""
+    models = sorted({model for rights in _PERMISSIONS.values() for model in rights})
+    return {
+        model: {str(role): _PERMISSIONS[role].get(model, []) for role in Role} for model in models
     }
 
 

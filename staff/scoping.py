@@ -12,14 +12,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from privacy.cipher import UnreadableData, decrypt, encrypt
-from staff.enums import Act, Role
+from staff.enums import AT_A_CLINIC, Act, Role
 from staff.history import HistoryMixin
 from staff.models import User
 from staff.services import record_access
 
 
 def sees_everything(user: User) -> bool:
-    return user.is_superuser or user.role in (Role.AUTHORITY, Role.OPERATOR)
+    return user.is_superuser or user.role in (Role.AUTHORITY, Role.OPERATOR, Role.AUDITOR)
 
 
 def rows_for(
@@ -36,7 +36,7 @@ def rows_for(
     """
     if sees_everything(user):
         return queryset
-    if user.role == Role.CLINIC and user.clinic_id and clinic_path is not None:
+    if user.role in AT_A_CLINIC and user.clinic_id and clinic_path is not None:
         return queryset.filter(**{clinic_path or "pk": user.clinic_id})
     path = clinic_path if region_path is None else region_path
     if user.role == Role.LOCAL and user.region and path is not None:

@@ -17,7 +17,7 @@ from booking.exceptions import Refused
 from booking.models import ListEntry, LostAppointment
 from booking.services import course_of, interval_of, lost_appointments, put_first
 from eligibility.spelling import shown_phone
-from staff.enums import Act, Role
+from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
 from staff.scoping import rows_for
@@ -26,7 +26,7 @@ from staff.scoping import rows_for
 def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppointment]:
     """Those at the user's own clinics, of the people of its region, or lost by its colleagues."""
     own = rows_for(user, rows, clinic_path="reservation__slot__clinic")
-    if user.role == Role.CLINIC and user.clinic_id and not user.is_superuser:
+    if user.role in AT_A_CLINIC and user.clinic_id and not user.is_superuser:
         colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
         return rows.filter(
             Q(reservation__slot__clinic=user.clinic_id)

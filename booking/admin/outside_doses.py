@@ -27,7 +27,7 @@ from booking.services import (
 )
 from booking.services.notices import when
 from eligibility.admin import people_meant
-from staff.enums import Act, Role
+from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
@@ -130,7 +130,7 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
     def _scoped(self, request: HttpRequest, rows: QuerySet) -> QuerySet:
         """A clinic sees what it recorded, and what its own people were given elsewhere."""
         user = request.user
-        if user.role != Role.CLINIC or user.is_superuser or not user.clinic_id:
+        if user.role not in AT_A_CLINIC or user.is_superuser or not user.clinic_id:
             return rows_for(user, rows, region_path="person")
         colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
         own = Reservation.objects.filter(slot__clinic=user.clinic_id).values("person")

@@ -17,7 +17,7 @@ from eligibility import spelling
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
-from staff.enums import Act, Role
+from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
 from staff.scoping import rows_for
 from staff.services import record_access
@@ -45,7 +45,7 @@ def people_for(user: User) -> QuerySet:
 
     A clinic's callers may come from anywhere; the local government's are of its region.
     """
-    if user.role == Role.CLINIC and user.clinic_id:
+    if user.role in AT_A_CLINIC and user.clinic_id:
         return Person.objects.all()
     return rows_for(user, Person.objects.all(), region_path="")
 

@@ -100,9 +100,11 @@ def staff(clinic: Clinic) -> None:
     """One account of each role, all with the same printed password."""
     accounts = {
         "clinic": {"role": Role.CLINIC, "clinic": clinic},
+        "manager": {"role": Role.MANAGER, "clinic": clinic},
         "local": {"role": Role.LOCAL, "region": clinic.region, "district": clinic.district},
         "authority": {"role": Role.AUTHORITY},
         "operator": {"role": Role.OPERATOR},
+        "auditor": {"role": Role.AUDITOR},
     }
     for name, facts in accounts.items():
         user = User(username=name, is_staff=True, **facts)

@@ -1,7 +1,16 @@
 from staff.models.accesses import Access
 from staff.models.devices import Authenticator, RecoveryCodes
 from staff.models.failures import LogInFailure
+from staff.models.role_requests import RoleRequest
 from staff.models.sessions import Session
 from staff.models.users import User
 
-__all__ = ["Access", "Authenticator", "LogInFailure", "RecoveryCodes", "Session", "User"]
+__all__ = [
+    "Access",
+    "Authenticator",
+    "LogInFailure",
+    "RecoveryCodes",
+    "RoleRequest",
+    "Session",
+    "User",
+]

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from staff.enums import Role
+from staff.enums import AT_A_CLINIC, Role
 
 
 @pghistory.track(exclude=["password", "last_login"])
@@ -32,7 +32,7 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         constraints = [
             models.CheckConstraint(
-                condition=~Q(role=Role.CLINIC) | Q(clinic__isnull=False),
+                condition=~Q(role__in=AT_A_CLINIC) | Q(clinic__isnull=False),
                 name="clinic_staff_have_a_clinic",
             ),
             models.CheckConstraint(

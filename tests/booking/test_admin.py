@@ -246,7 +246,7 @@ def change_capacity(client, slot, capacity):
 def test_a_capacity_changes_through_the_service(client):
     slot = SlotFactory(capacity=3)
     ReservationFactory(slot=slot)
-    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+    client.force_login(StaffFactory(role=Role.MANAGER, clinic=slot.clinic))
 
     assert change_capacity(client, slot, 5).status_code == 302
     slot.refresh_from_db()
@@ -261,7 +261,7 @@ def test_a_capacity_changes_through_the_service(client):
 def test_a_capacity_that_is_too_small_by_the_time_of_the_lock_is_refused(client, monkeypatch):
     slot = SlotFactory(capacity=3)
     ReservationFactory(slot=slot)
-    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+    client.force_login(StaffFactory(role=Role.MANAGER, clinic=slot.clinic))
     # The form saw no booking yet.
     monkeypatch.setattr("booking.admin.clinics.SlotForm.clean_capacity", lambda form: 0)
 
@@ -274,7 +274,7 @@ def test_a_capacity_that_is_too_small_by_the_time_of_the_lock_is_refused(client,
 
 def test_a_slot_in_the_past_is_not_added(client):
     clinic, vaccine = ClinicFactory(), VaccineFactory()
-    client.force_login(StaffFactory(role=Role.CLINIC, clinic=clinic))
+    client.force_login(StaffFactory(role=Role.MANAGER, clinic=clinic))
     form = {"clinic": clinic.pk, "vaccine": vaccine.pk, "capacity": 3}
 
     answer = client.post(

@@ -1,12 +1,13 @@
 """Staff as they are after every step of signing in."""
 
-from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.oath import totp
 
 from staff.models import Authenticator, User
 from staff.models.devices import new_key
+from staff.sessions import BEGAN, SEEN
 
 
 class StaffClient(Client):
@@ -14,10 +15,10 @@ class StaffClient(Client):
 
     def force_login(self, user: User, backend: str | None = None, *, half: bool = False) -> None:
         super().force_login(user, backend)
-        if half or not isinstance(user, get_user_model()):
-            return
         session = self.session
-        session[DEVICE_ID_SESSION_KEY] = authenticator_of(user).persistent_id
+        session[BEGAN] = session[SEEN] = int(timezone.now().timestamp())
+        if not half:
+            session[DEVICE_ID_SESSION_KEY] = authenticator_of(user).persistent_id
         session.save()
 
 

@@ -118,51 +118,6 @@ def test_the_queue_pages_are_for_operators(client):
             assert client.get(address, follow=True).status_code == status, (role, address)
 
 
-def test_an_operator_cannot_become_a_superuser(client):
-    boss = StaffFactory(superuser=True)
-    client.force_login(StaffFactory(role=Role.OPERATOR))
-
-    answer = client.post(
-        f"/admin/staff/user/{boss.pk}/password/",
-        {"password1": "Xk29-sdf-22x", "password2": "Xk29-sdf-22x", "usable_password": "true"},
-    )
-    client.post(
-        "/admin/staff/user/add/",
-        {
-            "username": "sneaky",
-            "usable_password": "true",
-            "password1": "Xk29-sdf-22x",
-            "password2": "Xk29-sdf-22x",
-            "role": "operator",
-            "is_superuser": "on",
-        },
-    )
-
-    boss.refresh_from_db()
-    assert answer.status_code == 403
-    assert boss.check_password("password")
-    made = type(boss).objects.get(username="sneaky")
-    assert (made.is_superuser, made.is_staff) == (False, True)
-
-
-@pytest.mark.parametrize(("role", "field"), [("clinic", "clinic"), ("local", "region")])
-def test_a_role_needs_its_place(client, role, field):
-    client.force_login(StaffFactory(role=Role.OPERATOR))
-
-    answer = client.post(
-        "/admin/staff/user/add/",
-        {
-            "username": "new",
-            "usable_password": "true",
-            "password1": "Xk29-sdf-22x",
-            "password2": "Xk29-sdf-22x",
-            "role": role,
-        },
-    )
-
-    assert field in answer.context["adminform"].form.errors
-
-
 def test_the_admin_keeps_to_the_strict_policy(client):
     client.force_login(StaffFactory(superuser=True))
     ReservationFactory()

@@ -37,7 +37,7 @@ def scene(client):
             slot=SlotFactory(clinic=b),
             person=PersonFactory(name="남의편", region="부산광역시", district="해운대구"),
         )
-        user = StaffFactory(role=Role.CLINIC, clinic=a)
+        user = StaffFactory(role=Role.MANAGER, clinic=a)
         local = StaffFactory(role=Role.LOCAL, region="서울특별시", district="강남구")
 
     client.force_login(Scene.user)

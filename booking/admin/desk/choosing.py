@@ -24,7 +24,7 @@ from eligibility.enums import Reason, Window
 from eligibility.models import Person
 from eligibility.reasons import sentence
 from eligibility.services import Answer
-from staff.enums import Role
+from staff.enums import AT_A_CLINIC
 from staff.models import User
 from staff.scoping import rows_for
 from waiting_room.enums import RoomStatus
@@ -114,7 +114,7 @@ def _period(
 
 def counter_of(user: User) -> Clinic | None:
     """The clinic at whose counter this user stands."""
-    return user.clinic if user.role == Role.CLINIC else None
+    return user.clinic if user.role in AT_A_CLINIC else None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,26 @@
+from django.contrib import admin
+
+from staff.models import LogInFailure
+from staff.scoping import CarefulMixin
+
+
+@admin.register(LogInFailure)
+class LogInFailureAdmin(CarefulMixin, admin.ModelAdmin):
+    """Wrong passwords and codes of the last weeks; what was typed as a name is not kept."""
+
+    list_display = ["at", "user", "network", "step"]
+    list_filter = ["step", "at"]
+    list_select_related = ["user"]
+    search_fields = ["user__username", "network"]
+    date_hierarchy = "at"
+    fields = readonly_fields = ["at", "user", "network", "step"]
+    show_full_result_count = False
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False

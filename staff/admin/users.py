@@ -1,0 +1,220 @@
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from staff.accounts import NotYours, ask_for_role, decides, link_for, may_act
+from staff.admin.role_requests import RoleForm
+from staff.door.services import remove_second_factor, unlock
+from staff.door.steps import has_second_factor
+from staff.enums import AT_A_CLINIC, RequestStatus
+from staff.limits import is_guarded
+from staff.models import User
+from staff.roles import sees_people
+from staff.scoping import ScopedAdmin, sees_everything
+
+if admin.site.is_registered(Group):
+    # Rights follow from the role (staff.roles); groups would only pretend to give some.
+    admin.site.unregister(Group)
+
+
+class UserForm(forms.ModelForm):
+    """Who it is; the role is asked for apart, and the password is set by its owner alone."""
+
+    request: HttpRequest
+
+    class Meta:
+        model = User
+        fields = ["username", "is_active", "last_name", "first_name", "email"]
+
+    def clean_is_active(self) -> bool:
+        active, user = self.cleaned_data["is_active"], self.instance
+        if user.pk == self.request.user.pk and not active:
+            raise forms.ValidationError(_("Nobody switches off their own account."))
+        on_again = active and not self.initial.get("is_active", True)
+        if on_again and sees_people(user.role) and not decides(self.request.user):
+            raise forms.ValidationError(
+                _("This account sees people's data: the health authority switches it on again.")
+            )
+        return active
+
+
+@admin.register(User)
+class UserAdmin(ScopedAdmin):
+    """Accounts. Roles, links and second factors are acts of their own, each with its rule."""
+
+    clinic_path = "clinic"
+    form = UserForm
+    change_form_template = "admin/staff/user/change_form.html"
+    list_display = ["username", "role", "clinic", "region", "district", "is_active", "last_login"]
+    list_filter = ["role", "is_active", "region"]
+    list_select_related = ["clinic"]
+    search_fields = ["username", "first_name", "last_name", "clinic__name"]
+    ordering = ["username"]
+    readonly_fields = [
+        "role",
+        "clinic",
+        "region",
+        "district",
+        "second_factor",
+        "guarded",
+        "last_login",
+        "date_joined",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        rows = super().get_queryset(request)
+        if not sees_everything(request.user):
+            rows = rows.filter(role__in=AT_A_CLINIC)
+        return rows
+
+    def get_fieldsets(self, request, obj=None):
+        person = (_("Person"), {"fields": ["last_name", "first_name", "email"]})
+        if obj is None:
+            return [(None, {"fields": ["username"]}), person]
+        return [
+            (None, {"fields": ["username", "is_active"]}),
+            (_("Works as"), {"fields": ["role", "clinic", "region", "district"]}),
+            person,
+            (
+                _("Signing in"),
+                {"fields": ["second_factor", "guarded", "last_login", "date_joined"]},
+            ),
+        ]
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.request = request
+        return form
+
+    @admin.display(description=gettext_lazy("Second factor"), boolean=True)
+    def second_factor(self, user: User) -> bool:
+        return has_second_factor(user)
+
+    @admin.display(description=gettext_lazy("wrong tries"))
+    def guarded(self, user: User) -> str:
+        return _("Too many: unknown browsers must wait.") if is_guarded(user) else "–"
+
+    def save_model(self, request, obj, form, change) -> None:
+        # Everybody with an account works in the admin; what they see is the role's part.
+        obj.is_staff = True
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request, obj, post_url_continue=None):
+        messages.success(request, _("The account is made. Now ask for its role and make a link."))
+        return HttpResponseRedirect(reverse("admin:staff_user_change", args=[obj.pk]))
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def get_urls(self):
+        def act(name: str, view):
+            view = self.admin_site.admin_view(never_cache(view))
+            return path(f"<int:pk>/{name}/", view, name=f"staff_user_{name}")
+
+        return [
+            act("role", self.role_view),
+            act("link", require_POST(self.link_view)),
+            act("unlock", require_POST(self.unlock_view)),
+            act("reset", require_POST(self.reset_view)),
+            *super().get_urls(),
+        ]
+
+    def render_change_form(self, request, context, *args, **kwargs):
+        user = kwargs.get("obj")
+        if user is not None:
+            context["may"] = {
+                "role": self._may_ask(request, user),
+                "link": user.is_active and may_act(request.user, user, "link"),
+                "unlock": is_guarded(user) and may_act(request.user, user, "unlock"),
+                "reset": has_second_factor(user) and may_act(request.user, user, "reset"),
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _may_ask(self, request: HttpRequest, user: User) -> bool:
+        asks = request.user.has_perm("staff.add_rolerequest")
+        return asks and user.pk != request.user.pk and not user.is_superuser
+
+    def _account(self, request: HttpRequest, pk: int, act: str) -> User:
+        user = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not may_act(request.user, user, act):
+            raise PermissionDenied
+        return user
+
+    def _back(self, user: User) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:staff_user_change", args=[user.pk]))
+
+    def role_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        user = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self._may_ask(request, user):
+            raise PermissionDenied
+        now = {name: getattr(user, name) for name in ("role", "clinic", "region", "district")}
+        form = RoleForm(request.POST or None, initial=now)
+        if request.method == "POST" and form.is_valid():
+            try:
+                asked = ask_for_role(user=user, by=request.user, **form.cleaned_data)
+            except NotYours as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                done = asked.status == RequestStatus.GRANTED
+                messages.success(
+                    request,
+                    _("The role is changed.")
+                    if done
+                    else _("Asked for. Another person of the health authority decides."),
+                )
+                return self._back(user)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Role of %(name)s") % {"name": user.get_username()},
+            "opts": self.opts,
+            "lead": _(
+                "A role that shows people's data takes effect when another person of the health "
+                "authority grants it; any other at once."
+            ),
+            "form": form,
+            "media": self.media + form.media,
+            "adminform": form.as_fieldsets(),
+            "submit": _("Ask for this role"),
+            "back": reverse("admin:staff_user_change", args=[user.pk]),
+        }
+        return TemplateResponse(request, "admin/booking/act.html", context)
+
+    def link_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shown once, to be handed over; who has it sets the password."""
+        user = self._account(request, pk, "link")
+        if not user.is_active:
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Link for %(name)s") % {"name": user.get_username()},
+            "opts": self.opts,
+            "original": user,
+            "link": request.build_absolute_uri(link_for(user)),
+        }
+        return TemplateResponse(request, "admin/staff/user/link.html", context)
+
+    def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        user = self._account(request, pk, "unlock")
+        unlock(user=user)
+        messages.success(request, _("Unlocked: wrong tries until now no longer count."))
+        return self._back(user)
+
+    def reset_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        user = self._account(request, pk, "reset")
+        remove_second_factor(user=user)
+        messages.success(request, _("The second factor is removed; the next log-in sets up a new."))
+        return self._back(user)

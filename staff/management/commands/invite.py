@@ -1,0 +1,48 @@
+from urllib.parse import urljoin
+
+import pghistory
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from staff.accounts import link_for, place_of
+from staff.enums import AT_A_CLINIC, Role
+from staff.models import User
+
+
+class Command(BaseCommand):
+    help = (
+        "Make an account, or find it, and print the link at which its owner sets a password. "
+        "For the first accounts of a portal: it asks nobody, as whoever has this shell has the data"
+    )
+
+    def add_arguments(self, parser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--role", choices=Role.values)
+        parser.add_argument("--clinic", default="", help="code, for roles that work at a clinic")
+        parser.add_argument("--region", default="", help="for local governments")
+        parser.add_argument("--district", default="", help="empty: the whole region")
+
+    @transaction.atomic
+    def handle(self, *, username, role, clinic, region, district, **options) -> None:
+        with pghistory.context(by="command:invite"):
+            user = User.objects.filter(username=username).first()
+            if user is None:
+                user = User(username=username, is_staff=True)
+                user.set_unusable_password()
+            if role:
+                self._give(user, role, clinic, region, district)
+            user.save()
+            self.stdout.write(urljoin(settings.PUBLIC_URL, link_for(user)))
+
+    def _give(self, user: User, role: str, clinic: str, region: str, district: str) -> None:
+        clinics = User._meta.get_field("clinic").related_model.objects
+        found = clinics.filter(code=clinic).first()
+        if role in AT_A_CLINIC and found is None:
+            raise CommandError("--clinic: give the code of a clinic that exists.")
+        if role == Role.LOCAL and not region:
+            raise CommandError("--region: give the region of the local government.")
+        user.role = role
+        place = place_of(role, clinic=found, region=region, district=district)
+        for name, value in place.items():
+            setattr(user, name, value)
