@@ -10,6 +10,7 @@ from psycopg_pool import PoolTimeout
 from redis import RedisError
 
 from booking.views.holds import keep_unsent
+from messaging import budget
 from outside import jobs, redis
 
 
@@ -68,4 +69,12 @@ def _worker() -> str:
         return "unknown"
 
 
-PARTS = {"database": _database, "redis": _redis, "worker": _worker}
+def _messages() -> str:
+    try:
+        above = [one.kind for one in budget.spent() if one.over]
+    except DatabaseError:
+        return "unknown"
+    return f"above budget: {', '.join(above)}" if above else "ok"
+
+
+PARTS = {"database": _database, "redis": _redis, "worker": _worker, "messages": _messages}

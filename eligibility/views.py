@@ -40,6 +40,7 @@ from eligibility.sessions import (
     signed_in,
 )
 from eligibility.spelling import masked_phone, shown_phone
+from messaging.budget import codes_are_above_budget
 from staff.models import Access
 from web.language import keeps_typed_in_any_language, typed
 
@@ -99,8 +100,9 @@ def identity_provider(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _has_worked(request: HttpRequest, form: IdentityForm) -> bool:
-    """True unless very many come from this address and this one has neither worked nor waited."""
-    if not limits.address_is_busy(request):
+    """True unless very many come from this address, or codes cost too much altogether, and this
+    one has neither worked nor waited."""
+    if not limits.address_is_busy(request) and not codes_are_above_budget():
         return True
     return proof_of_work.is_done(request.POST.get("work", "")) or proof_of_work.has_waited(
         request.POST.get("wait", ""), form.cleaned_data["phone"]

@@ -1,7 +1,10 @@
-from django.contrib import admin, messages
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy, ngettext
+from typing import Any
 
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, gettext_lazy, ngettext
+
+from messaging import budget
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from messaging.services import try_again
@@ -44,6 +47,24 @@ class MessageAdmin(admin.ModelAdmin):
     @admin.display(description=gettext_lazy("number"), ordering="pk")
     def number(self, message: Message) -> str:
         return str(message)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        spent = budget.spent()
+        for one in spent:
+            if one.over and request.method == "GET":
+                text = gettext(
+                    "Messages of kind %(kind)s are above their budget: %(hour)s in the last hour, "
+                    "%(day)s in the last day, at a cost of %(cost)s. New codes ask for work first."
+                ) % {
+                    "kind": one.kind,
+                    "hour": f"{one.last_hour:,}",
+                    "day": f"{one.last_day:,}",
+                    "cost": f"{one.cost:,.0f}",
+                }
+                messages.error(request, text)
+        return super().changelist_view(request, {**(extra_context or {}), "spent": spent})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # The admin would take any column of the row: a person, or a key letter by letter.

@@ -1,4 +1,4 @@
-from messaging import services
+from messaging import budget, services
 
 
 def send_codes() -> None:
@@ -7,3 +7,7 @@ def send_codes() -> None:
 
 def sweep() -> None:
     services.send_waiting()
+
+
+def count() -> None:
+    budget.count()

@@ -1,3 +1,4 @@
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -49,8 +50,28 @@ class Message(models.Model):
                 name="message_to_send_is_written",
             ),
         ]
-        indexes = [models.Index("created_at", name="messages_due", condition=Q(status__in=DUE))]
+        indexes = [
+            models.Index("created_at", name="messages_due", condition=Q(status__in=DUE)),
+            # Of some pages only, whatever the number of messages: what an hour brought is counted.
+            BrinIndex("created_at", name="messages_by_time", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         # The key names a reservation or a ticket, which this is shown without.
         return f"#{self.pk}"
+
+
+class Spending(models.Model):
+    """How many messages of one kind were written lately; counted anew by `budget.count`."""
+
+    kind = models.CharField(_("kind"), max_length=30, unique=True)
+    last_hour = models.PositiveIntegerField(_("last hour"), default=0)
+    last_day = models.PositiveIntegerField(_("last day"), default=0)
+    alarmed_at = models.DateTimeField(_("alarmed at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("spending")
+        verbose_name_plural = _("spendings")
+
+    def __str__(self) -> str:
+        return self.kind

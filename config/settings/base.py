@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -67,6 +68,22 @@ def log_keys(text: str) -> list[bytes]:
     if not all(len(key) == 32 for key in keys):
         raise ImproperlyConfigured("JARI_LOG_KEYS: each key is 32 bytes in base64, comma between.")
     return keys
+
+
+def message_budgets(text: str) -> dict[str, tuple[int, int]]:
+    """Parse `KIND=HOUR/DAY,…,other=HOUR/DAY`."""
+    budgets = {}
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([a-z_]+)=(\d+)/(\d+)\s*", part)
+        if not found:
+            raise ImproperlyConfigured(
+                "JARI_MESSAGE_BUDGETS: write KIND=HOUR/DAY for each, separated by commas, for "
+                "example code=100000/1000000,other=300000/3000000"
+            )
+        budgets[found[1]] = int(found[2]), int(found[3])
+    if "other" not in budgets:
+        raise ImproperlyConfigured("JARI_MESSAGE_BUDGETS: add other=HOUR/DAY.")
+    return budgets
 
 
 SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.")
@@ -281,6 +298,12 @@ KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
 OUTBOX_ALLOWED = True
 OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
+# How many messages of a kind an hour and a day may bring: above, new codes ask for a proof of work
+# and the operator is told. `other` is each kind that is not named.
+MESSAGE_BUDGETS = message_budgets(
+    env.str("JARI_MESSAGE_BUDGETS", default="code=100000/1000000,other=300000/3000000")
+)
+MESSAGE_COST = env.float("JARI_MESSAGE_COST", default=20.0)  # of one message, in won
 PUBLIC_URL = env.str("JARI_PUBLIC_URL", default=f"http://localhost:{env.int('PORT', default=8000)}")
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"]
 
