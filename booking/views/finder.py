@@ -30,6 +30,7 @@ from booking.finder.search import (
 from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import Course
+from booking.views import headlines
 from booking.views.common import who_required
 from eligibility.models import Person
 from waiting_room.decorators import admission_required
@@ -215,6 +216,8 @@ def show(
         "purpose": purpose,
         "refusal": refusal,
         "conditions": form.conditions(search) if form else [],
+        "clinic": None,
+        "code": None,
     }
     status = 409 if refusal else 422 if wrong else 200
     if code:
@@ -233,8 +236,7 @@ def show(
     found = find(search)
     context |= {"found": found, "search": found.search}
     if not found.days:
-        context["instead"] = elsewhere(search)
-        return render(request, "booking/sold_out.html", _with_form(context), status=status)
+        return _sold_out(request, search, context, status)
     return _with_parts(request, "times", context, status)
 
 
@@ -256,7 +258,8 @@ def _part(template: str, context: dict) -> str:
     key = (template, get_language(), purpose.key)
     made = None if wrong else found.pages_made.get(key)
     if made is None:
-        made = render_to_string(template, _with_form(context) | {"calendar": _calendar(found)})
+        more = {"calendar": _calendar(found), "where": headlines.where(found.search)}
+        made = render_to_string(template, _with_form(context) | more)
         if not wrong:
             found.pages_made[key] = made
     return made
@@ -309,7 +312,7 @@ def _one_clinic(
         if not code.isprintable():
             raise Http404  # no code has such letters, and Postgres refuses to look
         clinic = get_object_or_404(Clinic, code=code)
-        return _no_times_at(request, clinic, search, context | {"closed": True}, status)
+        return _no_times_at(request, clinic, search, context, status)
     found = clinic_times(place, search)
     context |= {"found": found, "search": search, "code": code}
     if not found.days:
@@ -321,7 +324,21 @@ def _no_times_at(
     request: HttpRequest, clinic: ClinicFacts | Clinic, search: Search, context: dict, status: int
 ) -> HttpResponse:
     there = replace(search, region=clinic.region, district=clinic.district, name="", near="")
-    context |= {"clinic": clinic, "search": there, "instead": elsewhere(there)}
+    return _sold_out(request, there, context | {"clinic": clinic, "search": there}, status)
+
+
+def _sold_out(request: HttpRequest, search: Search, context: dict, status: int) -> HttpResponse:
+    """Nothing is open that was asked for: say why, and where the nearest open times are."""
+    context |= {
+        "instead": elsewhere(search),
+        "headline": headlines.sold_out(
+            context["search"],
+            context["clinic"],
+            closed="found" not in context,
+            looked=context["found"].looked if "found" in context else 0,
+            narrowed=bool(context["conditions"]),
+        ),
+    }
     return render(request, "booking/sold_out.html", _with_form(context), status=status)
 
 

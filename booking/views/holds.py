@@ -1,7 +1,7 @@
 """Hold, extend, give up, confirm."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from django.http import HttpRequest, HttpResponse
@@ -231,15 +231,30 @@ def _show_hold(
         "held": held,
         "first": first,
         "refusal": refusal,
-        "until": first.held_until,
-        "seconds_left": int((first.held_until - now).total_seconds()),
-        "extension": first.extensions + 1,
-        "extensions_left": services.MOST_EXTENSIONS - first.extensions,
+        "clock": _clock(first, now),
         "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
         "second": next((one for one in held if one.dose == 2), None),
     }
     status = 409 if refusal else 422 if form and form.errors else 200
     return render(request, "booking/confirm.html", context, status=status)
+
+
+def _clock(first: Reservation, now: datetime) -> dict:
+    """How long the held times are kept, and what is said towards the end."""
+    extensions_left = services.MOST_EXTENSIONS - first.extensions
+    soon = _("Less than two minutes left. Extend the time, or confirm.")
+    if extensions_left <= 0:
+        soon = _("Less than two minutes left. Confirm now: the time can’t be extended again.")
+    return {
+        "until": first.held_until,
+        "seconds_left": int((first.held_until - now).total_seconds()),
+        "soon": soon,
+        "over": _("The time has run out. Choose a time again."),
+        "extension": first.extensions + 1,
+        "extensions_left": extensions_left,
+        "after": reverse("confirm"),
+        "after_label": _("See whether it is still open"),
+    }
 
 
 def _questions(form: ConfirmForm) -> str:

@@ -5,7 +5,9 @@ from datetime import time, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -16,6 +18,7 @@ from booking.finder import availability
 from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
+from booking.views import headlines
 from booking.views.common import keeps_typed, who_required
 from booking.views.holds import admission_of, refusal_page
 from eligibility.models import Person
@@ -172,8 +175,16 @@ def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) ->
         "open": is_open,
         "taken": found.status == OfferStatus.TAKEN,
         "refusal": refusal,
-        "until": found.until,
-        "seconds_left": int((found.until - now).total_seconds()),
+        "headline": headlines.of_offer(found, is_open=is_open),
+        "title": _("A place is kept for you") if is_open else _("This offer has ended"),
+        "clock": {
+            "until": found.until,
+            "seconds_left": int((found.until - now).total_seconds()),
+            "soon": _("Less than two minutes left. Answer now."),
+            "over": _("The time has run out; the place goes to the next person."),
+            "after": reverse("cancellation_list"),
+            "after_label": _("The cancellation list"),
+        },
     }
     return render(request, "booking/offer.html", context, status=409 if refusal else 200)
 

@@ -20,6 +20,7 @@ from booking.history import to_the_person
 from booking.limits import looked_up_too_often
 from booking.models import Reservation
 from booking.qr import qr_svg
+from booking.views import headlines
 from booking.views.common import keeps_typed, remember_seen, reservation_required
 from booking.views.finder import Purpose, lost, show
 from eligibility.sessions import signed_in
@@ -49,6 +50,10 @@ WHY_NOT_UNDO: dict[type[Refused], str] = {
 }
 
 
+# The colour of a status in a list.
+BADGES = {ReservationStatus.CONFIRMED: "success", ReservationStatus.HELD: "warning"}
+
+
 @require_safe
 @reservation_required
 def reservation(request: HttpRequest, reservation: Reservation) -> HttpResponse:
@@ -73,6 +78,7 @@ def receipt(
         "reservation": reservation,
         "others": [one for one in others if one.status != ReservationStatus.HELD],
         "refusal": refusal,
+        "headline": headlines.of_reservation(reservation, asks_cancel=asks_cancel and current),
         "asks_cancel": asks_cancel and current,
         # Large only where it is shown at a desk.
         "shows_number": reservation.status in SHOWN_AT_THE_DESK and not (asks_cancel and current),
@@ -251,5 +257,17 @@ def lookup(request: HttpRequest) -> HttpResponse:
                 return response
             else:
                 form.add_error(None, _("There is no reservation with this number and this phone."))
-    context = {"form": form, "typed_form": "lookup", "mine": mine}
+    context = {"form": form, "typed_form": "lookup", "mine": [_listed(one) for one in mine]}
     return render(request, "booking/lookup.html", context, status=status)
+
+
+def _listed(reservation: Reservation) -> dict:
+    """A reservation in the list of a person's own."""
+    held = reservation.status == ReservationStatus.HELD
+    return {
+        "reservation": reservation,
+        "status": headlines.OF_RESERVATION[reservation.status]
+        if held
+        else reservation.get_status_display(),
+        "badge": BADGES.get(ReservationStatus(reservation.status), "gray"),
+    }

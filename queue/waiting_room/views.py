@@ -10,7 +10,9 @@ from django.db.models.functions import Now
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
@@ -31,13 +33,36 @@ from waiting_room.services.joining import CODE_KEY
 from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
 from waiting_room.services.publishing import log_file, prove
 from waiting_room.tlog.tiles import Tile
-from web.codes import UnreadableCode, lookup_index, resume_code
+from web.codes import (
+    UnreadableCode,
+    WrongCheckLetter,
+    WrongLength,
+    WrongLetter,
+    lookup_index,
+    resume_code,
+)
 from web.language import is_unsent, keeps_typed_in_any_language, typed
 
 # For people without script: never faster than this, however near they are.
 SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
 # A document older than this is from a tick that does not come any more.
 STILL_SECONDS = 15
+
+
+ROOM_LEADS = {
+    State.SOON: gettext_lazy("You can't join this line yet."),
+    State.GATHERING: gettext_lazy(
+        "You can join this line now. It starts to move when the doors open."
+    ),
+    State.OPEN: gettext_lazy("The line is moving."),
+    State.PAUSED: gettext_lazy("The line is paused. Every place is kept."),
+    State.CLOSED: gettext_lazy("This line is closed."),
+}
+RESUME_PROBLEMS: dict[type[UnreadableCode], Promise] = {
+    WrongLength: gettext_lazy("The code has 12 letters and digits. Please count again."),
+    WrongLetter: gettext_lazy("There is a sign in it that these codes do not have."),
+    WrongCheckLetter: gettext_lazy("One letter or digit is mistyped. Please compare."),
+}
 
 
 def _room(code: str) -> Room:
@@ -54,6 +79,7 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     context = {
         "room": room,
         "state": state,
+        "lead": ROOM_LEADS[state],
         "now_document": document,
         "waiting": max(0, document.get("issued", 0) - room.line.serving),
         "stands_still": stands_still(document, state, room.now),
@@ -257,13 +283,15 @@ def resume(request: HttpRequest) -> HttpResponse:
         try:
             ticket = Ticket.objects.filter(resume_index=lookup_index(code, CODE_KEY)).first()
         except UnreadableCode as error:
-            problem = type(error).__name__
+            problem = str(RESUME_PROBLEMS[type(error)])
         else:
             if ticket:
                 response = redirect("ticket", ticket_id=ticket.pk)
                 remember(request, response, ticket.pk)
                 return response
-            problem = "Unknown"
+            problem = _(
+                "There is no place with this code. Please compare it, or show who you are instead."
+            )
     context = {
         "typed": code,
         "typed_form": "resume",

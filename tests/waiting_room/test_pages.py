@@ -396,7 +396,7 @@ def test_the_draw_page_shows_the_commitment_before_and_the_secret_after():
 def test_a_line_that_opens_later_shows_when_one_may_join():
     room = make_drawn_room(joins_from=timezone.now() + timedelta(minutes=10))
 
-    text = browser().get(f"/queue/{room.cohort.code}/").content.decode()
+    text = flat(browser().get(f"/queue/{room.cohort.code}/"))
 
     assert "You can't join this line yet." in text
     assert "join/" not in text

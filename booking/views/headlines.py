@@ -1,0 +1,84 @@
+"""What the head of a page says: one sentence for each status, chosen here and not in a template."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booking.enums import OfferStatus, ReservationStatus
+from booking.finder.availability import ClinicFacts
+from booking.finder.search import Search
+from booking.models import Clinic, Offer, Reservation
+
+CANCELLING = gettext_lazy("Cancel this appointment?")
+OF_RESERVATION = {
+    ReservationStatus.HELD: gettext_lazy("Not confirmed yet"),
+    ReservationStatus.CONFIRMED: gettext_lazy("Your vaccination is booked"),
+    ReservationStatus.ARRIVED: gettext_lazy("You have arrived at the clinic"),
+    ReservationStatus.VACCINATED: gettext_lazy("You have been vaccinated"),
+    ReservationStatus.NO_SHOW: gettext_lazy("You did not come to this appointment"),
+    ReservationStatus.CANCELLED: gettext_lazy("This appointment is cancelled"),
+    ReservationStatus.LAPSED: gettext_lazy("This time ran out before it was confirmed"),
+    ReservationStatus.RELEASED: gettext_lazy("You gave this time up before confirming it"),
+}
+
+
+def of_reservation(reservation: Reservation, *, asks_cancel: bool) -> str:
+    return str(CANCELLING if asks_cancel else OF_RESERVATION[reservation.status])
+
+
+def of_offer(offer: Offer, *, is_open: bool) -> str:
+    if is_open:
+        return _("A place is kept for you")
+    if offer.status == OfferStatus.TAKEN:
+        return _("Your vaccination is booked")
+    if offer.status == OfferStatus.DECLINED:
+        return _("You said no to this time")
+    return _("This offer has ended")
+
+
+def sold_out(
+    search: Search,
+    clinic: ClinicFacts | Clinic | None,
+    *,
+    closed: bool,
+    looked: int,
+    narrowed: bool,
+) -> str:
+    """Why nothing is open. `looked`: how many clinics were asked; `narrowed`: by hours and such."""
+    if clinic:
+        return _of_clinic(closed=closed, narrowed=narrowed) % {"name": clinic.name}
+    if search.name and not looked:
+        return _("There is no clinic named “%(name)s”") % {"name": search.name}
+    if search.district and not search.is_named():
+        text = _("Nothing is open in %(name)s")
+        if narrowed:
+            text = _("Nothing that suits is open in %(name)s")
+        return text % {"name": search.district}
+    return _("Nothing that suits is open")
+
+
+def _of_clinic(*, closed: bool, narrowed: bool) -> str:
+    if closed:
+        return _("%(name)s takes no bookings at the moment")
+    if narrowed:
+        return _("Nothing that suits is open at %(name)s")
+    return _("Nothing is open at %(name)s")
+
+
+def where(search: Search) -> str:
+    """Which clinics are listed, and in what order."""
+    names = {
+        "name": search.name,
+        "place": search.near,
+        "region": search.region,
+        "district": search.district,
+    }
+    if search.name and search.near:
+        return _("Clinics named “%(name)s”, nearest to %(place)s first") % names
+    if search.name and search.district:
+        text = _("Clinics named “%(name)s”, nearest to %(region)s %(district)s first")
+        return text % names
+    if search.near:
+        return _("Near %(place)s") % names
+    if search.name:
+        return _("Clinics named “%(name)s”") % names
+    return f"{search.region} {search.district}" if search.district else ""
