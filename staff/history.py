@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from staff.models import User
+from staff.pages import StaffPages
 
 _BEFORE = "before"  # the label of events that hold what was before a change
 
@@ -27,7 +28,7 @@ class Change:
     fields: list[tuple[str, str, str]]
 
 
-class HistoryMixin:
+class HistoryMixin(StaffPages):
     """Replaces the admin's own log, which knows only what was done in the admin."""
 
     def history_view(
@@ -38,17 +39,19 @@ class HistoryMixin:
             raise Http404
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("History of %s") % row,
-            "subtitle": None,
-            "object": row,
-            "opts": self.opts,
-            "tracked": _event_model(type(row)) is not None,
-            "changes": changes_of(row),
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+        address = reverse(name, args=[quote(row.pk)])
+        return self.page(
+            request,
+            "admin/row_history.html",
+            _("History of %s") % row,
+            crumbs=[self.list_crumb(), (str(row), address)],
+            end=_("History"),
+            object=row,
+            tracked=_event_model(type(row)) is not None,
+            changes=changes_of(row),
             **(extra_context or {}),
-        }
-        return TemplateResponse(request, "admin/row_history.html", context)
+        )
 
 
 def changes_of(row: models.Model) -> list[Change]:

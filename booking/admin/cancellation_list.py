@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -336,21 +335,19 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
                 return HttpResponseRedirect(
                     reverse("admin:booking_listentry_change", args=[entry.pk])
                 )
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Put somebody on the cancellation list"),
-            "opts": self.opts,
-            "lead": _(
+        return self.act_page(
+            request,
+            _("Put somebody on the cancellation list"),
+            lead=_(
                 "At their request only. What frees up is offered to them by message, in their turn."
             ),
-            "adminform": as_fieldsets(
+            adminform=as_fieldsets(
                 form, (_("Who"), list(form.ASKED)), (_("What would suit"), list(form.ENTERED))
             ),
-            "form": form,
-            "media": self.media + form.media,
-            "submit": _("Put on the list"),
-        }
-        return TemplateResponse(request, "admin/booking/act.html", context)
+            form=form,
+            media=self.media + form.media,
+            submit=_("Put on the list"),
+        )
 
     def _put_on(self, request: HttpRequest, form: CallerForm) -> ListEntry:
         person = form.person
@@ -382,18 +379,16 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
             messages.success(request, _("Taken off the list."))
             return HttpResponseRedirect(reverse("admin:booking_listentry_change", args=[entry.pk]))
         self._record(request, Act.DETAIL, f"{self.opts.verbose_name} {entry}", [entry.person_id])
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Take %(name)s off the cancellation list?") % {"name": entry.person.name},
-            "opts": self.opts,
-            "original": entry,
-            "lead": _(
+        return self.act_page(
+            request,
+            _("Take %(name)s off the cancellation list?") % {"name": entry.person.name},
+            original=entry,
+            lead=_(
                 "The place in the order is lost; an open offer goes to the next one on the list."
             ),
-            "submit": _("Take off the list"),
-            "back": reverse("admin:booking_listentry_change", args=[entry.pk]),
-        }
-        return TemplateResponse(request, "admin/booking/act.html", context)
+            submit=_("Take off the list"),
+            back=reverse("admin:booking_listentry_change", args=[entry.pk]),
+        )
 
 
 def names_of(places: list[str]) -> list[str]:

@@ -3,7 +3,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -123,22 +122,25 @@ class ClinicAdmin(ScopedAdmin):
         came, missing = no_shows_of(clinic=clinic)
         enough = came + missing >= ENOUGH
         rate = missing / (came + missing) if enough else None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Doses and no-shows"),
-            "opts": self.opts,
-            "clinic": clinic,
-            "came": came,
-            "missing": missing,
-            "enough": ENOUGH,
-            "rate": rate * 100 if rate is not None else None,
-            "in_force": min((rate or 0) * 100, clinic.margin_percent),
-            "days": [(row, form[form.name_of(row)]) for row in days],
-            "form": form,
-            "may_change": may_change,
-            "may_set": self.has_change_permission(request, clinic),
-        }
-        return TemplateResponse(request, "admin/booking/clinic/doses.html", context)
+        return self.page(
+            request,
+            "admin/booking/clinic/doses.html",
+            _("Doses and no-shows"),
+            crumbs=[
+                self.list_crumb(),
+                (clinic.name, reverse("admin:booking_clinic_change", args=[clinic.pk])),
+            ],
+            clinic=clinic,
+            came=came,
+            missing=missing,
+            enough=ENOUGH,
+            rate=rate * 100 if rate is not None else None,
+            in_force=min((rate or 0) * 100, clinic.margin_percent),
+            days=[(row, form[form.name_of(row)]) for row in days],
+            form=form,
+            may_change=may_change,
+            may_set=self.has_change_permission(request, clinic),
+        )
 
     def get_readonly_fields(self, request, obj=None):
         # The code is how lists and importers find the clinic again.

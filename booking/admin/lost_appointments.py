@@ -5,7 +5,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -20,6 +19,7 @@ from eligibility.spelling import shown_phone
 from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
+from staff.pages import StaffPages
 from staff.scoping import rows_for
 
 
@@ -36,7 +36,7 @@ def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppoin
     return own | of_region
 
 
-class LostPages:
+class LostPages(StaffPages):
     """A list of its own beside the records, until each person has something instead."""
 
     def get_urls(self):
@@ -60,14 +60,13 @@ class LostPages:
             what = str(_("Appointments lost by a mistaken record"))
             self._record(request, Act.LIST, what, [row.reservation.person_id for row in rows])
         names = {by: who(by) for by in {row.by for row in rows}}
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Appointments lost by a mistaken record"),
-            "opts": self.opts,
-            "entries": [self._entry(request, row, names[row.by]) for row in rows],
-            "may_put_first": request.user.has_perm("booking.add_listentry"),
-        }
-        return TemplateResponse(request, "admin/booking/outsidedose/lost.html", context)
+        return self.page(
+            request,
+            "admin/booking/outsidedose/lost.html",
+            _("Appointments lost by a mistaken record"),
+            entries=[self._entry(request, row, names[row.by]) for row in rows],
+            may_put_first=request.user.has_perm("booking.add_listentry"),
+        )
 
     def _entry(self, request: HttpRequest, lost: LostAppointment, by: str) -> dict:
         row = lost.reservation

@@ -8,7 +8,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.text import capfirst
@@ -173,18 +172,16 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             return HttpResponseRedirect(
                 reverse("admin:booking_outsidedose_change", args=[outside_dose.pk])
             )
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Record a dose given elsewhere"),
-            "opts": self.opts,
-            "lead": _(
+        return self.act_page(
+            request,
+            _("Record a dose given elsewhere"),
+            lead=_(
                 "Appointments that this dose makes needless are cancelled, and the person is told."
             ),
-            "adminform": as_fieldsets(form, (_("Who"), list(form.ASKED)), (_("What"), OF_THE_DOSE)),
-            "form": form,
-            "submit": _("Record"),
-        }
-        return TemplateResponse(request, "admin/booking/act.html", context)
+            adminform=as_fieldsets(form, (_("Who"), list(form.ASKED)), (_("What"), OF_THE_DOSE)),
+            form=form,
+            submit=_("Record"),
+        )
 
     def save_model(self, request, obj, form, change) -> None:
         """A correction; the service frees what it makes needless, and brings back the rest."""
@@ -231,12 +228,11 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             f"{self.opts.verbose_name} {outside_dose}",
             [outside_dose.person_id],
         )
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Withdraw this record?"),
-            "opts": self.opts,
-            "original": outside_dose,
-            "lead": _(
+        return self.act_page(
+            request,
+            _("Withdraw this record?"),
+            original=outside_dose,
+            lead=_(
                 "Dose %(dose)s of %(vaccine)s, given on %(day)s. For records made by mistake: what "
                 "it cancelled is booked again where the place is still free. An appointment for "
                 "the dose after it that has no first dose then is cancelled."
@@ -246,10 +242,9 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
                 "vaccine": outside_dose.vaccine,
                 "day": outside_dose.given_on,
             },
-            "submit": _("Withdraw"),
-            "back": reverse("admin:booking_outsidedose_change", args=[outside_dose.pk]),
-        }
-        return TemplateResponse(request, "admin/booking/act.html", context)
+            submit=_("Withdraw"),
+            back=reverse("admin:booking_outsidedose_change", args=[outside_dose.pk]),
+        )
 
     def withdrawn_view(self, request: HttpRequest) -> HttpResponse:
         """Records taken back: what they said, when and by whom."""
@@ -265,13 +260,12 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         if rows:
             what = str(_("Withdrawn records"))
             self._record(request, Act.LIST, what, [row.person_id for row in rows])
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Withdrawn records"),
-            "opts": self.opts,
-            "rows": [(row, names[row.by]) for row in rows],
-        }
-        return TemplateResponse(request, "admin/booking/outsidedose/withdrawn.html", context)
+        return self.page(
+            request,
+            "admin/booking/outsidedose/withdrawn.html",
+            _("Withdrawn records"),
+            rows=[(row, names[row.by]) for row in rows],
+        )
 
 
 CANCELLED = gettext_lazy("Cancelled: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")

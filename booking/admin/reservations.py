@@ -7,7 +7,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -220,10 +219,9 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
 
     def render_change_form(self, request, context, *args, **kwargs):
         row = kwargs.get("obj")
-        if row is not None and self.has_mark_permission(request):
-            context["buttons"] = buttons_of(row, timezone.now())
-        if row is not None:
-            context |= self.for_the_caller(request, row)
+        may_mark = row is not None and self.has_mark_permission(request)
+        context["buttons"] = buttons_of(row, timezone.now()) if may_mark else []
+        context |= self.for_the_caller(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def changelist_view(self, request, extra_context=None):
@@ -276,14 +274,14 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             record_access(request, act=Act.PRINT, what=what, people=sorted(shown))
         now = timezone.now()
         may_mark = self.has_mark_permission(request)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Day sheet"),
-            "opts": self.opts,
-            "clinic": clinic,
-            "on": on,
-            "printed_at": now,
-            "entries": [
+        return self.page(
+            request,
+            "admin/booking/reservation/day.html",
+            _("Day sheet"),
+            clinic=clinic,
+            on=on,
+            printed_at=now,
+            entries=[
                 {
                     "row": row,
                     "phone": shown_phone(row.person.phone),
@@ -292,13 +290,12 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
                 }
                 for row in rows
             ],
-            "counts": _counts(rows),
-            "may_book": self.has_book_permission(request),
-            "before": sheet_address(clinic, on - timedelta(days=1)),
-            "after": sheet_address(clinic, on + timedelta(days=1)),
-            "here": request.get_full_path(),
-        }
-        return TemplateResponse(request, "admin/booking/reservation/day.html", context)
+            counts=_counts(rows),
+            may_book=self.has_book_permission(request),
+            before=sheet_address(clinic, on - timedelta(days=1)),
+            after=sheet_address(clinic, on + timedelta(days=1)),
+            here=request.get_full_path(),
+        )
 
     def _clinic_of_the_sheet(self, request: HttpRequest) -> Clinic | None:
         """The clinic asked for, if this user may see it; of those with one clinic, that one."""
@@ -329,14 +326,13 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
                 return self._download(request, form.cleaned_data)
             except CantBeWritten as problem:
                 form.add_error("encoding", str(problem))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Download reservations"),
-            "opts": self.opts,
-            "form": form,
-            "adminform": AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
-        }
-        return TemplateResponse(request, "admin/booking/reservation/download.html", context)
+        return self.page(
+            request,
+            "admin/booking/reservation/download.html",
+            _("Download reservations"),
+            form=form,
+            adminform=AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
+        )
 
     def _download(self, request: HttpRequest, asked: dict) -> HttpResponse:
         selection = Selection(

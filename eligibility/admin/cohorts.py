@@ -5,7 +5,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -106,17 +105,16 @@ class CohortAdmin(ScopedAdmin):
         now = timezone.now()
         cohorts = cohorts_in_force(now)
         rules = [rule_of(cohort) for cohort in cohorts]
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Timeline and check"),
-            "picture": timeline(cohorts, now),
-            "findings": lint(cohorts, rules, now),
-            "planned": CohortChange.objects.filter(
-                applied_at=None, withdrawn_at=None
-            ).select_related("cohort"),
-        }
-        return TemplateResponse(request, "admin/eligibility/cohort/timeline.html", context)
+        return self.page(
+            request,
+            "admin/eligibility/cohort/timeline.html",
+            _("Timeline and check"),
+            picture=timeline(cohorts, now),
+            findings=lint(cohorts, rules, now),
+            planned=CohortChange.objects.filter(applied_at=None, withdrawn_at=None).select_related(
+                "cohort"
+            ),
+        )
 
     def get_queryset(self, request):
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Now
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -107,23 +107,28 @@ class RoomAdmin(ScopedAdmin):
         return self._desk(request, room)
 
     def _desk(self, request: HttpRequest, room: Room, status: int = 200, **forms) -> HttpResponse:
-        local = timezone.localtime(room.joins_from)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": str(room),
-            "opts": self.opts,
-            "room": room,
-            "original": room,
-            "state": state_of(room, room.now),
-            "waiting": _waiting(room),
-            "document": room.board.document,
-            "reasons": in_words(room.board.reasons),
-            "last_tick": self.last_tick(room),
-            "may_change": self.has_change_permission(request, room),
-            "over": room.has_ended(room.now),
-            "refresh": REFRESH_SECONDS if request.GET.get("live") else 0,
-            "acts": _acts(room),
-            "calls": _calls(room),
+        return self.page(
+            request,
+            "admin/waiting_room/room/desk.html",
+            str(room),
+            status=status,
+            room=room,
+            original=room,
+            state=state_of(room, room.now),
+            waiting=_waiting(room),
+            document=room.board.document,
+            reasons=in_words(room.board.reasons),
+            last_tick=self.last_tick(room),
+            may_change=self.has_change_permission(request, room),
+            over=room.has_ended(room.now),
+            refresh=REFRESH_SECONDS if request.GET.get("live") else 0,
+            acts=_acts(room),
+            calls=_calls(room),
+            **(self._forms(room) | forms),
+        )
+
+    def _forms(self, room: Room) -> dict[str, Form]:
+        return {
             "pause_form": PauseForm(
                 initial={
                     "message_ko": room.pause_message_ko,
@@ -133,12 +138,13 @@ class RoomAdmin(ScopedAdmin):
             "pace_form": PaceForm(
                 initial={"max_active": room.max_active, "max_per_minute": room.max_per_minute}
             ),
-            "draw_form": DrawForm(initial={"public_value": room.public_value, "joins_from": local}),
-            **forms,
+            "draw_form": DrawForm(
+                initial={
+                    "public_value": room.public_value,
+                    "joins_from": timezone.localtime(room.joins_from),
+                }
+            ),
         }
-        return TemplateResponse(
-            request, "admin/waiting_room/room/desk.html", context, status=status
-        )
 
     def _act(self, request: HttpRequest, pk: int, service: Callable, **values) -> HttpResponse:
         room = self._changeable(request, pk)

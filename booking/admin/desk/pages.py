@@ -7,7 +7,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -35,6 +34,7 @@ from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from messaging.enums import Channel
 from staff.enums import Act
+from staff.pages import Crumb, StaffPages
 from staff.scoping import rows_for
 from waiting_room.models import Room
 from waiting_room.services import ask_to_be_told, issue_ticket
@@ -49,7 +49,11 @@ def token_for(request: HttpRequest, person_id: int) -> str:
     return signing.dumps([request.user.pk, person_id], salt=_SALT)
 
 
-class DeskPages:
+def desk_crumb() -> Crumb:
+    return _("Book for somebody"), reverse("admin:booking_reservation_desk")
+
+
+class DeskPages(StaffPages):
     """The pages of a desk, beside the list of reservations."""
 
     def get_urls(self):
@@ -75,14 +79,14 @@ class DeskPages:
         if request.method == "POST" and form.is_valid():
             token = token_for(request, form.person.pk)
             return HttpResponseRedirect(desk_address("caller", token))
-        context = {
-            **self._around(request, _("Book for somebody")),
-            "lead": _("Somebody on the telephone or at the counter, at their own request."),
-            "form": form,
-            "adminform": as_fieldsets(form, (None, form.asked())),
-            "submit": _("Find"),
-        }
-        return TemplateResponse(request, "admin/booking/act.html", context)
+        return self.act_page(
+            request,
+            _("Book for somebody"),
+            lead=_("Somebody on the telephone or at the counter, at their own request."),
+            form=form,
+            adminform=as_fieldsets(form, (None, form.asked())),
+            submit=_("Find"),
+        )
 
     def caller_view(self, request: HttpRequest, token: str) -> HttpResponse:
         """What this person has and may have, and the times to choose from."""
@@ -94,24 +98,26 @@ class DeskPages:
         standing = standing_of(person=person)
         at_counter = counter_of(request.user) is not None
         coming = next_of(course_of(person.pk), standing, at_counter=at_counter)
-        context = {
-            **self._around(request, _("Book for %(name)s") % {"name": person.name}),
-            "person": person,
-            "phone": shown_phone(person.phone),
-            "periods": periods_of(person, standing),
-            "has_others": any(map(is_far, standing.answers)),
-            "booked": self._booked(request, person),
-            "outside_doses": OutsideDose.objects.filter(person=person)
+        return self.page(
+            request,
+            "admin/booking/desk/caller.html",
+            _("Book for %(name)s") % {"name": person.name},
+            crumbs=[desk_crumb()],
+            person=person,
+            phone=shown_phone(person.phone),
+            periods=periods_of(person, standing),
+            has_others=any(map(is_far, standing.answers)),
+            booked=self._booked(request, person),
+            outside_doses=OutsideDose.objects.filter(person=person)
             .select_related("vaccine")
             .order_by("dose"),
-            "doubles": doubles_of([person], self.get_queryset(request)).get(person.pk),
-            "next": coming,
-            "times": None if coming.refusal else times_for(request, token, coming),
-            "at_counter": at_counter,
-            "line_address": desk_address("line", token),
-            "may_entry": request.user.has_perm("booking.add_listentry"),
-        }
-        return TemplateResponse(request, "admin/booking/desk/caller.html", context)
+            doubles=doubles_of([person], self.get_queryset(request)).get(person.pk),
+            next=coming,
+            times=None if coming.refusal else times_for(request, token, coming),
+            at_counter=at_counter,
+            line_address=desk_address("line", token),
+            may_entry=request.user.has_perm("booking.add_listentry"),
+        )
 
     def book_view(self, request: HttpRequest, token: str) -> HttpResponse:
         """One time, confirmed for the person, with one for the second dose if there is to be."""
@@ -134,23 +140,26 @@ class DeskPages:
                     address = reverse("admin:booking_reservation_change", args=[booked[0].pk])
                     return HttpResponseRedirect(address)
         self._record(request, Act.DETAIL, _("What a person may book"), [person.pk])
-        missed = isinstance(refusal, SlotFull | SlotOver) and _is_of(refusal, slot)
-        context = {
-            **self._around(request, _("Book for %(name)s") % {"name": person.name}),
-            "person": person,
-            "phone": shown_phone(person.phone),
-            "slot": slot,
-            "dose": 1 if begins else 2,
-            "form": form,
-            "refusal": said(refusal) if refusal else "",
-            "offered": times_like(request.user, slot, token=token) if missed else [],
-            "second_days": days_for_second(slot) if seconds is not None else None,
-            "no_second": seconds == [],
-            "caller_address": desk_address("caller", token),
-            "back": f"{desk_address('caller', token)}?{where(slot)}",
-        }
         status = 409 if refusal else 422 if form.errors else 200
-        return TemplateResponse(request, "admin/booking/desk/book.html", context, status=status)
+        missed = isinstance(refusal, SlotFull | SlotOver) and _is_of(refusal, slot)
+        return self.page(
+            request,
+            "admin/booking/desk/book.html",
+            _("Book for %(name)s") % {"name": person.name},
+            crumbs=[desk_crumb(), (person.name, desk_address("caller", token))],
+            end=_("Confirm"),
+            status=status,
+            person=person,
+            phone=shown_phone(person.phone),
+            slot=slot,
+            dose=1 if begins else 2,
+            form=form,
+            refusal=said(refusal) if refusal else "",
+            offered=times_like(request.user, slot, token=token) if missed else [],
+            second_days=days_for_second(slot) if seconds is not None else None,
+            no_second=seconds == [],
+            back=f"{desk_address('caller', token)}?{where(slot)}",
+        )
 
     def _book(
         self, request: HttpRequest, person: Person, slot: Slot, form: BookForm
@@ -206,10 +215,10 @@ class DeskPages:
             )
         return HttpResponseRedirect(desk_address("caller", token))
 
-    def for_the_caller(self, request: HttpRequest, row: Reservation) -> dict:
+    def for_the_caller(self, request: HttpRequest, row: Reservation | None) -> dict:
         """What to read out about an appointment, and the way to book more for its person."""
-        if not self.has_book_permission(request):
-            return {}
+        if row is None or not self.has_book_permission(request):
+            return {"read_out": [], "caller_address": ""}
         return {
             "read_out": read_out(row, self.get_queryset(request)),
             "read_in": row.language,
@@ -233,9 +242,6 @@ class DeskPages:
     def _over(self, request: HttpRequest) -> HttpResponse:
         messages.warning(request, _("This page was opened too long ago. Find the person again."))
         return HttpResponseRedirect(reverse("admin:booking_reservation_desk"))
-
-    def _around(self, request: HttpRequest, title: str) -> dict:
-        return {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
 
     def _slot(self, request: HttpRequest, text: str) -> Slot:
         """A time at a clinic of this user."""

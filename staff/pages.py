@@ -1,0 +1,76 @@
+"""Pages of the admin beside its lists and forms: one frame, one trail of links."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.admin.helpers import AdminForm
+from django.db.models.options import Options
+from django.forms import Form, Media
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from staff.site import PortalSite
+
+Crumb = tuple[str, str]  # what a link says, and its address
+
+
+class StaffPages:
+    """For an admin: `page` answers with a template that extends admin/page.html."""
+
+    admin_site: PortalSite
+    opts: Options
+
+    def page(
+        self,
+        request: HttpRequest,
+        template: str,
+        title: str,
+        *,
+        crumbs: Sequence[Crumb] | None = None,
+        end: str = "",
+        status: int = 200,
+        **context: Any,
+    ) -> TemplateResponse:
+        """`crumbs` are the links that lead here, by default the admin's list; `end` is the last
+        word of that trail, by default the title."""
+        frame = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "subtitle": None,
+            "opts": self.opts,
+            "crumbs": [self.list_crumb()] if crumbs is None else crumbs,
+            "end": end or title,
+        }
+        return TemplateResponse(request, template, {**frame, **context}, status=status)
+
+    def act_page(
+        self,
+        request: HttpRequest,
+        title: str,
+        *,
+        lead: str,
+        submit: str,
+        form: Form | None = None,
+        adminform: AdminForm | None = None,
+        back: str = "",
+        media: Media | str = "",
+        **context: Any,
+    ) -> TemplateResponse:
+        """One question or form before an act; `back` is the way out that changes nothing."""
+        return self.page(
+            request,
+            "admin/act.html",
+            title,
+            lead=lead,
+            submit=submit,
+            form=form,
+            adminform=adminform or [],
+            back=back,
+            media=media,
+            **context,
+        )
+
+    def list_crumb(self) -> Crumb:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+        return str(self.opts.verbose_name_plural), reverse(name)
