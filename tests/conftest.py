@@ -6,6 +6,7 @@ from hypothesis import settings
 
 from booking.finder import availability
 from outside import redis
+from tests import unknown_variables
 from tests.clock import clock as the_clock
 from tests.staff.signing_in import StaffClient
 
@@ -19,6 +20,13 @@ if not os.environ.get("CI"):
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         the_clock.install(django_db_blocker)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_know_their_variables():
+    with pytest.MonkeyPatch.context() as patch:
+        unknown_variables.install(patch)
+        yield
 
 
 @pytest.fixture(autouse=True)

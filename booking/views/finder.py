@@ -142,7 +142,10 @@ def _nothing_more(request: HttpRequest, course: Course) -> HttpResponse:
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_place()
     context = {
         "refusal": refusal,
+        "held": [],
         "booked": booked.filter(person=request.person_id).order_by("dose"),
+        "offered": [],
+        "again": None,
         "nothing_more": True,
     }
     return render(request, "booking/refused.html", context, status=409)

@@ -122,13 +122,15 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         "held": [one for one in reservations if one.is_holding(now)],
         "booked": [one for one in reservations if one.status != "held"],
         "offered": [],
+        "again": None,
+        "nothing_more": False,
     }
     if context["booked"]:
         if isinstance(refusal, NothingHeld) and not context["held"]:
             context["refusal"] = _("You have booked already.")
     elif isinstance(refusal, HoldLapsed | NothingHeld):
         context |= _what_ran_out(person_id)
-        if context["offered"] or context.get("again"):
+        if context["offered"] or context["again"]:
             context["refusal"] = HoldLapsed()
     return render(request, "booking/refused.html", context, status=status)
 
