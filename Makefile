@@ -22,6 +22,10 @@ test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
 	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
 
+hours: ## run the tests that speak of a time of day at seven moments, under shifted clocks (ARGS=)
+	$(INSTALL) test
+	@exec $(PY) -m launcher hours -- -n $(WORKERS) $(ARGS)
+
 rehearse: ## send a crowd through the portal that make run started (ARGS="--citizens 500 --over 60")
 	$(INSTALL) test
 	@$(PY) manage.py rehearse $(ARGS)
@@ -57,4 +61,8 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help run test rehearse attack fmt lint messages lock clean
+=======
+.PHONY: help run test hours rehearse fmt lint messages lock clean
+>>>>>>> 10969d0 (launcher: Run the tests at seven moments of day and year)

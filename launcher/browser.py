@@ -33,14 +33,19 @@ def provide_chromium() -> None:
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
         sys.stderr.write("Installing Chromium for the tests of pages…\n")
-        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(  # noqa: S603
-                [apt, "-q", *command],
-                env=quietly,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                check=False,
-            )
+        install(apt, "chromium")
     if not find_chromium():
         sys.stderr.write(f"{MISSING}\n")
+
+
+def install(apt: str, package: str) -> None:
+    """As root on Debian, quietly; whether it worked is asked afterwards."""
+    quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
+        subprocess.run(  # noqa: S603
+            [apt, "-q", *command],
+            env=quietly,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )

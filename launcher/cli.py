@@ -1,4 +1,4 @@
-"""python -m launcher run | test | services"""
+"""python -m launcher run | test | hours | services"""
 
 import contextlib
 import os
@@ -12,13 +12,14 @@ from launcher.trouble import Trouble
 USAGE = """\
 usage: python -m launcher run                     the portal, until Ctrl-C
        python -m launcher test -- [ARGS]          the tests; ARGS go to pytest
+       python -m launcher hours -- [ARGS]         those of a time of day, at seven moments
        python -m launcher services [-- COMMAND]   throw-away Postgres and Valkey, for COMMAND
                                                   or until Ctrl-C
 """
 
 
 def main(arguments: list[str]) -> int:
-    commands = {"run": run, "test": test, "services": services}
+    commands = {"run": run, "test": test, "hours": hours, "services": services}
     if not arguments or arguments[0] not in commands:
         sys.stderr.write(USAGE)
         return 2
@@ -46,6 +47,13 @@ def test(arguments: list[str]) -> int:
     if not any(argument.startswith("tests/") for argument in arguments):
         provide_chromium()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606
+
+
+def hours(arguments: list[str]) -> int:
+    from launcher import hours
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return hours.run(arguments)
 
 
 def services(command: list[str]) -> int:

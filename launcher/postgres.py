@@ -28,6 +28,10 @@ SHUTDOWN_SECONDS = 20
 ROOTS_CACHES = [Path("/var/cache/jari"), Path("/var/tmp/jari-cache")]  # noqa: S108
 ROOTS_DATA = Path("/var/lib/jari")
 
+# What tells libfaketime how far to shift the clock (launcher/hours.py); the clock of the database
+# goes with that of Python.
+SHIFTED_CLOCK = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC")
+
 # Data that is thrown away need not survive a power cut.
 THROWAWAY_SETTINGS = {
     "fsync": "off",
@@ -249,7 +253,8 @@ def answers(port: int) -> bool:
 
 def _plain_env() -> dict[str, str]:
     """No PGHOST or PGDATA of the caller's may lead the programs astray."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    shifted = {name: os.environ[name] for name in SHIFTED_CLOCK if name in os.environ}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"} | shifted
 
 
 def _sentence(said: str, folder: Path) -> str:

@@ -60,6 +60,15 @@ class ThrowawayServices:
         self._run.remember(service.process)
         self.urls[variable] = service.url()
 
+    def restart(self) -> None:
+        """Stop what runs and start it again on the data it has, in the environment of now."""
+        assert self._run
+        for service in self._running:
+            service.stop()
+            service.start(service.port)
+            assert service.process
+            self._run.remember(service.process)
+
     def stop(self) -> None:
         for service in reversed(self._running):
             service.stop()
