@@ -61,8 +61,4 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help run test rehearse attack fmt lint messages lock clean
-=======
-.PHONY: help run test hours rehearse fmt lint messages lock clean
->>>>>>> 10969d0 (launcher: Run the tests at seven moments of day and year)
+.PHONY: help run test hours rehearse attack fmt lint messages lock clean
