@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from database.clock import known_today
 from eligibility.exceptions import DistrictUnclear, ProxyRefused
 from eligibility.models import Person, Proxy
 from eligibility.services.decisions import store_decisions
@@ -49,7 +50,7 @@ def declare_proxy(*, by: Person, name: str, birth_date: date, phone: str) -> Pro
     store_decisions(person=person)
     write_message(
         # One for each day: ended and declared anew, it could be sent any number of times.
-        key=f"proxy:{person.pk}:{timezone.localdate()}",
+        key=f"proxy:{person.pk}:{known_today()}",
         kind="proxy",
         channel=Channel.SMS,
         to=person.phone,
