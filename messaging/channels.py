@@ -20,6 +20,9 @@ from messaging.receivers import BadReceiver, checked_receiver
 
 # Stands for the receiver while a setting is read; nobody's address and nobody's number.
 _NOBODY = {Channel.SMS: "829990001112223", Channel.EMAIL: "jari-nobody@receiver.invalid"}
+# Seconds to connect and to read, unless the setting says `cto` and `rto`: a gateway that hangs must
+# not hold the worker, nor the row that is being sent until the database ends the transaction.
+_LIMITS = {"cto": 4, "rto": 4}
 _SETTLED = ["schema", "host", "port", "user", "password"]
 
 
@@ -103,11 +106,11 @@ def _read(channel: Channel, url: str) -> dict[str, Any]:
     if parts is None:
         raise _misread(channel)
     if nobody in (parts.get("targets") or []):
-        return {**parts, "targets": [nobody]}
+        return {**_LIMITS, **parts, "targets": [nobody]}
     # A gateway of one's own: the receiver stands in the path or in a field.
     if not _holds(parts, nobody) or any(_holds(parts[name], nobody) for name in _SETTLED):
         raise _misread(channel)
-    return parts
+    return {**_LIMITS, **parts}
 
 
 def _holds(part: Any, text: str) -> bool:

@@ -256,3 +256,12 @@ def test_the_outbox_is_for_its_owner_alone_and_is_emptied(settings, tmp_path):
 
     assert (modes, (tmp_path / "outbox").stat().st_mode & 0o777) == ({0o600}, 0o700)
     assert (removed, old.exists(), len(list((tmp_path / "outbox").iterdir()))) == (1, False, 1)
+
+
+@pytest.mark.parametrize(("more", "limits"), [("", (4.0, 4.0)), ("&cto=2.5&rto=9", (2.5, 9.0))])
+def test_a_gateway_that_hangs_is_given_up_after_seconds(more, limits):
+    url = "mailtos://u:p@smtp.agency.example?from=jari@agency.example&to={to}" + more
+
+    service = channels._service(Channel.EMAIL, url, to="kim@example.org")
+
+    assert (service.socket_connect_timeout, service.socket_read_timeout) == limits
