@@ -106,9 +106,10 @@ def write_log(path: Path, count: int) -> None:
         upto = min(count, start + public_log.PAGE_TICKETS - 1)
         tickets = [(n, AT, public_log.ticket_hash(UUID(int=n))) for n in range(start, upto + 1)]
         root = add(upto, tickets, [])
-    seed = draw.seed_from(secret, bytes.fromhex(root))
+    inputs = draw.inputs_of({"portal": secret.hex(), "sample": "00"})
+    seed = draw.seed_from(bytes.fromhex(root), inputs)
     freeze = {"count": count, "digest": root}
-    reveal = {"secret": secret.hex(), "public_value": "", "seed": seed.hex()}
+    reveal = {"inputs": inputs, "seed": seed.hex()}
     acts = [
         public_log.leaf_for_act("bench", 2, public_log.FREEZE, AT, **freeze),
         public_log.leaf_for_act("bench", 3, public_log.REVEAL, AT, **reveal),

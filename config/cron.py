@@ -9,6 +9,9 @@ import waiting_room.jobs
 
 # A tick that waited longer than its ttl is dropped: the next one catches up.
 cron.register(waiting_room.jobs.tick, queue_name="line", interval=1, ttl=5, result_ttl=0)
+cron.register(
+    waiting_room.jobs.fetch_beacons, queue_name="default", interval=1, ttl=5, result_ttl=0
+)
 cron.register(waiting_room.jobs.tell, queue_name="messages", interval=5, ttl=60, result_ttl=0)
 cron.register(booking.jobs.take_back_holds, queue_name="default", interval=10, result_ttl=0)
 cron.register(booking.jobs.make_offers, queue_name="default", interval=15, result_ttl=0)

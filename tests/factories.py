@@ -88,7 +88,9 @@ class RoomFactory(Factory):
             opens_at=timezone.now() + timedelta(hours=1 if gathering else -1),
         )
         room = open_room(cohort=cohort, **values)
-        tick_room(room.pk)
+        tick_room(room.pk)  # closes the list
+        if drawn:
+            tick_room(room.pk)  # holds the draw
         return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
 
 

@@ -276,6 +276,15 @@ SILENCED_SYSTEM_CHECKS = [
 # Codes asked for from one public address before the page asks for a proof of work: far above
 # what the shared address of a mobile carrier brings.
 ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
+# Where the number comes from that fixes the order of a draw (docs/line-log.md): drand, officers or
+# stated. Without one, the sample campaign makes up a number; a real one must name its source.
+DRAW_SOURCE = env.str("JARI_DRAW_SOURCE", default="sample" if SAMPLE else "drand")
+DRAW_AFTER = env.int("JARI_DRAW_AFTER", default=3 if SAMPLE else 6)
+SAMPLE_DRAWS = SAMPLE
+DRAND_URLS = env.list(
+    "JARI_DRAND_URLS", default=["https://api.drand.sh", "https://drand.cloudflare.com"]
+)
+
 # How many proxies of ours stand in front and add to X-Forwarded-For.
 PROXIES = proxies(env.str("JARI_PROXIES", default="0"))
 

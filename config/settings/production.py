@@ -1,5 +1,7 @@
 """A real campaign, behind TLS. Everything comes from the environment."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config.settings.base import *  # noqa: F403
 from config.settings.base import env, proxies, required
 
@@ -20,4 +22,7 @@ SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 LANGUAGE_COOKIE_SECURE = True
-SAMPLE = False
+SAMPLE = SAMPLE_DRAWS = False
+DRAW_SOURCE = required("JARI_DRAW_SOURCE", "drand, officers or stated (docs/line-log.md).")
+if DRAW_SOURCE not in ("drand", "officers", "stated"):
+    raise ImproperlyConfigured("JARI_DRAW_SOURCE: write drand, officers or stated.")

@@ -22,3 +22,5 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 ALLOWED_HOSTS = ["*"]
 SAMPLE = False
+# No network, and the number comes with the next tick.
+DRAW_SOURCE, DRAW_AFTER, SAMPLE_DRAWS = "sample", 0, True

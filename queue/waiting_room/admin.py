@@ -20,10 +20,19 @@ from staff.scoping import PersonalDataMixin, ScopedAdmin
 from waiting_room import services
 from waiting_room.enums import Act
 from waiting_room.exceptions import CantChange
-from waiting_room.forms import DrawForm, PaceForm, PauseForm
+from waiting_room.forms import (
+    DrawPlanForm,
+    GatheringForm,
+    OfficerForm,
+    PaceForm,
+    PauseForm,
+    SecretForm,
+    StatedForm,
+)
 from waiting_room.models import Room, Step, Ticket
 from waiting_room.now_document import state_of
 from waiting_room.reasons import in_words
+from waiting_room.services.drawing import awaits_draw
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
 REFRESH_SECONDS = 5
@@ -88,7 +97,9 @@ class RoomAdmin(ScopedAdmin):
     def get_urls(self):
         view = self.admin_site.admin_view
         acts = {"pause": self.pause, "resume": self.resume, "close": self.close}
-        acts |= {"set-pace": self.set_pace, "set-draw": self.set_draw}
+        acts |= {"set-pace": self.set_pace, "set-gathering": self.set_gathering}
+        acts |= {"set-draw": self.set_draw, "add-officer": self.add_officer}
+        acts |= {"open-secret": self.open_secret, "state-value": self.state_value}
         return [
             *(
                 path(f"<int:pk>/{name}/", view(require_POST(act)), name=f"waiting_room_room_{name}")
@@ -124,6 +135,8 @@ class RoomAdmin(ScopedAdmin):
             refresh=REFRESH_SECONDS if request.GET.get("live") else 0,
             acts=_acts(room),
             calls=_calls(room),
+            plan_is_open=room.now < room.joins_from,
+            awaits_draw=awaits_draw(room),
             **(self._forms(room) | forms),
         )
 
@@ -138,12 +151,15 @@ class RoomAdmin(ScopedAdmin):
             "pace_form": PaceForm(
                 initial={"max_active": room.max_active, "max_per_minute": room.max_per_minute}
             ),
-            "draw_form": DrawForm(
-                initial={
-                    "public_value": room.public_value,
-                    "joins_from": timezone.localtime(room.joins_from),
-                }
+            "gathering_form": GatheringForm(
+                initial={"joins_from": timezone.localtime(room.joins_from)}
             ),
+            "draw_form": DrawPlanForm(
+                initial={"source": room.draw_source, "statement": room.draw_statement}
+            ),
+            "officer_form": OfficerForm(),
+            "secret_form": SecretForm(),
+            "stated_form": StatedForm(),
         }
 
     def _act(self, request: HttpRequest, pk: int, service: Callable, **values) -> HttpResponse:
@@ -184,14 +200,29 @@ class RoomAdmin(ScopedAdmin):
         form = PaceForm(request.POST)
         return self._by_form(request, pk, form, "pace_form", services.set_pace)
 
-    def set_draw(self, request: HttpRequest, pk: int) -> HttpResponse:
-        def prepare(*, room: Room, by: str, public_value: str, joins_from) -> None:
+    def set_gathering(self, request: HttpRequest, pk: int) -> HttpResponse:
+        def prepare(*, room: Room, by: str, joins_from: datetime) -> None:
             if joins_from != room.joins_from.replace(second=0, microsecond=0):
                 services.set_joins_from(room=room, at=joins_from, by=by)
-            if public_value.strip() != room.public_value:
-                services.set_public_value(room=room, value=public_value, by=by)
 
-        return self._by_form(request, pk, DrawForm(request.POST), "draw_form", prepare)
+        form = GatheringForm(request.POST)
+        return self._by_form(request, pk, form, "gathering_form", prepare)
+
+    def set_draw(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = DrawPlanForm(request.POST)
+        return self._by_form(request, pk, form, "draw_form", services.set_draw_plan)
+
+    def add_officer(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = OfficerForm(request.POST)
+        return self._by_form(request, pk, form, "officer_form", services.add_officer)
+
+    def open_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = SecretForm(request.POST)
+        return self._by_form(request, pk, form, "secret_form", services.open_secret)
+
+    def state_value(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = StatedForm(request.POST)
+        return self._by_form(request, pk, form, "stated_form", services.state_value)
 
 
 def _waiting(room: Room) -> int:

@@ -6,18 +6,19 @@ implementations. Entries and places count from 0 here, as they do there; `number
 and `entry_for_number` speak in the numbers people see, which count from 1.
 
     commitment = SHA-256("jari/draw/commitment/v1\\n" + secret)
-    seed       = SHA-256("jari/draw/seed/v1\\n" + secret + list digest + SHA-256(public value))
+    seed       = SHA-256("jari/draw/seed/v2\\n" + list digest + inputs)
 
-The secret is 32 random bytes and its commitment is published before the doors open. The list
+A secret is 32 random bytes, and its commitment is published before joining begins. The list
 digest is the 32-byte root of the line's log when the list was frozen (docs/line-log.md). The
-public value is text that nobody could know in advance, in UTF-8, without spaces around it,
-or nothing at all.
+inputs are lines `name=value`, sorted by name: the portal's secret, and what did not exist or was
+not known to one person alone when the list was frozen (a beacon's number, officers' secrets, a
+stated public value). Draws held before had the secret and a public value under "v1".
 """
 
 import hashlib
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 ROUNDS = 90
 MAX_COUNT = (
@@ -25,7 +26,7 @@ MAX_COUNT = (
 )  # the specification counts blocks of 256 places in four bytes, and pivots to 2**40
 
 COMMITMENT_TAG = b"jari/draw/commitment/v1\n"
-SEED_TAG = b"jari/draw/seed/v1\n"
+SEED_TAG = b"jari/draw/seed/v2\n"
 
 # Which of the eight entries behind one byte of hash are swapped, as masks of 32 bits each.
 _MASKS = [
@@ -39,11 +40,17 @@ def commitment(secret: bytes) -> str:
     return hashlib.sha256(COMMITMENT_TAG + secret).hexdigest()
 
 
-def seed_from(secret: bytes, list_digest: bytes, public_value: str = "") -> bytes:
-    _need_32_bytes("secret", secret)
+def inputs_of(values: Mapping[str, str]) -> str:
+    """The inputs of a seed as the log records them: one `name=value` a line, sorted by name."""
+    for name, value in values.items():
+        if not name or "=" in name or "\n" in name + value:
+            raise ValueError(f"“{name}” can't be an input of a draw.")
+    return "\n".join(f"{name}={values[name]}" for name in sorted(values))
+
+
+def seed_from(list_digest: bytes, inputs: str) -> bytes:
     _need_32_bytes("list digest", list_digest)
-    public = hashlib.sha256(public_value.strip().encode()).digest()
-    return hashlib.sha256(SEED_TAG + secret + list_digest + public).digest()
+    return hashlib.sha256(SEED_TAG + list_digest + inputs.encode()).digest()
 
 
 def place_of(entry: int, count: int, seed: bytes) -> int:

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from messaging.enums import Channel
 from messaging.receivers import EmailAddressField
+from waiting_room.enums import DrawSource
 
 
 class TellForm(forms.Form):
@@ -38,15 +39,45 @@ class PaceForm(forms.Form):
     )
 
 
-class DrawForm(forms.Form):
-    public_value = forms.CharField(
-        label=_("Public random value"),
-        max_length=200,
-        required=False,
-        help_text=_("A number nobody can know before, such as a lottery result. It is published."),
-    )
+class GatheringForm(forms.Form):
     joins_from = forms.DateTimeField(
         label=_("Joining possible from"),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"],
     )
+
+
+class DrawPlanForm(forms.Form):
+    """Where the number of the draw comes from; fixed once people may join."""
+
+    source = forms.ChoiceField(label=_("Source of the number"), choices=DrawSource.choices)
+    statement = forms.CharField(
+        label=_("Public value"),
+        max_length=200,
+        required=False,
+        help_text=_(
+            "Which value counts if one is stated by hand, for example the six winning numbers of "
+            "Lotto 6/45, draw 1234, ascending. Beside another source it is the way out if that "
+            "fails."
+        ),
+    )
+
+
+class OfficerForm(forms.Form):
+    name = forms.CharField(label=_("Officer"), max_length=40)
+    commitment = forms.CharField(
+        label=_("Commitment"),
+        max_length=64,
+        help_text=_(
+            "64 digits; the officer makes secret and commitment with manage.py draw_secret."
+        ),
+    )
+
+
+class SecretForm(forms.Form):
+    name = forms.CharField(label=_("Officer"), max_length=40)
+    secret = forms.CharField(label=_("Secret"), max_length=64)
+
+
+class StatedForm(forms.Form):
+    value = forms.CharField(label=_("Public value"), max_length=200)

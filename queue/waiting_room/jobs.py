@@ -1,4 +1,5 @@
 from waiting_room import services
+from waiting_room.services import drawing
 
 
 def tick() -> None:
@@ -7,3 +8,7 @@ def tick() -> None:
 
 def tell() -> None:
     services.tell_people()
+
+
+def fetch_beacons() -> None:
+    drawing.fetch_beacons()

@@ -14,7 +14,7 @@ from eligibility.models import Cohort, Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
 from waiting_room.draw import entry_at, place_of
-from waiting_room.enums import Act, Ending, RoomStatus
+from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
 
 
 @pghistory.track(exclude=["draw_secret"])
@@ -41,25 +41,45 @@ class Room(models.Model):
     pause_message_ko = models.CharField(_("message in Korean"), max_length=200, blank=True)
     pause_message_en = models.CharField(_("message in English"), max_length=200, blank=True)
 
-    # The draw: the commitment is public before the doors open, secret and seed after.
+    # The draw: the list is closed first, then comes the number that fixes the order. Source, rule
+    # and commitment are public before joining begins, secret and seed after the draw.
+    draw_source = models.CharField(
+        _("source of the number"), max_length=8, choices=DrawSource, default=DrawSource.DRAND
+    )
+    # The number is the first one that comes at least so many seconds after the list was closed.
+    draw_after = models.PositiveSmallIntegerField(_("seconds after closing the list"), default=6)
+    # Which public value counts where one is stated by hand: the source itself, or the way out.
+    draw_statement = models.CharField(_("which public value"), max_length=200, blank=True)
     draw_secret = EncryptedTextField(_("draw secret"), editable=False)
     draw_commitment = models.CharField(_("commitment"), max_length=64, editable=False)
     public_value = models.CharField(_("public random value"), max_length=200, blank=True)
+    # Of the beacon's round that the rule names, fetched after the list was closed.
+    beacon_signature = models.CharField(max_length=96, blank=True, editable=False)
     frozen_at = models.DateTimeField(_("list frozen at"), null=True, editable=False)
     frozen_count = models.PositiveBigIntegerField(_("entries drawn"), null=True, editable=False)
     list_digest = models.CharField(
         _("digest of the list"), max_length=64, blank=True, editable=False
     )
     seed = models.CharField(_("seed"), max_length=64, blank=True, editable=False)
+    # What the seed was calculated from, as the log records it (waiting_room.draw.inputs_of).
+    draw_inputs = models.TextField(_("inputs of the seed"), blank=True, editable=False)
+    drawn_at = models.DateTimeField(_("draw held at"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("waiting room")
         verbose_name_plural = _("waiting rooms")
         constraints = [
             models.CheckConstraint(
-                condition=Q(frozen_at__isnull=True, frozen_count__isnull=True, seed="")
+                condition=Q(
+                    frozen_at__isnull=True, frozen_count__isnull=True, drawn_at__isnull=True
+                )
                 | Q(frozen_at__isnull=False, frozen_count__isnull=False),
                 name="room_frozen_whole_or_not_at_all",
+            ),
+            models.CheckConstraint(
+                # Rooms without a draw have no seed.
+                condition=Q(drawn_at__isnull=False) | Q(seed="", draw_inputs=""),
+                name="room_draws_after_its_list_is_closed",
             ),
             models.CheckConstraint(condition=Q(max_active__gte=1), name="room_admits_somebody"),
         ]
@@ -70,8 +90,21 @@ class Room(models.Model):
                 condition=pgtrigger.Q(old__frozen_at__isnull=False)
                 & (
                     pgtrigger.Q(old__frozen_count__df=pgtrigger.F("new__frozen_count"))
-                    | pgtrigger.Q(old__seed__df=pgtrigger.F("new__seed"))
+                    | pgtrigger.Q(old__list_digest__df=pgtrigger.F("new__list_digest"))
                     | pgtrigger.Q(old__frozen_at__df=pgtrigger.F("new__frozen_at"))
+                    | pgtrigger.Q(old__draw_source__df=pgtrigger.F("new__draw_source"))
+                    | pgtrigger.Q(old__draw_after__df=pgtrigger.F("new__draw_after"))
+                    | pgtrigger.Q(old__draw_statement__df=pgtrigger.F("new__draw_statement"))
+                ),
+            ),
+            pgtrigger.Protect(
+                name="draw_is_held_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__drawn_at__isnull=False)
+                & (
+                    pgtrigger.Q(old__seed__df=pgtrigger.F("new__seed"))
+                    | pgtrigger.Q(old__draw_inputs__df=pgtrigger.F("new__draw_inputs"))
+                    | pgtrigger.Q(old__drawn_at__df=pgtrigger.F("new__drawn_at"))
                 ),
             ),
             # What was committed to can't be exchanged before it is revealed.
@@ -102,7 +135,7 @@ class Room(models.Model):
 
     def place_of(self, entry: int) -> int | None:
         """The place (from 1) of an entry number (from 1); None while the draw is still to come."""
-        if self.frozen_count is None:
+        if self.frozen_count is None or self.drawn_at is None:
             return None
         if not self.seed or entry > self.frozen_count:
             return entry
@@ -110,9 +143,40 @@ class Room(models.Model):
 
     def entry_at(self, place: int) -> int:
         """Which entry number holds `place`; the draw must have been held."""
-        if not self.seed or place > self.frozen_count:
+        if self.frozen_count is None or not self.seed or place > self.frozen_count:
             return place
         return entry_at(place - 1, self.frozen_count, bytes.fromhex(self.seed)) + 1
+
+
+class DrawOfficer(models.Model):
+    """Somebody who committed to a secret before joining began, and opens it after the freeze."""
+
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="officers")
+    # Public, as it stands in the log: an office rather than a person.
+    name = models.CharField(_("name"), max_length=40)
+    commitment = models.CharField(_("commitment"), max_length=64)
+    # Known to the portal only once it is opened.
+    secret = models.CharField(_("secret"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("officer of a draw")
+        verbose_name_plural = _("officers of a draw")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["room", "name"], name="one_officer_per_name")
+        ]
+        triggers = [
+            pgtrigger.ReadOnly(name="officer_never_changes", fields=["room", "name", "commitment"]),
+            pgtrigger.Protect(
+                name="officer_opens_once",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__secret="")
+                & pgtrigger.Q(old__secret__df=pgtrigger.F("new__secret")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Line(models.Model):

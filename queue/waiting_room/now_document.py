@@ -4,18 +4,21 @@ import json
 import os
 import tempfile
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
-from waiting_room.enums import RoomStatus, State
+from waiting_room import beacon
+from waiting_room.enums import DrawSource, RoomStatus, State
 from waiting_room.models import Line, Room, Step
 
 # How far from the front, and every how many seconds to ask again.
 POLLS = [(0, 2), (50, 3), (500, 5), (3_000, 10), (20_000, 20), (100_000, 40)]
 RATE_SECONDS = 60
+# How long after its time a number counts as late.
+LATE = timedelta(seconds=20)
 
 
 @dataclass
@@ -41,14 +44,14 @@ def state_of(room: Room, now: datetime) -> State:
     if room.status == RoomStatus.PAUSED:
         return State.PAUSED
     if room.frozen_at is not None:
-        return State.OPEN
+        return State.OPEN if room.drawn_at is not None else State.DRAWING
     return State.GATHERING if room.joins_from <= now else State.SOON
 
 
 def document(facts: Facts) -> dict:
     room, line = facts.room, facts.line
     frozen = None
-    if room.frozen_at is not None:
+    if room.drawn_at is not None and room.frozen_at is not None:
         frozen = {"at": stamp(room.frozen_at), "count": room.frozen_count, "seed": room.seed}
     return {
         "room": room.cohort.code,
@@ -61,6 +64,7 @@ def document(facts: Facts) -> dict:
         "issued": facts.issued,
         "serving": line.serving,
         "frozen": frozen,
+        "drawing": drawing(room, facts.now),
         "per_minute": per_minute(facts.calls, facts.now),
         "poll_seconds": poll_seconds(room, facts.now, facts.issued - line.serving),
         "polls": POLLS,
@@ -74,6 +78,30 @@ def document(facts: Facts) -> dict:
     }
 
 
+def drawing(room: Room, now: datetime) -> dict[str, str | int | bool] | None:
+    """What is known between the closing of the list and the draw; None before and after."""
+    due = due_at(room)
+    if room.frozen_at is None or room.drawn_at is not None or due is None:
+        return None
+    return {
+        "closed_at": stamp(room.frozen_at),
+        "count": room.frozen_count or 0,
+        "source": str(room.draw_source),
+        "due_at": stamp(due),
+        "late": now > due + LATE,
+    }
+
+
+def due_at(room: Room) -> datetime | None:
+    """When the number that fixes the order comes; None while the list is open."""
+    if room.frozen_at is None:
+        return None
+    wanted = room.frozen_at + timedelta(seconds=room.draw_after)
+    if room.draw_source == DrawSource.DRAND:
+        return beacon.time_of(beacon.round_after(wanted))
+    return wanted
+
+
 def per_minute(calls: list[Step], now: datetime) -> int:
     return sum(
         step.last - step.first + 1
@@ -84,6 +112,8 @@ def per_minute(calls: list[Step], now: datetime) -> int:
 
 def poll_seconds(room: Room, now: datetime, waiting: int) -> int:
     """For whoever does not know their distance: before the opening the line does not move."""
+    if room.frozen_at is not None and room.drawn_at is None:
+        return 3
     if room.frozen_at is None:
         return 5 if (room.cohort.opens_at - now).total_seconds() < 60 else 20
     return POLLS[0][1]

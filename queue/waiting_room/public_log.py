@@ -17,7 +17,7 @@ from uuid import UUID
 
 from waiting_room import merkle
 
-FORMAT = "1"
+FORMAT = "2"
 PAGE_TICKETS = 4096
 COLUMNS = ["row", "number", "at", "hash", "details"]
 
@@ -74,8 +74,8 @@ def leaf_for_ticket(room: str, entry: int, joined_at: datetime, digest: str) -> 
 def leaf_for_act(room: str, number: int, act: str, at: datetime, **details: object) -> bytes:
     """An act of the room; `number` counts its acts from 1, over all pages.
 
-    call: first, last · freeze: count, digest · commit: commitment · plan: opens_at, order ·
-    reveal: secret, public_value, seed
+    call: first, last · freeze: count, digest · commit: commitment, by · plan: opens_at, order, and
+    the rule of the draw · reveal: inputs, seed, source, and a beacon's round and signature
     """
     return canonical(
         {"act": act, "at": microseconds(at), "number": number, "room": room, **details}
@@ -185,8 +185,7 @@ def csv_head(
     commitment: str = "",
     frozen: int | None = None,
     list_digest: str = "",
-    secret: str = "",
-    public_value: str = "",
+    inputs: str = "",
     seed: str = "",
 ) -> str:
     """The first lines: what is known of the room and its draw so far.
@@ -206,8 +205,7 @@ def csv_head(
         lines.append(csv_line("frozen", frozen, digest=list_digest))
     if seed:
         lines += [
-            csv_line("public", details=public_value),
-            csv_line("secret", digest=secret),
+            csv_line("inputs", details=inputs),
             csv_line("seed", digest=seed),
         ]
     return "".join(lines)

@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlencode
@@ -21,12 +21,13 @@ from eligibility.sessions import signed_in
 from eligibility.spelling import masked_phone
 from waiting_room import services
 from waiting_room.access import may_see, owns, remember, to_identity
-from waiting_room.enums import State
+from waiting_room.beacon import round_after
+from waiting_room.enums import DrawSource, State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import TellForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import board
-from waiting_room.now_document import poll_for, state_of
+from waiting_room.now_document import LATE, due_at, poll_for, state_of
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
 from waiting_room.services.joining import CODE_KEY
@@ -53,6 +54,9 @@ ROOM_LEADS = {
     State.SOON: gettext_lazy("You can't join this line yet."),
     State.GATHERING: gettext_lazy(
         "You can join this line now. It starts to move when the doors open."
+    ),
+    State.DRAWING: gettext_lazy(
+        "The list is closed, and the draw comes in a moment. You can join now and come after it."
     ),
     State.OPEN: gettext_lazy("The line is moving."),
     State.PAUSED: gettext_lazy("The line is paused. Every place is kept."),
@@ -179,14 +183,23 @@ def standing(ticket: Ticket, now: datetime) -> dict:
         "ahead": ahead,
         "admission": admission,
         "state": state_of(room, now),
+        **_drawing(room, now),
         "refresh": _refresh_seconds(phase, ahead, room, now),
     }
+
+
+def _drawing(room: Room, now: datetime) -> dict[str, object]:
+    """When the number of the draw comes, and whether it is late."""
+    due = due_at(room)
+    return {"draw_due_at": due, "draw_is_late": due is not None and now > due + LATE}
 
 
 def _refresh_seconds(phase: str, ahead: int | None, room: Room, now: datetime) -> int:
     if phase in ("closed", "left", "inside"):
         return 0
-    if phase == "gathering":
+    if phase == "gathering" and room.frozen_at is not None:
+        seconds = FASTEST_REFRESH
+    elif phase == "gathering":
         seconds = int((room.cohort.opens_at - now).total_seconds()) + 2
     else:
         seconds = 2 * poll_for(ahead or 0)
@@ -305,7 +318,20 @@ def resume(request: HttpRequest) -> HttpResponse:
 def draw_page(request: HttpRequest, code: str) -> HttpResponse:
     """How the draw works, what was committed to, and how to check one's own place."""
     room = _room(code)
-    return render(request, "waiting_room/draw.html", {"room": room})
+    context = {
+        "room": room,
+        "due_at": due_at(room),
+        "officers": room.officers.all(),
+        "inputs": [line.split("=", 1) for line in room.draw_inputs.split("\n") if line],
+        "round": _round_of(room),
+    }
+    return render(request, "waiting_room/draw.html", context)
+
+
+def _round_of(room: Room) -> int | None:
+    if room.draw_source != DrawSource.DRAND or room.frozen_at is None:
+        return None
+    return round_after(room.frozen_at + timedelta(seconds=room.draw_after))
 
 
 @require_http_methods(["GET", "HEAD"])

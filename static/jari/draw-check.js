@@ -3,11 +3,12 @@ import { commitment, placeOf, seedFrom } from "./draw.js";
 const check = document.getElementById("check");
 const form = document.getElementById("check-form");
 const answer = document.getElementById("check-answer");
-const { secret, digest, seed, count } = check.dataset;
+const { inputs, digest, seed, count } = check.dataset;
 
 function belongTogether() {
-  return commitment(secret) === check.dataset.commitment
-    && seedFrom(secret, digest, check.dataset.public) === seed;
+  const portal = inputs.split("\n").find((line) => line.startsWith("portal=")) ?? "";
+  return commitment(portal.slice("portal=".length)) === check.dataset.commitment
+    && seedFrom(digest, inputs) === seed;
 }
 
 form.hidden = false;

@@ -83,8 +83,7 @@ const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => [...part]))
 export const commitment = (secretHex) =>
   toHex(sha256(joined(text.encode("jari/draw/commitment/v1\n"), fromHex(secretHex))));
 
-export function seedFrom(secretHex, digestHex, publicValue) {
-  const shared = sha256(text.encode(publicValue.trim()));
-  const tag = text.encode("jari/draw/seed/v1\n");
-  return toHex(sha256(joined(tag, fromHex(secretHex), fromHex(digestHex), shared)));
+export function seedFrom(digestHex, inputs) {
+  const tag = text.encode("jari/draw/seed/v2\n");
+  return toHex(sha256(joined(tag, fromHex(digestHex), text.encode(inputs))));
 }

@@ -76,6 +76,18 @@ async function placeFromDraw(frozen) {
   return placeOf(entry, frozen.count, frozen.seed);
 }
 
+// Between the closing of the list and the draw.
+function sayDrawing(drawing) {
+  const notice = find("drawing");
+  if (!notice) return;
+  const wasHidden = notice.hidden;
+  show("drawing", Boolean(drawing));
+  if (!drawing) return;
+  show("drawing-late", drawing.late);
+  put("drawing-at", drawing.due_at.slice(11, 19));
+  if (wasHidden) speak(notice.querySelector("p").textContent);
+}
+
 function serverTime() {
   return clock.time + performance.now() - clock.seen;
 }
@@ -138,6 +150,7 @@ async function take(now) {
   put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
   show("still", still);
+  sayDrawing(now.drawing);
   if (place === null && now.frozen) place = await placeFromDraw(now.frozen);
   if (phase === "called") return secondsUntilNext(now, 0) * 10;
   if (place === null) return secondsUntilNext(now, null);

@@ -8,6 +8,7 @@ import pytest
 from waiting_room import draw
 
 SEED = bytes.fromhex("01b4f6bd5d6a06a7b74a8565ceb4f845afe0ae96a0ac05cf5e86066bf7b538ec")
+INPUTS = "portal=00\nstated=1등 3, 7, 19"
 
 
 @pytest.fixture
@@ -60,10 +61,10 @@ def test_hashes_commitment_and_seed_agree(script):
         [message.hex() for message in messages],
     )
     made = script(
-        "return [js.commitment(given[0]), js.seedFrom(given[0], given[1], given[2])];",
-        [bytes(32).hex(), SEED.hex(), " 1등 3, 7, 19 "],
+        "return [js.commitment(given[0]), js.seedFrom(given[1], given[2])];",
+        [bytes(32).hex(), SEED.hex(), INPUTS],
     )
 
     assert hashes == [hashlib.sha256(message).hexdigest() for message in messages]
-    seed = draw.seed_from(bytes(32), SEED, " 1등 3, 7, 19 ").hex()
+    seed = draw.seed_from(SEED, INPUTS).hex()
     assert made == [draw.commitment(bytes(32)), seed]

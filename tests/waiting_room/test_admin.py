@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from staff.enums import Role
 from staff.models import Access, User
@@ -73,14 +76,20 @@ def test_every_act_goes_through_a_service_and_is_recorded_with_who():
     assert user.username in history
 
 
-def test_the_draw_is_prepared_before_the_doors_open():
-    room, client = make_drawn_room(), log_in(Role.AUTHORITY)
+def test_the_draw_is_prepared_before_anybody_may_join():
+    room = make_drawn_room(joins_from=timezone.now() + timedelta(minutes=30))
+    client = log_in(Role.AUTHORITY)
 
-    post(client, room, "set-draw", public_value="1186", joins_from="2026-01-02T19:30")
+    post(client, room, "set-draw", source="officers", statement="Lotto 1234")
+    post(client, room, "add-officer", name="Newspaper", commitment="ab" * 32)
+    post(client, room, "set-gathering", joins_from="2026-01-02T19:30")
+    post(client, room, "set-draw", source="stated", statement="another")
 
     room.refresh_from_db()
-    assert room.public_value == "1186"
+    assert (room.draw_source, room.draw_statement) == ("officers", "Lotto 1234")
+    assert [officer.name for officer in room.officers.all()] == ["Newspaper"]
     assert room.joins_from.isoformat() == "2026-01-02T10:30:00+00:00"
+    assert room.steps.filter(act="plan").last().details["officers"] == 1
 
 
 def test_a_wrong_pace_is_refused_beside_its_field():

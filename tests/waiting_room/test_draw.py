@@ -138,25 +138,29 @@ def test_commitment_and_seed_are_made_as_published():
     assert draw.commitment(secret) == (
         hashlib.sha256(b"jari/draw/commitment/v1\n" + secret).hexdigest()
     )
-    assert draw.seed_from(secret, digest, " 당첨번호 3 7 19\n") == (
-        hashlib.sha256(
-            b"jari/draw/seed/v1\n" + secret + digest
-            + hashlib.sha256("당첨번호 3 7 19".encode()).digest()
-        ).digest()
-    )  # fmt: skip
+    inputs = draw.inputs_of({"portal": secret.hex(), "beacon": "ab"})
+    assert inputs == f"beacon=ab\nportal={secret.hex()}"
+    assert draw.seed_from(digest, inputs) == (
+        hashlib.sha256(b"jari/draw/seed/v2\n" + digest + inputs.encode()).digest()
+    )
 
 
 def test_every_part_of_the_seed_changes_it():
-    secret, digest = bytes(32), bytes([1]) * 32
+    digest = bytes([1]) * 32
     seeds = {
-        draw.seed_from(secret, digest),
-        draw.seed_from(digest, secret),
-        draw.seed_from(secret, secret),
-        draw.seed_from(secret, digest, "1"),
-        bytes.fromhex(draw.commitment(secret)),
+        draw.seed_from(digest, "portal=00"),
+        draw.seed_from(bytes(32), "portal=00"),
+        draw.seed_from(digest, "portal=01"),
+        draw.seed_from(digest, "beacon=1\nportal=00"),
     }
 
-    assert len(seeds) == 5
+    assert len(seeds) == 4
+
+
+@pytest.mark.parametrize("values", [{"": "1"}, {"a=b": "1"}, {"a": "1\nb=2"}])
+def test_inputs_that_could_be_read_in_two_ways_are_refused(values):
+    with pytest.raises(ValueError, match="can't be an input"):
+        draw.inputs_of(values)
 
 
 @pytest.mark.parametrize("length", [0, 31, 33])
@@ -164,4 +168,4 @@ def test_a_secret_of_another_length_is_refused(length):
     with pytest.raises(ValueError, match="secret must be 32 bytes"):
         draw.commitment(bytes(length))
     with pytest.raises(ValueError, match="list digest must be 32 bytes"):
-        draw.seed_from(bytes(32), bytes(length))
+        draw.seed_from(bytes(length), "")

@@ -120,7 +120,7 @@ def test_csv_lines_are_read_back_as_they_were():
     text = (
         public_log.csv_head(room="seoul", order="draw", opens_at=public_log.microseconds(START),
                      commitment="ab", frozen=3,
-                     list_digest="cd", secret=REVEALED, public_value="3, 7", seed="01")
+                     list_digest="cd", inputs="beacon=3\nportal=7", seed="01")
         + public_log.csv_page(pages[0])
         + public_log.csv_ticket(5, START, "aa", 2)
         + public_log.csv_ticket(6, START, "bb")
@@ -131,11 +131,11 @@ def test_csv_lines_are_read_back_as_they_were():
     rows = list(csv.reader(text.splitlines(keepends=True), strict=True))
     assert {len(row) for row in rows} == {5}
     assert [row[0] for row in rows] == [
-        "row", "jari-line", "room", "order", "opens", "commitment", "frozen", "public", "secret",
+        "row", "jari-line", "room", "order", "opens", "commitment", "frozen", "inputs",
         "seed", "page", "ticket", "ticket", "act", "root",
     ]  # fmt: skip
-    assert rows[7] == ["public", "", "", "", "3, 7"]
-    assert rows[10][4].encode() == pages[0].record()
-    assert rows[11] == ["ticket", "5", str(public_log.microseconds(START)), "aa", "2"]
-    assert rows[12][4] == ""
-    assert rows[13][4].encode() == act
+    assert rows[7] == ["inputs", "", "", "", "beacon=3\nportal=7"]
+    assert rows[9][4].encode() == pages[0].record()
+    assert rows[10] == ["ticket", "5", str(public_log.microseconds(START)), "aa", "2"]
+    assert rows[11][4] == ""
+    assert rows[12][4].encode() == act

@@ -1,11 +1,10 @@
 """The offline verifier: a log as it should be, and every way we could think of to cheat."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,11 +12,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from waiting_room import draw, merkle, public_log
+from waiting_room import beacon, draw, merkle, public_log
 from waiting_room.offline import verify_line
 from waiting_room.offline.verify_line import Unreadable, check, rows_of
 
-OPENS = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+# Six seconds before round 1000 of quicknet, whose signature is public:
+# https://api.drand.sh/52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/public/1000
+ROUND = 1000
+OPENS = beacon.time_of(ROUND) - timedelta(seconds=6)
+SIGNATURE = (
+    "b44679b9a59af2ec876b1a6b1ad52ea9b1615fc3982b19576350f93447cb1125"
+    "e342b73a8dd2bacbe47e4b6b63ed5e39"
+)
+NUMBER = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd"
 LATER = OPENS + timedelta(minutes=10)
 KEPT_SECRET = bytes(range(32))
 LATE = 60  # tickets that came after the opening
@@ -34,8 +41,10 @@ def hash_of(entry):
 class Book:
     """Writes a log as the portal does, page by page."""
 
-    def __init__(self, order="draw", planned=True):
+    def __init__(self, order="draw", planned=True, **plan):
         self.order, self.planned = order, planned
+        rule = {"source": "drand", "after": 6, "chain": beacon.QUICKNET}
+        self.rule = {**rule, **plan} if order == "draw" else {}
         self.stored: dict[int, bytes] = {}
         self.roots = [merkle.EMPTY_ROOT.hex()]
         self.pages: list[tuple[public_log.Page, list[tuple[int, datetime, str]], list[bytes]]] = []
@@ -48,7 +57,7 @@ class Book:
         room = "seoul-60s"
         if self.planned and not self.pages:
             acts = (
-                ("plan", {"opens_at": public_log.microseconds(OPENS), "order": self.order}),
+                ("plan", self.plan(OPENS)),
                 *acts,
             )
         tickets = [
@@ -59,7 +68,8 @@ class Book:
         leaves = []
         for act, details in acts:
             self.acts += 1
-            leaves.append(public_log.leaf_for_act(room, self.acts, act, at, **details))
+            moment = OPENS - timedelta(hours=2) if act == "plan" and not self.pages else at
+            leaves.append(public_log.leaf_for_act(room, self.acts, act, moment, **details))
         page = public_log.make_page(
             room=room, number=len(self.roots), previous=self.roots[-1], after=self.upto, upto=upto,
             ticket_leaves=[public_log.leaf_for_ticket(room, *ticket) for ticket in tickets],
@@ -74,16 +84,29 @@ class Book:
     def read(self, numbers):
         return {number: self.stored[number] for number in numbers}
 
-    def draw(self, public_value="1등 3, 7, 19"):
-        digest = bytes.fromhex(self.roots[-1])
-        self.seed = draw.seed_from(KEPT_SECRET, digest, public_value)
-        self.head |= {
-            "frozen": self.upto, "list_digest": digest.hex(), "secret": KEPT_SECRET.hex(),
-            "public_value": public_value, "seed": self.seed.hex(),
-        }  # fmt: skip
-        frozen = ("freeze", {"count": self.upto, "digest": digest.hex()})
-        revealed = {key: self.head[key] for key in ("secret", "public_value", "seed")}
-        return self.page(self.upto, frozen, ("reveal", revealed))
+    def plan(self, opens, **changes):
+        opening = {"opens_at": public_log.microseconds(opens), "order": self.order}
+        rule = {**opening, **self.rule, **changes}
+        return {key: value for key, value in rule.items() if value is not None}
+
+    def freeze(self, at=OPENS):
+        self.head |= {"frozen": self.upto, "list_digest": self.roots[-1]}
+        return self.page(
+            self.upto, ("freeze", {"count": self.upto, "digest": self.roots[-1]}), at=at
+        )
+
+    def reveal(self, at=OPENS + timedelta(seconds=7), inputs=None, **details):
+        inputs = draw.inputs_of(
+            {"portal": KEPT_SECRET.hex(), **({"beacon": NUMBER} if inputs is None else inputs)}
+        )
+        self.seed = draw.seed_from(bytes.fromhex(self.head["list_digest"]), inputs)
+        self.head |= {"inputs": inputs, "seed": self.seed.hex()}
+        proof = {"source": "drand", "round": ROUND, "signature": SIGNATURE}
+        revealed = {"inputs": inputs, "seed": self.seed.hex(), **proof, **details}
+        return self.page(self.upto, ("reveal", revealed), at=at)
+
+    def draw(self):
+        return self.freeze().reveal()
 
     def place(self, entry):
         if not self.seed:
@@ -136,7 +159,7 @@ def test_an_honest_log_is_in_order():
     report = report_on(TEXT, ticket=hash_of(5))
 
     assert report.troubles == []
-    assert (report.pages, report.tickets, report.acts, report.called) == (7, 159, 12, 160)
+    assert (report.pages, report.tickets, report.acts, report.called) == (8, 159, 12, 160)
     assert report.root == DAY.roots[-1]
     assert list(report.roots) == DAY.roots
     assert report.ticket["entry"] == 5
@@ -147,8 +170,9 @@ def test_an_honest_log_is_in_order_at_every_moment():
     for pages in range(len(DAY.pages)):
         book = a_day()
         book.pages, book.roots = book.pages[:pages], book.roots[: pages + 1]
-        if pages < 3:
-            book.head = {"commitment": book.head["commitment"]} if pages else {}
+        if pages < 4:
+            kept = ("commitment", "frozen", "list_digest") if pages == 3 else ("commitment",)
+            book.head = {key: book.head[key] for key in kept} if pages else {}
             book.seed = b""
 
         assert troubles(book.csv()) == []
@@ -227,7 +251,7 @@ def moved_to_the_front():
 
 
 def backdated():
-    return changed((line_of(50), lambda line: line.replace(",17", ",16")))
+    return changed((line_of(50), lambda line: line.replace(",169", ",168")))
 
 
 def page_removed():
@@ -352,12 +376,12 @@ def lying(*pages):
         ([("close", {}), ("call", {"first": 32, "last": 40})], "after the room had been closed"),
         ([("freeze", {"count": 160, "digest": "00" * 32})], "The list was closed a second time"),
         (
-            [("reveal", {"secret": "00" * 32, "public_value": "", "seed": "00" * 32})],
+            [("reveal", {"inputs": "portal=" + "00" * 32, "seed": "00" * 32, "source": "drand"})],
             "The draw was revealed a second time",
         ),
         ([("commit", {"commitment": "00" * 32})], "recorded only after the list was closed"),
         (
-            [("plan", {"opens_at": public_log.microseconds(OPENS), "order": "draw"})],
+            [("plan", Book().plan(OPENS))],
             "Opening or order were changed after the line had begun to move",
         ),
     ],
@@ -372,22 +396,24 @@ def test_a_call_before_the_opening_or_before_the_draw_is_found():
 
     assert troubles(book.csv()) == [
         "Places 1 to 2 were called before the draw.",
-        "Places 1 to 2 were called at 2026-11-22 19:59:59, before the opening at "
-        "2026-11-22 20:00:00.",
+        f"Places 1 to 2 were called at {shown(OPENS - timedelta(seconds=1))}, before the opening "
+        f"at {shown(OPENS)}.",
     ]
 
 
 def test_an_opening_that_was_moved_before_it_came_is_in_order_and_said():
     book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
-    book.page(60, ("plan", {"opens_at": public_log.microseconds(LATER), "order": "draw"}))
+    book.page(60, ("plan", book.plan(LATER)))
     book.opens = LATER
 
     report = report_on(book.csv())
 
     assert report.troubles == []
-    assert (
-        "On 2026-11-22 20:00:00 the opening was set anew, to 2026-11-22 20:10:00." in report.notes
-    )
+    assert f"On {shown(OPENS)} the opening was set anew, to {shown(LATER)}." in report.notes
+
+
+def shown(moment):
+    return verify_line.when(public_log.microseconds(moment))
 
 
 def test_an_opening_that_was_never_recorded_is_found():
@@ -404,25 +430,164 @@ def test_a_secret_chosen_after_the_list_was_known_is_found():
     assert troubles(book.csv()) == ["The secret is not the one that was committed to before."]
 
 
+def drawn(book=None, **reveal):
+    """What the verifier says of a draw among forty, held in a certain way."""
+    book = book or Book()
+    book.page(
+        40, ("commit", {"commitment": book.head["commitment"]}), at=OPENS - timedelta(hours=1)
+    )
+    book.freeze()
+    return report_on(book.reveal(**reveal).csv())
+
+
+def test_a_draw_by_the_planned_round_is_in_order_and_says_so():
+    report = drawn()
+
+    assert report.troubles == []
+    assert report.notes[-1].startswith(f"The order was fixed by round {ROUND} of drand's quicknet")
+
+
 def test_a_seed_made_in_another_way_is_found():
+    report = drawn(seed="11" * 32)
+
+    assert "The seed does not follow from the closed list and the inputs." in [
+        what for _, what in report.troubles
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reveal", "finding"),
+    [
+        ({"round": ROUND - 1}, "by the plan it is round 1000"),
+        ({"round": ROUND + 1}, "by the plan it is round 1000"),
+        ({"signature": SIGNATURE[:-2] + "38"}, "The signature of the beacon is wrong"),
+        ({"inputs": {"beacon": "ab" * 32}}, "does not follow from its signature"),
+        ({"at": OPENS + timedelta(seconds=5)}, "did not exist yet when the draw was held"),
+        ({"source": "stated"}, "The plan says drand, but the draw was held by another source"),
+        ({"inputs": {}}, "Of the planned source, drand, nothing went into the seed"),
+        ({"inputs": {"beacon": NUMBER, "luck": "7"}}, "“luck” went into the seed, but not by"),
+        ({"inputs": {"stated": "7"}}, "which the plan does not allow"),
+        ({"inputs": {"portal": "00" * 32, "beacon": NUMBER}}, "not the one that was committed to"),
+    ],
+)
+def test_a_number_that_could_be_chosen_is_found(reveal, finding):
+    troubles = [what for _, what in drawn(**reveal).troubles]
+
+    assert any(finding in what for what in troubles), troubles
+
+
+def test_another_chain_in_the_plan_is_found():
+    report = drawn(Book(chain="ab" * 32))
+
+    assert "The plan names another chain than drand's quicknet." in [
+        what for _, what in report.troubles
+    ]
+
+
+def test_a_draw_in_the_page_that_closes_the_list_is_found():
     book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
-    book.draw()
-    page = book.pages.pop()
-    book.roots.pop()
-    book.acts -= 2
-    acts = [json.loads(leaf) for leaf in page[2]]
-    book.head["seed"] = "11" * 32
-    book.seed = bytes.fromhex("11" * 32)
-    reveal = {"secret": acts[1]["secret"], "public_value": acts[1]["public_value"]}
+    digest = book.roots[-1]
+    inputs = draw.inputs_of({"portal": KEPT_SECRET.hex(), "beacon": NUMBER})
+    seed = draw.seed_from(bytes.fromhex(digest), inputs).hex()
+    book.head |= {"frozen": 40, "list_digest": digest, "inputs": inputs, "seed": seed}
+    proof = {"source": "drand", "round": ROUND, "signature": SIGNATURE}
     book.page(
         40,
-        ("freeze", {"count": 40, "digest": acts[0]["digest"]}),
-        ("reveal", {**reveal, "seed": "11" * 32}),
+        ("freeze", {"count": 40, "digest": digest}),
+        ("reveal", {"inputs": inputs, "seed": seed, **proof}),
     )
 
-    assert troubles(book.csv()) == [
-        "The seed does not follow from the secret, the list and the public value."
+    assert any(
+        "known before the closed list was published" in what for what in troubles(book.csv())
+    )
+
+
+@pytest.mark.parametrize("change", [{"source": "stated"}, {"after": 60}, {"statement": "Lotto"}])
+def test_a_rule_changed_after_people_joined_is_found(change):
+    book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
+    book.page(60, ("plan", book.plan(OPENS, **change)))
+
+    assert "The rule of the draw was set or changed after people had joined." in troubles(
+        book.csv()
+    )
+
+
+def officers_book():
+    book = Book(source="officers", chain=None, officers=2, statement="Lotto 1234")
+    book.page(
+        0,
+        *[
+            ("commit", {"commitment": draw.commitment(bytes([n]) * 32), "by": name})
+            for n, name in enumerate(["Health office", "Newspaper"])
+        ],
+        at=OPENS - timedelta(hours=2),
+    )
+    return book
+
+
+OPENED = {"officer Health office": "00" * 32, "officer Newspaper": "01" * 32}
+
+
+def by_officers(inputs, **details):
+    details = {"source": "officers", "round": None, "signature": None, **details}
+    return drawn(officers_book(), inputs=inputs, **details)
+
+
+def test_secrets_of_officers_are_held_against_their_commitments():
+    assert by_officers(OPENED).troubles == []
+    another = by_officers({**OPENED, "officer Newspaper": "ff" * 32})
+    assert "Newspaper opened another secret than the one committed to." in [
+        what for _, what in another.troubles
     ]
+
+
+def test_an_officer_who_withholds_is_named_and_the_way_out_stands_in_the_plan():
+    one = {"officer Health office": "00" * 32}
+    late = OPENS + timedelta(minutes=11)
+
+    alone = by_officers(one, at=late)
+    early = by_officers({**one, "stated": "1 2 3"}, at=OPENS + timedelta(minutes=9))
+    lawful = by_officers({**one, "stated": "1 2 3"}, at=late)
+
+    assert any("nothing went into the seed" in what for _, what in alone.troubles)
+    assert any("before the planned source had its ten" in what for _, what in early.troubles)
+    assert lawful.troubles == []
+    assert "Newspaper withheld the secret committed to." in lawful.notes
+    assert any("Lotto 1234" in note for note in lawful.notes)
+
+
+def test_whoever_knows_the_secret_cannot_steer_without_being_found():
+    """The attack of old: move the last page's time until a friend stands first.
+
+    The number comes after the list is closed, so trying lists means rewriting a list whose root
+    was published: the root kept from before is none of the rewritten log.
+    """
+    book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
+    published = book.freeze().roots[-1]
+    for microsecond in range(1, 400):
+        steered = Book()
+        steered.page(
+            40,
+            ("commit", {"commitment": draw.commitment(KEPT_SECRET)}),
+            at=OPENS - timedelta(microseconds=microsecond),
+        )
+        steered.freeze().reveal()
+        if steered.place(17) == 1:
+            break
+
+    report = report_on(steered.csv())
+    verify_line.check_root(report, published)
+
+    assert steered.place(17) == 1
+    assert any("the log was rewritten since" in what for _, what in report.troubles)
+
+
+def test_a_sample_is_called_a_sample():
+    book = Book(source="sample", chain=None)
+    report = drawn(book, inputs={"sample": "ab" * 32}, source="sample", round=None, signature=None)
+
+    assert report.troubles == []
+    assert any("MADE UP" in note for note in report.notes)
 
 
 def test_a_list_closed_at_another_entry_is_found():
@@ -451,7 +616,7 @@ def test_a_rewritten_log_is_found_by_a_root_and_by_a_proof_kept_from_before():
     verify_line.check_ticket(lie, hash_of(44), None)
 
     assert honest.is_good
-    assert honest.notes == [
+    assert honest.notes[1:] == [
         "The root you gave was that of the log when it had 4 pages.",
         "The proof holds, and its root is in the history of this log.",
     ]
@@ -460,6 +625,21 @@ def test_a_rewritten_log_is_found_by_a_root_and_by_a_proof_kept_from_before():
         "The proof is right in itself, but its root was never that of this log.",
         f"The ticket {hash_of(44)} is not in the log.",
     ]
+
+
+def test_a_proof_newer_than_the_file_is_told_from_one_of_another_log():
+    page, tickets, acts = DAY.pages[1]
+    leaves = [public_log.leaf_for_ticket("seoul-60s", *ticket) for ticket in tickets] + acts
+    proof = public_log.prove(page=page, leaves=leaves, index=3, size=8, read=DAY.read)
+    older = a_day()
+    older.pages, older.roots = older.pages[:5], older.roots[:6]
+
+    report = report_on(older.csv())
+    verify_line.check_proof(report, proof)
+
+    assert report.is_good
+    assert report.newer
+    assert "newer than this file" in report.notes[-1]
 
 
 @pytest.mark.parametrize("key", ["leaf", "page", "index", "size", "root", "page_path", "log_path"])

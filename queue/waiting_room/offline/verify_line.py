@@ -4,7 +4,8 @@
 Needs nothing but Python 3.9 and the log, shares no code with the portal, and does not go online.
 It recomputes every hash, the draw and every place, and looks for tickets that were swapped, put
 in, taken out or given another number, and for calls out of turn. What is wrong is said in plain
-words with the line of the file. Exit code: 0 all right, 1 trouble, 2 the file can't be read.
+words with the line of the file. Exit code: 0 all right, 1 trouble, 2 the file can't be read,
+3 all right so far, but the proof is newer than the file.
 
     --root HEX      a log root that you saw or wrote down earlier: it must be in the log's history
     --ticket HASH   a ticket, by its hash as shown on the ticket page: what does the log say of it?
@@ -29,14 +30,21 @@ from dataclasses import dataclass, field
 ROUNDS = 90
 EMPTY = hashlib.sha256(b"").digest()
 COLUMNS = ["row", "number", "at", "hash", "details"]
-HEAD = {"room", "order", "opens", "commitment", "frozen", "public", "secret", "seed"}
+HEAD = {"room", "order", "opens", "commitment", "frozen", "public", "secret", "inputs", "seed"}
 # The columns that each kind of line leaves empty.
 EMPTY_COLUMNS = {
     "jari-line": (2, 3, 4), "room": (1, 2, 3), "order": (1, 2, 3), "opens": (1, 3, 4),
     "commitment": (1, 2, 4), "frozen": (2, 4), "public": (1, 2, 3), "secret": (1, 2, 4),
-    "seed": (1, 2, 4), "act": (3,), "root": (4,),
+    "inputs": (1, 2, 3), "seed": (1, 2, 4), "act": (3,), "root": (4,),
 }  # fmt: skip
 PAGE_TICKETS = 4096
+# drand's quicknet: https://drand.love. A round every three seconds, the first at GENESIS.
+QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+GENESIS, PERIOD = 1_692_803_367, 3
+SECOND = 1_000_000  # times are in microseconds
+PATIENCE = 600  # seconds that a planned source has before the way out of the plan is open
+# What no plan may change once people have joined.
+RULE = ("order", "source", "after", "chain", "officers", "statement")
 MOST_TROUBLES = 100
 
 
@@ -56,6 +64,7 @@ class Report:
     root: str = EMPTY.hex()
     roots: dict[str, int] = field(default_factory=dict)  # every root the log has had: its pages
     ticket: dict | None = None  # what was asked for with --ticket
+    newer: bool = False  # the proof is of a later moment than the file
 
     @property
     def is_good(self) -> bool:
@@ -111,7 +120,35 @@ def commitment_to(secret: bytes) -> str:
     return hashlib.sha256(b"jari/draw/commitment/v1\n" + secret).hexdigest()
 
 
-def seed_from(secret: bytes, list_digest: bytes, public_value: str) -> bytes:
+def seed_from(list_digest: bytes, inputs: str) -> bytes:
+    return hashlib.sha256(b"jari/draw/seed/v2\n" + list_digest + inputs.encode()).digest()
+
+
+def first_round_after(at: int) -> int:
+    """The first round of quicknet at or after this time (microseconds); its time by round_time."""
+    return max(0, -(-(at - GENESIS * SECOND) // (PERIOD * SECOND))) + 1
+
+
+def round_time(number: int) -> int:
+    return (GENESIS + (number - 1) * PERIOD) * SECOND
+
+
+def beacon_number(number: int, signature: str) -> str | None:
+    """The random number of a round; None if the library that checks it is not installed.
+
+    Raises ValueError if the signature is not the one of this round.
+    """
+    try:
+        from drand_verify import verify_quicknet  # pip install drand-verify
+    except ImportError:
+        return None
+    return str(verify_quicknet(number, signature))
+
+
+# How draws were held in logs of format 1.
+
+
+def seed_from_v1(secret: bytes, list_digest: bytes, public_value: str) -> bytes:
     public = hashlib.sha256(public_value.strip().encode()).digest()
     return hashlib.sha256(b"jari/draw/seed/v1\n" + secret + list_digest + public).digest()
 
@@ -189,9 +226,14 @@ class Checker:
         self.entry_line = 0
         self.act_number = 0
         self.seen: dict[str, int] = {}
+        self.format = 2
         self.committed = ""
+        self.officers: dict[str, str] = {}  # commitments by name
         self.planned: dict[str, str] = {}  # when the doors open, and how the order is found
+        self.plan: dict = {}
+        self.first_joined = 0
         self.frozen: tuple[int, str] | None = None
+        self.frozen_at = self.frozen_page = 0
         self.revealed: dict | None = None
         self.paused = self.closed = False
         self.places: array | None = None
@@ -235,8 +277,9 @@ class Checker:
         second = next(rows, (0, []))[1]
         if first != COLUMNS or second[:1] != ["jari-line"]:
             raise Unreadable("This is no log of a line: its first two lines are others.")
-        if second != ["jari-line", "1", "", "", ""]:
-            raise Unreadable("This log has another format than 1, the one this program knows.")
+        if second not in (["jari-line", "1", "", "", ""], ["jari-line", "2", "", "", ""]):
+            raise Unreadable("This log has another format than 1 or 2, which this program knows.")
+        self.format = int(second[1])
 
     def on_head(self, line: int, row: list[str]) -> None:
         kind = row[0]
@@ -300,6 +343,7 @@ class Checker:
         self.page_tree.add(f"ticket,{self.report.room},{entry},{joined},{digest}".encode())
         self.page_tickets += 1
         self.report.tickets += 1
+        self.first_joined = min(self.first_joined or joined, joined)
         self.check_entry(line, entry, digest)
         place = self.place(entry)
         if row[4] and place is not None and row[4] != str(place):
@@ -366,9 +410,16 @@ class Checker:
     def on_commit(self, line: int, act: dict) -> None:
         if self.frozen:
             self.trouble(line, "The commitment was recorded only after the list was closed.")
-        if self.committed and act["commitment"] != self.committed:
+        by = act.get("by", "portal")
+        before = self.committed if by == "portal" else self.officers.get(by, "")
+        if before and act["commitment"] != before:
             self.trouble(line, "The commitment was changed after it had been published.")
-        self.committed = act["commitment"]
+        if by == "portal":
+            self.committed = act["commitment"]
+            return
+        if self.first_joined and act["at"] > self.first_joined:
+            self.trouble(line, f"{by} committed to a secret only after people had joined.")
+        self.officers[by] = act["commitment"]
 
     def on_plan(self, line: int, act: dict) -> None:
         if self.frozen or self.report.called:
@@ -377,13 +428,18 @@ class Checker:
             self.report.notes.append(
                 f"On {when(act['at'])} the opening was set anew, to {when(act['opens_at'])}."
             )
+        changed = any(act.get(key) != self.plan.get(key) for key in RULE)
+        if changed and self.first_joined and act["at"] > self.first_joined:
+            self.trouble(line, "The rule of the draw was set or changed after people had joined.")
         self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
+        self.plan = act
 
     def on_freeze(self, line: int, act: dict) -> None:
         page = self.page or {}
         if self.frozen:
             self.trouble(line, "The list was closed a second time.")
         self.frozen = (act["count"], act["digest"])
+        self.frozen_at, self.frozen_page = act["at"], page["number"]
         if act["count"] != page["after"]:
             self.trouble(
                 line,
@@ -405,17 +461,127 @@ class Checker:
         if not self.frozen:
             self.trouble(line, "The draw was revealed before the list was closed.")
             return
+        if self.format == 1:
+            self.check_draw_v1(line, act)
+            return
+        self.revealed = {name: str(act[name]) for name in ("inputs", "seed")}
+        if self.page and self.page["number"] == self.frozen_page:
+            self.trouble(
+                line,
+                "The draw was held in the same page in which the list was closed: its number was "
+                "known before the closed list was published.",
+            )
+        inputs = dict(part.split("=", 1) for part in act["inputs"].split("\n"))
+        if "\n".join(f"{name}={inputs[name]}" for name in sorted(inputs)) != act["inputs"]:
+            self.trouble(line, "The inputs of the seed are not written in the one agreed way.")
+        digest = bytes.fromhex(self.frozen[1])
+        if seed_from(digest, act["inputs"]).hex() != act["seed"]:
+            self.trouble(line, "The seed does not follow from the closed list and the inputs.")
+        self.check_inputs(line, act, inputs)
+
+    def check_inputs(self, line: int, act: dict, inputs: dict[str, str]) -> None:
+        """Each input must be what was promised before, or what did not exist then."""
+        secret = inputs.pop("portal", "")
+        if not self.committed:
+            self.trouble(line, "No commitment to the secret was recorded before the draw.")
+        elif commitment_to(bytes.fromhex(secret)) != self.committed:
+            self.trouble(line, "The secret is not the one that was committed to before.")
+        opened = self.check_officers(line, inputs)
+        source, due = self.plan.get("source"), self.frozen_at + self.plan.get("after", 0) * SECOND
+        if act.get("source") != source:
+            self.trouble(line, f"The plan says {source}, but the draw was held by another source.")
+        if act["at"] < due:
+            self.trouble(line, f"The draw was held at {when(act['at'])}, before {when(due)}.")
+        if source == "drand" and "beacon" in inputs:
+            self.check_beacon(line, act, inputs.pop("beacon"), due)
+        elif source == "sample" and "sample" in inputs:
+            inputs.pop("sample")
+            self.report.notes.append(
+                "The number of this draw was MADE UP for a sample: it says nothing of the order."
+            )
+        elif source == "officers" and opened == len(self.officers) == self.plan.get("officers"):
+            self.report.notes.append(f"All {opened} officers opened what they had committed to.")
+        elif "stated" in inputs:
+            self.check_stated(line, act, inputs.pop("stated"), due)
+        else:
+            self.trouble(line, f"Of the planned source, {source}, nothing went into the seed.")
+        if source != "stated" and "stated" in inputs:
+            self.check_stated(line, act, inputs.pop("stated"), due)
+        for name in inputs:
+            self.trouble(line, f"“{name}” went into the seed, but not by the plan.")
+
+    def check_officers(self, line: int, inputs: dict[str, str]) -> int:
+        """How many officers opened their secret; whoever withheld it is named."""
+        opened = 0
+        for name, commitment in self.officers.items():
+            secret = inputs.pop(f"officer {name}", None)
+            if secret is None:
+                self.report.notes.append(f"{name} withheld the secret committed to.")
+            elif commitment_to(bytes.fromhex(secret)) != commitment:
+                self.trouble(line, f"{name} opened another secret than the one committed to.")
+            else:
+                opened += 1
+        return opened
+
+    def check_beacon(self, line: int, act: dict, number: str, due: int) -> None:
+        if self.plan.get("chain") != QUICKNET:
+            self.trouble(line, "The plan names another chain than drand's quicknet.")
+        expected = first_round_after(due)
+        if act["round"] != expected:
+            self.trouble(
+                line,
+                f"Round {act['round']} was used; by the plan it is round {expected}, the first "
+                f"after {when(due)}.",
+            )
+        if act["at"] < round_time(act["round"]):
+            self.trouble(line, f"Round {act['round']} did not exist yet when the draw was held.")
+        try:
+            found = beacon_number(act["round"], act["signature"])
+        except (ValueError, OverflowError) as error:
+            self.trouble(line, f"The signature of the beacon is wrong: {error}.")
+            return
+        if found is None:
+            self.report.notes.append(
+                "NOT CHECKED: the signature of the beacon. Install drand-verify (pip install "
+                f"drand-verify), or compare round {act['round']} of quicknet with {number}."
+            )
+        elif found != number:
+            self.trouble(line, "The number of the beacon does not follow from its signature.")
+        else:
+            self.report.notes.append(
+                f"The order was fixed by round {act['round']} of drand's quicknet, published at "
+                f"{when(round_time(act['round']))}, after the list was closed."
+            )
+
+    def check_stated(self, line: int, act: dict, value: str, due: int) -> None:
+        statement = self.plan.get("statement")
+        if not statement:
+            self.trouble(line, "A value was stated by hand, which the plan does not allow.")
+            return
+        if self.plan.get("source") != "stated" and act["at"] < due + PATIENCE * SECOND:
+            self.trouble(
+                line, "The value was stated by hand before the planned source had its ten minutes."
+            )
+        self.report.notes.append(
+            f"NOT CHECKED: that “{value}” is what the plan names: {statement}. Compare it yourself."
+        )
+
+    def check_draw_v1(self, line: int, act: dict) -> None:
+        """Logs of format 1: the number was known before the list was closed."""
         self.revealed = {name: str(act[name]) for name in ("secret", "public_value", "seed")}
         secret = bytes.fromhex(act["secret"])
         if not self.committed:
             self.trouble(line, "No commitment to the secret was recorded before the draw.")
         elif commitment_to(secret) != self.committed:
             self.trouble(line, "The secret is not the one that was committed to before.")
-        digest = bytes.fromhex(self.frozen[1])
-        if seed_from(secret, digest, act["public_value"]).hex() != act["seed"]:
+        digest = bytes.fromhex((self.frozen or (0, ""))[1])
+        if seed_from_v1(secret, digest, act["public_value"]).hex() != act["seed"]:
             self.trouble(
                 line, "The seed does not follow from the secret, the list and the public value."
             )
+        self.report.notes.append(
+            "This log is of format 1: its operator knew the number before the list was closed."
+        )
 
     def on_call(self, line: int, act: dict) -> None:
         first, last = act["first"], act["last"]
@@ -521,15 +687,20 @@ class Checker:
         if self.frozen:
             recorded["frozen", 1], recorded["frozen", 3] = str(self.frozen[0]), self.frozen[1]
         if self.revealed:
-            recorded["secret", 3] = self.revealed["secret"]
             recorded["seed", 3] = self.revealed["seed"]
-            recorded["public", 4] = self.revealed["public_value"]
+            if self.format == 1:
+                recorded["secret", 3] = self.revealed["secret"]
+                recorded["public", 4] = self.revealed["public_value"]
+            else:
+                recorded["inputs", 4] = self.revealed["inputs"]
         for (kind, column), value in recorded.items():
             if self.value(kind, column) != value:
                 line = self.head.get(kind, (1, []))[0]
                 self.trouble(line, f"“{kind}” is not what the log recorded: {value}.")
         was_recorded = {"commitment": bool(self.committed), "frozen": bool(self.frozen)}
-        was_recorded.update(dict.fromkeys(("secret", "seed", "public"), bool(self.revealed)))
+        was_recorded.update(
+            dict.fromkeys(("secret", "seed", "public", "inputs"), bool(self.revealed))
+        )
         for kind, found in was_recorded.items():
             if kind in self.head and not found:
                 self.trouble(self.head[kind][0], f"“{kind}” is given, but was never recorded.")
@@ -592,6 +763,12 @@ def check_proof(report: Report, proof: dict) -> None:
         return
     if not holds:
         report.troubles.append((0, "The proof does not lead from its ticket to its root."))
+    elif proof["root"] not in report.roots and proof["size"] > report.pages:
+        report.newer = True
+        report.notes.append(
+            f"The proof holds, but it is newer than this file: it is of a log of {proof['size']} "
+            f"pages, and the file has {report.pages}. Download the log again, then check once more."
+        )
     elif proof["root"] not in report.roots:
         report.troubles.append(
             (0, "The proof is right in itself, but its root was never that of this log.")
@@ -675,7 +852,9 @@ def main(arguments: list[str] | None = None) -> int:
     if given.ticket:
         check_ticket(report, given.ticket, given.place)
     sys.stdout.write(summary(report) + "\n")
-    return 0 if report.is_good else 1
+    if not report.is_good:
+        return 1
+    return 3 if report.newer else 0
 
 
 if __name__ == "__main__":

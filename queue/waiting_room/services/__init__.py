@@ -1,3 +1,4 @@
+from waiting_room.services.drawing import open_secret, state_value
 from waiting_room.services.entering import (
     end_admission,
     enter,
@@ -9,20 +10,22 @@ from waiting_room.services.entering import (
 from waiting_room.services.joining import issue_ticket, leave_line
 from waiting_room.services.people_before import waiting_before
 from waiting_room.services.rooms import (
+    add_officer,
     close_room,
     open_room,
     open_rooms,
     pause_room,
     report_booking,
     resume_room,
+    set_draw_plan,
     set_joins_from,
     set_pace,
-    set_public_value,
 )
 from waiting_room.services.telling import ask_to_be_told, stop_telling, tell_people
 from waiting_room.services.ticking import tick_room, tick_rooms
 
 __all__ = [
+    "add_officer",
     "ask_to_be_told",
     "close_room",
     "end_admission",
@@ -35,12 +38,14 @@ __all__ = [
     "live_admission",
     "open_room",
     "open_rooms",
+    "open_secret",
     "pause_room",
     "report_booking",
     "resume_room",
+    "set_draw_plan",
     "set_joins_from",
     "set_pace",
-    "set_public_value",
+    "state_value",
     "stop_telling",
     "tell_people",
     "tick_room",

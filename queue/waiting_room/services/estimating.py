@@ -29,7 +29,7 @@ GROUP BY floor(extract(epoch FROM at) / 15) ORDER BY 1
 def up_to_date(facts: Facts) -> dict:
     """The room's estimates, worked out anew when they are old or the room was paused or resumed."""
     room, known = facts.room, facts.room.board.estimates
-    if room.frozen_at is None or room.has_ended(facts.now):
+    if room.drawn_at is None or room.has_ended(facts.now):
         return {}
     paused = room.status == RoomStatus.PAUSED
     now = facts.now.timestamp()
@@ -66,8 +66,8 @@ def situation_of(facts: Facts, widenings: list[float]) -> estimate.Situation:
     with connection.cursor() as cursor:
         cursor.execute(POINTS_SQL, [room.pk, since])
         points = cursor.fetchall()
-    if room.frozen_at > since:
-        points.insert(0, (room.frozen_at.timestamp(), 0))
+    if room.drawn_at and room.drawn_at > since:
+        points.insert(0, (room.drawn_at.timestamp(), 0))
     points.append((facts.now.timestamp(), facts.line.serving))
     return estimate.Situation(
         points=_ascending(points), pauses=_pauses(room, since), widenings=widenings

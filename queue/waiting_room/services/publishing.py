@@ -53,17 +53,22 @@ def _head(room: Room, last_step: int) -> dict:
     """What the acts in the log say of opening and draw; what is not logged is not told either."""
     acts = [Act.COMMIT, Act.PLAN, Act.FREEZE, Act.REVEAL]
     steps = room.steps.filter(act__in=acts, pk__lte=last_step).order_by("pk")
-    found = {step.act: step.details for step in steps}
+    found = {
+        step.act: step.details
+        for step in steps
+        if step.act != Act.COMMIT or step.details.get("by", "portal") == "portal"
+    }
     cohort = room.cohort
     planned = {"opens_at": public_log.microseconds(cohort.opens_at), "order": cohort.order}
-    head: dict = {**found.get(Act.PLAN, planned)}
+    plan = found.get(Act.PLAN, planned)
+    head: dict = {name: plan[name] for name in planned}
     if Act.COMMIT in found:
         head["commitment"] = found[Act.COMMIT]["commitment"]
     if Act.FREEZE in found:
         head["frozen"] = found[Act.FREEZE]["count"]
         head["list_digest"] = found[Act.FREEZE]["digest"]
     if Act.REVEAL in found:
-        head |= found[Act.REVEAL]
+        head |= {name: found[Act.REVEAL][name] for name in ("inputs", "seed")}
     return head
 
 

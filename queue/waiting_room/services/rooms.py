@@ -1,20 +1,25 @@
 """What an operator does to a room. Every act is a step of the log, and says who acted."""
 
+import re
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
 from database.clock import database_now
+from eligibility.enums import Order
 from eligibility.models import Cohort
+from waiting_room import beacon
 from waiting_room.draw import commitment
-from waiting_room.enums import Act, RoomStatus
+from waiting_room.enums import Act, DrawSource, RoomStatus
 from waiting_room.exceptions import CantChange
 from waiting_room.locks import tick_lock
-from waiting_room.models import Board, Line, Room, Step
+from waiting_room.models import Board, DrawOfficer, Line, Room, Step
 from waiting_room.public_log import microseconds
 
 # How long before the opening people may gather, unless the room says otherwise.
@@ -27,7 +32,8 @@ def open_rooms() -> list[Room]:
 
 
 @transaction.atomic
-def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **settings) -> Room:
+def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: Any) -> Room:
+    """The room of a cohort, made if there is none; `values` are fields of a new one."""
     # Two importers of one cohort: the second waits here and finds the room.
     Cohort.objects.select_for_update().get(pk=cohort.pk)
     room = Room.objects.filter(cohort=cohort).first()
@@ -39,14 +45,14 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **settings)
         joins_from=joins_from or cohort.opens_at - GATHERING,
         draw_secret=secret.hex(),
         draw_commitment=commitment(secret),
-        **settings,
+        **{"draw_source": settings.DRAW_SOURCE, "draw_after": settings.DRAW_AFTER, **values},
     )
     Line.objects.create(room=room, max_active=room.max_active)
     Board.objects.create(room=room)
     with connection.cursor() as cursor:
         # Belongs to the row's number, which is never used again; CACHE 1 keeps the order.
         cursor.execute(f'CREATE SEQUENCE "{room.entry_sequence}" AS bigint CACHE 1')
-    record(room, Act.COMMIT, details={"commitment": room.draw_commitment})
+    record(room, Act.COMMIT, details={"commitment": room.draw_commitment, "by": "portal"})
     note_plan(room)
     return room
 
@@ -63,8 +69,20 @@ def is_as_planned(room: Room) -> bool:
     return noted is not None and noted.details == _plan(room)
 
 
-def _plan(room: Room) -> dict:
-    return {"opens_at": microseconds(room.cohort.opens_at), "order": str(room.cohort.order)}
+def _plan(room: Room) -> dict[str, str | int]:
+    plan: dict[str, str | int] = {
+        "opens_at": microseconds(room.cohort.opens_at),
+        "order": str(room.cohort.order),
+    }
+    if room.cohort.order == Order.DRAW:
+        plan |= {"source": str(room.draw_source), "after": room.draw_after}
+        if room.draw_source == DrawSource.DRAND:
+            plan["chain"] = beacon.QUICKNET
+        if room.draw_source == DrawSource.OFFICERS:
+            plan["officers"] = room.officers.count()
+        if room.draw_statement:
+            plan["statement"] = room.draw_statement
+    return plan
 
 
 def record(
@@ -158,14 +176,45 @@ def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Ro
 
 
 @transaction.atomic
-def set_public_value(*, room: Room, value: str, by: str) -> Room:
-    """The random value nobody could know before, that goes into the draw's seed."""
+def set_draw_plan(
+    *, room: Room, source: str, statement: str = "", after: int | None = None, by: str
+) -> Room:
+    """Choose where the number of the draw comes from; only before anybody may join."""
     room = _locked(room)
-    if room.frozen_at:
-        raise CantChange(_("The draw has been held; its seed can't change any more."))
-    room.public_value = value.strip()
-    room.save(update_fields=["public_value"])
+    _need_open_plan(room)
+    if source == DrawSource.SAMPLE and not settings.SAMPLE_DRAWS:
+        raise CantChange(_("A made-up number is for the sample campaign only."))
+    statement = " ".join(statement.split())
+    if source == DrawSource.STATED and not statement:
+        raise CantChange(_("Write which public value counts, and when it is drawn."))
+    room.draw_source, room.draw_statement = DrawSource(source), statement
+    room.draw_after = room.draw_after if after is None else after
+    room.save(update_fields=["draw_source", "draw_statement", "draw_after"])
+    note_plan(room)
     return room
+
+
+@transaction.atomic
+def add_officer(*, room: Room, name: str, commitment: str, by: str) -> DrawOfficer:
+    """Take an officer's commitment (64 hexadecimal digits); only before anybody may join."""
+    room = _locked(room)
+    _need_open_plan(room)
+    name, commitment = " ".join(name.split()), commitment.strip().lower()
+    if not re.fullmatch(r"[^=\n]{1,40}", name):
+        raise CantChange(_("Write a name of at most 40 letters, without “=”."))
+    if not re.fullmatch(r"[0-9a-f]{64}", commitment):
+        raise CantChange(_("A commitment is 64 digits 0 to 9 and a to f."))
+    if DrawOfficer.objects.filter(room=room, name=name).exists():
+        raise CantChange(_("This officer has committed already."))
+    officer = DrawOfficer.objects.create(room=room, name=name, commitment=commitment)
+    record(room, Act.COMMIT, details={"commitment": commitment, "by": name}, by=by)
+    note_plan(room)
+    return officer
+
+
+def _need_open_plan(room: Room) -> None:
+    if room.joins_from <= database_now() or room.tickets.exists():
+        raise CantChange(_("People may join already, so the rule of the draw stands."))
 
 
 @transaction.atomic

@@ -48,7 +48,7 @@ def stop_telling(*, ticket: Ticket) -> None:
 def tell_people() -> int:
     """Write every message that is due, each once whoever runs this how often; how many."""
     now = database_now()
-    rooms = Room.objects.filter(alerts__called_at=None, frozen_at__isnull=False).exclude(
+    rooms = Room.objects.filter(alerts__called_at=None, drawn_at__isnull=False).exclude(
         Q(status=RoomStatus.CLOSED) | Q(cohort__closes_at__lte=now)
     )
     return sum(

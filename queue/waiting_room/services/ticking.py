@@ -10,11 +10,12 @@ from django.db.models.functions import Now
 
 from database.clock import database_now
 from eligibility.enums import Order
-from waiting_room import draw, health, pace
+from waiting_room import health, pace
 from waiting_room.enums import Act, RoomStatus
 from waiting_room.locks import StillJoining, list_closed, try_tick_lock
 from waiting_room.models import Admission, Board, DoorWait, Line, Room, Step
 from waiting_room.now_document import Facts, document, write_file
+from waiting_room.services.drawing import awaits_draw, hold_draw
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
 from waiting_room.services.estimating import score_called, up_to_date
 from waiting_room.services.log_files import write_log_files
@@ -77,10 +78,13 @@ def _settle(room: Room) -> Facts:
         facts = Facts(room=room, now=database_now(), issued=_last_entry(room))
     else:
         freezing = room.frozen_at is None and now >= room.cohort.opens_at
+        if awaits_draw(room):
+            hold_draw(room, now)
         pages.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
         if freezing:
             _freeze(room, settled, pages.root, now)
-            # On a page of its own, which goes on from the root that is the digest.
+            # On a page of its own, which goes on from the root that is the digest. The number that
+            # fixes the order comes only after this page is published.
             pages.append(settled=settled, now=now)
         facts = Facts(room=room, now=now, issued=settled)
     facts.log_size, facts.log_root, facts.logged = pages.size, pages.root, pages.last.upto
@@ -94,21 +98,18 @@ def _last_entry(room: Room) -> int:
 
 
 def _freeze(room: Room, settled: int, digest: str, now: datetime) -> None:
-    """Close the list of those who gathered and reveal the draw; whoever joins now comes after.
+    """Close the list of the people who gathered; the draw follows in a later tick.
 
     Every number up to `settled` was given and committed while the list was closed, and the
     digest covers them all; a join since then has a higher number, so it changes neither.
     """
     room.frozen_at, room.frozen_count = now, 0
     if room.cohort.order == Order.DRAW:
-        secret = bytes.fromhex(room.draw_secret)
-        seed = draw.seed_from(secret, bytes.fromhex(digest), room.public_value)
-        room.frozen_count, room.list_digest, room.seed = settled, digest, seed.hex()
-    room.save(update_fields=["frozen_at", "frozen_count", "list_digest", "seed"])
-    if room.seed:
+        room.frozen_count, room.list_digest = settled, digest
         record(room, Act.FREEZE, details={"count": settled, "digest": digest}, at=now)
-        revealed = {"secret": room.draw_secret, "public_value": room.public_value}
-        record(room, Act.REVEAL, details={**revealed, "seed": room.seed}, at=now)
+    else:
+        room.drawn_at = now  # places are entry numbers: nothing is left to draw
+    room.save(update_fields=["frozen_at", "frozen_count", "list_digest", "drawn_at"])
 
 
 def _recent_calls(room: Room, now: datetime) -> list[Step]:
@@ -127,7 +128,7 @@ def _move(facts: Facts) -> None:
     line = locked_line(room.pk)
     count_inside(line)
     facts.line, facts.at_door = line, at_door
-    if room.frozen_at is None or room.has_ended(now):
+    if room.drawn_at is None or room.has_ended(now):
         facts.reasons = []
         Line.objects.filter(pk=line.pk).update(ticked_at=now)
         return

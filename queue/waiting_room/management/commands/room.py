@@ -6,6 +6,7 @@ from django.utils.timezone import is_naive, make_aware
 
 from database.clock import database_now
 from waiting_room import services
+from waiting_room.enums import DrawSource
 from waiting_room.exceptions import CantChange
 from waiting_room.management.rooms import room_by_code
 from waiting_room.models import Room
@@ -26,7 +27,10 @@ class Command(PortalCommand):
             ("resume", "go on calling"),
             ("close", "end the line for good"),
             ("pace", "how many at once, and how many a minute"),
-            ("public-value", "the public random number of the draw"),
+            ("draw", "where the number of the draw comes from"),
+            ("officer", "an officer's commitment to a secret of the draw"),
+            ("open-secret", "an officer's secret, once the list is closed"),
+            ("state-value", "the public value that the plan of the draw names"),
             ("joins-from", "from when people may gather"),
         ]:
             sub = acts.add_parser(act, help=text)
@@ -37,7 +41,16 @@ class Command(PortalCommand):
             if act == "pace":
                 sub.add_argument("--at-once", type=int, required=True)
                 sub.add_argument("--per-minute", type=int, required=True)
-            if act == "public-value":
+            if act == "draw":
+                sub.add_argument("source", choices=DrawSource.values)
+                sub.add_argument("--statement", default="", help="which public value counts")
+            if act == "officer":
+                sub.add_argument("name")
+                sub.add_argument("commitment", help="64 hexadecimal digits")
+            if act == "open-secret":
+                sub.add_argument("name")
+                sub.add_argument("secret", help="64 hexadecimal digits")
+            if act == "state-value":
                 sub.add_argument("value")
             if act == "joins-from":
                 sub.add_argument("time", help="ISO 8601; Asia/Seoul if no zone is given")
@@ -63,8 +76,17 @@ class Command(PortalCommand):
         if act == "pace":
             pace = {"max_active": given["at_once"], "max_per_minute": given["per_minute"]}
             return services.set_pace(room=room, by=by, **pace)
-        if act == "public-value":
-            return services.set_public_value(room=room, value=given["value"], by=by)
+        if act == "draw":
+            plan = {"source": given["source"], "statement": given["statement"]}
+            return services.set_draw_plan(room=room, by=by, **plan)
+        if act == "officer":
+            named = {"name": given["name"], "commitment": given["commitment"]}
+            return services.add_officer(room=room, by=by, **named).room
+        if act == "open-secret":
+            opened = {"name": given["name"], "secret": given["secret"]}
+            return services.open_secret(room=room, by=by, **opened).room
+        if act == "state-value":
+            return services.state_value(room=room, value=given["value"], by=by)
         if act == "joins-from":
             at = parse_datetime(given["time"])
             if at is None:

@@ -1,0 +1,45 @@
+"""The public number that fixes the order of a draw: where it comes from, and its proof. Pure.
+
+drand's quicknet publishes a round every three seconds; a round is a BLS signature over its number,
+so it can't be known before, chosen or forged by fewer than a threshold of its operators. Chain
+parameters: https://drand.love (quicknet), pinned here.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from drand_verify import verify_quicknet
+
+QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
+GENESIS = datetime.fromtimestamp(1_692_803_367, UTC)
+PERIOD = timedelta(seconds=3)
+
+_SAMPLE_TAG = b"jari/draw/sample-beacon/v1\n"
+
+
+class BadBeacon(ValueError):
+    """A signature that is not the one of its round."""
+
+
+def round_after(moment: datetime) -> int:
+    """The first round of quicknet that is published at or after `moment`; rounds count from 1."""
+    if moment <= GENESIS:
+        return 1
+    return -((GENESIS - moment) // PERIOD) + 1
+
+
+def time_of(round_number: int) -> datetime:
+    return GENESIS + (round_number - 1) * PERIOD
+
+
+def randomness_of(round_number: int, signature: str) -> str:
+    """The round's random number as 64 hexadecimal digits; BadBeacon if the signature is wrong."""
+    try:
+        return str(verify_quicknet(round_number, signature))
+    except (ValueError, OverflowError, TypeError) as error:
+        raise BadBeacon(f"Round {round_number} of quicknet has another signature.") from error
+
+
+def sample_number(list_digest: bytes, commitment: str) -> str:
+    """A stand-in for newcomers and tests: needs no network, and is no proof of anything."""
+    return hashlib.sha256(_SAMPLE_TAG + list_digest + commitment.encode()).hexdigest()
