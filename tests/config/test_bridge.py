@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 SITE = """
 import hashlib, json, time
 from pathlib import Path
+FOLDER = Path(__file__).parent
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 
 def seen(request):
@@ -33,6 +34,9 @@ def seen(request):
 
 def body(request):
     return HttpResponse(f"{len(request.body)} {hashlib.sha256(request.body).hexdigest()}")
+
+def static(request):
+    return FileResponse(open(f"{FOLDER}/static/file", "rb"))
 
 def staff_body(request):
     sender = request.COOKIES.get("role") == "sender"
@@ -67,6 +71,7 @@ import site_of_test as site
 from django.urls import path, re_path
 urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow", site.slow),
                path("headed", site.headed), path("download", site.download),
+               path("static", site.static),
                path("admin/headed", site.headed), path("admin/slow", site.slow),
                path("admin/body", site.staff_body), path("breaks", site.breaks),
                re_path("", site.seen)]
@@ -85,7 +90,7 @@ limits = Limits({limits})
 guard = Guard(limits, shared={hops} > 0)
 bodies.UPLOADS.append(re.compile("/admin/body"))
 application = Pages(django, threads=2, limits=limits, guard=guard, hops={hops},
-                    headers=security_headers())
+                    headers=security_headers(), static="{folder}/static/")
 """
 MAIN = """
 import sys, types
@@ -107,7 +112,7 @@ def until(condition: Callable[[], object], *, patience: float = 10) -> None:
 
 class Server:
     def __init__(self, folder: Path, *, limits: str = "", hops: int = 0, workers: int = 2) -> None:
-        rsgi = RSGI.format(limits=limits, hops=hops)
+        rsgi = RSGI.format(limits=limits, hops=hops, folder=folder)
         for name, text in [
             ("site_of_test", SITE), ("own_settings", SETTINGS), ("urls", URLS), ("own_rsgi", rsgi),
             ("own_main", MAIN),
@@ -218,6 +223,21 @@ def test_answers_go_out_whole_and_in_order(server: Server):
     assert (headed.content, headed.headers["X-One"]) == (b"done", "1")
     assert headed.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
     assert (head.status, head.content) == (200, b"")
+
+
+def test_a_static_file_is_sent_whole_and_the_connection_stays(server: Server):
+    content = os.urandom(600_000)
+    (server.folder / "static").mkdir()
+    (server.folder / "static" / "file").write_bytes(content)
+    connection = server.connect()
+
+    for _ in range(3):
+        connection.request("GET", "/static")
+        response = connection.getresponse()
+        assert response.read() == content
+        assert response.headers["Content-Length"] == "600000"
+        assert response.headers["Connection"] is None
+    connection.close()
 
 
 def test_whoever_closes_the_page_leaves_the_server_as_it_was(server: Server):

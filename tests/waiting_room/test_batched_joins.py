@@ -15,6 +15,7 @@ from django.db import connection
 from django.http import HttpResponse
 
 from config.bridge import Pages
+from config.headers import security_headers
 from eligibility.models import Proxy
 from eligibility.sessions import sign_in, sign_out_everywhere
 from tests.factories import PersonFactory
@@ -88,7 +89,7 @@ def ask(requests: Sequence[Request], *, then=None) -> list[Answer]:
         return answer
 
     async def everybody() -> list[Answer]:
-        application = LeanApplication(Pages(WSGIHandler(), threads=8))
+        application = LeanApplication(Pages(WSGIHandler(), threads=8), headers=security_headers())
         try:
             answers = list(await asyncio.gather(*[one(application, r) for r in requests]))
             if then:
@@ -136,6 +137,27 @@ def test_a_lone_join_is_answered_with_its_ticket():
     ticket = Ticket.objects.get()
     assert (response.status_code, response.headers["location"]) == (302, f"/queue/t/{ticket.pk}/")
     assert (ticket.person_id, ticket.entry) == (person.pk, 1)
+
+
+def test_polls_and_joins_have_the_headers_of_every_answer():
+    room = make_room()
+    person = make_eligible(room)
+    poll = Request("GET", f"/queue/{room.cohort.code}/now.json", [("host", "localhost")])
+
+    answers = ask([joining(room, browser(person)), poll])
+
+    assert [answer.status_code for answer in answers] == [302, 200]
+    for answer in answers:
+        assert answer.headers.items() >= dict(security_headers()).items()
+
+
+def test_a_poll_that_names_two_hosts_is_refused():
+    room = make_room()
+    hosts = [("host", "localhost"), ("host", "other")]
+
+    answer = ask([Request("GET", f"/queue/{room.cohort.code}/now.json", hosts)])[0]
+
+    assert answer.status_code == 400
 
 
 def test_many_at_once_get_a_number_each_in_few_statements(monkeypatch):
