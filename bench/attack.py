@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from bench.attackers import ATTACKS, LOOPBACK, MIB
 from bench.portal import portal, served
 
-PEOPLE = 3_000
+PEOPLE = 300
 LOG_BYTES = 100 * MIB
 PAUSE_SECONDS = 0.05
 AIM = 2.0
@@ -57,9 +57,12 @@ def row(name: str, port: int, paths: dict, log: Path, given) -> str:
         os.utime(log)  # a log that is old would be written anew
         add(quiet, measure(port, paths, given.seconds)[0])
         attack = subprocess.Popen(
-            [sys.executable, "-m", "bench.attackers", name, str(port), str(given.seconds + 2)]
+            [sys.executable, "-m", "bench.attackers", name, str(port), str(given.seconds + 2)],
+            stdout=subprocess.PIPE,
         )
-        time.sleep(1.5)
+        assert attack.stdout
+        attack.stdout.readline()  # it stands
+        time.sleep(1)
         took, wrong = measure(port, paths, given.seconds)
         add(attacked, took)
         failed += wrong
@@ -146,14 +149,15 @@ def scene() -> tuple[dict[str, Iterator[Visit]], Path]:
     client.force_login(StaffFactory(superuser=True))
     staff = {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
     cookie = {"Cookie": signed_in(ticket.person_id)}
-    joins = (
-        {"Cookie": signed_in(person), "Sec-Fetch-Site": "same-origin"} for person in people(room)
-    )
+    joins = [
+        ("POST", "/queue/attack/join/", {"Cookie": signed_in(pk), "Sec-Fetch-Site": "same-origin"})
+        for pk in people(room)
+    ]
     return {
         "home, eligibility": visits(("/", cookie), ("/eligibility/", cookie)),
         "waiting page": visits((f"/queue/t/{ticket.pk}/", cookie)),
         "poll": visits(("/queue/attack/now.json", {})),
-        "join": (("POST", "/queue/attack/join/", headers) for headers in joins),
+        "join": itertools.cycle(joins),
         "staff": visits(("/admin/", staff), ("/admin/booking/reservation/", staff)),
     }, log
 
@@ -162,18 +166,18 @@ def visits(*asked: tuple[str, dict[str, str]]) -> Iterator[Visit]:
     return itertools.cycle([("GET", path, headers) for path, headers in asked])
 
 
-def people(room) -> Iterator[int]:
-    """Each may join once more: whoever has a ticket gets the same again."""
+def people(room) -> list[int]:
+    """Who may join; whoever has a ticket gets the same again."""
     from eligibility.models import Decision
     from tests.factories import PersonFactory
 
     window = {"window_from": room.cohort.opens_at, "window_to": room.cohort.closes_at}
-    made = [PersonFactory().pk for _ in range(PEOPLE // 10)]
+    made = [PersonFactory().pk for _ in range(PEOPLE)]
     Decision.objects.bulk_create(
         Decision(person_id=pk, cohort=room.cohort, eligible=True, rule="born", **window)
         for pk in made
     )
-    return itertools.cycle(made)
+    return made
 
 
 def signed_in(person_id: int) -> str:

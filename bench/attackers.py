@@ -31,8 +31,9 @@ def posted(length: int) -> bytes:
 class Attack:
     def __init__(self, port: int, seconds: float) -> None:
         self.port = port
-        self.ends = time.monotonic() + min(seconds, LONGEST_SECONDS)
-        self.opened = 0
+        self.seconds = min(seconds, LONGEST_SECONDS)
+        self.ends = time.monotonic() + LONGEST_SECONDS
+        self.opened, self.stands = 0, False
 
     @property
     def goes_on(self) -> bool:
@@ -45,6 +46,13 @@ class Attack:
         one.sendall(payload)
         return one
 
+    def begun(self) -> None:
+        """Tells once that the attack stands; its seconds count from here."""
+        if not self.stands:
+            self.stands = True
+            self.ends = time.monotonic() + self.seconds
+            print("begun", flush=True)
+
     def hold(self, count: int, payload: bytes, drip: bytes = b"") -> None:
         """So many connections kept open, each sending `drip` once a second and reading nothing;
         a connection that the server ends is opened again."""
@@ -53,6 +61,7 @@ class Attack:
             while self.goes_on and len(held) < count:
                 with suppress(OSError):
                     held.append(self.connect(payload))
+            self.begun()
             time.sleep(1)
             held = [one for one in held if alive(one, drip)]
 
@@ -68,6 +77,7 @@ class Attack:
         threads = [threading.Thread(target=loop) for _ in range(at_once)]
         for thread in threads:
             thread.start()
+        self.begun()
         for thread in threads:
             thread.join()
 
