@@ -82,6 +82,7 @@ def identity(request: HttpRequest) -> HttpResponse:
 def _identity_page(request: HttpRequest, extra: dict, *, status: int = 200) -> HttpResponse:
     lights = providing.lights()
     context = {
+        "challenge": "",
         **extra,
         "typed_form": "identity",
         "lights": lights if len(lights) > 1 else [],
