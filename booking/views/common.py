@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.core import signing
 from django.db import InterfaceError, OperationalError
@@ -9,7 +10,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.cache import never_cache
 from psycopg_pool import PoolTimeout
 
 from booking import services
@@ -59,19 +59,12 @@ def outage(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def who_required(view: View) -> View:
-    """Somebody who proved who they are: `request.person_id`."""
-
-    @never_cache
-    @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        who = signed_in(request)
-        if who is None:
-            return to_identity(request.get_full_path() if request.method == "GET" else None)
-        request.person_id = who.person_id
-        return view(request, *args, **kwargs)
-
-    return guarded
+def known(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
+    """A door for whoever proved who they are: the view's `person_id`."""
+    who = signed_in(request)
+    if who is None:
+        return to_identity(request.get_full_path() if request.method == "GET" else None)
+    return {"person_id": who.person_id, **address}
 
 
 def to_identity(back_to: str | None = None) -> HttpResponse:
@@ -100,38 +93,30 @@ def remember_seen(request: HttpRequest, response: HttpResponse, number: str) -> 
     )
 
 
-def reservation_required(view: View) -> View:
-    """The reservation with this number, for its person or whoever looked it up with its phone.
+def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpResponse:
+    """A door for the reservation's person, and whoever looked it up with its phone.
 
-    Anybody else is asked to look it up: whether a number exists is not told.
+    The view's `reservation`, and with it all `reservations` of the same person. Anybody else is
+    asked to look it up: whether a number exists is not told.
     """
-
-    @never_cache
-    @wraps(view)
-    def guarded(request: HttpRequest, number: str, *args, **kwargs) -> HttpResponse:
-        try:
-            number = read(number, NUMBER_LETTERS)
-        except UnreadableCode:
-            raise Http404 from None
-        who = signed_in(request)
-        # All of this person's at once: the page shows them beside it.
-        request.reservations = services.reservations_of(who.person_id) if who else []
-        found = _with_number(number, request.reservations)
-        if found is None and number in seen(request):
-            other = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
-            request.reservations = [
-                one for person_id in other for one in services.reservations_of(person_id)
-            ]
-            found = _with_number(number, request.reservations)
-        if found is None:
-            return to_lookup(number)
-        return view(request, found, *args, **kwargs)
-
-    return guarded
+    try:
+        number = read(number, NUMBER_LETTERS)
+    except UnreadableCode:
+        raise Http404 from None
+    who = signed_in(request)
+    reservations = services.reservations_of(who.person_id) if who else []
+    reservation = _with_number(number, reservations)
+    if reservation is None and number in seen(request):
+        people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
+        reservations = services.reservations_of(people[0]) if people else []
+        reservation = _with_number(number, reservations)
+    if reservation is None:
+        return to_lookup(number)
+    return {"reservation": reservation, "reservations": reservations}
 
 
 def _with_number(number: str, reservations: list[Reservation]) -> Reservation | None:
-    return next((one for one in reservations if one.number == number), None)
+    return next((row for row in reservations if row.number == number), None)
 
 
 def to_lookup(number: str) -> HttpResponse:

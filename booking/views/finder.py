@@ -31,9 +31,9 @@ from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import Course
 from booking.views import headlines
-from booking.views.common import who_required
+from booking.views.common import known
 from eligibility.models import Person
-from waiting_room.decorators import admission_required
+from waiting_room.decorators import admitted, booking_page
 from waiting_room.models import Admission
 
 
@@ -74,22 +74,22 @@ def to_book(admission: Admission | None = None) -> Purpose:
 
 
 @require_safe
-@admission_required
-def booking(request: HttpRequest) -> HttpResponse:
-    home = request.admission.ticket.person
+@booking_page(admitted)
+def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
+    home = admission.ticket.person
     course = services.course_of(home.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    return show(request, _to_book_beside(course, request.admission), home=home)
+    return show(request, _to_book_beside(course, admission), home=home)
 
 
 @require_safe
-@admission_required
-def clinic(request: HttpRequest, code: str) -> HttpResponse:
-    course = services.course_of(request.admission.ticket.person_id)
+@booking_page(admitted)
+def clinic(request: HttpRequest, admission: Admission, code: str) -> HttpResponse:
+    course = services.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    return show(request, _to_book_beside(course, request.admission), code=code)
+    return show(request, _to_book_beside(course, admission), code=code)
 
 
 def _to_second(*query: str) -> HttpResponse:
@@ -114,36 +114,38 @@ def to_choose(person_id: int, admission: Admission | None) -> Purpose:
 
 
 @require_safe
-@who_required
-def second(request: HttpRequest) -> HttpResponse:
+@booking_page(known)
+def second(request: HttpRequest, person_id: int) -> HttpResponse:
     """Times for the second dose: beside a held first one, or after one booked or given."""
-    held = services.held_by(request.person_id)
+    held = services.held_by(person_id)
     first = next((one for one in held if one.dose == 1), None)
     code = request.GET.get("clinic")
     if first:
         if first.slot.vaccine.doses < 2:
             return redirect("confirm")
         return show(request, beside(first.slot), code=code, default=first.slot)
-    course = services.course_of(request.person_id)
+    course = services.course_of(person_id)
     purpose = _after(course)
     if purpose is None:
-        return _nothing_more(request, course) if 1 in course.doses else redirect("booking")
-    booked = Reservation.objects.live().with_place().filter(person=request.person_id, dose=1)
+        if 1 in course.doses:
+            return _nothing_more(request, person_id, course)
+        return redirect("booking")
+    booked = Reservation.objects.live().with_place().filter(person=person_id, dose=1)
     confirmed = booked.first()
     if confirmed:
         back = reverse("reservation", args=[confirmed.number])
         return show(request, replace(purpose, back=back), code=code, default=confirmed.slot)
-    home = Person.objects.get(pk=request.person_id)
+    home = Person.objects.get(pk=person_id)
     return show(request, purpose, code=code, home=home)
 
 
-def _nothing_more(request: HttpRequest, course: Course) -> HttpResponse:
+def _nothing_more(request: HttpRequest, person_id: int, course: Course) -> HttpResponse:
     refusal = NoDoseLeft() if all(one.given for one in course.doses.values()) else AlreadyBooked()
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_place()
     context = {
         "refusal": refusal,
         "held": [],
-        "booked": booked.filter(person=request.person_id).order_by("dose"),
+        "booked": booked.filter(person=person_id).order_by("dose"),
         "offered": [],
         "again": None,
         "nothing_more": True,
@@ -288,8 +290,8 @@ def _with_region(search: Search) -> Search:
     """`중구` alone names several; with a name of its own the region follows from the district."""
     if search.region or not search.district:
         return search
-    known = availability.directory().by_district
-    regions = [region for region, district in known if district == search.district]
+    districts = availability.directory().by_district
+    regions = [region for region, district in districts if district == search.district]
     region = regions[0] if len(regions) == 1 else ""
     return replace(search, region=region)
 
@@ -297,8 +299,8 @@ def _with_region(search: Search) -> Search:
 def _choose_district(
     request: HttpRequest, search: Search, context: dict, status: int
 ) -> HttpResponse:
-    known = availability.directory()
-    context |= {"search": search, "regions": known.regions(), "districts": []}
+    directory = availability.directory()
+    context |= {"search": search, "regions": directory.regions(), "districts": []}
     if search.region in context["regions"]:
         context["districts"] = [
             (name, left, search.query(district=name)) for name, left in districts_with_times(search)
@@ -367,14 +369,16 @@ def like(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:
     return allowed
 
 
-def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exception) -> HttpResponse:
+def lost(
+    request: HttpRequest, purpose: Purpose, person_id: int, slot_id: int, refusal: Exception
+) -> HttpResponse:
     """Somebody was faster: say so, and offer the nearest open times at once."""
     slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
     if slot is None:
         raise Http404
-    known = availability.directory()
+    clinics = availability.directory().clinics
     offered = [
-        (time, known.clinics[time.clinic_id])
+        (time, clinics[time.clinic_id])
         for time in alternatives(
             clinic_id=slot.clinic_id,
             vaccines=like(slot, purpose.vaccines),
@@ -388,7 +392,7 @@ def lost(request: HttpRequest, purpose: Purpose, slot_id: int, refusal: Exceptio
         "slot": slot,
         "taken": isinstance(refusal, SlotFull),
         "offered": offered,
-        "held": services.held_by(request.person_id),
+        "held": services.held_by(person_id),
         "booking_url": reverse("booking"),
     }
     return render(request, "booking/lost.html", context, status=409)

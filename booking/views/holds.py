@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking import services
@@ -29,11 +29,11 @@ from booking.finder import availability
 from booking.finder.search import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.views.common import keeps_typed, to_identity
+from booking.views.common import keeps_typed, known, to_identity
 from booking.views.finder import beside, lost, show, to_book, to_choose
 from eligibility.sessions import signed_in
 from messaging.enums import Channel
-from waiting_room.decorators import not_inside
+from waiting_room.decorators import booking_page, not_inside
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services import end_admission, live_admission
@@ -45,27 +45,29 @@ RECENT = timedelta(hours=2)
 UNTOUCHED = {"channel": Channel.SMS, "email": ""}
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
-def hold(request: HttpRequest) -> HttpResponse:
+def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    """A door for whoever has an admission to book under: `person_id` and `admission`."""
     if request.method != "POST":
         return redirect("confirm")  # a language switch or a bookmark after a refused hold
     who = signed_in(request)
-    if who is None:
+    admission = admission_of(who.person_id) if who else None
+    if who is None or admission is None:
         return not_inside(request)
-    request.person_id = who.person_id
-    admission = admission_of(who.person_id)
-    if admission is None:
-        return not_inside(request)
+    return {"person_id": who.person_id, "admission": admission}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+@booking_page(_may_hold)
+def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResponse:
     slot_id, second_id = _number(request, "slot"), _number(request, "second")
     if slot_id is None:
         request.GET = request.POST
-        purpose, home = to_choose(who.person_id, admission), admission.ticket.person
+        purpose, home = to_choose(person_id, admission), admission.ticket.person
         return show(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
     try:
         services.hold_best_slots(
-            person_id=who.person_id,
+            person_id=person_id,
             slot_id=slot_id,
             second_id=second_id,
             admission_id=admission.pk,
@@ -73,9 +75,9 @@ def hold(request: HttpRequest) -> HttpResponse:
     except (SlotFull, SlotOver) as refusal:
         missed = getattr(refusal, "slot_id", None) or slot_id
         if missed == slot_id:
-            return lost(request, to_choose(who.person_id, admission), missed, refusal)
+            return lost(request, to_choose(person_id, admission), person_id, missed, refusal)
         first = get_object_or_404(Slot.objects.select_related("vaccine"), pk=slot_id)
-        return lost(request, beside(first), missed, refusal)
+        return lost(request, beside(first), person_id, missed, refusal)
     except HeldLongEnough as refusal:
         if admission.ended_at is None:
             end_admission(admission=admission, ending=Ending.LAPSED)
@@ -83,7 +85,7 @@ def hold(request: HttpRequest) -> HttpResponse:
     except Refused as refusal:
         return refusal_page(request, refusal)
     # At once, without a redirect: pressing reload holds the same again, which changes nothing.
-    return _show_hold(request, who.person_id)
+    return _show_hold(request, person_id)
 
 
 def admission_of(person_id: int) -> Admission | None:
@@ -160,30 +162,32 @@ def _what_ran_out(person_id: int) -> dict:
     }
 
 
-@never_cache
+def _may_confirm(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    """A door for whoever proved who they are; signed out, what was typed waits with the hold."""
+    who = signed_in(request)
+    if who is None:
+        if request.method == "POST":
+            keep_unsent(request)
+        return to_identity()
+    return {"person_id": who.person_id}
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 @keeps_typed
-def confirm(request: HttpRequest) -> HttpResponse:
-    who = signed_in(request)
-    if request.method == "POST":
-        form = ConfirmForm(request.POST)
-        valid = form.is_valid()
-        key = form.cleaned_data.get("key")
-        if who is None:
-            # Signed out meanwhile: what was typed waits with the hold.
-            if key:
-                services.keep_typed(key=key, wanted=form.typed())
-            return to_identity()
-        if not key:
-            return refusal_page(request, NothingHeld())
-        if not valid:
-            services.keep_typed(key=key, wanted=form.typed())
-            return _show_hold(request, who.person_id, form)
-        return _confirmed(request, who.person_id, key, form)
-    if who is None:
-        return to_identity()
-    return _show_hold(request, who.person_id)
+@booking_page(_may_confirm)
+def confirm(request: HttpRequest, person_id: int) -> HttpResponse:
+    if request.method != "POST":
+        return _show_hold(request, person_id)
+    form = ConfirmForm(request.POST)
+    valid = form.is_valid()
+    key = form.cleaned_data.get("key")
+    if not key:
+        return refusal_page(request, NothingHeld())
+    if not valid:
+        services.keep_typed(key=key, wanted=form.typed())
+        return _show_hold(request, person_id, form)
+    return _confirmed(request, person_id, key, form)
 
 
 def keep_unsent(request: HttpRequest) -> None:
@@ -269,39 +273,43 @@ def _untouched_questions(_language: str) -> str:
     return _questions(ConfirmForm(initial=UNTOUCHED))
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
-def extend(request: HttpRequest) -> HttpResponse:
+def _may_extend(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if request.method != "POST":
         return redirect("confirm")
-    who = signed_in(request)
-    if who is None:
-        return to_identity()
+    return known(request)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@keeps_typed
+@booking_page(_may_extend)
+def extend(request: HttpRequest, person_id: int) -> HttpResponse:
     form = ConfirmForm(request.POST)
     form.is_valid()
     key = form.cleaned_data.get("key")
     try:
         if not key:
             raise NothingHeld
-        services.extend_hold(
-            person_id=who.person_id, key=key, extension=_number(request, "extension")
-        )
+        services.extend_hold(person_id=person_id, key=key, extension=_number(request, "extension"))
     except HoldChanged as refusal:
-        return _show_hold(request, who.person_id, refusal=refusal)
+        return _show_hold(request, person_id, refusal=refusal)
     except Refused as refusal:
-        if services.held_by(who.person_id):
-            return _show_hold(request, who.person_id, refusal=refusal)
+        if services.held_by(person_id):
+            return _show_hold(request, person_id, refusal=refusal)
         return refusal_page(request, refusal)
     services.keep_typed(key=key, wanted=form.typed())
     return redirect("confirm")
 
 
-@never_cache
+def _may_release(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    who = signed_in(request)
+    if who is None or request.method != "POST":
+        return redirect("booking")
+    return {"person_id": who.person_id}
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
-def release(request: HttpRequest) -> HttpResponse:
-    who = signed_in(request)
-    if who and request.method == "POST":
-        services.release_hold(person_id=who.person_id)
+@booking_page(_may_release)
+def release(request: HttpRequest, person_id: int) -> HttpResponse:
+    services.release_hold(person_id=person_id)
     return redirect("booking")

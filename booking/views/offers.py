@@ -19,11 +19,11 @@ from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
 from booking.views import headlines
-from booking.views.common import keeps_typed, who_required
+from booking.views.common import keeps_typed, known
 from booking.views.holds import admission_of, refusal_page
 from eligibility.models import Person
 from eligibility.sessions import signed_in
-from waiting_room.decorators import not_inside
+from waiting_room.decorators import booking_page, not_inside
 from web.language import keeps_typed_in_any_language, typed
 
 DISTRICTS_OFFERED = 8
@@ -33,25 +33,25 @@ DAYS_OFFERED = 14
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 @keeps_typed
-@who_required
-def cancellation_list(request: HttpRequest) -> HttpResponse:
+@booking_page(known)
+def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     """Join it, see what one waits for, leave it."""
     entries = list(
-        ListEntry.objects.filter(person=request.person_id, status__in=ON_THE_LIST).order_by("dose")
+        ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST).order_by("dose")
     )
     if entries:
         return render(
             request, "booking/on_the_list.html", {"entries": [_shown(entry) for entry in entries]}
         )
-    admission = admission_of(request.person_id)
+    admission = admission_of(person_id)
     if admission is None:
         return not_inside(request)
-    dose = services.next_dose_of(request.person_id)
+    dose = services.next_dose_of(person_id)
     try:
-        services.check_entry(person_id=request.person_id, dose=dose)
+        services.check_entry(person_id=person_id, dose=dose)
     except Refused as refusal:
         return refusal_page(request, refusal)
-    places = _places(request)
+    places = _places(request, person_id)
     form = ListEntryForm(
         request.POST if request.method == "POST" else None,
         places=places,
@@ -76,7 +76,7 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             services.join_list(
-                person_id=request.person_id, admission_id=admission.pk, dose=dose, **form.entry()
+                person_id=person_id, admission_id=admission.pk, dose=dose, **form.entry()
             )
         except Refused as reason:
             refusal = reason
@@ -87,18 +87,18 @@ def cancellation_list(request: HttpRequest) -> HttpResponse:
     return render(request, "booking/join_list.html", context, status=status)
 
 
-def _places(request: HttpRequest) -> list[tuple[str, str]]:
+def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
     """The clinic somebody comes from, and the districts around it or around their home."""
-    known = availability.directory()
+    directory = availability.directory()
     choices = []
-    clinic = known.by_code.get(request.GET.get("clinic") or request.POST.get("clinic", ""))
+    clinic = directory.by_code.get(request.GET.get("clinic") or request.POST.get("clinic", ""))
     if clinic:
         choices.append((services.clinic_key(clinic.id), clinic.name))
     home = (request.GET.get("region", ""), request.GET.get("district", ""))
     if clinic:
         home = (clinic.region, clinic.district)
-    if home not in known.by_district:
-        row = Person.objects.filter(pk=request.person_id).values_list("region", "district")
+    if home not in directory.by_district:
+        row = Person.objects.filter(pk=person_id).values_list("region", "district")
         home = row.first() or home
     chosen = [key.partition(":") for key in request.POST.getlist("places")]
     more = [tuple(rest.split("/", 1)) for kind, _, rest in chosen if kind == "d" and "/" in rest]
@@ -109,7 +109,7 @@ def _places(request: HttpRequest) -> list[tuple[str, str]]:
             district if region == home[0] else f"{region} {district}",
         )
         for region, district in districts
-        if (region, district) in known.by_district
+        if (region, district) in directory.by_district
     ]
 
 
@@ -129,11 +129,11 @@ def _shown(entry: ListEntry) -> dict:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
-@who_required
-def leave(request: HttpRequest) -> HttpResponse:
+@booking_page(known)
+def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("cancellation_list")
-    services.leave_list(person_id=request.person_id)
+    services.leave_list(person_id=person_id)
     return redirect("booking")
 
 

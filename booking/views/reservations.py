@@ -21,9 +21,10 @@ from booking.limits import looked_up_too_often
 from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.views import headlines
-from booking.views.common import keeps_typed, remember_seen, reservation_required
+from booking.views.common import keeps_typed, own_reservation, remember_seen
 from booking.views.finder import Purpose, lost, show
 from eligibility.sessions import signed_in
+from waiting_room.decorators import booking_page
 from web.language import keeps_typed_in_any_language, typed
 
 log = logging.getLogger(__name__)
@@ -55,22 +56,23 @@ BADGES = {ReservationStatus.CONFIRMED: "success", ReservationStatus.HELD: "warni
 
 
 @require_safe
-@reservation_required
-def reservation(request: HttpRequest, reservation: Reservation) -> HttpResponse:
-    return receipt(request, reservation)
+@booking_page(own_reservation)
+def reservation(
+    request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
+) -> HttpResponse:
+    return receipt(request, reservation, reservations)
 
 
 def receipt(
     request: HttpRequest,
     reservation: Reservation,
+    reservations: list[Reservation],
     *,
     refusal: Refused | None = None,
     asks_cancel: bool = False,
 ) -> HttpResponse:
     now = timezone.now()
-    others = [
-        one for one in request.reservations if one.pk != reservation.pk and one.status in LIVE
-    ]
+    others = [row for row in reservations if row.pk != reservation.pk and row.status in LIVE]
     current = reservation.status == ReservationStatus.CONFIRMED
     second = next((one for one in others if one.dose == 2), None)
     replaced = any(one.dose == reservation.dose for one in others)
@@ -84,7 +86,7 @@ def receipt(
         "shows_number": reservation.status in SHOWN_AT_THE_DESK and not (asks_cancel and current),
         "goes_along": second if reservation.dose == 1 else None,
         "may_change": current and now < reservation.changes_until,
-        "undo": _undo(reservation, request.reservations, now),
+        "undo": _undo(reservation, reservations, now),
         "wants_second": current
         and reservation.dose == 1
         and reservation.slot.vaccine.doses > 1
@@ -117,55 +119,51 @@ def _is_too_late(reservation: Reservation) -> bool:
     return current and timezone.now() >= reservation.changes_until
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
-def cancel(request: HttpRequest, number: str) -> HttpResponse:
-    return _cancel(request, number=number)
-
-
-@reservation_required
-def _cancel(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+@booking_page(own_reservation)
+def cancel(
+    request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
+) -> HttpResponse:
     if request.method != "POST":
         if _is_too_late(reservation):
-            return receipt(request, reservation, refusal=TooLate())
-        return receipt(request, reservation, asks_cancel=True)
+            return receipt(request, reservation, reservations, refusal=TooLate())
+        return receipt(request, reservation, reservations, asks_cancel=True)
     try:
         services.cancel_reservation(reservation=reservation, by="citizen")
     except Refused as refusal:
-        return receipt(request, reservation, refusal=refusal)
+        return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
-@reservation_required
-def undo(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+@booking_page(own_reservation)
+def undo(
+    request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
+) -> HttpResponse:
     if request.method != "POST":
         return redirect("reservation", number=reservation.number)
     try:
         services.undo_cancel(reservation=reservation, by="citizen")
     except Refused as refusal:
         reservation.refresh_from_db()
-        return receipt(request, reservation, refusal=refusal)
+        return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
 
 
-@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
-def change(request: HttpRequest, number: str) -> HttpResponse:
-    return _change(request, number=number)
-
-
-@reservation_required
-def _change(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+@booking_page(own_reservation)
+def change(
+    request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
+) -> HttpResponse:
     if reservation.status != ReservationStatus.CONFIRMED:
         return redirect("reservation", number=reservation.number)
     purpose = _to_change(reservation)
     if request.method != "POST":
         if _is_too_late(reservation):
-            return receipt(request, reservation, refusal=TooLate())
+            return receipt(request, reservation, reservations, refusal=TooLate())
         return show(request, purpose, code=request.GET.get("clinic"), default=reservation.slot)
     text = request.POST.get("slot", "")
     if not (text.isascii() and text.isdecimal() and len(text) < 18):
@@ -175,10 +173,9 @@ def _change(request: HttpRequest, reservation: Reservation) -> HttpResponse:
     try:
         services.change_reservation(reservation=reservation, slot_id=int(text), by="citizen")
     except (SlotFull, SlotOver) as refusal:
-        request.person_id = reservation.person_id
-        return lost(request, purpose, int(text), refusal)
+        return lost(request, purpose, reservation.person_id, int(text), refusal)
     except Refused as refusal:
-        return receipt(request, reservation, refusal=refusal)
+        return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
 
 
@@ -216,8 +213,10 @@ def _may_be(reservation: Reservation, fixed: bool) -> frozenset[int] | None:
 
 
 @require_safe
-@reservation_required
-def calendar(request: HttpRequest, reservation: Reservation) -> HttpResponse:
+@booking_page(own_reservation)
+def calendar(
+    request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
+) -> HttpResponse:
     response = HttpResponse(calendar_file(reservation), content_type="text/calendar; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{reservation.number}.ics"'
     return response

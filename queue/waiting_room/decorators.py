@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
@@ -15,27 +16,41 @@ from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import Admission, Ticket
 from waiting_room.services import live_admission
 
+View = Callable[..., HttpResponse]
+# From the request and the parts of its address: the view's arguments, or what to answer instead.
+Door = Callable[..., dict[str, Any] | HttpResponse]
 
-def admission_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Only whoever was called and entered gets to this view; others learn what to do instead.
 
-    The view finds the admission as `request.admission`.
+def booking_page(door: Door) -> Callable[[View], View]:
+    """The one guard of all booking pages: nobody passes but by `door`, and each pass is measured.
+
+    Visitors whom the door turns away are not measured: a crowd of them, answered at once, would
+    hide from the pace of the line that booking is slow (waiting_room.health).
     """
 
-    @never_cache
-    @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
-        who = signed_in(request)
-        admission = live_admission(who.person_id) if who else None
-        if admission is None:
-            return not_inside(request)
-        request.admission = admission
-        with health.measured() as outcome:
-            response = view(request, *args, **kwargs)
-            outcome["failed"] = response.status_code >= 500
-        return response
+    def guard(view: View) -> View:
+        @never_cache
+        @wraps(view)
+        def guarded(request: HttpRequest, **address: Any) -> HttpResponse:
+            with health.measured() as outcome:
+                values = door(request, **address)
+                if isinstance(values, HttpResponse):
+                    return values
+                outcome.counts = True
+                response = view(request, **values)
+                outcome.failed = response.status_code >= 500
+            return response
 
-    return guarded
+        return guarded
+
+    return guard
+
+
+def admitted(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
+    """A door for whoever was called and entered: the view's `admission`."""
+    who = signed_in(request)
+    admission = live_admission(who.person_id) if who else None
+    return not_inside(request) if admission is None else {"admission": admission, **address}
 
 
 def not_inside(request: HttpRequest) -> HttpResponse:

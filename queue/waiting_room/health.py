@@ -8,7 +8,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from django.http import Http404
 from redis import RedisError
 
 from outside.redis import client
@@ -58,18 +60,29 @@ class Tally:
 tally = Tally()
 
 
+@dataclass
+class Outcome:
+    """How one booking request ended; a visitor who is turned away does not count."""
+
+    counts: bool = False
+    failed: bool = False
+
+
 @contextmanager
-def measured() -> Iterator[dict]:
-    """Measure one booking request; set ["failed"] when it did."""
-    outcome = {"failed": False}
+def measured() -> Iterator[Outcome]:
+    """Measure one booking request; an exception is a failure, a page not found is none."""
+    outcome = Outcome()
     started = time.perf_counter()
     try:
         yield outcome
+    except Http404:
+        raise
     except Exception:
-        outcome["failed"] = True
+        outcome.counts = outcome.failed = True
         raise
     finally:
-        tally.add(time.perf_counter() - started, failed=outcome["failed"])
+        if outcome.counts:
+            tally.add(time.perf_counter() - started, failed=outcome.failed)
 
 
 def lately() -> tuple[float | None, float | None]:

@@ -1,14 +1,15 @@
 """Slow or failing booking pages slow the calling down; Redis gone leaves it alone."""
 
 import pytest
-from django.http import HttpResponse
+from django.db import OperationalError
+from django.http import Http404, HttpResponse
 from django.test import RequestFactory
 from redis import ConnectionError as RedisGone
 
 from tests.waiting_room.scene import back_in_time, called, join, make_room, tick
 from tests.waiting_room.test_pages import browser
 from waiting_room import health, services
-from waiting_room.decorators import admission_required
+from waiting_room.decorators import admitted, booking_page
 from waiting_room.models import Line
 from waiting_room.reasons import in_words
 
@@ -85,18 +86,50 @@ def test_without_redis_the_line_goes_on(monkeypatch):
     assert room.line.serving == 3
 
 
-def test_every_booking_page_is_measured(fresh_tally, monkeypatch):
+def test_whoever_passes_the_guard_is_measured(fresh_tally, monkeypatch):
     ticket = called(make_room())
     services.enter(ticket=ticket)
     monkeypatch.setattr(health, "FLUSH_SECONDS", float("inf"))
     request = RequestFactory().get("/booking/")
     request.COOKIES = {key: morsel.value for key, morsel in browser(ticket.person).cookies.items()}
 
-    def broken(request):
+    def broken(request, admission):
         raise ValueError("broken")
 
-    assert admission_required(lambda request: HttpResponse("in"))(request).content == b"in"
+    inside = booking_page(admitted)(lambda request, admission: HttpResponse(admission.pk))
+    assert inside(request).status_code == 200
     with pytest.raises(ValueError, match="broken"):
-        admission_required(broken)(request)
+        booking_page(admitted)(broken)(request)
+    away = booking_page(admitted)(lambda request, admission: HttpResponse(status=503))
+    assert away(request).status_code == 503
 
-    assert (fresh_tally._requests, fresh_tally._errors) == (2, 1)
+    assert (fresh_tally._requests, fresh_tally._errors) == (3, 2)
+
+
+def test_visitors_who_are_turned_away_say_nothing_about_booking(fresh_tally, monkeypatch):
+    monkeypatch.setattr(health, "FLUSH_SECONDS", float("inf"))
+
+    def nowhere(request):
+        raise Http404
+
+    turned_away = booking_page(admitted)(broken_view)(RequestFactory().get("/booking/"))
+    with pytest.raises(Http404):
+        booking_page(nowhere)(broken_view)(RequestFactory().get("/booking/"))
+
+    assert (turned_away.status_code, fresh_tally._requests) == (403, 0)
+
+
+def test_a_guard_that_fails_is_a_failure_of_booking(fresh_tally, monkeypatch):
+    monkeypatch.setattr(health, "FLUSH_SECONDS", float("inf"))
+
+    def without_database(request):
+        raise OperationalError
+
+    with pytest.raises(OperationalError):
+        booking_page(without_database)(broken_view)(RequestFactory().get("/booking/"))
+
+    assert (fresh_tally._requests, fresh_tally._errors) == (1, 1)
+
+
+def broken_view(request, **values):
+    raise AssertionError("Nobody passes.")

@@ -1,0 +1,99 @@
+"""One guard for all booking pages, measured: the line slows down when booking does."""
+
+from functools import partial
+
+import pytest
+from django.db import connection, transaction
+from django.urls import reverse
+
+from booking import urls
+from booking.models import Reservation
+from booking.services.seats import lock_slots
+from tests.booking.test_path import sign_in
+from tests.concurrency import Underway
+from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory
+from tests.waiting_room.scene import back_in_time, tick
+from waiting_room import health
+from waiting_room.models import Line
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# For whoever has the token, or the number and the phone: not behind the line.
+OPEN_TO_ALL = {"lookup", "offer", "decline"}
+POSTED = {"hold", "extend", "release", "leave_list", "undo"}
+OF_A_RESERVATION = {"reservation", "cancel", "undo", "change", "calendar"}
+
+
+@pytest.fixture
+def tally(monkeypatch):
+    import django_rq
+
+    django_rq.get_connection("line").flushdb()
+    monkeypatch.setattr(health, "tally", health.Tally())
+    monkeypatch.setattr(health, "FLUSH_SECONDS", float("inf"))
+    return health.tally
+
+
+def address(name: str, reservation: Reservation) -> str:
+    if name == "clinic":
+        return reverse(name, args=[reservation.slot.clinic.code])
+    return reverse(name, args=[reservation.number] if name in OF_A_RESERVATION else [])
+
+
+def ask(client, name: str, reservation: Reservation):
+    where = address(name, reservation)
+    return client.post(where) if name in POSTED else client.get(where)
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in urls.urlpatterns} - OPEN_TO_ALL))
+def test_each_booking_page_is_measured_for_whoever_may_see_it(client, tally, name):
+    admission = AdmissionFactory()
+    reservation = ReservationFactory(admission=admission, person=admission.ticket.person, held=True)
+    sign_in(client, reservation.person)
+
+    answer = ask(client, name, reservation)
+
+    assert answer.status_code < 500
+    assert (tally._requests, tally._errors) == (1, 0)
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in urls.urlpatterns} - OPEN_TO_ALL))
+def test_strangers_get_nowhere_and_are_not_measured(client, tally, name):
+    answer = ask(client, name, ReservationFactory())
+
+    assert answer.status_code in (302, 403)
+    assert tally._requests == 0
+
+
+WAITED = """
+SELECT FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND clock_timestamp() - query_start > interval '700 ms'
+"""
+
+
+def test_the_line_slows_down_when_a_hold_waits_for_its_slot(client, tally, monkeypatch):
+    admission, slot = AdmissionFactory(), SlotFactory()
+    room = admission.room
+    Line.objects.filter(room=room).update(pace=300)
+    back_in_time(room, 5)
+    sign_in(client, admission.ticket.person)
+    monkeypatch.setattr(health, "FEWEST", 1)
+    monkeypatch.setattr(health, "FLUSH_SECONDS", 0)
+
+    with transaction.atomic():
+        lock_slots([slot.pk])
+        hold = Underway(partial(client.post, reverse("hold"), {"slot": slot.pk}))
+        assert hold.waits()
+        wait_until_it_is_slow()
+    assert hold.result().status_code == 200
+
+    assert tick(room).line.pace < 300
+
+
+def wait_until_it_is_slow() -> None:
+    """A lock that is waited for longer than booking may take."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(WAITED)
+            if cursor.rowcount:
+                return
