@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from eligibility.facts import facts_of, read_value, rule_of, with_values
 from eligibility.models import Cohort, CohortChange, Decision, Person
 from eligibility.rules import decide as decide_one
+from eligibility.services.decisions import widen_decisions
 
 CHANGEABLE = [
     "name_ko",
@@ -112,6 +113,7 @@ def apply_due_changes() -> int:
         for name, value in change.values.items():
             setattr(cohort, name, read_value(name, value))
         cohort.save(update_fields=list(change.values))
+        widen_decisions(cohort, change.values)
         change.applied_at = now
         change.save(update_fields=["applied_at"])
         applied += 1

@@ -4,6 +4,7 @@ from typing import Any
 from eligibility.facts import with_values
 from eligibility.models import Cohort
 from eligibility.services.changes import broken_promise
+from eligibility.services.decisions import widen_decisions
 
 ADDED, CHANGED, UNCHANGED = "added", "changed", "unchanged"
 
@@ -39,4 +40,5 @@ def _change(cohort: Cohort, row: dict[str, Any]) -> str:
     for name in changed:
         setattr(cohort, name, row[name])
     cohort.save(update_fields=changed)
+    widen_decisions(cohort, changed)
     return CHANGED

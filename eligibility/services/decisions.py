@@ -1,12 +1,16 @@
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
+from django.db import connection
 from django.utils import timezone
 
 from eligibility.enums import ReviewStatus, Window
 from eligibility.facts import cohorts_in_force, facts_of, rule_of
 from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.rules import Outcome, decide_all
+from eligibility.rules import decide as decide_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +98,15 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
         Decision.objects.bulk_create(fresh, ignore_conflicts=True)
     for answer in changed:
         answer.stored.save()
-        # The rules say yes by themselves now: nobody needs to look at it any more.
-        Review.objects.filter(person=person, cohort=answer.cohort, status=ReviewStatus.OPEN).update(
-            status=ReviewStatus.GRANTED, closed_at=at, by="system"
-        )
+        _grant_open_reviews(answer.cohort, [person.pk], at)
     return decide(person=person, at=at) if fresh or changed else answers
+
+
+def _grant_open_reviews(cohort: Cohort, people: list[int], at: datetime) -> None:
+    """The rules say yes by themselves now: nobody needs to look at it any more."""
+    Review.objects.filter(person__in=people, cohort=cohort, status=ReviewStatus.OPEN).update(
+        status=ReviewStatus.GRANTED, closed_at=at, by="system"
+    )
 
 
 def _decision(person: Person, outcome: Outcome, cohort: Cohort, at: datetime) -> Decision:
@@ -135,15 +143,73 @@ def _state(stored: Decision) -> tuple:
     return stored.eligible, stored.provisional, stored.window_from, stored.window_to
 
 
+# A window is only ever widened: what a person was told of it stays true.
+WIDEN = """
+UPDATE eligibility_decision
+SET window_from = least(window_from, %(opens_at)s), window_to = greatest(window_to, %(closes_at)s)
+WHERE cohort_id = %(cohort)s AND eligible
+    AND (window_from > %(opens_at)s OR window_to < %(closes_at)s)
+"""
+AT_A_TIME = 1000
+
+
+def widen_decisions(cohort: Cohort, changed: Collection[str]) -> int:
+    """Take each yes that was given along with the cohort's new window; how many were widened.
+
+    `changed` are the fields of the cohort that changed. Where only its opening or closing moved,
+    one statement does it for everybody. A birth-digit calendar, and a change of the conditions,
+    are decided for each person: birth dates are sealed, no SQL can read them.
+    """
+    if not WINDOW_FIELDS.intersection(changed):
+        return 0
+    if cohort.digit_hours is not None or not set(changed) <= PLAIN_WINDOW_FIELDS:
+        return _widen_one_by_one(cohort)
+    with connection.cursor() as cursor:
+        values = {"opens_at": cohort.opens_at, "closes_at": cohort.closes_at}
+        cursor.execute(WIDEN, {"cohort": cohort.pk, **values})
+        return cursor.rowcount
+
+
+PLAIN_WINDOW_FIELDS = {"opens_at", "closes_at"}
+WINDOW_FIELDS = PLAIN_WINDOW_FIELDS | {"digit_hours"}
+
+
+def _widen_one_by_one(cohort: Cohort) -> int:
+    at, rule, widened = timezone.now(), rule_of(cohort), 0
+    decisions = Decision.objects.filter(
+        cohort=cohort, eligible=True, person__forgotten_at=None
+    ).select_related("person")
+    rows = decisions.order_by("pk").iterator(AT_A_TIME)
+    while batch := list(islice(rows, AT_A_TIME)):
+        better = []
+        for decision in batch:
+            outcome = decide_one(facts_of(decision.person), rule, at)
+            gains = outcome.eligible and outcome.window(at) != Window.CLOSED
+            if gains and _improve(decision, outcome, at):
+                better.append(decision)
+        Decision.objects.bulk_update(better, IMPROVED)
+        _grant_open_reviews(cohort, [decision.person_id for decision in better], at)
+        widened += len(better)
+    return widened
+
+
+IMPROVED = [
+    "eligible", "provisional", "rule", "reasons", "decided_at", "window_from", "window_to"
+]  # fmt: skip
+
+
 def eligible_decision(person_id: int, cohort: Cohort) -> Decision | None:
     """The yes this person has for this cohort, decided and stored now if nothing was before.
 
-    One query in the ordinary case. A cohort may have been added after the person signed in.
+    One query in the ordinary case. After the person signed in a cohort may have been added, or
+    its window or a birth-digit day of it may have come nearer.
     """
     at = timezone.now()
     found = Decision.objects.filter(person_id=person_id, cohort=cohort).first()
-    if found and (not found.eligible or found.window_to > at):
-        return found if found.eligible else None
+    if found and not found.eligible:
+        return None
+    if found and found.window_to > at and found.window_from <= max(at, cohort.opens_at):
+        return found
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         return None

@@ -17,7 +17,7 @@ class WaitingRoomConfig(AppConfig):
 
 def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:
     """From when the lines of these cohorts can be joined."""
-    from waiting_room.models import Room
+    from waiting_room.models import JOINABLE_FROM, Room
 
     rooms = Room.objects.filter(cohort_id__in=cohort_ids)
-    return dict(rooms.values_list("cohort_id", "joins_from"))
+    return dict(rooms.values_list("cohort_id", JOINABLE_FROM))

@@ -17,6 +17,10 @@ class NotYetJoinable(LineRefusal):
     pass
 
 
+class OwnWindowLater(NotYetJoinable):
+    """The line can be joined, but this person's own window comes later, as by birth digit."""
+
+
 class RoomClosed(LineRefusal):
     pass
 

@@ -6,6 +6,7 @@ import pgtrigger
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Least
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,9 @@ from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
 from waiting_room.draw import entry_at, place_of
 from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
+
+# Room.joinable_from as the database reckons it.
+JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
 
 
 @pghistory.track(exclude=["draw_secret"])
@@ -122,6 +126,14 @@ class Room(models.Model):
     @staticmethod
     def sequence_name(room_id: int) -> str:
         return f"waiting_room_entry_{room_id}"
+
+    @property
+    def joinable_from(self) -> datetime:
+        """From when people can join: an opening moved earlier takes joining along.
+
+        JOINABLE_FROM and services.joining.JOINING say the same in SQL.
+        """
+        return min(self.joins_from, self.cohort.opens_at)
 
     @property
     def pause_message(self) -> str:

@@ -45,7 +45,7 @@ def state_of(room: Room, now: datetime) -> State:
         return State.PAUSED
     if room.frozen_at is not None:
         return State.OPEN if room.drawn_at is not None else State.DRAWING
-    return State.GATHERING if room.joins_from <= now else State.SOON
+    return State.GATHERING if room.joinable_from <= now else State.SOON
 
 
 def document(facts: Facts) -> dict:
@@ -57,7 +57,7 @@ def document(facts: Facts) -> dict:
         "room": room.cohort.code,
         "state": state_of(room, facts.now),
         "time": stamp(facts.now),
-        "joins_from": stamp(room.joins_from),
+        "joins_from": stamp(room.joinable_from),
         "opens_at": stamp(room.cohort.opens_at),
         "closes_at": stamp(room.cohort.closes_at),
         "order": room.cohort.order,

@@ -7,7 +7,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
-from eligibility.models import Decision
+from eligibility.models import Cohort, Decision
 from eligibility.services import store_decisions
 from tests.eligibility.signing_in import sign_in
 from tests.factories import PersonFactory, RoomFactory
@@ -36,20 +36,15 @@ def test_nobody_else_can_join_it():
 
 def test_a_birth_digit_joins_from_its_own_day_on():
     """Whoever's day comes later in the week takes no number today."""
-    room, person = RoomFactory(), PersonFactory()
-    now = timezone.now()
-    Decision.objects.create(
-        person=person,
-        cohort=room.cohort,
-        eligible=True,
-        rule="born",
-        window_from=now + timedelta(hours=1),
-        window_to=now + timedelta(hours=20),
-    )
+    room = RoomFactory()
+    Cohort.objects.update(digit_hours=12)
+    in_two_days = timezone.localtime(room.cohort.opens_at) + timedelta(days=2)
+    person = PersonFactory(birth_date=date(1964, 10, in_two_days.day))
+    store_decisions(person=person)
 
     with pytest.raises(NotYetJoinable):
         issue_ticket(room=room, person_id=person.pk)
-    Decision.objects.update(window_from=now - timedelta(seconds=1))
+    Decision.objects.update(window_from=timezone.now() - timedelta(seconds=1))
 
     assert issue_ticket(room=room, person_id=person.pk).entry == 1
 

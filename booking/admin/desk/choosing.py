@@ -28,7 +28,7 @@ from staff.enums import AT_A_CLINIC
 from staff.models import User
 from staff.scoping import rows_for
 from waiting_room.enums import RoomStatus
-from waiting_room.models import Room, Ticket
+from waiting_room.models import JOINABLE_FROM, Room, Ticket
 from waiting_room.services import waiting_before
 
 _IN_THE_ADDRESS = ["region", "district", "name", "clinic", "day"]
@@ -83,7 +83,9 @@ def periods_of(person: Person, standing: Standing) -> list[dict]:
     near = [answer for answer in standing.answers if not is_far(answer)]
     cohorts = [answer.cohort.pk for answer in near]
     before = waiting_before(person_id=person.pk, cohorts=cohorts)
-    rooms = Room.objects.filter(cohort__in=cohorts, joins_from__lte=standing.at)
+    rooms = Room.objects.alias(since=JOINABLE_FROM).filter(
+        cohort__in=cohorts, since__lte=standing.at
+    )
     open_rooms = set(rooms.exclude(status=RoomStatus.CLOSED).values_list("cohort", flat=True))
     tickets = Ticket.objects.filter(person=person, left_at=None, room__cohort__in=cohorts)
     inside = set(tickets.values_list("room__cohort", flat=True))

@@ -11,7 +11,13 @@ from django.utils.translation import gettext as _
 
 from eligibility.models import Decision
 from eligibility.services import eligible_decision
-from waiting_room.exceptions import LineRefusal, NotEligible, NotYetJoinable, RoomClosed
+from waiting_room.exceptions import (
+    LineRefusal,
+    NotEligible,
+    NotYetJoinable,
+    OwnWindowLater,
+    RoomClosed,
+)
 from waiting_room.locks import JOIN
 from waiting_room.models import Room, Ticket
 from web.codes import UnreadableCode, index_of_ticket, lookup_index
@@ -42,7 +48,9 @@ WITH gate AS MATERIALIZED (
     JOIN eligibility_decision AS decision
         ON decision.cohort_id = room.cohort_id AND decision.person_id = asked.person_id
     WHERE room.status <> 'closed'
-        AND room.joins_from <= clock_timestamp() AND cohort.closes_at > clock_timestamp()
+        -- Room.joinable_from
+        AND least(room.joins_from, cohort.opens_at) <= clock_timestamp()
+        AND cohort.closes_at > clock_timestamp()
         AND decision.eligible AND decision.window_to > clock_timestamp()
         AND decision.window_from <= greatest(clock_timestamp(), cohort.opens_at)
         AND NOT EXISTS (SELECT FROM existing WHERE existing.person_id = asked.person_id)
@@ -118,8 +126,9 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
         if row:
             return _come_back(ticket_from(row, room))
         refusal = why_not(room_id=room.pk, person_id=person_id)
-        # A cohort may have been added, or a birth-digit day come, after the person signed in.
-        if isinstance(refusal, NotEligible) and eligible_decision(person_id, room.cohort):
+        # A cohort may have been added, or the person's window come nearer, after they signed in.
+        renewable = isinstance(refusal, NotEligible | OwnWindowLater)
+        if renewable and eligible_decision(person_id, room.cohort):
             refusal = why_not(room_id=room.pk, person_id=person_id)
         if refusal:
             raise refusal
@@ -155,9 +164,10 @@ def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
     decision = Decision.objects.filter(person_id=person_id, cohort_id=room.cohort_id).first()
     if not decision or not decision.eligible or decision.window_to <= room.now:
         return NotEligible(_("You can't book with this group. See what you may book, and when."))
-    # In a birth-digit calendar each person's own day comes later than the cohort's opening.
-    if room.joins_from > room.now or decision.window_from > max(room.now, room.cohort.opens_at):
+    if room.joinable_from > room.now:
         return NotYetJoinable(_("It is too early to join this line."))
+    if decision.window_from > max(room.now, room.cohort.opens_at):
+        return OwnWindowLater(_("It is too early to join this line."))
     return None
 
 
