@@ -3,6 +3,7 @@ from django.db import connection
 
 from booking.models import Slot
 from booking.verifying import verify
+from database import functions
 
 
 @pytest.fixture
@@ -23,3 +24,19 @@ def nothing_but_locks(transactional_db):
         cursor.execute("TRUNCATE booking_slot, booking_reservation CASCADE")
     with connection.schema_editor() as editor:
         editor.add_constraint(Slot, check)
+
+
+@pytest.fixture(params=["fast", "careful"])
+def both_paths_of_a_hold(request, monkeypatch):
+    """Runs a test twice: as it is, and with every hold left to the careful path.
+
+    The function booking_hold_at_once and `holds._hold_carefully` decide the same; what holds them
+    together are the tests that run with both.
+    """
+    if request.param == "careful":
+        call = functions.call
+
+        def without_the_fast_path(function, values):
+            return None if function == "booking_hold_at_once" else call(function, values)
+
+        monkeypatch.setattr(functions, "call", without_the_fast_path)

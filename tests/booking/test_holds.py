@@ -37,6 +37,8 @@ from tests.factories import (
     SlotFactory,
 )
 
+pytestmark = pytest.mark.usefixtures("both_paths_of_a_hold")
+
 
 def admitted(count: int) -> list:
     room = RoomFactory()

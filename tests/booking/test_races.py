@@ -36,7 +36,7 @@ from tests.factories import AdmissionFactory, ReservationFactory, RoomFactory, S
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("every_invariant_holds"),
+    pytest.mark.usefixtures("every_invariant_holds", "both_paths_of_a_hold"),
 ]
 
 

@@ -33,7 +33,7 @@ from tests.factories import (
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("every_invariant_holds"),
+    pytest.mark.usefixtures("every_invariant_holds", "both_paths_of_a_hold"),
 ]
 
 
