@@ -29,7 +29,9 @@ LIVE = [
     ReservationStatus.VACCINATED,
 ]
 
-# Each arrow is one service in booking/services; nothing else sets a status.
+# The lawful moves of a reservation. A trigger made of this table refuses every other one, whoever
+# asks (booking.models.Reservation). Only HELD -> CONFIRMED by the person does not pass it: the
+# statement of booking/sql/booking_confirm_at_once is that arrow.
 LAWFUL_MOVES = {
     ReservationStatus.HELD: [
         ReservationStatus.CONFIRMED,
@@ -73,12 +75,28 @@ class EntryStatus(models.TextChoices):
 
 ON_THE_LIST = [EntryStatus.WAITING, EntryStatus.OFFERED]
 
+ENTRY_MOVES = {
+    EntryStatus.WAITING: [EntryStatus.OFFERED, EntryStatus.FULFILLED, EntryStatus.ENDED],
+    EntryStatus.OFFERED: [EntryStatus.WAITING, EntryStatus.FULFILLED, EntryStatus.ENDED],
+    # A record of a dose that ended it was withdrawn.
+    EntryStatus.ENDED: [EntryStatus.WAITING],
+    EntryStatus.FULFILLED: [],
+}
+
 
 class OfferStatus(models.TextChoices):
     OPEN = "open", _("Open")
     TAKEN = "taken", _("Taken")
     DECLINED = "declined", _("Declined")
     LAPSED = "lapsed", _("Ran out of time")
+
+
+OFFER_MOVES = {
+    OfferStatus.OPEN: [OfferStatus.TAKEN, OfferStatus.DECLINED, OfferStatus.LAPSED],
+    OfferStatus.TAKEN: [],
+    OfferStatus.DECLINED: [],
+    OfferStatus.LAPSED: [],
+}
 
 
 class LostReason(models.TextChoices):

@@ -3,6 +3,7 @@
 import itertools
 from datetime import date, timedelta
 
+import pgtrigger
 from django.utils import timezone
 
 from booking.enums import ReservationStatus
@@ -179,6 +180,12 @@ class ReservationFactory(Factory):
         expected = ReservationStatus.HELD if held else ReservationStatus.CONFIRMED
         assert reservation.status == expected
         return reservation
+
+
+def put_into(reservation: Reservation, status: str, **values) -> None:
+    """Only the status, however it got there: past the trigger that guards the moves."""
+    with pgtrigger.ignore("booking.Reservation:status_moves_lawfully"):
+        Reservation.objects.filter(pk=reservation.pk).update(status=status, **values)
 
 
 class StaffFactory(Factory):

@@ -11,12 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import (
+    ENTRY_MOVES,
+    OFFER_MOVES,
     ON_THE_LIST,
     EntryStatus,
     LostReason,
     OfferStatus,
 )
 from booking.models.clinics import Slot, Vaccine
+from booking.models.moves import lawful_moves
 from booking.models.reservations import OutsideDose, Reservation
 from eligibility.models import Person
 from waiting_room.models import Admission
@@ -100,6 +103,7 @@ class ListEntry(models.Model):
                 fastupdate=False,
             )
         ]
+        triggers = [lawful_moves(ENTRY_MOVES)]
 
     def __str__(self) -> str:
         return f"#{self.person_id} {timezone.localtime(self.joined_at):%Y-%m-%d %H:%M}"
@@ -188,6 +192,7 @@ class Offer(models.Model):
                 fields=["until"], name="offers_by_clock", condition=Q(status=OfferStatus.OPEN)
             )
         ]
+        triggers = [lawful_moves(OFFER_MOVES)]
 
     def __str__(self) -> str:
         return f"{self.entry_id} {self.slot_id}"

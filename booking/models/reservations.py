@@ -18,6 +18,7 @@ from booking.enums import (
     ReservationStatus,
 )
 from booking.models.clinics import Slot, Vaccine
+from booking.models.moves import lawful_moves
 from eligibility.models import Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
@@ -143,6 +144,8 @@ class Reservation(models.Model):
                 condition=Q(status=ReservationStatus.HELD),
             )
         ]
+        # Not asked about confirming, of which there is one in every booking of the opening minute.
+        triggers = [lawful_moves(LAWFUL_MOVES, but=_CONFIRMING)]
 
     def __str__(self) -> str:
         return self.number

@@ -16,6 +16,7 @@ from tests.factories import (
     ReservationFactory,
     SlotFactory,
     VaccineFactory,
+    put_into,
 )
 
 pytestmark = pytest.mark.django_db
@@ -243,7 +244,7 @@ def test_ones_reservations_begin_with_what_comes_first(inside):
 )
 def test_every_state_of_a_reservation_is_said_in_a_sentence(inside, status, said):
     reservation = ReservationFactory(person=inside.person, admission=inside.admission)
-    Reservation.objects.filter(pk=reservation.pk).update(status=status)
+    put_into(reservation, status)
 
     answer = inside.get(reverse("reservation", args=[reservation.number]))
 

@@ -26,6 +26,7 @@ from tests.factories import (
     SlotFactory,
     TicketFactory,
     VaccineFactory,
+    put_into,
 )
 from tests.markup import flat
 from web.codes import random_number
@@ -485,7 +486,7 @@ def test_the_calendar_file_says_when_and_where(inside):
 )
 def test_the_calendar_file_says_what_became_of_it(inside, status, said):
     reservation = ReservationFactory(held=True, person=inside.person, admission=inside.admission)
-    Reservation.objects.filter(pk=reservation.pk).update(status=status)
+    put_into(reservation, status)
 
     answer = inside.get(reverse("calendar", args=[reservation.number]))
 

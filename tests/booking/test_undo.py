@@ -18,7 +18,7 @@ from booking.services import (
 )
 from booking.services.reading import reservations_of
 from tests.booking.test_path import page, sign_in
-from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory
+from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory, put_into
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BUTTON = "Take it back: I will come"
@@ -75,7 +75,7 @@ def test_a_second_dose_does_not_come_back_without_its_first(client):
 @pytest.mark.parametrize("status", ReservationStatus)
 def test_only_what_is_cancelled_has_the_button(client, status):
     reservation = ReservationFactory()
-    Reservation.objects.filter(pk=reservation.pk).update(status=status, held_until=timezone.now())
+    put_into(reservation, status, held_until=timezone.now())
     reservation.refresh_from_db()
 
     refusal = why_not_undo(
