@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from booking.enums import Origin, ReservationStatus
 from booking.models import Reservation, Slot
+from staff.actors import CITIZEN, is_staff
 
 S = ReservationStatus
 
@@ -54,7 +55,7 @@ def _hold_of(confirmed, *, since: datetime) -> SimpleNamespace:
         slot_id=confirmed.slot_id,
         slot=confirmed.slot,
         held_until=confirmed.held_until,
-        by="citizen",
+        by=CITIZEN,
         changed_at=since,
     )
 
@@ -65,7 +66,7 @@ def _beginning(reservation: Reservation, first) -> Event:
         Origin.OFFER: _("Offered from the cancellation list"),
         Origin.LINE: _("Time chosen and kept"),
     }
-    by = first.by or "citizen"
+    by = first.by or CITIZEN
     return Event(
         reservation.created_at, by, said[Origin(reservation.origin)], place_and_time(first.slot)
     )
@@ -112,6 +113,6 @@ def place_and_time(slot: Slot) -> str:
 
 def to_the_person(by: str) -> str:
     """Who did it, in words for the person; staff have no names here."""
-    if by == "citizen":
+    if by == CITIZEN:
         return _("by you")
-    return _("by staff") if by.startswith("staff:") else _("automatically")
+    return _("by staff") if is_staff(by) else _("automatically")

@@ -3,10 +3,10 @@
 import logging
 
 from django.http import HttpRequest
-from django_ratelimit.core import is_ratelimited
 from redis import RedisError
 
 from eligibility.limits import client_address
+from web.limits import over
 
 log = logging.getLogger(__name__)
 
@@ -21,20 +21,10 @@ def looked_up_too_often(request: HttpRequest, number: str) -> bool:
     """
     address = client_address(request)
     try:
-        tired = _counted(request, "number", number, TRIES_PER_NUMBER)
+        tired = over(request, group="lookup.number", key=number, rate=TRIES_PER_NUMBER)
         if address:
-            tired |= _counted(request, "address", address, TRIES_PER_ADDRESS)
+            tired |= over(request, group="lookup.address", key=address, rate=TRIES_PER_ADDRESS)
     except RedisError:
         log.warning("redis is gone: look-ups are not counted")
         return False
     return tired
-
-
-def _counted(request: HttpRequest, what: str, key: str, rate: str) -> bool:
-    return is_ratelimited(
-        request,
-        group=f"lookup.{what}",
-        key=lambda group, request: key,
-        rate=rate,
-        increment=True,
-    )

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from eligibility.models import Cohort
 from eligibility.sessions import signed_in
-from waiting_room.models import Room, Ticket
+from waiting_room.models import JOINABLE_FROM, Room, Ticket
 
 # What one can do now comes first; within a state the order of the openings stays.
 STATES = ["open", "gathering", "soon", "closed"]
@@ -19,7 +19,7 @@ STATES = ["open", "gathering", "soon", "closed"]
 def home(request: HttpRequest) -> HttpResponse:
     """Cohorts with their windows, the server's clock, where to start, and the way back."""
     now = timezone.now()
-    joins_from = dict(Room.objects.values_list("cohort_id", "joins_from"))
+    joins_from = dict(Room.objects.values_list("cohort_id", JOINABLE_FROM))
     cohorts = [
         {"cohort": cohort, "state": _state(cohort, joins_from.get(cohort.pk), now)}
         for cohort in Cohort.objects.all()

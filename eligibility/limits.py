@@ -1,4 +1,4 @@
-"""How often codes may be asked for: the one place that knows django-ratelimit.
+"""How often codes may be asked for.
 
 Without Redis nobody is locked out: the limit per phone is then counted in the database, and the
 limit per address rests.
@@ -10,12 +10,12 @@ from datetime import date, timedelta
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
-from django_ratelimit.core import is_ratelimited
 from redis import RedisError
 
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import PhoneCode, Proxy
 from web import addresses
+from web.limits import over
 
 log = logging.getLogger(__name__)
 
@@ -69,13 +69,7 @@ def address_is_busy(request: HttpRequest) -> bool:
 
 
 def _counted(request: HttpRequest, what: str, key: str, rate: str) -> bool:
-    return is_ratelimited(
-        request,
-        group=f"identity.{what}",
-        key=lambda group, request: key,
-        rate=rate,
-        increment=True,
-    )
+    return over(request, group=f"identity.{what}", key=key, rate=rate)
 
 
 def client_address(request: HttpRequest) -> str | None:

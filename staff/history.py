@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from staff.actors import CITIZEN, SYSTEM, user_id_of
 from staff.models import User
 from staff.pages import StaffPages
 
@@ -142,11 +143,11 @@ class _Names:
 def who(by: Any) -> str:
     """Who `by` is: a user's name, the person themselves, the system, or a command."""
     text = str(by)
-    number = text.removeprefix("staff:")
-    if number.isdecimal():
-        name = User.objects.filter(pk=int(number)).values_list("username", flat=True).first()
+    user_id = user_id_of(text)
+    if user_id is not None:
+        name = User.objects.filter(pk=user_id).values_list("username", flat=True).first()
         return name or text
-    return {"citizen": _("the person"), "system": _("the system"), "": "–"}.get(text, text)
+    return {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}.get(text, text)
 
 
 def _text(field: models.Field, value: Any) -> str:

@@ -34,6 +34,7 @@ from booking.services import (
     places_in_line,
 )
 from eligibility.admin import people_meant
+from staff.actors import actor_of
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
@@ -357,7 +358,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
             person_id=person.pk,
             admission_id=admission.pk if admission else None,
             dose=next_dose_of(person.pk),
-            by=f"staff:{request.user.pk}",
+            by=actor_of(request.user),
             language=form.cleaned_data["language"],
             **form.entry(),
         )
@@ -375,7 +376,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
         if not self.may_take_off(request, entry):
             raise PermissionDenied
         if request.method == "POST":
-            leave_list(person_id=entry.person_id, dose=entry.dose, by=f"staff:{request.user.pk}")
+            leave_list(person_id=entry.person_id, dose=entry.dose, by=actor_of(request.user))
             messages.success(request, _("Taken off the list."))
             return HttpResponseRedirect(reverse("admin:booking_listentry_change", args=[entry.pk]))
         self._record(request, Act.DETAIL, f"{self.opts.verbose_name} {entry}", [entry.person_id])

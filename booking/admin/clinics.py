@@ -31,6 +31,7 @@ from booking.services import (
     set_stock,
 )
 from booking.services.slots import ENOUGH
+from staff.actors import actor_of
 from staff.scoping import ScopedAdmin
 
 
@@ -243,7 +244,7 @@ class SlotAdmin(ScopedAdmin):
 
     def save_model(self, request, obj, form, change) -> None:
         if change:
-            set_capacity(slot=obj, capacity=obj.capacity, by=f"staff:{request.user.pk}")
+            set_capacity(slot=obj, capacity=obj.capacity, by=actor_of(request.user))
         else:
             super().save_model(request, obj, form, change)
 

@@ -16,6 +16,7 @@ from booking.exceptions import Refused
 from booking.models import ListEntry, LostAppointment
 from booking.services import course_of, interval_of, lost_appointments, put_first
 from eligibility.spelling import shown_phone
+from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
@@ -29,8 +30,7 @@ def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppoin
     if user.role in AT_A_CLINIC and user.clinic_id and not user.is_superuser:
         colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
         return rows.filter(
-            Q(reservation__slot__clinic=user.clinic_id)
-            | Q(by__in=[f"staff:{pk}" for pk in colleagues])
+            Q(reservation__slot__clinic=user.clinic_id) | Q(by__in=actors(colleagues))
         )
     of_region = rows_for(user, rows, region_path="reservation__person")
     return own | of_region
@@ -98,7 +98,7 @@ class LostPages(StaffPages):
         everything = LostAppointment.objects.filter(lost_at__isnull=False)
         lost = get_object_or_404(lost_for(request.user, everything), pk=pk)
         try:
-            entry = put_first(freed=lost, by=f"staff:{request.user.pk}")
+            entry = put_first(freed=lost, by=actor_of(request.user))
         except Refused as refusal:
             messages.error(request, said(refusal))
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))

@@ -26,6 +26,7 @@ from booking.services import (
 )
 from booking.services.notices import when
 from eligibility.admin import people_meant
+from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
@@ -133,8 +134,7 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             return rows_for(user, rows, region_path="person")
         colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
         own = Reservation.objects.filter(slot__clinic=user.clinic_id).values("person")
-        by = [f"staff:{pk}" for pk in colleagues]
-        return rows.filter(Q(by__in=by) | Q(person__in=own))
+        return rows.filter(Q(by__in=actors(colleagues)) | Q(person__in=own))
 
     @admin.display(description=gettext_lazy("person"))
     def number(self, outside_dose: OutsideDose) -> str:
@@ -165,7 +165,7 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         if request.method == "POST" and form.is_valid():
             values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
             outside_dose, freed = record_outside_dose(
-                person_id=form.person.pk, by=f"staff:{request.user.pk}", **values
+                person_id=form.person.pk, by=actor_of(request.user), **values
             )
             messages.success(request, _("The dose is on record."))
             _say(request, messages.WARNING, CANCELLED, freed)
@@ -187,7 +187,7 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         """A correction; the service frees what it makes needless, and brings back the rest."""
         values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
         _outside_dose, request.aftermath = correct_outside_dose(
-            outside_dose=OutsideDose.objects.get(pk=obj.pk), by=f"staff:{request.user.pk}", **values
+            outside_dose=OutsideDose.objects.get(pk=obj.pk), by=actor_of(request.user), **values
         )
         _say_aftermath(request, request.aftermath)
 
@@ -217,7 +217,7 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         if not self.has_change_permission(request, outside_dose):
             raise PermissionDenied
         if request.method == "POST":
-            after = withdraw_outside_dose(outside_dose=outside_dose, by=f"staff:{request.user.pk}")
+            after = withdraw_outside_dose(outside_dose=outside_dose, by=actor_of(request.user))
             messages.success(request, _("The record is withdrawn. Its history is kept."))
             _say_aftermath(request, after)
             name = "booking_outsidedose_lost" if after.lost else "booking_outsidedose_changelist"

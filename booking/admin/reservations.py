@@ -36,6 +36,7 @@ from dataio.districts import REGIONS
 from dataio.values import BadValue, day
 from eligibility.admin import people_meant
 from eligibility.spelling import shown_phone
+from staff.actors import actor_of
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin
@@ -196,7 +197,7 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         done = 0
         for row in rows:
             try:
-                service(reservation=row, by=f"staff:{request.user.pk}")
+                service(reservation=row, by=actor_of(request.user))
             except Refused as refusal:
                 messages.error(request, f"{row.number}: {refusal}")
             else:

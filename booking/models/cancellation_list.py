@@ -22,6 +22,7 @@ from booking.models.clinics import Slot, Vaccine
 from booking.models.moves import lawful_moves
 from booking.models.reservations import OutsideDose, Reservation
 from eligibility.models import Person
+from staff.actors import CITIZEN, STAFF
 from waiting_room.models import Admission
 
 
@@ -63,7 +64,7 @@ class ListEntry(models.Model):
         verbose_name=_("admission"),
         db_index=False,
     )
-    by = models.CharField(_("by"), max_length=40, default="citizen")
+    by = models.CharField(_("by"), max_length=40, default=CITIZEN)
     language = models.CharField(_("language"), max_length=5, default="ko")
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     ended_by = models.CharField(_("taken off by"), max_length=40, blank=True, db_default="")
@@ -91,7 +92,7 @@ class ListEntry(models.Model):
                 name="entry_in_order",
             ),
             models.CheckConstraint(
-                condition=Q(admission__isnull=False) | Q(by__startswith="staff:"),
+                condition=Q(admission__isnull=False) | Q(by__startswith=STAFF),
                 name="nobody_enters_the_list_without_being_called",
             ),
         ]

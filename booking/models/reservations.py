@@ -99,7 +99,7 @@ class Reservation(models.Model):
         verbose_name=_("admission"),
         db_index=False,
     )
-    # Who acted last: "citizen", "system", "staff:<user id>".
+    # Who acted last (staff.actors).
     by = models.CharField(_("by"), max_length=40)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)

@@ -32,16 +32,13 @@ from booking.services.seats import (
     retried_transaction,
     take_seat,
 )
+from staff.actors import CITIZEN, is_staff
 from waiting_room.models import Admission
-
-
-def by_staff(by: str) -> bool:
-    return by.startswith("staff:")
 
 
 def check_in_time(reservation: Reservation, by: str, now: datetime) -> None:
     """People may change things until the clinic's cut-off; staff at any time."""
-    if by == "citizen" and now >= reservation.changes_until:
+    if by == CITIZEN and now >= reservation.changes_until:
         raise TooLate
 
 
@@ -228,7 +225,7 @@ def change_reservation(
     course.check(row.dose, day_of(target.starts_at), vaccine)
     if lapse_holds({slot_id: target}, now=now):
         offer_freed(target, now=now)
-    take_seat(target, now=now, begun=by_staff(by))
+    take_seat(target, now=now, begun=is_staff(by))
     give_back(Counter([old.pk]), slots)
     row.slot, row.by, row.changed_at = target, by, now
     row.save(update_fields=["slot", "by", "changed_at"])

@@ -40,6 +40,7 @@ from booking.services.seats import (
 )
 from database import functions
 from messaging.enums import Channel
+from staff.actors import CITIZEN
 from waiting_room.models import Admission
 from web.codes import random_number
 
@@ -197,7 +198,7 @@ def _hold_at_once(
             held_until=until,
             key=key,
             admission_id=admission_id,
-            by="citizen",
+            by=CITIZEN,
             created_at=now,
             changed_at=now,
             language=language,
@@ -240,7 +241,7 @@ def _hold_carefully(
     clock = _clock(person_id, admission_id, held, now)
     # A refusal from here on undoes everything and leaves the person what they held.
     for one in held:
-        release(one, slots, status=ReservationStatus.RELEASED, by="citizen", now=now)
+        release(one, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
     for slot in plan.values():
         take_seat(slot, now=now)
     taken = _insert(plan, person_id, admission_id, clock, now)
@@ -404,7 +405,7 @@ def _insert(
             extensions=clock.extensions,
             key=key,
             admission_id=admission_id,
-            by="citizen",
+            by=CITIZEN,
             created_at=now,
             changed_at=now,
             language=get_language() or "ko",
@@ -476,7 +477,7 @@ def release_hold(*, person_id: int, now: datetime | None = None) -> int:
     slots = lock_slots(held.values_list("slot_id", flat=True))
     rows = list(held.filter(slot__in=slots).order_by("pk").locked())
     for row in rows:
-        release(row, slots, status=ReservationStatus.RELEASED, by="citizen", now=now)
+        release(row, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
     for slot in slots.values():
         offer_freed(slot, now=now)
     return len(rows)

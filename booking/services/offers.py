@@ -24,6 +24,7 @@ from booking.services.seats import (
     retried_transaction,
     take_seat,
 )
+from staff.actors import CITIZEN, SYSTEM
 from web.codes import random_number
 
 OFFER_LIFETIME = timedelta(minutes=15)
@@ -182,7 +183,7 @@ def _offer(entry: ListEntry, slot: Slot, now: datetime) -> Offer:
         held_until=until,
         origin=Origin.OFFER,
         admission_id=entry.admission_id,
-        by="system",
+        by=SYSTEM,
         created_at=now,
         changed_at=now,
         language=entry.language,
@@ -234,7 +235,7 @@ def join_list(
     hours: tuple[time, time],
     vaccine_id: int | None = None,
     leftover: bool = False,
-    by: str = "citizen",
+    by: str = CITIZEN,
     language: str | None = None,
     priority: int = 0,
 ) -> ListEntry:
@@ -306,11 +307,11 @@ def _end_what_is_over(now: datetime) -> None:
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
     booked = booked.filter(person=OuterRef("person"), dose=OuterRef("dose"))
     waiting.filter(Exists(booked)).update(
-        status=EntryStatus.FULFILLED, ended_at=now, ended_by="system"
+        status=EntryStatus.FULFILLED, ended_at=now, ended_by=SYSTEM
     )
     given = OutsideDose.objects.filter(person=OuterRef("person"), dose__gte=OuterRef("dose"))
     waiting.filter(Q(date_to__lt=day_of(now)) | Exists(given)).update(
-        status=EntryStatus.ENDED, ended_at=now, ended_by="system"
+        status=EntryStatus.ENDED, ended_at=now, ended_by=SYSTEM
     )
 
 
@@ -348,7 +349,7 @@ def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> 
     return offer
 
 
-def leave_list(*, person_id: int, dose: int | None = None, by: str = "citizen") -> int:
+def leave_list(*, person_id: int, dose: int | None = None, by: str = CITIZEN) -> int:
     """Take somebody off the list, what they are offered included; how many entries."""
     entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
     if dose is not None:

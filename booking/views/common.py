@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.core import signing
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,12 +17,11 @@ from booking.models import Reservation
 from eligibility.sessions import signed_in
 from web.codes import UnreadableCode, read
 from web.language import FIELD, asks_language, in_language, is_unsent
+from web.remembered import Remembered
 
 View = Callable[..., HttpResponse]
-COOKIE = "jari_seen"
-_SALT = "booking.seen"
-SEEN_SECONDS = 60 * 60
-MOST_SEEN = 6
+# The reservation numbers that were looked up with their phone in this browser.
+seen = Remembered(cookie="jari_seen", salt="booking.seen", most=6, seconds=60 * 60)
 
 
 def keeps_typed(view: View) -> View:
@@ -72,27 +70,6 @@ def to_identity(back_to: str | None = None) -> HttpResponse:
     return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")
 
 
-def seen(request: HttpRequest) -> list[str]:
-    """The reservation numbers that were looked up with their phone in this browser."""
-    try:
-        found = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=SEEN_SECONDS)
-    except signing.BadSignature:
-        return []
-    return found if isinstance(found, list) else []
-
-
-def remember_seen(request: HttpRequest, response: HttpResponse, number: str) -> None:
-    kept = [one for one in seen(request) if one != number]
-    response.set_cookie(
-        COOKIE,
-        signing.dumps([number, *kept][:MOST_SEEN], salt=_SALT),
-        max_age=SEEN_SECONDS,
-        httponly=True,
-        samesite="Lax",
-        secure=request.is_secure(),
-    )
-
-
 def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpResponse:
     """A door for the reservation's person, and whoever looked it up with its phone.
 
@@ -106,7 +83,7 @@ def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpR
     who = signed_in(request)
     reservations = services.reservations_of(who.person_id) if who else []
     reservation = _with_number(number, reservations)
-    if reservation is None and number in seen(request):
+    if reservation is None and number in seen.read(request):
         people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
         reservations = services.reservations_of(people[0]) if people else []
         reservation = _with_number(number, reservations)

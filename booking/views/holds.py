@@ -38,6 +38,7 @@ from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services import end_admission, live_admission
 from web.language import keeps_typed_in_any_language, typed
+from web.posted import posted_id
 
 # Who comes back later than this has forgotten which time it was.
 RECENT = timedelta(hours=2)
@@ -60,7 +61,7 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 @keeps_typed
 @booking_page(_may_hold)
 def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResponse:
-    slot_id, second_id = _number(request, "slot"), _number(request, "second")
+    slot_id, second_id = posted_id(request, "slot"), posted_id(request, "second")
     if slot_id is None:
         request.GET = request.POST
         purpose, home = to_choose(person_id, admission), admission.ticket.person
@@ -104,11 +105,6 @@ def admission_of(person_id: int) -> Admission | None:
         )
         admission = first.admission if first else None
     return admission
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    text = request.POST.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
 
 
 def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
@@ -289,7 +285,9 @@ def extend(request: HttpRequest, person_id: int) -> HttpResponse:
     try:
         if not key:
             raise NothingHeld
-        services.extend_hold(person_id=person_id, key=key, extension=_number(request, "extension"))
+        services.extend_hold(
+            person_id=person_id, key=key, extension=posted_id(request, "extension")
+        )
     except HoldChanged as refusal:
         return _show_hold(request, person_id, refusal=refusal)
     except Refused as refusal:

@@ -23,6 +23,7 @@ from booking.views.common import keeps_typed, known
 from booking.views.holds import admission_of, refusal_page
 from eligibility.models import Person
 from eligibility.sessions import signed_in
+from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page, not_inside
 from web.language import keeps_typed_in_any_language, typed
 
@@ -198,7 +199,7 @@ def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         try:
-            services.decline_offer(token=token, by="citizen")
+            services.decline_offer(token=token, by=CITIZEN)
         except Refused as refusal:
             found = services.open_offer(token)
             if found.status != OfferStatus.TAKEN:

@@ -21,11 +21,13 @@ from booking.limits import looked_up_too_often
 from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.views import headlines
-from booking.views.common import keeps_typed, own_reservation, remember_seen
+from booking.views.common import keeps_typed, own_reservation, seen
 from booking.views.finder import Purpose, lost, show
 from eligibility.sessions import signed_in
+from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page
 from web.language import keeps_typed_in_any_language, typed
+from web.posted import posted_id
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ def _undo(reservation: Reservation, reservations: list[Reservation], now: dateti
     """Whether a cancellation can be taken back: "open", or why not; empty if there is none."""
     if reservation.status != ReservationStatus.CANCELLED:
         return ""
-    refusal = services.why_not_undo(reservation, reservations, by="citizen", now=now)
+    refusal = services.why_not_undo(reservation, reservations, by=CITIZEN, now=now)
     return WHY_NOT_UNDO.get(type(refusal), "never") if refusal else "open"
 
 
@@ -130,7 +132,7 @@ def cancel(
             return receipt(request, reservation, reservations, refusal=TooLate())
         return receipt(request, reservation, reservations, asks_cancel=True)
     try:
-        services.cancel_reservation(reservation=reservation, by="citizen")
+        services.cancel_reservation(reservation=reservation, by=CITIZEN)
     except Refused as refusal:
         return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
@@ -145,7 +147,7 @@ def undo(
     if request.method != "POST":
         return redirect("reservation", number=reservation.number)
     try:
-        services.undo_cancel(reservation=reservation, by="citizen")
+        services.undo_cancel(reservation=reservation, by=CITIZEN)
     except Refused as refusal:
         reservation.refresh_from_db()
         return receipt(request, reservation, reservations, refusal=refusal)
@@ -165,15 +167,15 @@ def change(
         if _is_too_late(reservation):
             return receipt(request, reservation, reservations, refusal=TooLate())
         return show(request, purpose, code=request.GET.get("clinic"), default=reservation.slot)
-    text = request.POST.get("slot", "")
-    if not (text.isascii() and text.isdecimal() and len(text) < 18):
+    slot_id = posted_id(request, "slot")
+    if slot_id is None:
         return show(
             request, purpose, default=reservation.slot, refusal=Refused(_("Choose a time."))
         )
     try:
-        services.change_reservation(reservation=reservation, slot_id=int(text), by="citizen")
+        services.change_reservation(reservation=reservation, slot_id=slot_id, by=CITIZEN)
     except (SlotFull, SlotOver) as refusal:
-        return lost(request, purpose, reservation.person_id, int(text), refusal)
+        return lost(request, purpose, reservation.person_id, slot_id, refusal)
     except Refused as refusal:
         return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
@@ -252,7 +254,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
                 status = 429
             elif services.find_by_number(**form.cleaned_data):
                 response = redirect("reservation", number=form.cleaned_data["number"])
-                remember_seen(request, response, form.cleaned_data["number"])
+                seen.add(request, response, form.cleaned_data["number"])
                 return response
             else:
                 form.add_error(None, _("There is no reservation with this number and this phone."))

@@ -18,6 +18,7 @@ from eligibility.services import plan_change, preview_change, withdraw_change
 from eligibility.services.changes import CHANGEABLE, Preview
 from eligibility.timeline import timeline
 from privacy.cipher import blind_index
+from staff.actors import actor_of
 from staff.history import who
 from staff.scoping import ScopedAdmin
 
@@ -269,7 +270,7 @@ class CohortChangeAdmin(ScopedAdmin):
         if obj:
             return super().get_form(request, obj, **kwargs)
         form = super().get_form(request, obj, **{**kwargs, "form": ChangeForm, "fields": None})
-        form.by = f"staff:{request.user.pk}"
+        form.by = actor_of(request.user)
         return form
 
     def save_model(self, request, obj, form, change) -> None:

@@ -16,6 +16,7 @@ from eligibility.reasons import sentence
 from eligibility.rules import decide
 from eligibility.services import grant_correction, grant_review, refuse_correction, refuse_review
 from eligibility.spelling import shown_phone
+from staff.actors import actor_of
 from staff.enums import Act
 
 
@@ -91,7 +92,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     def save_model(self, request, obj, form, change) -> None:
         """The verdict is a service's; nothing else on this page can be changed."""
-        by = f"staff:{request.user.pk}"
+        by = actor_of(request.user)
         verdict, answer = form.cleaned_data.get("verdict"), form.cleaned_data["answer"]
         if verdict == ReviewStatus.GRANTED:
             grant_review(review=obj, by=by, answer=answer)
@@ -218,7 +219,7 @@ class CorrectionAdmin(ReadOnlyAdmin):
 
     def get_form(self, request, obj=None, **kwargs):
         form = super().get_form(request, obj, **kwargs)
-        form.by = f"staff:{request.user.pk}"
+        form.by = actor_of(request.user)
         return form
 
     def save_model(self, request, obj, form, change) -> None:

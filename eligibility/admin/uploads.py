@@ -17,6 +17,7 @@ from eligibility.services.uploads import (
     run_again,
     start_upload,
 )
+from staff.actors import actor_of
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import ScopedAdmin
@@ -79,7 +80,7 @@ class RosterUploadAdmin(ScopedAdmin):
         upload = start_upload(
             file=form.cleaned_data["sent"],
             skip_refused=form.cleaned_data["skip_refused"],
-            by=f"staff:{request.user.pk}",
+            by=actor_of(request.user),
         )
         obj.__dict__.update(upload.__dict__)
 

@@ -11,6 +11,7 @@ from eligibility.facts import cohorts_in_force, facts_of, rule_of
 from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.rules import Outcome, decide_all
 from eligibility.rules import decide as decide_one
+from staff.actors import SYSTEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
 def _grant_open_reviews(cohort: Cohort, people: list[int], at: datetime) -> None:
     """The rules say yes by themselves now: nobody needs to look at it any more."""
     Review.objects.filter(person__in=people, cohort=cohort, status=ReviewStatus.OPEN).update(
-        status=ReviewStatus.GRANTED, closed_at=at, by="system"
+        status=ReviewStatus.GRANTED, closed_at=at, by=SYSTEM
     )
 
 

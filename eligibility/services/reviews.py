@@ -11,6 +11,7 @@ from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.services.decisions import decide
 from messaging.enums import Channel
 from messaging.services import write_message
+from staff.actors import CITIZEN
 
 
 @transaction.atomic
@@ -71,7 +72,7 @@ def refuse_review(*, review: Review, by: str, answer: str) -> Review:
 
 def withdraw_review(*, review: Review) -> Review:
     """The person takes the question back, and with it the provisional place."""
-    return _close(review, ReviewStatus.WITHDRAWN, by="citizen", answer="")
+    return _close(review, ReviewStatus.WITHDRAWN, by=CITIZEN, answer="")
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from eligibility.admin import people_meant
 from eligibility.enums import Order
+from staff.actors import actor_of, user_id_of
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from waiting_room import services
@@ -165,7 +166,7 @@ class RoomAdmin(ScopedAdmin):
     def _act(self, request: HttpRequest, pk: int, service: Callable, **values) -> HttpResponse:
         room = self._changeable(request, pk)
         try:
-            service(room=room, by=f"staff:{request.user.pk}", **values)
+            service(room=room, by=actor_of(request.user), **values)
         except CantChange as refusal:
             messages.error(request, str(refusal))
         else:
@@ -232,11 +233,10 @@ def _waiting(room: Room) -> int:
 def _acts(room: Room) -> list[Step]:
     """What was done to the room, newest first, with who and what in words."""
     acts = list(room.steps.exclude(act=Act.CALL).order_by("-pk")[:ACTS_SHOWN])
-    ids = {int(step.by.removeprefix("staff:")) for step in acts if step.by.startswith("staff:")}
-    names = User.objects.in_bulk(ids)
+    users = User.objects.in_bulk(filter(None, (user_id_of(step.by) for step in acts)))
     for step in acts:
-        staff = names.get(int(step.by.removeprefix("staff:"))) if step.by[:6] == "staff:" else None
-        step.who = staff.username if staff else step.by
+        user = users.get(user_id_of(step.by))
+        step.who = user.username if user else step.by
         step.in_short = _in_short(step)
     return acts
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from eligibility.models import Cohort, Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
+from staff.actors import SYSTEM
 from waiting_room.draw import entry_at, place_of
 from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
 
@@ -422,9 +423,9 @@ class Step(models.Model):
     act = models.CharField(_("act"), max_length=20, choices=Act)
     first = models.PositiveBigIntegerField(_("first place"), null=True)
     last = models.PositiveBigIntegerField(_("last place"), null=True)
-    # Public, as it stands in the log; who acted ("system", "staff:<user id>") is not.
+    # Public, as it stands in the log; who acted (staff.actors) is not.
     details = models.JSONField(_("details"), default=dict)
-    by = models.CharField(_("by"), max_length=40, default="system")
+    by = models.CharField(_("by"), max_length=40, default=SYSTEM)
 
     class Meta:
         verbose_name = _("step")

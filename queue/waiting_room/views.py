@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 from eligibility.sessions import signed_in
 from eligibility.spelling import masked_phone
 from waiting_room import services
-from waiting_room.access import may_see, owns, remember, to_identity
+from waiting_room.access import may_see, owns, resumed, to_identity
 from waiting_room.beacon import round_after
 from waiting_room.enums import DrawSource, State
 from waiting_room.exceptions import LineRefusal
@@ -300,7 +300,7 @@ def resume(request: HttpRequest) -> HttpResponse:
         else:
             if ticket:
                 response = redirect("ticket", ticket_id=ticket.pk)
-                remember(request, response, ticket.pk)
+                resumed.add(request, response, str(ticket.pk))
                 return response
             problem = _(
                 "There is no place with this code. Please compare it, or show who you are instead."

@@ -20,6 +20,7 @@ from eligibility.services import store_decisions
 from eligibility.services.cohorts import save_cohorts
 from rehearsal.sample import clinics, people
 from rehearsal.sample.people import Years
+from staff.actors import actor_of
 from staff.enums import Role
 from staff.models import User
 from waiting_room.models import Room
@@ -115,7 +116,7 @@ def staff(clinic: Clinic) -> None:
 def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> None:
     """The last days' visits at the sample staff's clinic, in every state they can have."""
     clinic = made[0]
-    by = f"staff:{User.objects.get(username=Role.CLINIC).pk}"
+    by = actor_of(User.objects.get(username=Role.CLINIC))
     today = timezone.localdate(now)
     # Who came lately booked while their period was open, and who comes next when theirs began.
     older = reversed(crowd[-SPANS["60-74"].people :])

@@ -33,11 +33,13 @@ from eligibility.exceptions import Refusal
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from messaging.enums import Channel
+from staff.actors import actor_of
 from staff.enums import Act
 from staff.pages import Crumb, StaffPages
 from staff.scoping import rows_for
 from waiting_room.models import Room
 from waiting_room.services import ask_to_be_told, issue_ticket
+from web.posted import id_in
 
 # An address of the desk is good for so long, and for whoever made it.
 GOOD_FOR = timedelta(hours=2)
@@ -182,7 +184,7 @@ class DeskPages(StaffPages):
             key=form.cleaned_data["key"],
             walk_in=counter is not None and counter.pk == slot.clinic_id,
             language=form.cleaned_data["language"],
-            by=f"staff:{request.user.pk}",
+            by=actor_of(request.user),
         )
         numbers = ", ".join(one.number for one in booked)
         self._record(request, Act.CHANGE, _("Booked by staff: %s") % numbers, [person.pk])
@@ -245,10 +247,11 @@ class DeskPages(StaffPages):
 
     def _slot(self, request: HttpRequest, text: str) -> Slot:
         """A time at a clinic of this user."""
-        if not (text.isascii() and text.isdecimal() and len(text) < 18):
+        slot_id = id_in(text)
+        if slot_id is None:
             raise Http404
         seen = rows_for(request.user, Slot.objects.all(), clinic_path="clinic")
-        return get_object_or_404(seen.select_related("clinic", "vaccine"), pk=int(text))
+        return get_object_or_404(seen.select_related("clinic", "vaccine"), pk=slot_id)
 
     def _booked(self, request: HttpRequest, person: Person) -> list[dict]:
         """The person's appointments; where this user may not look, only that there is one."""

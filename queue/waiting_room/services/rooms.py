@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from database.clock import database_now
 from eligibility.enums import Order
 from eligibility.models import Cohort
+from staff.actors import SYSTEM
 from waiting_room import beacon
 from waiting_room.draw import commitment
 from waiting_room.enums import Act, DrawSource, RoomStatus
@@ -92,7 +93,7 @@ def record(
     first: int | None = None,
     last: int | None = None,
     details: dict | None = None,
-    by: str = "system",
+    by: str = SYSTEM,
     at: datetime | None = None,
 ) -> Step:
     """Write one step; the caller holds the room's TICK lock, which keeps steps in order."""
