@@ -1,6 +1,6 @@
 """Which dose a person may book when. Pure: facts in, answers out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
@@ -10,6 +10,7 @@ from django.utils import timezone
 from booking.exceptions import (
     AlreadyBooked,
     NoDoseLeft,
+    Refused,
     VaccineNotForYou,
     WrongInterval,
     WrongVaccine,
@@ -47,6 +48,9 @@ class Interval:
             days=self.min_days or 0
         )
 
+    def best_for_second(self, first: date) -> date:
+        return first + timedelta(days=self.best_days or 0)
+
     def fits(self, first: date, second: date) -> bool:
         earliest, latest = self.days_for_second(first)
         return earliest <= second <= latest
@@ -71,9 +75,32 @@ class Course:
         for dose in range(1, vaccine.doses + 1):
             if dose not in self.doses:
                 return dose
-        if all(one.given for one in self.doses.values()):
-            raise NoDoseLeft
-        raise AlreadyBooked
+        raise self.nothing_more()
+
+    def nothing_more(self) -> Refused:
+        """Why there is no dose to book: all were given, or one is booked still to come."""
+        given = all(booked.given for booked in self.doses.values())
+        return NoDoseLeft() if given else AlreadyBooked()
+
+    def what_next(
+        self, intervals: Iterable[Interval], admitted_for: frozenset[int] | None = None
+    ) -> "Next":
+        """The dose that comes next and what it must suit, or why there is none.
+
+        `intervals` are those of the vaccines this course has begun with. A first dose is of a
+        vaccine that the person is admitted for (None: any), after a missed first dose of that of
+        the second; a second dose follows its first.
+        """
+        by_vaccine = {interval.vaccine_id: interval for interval in intervals}
+        first, second = self.doses.get(1), self.doses.get(2)
+        begun = first or second
+        if begun is None:
+            return Next(vaccines=admitted_for)
+        vaccine = by_vaccine[begun.vaccine_id]
+        if first and (second or vaccine.doses < 2):
+            return Next(refusal=self.nothing_more())
+        dose = 2 if first else 1
+        return Next(dose, frozenset([vaccine.vaccine_id]), self.days(dose, vaccine))
 
     def check(self, dose: int, on: date, vaccine: Interval) -> None:
         """Whether `dose` on this day suits the other dose; WrongVaccine or WrongInterval if not."""
@@ -104,6 +131,25 @@ class Course:
         if dose == 1:
             return vaccine.days_for_first(other.on)
         return vaccine.days_for_second(other.on)
+
+
+@dataclass(frozen=True)
+class Next:
+    """The dose a person may book next and what it must suit, or why there is none."""
+
+    dose: int = 1
+    vaccines: frozenset[int] | None = None  # None: any
+    days: tuple[date, date] | None = None  # None: any
+    refusal: Refused | None = None
+
+
+def vaccines_named(codes: Iterable[str], by_code: Mapping[str, int]) -> frozenset[int] | None:
+    """The vaccines that a cohort names; None, any of them, where it names none.
+
+    Twins in SQL: booking_hold_at_once, booking.services.offers._SUITS.
+    """
+    codes = list(codes)
+    return frozenset(by_code[code] for code in codes if code in by_code) if codes else None
 
 
 def day_of(instant: datetime) -> date:

@@ -25,6 +25,7 @@ from booking.finder import availability
 from booking.forms import ListEntryForm
 from booking.models import Clinic, ListEntry, Offer, Stock
 from booking.services import (
+    admission_for,
     clinic_key,
     entries_at,
     join_list,
@@ -38,7 +39,6 @@ from staff.actors import actor_of
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
-from waiting_room.models import Admission
 
 DAYS_OFFERED = 14
 
@@ -352,8 +352,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
 
     def _put_on(self, request: HttpRequest, form: CallerForm) -> ListEntry:
         person = form.person
-        # Whoever was called keeps what they were admitted for.
-        admission = Admission.objects.filter(ticket__person=person).order_by("pk").last()
+        admission = admission_for(person.pk, also_ended=True)
         entry = join_list(
             person_id=person.pk,
             admission_id=admission.pk if admission else None,

@@ -19,7 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from booking.models import Clinic, Vaccine
-from booking.rules import day_bounds
+from booking.rules import day_bounds, vaccines_named
 from dataio.districts import centre_of
 
 FRESH_SECONDS = 1.0
@@ -124,9 +124,7 @@ class Directory:
 
     def named(self, codes: Sequence[str]) -> frozenset[int] | None:
         """The vaccines with these codes; None, any of them, where no code is named."""
-        if not codes:
-            return None
-        return frozenset(pk for pk, one in self.vaccines.items() if one.code in codes)
+        return vaccines_named(codes, {vaccine.code: pk for pk, vaccine in self.vaccines.items()})
 
     def regions(self) -> list[str]:
         return list(dict.fromkeys(region for region, _district in self.by_district))

@@ -5,18 +5,22 @@ from booking.services.changes import (
     why_not_undo,
 )
 from booking.services.confirmations import confirm_hold
+from booking.services.courses import (
+    admission_for,
+    best_seconds,
+    course_of,
+    interval_of,
+    next_dose_of,
+    what_next,
+)
 from booking.services.holds import (
     HOLD_LIFETIME,
     MOST_EXTENSIONS,
     ContactChoice,
-    best_seconds,
-    course_of,
     extend_hold,
     hold_best_slots,
     hold_slot,
-    interval_of,
     keep_typed,
-    next_dose_of,
     release_hold,
     take_back_holds,
 )
@@ -71,6 +75,7 @@ __all__ = [
     "DayOfDoses",
     "Right",
     "Standing",
+    "admission_for",
     "best_seconds",
     "book_for",
     "cancel_reservation",
@@ -121,6 +126,7 @@ __all__ = [
     "undo_mark",
     "vaccines_for",
     "vaccines_of",
+    "what_next",
     "why_not_undo",
     "withdraw_outside_dose",
 ]

@@ -17,7 +17,7 @@ from booking.exceptions import (
 )
 from booking.models import OutsideDose, Reservation, Slot
 from booking.rules import Booked, Course, day_of
-from booking.services.holds import course_from, course_of, interval_of
+from booking.services.courses import course_from, course_of, interval_of
 from booking.services.notices import tell_cancelled, tell_changed, tell_restored
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_for

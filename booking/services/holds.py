@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from booking.enums import LIVE, Origin, ReservationStatus
+from booking.enums import Origin, ReservationStatus
 from booking.exceptions import (
     AlreadyBooked,
     HeldLongEnough,
@@ -25,8 +25,9 @@ from booking.exceptions import (
     SlotOver,
     WrongInterval,
 )
-from booking.models import OutsideDose, Reservation, Slot, Vaccine
-from booking.rules import Booked, Course, Interval, day_of
+from booking.models import Reservation, Slot
+from booking.rules import Booked, Course, day_of
+from booking.services.courses import best_seconds, course_of, interval_of
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_of
 from booking.services.seats import (
@@ -336,61 +337,6 @@ def _plan(
     return plan
 
 
-def interval_of(vaccine: Vaccine) -> Interval:
-    return Interval(
-        vaccine.pk, vaccine.doses, vaccine.min_days, vaccine.best_days, vaccine.max_days
-    )
-
-
-def course_of(person_id: int, reservations: Iterable[Reservation] | None = None) -> Course:
-    """What this person has been given or has booked; holds do not count unless handed in."""
-    if reservations is None:
-        return _course_so_far(person_id)
-    return course_from(reservations, OutsideDose.objects.filter(person=person_id))
-
-
-def course_from(
-    reservations: Iterable[Reservation], outside_doses: Iterable[OutsideDose]
-) -> Course:
-    """The course these make; reservations come with their slots."""
-    booked = [
-        Booked(
-            one.dose,
-            one.slot.vaccine_id,
-            day_of(one.slot.starts_at),
-            given=one.status == ReservationStatus.VACCINATED,
-        )
-        for one in reservations
-    ]
-    given = [
-        Booked(outside_dose.dose, outside_dose.vaccine_id, outside_dose.given_on, given=True)
-        for outside_dose in outside_doses
-    ]
-    return Course.of(booked + given)
-
-
-COURSE = """
-SELECT dose, slot.vaccine_id, (slot.starts_at AT TIME ZONE %(zone)s)::date, status = 'vaccinated'
-FROM booking_reservation AS mine JOIN booking_slot AS slot ON slot.id = mine.slot_id
-WHERE mine.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
-UNION ALL
-SELECT dose, vaccine_id, given_on, true FROM booking_outsidedose WHERE person_id = %(person)s
-"""
-
-
-def _course_so_far(person_id: int) -> Course:
-    """In one statement: it stands before every list of open times."""
-    values = {"person": person_id, "zone": timezone.get_default_timezone_name()}
-    with connection.cursor() as cursor:
-        cursor.execute(COURSE, values)
-        return Course.of(Booked(*row) for row in cursor.fetchall())
-
-
-def next_dose_of(person_id: int) -> int:
-    """1, or 2 for whoever was given or has booked a first dose."""
-    return 2 if 1 in course_of(person_id).doses else 1
-
-
 def _insert(
     plan: dict[int, Slot], person_id: int, admission_id: int, clock: _Clock, now: datetime
 ) -> list[Reservation]:
@@ -501,59 +447,6 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
         freed += number
         if not number:
             return freed
-
-
-# Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.
-# Whoever holds this first time already keeps the second that goes with it.
-BEST_SECONDS = """
-WITH kept AS MATERIALIZED (
-    SELECT two.slot_id
-    FROM booking_reservation AS one JOIN booking_reservation AS two USING (key)
-    WHERE one.person_id = %(person)s AND one.slot_id = %(slot)s
-        AND one.dose = 1 AND one.status = 'held' AND two.dose = 2 AND two.status = 'held'
-)
-SELECT second.id
-FROM booking_slot AS first
-JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.doses = 2
-JOIN booking_slot AS second
-    ON second.clinic_id = first.clinic_id AND second.vaccine_id = first.vaccine_id
-    AND second.starts_at > first.starts_at
-    AND second.starts_at BETWEEN first.starts_at + make_interval(days => vaccine.min_days - 1)
-        AND first.starts_at + make_interval(days => vaccine.max_days + 1)
-    AND (second.starts_at AT TIME ZONE %(zone)s)::date
-        - (first.starts_at AT TIME ZONE %(zone)s)::date
-        BETWEEN vaccine.min_days AND vaccine.max_days
-    AND (second.booked < second.capacity + second.margin OR second.id IN (SELECT * FROM kept))
-WHERE first.id = %(slot)s
-    AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = %(person)s)
-    AND NOT EXISTS (
-        SELECT FROM booking_reservation
-        WHERE person_id = %(person)s AND status = ANY(%(fixed)s)
-    )
-ORDER BY
-    second.id IN (SELECT * FROM kept) DESC,
-    abs((second.starts_at AT TIME ZONE %(zone)s)::date
-        - (first.starts_at AT TIME ZONE %(zone)s)::date - vaccine.best_days),
-    abs(extract(epoch FROM (second.starts_at AT TIME ZONE %(zone)s)::time
-        - (first.starts_at AT TIME ZONE %(zone)s)::time)),
-    second.id
-LIMIT 3
-"""
-
-
-def best_seconds(person_id: int, slot_id: int) -> list[int]:
-    """Three times for the second dose, the best first; none where no second is to be chosen."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            BEST_SECONDS,
-            {
-                "slot": slot_id,
-                "person": person_id,
-                "zone": timezone.get_default_timezone_name(),
-                "fixed": [status for status in LIVE if status != ReservationStatus.HELD],
-            },
-        )
-        return [row[0] for row in cursor.fetchall()]
 
 
 def keep_typed(*, key: uuid.UUID, wanted: ContactChoice) -> None:

@@ -10,7 +10,7 @@ from booking.enums import ON_THE_LIST
 from booking.exceptions import NoFirstDose, OnTheListAlready
 from booking.models import ListEntry, LostAppointment, OutsideDose, Reservation
 from booking.rules import day_of
-from booking.services.holds import course_of
+from booking.services.courses import course_of
 from booking.services.offers import clinic_key, join_list, offer_to, place_key
 
 # Who has not been helped by then has found another way.

@@ -20,7 +20,7 @@ from booking.exceptions import (
 )
 from booking.models import ListEntry, LostAppointment, OutsideDose, Reservation, Vaccine
 from booking.rules import Booked, Course, day_of
-from booking.services.holds import course_from, interval_of
+from booking.services.courses import course_from, interval_of
 from booking.services.notices import tell_cancelled, tell_restored
 from booking.services.offers import end_entry, fulfil_entries, offer_freed, offer_to
 from booking.services.seats import (

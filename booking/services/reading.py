@@ -6,6 +6,7 @@ from django.db import connection
 from django.db.models import Model
 
 from booking.models import Clinic, Reservation, Slot, Vaccine
+from booking.rules import vaccines_named
 from eligibility.indexes import phone_index
 from eligibility.models import Decision
 from waiting_room.models import Admission
@@ -69,9 +70,7 @@ def vaccines_of(admission_id: int | None) -> frozenset[int] | None:
         return None
     admission = Admission.objects.filter(pk=admission_id)
     codes = admission.values_list("room__cohort__vaccines", flat=True).first()
-    if not codes:
-        return None
-    return frozenset(Vaccine.objects.filter(code__in=codes).values_list("pk", flat=True))
+    return vaccines_named(codes, _vaccines_by_code()) if codes else None
 
 
 def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
@@ -86,7 +85,11 @@ def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
     if not all(named):
         return None
     codes = {code for codes in named for code in codes}
-    return frozenset(Vaccine.objects.filter(code__in=codes).values_list("pk", flat=True))
+    return vaccines_named(codes, _vaccines_by_code())
+
+
+def _vaccines_by_code() -> dict[str, int]:
+    return dict(Vaccine.objects.values_list("code", "pk"))
 
 
 def find_by_number(*, number: str, phone: str) -> Reservation | None:

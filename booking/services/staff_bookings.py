@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from booking.enums import Origin, ReservationStatus
 from booking.exceptions import LineWaits, NotEligibleNow, SlotFull, VaccineNotForYou
 from booking.models import Reservation, Slot, Vaccine
-from booking.rules import Booked, Course, day_of
-from booking.services.holds import NUMBER_LETTERS, course_of, interval_of
+from booking.rules import Booked, Course, day_of, vaccines_named
+from booking.services.courses import course_of, interval_of
+from booking.services.holds import NUMBER_LETTERS
 from booking.services.notices import tell_confirmed
 from booking.services.offers import fulfil_entries, offer_freed
 from booking.services.seats import (
@@ -116,7 +117,7 @@ def standing_of(*, person: Person, now: datetime | None = None, keep: bool = Fal
     rights = [
         Right(
             cohort=one.cohort,
-            vaccines=_named(one.cohort, by_code),
+            vaccines=vaccines_named(one.cohort.vaccines, by_code),
             admission_id=admissions.get(one.cohort.pk),
             # Whoever has been inside was called.
             before=None if one.cohort.pk in admissions else before.get(one.cohort.pk),
@@ -126,12 +127,6 @@ def standing_of(*, person: Person, now: datetime | None = None, keep: bool = Fal
         if not one.provisional or one.cohort.pk in admissions
     ]
     return Standing(now, answers, rights)
-
-
-def _named(cohort: Cohort, by_code: dict[str, int]) -> frozenset[int] | None:
-    if not cohort.vaccines:
-        return None
-    return frozenset(by_code[code] for code in cohort.vaccines if code in by_code)
 
 
 @retried_transaction

@@ -1,7 +1,7 @@
 """Finding a time: for a first booking, for a second dose, and for a change."""
 
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from booking import services
 from booking.enums import ReservationStatus
-from booking.exceptions import AlreadyBooked, NoDoseLeft, SlotFull
+from booking.exceptions import Refused, SlotFull
 from booking.finder import availability
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import (
@@ -29,7 +29,7 @@ from booking.finder.search import (
 )
 from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
-from booking.rules import Course
+from booking.rules import Course, Next
 from booking.views import headlines
 from booking.views.common import known
 from eligibility.models import Person
@@ -80,7 +80,7 @@ def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
     course = services.course_of(home.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    return show(request, _to_book_beside(course, admission), home=home)
+    return show(request, _purpose(course, admission), home=home)
 
 
 @require_safe
@@ -89,7 +89,7 @@ def clinic(request: HttpRequest, admission: Admission, code: str) -> HttpRespons
     course = services.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    return show(request, _to_book_beside(course, admission), code=code)
+    return show(request, _purpose(course, admission), code=code)
 
 
 def _to_second(*query: str) -> HttpResponse:
@@ -98,19 +98,27 @@ def _to_second(*query: str) -> HttpResponse:
     return redirect(f"{reverse('second')}?{asked}" if asked else "second")
 
 
-def _to_book_beside(course: Course, admission: Admission | None) -> Purpose:
-    """A first time; after a first dose that was missed, one that fits the second."""
-    later = course.doses.get(2)
-    if later is None:
-        return to_book(admission)
-    days = course.days(1, services.interval_of(_vaccine(later.vaccine_id)))
-    return replace(to_book(admission), vaccines=frozenset([later.vaccine_id]), days=days)
-
-
 def to_choose(person_id: int, admission: Admission | None) -> Purpose:
     """Whatever this person may book next."""
-    course = services.course_of(person_id)
-    return _after(course) or _to_book_beside(course, admission)
+    return _purpose(services.course_of(person_id), admission)
+
+
+def _purpose(course: Course, admission: Admission | None) -> Purpose:
+    """A first time, also after a first dose that was missed; or a second one."""
+    first = to_book(admission)
+    coming = _what_next(course, first.vaccines)
+    if coming.refusal:
+        return first
+    if coming.dose == 2:
+        return _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
+    return replace(first, vaccines=coming.vaccines, days=coming.days)
+
+
+def _what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Next:
+    """As services.what_next, with the vaccines that the directory keeps: no statement."""
+    begun = {booked.vaccine_id for booked in course.doses.values()}
+    intervals = [services.interval_of(_vaccine(pk)) for pk in begun]
+    return course.what_next(intervals, admitted_for)
 
 
 @require_safe
@@ -125,11 +133,12 @@ def second(request: HttpRequest, person_id: int) -> HttpResponse:
             return redirect("confirm")
         return show(request, beside(first.slot), code=code, default=first.slot)
     course = services.course_of(person_id)
-    purpose = _after(course)
-    if purpose is None:
-        if 1 in course.doses:
-            return _nothing_more(request, person_id, course)
+    if 1 not in course.doses:
         return redirect("booking")
+    coming = _what_next(course)
+    if coming.refusal:
+        return _nothing_more(request, person_id, coming.refusal)
+    purpose = _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
     booked = Reservation.objects.live().with_place().filter(person=person_id, dose=1)
     confirmed = booked.first()
     if confirmed:
@@ -139,8 +148,7 @@ def second(request: HttpRequest, person_id: int) -> HttpResponse:
     return show(request, purpose, code=code, home=home)
 
 
-def _nothing_more(request: HttpRequest, person_id: int, course: Course) -> HttpResponse:
-    refusal = NoDoseLeft() if all(one.given for one in course.doses.values()) else AlreadyBooked()
+def _nothing_more(request: HttpRequest, person_id: int, refusal: Refused) -> HttpResponse:
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_place()
     context = {
         "refusal": refusal,
@@ -164,15 +172,6 @@ def beside(first: Slot) -> Purpose:
     )
 
 
-def _after(course: Course) -> Purpose | None:
-    """A second time after a first dose booked or given; None if there is none to book."""
-    first = course.doses.get(1)
-    if first is None or 2 in course.doses:
-        return None
-    vaccine = _vaccine(first.vaccine_id)
-    return _second_dose(vaccine, first.on) if vaccine.doses > 1 else None
-
-
 def _vaccine(pk: int) -> Vaccine:
     return availability.directory().vaccines.get(pk) or Vaccine.objects.get(pk=pk)
 
@@ -190,8 +189,9 @@ def _second_dose(vaccine: Vaccine, first_on: date) -> Purpose:
 
 def _when_second(vaccine: Vaccine, on: date) -> str:
     """Between which days, and which is best."""
-    earliest, latest = services.interval_of(vaccine).days_for_second(on)
-    best = on + timedelta(days=vaccine.best_days or 0)
+    interval = services.interval_of(vaccine)
+    earliest, latest = interval.days_for_second(on)
+    best = interval.best_for_second(on)
     days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
     return _(
         "Your first dose is on %(first)s. The second is possible from %(earliest)s to %(latest)s; "

@@ -36,7 +36,7 @@ from messaging.enums import Channel
 from waiting_room.decorators import booking_page, not_inside
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
-from waiting_room.services import end_admission, live_admission
+from waiting_room.services import end_admission
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import posted_id
 
@@ -51,7 +51,7 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if request.method != "POST":
         return redirect("confirm")  # a language switch or a bookmark after a refused hold
     who = signed_in(request)
-    admission = admission_of(who.person_id) if who else None
+    admission = services.admission_for(who.person_id) if who else None
     if who is None or admission is None:
         return not_inside(request)
     return {"person_id": who.person_id, "admission": admission}
@@ -87,24 +87,6 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
         return refusal_page(request, refusal)
     # At once, without a redirect: pressing reload holds the same again, which changes nothing.
     return _show_hold(request, person_id)
-
-
-def admission_of(person_id: int) -> Admission | None:
-    """The admission to book under: a live one, or that of a booked first dose for the second.
-
-    A time that is only held replaces no stay that has ended.
-    """
-    admission = live_admission(person_id)
-    if admission is None:
-        first = (
-            Reservation.objects.live()
-            .filter(person=person_id, dose=1)
-            .exclude(status=ReservationStatus.HELD)
-            .select_related("admission__room__cohort")
-            .first()
-        )
-        admission = first.admission if first else None
-    return admission
 
 
 def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:

@@ -20,7 +20,7 @@ from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
 from booking.views import headlines
 from booking.views.common import keeps_typed, known
-from booking.views.holds import admission_of, refusal_page
+from booking.views.holds import refusal_page
 from eligibility.models import Person
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
@@ -44,7 +44,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         return render(
             request, "booking/on_the_list.html", {"entries": [_shown(entry) for entry in entries]}
         )
-    admission = admission_of(person_id)
+    admission = services.admission_for(person_id)
     if admission is None:
         return not_inside(request)
     dose = services.next_dose_of(person_id)

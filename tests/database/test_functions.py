@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from booking.enums import LIVE, EntryStatus, OfferStatus, Origin, ReservationStatus
 from booking.services.seats import OUTSIDE_DOSES_LOCK
-from messaging.enums import Channel, Status
+from messaging.enums import Channel, MessageStatus
 from waiting_room.enums import Ending
 
 FILE = re.compile(r"(?P<name>\w+)_v(?P<version>\d+)\.sql")
@@ -70,7 +70,7 @@ def test_sql_names_only_statuses_that_the_enums_have(name, other_words):
     words = {
         value
         for choices in (
-            ReservationStatus, Origin, EntryStatus, OfferStatus, Channel, Status, Ending
+            ReservationStatus, Origin, EntryStatus, OfferStatus, Channel, MessageStatus, Ending
         )
         for value in choices.values
     }  # fmt: skip

@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 
 from booking.admin.desk.forms import PlaceForm
 from booking.admin.desk.wording import moment, said, short_day
-from booking.exceptions import AlreadyBooked, LineWaits, NoDoseLeft
+from booking.exceptions import LineWaits
 from booking.finder import availability
 from booking.finder.search import Search, SearchResult, alternatives, clinic_times, find
-from booking.models import Clinic, Slot, Vaccine
+from booking.models import Clinic, Slot
 from booking.rules import Course, day_bounds, day_of
-from booking.services import Standing, interval_of
+from booking.services import Standing, what_next
 from eligibility.enums import Reason, Window
 from eligibility.models import Person
 from eligibility.reasons import sentence
@@ -35,8 +35,8 @@ _IN_THE_ADDRESS = ["region", "district", "name", "clinic", "day"]
 
 
 @dataclass(frozen=True)
-class Next:
-    """The dose somebody may book next and what it must suit, or why there is none."""
+class Choice:
+    """What staff may choose for somebody: the dose that comes next, or why there is none."""
 
     dose: int = 1
     vaccines: frozenset[int] | None = None
@@ -46,31 +46,29 @@ class Next:
     only_today: bool = False
 
 
-def next_of(course: Course, standing: Standing, *, at_counter: bool) -> Next:
+def next_of(course: Course, standing: Standing, *, at_counter: bool) -> Choice:
     """What somebody may book next: finish a series, or begin one by a right of their own."""
     if 1 in course.doses:
         return _second(course)
     if not standing.rights:
-        return Next(refusal=standing.why_not())
+        return Choice(refusal=standing.why_not())
     free = [right for right in standing.rights if right.before is None]
     if free:
-        return Next(vaccines=replace(standing, rights=free).vaccines())
+        return Choice(vaccines=replace(standing, rights=free).vaccines())
     if at_counter:
-        return Next(vaccines=standing.vaccines(), only_today=True)
+        return Choice(vaccines=standing.vaccines(), only_today=True)
     waiting = min(right.before or 0 for right in standing.rights)
-    return Next(refusal=said(LineWaits(waiting=waiting)))
+    return Choice(refusal=said(LineWaits(waiting=waiting)))
 
 
-def _second(course: Course) -> Next:
-    vaccine = Vaccine.objects.get(pk=course.doses[1].vaccine_id)
-    if vaccine.doses < 2 or 2 in course.doses:
-        finished = all(one.given for one in course.doses.values())
-        return Next(refusal=said(NoDoseLeft() if finished else AlreadyBooked()))
-    days = course.days(2, interval_of(vaccine))
-    if days and days[1] < timezone.localdate():
-        day = short_day(days[1])
-        return Next(refusal=_("The second dose was possible until %(day)s.") % {"day": day})
-    return Next(dose=2, vaccines=frozenset([vaccine.pk]), days=days)
+def _second(course: Course) -> Choice:
+    coming = what_next(course)
+    if coming.refusal:
+        return Choice(refusal=said(coming.refusal))
+    if coming.days and coming.days[1] < timezone.localdate():
+        day = short_day(coming.days[1])
+        return Choice(refusal=_("The second dose was possible until %(day)s.") % {"day": day})
+    return Choice(dose=coming.dose, vaccines=coming.vaccines, days=coming.days)
 
 
 def is_far(answer: Answer) -> bool:
@@ -132,7 +130,7 @@ class Times:
     back: str = ""  # from one clinic to all
 
 
-def times_for(request: HttpRequest, token: str, coming: Next) -> Times:
+def times_for(request: HttpRequest, token: str, coming: Choice) -> Times:
     """At the counter its own clinic's; for the local government those of its region."""
     on = _day_in(request.GET.get("day", ""))
     wanted = Search(vaccines=coming.vaccines, days=coming.days, on=on)
@@ -189,7 +187,7 @@ def _times(
     )
 
 
-def _left_over_today(clinic: Clinic, coming: Next) -> list[Slot]:
+def _left_over_today(clinic: Clinic, coming: Choice) -> list[Slot]:
     """What somebody who stands here may still take today, begun or not."""
     today = timezone.localdate()
     if not clinic.active or (coming.days and not coming.days[0] <= today <= coming.days[1]):

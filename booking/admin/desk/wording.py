@@ -1,6 +1,6 @@
 """What the pages of the desk say, and what its staff say to the person."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone, translation
@@ -54,8 +54,8 @@ def short_day(day: date) -> str:
 def days_for_second(first: Slot) -> tuple[date, date, date]:
     """Between which days the second dose is possible, and which is best."""
     on = day_of(first.starts_at)
-    earliest, latest = interval_of(first.vaccine).days_for_second(on)
-    return earliest, latest, on + timedelta(days=first.vaccine.best_days or 0)
+    interval = interval_of(first.vaccine)
+    return *interval.days_for_second(on), interval.best_for_second(on)
 
 
 def read_out(row: Reservation, visible: QuerySet) -> list[str]:

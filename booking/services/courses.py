@@ -1,0 +1,146 @@
+"""What a person was given and has booked, what comes next, and under which admission."""
+
+from collections.abc import Iterable
+
+from django.db import connection
+from django.utils import timezone
+
+from booking.enums import LIVE, ReservationStatus
+from booking.models import OutsideDose, Reservation, Vaccine
+from booking.rules import Booked, Course, Interval, Next, day_of
+from waiting_room.models import Admission
+from waiting_room.services import live_admission
+
+
+def interval_of(vaccine: Vaccine) -> Interval:
+    return Interval(
+        vaccine.pk, vaccine.doses, vaccine.min_days, vaccine.best_days, vaccine.max_days
+    )
+
+
+def course_of(person_id: int, reservations: Iterable[Reservation] | None = None) -> Course:
+    """What this person has been given or has booked; holds do not count unless handed in."""
+    if reservations is None:
+        return _course_so_far(person_id)
+    return course_from(reservations, OutsideDose.objects.filter(person=person_id))
+
+
+def course_from(
+    reservations: Iterable[Reservation], outside_doses: Iterable[OutsideDose]
+) -> Course:
+    """The course these make; reservations come with their slots."""
+    booked = [
+        Booked(
+            reservation.dose,
+            reservation.slot.vaccine_id,
+            day_of(reservation.slot.starts_at),
+            given=reservation.status == ReservationStatus.VACCINATED,
+        )
+        for reservation in reservations
+    ]
+    given = [
+        Booked(outside_dose.dose, outside_dose.vaccine_id, outside_dose.given_on, given=True)
+        for outside_dose in outside_doses
+    ]
+    return Course.of(booked + given)
+
+
+COURSE = """
+SELECT dose, slot.vaccine_id, (slot.starts_at AT TIME ZONE %(zone)s)::date, status = 'vaccinated'
+FROM booking_reservation AS mine JOIN booking_slot AS slot ON slot.id = mine.slot_id
+WHERE mine.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
+UNION ALL
+SELECT dose, vaccine_id, given_on, true FROM booking_outsidedose WHERE person_id = %(person)s
+"""
+
+
+def _course_so_far(person_id: int) -> Course:
+    """In one statement: it stands before every list of open times."""
+    values = {"person": person_id, "zone": timezone.get_default_timezone_name()}
+    with connection.cursor() as cursor:
+        cursor.execute(COURSE, values)
+        return Course.of(Booked(*row) for row in cursor.fetchall())
+
+
+def next_dose_of(person_id: int) -> int:
+    """1, or 2 for whoever was given or has booked a first dose."""
+    return 2 if 1 in course_of(person_id).doses else 1
+
+
+def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Next:
+    """The dose that comes next (`Course.what_next`), its vaccine read where a series has begun."""
+    vaccines = {booked.vaccine_id for booked in course.doses.values()}
+    intervals = [interval_of(vaccine) for vaccine in Vaccine.objects.filter(pk__in=vaccines)]
+    return course.what_next(intervals, admitted_for)
+
+
+def admission_for(person_id: int, *, also_ended: bool = False) -> Admission | None:
+    """The admission to book under: the live one, else that of a booked first dose.
+
+    A time that is only held replaces no stay that has ended. With `also_ended` else the last one there was: staff act for whoever has been called, and
+    the person keeps what they were admitted for.
+    """
+    admission = live_admission(person_id) or _admission_of_first(person_id)
+    if admission is None and also_ended:
+        admission = Admission.objects.filter(ticket__person=person_id).order_by("pk").last()
+    return admission
+
+
+def _admission_of_first(person_id: int) -> Admission | None:
+    first = Reservation.objects.live().filter(person=person_id, dose=1)
+    first = first.exclude(status=ReservationStatus.HELD)
+    reservation = first.select_related("admission__room__cohort").first()
+    return reservation.admission if reservation else None
+
+
+# Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.
+# Whoever holds this first time already keeps the second that goes with it.
+BEST_SECONDS = """
+WITH kept AS MATERIALIZED (
+    SELECT two.slot_id
+    FROM booking_reservation AS one JOIN booking_reservation AS two USING (key)
+    WHERE one.person_id = %(person)s AND one.slot_id = %(slot)s
+        AND one.dose = 1 AND one.status = 'held' AND two.dose = 2 AND two.status = 'held'
+)
+SELECT second.id
+FROM booking_slot AS first
+JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.doses = 2
+JOIN booking_slot AS second
+    ON second.clinic_id = first.clinic_id AND second.vaccine_id = first.vaccine_id
+    AND second.starts_at > first.starts_at
+    AND second.starts_at BETWEEN first.starts_at + make_interval(days => vaccine.min_days - 1)
+        AND first.starts_at + make_interval(days => vaccine.max_days + 1)
+    AND (second.starts_at AT TIME ZONE %(zone)s)::date
+        - (first.starts_at AT TIME ZONE %(zone)s)::date
+        BETWEEN vaccine.min_days AND vaccine.max_days
+    AND (second.booked < second.capacity + second.margin OR second.id IN (SELECT * FROM kept))
+WHERE first.id = %(slot)s
+    AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = %(person)s)
+    AND NOT EXISTS (
+        SELECT FROM booking_reservation
+        WHERE person_id = %(person)s AND status = ANY(%(fixed)s)
+    )
+ORDER BY
+    second.id IN (SELECT * FROM kept) DESC,
+    abs((second.starts_at AT TIME ZONE %(zone)s)::date
+        - (first.starts_at AT TIME ZONE %(zone)s)::date - vaccine.best_days),
+    abs(extract(epoch FROM (second.starts_at AT TIME ZONE %(zone)s)::time
+        - (first.starts_at AT TIME ZONE %(zone)s)::time)),
+    second.id
+LIMIT 3
+"""
+
+
+def best_seconds(person_id: int, slot_id: int) -> list[int]:
+    """Three times for the second dose, the best first; none where no second is to be chosen."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            BEST_SECONDS,
+            {
+                "slot": slot_id,
+                "person": person_id,
+                "zone": timezone.get_default_timezone_name(),
+                "fixed": [status for status in LIVE if status != ReservationStatus.HELD],
+            },
+        )
+        return [row[0] for row in cursor.fetchall()]
