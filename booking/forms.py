@@ -1,5 +1,4 @@
 import unicodedata
-from datetime import time
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -8,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booking.finder import availability
 from booking.finder.search import PARTS, Search, spot_of
+from booking.rules import hours_of
 from booking.services import ContactChoice
 from eligibility.spelling import mobile_phone
 from messaging.enums import Channel
@@ -242,16 +242,11 @@ class ListEntryForm(forms.Form):
     def entry(self) -> dict:
         """What services.join_list takes."""
         data = self.cleaned_data
-        hours = {
-            "morning": (time(0), time(12)),
-            "afternoon": (time(12), time(18)),
-            "evening": (time(18), time(23, 59, 59)),
-        }
         vaccines = {one.code: one.pk for one in availability.directory().vaccines.values()}
         return {
             "places": data["places"],
             "dates": (data["date_from"], data["date_to"]),
-            "hours": hours.get(data["part"], (time(0), time(23, 59, 59))),
+            "hours": hours_of(data["part"]),
             "vaccine_id": vaccines.get(data.get("vaccine", "")),
             "leftover": data["leftover"],
         }

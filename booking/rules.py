@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 
 from django.utils import timezone
@@ -150,6 +150,30 @@ def vaccines_named(codes: Iterable[str], by_code: Mapping[str, int]) -> frozense
     """
     codes = list(codes)
     return frozenset(by_code[code] for code in codes if code in by_code) if codes else None
+
+
+NOON, EVENING = time(12), time(18)
+ANY_HOUR = time(0), time(23, 59, 59)
+
+
+def part_of(at: time) -> str:
+    """The part of the day, as people choose it; finder.availability.SPANS says it in SQL."""
+    return "morning" if at < NOON else "afternoon" if at < EVENING else "evening"
+
+
+def hours_of(part: str) -> tuple[time, time]:
+    """From when to when a part of the day lasts; any hour where none is chosen."""
+    hours = {
+        "morning": (ANY_HOUR[0], NOON),
+        "afternoon": (NOON, EVENING),
+        "evening": (EVENING, ANY_HOUR[1]),
+    }
+    return hours.get(part, ANY_HOUR)
+
+
+def is_any_hour(start: time, end: time) -> bool:
+    """Whether these hours leave out no appointment of a day."""
+    return start == ANY_HOUR[0] and end >= ANY_HOUR[1].replace(second=0)
 
 
 def day_of(instant: datetime) -> date:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from staff.actors import CITIZEN, SYSTEM, user_id_of
+from staff.actors import CITIZEN, SYSTEM, actor, user_id_of
 from staff.models import User
 from staff.pages import StaffPages
 
@@ -106,10 +106,10 @@ def _change(event, before, after, names: "_Names"):
     if not fields:
         return None
     context = event.pgh_context
-    by = (context.metadata.get("user") if context else None) or (
-        context.metadata.get("by") if context else None
-    )
-    return event.pgh_created_at, by or getattr(after, "by", None) or "", fields
+    said = context.metadata if context else {}
+    user_id = said.get("user")
+    by = actor(user_id) if user_id else said.get("by") or getattr(after, "by", None) or ""
+    return event.pgh_created_at, by, fields
 
 
 def _tracked(model: type[models.Model]) -> list[models.Field]:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from booking.admin.filters import ClinicFilter, DistrictFilter, RegionFilter
 from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
+from booking.areas import Area, clinic_key, district_key
 from booking.enums import ON_THE_LIST, EntryStatus, OfferStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OnTheListAlready
 from booking.finder import availability
@@ -26,12 +27,10 @@ from booking.forms import ListEntryForm
 from booking.models import Clinic, ListEntry, Offer, Stock
 from booking.services import (
     admission_for,
-    clinic_key,
     entries_at,
     join_list,
     leave_list,
     next_dose_of,
-    place_key,
     places_in_line,
 )
 from eligibility.admin import people_meant
@@ -125,7 +124,7 @@ class CallerForm(PersonForm, ListEntryForm):
         clinic = self.cleaned_data["clinic"]
         places = [clinic_key(clinic.pk)]
         if self.cleaned_data["whole_district"]:
-            places.append(place_key(clinic.region, clinic.district))
+            places.append(district_key(clinic.region, clinic.district))
         self.cleaned_data["places"] = places
         return super().entry()
 
@@ -256,7 +255,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
 
     @admin.display(description=gettext_lazy("hours"))
     def hours(self, entry: ListEntry) -> str:
-        if entry.time_from.hour == 0 and entry.time_to.hour == 23:
+        if entry.any_hour:
             return _("any")
         return f"{entry.time_from:%H:%M} – {entry.time_to:%H:%M}"
 
@@ -393,13 +392,6 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
 
 def names_of(places: list[str]) -> list[str]:
     """The clinics and districts of an entry as people say them."""
-    clinics = availability.directory().clinics
-    names = []
-    for key in places:
-        kind, rest = key.split(":", 1)
-        if kind == "d":
-            names.append(rest.replace("/", " "))
-        else:
-            clinic = clinics.get(int(rest))
-            names.append(clinic.name if clinic else f"#{rest}")
-    return names
+    directory = availability.directory()
+    areas = [Area.of(key) for key in places]
+    return [directory.area_name(area) or f"#{area.clinic_id}" for area in areas]

@@ -12,14 +12,15 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from datetime import time as time_of_day
 from typing import Generic, TypeVar
 
 from django.db import connection
 from django.utils import timezone
 
+from booking.areas import Area
 from booking.models import Clinic, Vaccine
-from booking.rules import day_bounds, vaccines_named
+from booking.models.clinics import has_place, left_of
+from booking.rules import EVENING, NOON, day_bounds, part_of, vaccines_named
 from dataio.districts import centre_of
 
 FRESH_SECONDS = 1.0
@@ -126,6 +127,13 @@ class Directory:
         """The vaccines with these codes; None, any of them, where no code is named."""
         return vaccines_named(codes, {vaccine.code: pk for pk, vaccine in self.vaccines.items()})
 
+    def area_name(self, area: Area) -> str | None:
+        """A clinic or a district as people say it; None for a clinic that takes no bookings."""
+        if area.clinic_id is None:
+            return f"{area.region} {area.district}"
+        clinic = self.clinics.get(area.clinic_id)
+        return clinic.name if clinic else None
+
     def regions(self) -> list[str]:
         return list(dict.fromkeys(region for region, _district in self.by_district))
 
@@ -170,14 +178,7 @@ class Time:
 
     @property
     def part(self) -> str:
-        return part_of(timezone.localtime(self.starts_at).hour)
-
-
-NOON, EVENING = 12, 18
-
-
-def part_of(hour: int) -> str:
-    return "morning" if hour < NOON else "afternoon" if hour < EVENING else "evening"
+        return part_of(timezone.localtime(self.starts_at).time())
 
 
 # The list of clinics is older than the times: one that was switched off has none from now on.
@@ -189,21 +190,21 @@ SELECT clinic_id, here::date AS day, vaccine_id,
         ELSE 'evening' END AS part,
     count(*), sum(spare)::int
 FROM (
-    SELECT clinic_id, vaccine_id, capacity + margin - booked AS spare,
+    SELECT clinic_id, vaccine_id, {left_of()} AS spare,
         starts_at AT TIME ZONE %(zone)s AS here
-    FROM booking_slot
+    FROM booking_slot AS slot
     WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at > %(now)s
         AND starts_at < %(horizon)s
-        AND booked < capacity + margin
+        AND {has_place()}
 ) AS open
 GROUP BY clinic_id, day, vaccine_id, part
 """  # noqa: S608
 
 TIMES = f"""
-SELECT id, clinic_id, vaccine_id, starts_at, capacity + margin - booked
-FROM booking_slot
+SELECT id, clinic_id, vaccine_id, starts_at, {left_of()}
+FROM booking_slot AS slot
 WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at >= %(start)s
-    AND starts_at < %(end)s AND starts_at > %(now)s AND booked < capacity + margin
+    AND starts_at < %(end)s AND starts_at > %(now)s AND {has_place()}
 ORDER BY starts_at, vaccine_id
 """  # noqa: S608
 
@@ -219,8 +220,8 @@ def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
                 "now": now,
                 "horizon": now + HORIZON,
                 "zone": timezone.get_default_timezone_name(),
-                "noon": time_of_day(NOON),
-                "evening": time_of_day(EVENING),
+                "noon": NOON,
+                "evening": EVENING,
             },
         )
         for clinic_id, day, vaccine_id, part, times, left in cursor.fetchall():

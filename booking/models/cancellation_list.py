@@ -21,6 +21,7 @@ from booking.enums import (
 from booking.models.clinics import Slot, Vaccine
 from booking.models.moves import lawful_moves
 from booking.models.reservations import OutsideDose, Reservation
+from booking.rules import is_any_hour
 from eligibility.models import Person
 from staff.actors import CITIZEN, STAFF
 from waiting_room.models import Admission
@@ -108,6 +109,10 @@ class ListEntry(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.person_id} {timezone.localtime(self.joined_at):%Y-%m-%d %H:%M}"
+
+    @property
+    def any_hour(self) -> bool:
+        return is_any_hour(self.time_from, self.time_to)
 
 
 class LostAppointment(models.Model):

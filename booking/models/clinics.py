@@ -120,6 +120,20 @@ class Vaccine(models.Model):
         return _in_language(self.name_ko, self.name_en)
 
 
+def left_of(row: str = "slot") -> str:
+    """Slot.left in SQL. No generated column: in memory it would be old once `take_seat` counted."""
+    return f"{row}.capacity + {row}.margin - {row}.booked"
+
+
+def has_place(row: str = "slot") -> str:
+    """Whether Slot.left is above 0, in SQL; the stored functions say it in their own text."""
+    return f"{row}.booked < {row}.capacity + {row}.margin"
+
+
+# The same for a queryset.
+HAS_PLACE = Q(booked__lt=F("capacity") + F("margin"))
+
+
 # The counter is left out: it would write a history row per booking.
 @pghistory.track(
     fields=["clinic", "vaccine", "starts_at", "capacity", "margin"], model_name="SlotEvent"

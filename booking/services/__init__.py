@@ -28,14 +28,12 @@ from booking.services.line_reports import report_to_lines
 from booking.services.lost_appointments import lost_appointments, put_first
 from booking.services.offers import (
     check_entry,
-    clinic_key,
     decline_offer,
     entries_at,
     join_list,
     leave_list,
     make_offers,
     open_offer,
-    place_key,
     places_in_line,
 )
 from booking.services.outside_doses import (
@@ -81,7 +79,6 @@ __all__ = [
     "cancel_reservation",
     "change_reservation",
     "check_entry",
-    "clinic_key",
     "confirm_hold",
     "correct_outside_dose",
     "course_of",
@@ -106,7 +103,6 @@ __all__ = [
     "next_dose_of",
     "no_shows_of",
     "open_offer",
-    "place_key",
     "places_in_line",
     "put_first",
     "record_outside_dose",

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from booking.enums import LIVE, ReservationStatus
 from booking.models import OutsideDose, Reservation, Vaccine
+from booking.models.clinics import has_place
 from booking.rules import Booked, Course, Interval, Next, day_of
 from waiting_room.models import Admission
 from waiting_room.services import live_admission
@@ -77,8 +78,9 @@ def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Nex
 def admission_for(person_id: int, *, also_ended: bool = False) -> Admission | None:
     """The admission to book under: the live one, else that of a booked first dose.
 
-    A time that is only held replaces no stay that has ended. With `also_ended` else the last one there was: staff act for whoever has been called, and
-    the person keeps what they were admitted for.
+    A time that is only held replaces no stay that has ended. With `also_ended` else the last
+    one there was: staff act for whoever has been called, and the person keeps what they were
+    admitted for.
     """
     admission = live_admission(person_id) or _admission_of_first(person_id)
     if admission is None and also_ended:
@@ -95,7 +97,7 @@ def _admission_of_first(person_id: int) -> Admission | None:
 
 # Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.
 # Whoever holds this first time already keeps the second that goes with it.
-BEST_SECONDS = """
+BEST_SECONDS = f"""
 WITH kept AS MATERIALIZED (
     SELECT two.slot_id
     FROM booking_reservation AS one JOIN booking_reservation AS two USING (key)
@@ -113,7 +115,7 @@ JOIN booking_slot AS second
     AND (second.starts_at AT TIME ZONE %(zone)s)::date
         - (first.starts_at AT TIME ZONE %(zone)s)::date
         BETWEEN vaccine.min_days AND vaccine.max_days
-    AND (second.booked < second.capacity + second.margin OR second.id IN (SELECT * FROM kept))
+    AND ({has_place("second")} OR second.id IN (SELECT * FROM kept))
 WHERE first.id = %(slot)s
     AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = %(person)s)
     AND NOT EXISTS (
@@ -128,7 +130,7 @@ ORDER BY
         - (first.starts_at AT TIME ZONE %(zone)s)::time)),
     second.id
 LIMIT 3
-"""
+"""  # noqa: S608
 
 
 def best_seconds(person_id: int, slot_id: int) -> list[int]:

@@ -26,6 +26,7 @@ from booking.exceptions import (
     WrongInterval,
 )
 from booking.models import Reservation, Slot
+from booking.models.clinics import has_place
 from booking.rules import Booked, Course, day_of
 from booking.services.courses import best_seconds, course_of, interval_of
 from booking.services.offers import offer_freed
@@ -63,14 +64,14 @@ class ContactChoice:
 
 
 # Losers of a race for one slot need not queue for its lock to learn that they lost.
-SURELY_FULL = """
-SELECT booked >= capacity + margin AND NOT EXISTS (
+SURELY_FULL = f"""
+SELECT NOT ({has_place()}) AND NOT EXISTS (
     SELECT FROM booking_reservation
     WHERE slot_id = slot.id AND status = 'held'
         AND (held_until <= %(now)s OR person_id = %(person)s)
 )
 FROM booking_slot AS slot WHERE id = %(slot)s
-"""
+"""  # noqa: S608
 
 
 def hold_slot(

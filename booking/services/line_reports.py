@@ -8,24 +8,26 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from booking.finder.availability import HORIZON
+from booking.models.clinics import has_place, left_of
 from waiting_room.enums import Ending, RoomStatus
-from waiting_room.models import Admission, Room
+from waiting_room.models import JOINABLE_FROM, Admission, Room
 from waiting_room.services import report_booking
 
 # One pass over the open times for all rooms together.
-LEFT = """
-SELECT vaccine.code, vaccine.doses, sum(slot.capacity + slot.margin - slot.booked)
+LEFT = f"""
+SELECT vaccine.code, vaccine.doses, sum({left_of()})
 FROM booking_slot AS slot
 JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
-WHERE slot.starts_at > %s AND slot.starts_at < %s AND slot.booked < slot.capacity + slot.margin
+WHERE slot.starts_at > %s AND slot.starts_at < %s AND {has_place()}
 GROUP BY vaccine.code, vaccine.doses
-"""
+"""  # noqa: S608
 
 
 def report_to_lines() -> int:
     """Tell every line people may be in what is left for them; how many lines were told."""
-    running = Room.objects.filter(joins_from__lte=Now(), cohort__closes_at__gt=Now())
+    rooms_by_opening = Room.objects.alias(since=JOINABLE_FROM)
+    running = rooms_by_opening.filter(since__lte=Now(), cohort__closes_at__gt=Now())
     rooms = list(running.exclude(status=RoomStatus.CLOSED).select_related("cohort"))
     if not rooms:
         return 0

@@ -1,17 +1,18 @@
 """What a mistaken record of a dose cancelled, and nobody could bring back: seen to by staff."""
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from booking.areas import keys_of
 from booking.enums import ON_THE_LIST
 from booking.exceptions import NoFirstDose, OnTheListAlready
 from booking.models import ListEntry, LostAppointment, OutsideDose, Reservation
-from booking.rules import day_of
+from booking.rules import ANY_HOUR, day_of
 from booking.services.courses import course_of
-from booking.services.offers import clinic_key, join_list, offer_to, place_key
+from booking.services.offers import join_list, offer_to
 
 # Who has not been helped by then has found another way.
 SHOWN = timedelta(days=30)
@@ -56,9 +57,9 @@ def put_first(*, freed: LostAppointment, by: str, now: datetime | None = None) -
                 person_id=row.person_id,
                 admission_id=row.admission_id,
                 dose=row.dose,
-                places=[clinic_key(clinic.pk), place_key(clinic.region, clinic.district)],
+                places=keys_of(clinic_id=clinic.pk, region=clinic.region, district=clinic.district),
                 dates=(today, max(day_of(row.slot.starts_at), today + ENTERED)),
-                hours=(time(0), time(23, 59, 59)),
+                hours=ANY_HOUR,
                 vaccine_id=row.slot.vaccine_id,
                 by=by,
                 language=row.language,

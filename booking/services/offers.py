@@ -11,9 +11,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import get_language
 
+from booking.areas import KEYS_OF_CLINIC, keys_of
 from booking.enums import LIVE, ON_THE_LIST, EntryStatus, OfferStatus, Origin, ReservationStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
 from booking.models import Clinic, ListEntry, Offer, OutsideDose, Reservation, Slot
+from booking.models.clinics import has_place
 from booking.rules import day_of
 from booking.services.notices import tell_offer
 from booking.services.seats import (
@@ -36,11 +38,9 @@ NUMBER_LETTERS = 10
 # Whom a place suits, but for the order: never what they were offered before, never a vaccine
 # they were not admitted for, never somebody who has an appointment for this dose, and a second
 # dose only within the interval of the first.
-_SUITS = """
+_SUITS = f"""
     entry.status = 'waiting'
-    AND entry.places && ARRAY[
-        'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
-    ]::varchar[]
+    AND entry.places && {KEYS_OF_CLINIC}
     AND ((slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN entry.date_from AND entry.date_to
         OR entry.leftover AND (slot.starts_at AT TIME ZONE %(zone)s)::date = %(today)s)
     AND (slot.starts_at AT TIME ZONE %(zone)s)::time >= entry.time_from
@@ -78,7 +78,7 @@ _SUITS = """
             AND (slot.starts_at AT TIME ZONE %(zone)s)::date - first.day
                 BETWEEN vaccine.min_days AND vaccine.max_days
     ))
-"""
+"""  # noqa: S608
 
 # Whoever is being dealt with by another transaction this moment is not waited for.
 NEXT_ENTRY = f"""
@@ -96,20 +96,18 @@ FREE_SLOT = f"""
 SELECT slot.id
 FROM booking_listentry AS entry
 JOIN booking_clinic AS clinic
-    ON clinic.active AND entry.places && ARRAY[
-        'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
-    ]::varchar[]
+    ON clinic.active AND entry.places && {KEYS_OF_CLINIC}
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id
     AND slot.starts_at > CASE WHEN entry.leftover THEN %(from)s
         ELSE greatest(%(from)s, entry.date_from::timestamp AT TIME ZONE %(zone)s) END
     AND slot.starts_at < (entry.date_to + 1)::timestamp AT TIME ZONE %(zone)s
-WHERE entry.id = %(entry)s AND slot.booked < slot.capacity + slot.margin AND {_SUITS}
+WHERE entry.id = %(entry)s AND {has_place()} AND {_SUITS}
 ORDER BY slot.starts_at, slot.id
 LIMIT 1
 """  # noqa: S608
 
 # The clinics that somebody waits for and that have open times while they would come.
-OPEN_CLINICS = """
+OPEN_CLINICS = f"""
 WITH wanted AS MATERIALIZED (
     SELECT place, max(date_to) AS date_to,
         min(CASE WHEN leftover THEN %(today)s ELSE date_from END) AS date_from
@@ -117,23 +115,21 @@ WITH wanted AS MATERIALIZED (
 )
 SELECT DISTINCT clinic.id
 FROM booking_clinic AS clinic
-CROSS JOIN LATERAL unnest(ARRAY[
-    'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
-]) AS key
+CROSS JOIN LATERAL unnest({KEYS_OF_CLINIC}) AS key
 JOIN wanted ON wanted.place = key
 WHERE clinic.active AND EXISTS (
     SELECT FROM booking_slot AS slot WHERE slot.clinic_id = clinic.id
         AND slot.starts_at > greatest(%(from)s, date_from::timestamp AT TIME ZONE %(zone)s)
         AND slot.starts_at < (date_to + 1)::timestamp AT TIME ZONE %(zone)s
-        AND slot.booked < slot.capacity + slot.margin
+        AND {has_place()}
 )
-"""
+"""  # noqa: S608
 
 OPEN_SLOTS = f"""
 SELECT slot.id
 FROM booking_clinic AS clinic
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id AND slot.starts_at > %(from)s
-    AND slot.booked < slot.capacity + slot.margin
+    AND {has_place()}
 WHERE clinic.id = %(clinic)s AND EXISTS (SELECT FROM booking_listentry AS entry WHERE {_SUITS})
 ORDER BY slot.starts_at, slot.id
 """  # noqa: S608
@@ -403,15 +399,7 @@ def places_in_line(entries: Iterable[int]) -> dict[int, int]:
 
 def entries_at(*, clinics: Iterable[Clinic]) -> Q:
     """The entries that name one of these clinics, or a district one of them lies in."""
-    keys = set()
+    keys: set[str] = set()
     for clinic in clinics:
-        keys |= {clinic_key(clinic.pk), place_key(clinic.region, clinic.district)}
+        keys.update(keys_of(clinic_id=clinic.pk, region=clinic.region, district=clinic.district))
     return Q(places__overlap=sorted(keys))
-
-
-def place_key(region: str, district: str) -> str:
-    return f"d:{region}/{district}"
-
-
-def clinic_key(clinic_id: int) -> str:
-    return f"c:{clinic_id}"

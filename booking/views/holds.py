@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from booking import services
-from booking.enums import ReservationStatus
 from booking.exceptions import (
     HeldLongEnough,
     HoldChanged,

@@ -1,7 +1,7 @@
 """The cancellation list, and answering an offer."""
 
 import uuid
-from datetime import time, timedelta
+from datetime import timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking import services
+from booking.areas import Area, areas_in, clinic_key, district_key
 from booking.enums import ON_THE_LIST, OfferStatus
 from booking.exceptions import OfferOver, Refused
 from booking.finder import availability
@@ -94,19 +95,19 @@ def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
     choices = []
     clinic = directory.by_code.get(request.GET.get("clinic") or request.POST.get("clinic", ""))
     if clinic:
-        choices.append((services.clinic_key(clinic.id), clinic.name))
+        choices.append((clinic_key(clinic.id), clinic.name))
     home = (request.GET.get("region", ""), request.GET.get("district", ""))
     if clinic:
         home = (clinic.region, clinic.district)
     if home not in directory.by_district:
         row = Person.objects.filter(pk=person_id).values_list("region", "district")
         home = row.first() or home
-    chosen = [key.partition(":") for key in request.POST.getlist("places")]
-    more = [tuple(rest.split("/", 1)) for kind, _, rest in chosen if kind == "d" and "/" in rest]
+    chosen = areas_in(request.POST.getlist("places"))
+    more = [(area.region, area.district) for area in chosen if area.clinic_id is None]
     districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *more]))
     return choices + [
         (
-            services.place_key(region, district),
+            district_key(region, district),
             district if region == home[0] else f"{region} {district}",
         )
         for region, district in districts
@@ -115,17 +116,11 @@ def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
 
 
 def _shown(entry: ListEntry) -> dict:
-    clinics = availability.directory().clinics
-    places = []
-    for key in entry.places:
-        kind, rest = key.split(":", 1)
-        if kind == "d":
-            places.append(rest.replace("/", " "))
-        elif int(rest) in clinics:
-            places.append(clinics[int(rest)].name)
+    directory = availability.directory()
+    names = (directory.area_name(Area.of(key)) for key in entry.places)
+    places = [name for name in names if name]
     offer = entry.offers.filter(status=OfferStatus.OPEN).select_related("slot__clinic").first()
-    any_hour = entry.time_from == time.min and entry.time_to >= time(23, 59)
-    return {"entry": entry, "places": places, "offer": offer, "any_hour": any_hour}
+    return {"entry": entry, "places": places, "offer": offer, "any_hour": entry.any_hour}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,20 +8,19 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from booking.areas import clinic_key, district_key
 from booking.enums import OfferStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
 from booking.models import ListEntry, Offer, Reservation, Slot
 from booking.services import (
     book_for,
     cancel_reservation,
-    clinic_key,
     confirm_hold,
     decline_offer,
     hold_slot,
     join_list,
     leave_list,
     make_offers,
-    place_key,
     record_outside_dose,
     set_capacity,
     take_back_holds,
@@ -48,7 +47,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def entry(admission, *, places=None, days=7, **values) -> ListEntry:
     today = timezone.localdate()
     values = {
-        "places": places or [place_key("서울특별시", "강남구")],
+        "places": places or [district_key("서울특별시", "강남구")],
         "dates": (today, today + timedelta(days=days)),
         "hours": (time(0), time(23, 59)),
         "dose": 1,
@@ -73,7 +72,7 @@ def offered_to() -> list[int]:
 def test_what_frees_up_goes_to_the_first_whom_it_suits():
     first, second, elsewhere = admitted(3)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
-    entry(elsewhere, places=[place_key("서울특별시", "서초구")])
+    entry(elsewhere, places=[district_key("서울특별시", "서초구")])
     entry(first)
     entry(second)
 
@@ -288,7 +287,7 @@ def test_whoever_waits_behind_many_whom_nothing_suits_is_offered_what_is_open(se
         ListEntry(
             person_id=admission.ticket.person_id,
             admission=admission,
-            places=[place_key("서울특별시", "강남구")],
+            places=[district_key("서울특별시", "강남구")],
             date_from=today,
             date_to=today + timedelta(days=7),
             time_from=time(18),

@@ -525,7 +525,7 @@ def test_the_look_up_works_without_redis(client, monkeypatch):
     def gone(*_args, **_more):
         raise RedisError
 
-    monkeypatch.setattr("booking.limits.is_ratelimited", gone)
+    monkeypatch.setattr("web.limits.is_ratelimited", gone)
     reservation = ReservationFactory()
     phone = "0" + reservation.person.phone.removeprefix("+82")
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +17,7 @@ from booking.exceptions import LineWaits
 from booking.finder import availability
 from booking.finder.search import Search, SearchResult, alternatives, clinic_times, find
 from booking.models import Clinic, Slot
+from booking.models.clinics import HAS_PLACE
 from booking.rules import Course, day_bounds, day_of
 from booking.services import Standing, what_next
 from eligibility.enums import Reason, Window
@@ -193,9 +193,7 @@ def _left_over_today(clinic: Clinic, coming: Choice) -> list[Slot]:
     if not clinic.active or (coming.days and not coming.days[0] <= today <= coming.days[1]):
         return []
     start, end = day_bounds(today)
-    slots = clinic.slots.filter(
-        starts_at__gte=start, starts_at__lt=end, booked__lt=F("capacity") + F("margin")
-    )
+    slots = clinic.slots.filter(HAS_PLACE, starts_at__gte=start, starts_at__lt=end)
     if coming.vaccines is not None:
         slots = slots.filter(vaccine__in=coming.vaccines)
     return list(slots.select_related("clinic", "vaccine").order_by("starts_at", "pk"))

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('booking', '0003_functions'),
+        ('booking', '0004_holds_end_with_the_stay'),
     ]
 
     operations = [
