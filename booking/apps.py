@@ -11,13 +11,11 @@ class BookingConfig(AppConfig):
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked
         from booking.services.notices import confirmed_letters, reminder_letters
-        from eligibility import lint
-        from eligibility.services import purging
+        from eligibility import hooks
         from messaging.services import writers
 
         writers.update(confirmed=confirmed_letters, reminder=reminder_letters)
 
-        if windows_without_slots not in lint.extra_checks:
-            lint.extra_checks.append(windows_without_slots)
-            purging.still_needed.append(still_booked)
-            purging.also_forget.append(forget_addresses)
+        hooks.lint_checks.register(windows_without_slots)
+        hooks.still_needed.register(still_booked)
+        hooks.also_forget.register(forget_addresses)

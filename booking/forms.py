@@ -7,14 +7,13 @@ from django.utils.translation import gettext_lazy as _
 
 from booking.finder import availability
 from booking.finder.search import PARTS, Search, spot_of
+from booking.models.reservations import NUMBER_LETTERS
 from booking.rules import hours_of
 from booking.services import ContactChoice
 from eligibility.spelling import mobile_phone
 from messaging.enums import Channel
 from messaging.receivers import EmailAddressField
 from web.codes import UnreadableCode, read
-
-NUMBER_LETTERS = 10
 
 
 class Widened(forms.CharField):

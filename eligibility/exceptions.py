@@ -25,10 +25,6 @@ class DistrictUnclear(Refusal):
     """Several people of the roster share these details; only where they live tells them apart."""
 
 
-class LimitReached(Refusal):
-    """Too many codes went to this phone."""
-
-
 class ReviewRefused(Refusal):
     """This answer can't be looked at again, or not any more."""
 

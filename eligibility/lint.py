@@ -1,9 +1,9 @@
 """What is wrong, or looks wrong, with a set of cohorts.
 
-Other layers add checks of what they know (`extra_checks`), such as windows without slots.
+Apps above add checks of what they know (`hooks.lint_checks`), such as windows without slots.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from eligibility import hooks
 from eligibility.enums import Proof
 from eligibility.models import Cohort, Person
 from eligibility.rules import SEOUL, Rule, digit_windows
@@ -31,10 +32,6 @@ class Finding:
     text: str
 
 
-Check = Callable[[Sequence[Cohort], datetime], Iterable[Finding]]
-extra_checks: list[Check] = []
-
-
 def lint(cohorts: Sequence[Cohort], rules: Sequence[Rule], at: datetime) -> list[Finding]:
     """Findings about the cohorts that are open or still to come, errors first."""
     pairs = [
@@ -52,7 +49,7 @@ def lint(cohorts: Sequence[Cohort], rules: Sequence[Rule], at: datetime) -> list
         *_rosters(pairs),
     ]
     living = [cohort for cohort, _rule in pairs]
-    for check in extra_checks:
+    for check in hooks.lint_checks:
         findings += check(living, at)
     return sorted(findings, key=lambda finding: (finding.level != Level.ERROR, finding.cohorts))
 

@@ -1,22 +1,12 @@
 """What the pages show, put together from answers."""
 
-from collections.abc import Callable, Collection
 from datetime import datetime
 
-from eligibility import reasons
+from eligibility import hooks, reasons
 from eligibility.enums import Reason, ReviewStatus, Window
 from eligibility.models import Person, Review
 from eligibility.services import Answer
 from eligibility.spelling import masked_phone
-
-
-def no_lines(cohort_ids: Collection[int]) -> dict[int, datetime]:
-    return {}
-
-
-# From when each cohort's line can be joined, by the cohort's id. The waiting room, which stands
-# above this app, puts its own answer here when it starts.
-joins_from: Callable[[Collection[int]], dict[int, datetime]] = no_lines
 
 
 def eligibility_page(
@@ -24,7 +14,8 @@ def eligibility_page(
 ) -> dict:
     """The context of the eligibility page: what is possible first, then what nearly is."""
     latest = {review.cohort_id: review for review in reversed(reviews)}
-    lines = joins_from([answer.cohort.pk for answer in answers if answer.eligible])
+    eligible = [answer.cohort.pk for answer in answers if answer.eligible]
+    lines = {pk: at for ask in hooks.joins_from for pk, at in ask(eligible).items()}
     cards = [
         _card(answer, latest.get(answer.cohort.pk), lines.get(answer.cohort.pk), now)
         for answer in answers

@@ -11,7 +11,10 @@ from django.core import signing
 from django.db import connection
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from eligibility.models import Person
 
@@ -156,3 +159,8 @@ def _generation(person_id: int) -> int:
 
 def sign_out(response: HttpResponse) -> None:
     response.delete_cookie(COOKIE, samesite="Lax")
+
+
+def to_identity(back_to: str) -> HttpResponse:
+    """To the page on which people prove who they are, and from there to `back_to`."""
+    return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")

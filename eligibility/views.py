@@ -1,5 +1,4 @@
 from functools import wraps
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core import signing
@@ -38,6 +37,7 @@ from eligibility.sessions import (
     sign_out,
     sign_out_everywhere,
     signed_in,
+    to_identity,
 )
 from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
@@ -280,7 +280,7 @@ def asks(view):
         person = Person.objects.filter(pk=who.person_id).first() if who else None
         if person is None:
             back = request.path if request.method in ("GET", "HEAD") else reverse("eligibility")
-            return redirect(f"{reverse('identity')}?{urlencode({'next': back})}")
+            return to_identity(back)
         return view(request, person, *args, **kwargs)
 
     return checked

@@ -83,10 +83,6 @@ def decrypt(stored: bytes, *, context: bytes) -> str:
         raise UnreadableData("This value was altered, or belongs to another column.") from None
 
 
-def key_number(stored: bytes) -> int:
-    return bytes(stored)[0]
-
-
 def newest_key_number() -> int:
     return _keys.current().newest
 

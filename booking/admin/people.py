@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.models import Reservation
-from booking.services.holds import NUMBER_LETTERS
+from booking.models.reservations import NUMBER_LETTERS
 from eligibility import spelling
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Person

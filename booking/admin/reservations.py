@@ -29,9 +29,9 @@ from booking.exceptions import Refused
 from booking.exports import CantBeWritten, Encoding, Selection, write_export
 from booking.history import history_of, place_and_time
 from booking.models import Clinic, Reservation
+from booking.models.reservations import NUMBER_LETTERS
 from booking.rules import day_of
 from booking.services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
-from booking.services.holds import NUMBER_LETTERS
 from dataio.districts import REGIONS
 from dataio.values import BadValue, day
 from eligibility.admin import people_meant

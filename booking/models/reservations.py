@@ -25,6 +25,9 @@ from privacy.fields import EncryptedTextField
 from waiting_room.models import Admission
 from web.codes import group
 
+# Enough that nobody guesses one (45 bits), few enough to read out.
+NUMBER_LETTERS = 10
+
 
 class ReservationQuerySet(models.QuerySet):
     def live(self):

@@ -33,7 +33,7 @@ def confirm_hold(
     now, wanted = now or timezone.now(), wanted or ContactChoice()
     if wanted.email:
         checked_receiver(Channel.EMAIL, wanted.email)
-    # Migration 0008_hold_and_confirm_lighter. The message is only noted there; the worker writes
+    # booking/sql/booking_confirm_at_once. The message is only noted there; the worker writes
     # it (notices.confirmed_letter), when there is more time than in the opening minute.
     made = functions.call(
         "booking_confirm_at_once",

@@ -31,6 +31,7 @@ from booking.rules import Booked, Course, day_of
 from booking.services.courses import best_seconds, course_of, interval_of
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_of
+from booking.services.reservations import new_number, new_reservation
 from booking.services.seats import (
     RowsChanged,
     lapse_holds,
@@ -44,7 +45,6 @@ from database import functions
 from messaging.enums import Channel
 from staff.actors import CITIZEN
 from waiting_room.models import Admission
-from web.codes import random_number
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
@@ -52,7 +52,6 @@ MOST_EXTENSIONS = 2
 MOST_HELD = HOLD_LIFETIME * (1 + MOST_EXTENSIONS)
 # A hold that would be shorter is none.
 LEAST_HELD = timedelta(minutes=1)
-NUMBER_LETTERS = 10
 
 
 @dataclass(frozen=True)
@@ -166,13 +165,14 @@ def _hold_at_once(
     *,
     single: bool = False,
 ) -> list[Reservation]:
-    """What can be held without a second thought; nothing where there is more to think about.
+    """Fast path, one SQL call (booking/sql/booking_hold_at_once); [] when it does not apply.
 
-    The usual case (migration 0008_hold_and_confirm_lighter): it holds nothing, or meets a unique
-    index, in every other; then `_hold_carefully` thinks.
+    It does not when the person has a live reservation, an outside dose or held before under this
+    admission, when the slot is full, closed or begun, or when the vaccine is not the cohort's.
+    Then `_hold_carefully` holds the same, or says why not.
     """
     key, until, language = uuid.uuid4(), now + HOLD_LIFETIME, get_language() or "ko"
-    numbers = [random_number(NUMBER_LETTERS), random_number(NUMBER_LETTERS)]
+    numbers = [new_number(), new_number()]
     made = functions.call(
         "booking_hold_at_once",
         {
@@ -191,7 +191,7 @@ def _hold_at_once(
     )
     rows = zip(made or (), numbers, (slot_id, second_id), (1, 2), strict=False)
     return [
-        Reservation(
+        new_reservation(
             pk=pk,
             number=number,
             person_id=person_id,
@@ -201,8 +201,7 @@ def _hold_at_once(
             key=key,
             admission_id=admission_id,
             by=CITIZEN,
-            created_at=now,
-            changed_at=now,
+            now=now,
             language=language,
         )
         for pk, number, slot, dose in rows
@@ -343,8 +342,7 @@ def _insert(
 ) -> list[Reservation]:
     key = uuid.uuid4()
     return Reservation.objects.bulk_create(
-        Reservation(
-            number=random_number(NUMBER_LETTERS),
+        new_reservation(
             person_id=person_id,
             slot=slot,
             dose=dose,
@@ -353,21 +351,9 @@ def _insert(
             key=key,
             admission_id=admission_id,
             by=CITIZEN,
-            created_at=now,
-            changed_at=now,
-            language=get_language() or "ko",
+            now=now,
         )
         for dose, slot in sorted(plan.items())
-    )
-
-
-def held_by(person_id: int) -> list[Reservation]:
-    """What this person holds, in date or not, by dose; offers have a page of their own."""
-    return list(
-        Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
-        .exclude(origin=Origin.OFFER)
-        .with_place()
-        .order_by("dose")
     )
 
 

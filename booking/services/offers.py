@@ -18,6 +18,7 @@ from booking.models import Clinic, ListEntry, Offer, OutsideDose, Reservation, S
 from booking.models.clinics import has_place
 from booking.rules import day_of
 from booking.services.notices import tell_offer
+from booking.services.reservations import new_reservation
 from booking.services.seats import (
     RowsChanged,
     lapse_holds,
@@ -27,13 +28,11 @@ from booking.services.seats import (
     take_seat,
 )
 from staff.actors import CITIZEN, SYSTEM
-from web.codes import random_number
 
 OFFER_LIFETIME = timedelta(minutes=15)
 # Leftover doses of today, and whatever begins soon, can't wait a quarter of an hour.
 SHORT_OFFER_LIFETIME = timedelta(minutes=5)
 SOON = timedelta(hours=3)
-NUMBER_LETTERS = 10
 
 # Whom a place suits, but for the order: never what they were offered before, never a vaccine
 # they were not admitted for, never somebody who has an appointment for this dose, and a second
@@ -171,19 +170,19 @@ def _offer(entry: ListEntry, slot: Slot, now: datetime) -> Offer:
     leftover = entry.leftover and day_of(slot.starts_at) == day_of(now)
     short = leftover or slot.starts_at < now + SOON
     until = now + (SHORT_OFFER_LIFETIME if short else OFFER_LIFETIME)
-    reservation = Reservation.objects.create(
-        number=random_number(NUMBER_LETTERS),
+    reservation = new_reservation(
         person_id=entry.person_id,
         slot=slot,
         dose=entry.dose,
         held_until=until,
+        key=uuid.uuid4(),
         origin=Origin.OFFER,
         admission_id=entry.admission_id,
         by=SYSTEM,
-        created_at=now,
-        changed_at=now,
+        now=now,
         language=entry.language,
     )
+    reservation.save()
     offer = Offer.objects.create(
         entry=entry,
         person_id=entry.person_id,

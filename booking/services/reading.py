@@ -11,7 +11,7 @@ from eligibility.indexes import phone_index
 from eligibility.models import Decision
 from waiting_room.models import Admission
 
-# What booking_of_person answers (migration 0009_reservations_of_a_person), each model in its own
+# What booking/sql/booking_of_person answers, each model in its own
 # order. What is not among it is read when it is asked for.
 OF_PERSON: list[tuple[type[Model], list[str]]] = [
     (

@@ -48,7 +48,7 @@ def lock_person(person_id: int) -> None:
     list(Person.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
 
 
-# Also in migration 0012_hold_waits_for_outside_doses; the second number is the person's.
+# Also in booking/sql/booking_hold_at_once; the second number is the person's.
 OUTSIDE_DOSES_LOCK = 0x424A4142
 
 

@@ -13,9 +13,9 @@ from booking.exceptions import LineWaits, NotEligibleNow, SlotFull, VaccineNotFo
 from booking.models import Reservation, Slot, Vaccine
 from booking.rules import Booked, Course, day_of, vaccines_named
 from booking.services.courses import course_of, interval_of
-from booking.services.holds import NUMBER_LETTERS
 from booking.services.notices import tell_confirmed
 from booking.services.offers import fulfil_entries, offer_freed
+from booking.services.reservations import new_reservation
 from booking.services.seats import (
     RowsChanged,
     lapse_holds,
@@ -31,7 +31,6 @@ from eligibility.reasons import sentence
 from eligibility.services import Answer, decide, store_decisions
 from waiting_room.models import Admission
 from waiting_room.services import waiting_before
-from web.codes import random_number
 
 
 @dataclass(frozen=True)
@@ -164,8 +163,7 @@ def book_for(
     for taken in plan.values():
         take_seat(taken, now=now, begun=walk_in and _is_today(taken, now))
     booked = Reservation.objects.bulk_create(
-        Reservation(
-            number=random_number(NUMBER_LETTERS),
+        new_reservation(
             person=person,
             slot=taken,
             dose=dose,
@@ -174,9 +172,8 @@ def book_for(
             origin=Origin.STAFF,
             admission_id=admission_id,
             by=by,
-            created_at=now,
             confirmed_at=now,
-            changed_at=now,
+            now=now,
             language=language,
         )
         for dose, taken in sorted(plan.items())

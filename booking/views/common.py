@@ -12,9 +12,9 @@ from django.utils.http import urlencode
 from psycopg_pool import PoolTimeout
 
 from booking import services
-from booking.forms import NUMBER_LETTERS
 from booking.models import Reservation
-from eligibility.sessions import signed_in
+from booking.models.reservations import NUMBER_LETTERS
+from eligibility.sessions import signed_in, to_identity
 from web.codes import UnreadableCode, read
 from web.language import FIELD, asks_language, in_language, is_unsent
 from web.remembered import Remembered
@@ -61,13 +61,10 @@ def known(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse
     """A door for whoever proved who they are: the view's `person_id`."""
     who = signed_in(request)
     if who is None:
-        return to_identity(request.get_full_path() if request.method == "GET" else None)
+        return to_identity(
+            request.get_full_path() if request.method == "GET" else reverse("confirm")
+        )
     return {"person_id": who.person_id, **address}
-
-
-def to_identity(back_to: str | None = None) -> HttpResponse:
-    back_to = back_to or reverse("confirm")
-    return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")
 
 
 def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpResponse:

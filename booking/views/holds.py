@@ -28,9 +28,9 @@ from booking.finder import availability
 from booking.finder.search import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.views.common import keeps_typed, known, to_identity
+from booking.views.common import keeps_typed, known
 from booking.views.finder import beside, lost, show, to_book, to_choose
-from eligibility.sessions import signed_in
+from eligibility.sessions import signed_in, to_identity
 from messaging.enums import Channel
 from waiting_room.decorators import booking_page, not_inside
 from waiting_room.enums import Ending
@@ -145,7 +145,7 @@ def _may_confirm(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if who is None:
         if request.method == "POST":
             keep_unsent(request)
-        return to_identity()
+        return to_identity(reverse("confirm"))
     return {"person_id": who.person_id}
 
 

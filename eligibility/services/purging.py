@@ -1,13 +1,13 @@
 """Destroys personal data when its purpose has ended."""
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 from django.utils import timezone
 
+from eligibility import hooks
 from eligibility.models import (
     Cohort,
     Correction,
@@ -25,10 +25,6 @@ from privacy.cipher import encrypt
 
 CODES = TRIES = timedelta(days=1)
 MESSAGES = REFUSED_ROWS = timedelta(days=30)
-
-# Other layers say whom they still need (querysets of person ids), and what they forget of others.
-still_needed: list[Callable[[datetime], QuerySet]] = []
-also_forget: list[Callable[[list[int]], None]] = []
 
 _BATCH = 1000
 
@@ -72,7 +68,7 @@ def _remove_refused_rows(now: datetime) -> int:
 
 def _forget_everybody(now: datetime) -> int:
     people = Person.objects.filter(forgotten_at=None)
-    for needed in still_needed:
+    for needed in hooks.still_needed:
         people = people.exclude(pk__in=needed(now))
     count = 0
     while ids := list(people.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
@@ -97,5 +93,5 @@ def forget(ids: list[int], *, now: datetime) -> None:
     Correction.objects.filter(person__in=ids).delete()
     ProviderAccount.objects.filter(person__in=ids).delete()
     Message.objects.filter(person_id__in=ids).delete()
-    for forget_theirs in also_forget:
+    for forget_theirs in hooks.also_forget:
         forget_theirs(ids)

@@ -1,9 +1,6 @@
 """Whose ticket a browser may see: the person's own, or one whose resume code was typed here."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils.http import urlencode
+from django.http import HttpRequest
 
 from eligibility.sessions import signed_in
 from waiting_room.models import Ticket
@@ -20,7 +17,3 @@ def owns(request: HttpRequest, ticket: Ticket) -> bool:
 
 def may_see(request: HttpRequest, ticket: Ticket) -> bool:
     return owns(request, ticket) or str(ticket.pk) in resumed.read(request)
-
-
-def to_identity(request: HttpRequest, *, back_to: str) -> HttpResponse:
-    return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")

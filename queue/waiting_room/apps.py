@@ -10,9 +10,9 @@ class WaitingRoomConfig(AppConfig):
     verbose_name = _("Waiting room")
 
     def ready(self) -> None:
-        from eligibility import pages
+        from eligibility import hooks
 
-        pages.joins_from = joins_from
+        hooks.joins_from.register(joins_from)
 
 
 def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:

@@ -17,10 +17,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
-from eligibility.sessions import signed_in
+from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from waiting_room import services
-from waiting_room.access import may_see, owns, resumed, to_identity
+from waiting_room.access import may_see, owns, resumed
 from waiting_room.beacon import round_after
 from waiting_room.enums import DrawSource, State
 from waiting_room.exceptions import LineRefusal
@@ -107,7 +107,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return redirect("room", code=code)
     who = signed_in(request)
     if who is None:
-        return to_identity(request, back_to=reverse("eligibility"))
+        return to_identity(reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
         ticket = services.issue_ticket(room=room, person_id=who.person_id)
@@ -219,7 +219,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if not owns(request, ticket):
         if may_see(request, ticket):
             # The code shows a place; booking needs to know who is there.
-            return to_identity(request, back_to=reverse("ticket", args=[ticket_id]))
+            return to_identity(reverse("ticket", args=[ticket_id]))
         return neutral(request)
     try:
         services.enter(ticket=ticket)
@@ -236,7 +236,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     ticket = _ticket(ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
-            return to_identity(request, back_to=request.path)
+            return to_identity(request.path)
         return neutral(request)
     alert = Alert.objects.filter(ticket=ticket).first()
     if request.method == "POST" and "stop" in request.POST:

@@ -207,7 +207,7 @@ A = cohort("a", "1962-01-01/1966-12-31")
     ],
 )
 def test_lint_finds_what_it_should_and_nothing_else(cohorts, found, monkeypatch):
-    monkeypatch.setattr("eligibility.lint.extra_checks", [])
+    monkeypatch.setattr("eligibility.hooks.lint_checks", [])
     PersonFactory()
     at = datetime(2021, 7, 13, 20, tzinfo=SEOUL)
     for number, one in enumerate(cohorts):

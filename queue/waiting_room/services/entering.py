@@ -128,7 +128,7 @@ def live_admission(person_id: int, now: datetime | None = None) -> Admission | N
     """The admission with which this person may book now, in whichever room.
 
     Every booking page asks for it, and the queryset took longer to write than to answer
-    (migration 0003_live_admission). What is not at hand below is loaded when it is asked for.
+    (sql/waiting_room_live_admission). What is not at hand below is loaded when it is asked for.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM waiting_room_live_admission(%s, %s)", [person_id, now])
