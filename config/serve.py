@@ -30,9 +30,6 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 KILL_AFTER_SECONDS = 9
 # How long a connection may be open and ask nothing; browsers keep several.
 IDLE_MILLISECONDS = 15_000
-# The event loop waits for the interpreter behind each thread that makes a page; with Python's
-# five milliseconds a poll took the longer the more pages were made.
-SWITCH_SECONDS = 0.001
 # The most that the lines before a body may take; above it the answer is 431.
 HEAD_BYTES = 32 * 1024
 # Connections wait here, in order, where a process has as many as config.limits allows.
@@ -72,7 +69,6 @@ def one_worker(port: int) -> Any:
     main_process = multiprocessing.parent_process()
     if main_process and main_process.pid:
         _end_with(main_process.pid)
-    sys.setswitchinterval(SWITCH_SECONDS)
     rsgi.guard.start(port)
     return rsgi.application
 
