@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ from waiting_room import public_log, services
 from waiting_room.models import Ticket
 from waiting_room.offline import verify_line
 from waiting_room.services.log_pages import ticket_leaves
-from waiting_room.services.publishing import log_lines, prove
+from waiting_room.services.publishing import log_file, log_lines, prove
 
 pytestmark = pytest.mark.django_db
 
@@ -240,6 +241,36 @@ def test_the_log_can_be_downloaded_and_checked_without_us(tmp_path):
     assert "Everything is in order." in offline.stdout
     assert list(csv.reader(io.StringIO(file.read_text())))[2][4] == room.cohort.code
     assert Path(verify_line.__file__).read_bytes() == script.read_bytes()
+
+
+def test_the_file_grows_by_what_is_new_and_is_what_the_tables_say(settings, tmp_path):
+    settings.HOME = tmp_path
+    room = make_drawn_room()
+    for step in range(5):
+        join(room)
+        room = open_doors(room) if step == 2 else tick(room)
+        path = log_file(room)
+        written = path.read_bytes()
+        os.utime(path, (0, 0))
+
+        assert written.decode() == "".join(log_lines(room))
+
+    kept = path.stat().st_ino
+    before = path.read_bytes()
+    log_file(room)
+    assert path.read_bytes() == before
+    assert path.stat().st_ino != kept  # readers of the old file keep it whole
+
+
+@pytest.mark.parametrize("spoil", [b"", b"root,99,1,ab,\n", b"row,number\n", b"x" * 500])
+def test_a_file_that_was_spoiled_is_written_anew(settings, tmp_path, spoil):
+    settings.HOME = tmp_path
+    room = busy_room()
+    path = log_file(room)
+    path.write_bytes(spoil)
+    os.utime(path, (0, 0))
+
+    assert log_file(room).read_text() == "".join(log_lines(room))
 
 
 def test_gaps_in_the_numbers_are_no_trouble():

@@ -2,10 +2,13 @@
 
 import fcntl
 import os
+import shutil
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -16,8 +19,8 @@ from waiting_room.models import LogPage, Room, Ticket
 from waiting_room.services.log_pages import act_leaf, act_leaves, as_page, read_nodes, ticket_leaves
 
 PAGES_AT_ONCE = 200
-# The file is written anew when it is asked for and older than this.
-FILE_SECONDS = 300
+# The file is brought up to date when it is asked for and older than this.
+FILE_SECONDS = 5
 
 
 def log_lines(room: Room) -> Iterator[str]:
@@ -25,28 +28,46 @@ def log_lines(room: Room) -> Iterator[str]:
 
     Pages are added while this goes on; only those that were there at the start are told of.
     """
-    last = room.pages.order_by("-number").first()
-    if last is None:
-        last = LogPage(number=0, last_step=0, at=room.joins_from, log_root=merkle.EMPTY_ROOT.hex())
+    last = _last_page(room)
     head = _head(room, last.last_step)
     yield public_log.csv_head(room=room.cohort.code, **head)
-    places = _places(head)
-    previous = LogPage(number=0, last_step=0, log_root=merkle.EMPTY_ROOT.hex())
-    for start in range(0, last.number, PAGES_AT_ONCE):
+    yield from _page_lines(room, _places(head), _EMPTY_PAGE, last)
+    yield _root_line(last)
+
+
+# Stands before the first page of every log.
+_EMPTY_PAGE = LogPage(number=0, last_step=0, log_root=merkle.EMPTY_ROOT.hex())
+
+
+def _last_page(room: Room) -> LogPage:
+    last = room.pages.order_by("-number").first()
+    empty = merkle.EMPTY_ROOT.hex()
+    return last or LogPage(number=0, last_step=0, at=room.joins_from, log_root=empty)
+
+
+def _root_line(last: LogPage) -> str:
+    return public_log.csv_root(last.number, last.at, last.log_root)
+
+
+def _page_lines(
+    room: Room, places: Callable[[int], int | None], previous: LogPage, last: LogPage
+) -> Iterator[str]:
+    """The pages after `previous` up to `last`, with their tickets and acts."""
+    code = room.cohort.code
+    for start in range(previous.number, last.number, PAGES_AT_ONCE):
         span = (start + 1, min(start + PAGES_AT_ONCE, last.number))
         pages = list(room.pages.filter(number__range=span).order_by("number"))
         steps = list(
             room.steps.filter(pk__gt=previous.last_step, pk__lte=pages[-1].last_step).order_by("pk")
         )
         for page in pages:
-            yield public_log.csv_page(as_page(room.cohort.code, page, previous.log_root))
+            yield public_log.csv_page(as_page(code, page, previous.log_root))
             yield from _ticket_lines(room, page, places)
             taken = bisect_right(steps, page.last_step, key=lambda step: step.pk)
             for number, step in enumerate(steps[:taken], start=page.acts_before + 1):
-                yield public_log.csv_act(act_leaf(room.cohort.code, step, number))
+                yield public_log.csv_act(act_leaf(code, step, number))
             del steps[:taken]
             previous = page
-    yield public_log.csv_root(last.number, last.at, last.log_root)
 
 
 def _head(room: Room, last_step: int) -> dict:
@@ -72,14 +93,20 @@ def _head(room: Room, last_step: int) -> dict:
     return head
 
 
-def _places(head: dict):
+def _places(head: dict[str, Any]) -> Callable[[int], int | None]:
     """The place of an entry number, from 1; nothing while the draw is to come."""
     if head["order"] == Order.FIFO:
         return lambda entry: entry
     if not head.get("seed"):
         return lambda entry: None
-    drawn = draw.places(head["frozen"], bytes.fromhex(head["seed"]))
-    return lambda entry: drawn[entry - 1] + 1 if entry <= len(drawn) else entry
+    count, seed = head["frozen"], bytes.fromhex(head["seed"])
+
+    @cache
+    def drawn() -> Sequence[int]:
+        # Seconds for a million: not before a drawn entry is asked for.
+        return draw.places(count, seed)
+
+    return lambda entry: drawn()[entry - 1] + 1 if entry <= count else entry
 
 
 def _ticket_lines(room: Room, page: LogPage, places) -> Iterator[str]:
@@ -97,7 +124,7 @@ def _ticket_lines(room: Room, page: LogPage, places) -> Iterator[str]:
 
 
 def log_file(room: Room) -> Path:
-    """The log as a file, at most five minutes old; one process writes, the others wait for it."""
+    """The log as a file, a few seconds old at most; one process writes, the others wait for it."""
     folder = Path(settings.HOME) / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"line-{room.cohort.code}.csv"
@@ -106,11 +133,47 @@ def log_file(room: Room) -> Path:
     with (folder / f".{room.cohort.code}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _is_fresh(path):
-            aside = path.with_suffix(".part")
-            with aside.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(log_lines(room))
-            os.replace(aside, path)
+            _bring_up_to_date(room, path)
     return path
+
+
+def _bring_up_to_date(room: Room, path: Path) -> None:
+    """Add what is new to the file, or write it anew where its head has changed.
+
+    Pages never change, so a copy of the file up to its last line is what the new one begins with.
+    """
+    last = _last_page(room)
+    head = _head(room, last.last_step)
+    first_lines = public_log.csv_head(room=room.cohort.code, **head).encode()
+    aside = path.with_suffix(".part")
+    previous = _pages_in(path, first_lines, room)
+    with aside.open("wb") as file:
+        if previous is None:
+            file.write(first_lines)
+        else:
+            with path.open("rb") as old:
+                shutil.copyfileobj(old, file, 1 << 20)
+            file.seek(-len(_root_line(previous).encode()), os.SEEK_END)
+            file.truncate()
+        for lines in _page_lines(room, _places(head), previous or _EMPTY_PAGE, last):
+            file.write(lines.encode())
+        file.write(_root_line(last).encode())
+    os.replace(aside, path)
+
+
+def _pages_in(path: Path, first_lines: bytes, room: Room) -> LogPage | None:
+    """The last page that the file holds; None if it can't be gone on with."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(first_lines)) != first_lines:
+                return None
+            file.seek(-min(path.stat().st_size, 200), os.SEEK_END)
+            end = file.read().rpartition(b"\nroot,")[2].decode()
+        previous = room.pages.filter(number=int(end.split(",")[0])).first()
+    except (OSError, ValueError, UnicodeDecodeError):
+        return None
+    ends_with = previous is not None and _root_line(previous) == f"root,{end}"
+    return previous if ends_with else None
 
 
 def _is_fresh(path: Path) -> bool:
