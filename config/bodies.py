@@ -31,7 +31,11 @@ class Bodies:
         self._uploads = Share(each=limits.uploads, all=limits.uploads)
 
     async def receive(
-        self, protocol: Any, environ: dict, address: str, may_send: Callable[[], Awaitable[bool]]
+        self,
+        protocol: Any,
+        environ: dict[str, Any],
+        address: str,
+        may_send: Callable[[], Awaitable[bool]],
     ) -> IO[bytes]:
         """The body as a file at its beginning; raises Refused (408, 413, 503).
 
@@ -51,7 +55,9 @@ class Bodies:
         with self._coming.of(address):
             return await self._read(protocol, environ, limits.body_bytes, limits.body_rate)
 
-    async def _read(self, protocol: Any, environ: dict, most: int, rate: int) -> IO[bytes]:
+    async def _read(
+        self, protocol: Any, environ: dict[str, Any], most: int, rate: int
+    ) -> IO[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if length > most:
             await self._read_on(protocol)

@@ -105,13 +105,15 @@ class Pages:
             body.close()
         await self._answers[lane].send(protocol, answer, address, scope.client)
 
-    async def _receive(self, protocol: Any, environ: dict, address: str, lane: Lane) -> IO[bytes]:
+    async def _receive(
+        self, protocol: Any, environ: dict[str, Any], address: str, lane: Lane
+    ) -> IO[bytes]:
         def may_send() -> Awaitable[bool]:
             return lane.run(address, partial(self._shows_form, environ))
 
         return await self._bodies.receive(protocol, environ, address, may_send)
 
-    def _shows_form(self, environ: dict) -> bool:
+    def _shows_form(self, environ: dict[str, Any]) -> bool:
         """Whether the sender of a file is shown the form for it: who may see it may send it."""
         framing = ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING")
         asked = {name: value for name, value in environ.items() if name not in framing}
@@ -119,7 +121,7 @@ class Pages:
         answer.close()
         return answer.status == 200
 
-    def _ask(self, environ: dict) -> Answer:
+    def _ask(self, environ: dict[str, Any]) -> Answer:
         started: list[Any] = []
 
         def start_response(status: str, headers: Headers, *_error: object) -> None:
@@ -144,7 +146,7 @@ def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:
         raise Refused(400)
 
 
-def _check_charset(environ: dict) -> None:
+def _check_charset(environ: dict[str, Any]) -> None:
     """Forms are UTF-8, as the pages are; Django has no answer for others."""
     charset = CHARSET.search(environ.get("CONTENT_TYPE", ""))
     if charset and not UTF_8.fullmatch(charset[1]):

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from config.limits import Limits
 from web.addresses import network_of, parse
@@ -25,6 +26,8 @@ from web.addresses import network_of, parse
 log = logging.getLogger(__name__)
 
 Client = tuple[str, int]  # address and port
+Peer = tuple[Any, ...]  # address and port, of IPv6 also flow and scope
+Key = tuple[int, Peer]  # a descriptor may be another connection's by the next look
 
 DESCRIPTORS = Path("/dev/fd")
 LOOK_SECONDS = 1.0
@@ -39,14 +42,14 @@ FULL = 0.75
 @dataclass(frozen=True)
 class Connection:
     number: int
-    peer: tuple
+    peer: Peer
     taken: int
     sent: int
     waiting: int
     """Bytes that the client took, that it sent, and that wait for it."""
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> Key:
         return self.number, self.peer
 
     @property
@@ -60,7 +63,7 @@ class Guard:
     def __init__(self, limits: Limits, *, shared: bool = False) -> None:
         self._limits, self._shared = limits, shared
         self._port = 0
-        self._slow: dict[tuple, tuple[float, int]] = {}
+        self._slow: dict[Key, tuple[float, int]] = {}
         self._listening: set[int] = set()
         self._awaited: dict[Client, asyncio.Event] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -145,7 +148,7 @@ class Guard:
         excess = []
         for group in by_address.values():
             if len(group) > most:
-                group.sort(key=lambda one: (one.sent, -one.number))
+                group.sort(key=lambda connection: (connection.sent, -connection.number))
                 excess += group[: len(group) - most]
         return excess
 

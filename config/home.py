@@ -1,5 +1,8 @@
 """The front page: the one page that every layer has a part in."""
 
+from datetime import datetime
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,11 +23,11 @@ def home(request: HttpRequest) -> HttpResponse:
     """Cohorts with their windows, the server's clock, where to start, and the way back."""
     now = timezone.now()
     joins_from = dict(Room.objects.values_list("cohort_id", JOINABLE_FROM))
-    cohorts = [
+    cohorts: list[dict[str, Any]] = [
         {"cohort": cohort, "state": _state(cohort, joins_from.get(cohort.pk), now)}
         for cohort in Cohort.objects.all()
     ]
-    cohorts.sort(key=lambda one: STATES.index(one["state"]))
+    cohorts.sort(key=lambda entry: STATES.index(entry["state"]))
     who = signed_in(request)
     tickets = (
         Ticket.objects.filter(
@@ -36,7 +39,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", {"cohorts": cohorts, "tickets": tickets})
 
 
-def _state(cohort: Cohort, joins_from, now) -> str:
+def _state(cohort: Cohort, joins_from: datetime | None, now: datetime) -> str:
     """open, gathering (joining is possible before the opening), soon or closed."""
     if now >= cohort.closes_at:
         return "closed"

@@ -1,5 +1,6 @@
 import logging
 import re
+from typing import Any
 
 # Korean mobile numbers, birth dates and e-mail addresses, however they got into a line.
 _PERSONAL = re.compile(
@@ -30,7 +31,7 @@ class MaskPersonalData(logging.Filter):
 class MaskedFormatter(logging.Formatter):
     """Masks tracebacks too, which may quote what was typed."""
 
-    def formatException(self, ei) -> str:
+    def formatException(self, ei: Any) -> str:
         return masked(super().formatException(ei))
 
 

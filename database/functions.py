@@ -11,6 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations import RunSQL
 
 
@@ -32,7 +33,7 @@ def install(app_label: str, name: str, version: int = 1) -> RunSQL:
     return RunSQL(drop + source_of(app_label, name, version), drop + before)
 
 
-def call(function: str, values: dict[str, Any]) -> tuple | None:
+def call(function: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     """Call a function that succeeds or changes nothing; None if a constraint refused it.
 
     Its body is planned once for each connection: sent as text, planning costs more than doing.
@@ -43,18 +44,19 @@ def call(function: str, values: dict[str, Any]) -> tuple | None:
     try:
         with alone, binding_cursor() as cursor:
             cursor.execute(f"SELECT * FROM {function}({marks})", values)  # noqa: S608
-            return cursor.fetchone()
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
     except IntegrityError:
         return None
 
 
-def binding_cursor() -> Any:
+def binding_cursor() -> CursorWrapper:
     """A cursor whose values travel beside the text.
 
     Django's own writes them into it, in Python: a fifth of what the portal spends on such a
     statement. Nothing is prepared, so PgBouncer may stand between.
     """
     connection.ensure_connection()
-    cursor = ServerBindingCursor(connection.connection)
+    cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # the stub forgets psycopg's own arguments
     make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     return make(cursor)

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar, TextIO
+from typing import Any, ClassVar, TextIO
 
 import pghistory
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -70,7 +70,7 @@ class ImportCommand(PortalCommand):
     def finish(self) -> None:
         """After the last row, in the same transaction."""
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help=_("CSV with a header line"))
         parser.add_argument(
             "--skip-refused",
@@ -84,7 +84,7 @@ class ImportCommand(PortalCommand):
             help=_("language of the messages"),
         )
 
-    def handle(self, *, file: Path, skip_refused: bool, language: str, **options) -> None:
+    def handle(self, *, file: Path, skip_refused: bool, language: str, **options: Any) -> None:
         with translation.override(language):
             try:
                 run = _Run(self, file, skip_refused=skip_refused)

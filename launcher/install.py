@@ -2,6 +2,8 @@
 
 Run by the system's Python, whatever its version, so that it can say what is missing."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import os
@@ -10,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, os.environ.get("VENV") or ".venv")
@@ -21,7 +24,7 @@ class Trouble(Exception):
     pass
 
 
-def main(wanted):
+def main(wanted: str) -> None:
     python = suitable_python()
     try:
         with one_at_a_time():
@@ -36,15 +39,15 @@ def main(wanted):
         ) from refused
 
 
-def suitable_python():
+def suitable_python() -> str:
     if sys.platform == "win32":
         raise Trouble("The launcher runs on Linux and macOS; on Windows use WSL.")
     if sys.version_info >= OLDEST:
         return sys.executable
     for minor in (14, 13, 12, 11):
-        found = shutil.which(f"python3.{minor}")
-        if found:
-            return found
+        python = shutil.which(f"python3.{minor}")
+        if python:
+            return python
     raise Trouble(
         f"Python 3.11 or newer is needed and this is {platform.python_version()}: install it, "
         "or name one you have, for example PYTHON=/opt/python3.12/bin/python3 make run"
@@ -52,7 +55,7 @@ def suitable_python():
 
 
 @contextlib.contextmanager
-def one_at_a_time():
+def one_at_a_time() -> Iterator[None]:
     """Two portals started side by side install one after the other."""
     import fcntl
 
@@ -64,11 +67,11 @@ def one_at_a_time():
         os.close(folder)
 
 
-def venv_python():
+def venv_python() -> str:
     return os.path.join(VENV, "bin", "python")
 
 
-def make_venv(python):
+def make_venv(python: str) -> None:
     """Also anew when the Python it was made with has gone, or is too old."""
     if os.path.exists(VENV):
         check = f"import sys; sys.exit(sys.version_info < {OLDEST})"
@@ -94,19 +97,19 @@ def make_venv(python):
         )
 
 
-def working_uv():
+def working_uv() -> str | None:
     uv = shutil.which("uv")
     return uv if uv and quiet([uv, "--version"])[0] == 0 else None
 
 
-def lock_files(wanted):
+def lock_files(wanted: str) -> list[str]:
     names = LOCKS[wanted]
     if wanted == "run" and os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
         names = ["run"]  # the embedded services are not needed, and may not exist for this machine
     return [os.path.join(ROOT, "requirements", name + ".txt") for name in names]
 
 
-def stamp(files):
+def stamp(files: Iterable[str]) -> str:
     digest = hashlib.sha256(os.path.realpath(venv_python()).encode())
     for file in files:
         with open(file, "rb") as lock:
@@ -114,11 +117,11 @@ def stamp(files):
     return digest.hexdigest()
 
 
-def stamp_file(wanted):
+def stamp_file(wanted: str) -> str:
     return os.path.join(VENV, f"installed-{wanted}")
 
 
-def is_installed(wanted):
+def is_installed(wanted: str) -> bool:
     # The locks agree with one another, so what serves the tests serves the portal too.
     for name in {wanted, "test"}:
         try:
@@ -130,7 +133,7 @@ def is_installed(wanted):
     return False
 
 
-def install(wanted):
+def install(wanted: str) -> None:
     files = lock_files(wanted)
     print(f"Installing the locked packages into {os.path.relpath(VENV)}…", flush=True)  # noqa: T201
     uv = working_uv()
@@ -156,7 +159,7 @@ def install(wanted):
         out.write(stamp(files))
 
 
-def reason(said, log):
+def reason(said: str, log: str) -> str:
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if "No space left on device" in said:
         return f"The disk is full: the packages could not be installed into {VENV}."
@@ -181,7 +184,7 @@ def reason(said, log):
     return f"The packages could not be installed: see {log}."
 
 
-def quiet(command):
+def quiet(command: list[str]) -> tuple[int, str]:
     try:
         done = subprocess.run(  # noqa: S603
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -211,7 +211,8 @@ class Postgres:
         )
         if done.returncode:
             raise Trouble(_sentence(done.stderr, self.folder))
-        return done.stdout
+        output: str = done.stdout
+        return output
 
     def _end_leftover(self) -> None:
         """postmaster.pid of a server that was killed: end it if it lives, else forget it.

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
@@ -11,7 +12,7 @@ from messaging.services import try_again
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin):
+class MessageAdmin(admin.ModelAdmin[Message]):
     """What went out and what did not. Receiver and text are nobody's business here.
 
     Nor is whom or which reservation a message was about: the key would say so.
@@ -31,7 +32,7 @@ class MessageAdmin(admin.ModelAdmin):
     ordering = ["-created_at"]
     show_full_result_count = False
     actions = ["send_again"]
-    fields = readonly_fields = [
+    readonly_fields = [
         "number",
         "kind",
         "channel",
@@ -43,6 +44,7 @@ class MessageAdmin(admin.ModelAdmin):
         "not_after",
         "sent_at",
     ]
+    fields = [*readonly_fields]
 
     @admin.display(description=gettext_lazy("number"), ordering="pk")
     def number(self, message: Message) -> str:
@@ -52,16 +54,16 @@ class MessageAdmin(admin.ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         spent = budget.spent()
-        for one in spent:
-            if one.over and request.method == "GET":
+        for kind in spent:
+            if kind.over and request.method == "GET":
                 text = gettext(
                     "Messages of kind %(kind)s are above their budget: %(hour)s in the last hour, "
                     "%(day)s in the last day, at a cost of %(cost)s. New codes ask for work first."
                 ) % {
-                    "kind": one.kind,
-                    "hour": f"{one.last_hour:,}",
-                    "day": f"{one.last_day:,}",
-                    "cost": f"{one.cost:,.0f}",
+                    "kind": kind.kind,
+                    "hour": f"{kind.last_hour:,}",
+                    "day": f"{kind.last_day:,}",
+                    "cost": f"{kind.cost:,.0f}",
                 }
                 messages.error(request, text)
         return super().changelist_view(request, {**(extra_context or {}), "spent": spent})
@@ -70,20 +72,20 @@ class MessageAdmin(admin.ModelAdmin):
         # The admin would take any column of the row: a person, or a key letter by letter.
         return lookup.partition("__")[0] in self.list_filter
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request, obj=None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Message | None = None) -> bool:
         return False
 
-    def has_retry_permission(self, request) -> bool:
+    def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("messaging.retry_message")
 
     @admin.action(description=gettext_lazy("Try again"), permissions=["retry"])
-    def send_again(self, request, queryset):
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         failed = list(queryset.filter(status=MessageStatus.FAILED))
         for message in failed:
             try_again(message=message)

@@ -54,7 +54,7 @@ class Spent:
 
     @property
     def cost(self) -> float:
-        return self.last_day * settings.MESSAGE_COST
+        return float(self.last_day * settings.MESSAGE_COST)
 
 
 def budget_of(kind: str) -> Budget:
@@ -100,8 +100,8 @@ def spent() -> list[Spent]:
 def codes_are_above_budget() -> bool:
     """As of some seconds ago."""
     local = caches["local"]
-    above = local.get("codes-above-budget")
+    above: bool | None = local.get("codes-above-budget")
     if above is None:
-        above = any(one.over for one in spent() if one.kind == CODE)
+        above = any(kind.over for kind in spent() if kind.kind == CODE)
         local.set("codes-above-budget", above, timeout=KEPT_SECONDS)
     return above

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apprise
-from apprise.plugins import url_to_dict
+from apprise import plugins
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
@@ -95,6 +96,9 @@ def _misread(channel: Channel) -> ImproperlyConfigured:
     )
 
 
+_parts_of: Callable[[str], dict[str, Any] | None] = plugins.url_to_dict
+
+
 @lru_cache(maxsize=8)
 def _read(channel: Channel, url: str) -> dict[str, Any]:
     """The setting taken apart, once; the receiver is put into the parts, never into the address.
@@ -102,7 +106,7 @@ def _read(channel: Channel, url: str) -> dict[str, Any]:
     So host, port, user, password and sender are settled before any receiver is known.
     """
     nobody = _NOBODY[channel]
-    parts = url_to_dict(url.replace("{to}", nobody)) if url.count("{to}") == 1 else None
+    parts = _parts_of(url.replace("{to}", nobody)) if url.count("{to}") == 1 else None
     if parts is None:
         raise _misread(channel)
     if nobody in (parts.get("targets") or []):
@@ -130,7 +134,7 @@ def _with_receiver(parts: dict[str, Any], channel: Channel, to: str) -> dict[str
             return {key: replaced(value) for key, value in part.items()}
         return part.replace(nobody, to) if isinstance(part, str) else part
 
-    return replaced(parts)
+    return {key: replaced(value) for key, value in parts.items()}
 
 
 def _into_outbox(*, key: str, channel: Channel, to: str, text: str) -> None:

@@ -5,6 +5,7 @@ has no meaning in an address of the web, a mail header or a list: none of `& = ?
 """
 
 import re
+from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
@@ -46,5 +47,5 @@ class EmailAddressField(forms.EmailField):
         )
     ]
 
-    def __init__(self, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(**{"max_length": 200, **options})

@@ -81,7 +81,7 @@ def write_message(
 def _insert_once(message: Message) -> int | None:
     """One statement on the booking path; a repeated key does not break the transaction."""
     fields = [field for field in Message._meta.concrete_fields if not field.primary_key]
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -150,8 +150,12 @@ def _write_out(message: Message, letter: Letter | None) -> bool:
 
 
 def _deliver(message: Message, now: datetime) -> None:
+    # As the constraint message_to_send_is_written has it.
+    assert message.to is not None
+    assert message.text is not None
+    channel = Channel(message.channel)
     try:
-        deliver(key=message.key, channel=message.channel, to=message.to, text=message.text)
+        deliver(key=message.key, channel=channel, to=message.to, text=message.text)
     except ChannelProblem as problem:
         _count_try(message, str(problem))
     else:

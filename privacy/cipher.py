@@ -88,7 +88,7 @@ def newest_key_number() -> int:
 
 
 @cache
-def _blind(index_key: bytes, context: bytes):
+def _blind(index_key: bytes, context: bytes) -> "hashlib.blake2b":
     return hashlib.blake2b(
         key=hashlib.sha256(index_key).digest(),
         person=hashlib.sha256(context).digest()[:16],

@@ -1,61 +1,91 @@
 """Model fields whose values are encrypted before they reach the database."""
 
 import datetime
+from typing import Any, TypeVar
 
+from django.core.checks import CheckMessage
 from django.core.exceptions import FieldError
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import Combinable
+from django.db.models.lookups import Lookup
 from django.utils.functional import cached_property
 
 from privacy.cipher import decrypt, encrypt
 
+Set = TypeVar("Set", contravariant=True)
+Get = TypeVar("Get", covariant=True)
 
-class EncryptedTextField(models.BinaryField):
-    """Text at rest under authenticated encryption; find rows through a blind index instead."""
 
-    def __init__(self, *args, **kwargs):
+class EncryptedField(models.BinaryField[Set, Get]):
+    """A value at rest under authenticated encryption; find rows through a blind index instead."""
+
+    # django-stubs reads from these names what a row's attribute takes, and what it gives.
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
 
-    def _check_str_default_value(self):
+    def _check_str_default_value(self) -> list[CheckMessage]:
         return []  # what BinaryField warns of: here text becomes bytes on its way to the database
 
     @cached_property
     def context(self) -> bytes:
         return f"{self.model._meta.db_table}.{self.column}".encode()
 
-    def to_text(self, value) -> str:
-        return value
+    def to_text(self, value: Any) -> str:
+        raise NotImplementedError
 
-    def from_text(self, text: str):
-        return text
+    def from_text(self, text: str) -> Any:
+        raise NotImplementedError
 
-    def get_db_prep_value(self, value, connection, prepared=False):
+    def get_db_prep_value(
+        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
+    ) -> Any:
         if value is None:
             return None
         return super().get_db_prep_value(
             encrypt(self.to_text(value), context=self.context), connection, prepared
         )
 
-    def from_db_value(self, value, expression, connection):
+    def from_db_value(self, value: bytes | None, expression: Any, connection: Any) -> Any:
         return None if value is None else self.from_text(decrypt(value, context=self.context))
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         return value
 
-    def get_default(self):
+    def get_default(self) -> Any:
         return models.Field.get_default(self)
 
-    def value_to_string(self, obj):
+    def value_to_string(self, obj: models.Model) -> str:
         return self.to_text(self.value_from_object(obj))
 
-    def get_lookup(self, lookup_name):
+    def get_lookup(self, lookup_name: str) -> type[Lookup[Any]] | None:
         if lookup_name == "isnull":
             return super().get_lookup(lookup_name)
         raise FieldError(f"{self.name} is encrypted: look it up through its blind index.")
 
 
-class EncryptedDateField(EncryptedTextField):
+class EncryptedTextField(EncryptedField[Set, Get]):
+    """Text at rest under authenticated encryption."""
+
+    _pyi_private_set_type: str | Combinable
+    _pyi_private_get_type: str
+
+    def to_text(self, value: str) -> str:
+        return value
+
+    def from_text(self, text: str) -> str:
+        return text
+
+
+class EncryptedDateField(EncryptedField[Set, Get]):
     """A calendar date at rest under authenticated encryption."""
+
+    _pyi_private_set_type: datetime.date | Combinable
+    _pyi_private_get_type: datetime.date
 
     def to_text(self, value: datetime.date) -> str:
         return value.isoformat()

@@ -1,22 +1,24 @@
 """Moves what is stored under older keys to the newest one, while everybody goes on working."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from privacy.cipher import decrypt, encrypt, newest_key_number
-from privacy.fields import EncryptedTextField
+from privacy.fields import EncryptedField
 
 BATCH = 2000
 
 
-def encrypted_columns() -> Iterator[tuple[type[models.Model], EncryptedTextField]]:
+def encrypted_columns() -> Iterator[tuple[type[models.Model], EncryptedField[Any, Any]]]:
     """Every encrypted column of every model."""
     for model in apps.get_models():
         for field in model._meta.local_concrete_fields:
-            if isinstance(field, EncryptedTextField):
+            if isinstance(field, EncryptedField):
                 yield model, field
 
 
@@ -29,12 +31,14 @@ def rotate(tell: Callable[[str, int], None] = lambda column, count: None) -> int
     return sum(_rotate_column(model, field, tell) for model, field in encrypted_columns())
 
 
-def _rotate_column(model, field: EncryptedTextField, tell) -> int:
+def _rotate_column(
+    model: type[models.Model], field: EncryptedField[Any, Any], tell: Callable[[str, int], None]
+) -> int:
     names = {
         "table": sql.Identifier(model._meta.db_table),
         "column": sql.Identifier(str(field.column)),
-        "key": sql.Identifier(model._meta.pk.column),
-        "type": sql.SQL(model._meta.pk.rel_db_type(connection)),
+        "key": sql.Identifier(str(model._meta.pk.column)),
+        "type": sql.SQL(str(model._meta.pk.rel_db_type(connection))),
     }
     # The first step has no key to start after.
     choose = sql.SQL(
@@ -62,6 +66,7 @@ def _rotate_column(model, field: EncryptedTextField, tell) -> int:
     return total
 
 
-def _chosen(cursor, choose: sql.Composed, after) -> list[tuple]:
+def _chosen(cursor: CursorWrapper, choose: sql.Composed, after: Any) -> list[tuple[Any, ...]]:
     cursor.execute(choose, [after, after, newest_key_number(), BATCH])
-    return cursor.fetchall()
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

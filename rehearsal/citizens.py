@@ -10,9 +10,11 @@ import random
 import re
 import time
 from pathlib import Path
+from typing import Any, NoReturn
 
 import gevent
 from locust import FastHttpUser, events, task
+from locust.env import Environment
 from locust.exception import StopUser
 
 from rehearsal.page import Page
@@ -23,7 +25,7 @@ SEED = int(os.environ.get("REHEARSAL_SEED", "1"))
 PATIENCE_SECONDS = float(os.environ.get("REHEARSAL_PATIENCE", "900"))
 
 people = iter(CROWD)
-journal: list[dict] = []
+journal: list[dict[str, Any]] = []
 running = 0
 
 
@@ -38,17 +40,23 @@ class Citizen(FastHttpUser):
     network_timeout = 30.0
     max_redirects = 5
 
-    def on_start(self):
+    def on_start(self) -> None:
         global running
-        self.person = next(people, None)
-        if self.person is None:
+        person = next(people, None)
+        if person is None:
             raise StopUser
+        self.person: dict[str, Any] = person
         running += 1
         self.dice = random.Random(f"{SEED}/{self.person['id']}")  # noqa: S311
-        self.story = {"person": self.person["id"], "outcome": "", "places": [], "retries": 0}
+        self.story: dict[str, Any] = {
+            "person": self.person["id"],
+            "outcome": "",
+            "places": [],
+            "retries": 0,
+        }
 
     @task
-    def whole_path(self):
+    def whole_path(self) -> None:
         started = time.monotonic()
         try:
             self.story["outcome"] = self.walk()
@@ -59,7 +67,7 @@ class Citizen(FastHttpUser):
         journal.append(self.story)
         self.leave()
 
-    def leave(self):
+    def leave(self) -> None:
         global running
         running -= 1
         if running == 0 and len(journal) >= len(CROWD):
@@ -71,11 +79,11 @@ class Citizen(FastHttpUser):
     def get(self, url: str, name: str) -> Page:
         return self.ask("GET", url, name)
 
-    def post(self, url: str, fields: dict, name: str) -> Page:
+    def post(self, url: str, fields: dict[str, Any], name: str) -> Page:
         return self.ask("POST", url, name, data=fields)
 
-    def ask(self, method: str, url: str, name: str, **more) -> Page:
-        headers = {"Referer": self.host + "/", "Accept-Language": "ko"}
+    def ask(self, method: str, url: str, name: str, **more: Any) -> Page:
+        headers = {"Referer": f"{self.host}/", "Accept-Language": "ko"}
         for attempt in range(12):
             with self.client.request(
                 method, url, name=f"{method} {name}", headers=headers, catch_response=True, **more
@@ -103,7 +111,7 @@ class Citizen(FastHttpUser):
         self.enter(ticket)
         return self.book()
 
-    def identify(self):
+    def identify(self) -> None:
         self.get("/", "/")
         for _attempt in range(3):
             page = self.send_code()
@@ -123,12 +131,12 @@ class Citizen(FastHttpUser):
     def code_from(self, page: Page) -> str:
         """The sample campaign shows the message on the page."""
         for _attempt in range(20):
-            found = re.search(r"(?<!\d)\d{6}(?!\d)", page.text("main .jari-notice"))
-            if found:
-                return found[0]
+            code = re.search(r"(?<!\d)\d{6}(?!\d)", page.text("main .jari-notice"))
+            if code:
+                return code[0]
             gevent.sleep(0.5)
             page = self.get("/identity/code/", "/identity/code/")
-        return self.stuck(page, "message with the code")
+        raise GaveUp(f"no message with the code at {page.url}")
 
     def join(self) -> str:
         page = self.get("/eligibility/", "/eligibility/")
@@ -136,7 +144,7 @@ class Citizen(FastHttpUser):
         form = page.form(to=join) or self.stuck(page, "join button")
         page = self.post(join, form.fields, "/queue/[cohort]/join/")
         self.note_place(page)
-        return re.search(r"/queue/t/[0-9a-f-]{36}/", page.url)[0]
+        return f"/queue/t/{self.story['ticket']}/"
 
     def note_place(self, page: Page) -> int | None:
         ticket = re.search(r"/queue/t/([0-9a-f-]{36})/", page.url)
@@ -167,7 +175,7 @@ class Citizen(FastHttpUser):
                 self.note_place(self.get(ticket, "/queue/t/[ticket]/"))
         return False
 
-    def now_document(self) -> dict:
+    def now_document(self) -> dict[str, Any]:
         url = f"/queue/{self.person['cohort']}/now.json"
         for _attempt in range(12):
             with self.client.get(
@@ -175,19 +183,20 @@ class Citizen(FastHttpUser):
             ) as a:
                 if a.status_code == 200:
                     a.success()
-                    return json.loads(a.text)
+                    document: dict[str, Any] = json.loads(a.text)
+                    return document
                 a.failure(str(a.status_code))
             self.story["retries"] += 1
             gevent.sleep(2)
         raise GaveUp("no answer from now.json")
 
-    def take_another_device(self):
+    def take_another_device(self) -> None:
         """Cookies are gone; whoever signs in again must find the same place."""
         self.story["devices"] = self.story.get("devices", 1) + 1
         self.client.cookiejar.clear()
         self.identify()
 
-    def enter(self, ticket: str):
+    def enter(self, ticket: str) -> None:
         for _attempt in range(200):
             page = self.get(ticket, "/queue/t/[ticket]/")
             self.note_place(page)
@@ -250,12 +259,12 @@ class Citizen(FastHttpUser):
     def chance(self, share: float) -> bool:
         return self.dice.random() < share
 
-    def stuck(self, page: Page, wanted: str):
+    def stuck(self, page: Page, wanted: str) -> NoReturn:
         raise GaveUp(f"no {wanted} at {page.url}: {page.status} {page.heading()}")
 
 
-@events.quitting.add_listener
-def write_journal(environment, **_more):
+@events.quitting.add_listener  # type: ignore[untyped-decorator]  # Locust has no types here
+def write_journal(environment: Environment, **_more: Any) -> None:
     latencies = {
         entry.name: {
             "requests": entry.num_requests,

@@ -3,13 +3,19 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
+from typing import Any, TypedDict
 
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django_stubs_ext import WithAnnotations
 
 from booking.enums import TAKING, ReservationStatus
 from booking.models import Reservation, Slot
 from waiting_room.models import Admission, Room, Ticket
+
+
+class Taking(TypedDict):
+    taking: int  # reservations that have a place
 
 
 @dataclass
@@ -34,7 +40,7 @@ class Findings:
         )
 
 
-def examine(*, citizens: list[dict], since: datetime) -> Findings:
+def examine(*, citizens: list[dict[str, Any]], since: datetime) -> Findings:
     """Hold what each citizen saw against what the database says."""
     findings = Findings()
     _places(citizens, findings)
@@ -50,7 +56,7 @@ def examine(*, citizens: list[dict], since: datetime) -> Findings:
     return findings
 
 
-def _places(citizens: list[dict], findings: Findings) -> None:
+def _places(citizens: list[dict[str, Any]], findings: Findings) -> None:
     shown = [citizen["ticket"] for citizen in citizens if "ticket" in citizen]
     tickets = {
         str(ticket.pk): ticket
@@ -71,7 +77,7 @@ def _places(citizens: list[dict], findings: Findings) -> None:
             findings.cases.append(f"{name}: place moved {places}")
 
 
-def _receipts(citizens: list[dict], findings: Findings) -> None:
+def _receipts(citizens: list[dict[str, Any]], findings: Findings) -> None:
     numbers = {citizen["number"]: citizen["person"] for citizen in citizens if "number" in citizen}
     kept = dict(
         Reservation.objects.filter(
@@ -111,7 +117,7 @@ def admissions_over_cap(*, room: Room, since: datetime) -> int:
     return over
 
 
-def slots_over_capacity():
+def slots_over_capacity() -> QuerySet[WithAnnotations[Slot, Taking]]:
     """Slots that more people hold than they have room for, counted from the rows themselves."""
     rows = (
         Reservation.objects.filter(slot=OuterRef("pk"), status__in=TAKING)

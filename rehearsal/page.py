@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 
 @dataclass(frozen=True)
@@ -26,24 +26,24 @@ class Page:
     def forms(self) -> list[Form]:
         return [form for node in self.tree.css("form") for form in self._choices(node)]
 
-    def _choices(self, node) -> list[Form]:
+    def _choices(self, node: LexborNode) -> list[Form]:
         """One for each button that says what was chosen: a browser sends only the one pressed."""
         action = node.attributes.get("action") or self.url
         fields = {
-            entry.attributes["name"]: entry.attributes.get("value") or ""
+            entry.attributes["name"] or "": entry.attributes.get("value") or ""
             for entry in node.css("input[name]")
             if entry.attributes.get("type") not in {"checkbox", "radio"}
             or "checked" in entry.attributes
         }
         buttons = [
-            {button.attributes["name"]: button.attributes.get("value") or ""}
+            {button.attributes["name"] or "": button.attributes.get("value") or ""}
             for button in node.css("button[name]")
         ]
         return [Form(action=action, fields=fields | button) for button in buttons or [{}]]
 
     def links(self, *, start: str) -> list[str]:
-        found = [node.attributes.get("href") or "" for node in self.tree.css("a[href]")]
-        return [href for href in found if href.startswith(start)]
+        targets = [node.attributes.get("href") or "" for node in self.tree.css("a[href]")]
+        return [href for href in targets if href.startswith(start)]
 
     def data(self, name: str) -> str | None:
         """The value of the first `data-NAME` attribute on the page."""

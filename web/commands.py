@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand
 class PortalCommand(BaseCommand):
     """A command whose help may be translated: argparse formats plain text only."""
 
+    help: Any  # text, or a lazy text
+
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         self.help = str(self.help)
         parser = super().create_parser(prog_name, subcommand, **kwargs)

@@ -17,7 +17,7 @@ def keeps_typed_in_any_language(view: View) -> View:
     """The language buttons send the page's own form: show it again, unsent, in that language."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not asks_language(request):
             return view(request, *args, **kwargs)
         return in_language(request, lambda: view(request, *args, **kwargs))
@@ -36,8 +36,7 @@ def in_language(request: HttpRequest, answer: Callable[[], HttpResponse]) -> Htt
     language = request.POST[FIELD]
     translation.activate(language)
     request.LANGUAGE_CODE = language
-    request.typed = request.POST
-    request.method = "GET"  # nothing is sent yet
+    request.method = "GET"  # nothing is sent yet, though request.POST stays
     response = answer()
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
@@ -55,10 +54,10 @@ def typed(request: HttpRequest, *names: str, lists: tuple[str, ...] = ()) -> dic
     """What was typed before the language changed, as a form's initial values; else nothing."""
     if not is_unsent(request):
         return {}
-    values = {name: request.typed.get(name, "") for name in names}
-    return values | {name: request.typed.getlist(name) for name in lists}
+    values = {name: request.POST.get(name, "") for name in names}
+    return values | {name: request.POST.getlist(name) for name in lists}
 
 
 def is_unsent(request: HttpRequest) -> bool:
     """Whether this is a form in the middle of being typed, shown again in another language."""
-    return hasattr(request, "typed")
+    return request.method == "GET" and asks_language(request)

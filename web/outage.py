@@ -1,7 +1,9 @@
 """Postgres gone: say that the place is kept, and come back by itself."""
 
+from collections.abc import Callable
+
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
 
@@ -9,13 +11,13 @@ from psycopg_pool import PoolTimeout
 class OutageMiddleware:
     """Answers 503 for a database that can't be reached; every other error stays an error."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_exception(self, request, exception):
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
             if request.method == "POST":
                 response = render(request, "503_sent.html", {"sent": _sent(request)}, status=503)

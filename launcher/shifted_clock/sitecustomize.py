@@ -2,9 +2,10 @@
 
 import select
 import time
+from typing import Any
 
 
-def sleep(seconds: float) -> None:
+def sleep(seconds: Any) -> None:
     """As time.sleep, which fails: libfaketime 0.9.10 shifts the deadline of clock_nanosleep by the
     wall clock's offset even where it leaves the monotonic clock alone."""
     if seconds < 0:

@@ -7,12 +7,13 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from booking import services
-from booking.models import Clinic, Slot, Vaccine
+from booking.models import Clinic, Reservation, Slot, Vaccine
 from dataio.importing import check_as_we_go
 from eligibility.enums import Order
 from eligibility.models import Cohort, Person
@@ -67,7 +68,7 @@ def load(*, seed: int = 20210712) -> Loaded:
     return Loaded(clinics=len(made), slots=slots, people=len(crowd))
 
 
-def cohorts(now: datetime) -> list[dict]:
+def cohorts(now: datetime) -> list[dict[str, Any]]:
     """55 to 59 open now, 53 and 54 in ten minutes, 50 to 52 tomorrow at eight, one closed."""
     today = timezone.localdate(now)
     zone = timezone.get_current_timezone()
@@ -99,7 +100,7 @@ def cohorts(now: datetime) -> list[dict]:
 
 def staff(clinic: Clinic) -> None:
     """One account of each role, all with the same printed password."""
-    accounts = {
+    accounts: dict[str, dict[str, Any]] = {
         "clinic": {"role": Role.CLINIC, "clinic": clinic},
         "manager": {"role": Role.MANAGER, "clinic": clinic},
         "local": {"role": Role.LOCAL, "region": clinic.region, "district": clinic.district},
@@ -143,7 +144,7 @@ def _of_day(clinic: Clinic, day: date) -> list[Slot]:
     return list(clinic.slots.filter(starts_at__date=day).order_by("starts_at"))
 
 
-def _as_it_went(reservation, fate: int, *, by: str, now: datetime) -> None:
+def _as_it_went(reservation: Reservation, fate: int, *, by: str, now: datetime) -> None:
     if reservation.slot.starts_at > now:
         if fate == 0:
             services.cancel_reservation(reservation=reservation, by=by)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -50,7 +51,9 @@ def invented(number: int, *, dice: random.Random) -> Iterator[Clinic]:
 
 
 def _clinic(index: int, place: District, dice: random.Random) -> Clinic:
-    latitude, longitude = centre_of(place.region, place.district)
+    centre = centre_of(place.region, place.district)
+    assert centre  # the places come from the same file
+    latitude, longitude = centre
     return Clinic(
         code=f"S{index:04d}",
         name=f"{dice.choice(_WORDS)}{dice.choice(_KINDS)}",
@@ -79,7 +82,7 @@ def fill_slots(
     clinics: list[Clinic], vaccines: list[Vaccine], days: list[date], *, dice: random.Random
 ) -> int:
     """Every clinic's times on `days`; one or two vaccines a clinic, each with its own places."""
-    columns: tuple[list, list, list, list] = ([], [], [], [])
+    columns: tuple[list[Any], ...] = ([], [], [], [])
     for clinic in clinics:
         offered = dice.sample(vaccines, dice.choice([1, 1, 2]))
         for day in days:
@@ -97,7 +100,8 @@ def fill_slots(
             """,
             columns,
         )
-        return cursor.rowcount
+        rows: int = cursor.rowcount
+        return rows
 
 
 # Two weeks to choose from, and the two that begin 21 days after, for second doses.

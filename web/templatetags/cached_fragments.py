@@ -1,6 +1,7 @@
 """Parts of a page that are the same for everybody: made once for each language, then kept."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.template import Context, Library, Node, NodeList, Template, TemplateSyntaxError
 from django.template.base import FilterExpression, Parser, Token, token_kwargs
@@ -16,7 +17,7 @@ class OnceNode(Node):
     def __init__(self, nodelist: NodeList, values: Mapping[str, FilterExpression]) -> None:
         self.nodelist = nodelist
         self._values = values
-        self._made: dict[tuple, str] = {}
+        self._made: dict[tuple[Any, ...], str] = {}
 
     def render(self, context: Context) -> str:
         values = {name: value.resolve(context) for name, value in self._values.items()}
@@ -30,7 +31,7 @@ class OnceNode(Node):
             self._made[key] = made
         return made
 
-    def _make(self, template: Template, values: dict) -> str:
+    def _make(self, template: Template, values: dict[str, Any]) -> str:
         # A context of its own, without the request: nothing of a person can get in and stay.
         alone = Context(values)
         with alone.bind_template(template):

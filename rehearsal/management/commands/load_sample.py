@@ -1,8 +1,9 @@
 import time
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
 from eligibility.models import Cohort, Person
 from rehearsal.sample import campaign
@@ -12,7 +13,7 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = "Fill an empty database with the sample campaign: invented clinics, times and people."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--if-empty", action="store_true", help="do nothing when there is data already"
         )
@@ -20,7 +21,7 @@ class Command(PortalCommand):
             "--logins", action="store_true", help="print the sample log-ins too, if there are any"
         )
 
-    def handle(self, *args, if_empty, logins, **options):
+    def handle(self, *args: Any, if_empty: bool, logins: bool, **options: Any) -> None:
         if not settings.SAMPLE:
             raise CommandError(
                 "The sample has invented people and printed passwords: set JARI_SAMPLE=1, "
@@ -35,7 +36,7 @@ class Command(PortalCommand):
             self.stdout.write("")
             call_command("sample_logins", stdout=self.stdout)
 
-    def _load(self):
+    def _load(self) -> None:
         started = time.monotonic()
         loaded = campaign.load()
         self.stdout.write(

@@ -6,11 +6,15 @@ import sys
 import tempfile
 import threading
 from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 import rehearsal
@@ -18,6 +22,8 @@ from eligibility.enums import Source
 from eligibility.models import Cohort, Person
 from rehearsal.findings import Findings, examine
 from web.commands import PortalCommand
+
+Accident = Callable[[], str]  # does it, and says what it did
 
 LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
 
@@ -28,7 +34,7 @@ class Command(PortalCommand):
         "each of them saw against the database. Ends with 1 if a promise broke."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--citizens", type=int, default=500, metavar="N")
         parser.add_argument("--over", type=float, default=60, metavar="SECONDS")
         parser.add_argument("--cohort", help="code of an open cohort; by default the first")
@@ -46,7 +52,17 @@ class Command(PortalCommand):
             help="FLUSHALL on this portal's Redis when half the crowd has come",
         )
 
-    def handle(self, *args, citizens, over, cohort, host, seed, patience, **options):
+    def handle(
+        self,
+        *args: Any,
+        citizens: int,
+        over: float,
+        cohort: str | None,
+        host: str | None,
+        seed: int,
+        patience: float,
+        **options: Any,
+    ) -> None:
         if not settings.SAMPLE:
             raise CommandError(
                 "A rehearsal books real slots. It runs on a sample campaign only (JARI_SAMPLE=1)."
@@ -80,7 +96,7 @@ class Command(PortalCommand):
             raise CommandError("No such cohort is open now.")
         return opening
 
-    def _crowd(self, cohort: Cohort, citizens: int) -> list[dict]:
+    def _crowd(self, cohort: Cohort, citizens: int) -> list[dict[str, Any]]:
         """People of the roster in `cohort` who have no ticket yet, with what they would type."""
         crowd = []
         # From the end, so that the printed sample log-ins stay unused.
@@ -106,15 +122,25 @@ class Command(PortalCommand):
             "Start with a fresh sample campaign, or ask for fewer."
         )
 
-    def _accidents(self, options) -> list:
-        accidents = []
+    def _accidents(self, options: Mapping[str, Any]) -> list[Accident]:
+        accidents: list[Accident] = []
         if options["kill_web"]:
             accidents.append(kill_web)
         if options["empty_redis"]:
             accidents.append(empty_redis)
         return accidents
 
-    def _send(self, crowd, folder: Path, *, over, host, seed, patience, accidents) -> dict:
+    def _send(
+        self,
+        crowd: list[dict[str, Any]],
+        folder: Path,
+        *,
+        over: float,
+        host: str,
+        seed: int,
+        patience: float,
+        accidents: list[Accident],
+    ) -> dict[str, Any]:
         (folder / "crowd.json").write_text(json.dumps(crowd))
         environment = os.environ | {
             "REHEARSAL_CROWD": str(folder / "crowd.json"),
@@ -137,7 +163,7 @@ class Command(PortalCommand):
                 command, env=environment, stdout=messages, stderr=subprocess.STDOUT
             )
         for accident in accidents:
-            timer = threading.Timer(over / 2, lambda act=accident: self.stdout.write(act()))
+            timer = threading.Timer(over / 2, partial(self._have, accident))
             timer.daemon = True
             timer.start()
         try:
@@ -150,9 +176,15 @@ class Command(PortalCommand):
         if not journal.exists():
             self.stderr.write((folder / "locust.log").read_text()[-3000:])
             raise CommandError("Locust ended without a journal; see its messages above.")
-        return json.loads(journal.read_text())
+        seen: dict[str, Any] = json.loads(journal.read_text())
+        return seen
 
-    def _report(self, journal: dict, findings: Findings, *, expected: int, since) -> None:
+    def _have(self, accident: Accident) -> None:
+        self.stdout.write(accident())
+
+    def _report(
+        self, journal: dict[str, Any], findings: Findings, *, expected: int, since: datetime
+    ) -> None:
         say = self.stdout.write
         citizens = journal["citizens"]
         seconds = max((timezone.now() - since).total_seconds(), 1)

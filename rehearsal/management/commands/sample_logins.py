@@ -1,4 +1,5 @@
 import unicodedata
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -17,7 +18,7 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = gettext_lazy("Print the log-ins of the sample campaign")
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         if not settings.SAMPLE:
             raise CommandError(_("This is no sample campaign, so there are no sample log-ins."))
         citizens = campaign.citizens()
