@@ -1,4 +1,5 @@
 import re
+from typing import Any
 
 from django import forms
 from django.utils import timezone
@@ -41,7 +42,7 @@ class IdentityForm(forms.Form):
         ),
     )
 
-    def __init__(self, data=None, **kwargs):
+    def __init__(self, data=None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         # Asked only where two digits of a year fit two centuries.
         self.asks_century = False
@@ -74,7 +75,7 @@ class IdentityForm(forms.Form):
                 )
             ) from None
 
-    def clean_birth_date(self):
+    def clean_birth_date(self) -> Any:
         typed = self.cleaned_data["birth_date"]
         six_digits = spelling.resident_number_typed(typed)
         if six_digits:
@@ -115,7 +116,7 @@ class IdentityForm(forms.Form):
 class WardForm(IdentityForm):
     """Somebody one books for: the same fields, typed the same way."""
 
-    def __init__(self, data=None, **kwargs):
+    def __init__(self, data=None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         self.fields["name"].widget.attrs["autocomplete"] = "off"
         self.fields["birth_date"].widget.attrs["autocomplete"] = "off"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext as _
@@ -100,7 +101,7 @@ def _double(pairs: Pairs) -> Iterator[Finding]:
             )
 
 
-def _conditions(rule: Rule) -> tuple:
+def _conditions(rule: Rule) -> tuple[Any, ...]:
     return (
         rule.members_only,
         rule.regions,
@@ -113,7 +114,7 @@ def _conditions(rule: Rule) -> tuple:
 
 def _pauses(pairs: Pairs) -> Iterator[Finding]:
     """The same people wait between two windows of theirs: on 20 July 2021 nobody had noticed."""
-    windows: dict[tuple, list[tuple[Cohort, Rule]]] = {}
+    windows: dict[tuple[Any, ...], list[tuple[Cohort, Rule]]] = {}
     for cohort, rule in pairs:
         key = (rule.birth_from, rule.birth_to, _conditions(rule))
         windows.setdefault(key, []).append((cohort, rule))

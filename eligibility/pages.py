@@ -1,6 +1,7 @@
 """What the pages show, put together from answers."""
 
 from datetime import datetime
+from typing import Any
 
 from eligibility import hooks, reasons
 from eligibility.enums import Reason, ReviewStatus, Window
@@ -11,7 +12,7 @@ from eligibility.spelling import masked_phone
 
 def eligibility_page(
     person: Person, answers: list[Answer], reviews: list[Review], now: datetime
-) -> dict:
+) -> dict[str, Any]:
     """The context of the eligibility page: what is possible first, then what nearly is."""
     latest = {review.cohort_id: review for review in reversed(reviews)}
     eligible = [answer.cohort.pk for answer in answers if answer.eligible]
@@ -37,7 +38,9 @@ def eligibility_page(
     }
 
 
-def _card(answer: Answer, review: Review | None, joins_at: datetime | None, now: datetime) -> dict:
+def _card(
+    answer: Answer, review: Review | None, joins_at: datetime | None, now: datetime
+) -> dict[str, Any]:
     state = answer.window(now)
     return {
         "cohort": answer.cohort,

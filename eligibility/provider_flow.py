@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -125,19 +126,21 @@ def _said(identity: Identity) -> dict[str, str]:
     }
 
 
-def _failed(code: str, typed: dict, problem: ProviderProblem, start: float) -> HttpResponse:
+def _failed(
+    code: str, typed: dict[str, Any], problem: ProviderProblem, start: float
+) -> HttpResponse:
     log.warning("identity provider: %s", problem)
     providing.record_try(provider=code, worked=False, seconds=time.monotonic() - start)
     return _to_form(typed, problem=code)
 
 
-def _to_form(typed: dict, *, problem: str = "") -> HttpResponse:
+def _to_form(typed: dict[str, Any], *, problem: str = "") -> HttpResponse:
     response = redirect("identity")
     _keep(response, {"typed": typed, "problem": problem})
     return response
 
 
-def _keep(response: HttpResponse, known: dict) -> None:
+def _keep(response: HttpResponse, known: dict[str, Any]) -> None:
     """In an encrypted cookie: names and phones stand in no address and in no session."""
     sealed = encrypt(json.dumps([int(time.time()), known]), context=_CONTEXT)
     response.set_cookie(
@@ -150,7 +153,7 @@ def _keep(response: HttpResponse, known: dict) -> None:
     )
 
 
-def _known(request: HttpRequest) -> dict:
+def _known(request: HttpRequest) -> dict[str, Any]:
     try:
         sealed = base64.urlsafe_b64decode(request.COOKIES.get(COOKIE, ""))
         since, known = json.loads(decrypt(sealed, context=_CONTEXT))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from eligibility.enums import Proof, Reason, Window
@@ -81,7 +82,7 @@ def decide_all(facts: Facts, rules: Iterable[Rule], at: datetime) -> list[Outcom
 _WINDOW_RANK = {Window.OPEN: 0, Window.SOON: 1, Window.CLOSED: 2}
 
 
-def _rank(outcome: Outcome, priority: int, at: datetime) -> tuple:
+def _rank(outcome: Outcome, priority: int, at: datetime) -> tuple[Any, ...]:
     return (
         not outcome.eligible,
         _WINDOW_RANK[outcome.window(at)],

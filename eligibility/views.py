@@ -79,7 +79,9 @@ def identity(request: HttpRequest) -> HttpResponse:
     return _identity_page(request, extra, status=status)
 
 
-def _identity_page(request: HttpRequest, extra: dict, *, status: int = 200) -> HttpResponse:
+def _identity_page(
+    request: HttpRequest, extra: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
     lights = providing.lights()
     context = {
         "challenge": "",
@@ -251,7 +253,7 @@ def acts(*, page: str):
     def decorate(view):
         @require_http_methods(["GET", "HEAD", "POST"])
         @wraps(view)
-        def checked(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             return view(request, *args, **kwargs) if request.method == "POST" else redirect(page)
 
         return checked
@@ -275,7 +277,7 @@ def asks(view):
 
     @never_cache
     @wraps(view)
-    def checked(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         who = signed_in(request)
         person = Person.objects.filter(pk=who.person_id).first() if who else None
         if person is None:

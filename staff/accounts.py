@@ -5,6 +5,8 @@ account that first gets rights over people starts anew: its password, second fac
 end, and only those who decide on roles make its next link.
 """
 
+from typing import Any
+
 from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -38,7 +40,7 @@ def decides(user: User) -> bool:
 
 
 @transaction.atomic
-def ask_for_role(*, user: User, role: str, reason: str, by: User, **place) -> RoleRequest:
+def ask_for_role(*, user: User, role: str, reason: str, by: User, **place: Any) -> RoleRequest:
     """Ask for a role, with its `clinic`, or `region` and `district`; NotYours for one's own.
 
     Without rights over people it is in force at once; else another person decides.
@@ -61,7 +63,7 @@ def ask_for_role(*, user: User, role: str, reason: str, by: User, **place) -> Ro
     return asked
 
 
-def place_of(role: str, *, clinic=None, region: str = "", district: str = "") -> dict:
+def place_of(role: str, *, clinic=None, region: str = "", district: str = "") -> dict[str, Any]:
     """Only the place that the role works at."""
     if role in AT_A_CLINIC:
         return {"clinic": clinic, "region": "", "district": ""}

@@ -33,7 +33,7 @@ class HistoryMixin(StaffPages):
     """Replaces the admin's own log, which knows only what was done in the admin."""
 
     def history_view(
-        self, request: HttpRequest, object_id: str, extra_context=None
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         row = self.get_object(request, unquote(object_id))
         if row is None:
@@ -86,7 +86,7 @@ def _event_model(model: type[models.Model]) -> type[models.Model] | None:
     return trackers[0] if trackers else None
 
 
-def _pairs(events: list, row: models.Model) -> Iterator[tuple[Any, Any, Any]]:
+def _pairs(events: list[Any], row: models.Model) -> Iterator[tuple[Any, Any, Any]]:
     """(event, state before or None, state after) for events of either kind."""
     if any(event.pgh_label == _BEFORE for event in events):
         following = [*events[1:], row]
@@ -125,8 +125,8 @@ class _Names:
     """Reads the names behind foreign keys and users once for the whole page."""
 
     def __init__(self) -> None:
-        self.wanted: dict[type[models.Model], set] = {}
-        self.found: dict[type[models.Model], dict] = {}
+        self.wanted: dict[type[models.Model], set[Any]] = {}
+        self.found: dict[type[models.Model], dict[str, Any]] = {}
 
     def shown(self, field: models.Field, value: Any):
         if field.is_relation and value is not None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -5,7 +7,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseRedirect
+from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
@@ -22,7 +24,7 @@ from staff.sessions import BEGAN, begin
 class OfStaff:
     """Left out on citizens' pages: who they are stands in a cookie of its own."""
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest):
         if request.path.startswith("/admin/"):
             return super().__call__(request)
         return self.get_response(request)
@@ -47,7 +49,7 @@ class SecondFactorMiddleware(OfStaff, OTPMiddleware):
 class DoorMiddleware(OfStaff, MiddlewareMixin):
     """Nothing is shown before every step of signing in is done; sessions end when they end."""
 
-    def process_view(self, request, view, args, kwargs):
+    def process_view(self, request: HttpRequest, view, args: Any, kwargs: Any):
         if not request.path.startswith("/admin/") or not request.user.is_authenticated:
             return None
         if BEGAN not in request.session:
@@ -79,13 +81,13 @@ class QueuePagesMiddleware:
     To look at them is one right, to empty, requeue or stop is another.
     """
 
-    def __init__(self, get_response):
+    def __init__(self, get_response) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: HttpRequest):
         return self.get_response(request)
 
-    def process_view(self, request, view, args, kwargs):
+    def process_view(self, request: HttpRequest, view, args: Any, kwargs: Any) -> None:
         user = getattr(request, "user", None)
         if not _is_of_queues(request) or not user.is_authenticated:
             return
@@ -93,24 +95,24 @@ class QueuePagesMiddleware:
         if not user.has_perm(f"django_rq.{needed}_dashboard"):
             raise PermissionDenied
 
-    def process_exception(self, request, exception):
+    def process_exception(self, request: HttpRequest, exception):
         """Jobs come and go in Redis: one that is gone is no fault of the page."""
         if not _is_of_queues(request):
             return None
-        gone: tuple = (NoSuchJobError, LookupError)
+        gone: tuple[Any, ...] = (NoSuchJobError, LookupError)
         if request.resolver_match.url_name.endswith("worker_details"):
             gone = (*gone, ValueError, AssertionError)
         return page_not_found(request, exception) if isinstance(exception, gone) else None
 
 
-def _is_of_queues(request) -> bool:
+def _is_of_queues(request: HttpRequest) -> bool:
     return request.resolver_match.route.startswith(("admin/rq/", "admin/django_rq/"))
 
 
 class NoNulMiddleware(OfStaff, MiddlewareMixin):
     """Postgres has no NUL in its texts: a page asked for with one is answered, not tried."""
 
-    def process_view(self, request, view, args, kwargs):
+    def process_view(self, request: HttpRequest, view, args: Any, kwargs: Any):
         if not request.path.startswith("/admin/"):
             return None
         typed = [kwargs.values(), *(values for _name, values in request.GET.lists())]

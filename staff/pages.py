@@ -19,7 +19,7 @@ class StaffPages:
     """For an admin: `page` answers with a template that extends admin/page.html."""
 
     admin_site: PortalSite
-    opts: Options
+    opts: Options[Any]
 
     def page(
         self,

@@ -110,7 +110,9 @@ class PersonalDataMixin:
     def people_of(self, rows: Iterable[Any]) -> list[int]:
         return [getattr(row, self.person_path) for row in rows]
 
-    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if request.method == "POST" and "search" in request.POST:
             return self._hide_search(request)
         extra_context = {**(extra_context or {}), "shown_query": self.search_term(request)}
@@ -123,7 +125,9 @@ class PersonalDataMixin:
                 self._record(request, act, str(self.opts.verbose_name_plural), people)
         return response
 
-    def changeform_view(self, request: HttpRequest, object_id=None, *args, **kwargs):
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ):
         response = super().changeform_view(request, object_id, *args, **kwargs)
         row = (getattr(response, "context_data", None) or {}).get("original")
         if row is not None:

@@ -1,6 +1,7 @@
 """Sessions of staff, in a table that says whose they are (SESSION_ENGINE)."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DBStore
@@ -18,7 +19,7 @@ class SessionStore(DBStore):
     def get_model_class(cls) -> type[Session]:
         return Session
 
-    def create_model_instance(self, data: dict) -> Session:
+    def create_model_instance(self, data: dict[str, Any]) -> Session:
         row = super().create_model_instance(data)
         row.user_id = data.get(SESSION_KEY)
         row.began_at, row.seen_at = (_moment(data.get(name)) for name in (BEGAN, SEEN))

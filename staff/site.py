@@ -41,8 +41,8 @@ class PortalSite(admin.AdminSite):
     empty_value_display = "–"
     enable_nav_sidebar = True
 
-    def get_urls(self) -> list:
-        def own(address: str, view: Callable, name: str):
+    def get_urls(self) -> list[Any]:
+        def own(address: str, view: Callable[..., Any], name: str):
             return path(address, self.admin_view(self._of_site(view)), name=name)
 
         return [
@@ -60,14 +60,16 @@ class PortalSite(admin.AdminSite):
             *super().get_urls(),
         ]
 
-    def _of_site(self, view: Callable) -> Callable:
-        def with_site(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def _of_site(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        def with_site(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             request.admin_site = self
             return view(request, *args, **kwargs)
 
         return with_site
 
-    def login(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         response = super().login(request, {**(extra_context or {}), "sample": settings.SAMPLE})
         if request.method != "POST":
             return response
@@ -92,14 +94,18 @@ class PortalSite(admin.AdminSite):
         if tried and not getattr(request, "log_in_refusal", None):
             record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
 
-    def password_change(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         response = super().password_change(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
             request.session.pop(MUST_CHANGE, None)
             password_was_set(user=request.user, session_key=request.session.session_key)
         return response
 
-    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict]:
+    def get_app_list(
+        self, request: HttpRequest, app_label: str | None = None
+    ) -> list[dict[str, Any]]:
         apps = super().get_app_list(request, app_label)
         if app_label:
             return apps
@@ -128,7 +134,7 @@ def _nowhere(request: HttpRequest, rest: str) -> HttpResponse:
     raise Http404
 
 
-def _group(title: str, models: list[dict]) -> dict:
+def _group(title: str, models: list[dict[str, Any]]) -> dict[str, Any]:
     first = models[0]
     return {
         "name": title,

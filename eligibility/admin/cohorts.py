@@ -1,11 +1,14 @@
 """Cohorts: what is open to whom; their timeline and check; changes planned ahead."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -86,14 +89,14 @@ class CohortAdmin(ScopedAdmin):
     def closes(self, cohort: Cohort) -> str:
         return moment(cohort.closes_at)
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Cohort | None = None):
         if obj is None:
             return []
         # The code stands in addresses that people have kept. Rules that somebody was told of
         # change by a planned change, which is previewed and keeps what was promised.
         return ["code", *CHANGEABLE, "order"] if obj.decisions.exists() else ["code"]
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         return [
             path("timeline/", self.admin_site.admin_view(self.timeline_view), name="timeline"),
             *super().get_urls(),
@@ -117,11 +120,11 @@ class CohortAdmin(ScopedAdmin):
             ),
         )
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
 
-class ChangeForm(forms.ModelForm):
+class ChangeForm(forms.ModelForm[CohortChange]):
     """One or more new values; what stays empty does not change."""
 
     birth_from = forms.DateField(
@@ -159,7 +162,7 @@ class ChangeForm(forms.ModelForm):
         model = CohortChange
         fields = ["cohort", "takes_effect_at"]
 
-    def values(self) -> dict:
+    def values(self) -> dict[str, Any]:
         """What is to change, as services.plan_change takes it."""
         values = {}
         for name in CHANGEABLE:
@@ -229,7 +232,9 @@ class CohortChangeAdmin(ScopedAdmin):
     fields = ["cohort", "takes_effect", "shown_values", "state", "by_whom", "created_at"]
     readonly_fields = fields
 
-    def changeform_view(self, request: HttpRequest, object_id=None, *args, **kwargs):
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ):
         """A preview is no mistake: it stands where messages stand."""
         response = super().changeform_view(request, object_id, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
@@ -239,13 +244,13 @@ class CohortChangeAdmin(ScopedAdmin):
             self.message_user(request, _told(preview), messages.WARNING)
         return response
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: CohortChange | None = None) -> bool:
         return obj is None and admin.ModelAdmin.has_change_permission(self, request)
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: CohortChange | None = None):
         if obj:
             return super().get_fieldsets(request, obj)
         new = ["birth_from", "birth_to", "opens_at", "closes_at", "proof", "priority"]
@@ -263,17 +268,23 @@ class CohortChangeAdmin(ScopedAdmin):
             ),
         ]
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: CohortChange | None = None):
         return self.readonly_fields if obj else []
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(self, request: HttpRequest, obj: CohortChange | None = None, **kwargs: Any):
         if obj:
             return super().get_form(request, obj, **kwargs)
         form = super().get_form(request, obj, **{**kwargs, "form": ChangeForm, "fields": None})
         form.by = actor_of(request.user)
         return form
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: CohortChange,
+        form: forms.ModelForm[CohortChange],
+        change: bool,
+    ) -> None:
         """The form's service has written it."""
 
     @admin.display(description=gettext_lazy("takes effect at"), ordering="takes_effect_at")
@@ -300,7 +311,7 @@ class CohortChangeAdmin(ScopedAdmin):
         return _("Planned")
 
     @admin.action(description=gettext_lazy("Withdraw, while not in force"), permissions=["add"])
-    def withdraw(self, request: HttpRequest, queryset) -> None:
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[CohortChange]) -> None:
         changes = [withdraw_change(change=change) for change in queryset]
         count = sum(change.withdrawn_at is not None for change in changes)
         self.message_user(

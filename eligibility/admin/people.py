@@ -3,6 +3,7 @@ from datetime import date, datetime
 
 from django.contrib import admin
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -55,13 +56,13 @@ class DecisionsInline(admin.TabularInline):
     can_delete = False
     verbose_name_plural = gettext_lazy("what they were told")
 
-    def has_add_permission(self, request, obj=None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
         return request.user.has_perm("eligibility.view_person")
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("because"))
@@ -70,10 +71,10 @@ class DecisionsInline(admin.TabularInline):
 
 
 class ReadOnlyAdmin(PersonalDataMixin, ScopedAdmin):
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
         return False
 
 
@@ -121,7 +122,7 @@ class PersonAdmin(ReadOnlyAdmin):
     def mobile(self, person: Person) -> str:
         return shown_phone(person.phone)
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[Person], term: str) -> QuerySet[Person]:
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(pk__in=people)
 
@@ -153,7 +154,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     def because(self, decision: Decision) -> str:
         return _because(decision)
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[Decision], term: str) -> QuerySet[Decision]:
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(person__in=people)
 

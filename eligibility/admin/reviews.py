@@ -1,8 +1,11 @@
 """Where the health authority decides what people doubt, with the facts beside it."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import F, QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,7 +23,7 @@ from staff.actors import actor_of
 from staff.enums import Act
 
 
-class VerdictForm(forms.ModelForm):
+class VerdictForm(forms.ModelForm[Review]):
     verdict = forms.ChoiceField(
         label=gettext_lazy("Your decision"),
         choices=[
@@ -70,10 +73,10 @@ class ReviewAdmin(ReadOnlyAdmin):
         "by",
     ]
 
-    def get_ordering(self, request):
+    def get_ordering(self, request: HttpRequest):
         return [F("closed_at").desc(nulls_first=True), "opened_at"]
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: Review | None = None):
         decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
         asked = ["person", "cohort", "reason", "shown_note", "opened_at"]
         return [
@@ -82,15 +85,17 @@ class ReviewAdmin(ReadOnlyAdmin):
             (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
         ]
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Review | None = None):
         closed = obj and obj.status != ReviewStatus.OPEN
         return [*self.readonly_fields, "answer"] if closed else self.readonly_fields
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
         may = admin.ModelAdmin.has_change_permission(self, request, obj)
         return may and (obj is None or obj.status == ReviewStatus.OPEN)
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: Review, form: forms.ModelForm[Review], change: bool
+    ) -> None:
         """The verdict is a service's; nothing else on this page can be changed."""
         by = actor_of(request.user)
         verdict, answer = form.cleaned_data.get("verdict"), form.cleaned_data["answer"]
@@ -99,7 +104,7 @@ class ReviewAdmin(ReadOnlyAdmin):
         elif verdict == ReviewStatus.REFUSED:
             refuse_review(review=obj, by=by, answer=answer)
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[Review], term: str) -> QuerySet[Review]:
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(person__in=people)
 
@@ -137,7 +142,9 @@ class ReviewAdmin(ReadOnlyAdmin):
             "<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((_shown(one),) for one in others))
         )
 
-    def changeform_view(self, request, object_id=None, *args, **kwargs):
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ):
         """The others beside it were seen too, and go on record."""
         response = super().changeform_view(request, object_id, *args, **kwargs)
         review = (getattr(response, "context_data", None) or {}).get("original")
@@ -205,7 +212,7 @@ class CorrectionAdmin(ReadOnlyAdmin):
     has_change_permission = ReviewAdmin.has_change_permission
     find = ReviewAdmin.find
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: Correction | None = None):
         decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
         return [
             (_("What the person asks"), {"fields": ["person", "field", "shown_wanted"]}),
@@ -213,16 +220,18 @@ class CorrectionAdmin(ReadOnlyAdmin):
             (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
         ]
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Correction | None = None):
         closed = obj and obj.status != ReviewStatus.OPEN
         return [*self.readonly_fields, "answer"] if closed else self.readonly_fields
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(self, request: HttpRequest, obj: Correction | None = None, **kwargs: Any):
         form = super().get_form(request, obj, **kwargs)
         form.by = actor_of(request.user)
         return form
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: Correction, form: forms.ModelForm[Correction], change: bool
+    ) -> None:
         """The form's service has written it."""
 
     @admin.display(description=gettext_lazy("wanted"))

@@ -1,9 +1,12 @@
 """The roster, sent through the admin and imported by a worker."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,7 +36,7 @@ def _looking_again(response: HttpResponse) -> HttpResponse:
     return response
 
 
-class UploadForm(forms.ModelForm):
+class UploadForm(forms.ModelForm[RosterUpload]):
     sent = forms.FileField(
         label=gettext_lazy("CSV file"),
         help_text=gettext_lazy("person_id, name, birth_date, phone, region; UTF-8 or CP949."),
@@ -61,22 +64,28 @@ class RosterUploadAdmin(ScopedAdmin):
     readonly_fields = [*fields, "created_at", "ended_at"]
     actions = ["ask_again"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: RosterUpload | None = None) -> bool:
         return False
 
-    def get_fields(self, request, obj=None):
+    def get_fields(self, request: HttpRequest, obj: RosterUpload | None = None):
         return self.fields if obj else ["sent", "skip_refused"]
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: RosterUpload | None = None):
         return self.readonly_fields if obj else []
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(self, request: HttpRequest, obj: RosterUpload | None = None, **kwargs: Any):
         return super().get_form(request, obj, **({} if obj else {"fields": ["skip_refused"]}))
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: RosterUpload,
+        form: forms.ModelForm[RosterUpload],
+        change: bool,
+    ) -> None:
         upload = start_upload(
             file=form.cleaned_data["sent"],
             skip_refused=form.cleaned_data["skip_refused"],
@@ -84,14 +93,18 @@ class RosterUploadAdmin(ScopedAdmin):
         )
         obj.__dict__.update(upload.__dict__)
 
-    def changelist_view(self, request: HttpRequest, extra_context=None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return _looking_again(super().changelist_view(request, extra_context))
 
-    def changeform_view(self, request: HttpRequest, object_id=None, *args, **kwargs):
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ):
         response = super().changeform_view(request, object_id, *args, **kwargs)
         return _looking_again(response) if object_id and request.method == "GET" else response
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         return [
             path(
                 "<int:pk>/refused/",
@@ -152,6 +165,6 @@ class RosterUploadAdmin(ScopedAdmin):
         return format_html('<a href="{}">{}</a>', address, _("Download"))
 
     @admin.action(description=gettext_lazy("Ask a worker again"), permissions=["add"])
-    def ask_again(self, request: HttpRequest, queryset) -> None:
+    def ask_again(self, request: HttpRequest, queryset: QuerySet[RosterUpload]) -> None:
         count = sum(run_again(upload=upload) for upload in queryset)
         self.message_user(request, _("Asked again: %(count)s.") % {"count": count})

@@ -21,7 +21,7 @@ class Answer:
     cohort: Cohort
     eligible: bool
     rule: str
-    reasons: list
+    reasons: list[Any]
     window_from: datetime
     window_to: datetime
     # What the rules say now, and what the person was told before: a yes given before holds.
@@ -140,7 +140,7 @@ def _improve(stored: Decision, outcome: Outcome, at: datetime) -> bool:
     return before != _state(stored)
 
 
-def _state(stored: Decision) -> tuple:
+def _state(stored: Decision) -> tuple[Any, ...]:
     return stored.eligible, stored.provisional, stored.window_from, stored.window_to
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import django
 from django.db import IntegrityError, connection, transaction
@@ -145,7 +146,7 @@ def _take_turn(cursor) -> None:
 
 
 @contextmanager
-def _sealers(processes: int) -> Iterator[Callable[..., Future]]:
+def _sealers(processes: int) -> Iterator[Callable[..., Future[Any]]]:
     """A function that seals a piece of the file somewhere, and gives a Future of it."""
     if processes == 1:
         yield _sealed_here
@@ -166,13 +167,15 @@ def _start_sealing(language: str) -> None:
     translation.activate(language)
 
 
-def _sealed_here(*arguments) -> Future:
-    future: Future = Future()
+def _sealed_here(*arguments: Any) -> Future[Any]:
+    future: Future[Any] = Future()
     future.set_result(roster.pack(*arguments))
     return future
 
 
-def _take_in(cursor, opened: Pieces, seal, report: RosterReport, tell: Callable) -> _Taken:
+def _take_in(
+    cursor, opened: Pieces, seal, report: RosterReport, tell: Callable[..., Any]
+) -> _Taken:
     """Bring every good row into Postgres."""
     taken = _Taken()
     sealed = _in_order(opened, seal)
@@ -225,7 +228,7 @@ def _sort_batch(cursor, count: int, taken: _Taken) -> None:
 
 def _in_order(opened: Pieces, seal) -> Iterator[tuple[roster.Packed, int]]:
     """Sealed pieces in the order of the file; only so many are ahead of what Postgres took."""
-    waiting: deque[tuple[Future, int]] = deque()
+    waiting: deque[tuple[Future[Any], int]] = deque()
     for piece in opened.pieces:
         waiting.append((seal(opened.header, piece), piece.first_line))
         if len(waiting) > _AHEAD:
@@ -375,7 +378,7 @@ def _drop_lines(cursor, lines: list[int]) -> None:
     )
 
 
-def _tell_twins_apart(cursor, rows: list[tuple], report: RosterReport) -> None:
+def _tell_twins_apart(cursor, rows: list[tuple[Any, ...]], report: RosterReport) -> None:
     """Two people of one name, birth date and phone are told apart by district, or refused."""
     # index → district → line of the file, None for somebody stored
     taken: dict[bytes, dict[str, int | None]] = {}

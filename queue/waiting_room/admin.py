@@ -1,13 +1,15 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -58,11 +60,11 @@ class RoomAdmin(ScopedAdmin):
     ordering = ["cohort__opens_at", "pk"]
     list_filter = ["status", "cohort__order"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         rows = super().get_queryset(request).select_related("cohort", "line", "board")
         return rows.annotate(now=Now())
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # every cohort gets its room by the tick
 
     @admin.display(description=gettext_lazy("state"))
@@ -95,7 +97,7 @@ class RoomAdmin(ScopedAdmin):
             return "–"
         return _("%d s ago") % (room.now - room.line.ticked_at).total_seconds()
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         acts = {"pause": self.pause, "resume": self.resume, "close": self.close}
         acts |= {"set-pace": self.set_pace, "set-gathering": self.set_gathering}
@@ -109,7 +111,13 @@ class RoomAdmin(ScopedAdmin):
             *super().get_urls(),
         ]
 
-    def change_view(self, request, object_id, form_url="", extra_context=None) -> HttpResponse:
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         """The room live: no form of fields, since every change is an act of its own."""
         room = self.get_object(request, object_id)
         if room is None:
@@ -118,7 +126,9 @@ class RoomAdmin(ScopedAdmin):
             raise PermissionDenied
         return self._desk(request, room)
 
-    def _desk(self, request: HttpRequest, room: Room, status: int = 200, **forms) -> HttpResponse:
+    def _desk(
+        self, request: HttpRequest, room: Room, status: int = 200, **forms: Any
+    ) -> HttpResponse:
         return self.page(
             request,
             "admin/waiting_room/room/desk.html",
@@ -163,7 +173,9 @@ class RoomAdmin(ScopedAdmin):
             "stated_form": StatedForm(),
         }
 
-    def _act(self, request: HttpRequest, pk: int, service: Callable, **values) -> HttpResponse:
+    def _act(
+        self, request: HttpRequest, pk: int, service: Callable[..., Any], **values: Any
+    ) -> HttpResponse:
         room = self._changeable(request, pk)
         try:
             service(room=room, by=actor_of(request.user), **values)
@@ -179,7 +191,9 @@ class RoomAdmin(ScopedAdmin):
             raise PermissionDenied
         return room
 
-    def _by_form(self, request: HttpRequest, pk: int, form, name: str, service) -> HttpResponse:
+    def _by_form(
+        self, request: HttpRequest, pk: int, form: Form, name: str, service: Callable[..., Any]
+    ) -> HttpResponse:
         if not form.is_valid():
             return self._desk(request, self._changeable(request, pk), 422, **{name: form})
         return self._act(request, pk, service, **form.cleaned_data)
@@ -289,10 +303,10 @@ class TicketAdmin(PersonalDataMixin, ScopedAdmin):
         "visits",
     ]
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("place"))
@@ -315,11 +329,11 @@ class TicketAdmin(PersonalDataMixin, ScopedAdmin):
             for one in sorted(ticket.admissions.all(), key=lambda one: one.entered_at)
         )
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         rows = super().get_queryset(request).select_related("room__cohort", "room__line", "person")
         return rows.prefetch_related("admissions")
 
-    def find(self, queryset, term):
+    def find(self, queryset: QuerySet[Ticket], term):
         if term.isascii() and term.isdecimal() and len(term) < 8:
             return queryset.filter(entry=int(term))
         index = services.joining.index_of(term)

@@ -8,6 +8,7 @@ back) is settled alone by the page, with its reason.
 
 import asyncio
 from collections import deque
+from typing import Any
 
 from django.db import OperationalError, connection
 from psycopg import AsyncConnection, AsyncCursor
@@ -19,7 +20,7 @@ AT_ONCE = 512
 PATIENCE_SECONDS = 15
 
 Member = tuple[int, int]  # a person, and the session generation of the cookie
-_ListEntry = tuple[int, Member, asyncio.Future]  # room, member, the ticket's id
+_ListEntry = tuple[int, Member, asyncio.Future[Any]]  # room, member, the ticket's id
 
 
 class Gatherer:
@@ -28,7 +29,7 @@ class Gatherer:
 
     def __init__(self) -> None:
         self._waiting: deque[_ListEntry] = deque()
-        self._writes: asyncio.Task | None = None
+        self._writes: asyncio.Task[Any] | None = None
         self._connection: AsyncConnection | None = None
 
     async def join(self, room_id: int, person_id: int, generation: int) -> str | None:

@@ -146,7 +146,7 @@ def _round_masks(prefix: bytes, count: int, pivot: int) -> bytes:
     return b"".join([_MASKS[byte] for byte in bits])
 
 
-def _swap_mirrored(line: array, start: int, end: int, masks: bytes) -> None:
+def _swap_mirrored(line: "array[int]", start: int, end: int, masks: bytes) -> None:
     half = (end - start) // 2
     if not half:
         return

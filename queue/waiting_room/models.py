@@ -1,5 +1,6 @@
 import uuid
 from datetime import datetime
+from typing import Any
 
 import pghistory
 import pgtrigger
@@ -69,6 +70,8 @@ class Room(models.Model):
     # What the seed was calculated from, as the log records it (waiting_room.draw.inputs_of).
     draw_inputs = models.TextField(_("inputs of the seed"), blank=True, editable=False)
     drawn_at = models.DateTimeField(_("draw held at"), null=True, editable=False)
+
+    events: models.QuerySet[Any]  # what pghistory recorded of the row
 
     class Meta:
         verbose_name = _("waiting room")

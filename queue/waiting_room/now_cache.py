@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
@@ -31,7 +32,7 @@ CACHE_CONTROL = "public, max-age=1"
 class Posted:
     body: bytes
     etag: str
-    content: dict
+    content: dict[str, Any]
     at: float
 
 
@@ -84,11 +85,11 @@ class NowBoard:
             raise Http404
         return self._post(code, content)
 
-    def _ask(self, code: str) -> dict | None:
+    def _ask(self, code: str) -> dict[str, Any] | None:
         found = Board.objects.filter(room__cohort__code=code).values_list("document", flat=True)
         return found.first() or None
 
-    def _post(self, code: str, content: dict) -> Posted:
+    def _post(self, code: str, content: dict[str, Any]) -> Posted:
         body = encode(content)
         etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
         posted = Posted(body=body, etag=etag, content=content, at=time.monotonic())
@@ -96,7 +97,7 @@ class NowBoard:
         return posted
 
 
-def _from_file(code: str) -> dict | None:
+def _from_file(code: str) -> dict[str, Any] | None:
     """A process that starts while Postgres is away finds the last tick's file, on one machine."""
     try:
         return json.loads((settings.HOME / "now" / f"{code}.json").read_bytes())

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -34,8 +35,8 @@ class Facts:
     logged: int = 0  # the last entry number that the log has taken in
     log_size: int = 0
     log_root: str = ""
-    estimates: dict = field(default_factory=dict)
-    reasons: list[dict] = field(default_factory=list)
+    estimates: dict[str, Any] = field(default_factory=dict)
+    reasons: list[dict[str, Any]] = field(default_factory=list)
 
 
 def state_of(room: Room, now: datetime) -> State:
@@ -48,7 +49,7 @@ def state_of(room: Room, now: datetime) -> State:
     return State.GATHERING if room.joinable_from <= now else State.SOON
 
 
-def document(facts: Facts) -> dict:
+def document(facts: Facts) -> dict[str, Any]:
     room, line = facts.room, facts.line
     frozen = None
     if room.drawn_at is not None and room.frozen_at is not None:
@@ -127,7 +128,7 @@ def stamp(moment: datetime) -> str:
     return timezone.localtime(moment).isoformat(timespec="milliseconds")
 
 
-def write_file(code: str, published: dict) -> None:
+def write_file(code: str, published: dict[str, Any]) -> None:
     """For nginx: written aside and renamed, so that nobody ever reads half a document."""
     folder = Path(settings.HOME) / "now"
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,5 +139,5 @@ def write_file(code: str, published: dict) -> None:
     os.replace(aside, folder / f"{code}.json")
 
 
-def encode(published: dict) -> bytes:
+def encode(published: dict[str, Any]) -> bytes:
     return json.dumps(published, ensure_ascii=False, separators=(",", ":")).encode()

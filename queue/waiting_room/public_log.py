@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from waiting_room import merkle
@@ -147,7 +148,7 @@ def prove(
     }
 
 
-def verify(proof: Mapping) -> bool:
+def verify(proof: Mapping[str, Any]) -> bool:
     """Whether the proof leads from its leaf to its root. Compare the root with a published one."""
     page = json.loads(proof["page"])
     in_page = merkle.root_from_path(

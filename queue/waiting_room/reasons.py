@@ -1,15 +1,16 @@
 """Why the pace is what it is, in words for the operator (codes of waiting_room.pace)."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 
-def in_words(reasons: Iterable[Mapping]) -> list[str]:
+def in_words(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
     return [_sentence(reason["code"], reason.get("numbers", {})) for reason in reasons]
 
 
-def _sentence(code: str, numbers: Mapping) -> str:
+def _sentence(code: str, numbers: Mapping[str, Any]) -> str:
     texts = {
         "paused": _("The room is paused: nobody is called."),
         "line_empty": _("Everybody who waits has been called."),

@@ -1,6 +1,7 @@
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -94,7 +95,7 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     return render(request, "waiting_room/room.html", context, status=status)
 
 
-def stands_still(document: dict, state: State, now: datetime) -> bool:
+def stands_still(document: dict[str, Any], state: State, now: datetime) -> bool:
     """Whether the last tick is so long ago that nobody is being called."""
     if state != State.OPEN or not document:
         return False
@@ -153,14 +154,14 @@ def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = No
     return render(request, "waiting_room/ticket.html", context, status=status)
 
 
-def _now_document(room: Room) -> dict:
+def _now_document(room: Room) -> dict[str, Any]:
     try:
         return board.get(room.cohort.code).content
     except Http404:
         return {}
 
 
-def standing(ticket: Ticket, now: datetime) -> dict:
+def standing(ticket: Ticket, now: datetime) -> dict[str, Any]:
     """Where a ticket stands just now: its phase, place, and how many are ahead."""
     room, line = ticket.room, ticket.room.line
     place = ticket.place

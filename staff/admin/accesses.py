@@ -1,4 +1,6 @@
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from staff.models import Access
@@ -6,7 +8,7 @@ from staff.scoping import CarefulMixin
 
 
 @admin.register(Access)
-class AccessAdmin(CarefulMixin, admin.ModelAdmin):
+class AccessAdmin(CarefulMixin, admin.ModelAdmin[Access]):
     list_display = ["at", "user", "act", "what", "number_of_people", "address", "reason"]
     list_filter = ["act", "at"]
     list_select_related = ["user"]
@@ -19,17 +21,17 @@ class AccessAdmin(CarefulMixin, admin.ModelAdmin):
     def number_of_people(self, access: Access) -> int:
         return len(access.people)
 
-    def get_search_results(self, request, queryset, search_term):
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Access], search_term):
         number = search_term.strip().removeprefix("#")
         if number.isdecimal() and len(number) < 19:
             return queryset.filter(people__contains=[int(number)]), False
         return super().get_search_results(request, queryset, search_term)
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request, obj=None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Access | None = None) -> bool:
         return False

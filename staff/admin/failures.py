@@ -1,11 +1,12 @@
 from django.contrib import admin
+from django.http import HttpRequest
 
 from staff.models import LogInFailure
 from staff.scoping import CarefulMixin
 
 
 @admin.register(LogInFailure)
-class LogInFailureAdmin(CarefulMixin, admin.ModelAdmin):
+class LogInFailureAdmin(CarefulMixin, admin.ModelAdmin[LogInFailure]):
     """Wrong passwords and codes of the last weeks; what was typed as a name is not kept."""
 
     list_display = ["at", "user", "network", "step"]
@@ -16,11 +17,11 @@ class LogInFailureAdmin(CarefulMixin, admin.ModelAdmin):
     fields = readonly_fields = ["at", "user", "network", "step"]
     show_full_result_count = False
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: LogInFailure | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request, obj=None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: LogInFailure | None = None) -> bool:
         return False

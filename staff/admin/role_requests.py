@@ -1,10 +1,12 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -47,7 +49,7 @@ class RoleForm(forms.Form):
         help_text=gettext_lazy("Kept with the request."),
     )
 
-    def __init__(self, *args, initial: dict | None = None, **kwargs):
+    def __init__(self, *args: Any, initial: dict[str, Any] | None = None, **kwargs: Any) -> None:
         initial = {**(initial or {})}
         if initial.get("clinic"):
             initial["clinic"] = initial["clinic"].code
@@ -56,7 +58,7 @@ class RoleForm(forms.Form):
     def as_fieldsets(self) -> AdminForm:
         return AdminForm(self, [(None, {"fields": list(self.fields)})], {})
 
-    def clean_clinic(self):
+    def clean_clinic(self) -> Any:
         code = self.cleaned_data["clinic"].strip()
         if not code:
             return None
@@ -80,7 +82,7 @@ class RoleForm(forms.Form):
 
 
 @admin.register(RoleRequest)
-class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin):
+class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin[RoleRequest]):
     """Who asked for which role, and who decided; open ones wait for a second person."""
 
     change_form_template = "admin/staff/rolerequest/change_form.html"
@@ -106,23 +108,23 @@ class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin):
     def number(self, asked: RoleRequest) -> str:
         return str(asked)
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # asked for on the account's page
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: RoleRequest | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request, obj=None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: RoleRequest | None = None) -> bool:
         return False
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.decide_view))
         return [
             path("<int:pk>/decide/", view, name="staff_rolerequest_decide"),
             *super().get_urls(),
         ]
 
-    def render_change_form(self, request, context, *args, **kwargs):
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
         asked = kwargs.get("obj")
         is_open = asked is not None and asked.status == RequestStatus.OPEN
         context["may_decide"] = is_open and may_decide(request.user, asked)

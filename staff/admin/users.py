@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
@@ -6,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -27,7 +29,7 @@ if admin.site.is_registered(Group):
     admin.site.unregister(Group)
 
 
-class UserForm(forms.ModelForm):
+class UserForm(forms.ModelForm[User]):
     """Who it is; the role is asked for apart, and the password is set by its owner alone."""
 
     request: HttpRequest
@@ -71,13 +73,13 @@ class UserAdmin(ScopedAdmin):
         "date_joined",
     ]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows = super().get_queryset(request)
         if not sees_everything(request.user):
             rows = rows.filter(role__in=AT_A_CLINIC)
         return rows
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None):
         person = (_("Person"), {"fields": ["last_name", "first_name", "email"]})
         if obj is None:
             return [(None, {"fields": ["username"]}), person]
@@ -91,7 +93,7 @@ class UserAdmin(ScopedAdmin):
             ),
         ]
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any):
         form = super().get_form(request, obj, **kwargs)
         form.request = request
         return form
@@ -104,23 +106,25 @@ class UserAdmin(ScopedAdmin):
     def guarded(self, user: User) -> str:
         return _("Too many: unknown browsers must wait.") if is_guarded(user) else "–"
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool
+    ) -> None:
         # Everybody with an account works in the admin; what they see is the role's part.
         obj.is_staff = True
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 
-    def response_add(self, request, obj, post_url_continue=None):
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue=None):
         messages.success(request, _("The account is made. Now ask for its role and make a link."))
         return HttpResponseRedirect(reverse("admin:staff_user_change", args=[obj.pk]))
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         def act(name: str, view):
             view = self.admin_site.admin_view(never_cache(view))
             return path(f"<int:pk>/{name}/", view, name=f"staff_user_{name}")
@@ -133,7 +137,7 @@ class UserAdmin(ScopedAdmin):
             *super().get_urls(),
         ]
 
-    def render_change_form(self, request, context, *args, **kwargs):
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
         user = kwargs.get("obj")
         if user is not None:
             context["may"] = {

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
@@ -81,7 +83,7 @@ class CodeForm(CountedForm):
         ),
     )
 
-    def __init__(self, *args, request: HttpRequest, **kwargs):
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
         self.device = None
@@ -105,7 +107,7 @@ class PasswordAgainForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, *args, user: User, **kwargs):
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
 
@@ -126,7 +128,7 @@ class SetUpForm(PasswordAgainForm):
     )
     field_order = ["code", "password"]
 
-    def __init__(self, *args, user: User, key: str, replacing: bool, **kwargs):
+    def __init__(self, *args: Any, user: User, key: str, replacing: bool, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
         self.key = key
         self.step: int | None = None

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import segno
 from django.conf import settings
@@ -34,7 +35,7 @@ WRONG_CODES = 5  # then the password is asked for again
 _CONTEXT = b"staff.door"
 
 
-def page(request: HttpRequest, name: str, status: int = 200, **context) -> TemplateResponse:
+def page(request: HttpRequest, name: str, status: int = 200, **context: Any) -> TemplateResponse:
     """A page of the door: nothing of the admin around it, not even which parts there are."""
     around = {**request.admin_site.each_context(request), "has_permission": False}
     around |= {"available_apps": [], "is_nav_sidebar_enabled": False}
@@ -206,7 +207,7 @@ class InvitationView(PasswordResetConfirmView):
         messages.success(self.request, _("Your password is set. Sign in with it now."))
         return response
 
-    def get_context_data(self, **kwargs):
+    def get_context_data(self, **kwargs: Any):
         context = super().get_context_data(**kwargs)
         around = {**self.request.admin_site.each_context(self.request), "has_permission": False}
         return {**around, "available_apps": [], "is_nav_sidebar_enabled": False, **context}

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,7 +34,7 @@ def yes_or_no(text: str) -> bool:
         raise BadValue(_("Write yes or no.")) from None
 
 
-def optional(name: str, parse: Callable) -> Column:
+def optional(name: str, parse: Callable[..., Any]) -> Column:
     """A column that may be missing (what is stored stays) or empty (back to the default)."""
     return Column(name, parse, required=False, default=Cohort._meta.get_field(name).get_default())
 

@@ -1,9 +1,10 @@
 import sys
 from pathlib import Path
+from typing import Any
 
 import pghistory
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -18,7 +19,7 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = gettext_lazy("Add and change the people of the authority's roster from a CSV")
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help=_("CSV with a header line"))
         parser.add_argument(
             "--skip-refused",
@@ -35,7 +36,9 @@ class Command(PortalCommand):
             help=_("language of the messages"),
         )
 
-    def handle(self, *, file: Path, skip_refused: bool, processes, language, **options) -> None:
+    def handle(
+        self, *, file: Path, skip_refused: bool, processes, language, **options: Any
+    ) -> None:
         with translation.override(language), pghistory.context(by="command:import_roster"):
             try:
                 report = import_roster(

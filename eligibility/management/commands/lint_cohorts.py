@@ -1,5 +1,7 @@
+from typing import Any
+
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -12,7 +14,7 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = gettext_lazy("Say what is missing, double or out of order in the cohorts")
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--language",
             choices=[code for code, _name in settings.LANGUAGES],
@@ -20,7 +22,7 @@ class Command(PortalCommand):
             help=_("language of the messages"),
         )
 
-    def handle(self, *, language: str, **options) -> None:
+    def handle(self, *, language: str, **options: Any) -> None:
         with translation.override(language):
             now = timezone.now()
             cohorts = cohorts_in_force(now)

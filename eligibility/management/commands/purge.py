@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.utils.translation import gettext_lazy
 
 from eligibility.services.purging import purge
@@ -7,6 +9,6 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = gettext_lazy("Destroy personal data whose retention time is over")
 
-    def handle(self, **options) -> None:
+    def handle(self, **options: Any) -> None:
         for what, count in purge().items():
             self.stdout.write(f"{what}: {count:,}")

@@ -1,6 +1,7 @@
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -15,10 +16,10 @@ LAYOUT = Layout("keys", [Column("person_id", person_key, personal=True)], others
 class Command(PortalCommand):
     help = gettext_lazy("Take the people of a CSV (person_id) off the authority's roster")
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help=_("CSV with a header line"))
 
-    def handle(self, *, file: Path, **options) -> None:
+    def handle(self, *, file: Path, **options: Any) -> None:
         try:
             with open_table(file, [LAYOUT]) as table:
                 rows = list(table.rows)

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.utils.translation import gettext_lazy, ngettext
 
 from privacy.rotation import rotate
@@ -10,7 +12,7 @@ class Command(PortalCommand):
         "keys can be taken out. It may be broken off and run again, also while people are booking."
     )
 
-    def handle(self, **options) -> None:
+    def handle(self, **options: Any) -> None:
         count = rotate(lambda column, done: self.stdout.write(f"{column}: {done:,}"))
         self.stdout.write(
             ngettext("%(count)s value encrypted anew.", "%(count)s values encrypted anew.", count)

@@ -26,6 +26,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 ROUNDS = 90
 EMPTY = hashlib.sha256(b"").digest()
@@ -63,7 +64,7 @@ class Report:
     drawn: bool = False
     root: str = EMPTY.hex()
     roots: dict[str, int] = field(default_factory=dict)  # every root the log has had: its pages
-    ticket: dict | None = None  # what was asked for with --ticket
+    ticket: dict[str, Any] | None = None  # what was asked for with --ticket
     newer: bool = False  # the proof is of a later moment than the file
 
     @property
@@ -92,7 +93,7 @@ def place_of(entry: int, count: int, seed: bytes) -> int:
     return index
 
 
-def all_places(count: int, seed: bytes) -> array:
+def all_places(count: int, seed: bytes) -> array[int]:
     """place_of for every entry: the rounds, last first, swap masked parts of the whole list."""
     line = array("I", range(count))
     masks = [
@@ -217,7 +218,7 @@ class Checker:
         self.wanted = ticket.lower()
         self.head: dict[str, tuple[int, list[str]]] = {}
         self.tree = Tree()
-        self.page: dict | None = None  # the record of the page being read
+        self.page: dict[str, Any] | None = None  # the record of the page being read
         self.page_line = 0
         self.page_tree = Tree()
         self.page_tickets = self.page_acts = 0
@@ -230,13 +231,13 @@ class Checker:
         self.committed = ""
         self.officers: dict[str, str] = {}  # commitments by name
         self.planned: dict[str, str] = {}  # when the doors open, and how the order is found
-        self.plan: dict = {}
+        self.plan: dict[str, Any] = {}
         self.first_joined = 0
         self.frozen: tuple[int, str] | None = None
         self.frozen_at = self.frozen_page = 0
-        self.revealed: dict | None = None
+        self.revealed: dict[str, Any] | None = None
         self.paused = self.closed = False
-        self.places: array | None = None
+        self.places: array[int] | None = None
         self.end_line = 0
 
     def trouble(self, line: int, what: str) -> None:
@@ -407,7 +408,7 @@ class Checker:
         elif act["act"] == "close":
             self.closed = True
 
-    def on_commit(self, line: int, act: dict) -> None:
+    def on_commit(self, line: int, act: dict[str, Any]) -> None:
         if self.frozen:
             self.trouble(line, "The commitment was recorded only after the list was closed.")
         by = act.get("by", "portal")
@@ -421,7 +422,7 @@ class Checker:
             self.trouble(line, f"{by} committed to a secret only after people had joined.")
         self.officers[by] = act["commitment"]
 
-    def on_plan(self, line: int, act: dict) -> None:
+    def on_plan(self, line: int, act: dict[str, Any]) -> None:
         if self.frozen or self.report.called:
             self.trouble(line, "Opening or order were changed after the line had begun to move.")
         if self.planned:
@@ -434,7 +435,7 @@ class Checker:
         self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
         self.plan = act
 
-    def on_freeze(self, line: int, act: dict) -> None:
+    def on_freeze(self, line: int, act: dict[str, Any]) -> None:
         page = self.page or {}
         if self.frozen:
             self.trouble(line, "The list was closed a second time.")
@@ -450,12 +451,12 @@ class Checker:
             self.trouble(line, "The digest of the closed list is not the log's root at that time.")
         self.check_opening(line, act, "The list was closed")
 
-    def check_opening(self, line: int, act: dict, what: str) -> None:
+    def check_opening(self, line: int, act: dict[str, Any], what: str) -> None:
         opens = self.value("opens", 2)
         if opens and act["at"] < int(opens):
             self.trouble(line, f"{what} at {when(act['at'])}, before the opening at {when(opens)}.")
 
-    def on_reveal(self, line: int, act: dict) -> None:
+    def on_reveal(self, line: int, act: dict[str, Any]) -> None:
         if self.revealed:
             self.trouble(line, "The draw was revealed a second time.")
         if not self.frozen:
@@ -479,7 +480,7 @@ class Checker:
             self.trouble(line, "The seed does not follow from the closed list and the inputs.")
         self.check_inputs(line, act, inputs)
 
-    def check_inputs(self, line: int, act: dict, inputs: dict[str, str]) -> None:
+    def check_inputs(self, line: int, act: dict[str, Any], inputs: dict[str, str]) -> None:
         """Each input must be what was promised before, or what did not exist then."""
         secret = inputs.pop("portal", "")
         if not self.committed:
@@ -523,7 +524,7 @@ class Checker:
                 opened += 1
         return opened
 
-    def check_beacon(self, line: int, act: dict, number: str, due: int) -> None:
+    def check_beacon(self, line: int, act: dict[str, Any], number: str, due: int) -> None:
         if self.plan.get("chain") != QUICKNET:
             self.trouble(line, "The plan names another chain than drand's quicknet.")
         expected = first_round_after(due)
@@ -553,7 +554,7 @@ class Checker:
                 f"{when(round_time(act['round']))}, after the list was closed."
             )
 
-    def check_stated(self, line: int, act: dict, value: str, due: int) -> None:
+    def check_stated(self, line: int, act: dict[str, Any], value: str, due: int) -> None:
         statement = self.plan.get("statement")
         if not statement:
             self.trouble(line, "A value was stated by hand, which the plan does not allow.")
@@ -566,7 +567,7 @@ class Checker:
             f"NOT CHECKED: that “{value}” is what the plan names: {statement}. Compare it yourself."
         )
 
-    def check_draw_v1(self, line: int, act: dict) -> None:
+    def check_draw_v1(self, line: int, act: dict[str, Any]) -> None:
         """Logs of format 1: the number was known before the list was closed."""
         self.revealed = {name: str(act[name]) for name in ("secret", "public_value", "seed")}
         secret = bytes.fromhex(act["secret"])
@@ -583,7 +584,7 @@ class Checker:
             "This log is of format 1: its operator knew the number before the list was closed."
         )
 
-    def on_call(self, line: int, act: dict) -> None:
+    def on_call(self, line: int, act: dict[str, Any]) -> None:
         first, last = act["first"], act["last"]
         called = self.report.called
         if self.value("order", 4) == "draw" and not self.revealed:
@@ -740,7 +741,7 @@ def check_ticket(report: Report, ticket: str, place: int | None) -> None:
         report.notes.append(f"Its place is {found['place']}, which {called}.")
 
 
-def check_proof(report: Report, proof: dict) -> None:
+def check_proof(report: Report, proof: dict[str, Any]) -> None:
     """A proof kept from a ticket page: it must hold, and its root be one that the log has had."""
     try:
         page = json.loads(proof["page"])
@@ -784,7 +785,7 @@ def when(microseconds: object) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def page_record(text: str) -> dict:
+def page_record(text: str) -> dict[str, Any]:
     """The record of a page; ValueError if it is none."""
     record = json.loads(text)
     kinds: dict[str, type] = dict.fromkeys(

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -26,7 +27,7 @@ GROUP BY floor(extract(epoch FROM at) / 15) ORDER BY 1
 """
 
 
-def up_to_date(facts: Facts) -> dict:
+def up_to_date(facts: Facts) -> dict[str, Any]:
     """The room's estimates, worked out anew when they are old or the room was paused or resumed."""
     room, known = facts.room, facts.room.board.estimates
     if room.drawn_at is None or room.has_ended(facts.now):

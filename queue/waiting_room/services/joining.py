@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -80,7 +81,7 @@ WHERE left_at IS NULL
 
 def parameters(
     room_id: int, people: Sequence[int], generations: Sequence[int] | None = None
-) -> dict:
+) -> dict[str, Any]:
     """What the statement needs to give each of these people a ticket of a new id.
 
     `generations` are the session generations of their cookies, in the same order; None where
@@ -107,7 +108,7 @@ def _new_ids(count: int) -> list[bytes]:
     return [bytes(noise[start : start + 16]) for start in range(0, 16 * count, 16)]
 
 
-def _array(values: Iterable) -> str:
+def _array(values: Iterable[Any]) -> str:
     """As Postgres writes arrays of numbers and ids, in a third of the time that lists take."""
     return f"{{{','.join(map(str, values))}}}"
 
@@ -135,7 +136,7 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
     raise RuntimeError("A person who may join could not be given a ticket.")
 
 
-def ticket_from(row: Sequence, room: Room) -> Ticket:
+def ticket_from(row: Sequence[Any], room: Room) -> Ticket:
     ticket = Ticket(room=room, **dict(zip(COLUMNS, row, strict=True)))
     ticket._state.adding, ticket._state.db = False, "default"
     return ticket

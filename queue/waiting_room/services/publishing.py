@@ -70,7 +70,7 @@ def _page_lines(
             previous = page
 
 
-def _head(room: Room, last_step: int) -> dict:
+def _head(room: Room, last_step: int) -> dict[str, Any]:
     """What the acts in the log say of opening and draw; what is not logged is not told either."""
     acts = [Act.COMMIT, Act.PLAN, Act.FREEZE, Act.REVEAL]
     steps = room.steps.filter(act__in=acts, pk__lte=last_step).order_by("pk")
@@ -82,7 +82,7 @@ def _head(room: Room, last_step: int) -> dict:
     cohort = room.cohort
     planned = {"opens_at": public_log.microseconds(cohort.opens_at), "order": cohort.order}
     plan = found.get(Act.PLAN, planned)
-    head: dict = {name: plan[name] for name in planned}
+    head: dict[str, Any] = {name: plan[name] for name in planned}
     if Act.COMMIT in found:
         head["commitment"] = found[Act.COMMIT]["commitment"]
     if Act.FREEZE in found:
@@ -183,7 +183,7 @@ def _is_fresh(path: Path) -> bool:
         return False
 
 
-def prove(ticket: Ticket) -> dict | None:
+def prove(ticket: Ticket) -> dict[str, Any] | None:
     """The proof that a ticket is in its room's log; None until the tick has taken it in."""
     room = ticket.room
     page = room.pages.filter(after__lt=ticket.entry, upto__gte=ticket.entry).first()

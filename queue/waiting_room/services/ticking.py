@@ -3,6 +3,7 @@
 import logging
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q
@@ -191,7 +192,7 @@ def _typical_delay(facts: Facts) -> float:
     return max(sum(delays) / len(delays), 2.0) if delays else 15.0
 
 
-def _publish(facts: Facts) -> dict:
+def _publish(facts: Facts) -> dict[str, Any]:
     published = document(facts)
     final = facts.room.has_ended(facts.now) and not facts.line.active
     Board.objects.filter(room=facts.room).update(

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import template
 from django.utils.translation import gettext as _
 
@@ -18,7 +20,7 @@ def percent(share: float) -> str:
 
 
 @register.simple_tag
-def waiting_time(now_document: dict, ahead: int | None) -> str:
+def waiting_time(now_document: dict[str, Any], ahead: int | None) -> str:
     """“25 to 35 minutes”, or why there is no number. waiting.js says it in the same words."""
     rows = [estimate.Row(*row) for row in now_document.get("waits", [])]
     given = None if ahead is None else estimate.between(rows, ahead + 1)

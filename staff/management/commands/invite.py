@@ -1,8 +1,9 @@
+from typing import Any
 from urllib.parse import urljoin
 
 import pghistory
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from staff.accounts import link_for, place_of
@@ -16,7 +17,7 @@ class Command(BaseCommand):
         "For the first accounts of a portal: it asks nobody, as whoever has this shell has the data"
     )
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--role", choices=Role.values)
         parser.add_argument("--clinic", default="", help="code, for roles that work at a clinic")
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--district", default="", help="empty: the whole region")
 
     @transaction.atomic
-    def handle(self, *, username, role, clinic, region, district, **options) -> None:
+    def handle(self, *, username, role, clinic, region, district, **options: Any) -> None:
         with pghistory.context(by="command:invite"):
             user = User.objects.filter(username=username).first()
             if user is None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.core.management.base import BaseCommand
 
 from staff.roles_page import roles_page
@@ -7,5 +9,5 @@ class Command(BaseCommand):
     help = "Print docs/roles.md: what each role may do"
     requires_system_checks = []
 
-    def handle(self, *args, **options) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write(roles_page(), ending="")

@@ -1,6 +1,7 @@
 import json
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
@@ -17,7 +18,7 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = "Look at the waiting rooms, and run them: pause, resume, close, pace, and the draw."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--by", default="operator", help="who acts, for the record")
         acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
         acts.add_parser("list", help="all rooms")
@@ -55,7 +56,7 @@ class Command(PortalCommand):
             if act == "joins-from":
                 sub.add_argument("time", help="ISO 8601; Asia/Seoul if no zone is given")
 
-    def handle(self, *, act, by, **given):
+    def handle(self, *, act, by, **given: Any):
         if act == "list":
             return self.list()
         room = room_by_code(given["room"])
@@ -95,7 +96,7 @@ class Command(PortalCommand):
             return services.set_joins_from(room=room, at=at, by=by)
         return room
 
-    def list(self):
+    def list(self) -> None:
         now = database_now()
         for room in Room.objects.select_related("cohort", "line", "board").order_by("cohort"):
             issued = room.board.document.get("issued", 0)
@@ -104,7 +105,7 @@ class Command(PortalCommand):
                 f"called {room.line.serving:,} of {issued:,}, {room.line.active} inside"
             )
 
-    def show(self, room):
+    def show(self, room) -> None:
         self.stdout.write(f"{room.cohort.code}: {state_of(room, database_now())}")
         self.stdout.write(
             f"inside {room.line.active} of {room.max_active}, pace {room.line.pace:.0f} of "

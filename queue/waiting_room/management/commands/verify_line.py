@@ -1,4 +1,6 @@
-from django.core.management.base import CommandError
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 
 from waiting_room.management.rooms import room_by_code
 from waiting_room.offline import verify_line
@@ -10,12 +12,12 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = "Check order, draw, calls and log of a room against its tables, hash by hash."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("room", help="the cohort's code")
         parser.add_argument("--root", help="a root of the log seen earlier")
         parser.add_argument("--csv", help="also write the log that was checked to this file")
 
-    def handle(self, *, room, root, csv, **options):
+    def handle(self, *, room, root, csv, **options: Any) -> None:
         found = room_by_code(room)
         lines = log_lines(found)
         if csv:
