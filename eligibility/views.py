@@ -1,4 +1,5 @@
 from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.core import signing

@@ -2,6 +2,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone

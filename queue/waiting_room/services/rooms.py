@@ -92,7 +92,7 @@ def record(
     *,
     first: int | None = None,
     last: int | None = None,
-    details: dict | None = None,
+    details: dict[str, Any] | None = None,
     by: str = SYSTEM,
     at: datetime | None = None,
 ) -> Step:
