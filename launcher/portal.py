@@ -20,6 +20,9 @@ from launcher.trouble import Trouble
 from launcher.valkey import Valkey
 
 READY_SECONDS = 90
+# What the portal needs to be ready. The other workers load Django after that, and so do not hold
+# up whoever waits for the first page; until then their jobs wait.
+FIRST = ("web", "line", "cron")
 DATABASE = "jari"
 
 
@@ -121,10 +124,11 @@ class Portal:
             self.home.addresses_file, written, note="The running portal; made anew each time."
         )
         say("  starting web server, workers and cron…")
-        self._start_children()
+        self._start_children(FIRST)
         self._wait_until_ready()
         if self.sample:
             self._finish(self.sample, "load_sample")
+        self._start_children(name for name in worker_commands() if name not in FIRST)
         self._tell(time.monotonic() - began)
 
     def stop(self) -> None:
@@ -220,7 +224,7 @@ class Portal:
                 self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
                 tables.keep()
             if _yes(self.env["JARI_SAMPLE"]):
-                self.sample = self._step("load_sample", "--if-empty", "--logins")
+                self.sample = self._step("load_sample", "--if-empty", "--logins", "--skip-checks")
                 if not known:
                     self._finish(self.sample, "load_sample")
             if not self.postgres and not self.given.get("JARI_SAMPLE"):
@@ -255,13 +259,14 @@ class Portal:
             log = self.home.log / f"{command}.log"
             raise Trouble(f"manage.py {command} failed: {last_line(log)} (all of it: {log})")
 
-    def _start_children(self) -> None:
+    def _start_children(self, names: Iterable[str]) -> None:
         commands = {
             "web": web_command(self.bind, self.port),
             **worker_commands(),
-            "cron": _manage("rqcron", "config.cron"),
+            "cron": _manage("rqcron", "config.cron", "--skip-checks"),
         }
-        for name, command in commands.items():
+        for name in names:
+            command = commands[name]
             # RQ finishes what it does on the first signal and drops it on the second.
             signals = (signal.SIGTERM,) * (2 if name in worker_commands() else 1)
             log = self.home.log / f"{name}.log"
@@ -367,7 +372,8 @@ def worker_commands() -> dict[str, list[str]]:
         "jobs": ["default"],
         "exports": ["exports"],
     }
-    return {name: _manage("rqworker", *of, "--worker-ttl", "60") for name, of in queues.items()}
+    options = ["--worker-ttl", "60", "--skip-checks"]  # migrate has checked
+    return {name: _manage("rqworker", *of, *options) for name, of in queues.items()}
 
 
 def _manage(*arguments: str) -> list[str]:

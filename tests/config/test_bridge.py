@@ -280,6 +280,23 @@ def test_a_killed_process_is_replaced_and_a_stopped_server_finishes_what_it_does
     assert server.process.wait(12) == 0
 
 
+def test_connections_that_ask_nothing_do_not_hold_up_the_end(server: Server):
+    """A browser keeps several, and opens some ahead of what it may need."""
+    used = [server.connect() for _ in range(4)]
+    for connection in used:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+    unused = [socket.create_connection((LOOPBACK, server.port), timeout=10) for _ in range(4)]
+
+    server.process.send_signal(signal.SIGTERM)
+    said = server.process.communicate(timeout=20)[0].decode()
+
+    assert server.process.returncode == 0
+    assert "refused to gracefully stop" not in said  # else it waited until it killed them
+    for connection in [*used, *unused]:
+        connection.close()
+
+
 def test_processes_that_are_killed_again_and_again_are_replaced_each_time(server: Server):
     """Granian itself ends the whole server when the same one dies twice within seconds."""
     until(lambda: len(server.workers()) == 2)
