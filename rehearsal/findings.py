@@ -117,7 +117,7 @@ def admissions_over_cap(*, room: Room, since: datetime) -> int:
     return over
 
 
-def slots_over_capacity() -> QuerySet[WithAnnotations[Slot, Taking]]:
+def slots_over_capacity() -> "QuerySet[WithAnnotations[Slot, Taking]]":
     """Slots that more people hold than they have room for, counted from the rows themselves."""
     rows = (
         Reservation.objects.filter(slot=OuterRef("pk"), status__in=TAKING)
