@@ -47,6 +47,16 @@ class Selection:
     last: date | None = None
     region: str = ""
 
+    def in_short(self, count: int) -> dict[str, Any]:
+        """What is kept of it with the record of access."""
+        first, last = self.first or "", self.last or ""
+        return {
+            "first": str(first) or "–",
+            "last": str(last) or "–",
+            "region": self.region or "–",
+            "count": count,
+        }
+
     def queryset(self) -> QuerySet:
         rows = self.rows
         if self.first:
@@ -121,7 +131,7 @@ def header(*, people: bool) -> list[str]:
 
 
 def write_export(
-    selection: Selection, *, people: bool, encoding: Encoding
+    selection: Selection, *, people: bool, encoding: Encoding, seen: set[int] | None = None
 ) -> tuple[IO[bytes], int]:
     """A nameless temporary file that holds the whole export, and how many rows it has.
 
@@ -130,18 +140,28 @@ def write_export(
     """
     with ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile())
-        count = export_to(file, selection, people=people, encoding=encoding)
+        count = export_to(file, selection, people=people, encoding=encoding, seen=seen)
         file.seek(0)
         stack.pop_all()  # whoever asked closes it
     return file, count
 
 
-def export_to(file: IO[bytes], selection: Selection, *, people: bool, encoding: Encoding) -> int:
-    """Write the export to `file`; how many rows. CantBeWritten if the encoding can't hold it."""
+def export_to(
+    file: IO[bytes],
+    selection: Selection,
+    *,
+    people: bool,
+    encoding: Encoding,
+    seen: set[int] | None = None,
+) -> int:
+    """Write the export to `file`; how many rows. CantBeWritten if the encoding can't hold it.
+
+    The numbers of the people whose data went into it are added to `seen`.
+    """
     count = -1  # the header is no row
     start = "\ufeff" if encoding == Encoding.EXCEL else ""
     codec = "utf-8" if encoding == Encoding.EXCEL else str(encoding.value)
-    for text, lines in _chunks(selection, people=people):
+    for text, lines in _chunks(selection, people=people, seen=seen):
         try:
             file.write((start + text).encode(codec))
         except UnicodeEncodeError as error:
@@ -154,17 +174,20 @@ def export_to(file: IO[bytes], selection: Selection, *, people: bool, encoding: 
     return count
 
 
-def _chunks(selection: Selection, *, people: bool) -> Iterator[tuple[str, int]]:
+def _chunks(
+    selection: Selection, *, people: bool, seen: set[int] | None
+) -> Iterator[tuple[str, int]]:
     """(text, number of lines), the header first."""
     yield _lines([header(people=people)])
     columns = dict(COLUMNS)
     if people:
         columns |= {f"sealed_{one.field}": F(f"person__{one.field}") for one in PERSONAL}
+        columns["person"] = F("person_id")
     rows = selection.queryset().order_by("slot__starts_at", "number")
     rows = rows.values_list(*columns.values())
     with snapshot(), connection.cursor() as cursor:
         sql = cursor.mogrify(*rows.query.sql_with_params())
-        yield from _sealed(cursor, sql) if people else _plain(cursor, sql)
+        yield from _sealed(cursor, sql, seen) if people else _plain(cursor, sql)
 
 
 def _plain(cursor, sql: str) -> Iterator[tuple[str, int]]:
@@ -183,7 +206,7 @@ def _text(lines: list[bytes]) -> str:
     return b"".join(lines).decode().replace("\n", "\r\n")
 
 
-def _sealed(cursor, sql: str) -> Iterator[tuple[str, int]]:
+def _sealed(cursor, sql: str, seen: set[int] | None) -> Iterator[tuple[str, int]]:
     fields = [Person._meta.get_field(column.field) for column in PERSONAL]
     shown = [column.shown for column in PERSONAL]
     first = len(COLUMNS)
@@ -191,7 +214,9 @@ def _sealed(cursor, sql: str) -> Iterator[tuple[str, int]]:
     with cursor.copy(f"COPY ({sql}) TO STDOUT") as copy:
         for row in copy.rows():
             open_cells = [cell or "" for cell in row[:first]]
-            for cell, field, show in zip(row[first:], fields, shown, strict=True):
+            if seen is not None:
+                seen.add(int(row[-1]))
+            for cell, field, show in zip(row[first:-1], fields, shown, strict=True):
                 # COPY writes bytes as \x and hexadecimal digits.
                 open_cells.append(show(decrypt(bytes.fromhex(cell[2:]), context=field.context)))
             batch.append(open_cells)

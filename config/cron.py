@@ -5,6 +5,7 @@ from rq import cron
 import booking.jobs
 import eligibility.jobs
 import messaging.jobs
+import staff.jobs
 import waiting_room.jobs
 
 # A tick that waited longer than its ttl is dropped: the next one catches up.
@@ -24,3 +25,4 @@ cron.register(messaging.jobs.send_codes, queue_name="codes", interval=2, ttl=5, 
 cron.register(messaging.jobs.sweep, queue_name="messages", interval=5, ttl=30, result_ttl=0)
 cron.register(messaging.jobs.count, queue_name="default", interval=10, ttl=30, result_ttl=0)
 cron.register(eligibility.jobs.purge, queue_name="default", interval=3600, result_ttl=0)
+cron.register(staff.jobs.tidy, queue_name="default", interval=3600, result_ttl=0)

@@ -6,7 +6,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.deprecation import MiddlewareMixin
@@ -99,7 +99,8 @@ class QueuePagesMiddleware:
         """Jobs come and go in Redis: one that is gone is no fault of the page."""
         if not _is_of_queues(request):
             return None
-        gone: tuple[Any, ...] = (NoSuchJobError, LookupError)
+        # Without rq-scheduler, which nothing here needs, its page is not configured.
+        gone: tuple[Any, ...] = (NoSuchJobError, LookupError, ImproperlyConfigured)
         if request.resolver_match.url_name.endswith("worker_details"):
             gone = (*gone, ValueError, AssertionError)
         return page_not_found(request, exception) if isinstance(exception, gone) else None

@@ -5,17 +5,22 @@ import binascii
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext_lazy
 
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from staff.enums import AT_A_CLINIC, Act, Role
 from staff.history import HistoryMixin
 from staff.models import User
-from staff.services import record_access
+from staff.services import guesses_too_often, record_access
+
+TOO_MANY_GUESSES = gettext_lazy(
+    "Too many searches found nobody. Wait ten minutes; each one is on record."
+)
 
 
 def sees_everything(user: User) -> bool:
@@ -106,6 +111,9 @@ class PersonalDataMixin:
 
     # From a row to the person it is about.
     person_path: ClassVar[str] = "person_id"
+    # A list of people shows nobody until somebody is searched for: nobody leafs through a roster.
+    search_first: ClassVar[bool] = False
+    holds_people: ClassVar[bool] = True  # for the site, which can't import this module
 
     def people_of(self, rows: Iterable[Any]) -> list[int]:
         return [getattr(row, self.person_path) for row in rows]
@@ -115,14 +123,17 @@ class PersonalDataMixin:
     ) -> HttpResponse:
         if request.method == "POST" and "search" in request.POST:
             return self._hide_search(request)
-        extra_context = {**(extra_context or {}), "shown_query": self.search_term(request)}
-        response = super().changelist_view(request, extra_context)
-        changelist = getattr(response, "context_data", {}) or {}
-        if "cl" in changelist:
-            people = self.people_of(changelist["cl"].result_list)
-            if people:
-                act = Act.SEARCH if changelist["cl"].query else Act.LIST
-                self._record(request, act, str(self.opts.verbose_name_plural), people)
+        more = {"shown_query": self.search_term(request), "search_first": self.search_first}
+        response = super().changelist_view(request, {**(extra_context or {}), **more})
+        changelist = (getattr(response, "context_data", None) or {}).get("cl")
+        if changelist is not None:
+            people = self.people_of(changelist.result_list)
+            if changelist.query:
+                # Who searches in vain, again and again, may be guessing.
+                found = {"found": changelist.result_count}
+                self._record(request, Act.SEARCH, self.opts.label_lower, people, **found)
+            elif people:
+                self._record(request, Act.LIST, self.opts.label_lower, people)
         return response
 
     def changeform_view(
@@ -131,12 +142,22 @@ class PersonalDataMixin:
         response = super().changeform_view(request, object_id, *args, **kwargs)
         row = (getattr(response, "context_data", None) or {}).get("original")
         if row is not None:
-            name = f"{self.opts.verbose_name} {row}"
-            self._record(request, Act.DETAIL, name, self.people_of([row]))
+            self._record_row(request, row)
         return response
 
-    def _record(self, request: HttpRequest, act: Act, what: str, people: list[int]) -> None:
-        record_access(request, act=act, what=what, people=people)
+    def history_view(self, request: HttpRequest, object_id: str, extra_context=None):
+        response = super().history_view(request, object_id, extra_context)
+        self._record_row(request, response.context_data["object"])
+        return response
+
+    def _record_row(self, request: HttpRequest, row: Any) -> None:
+        people = self.people_of([row])
+        self._record(request, Act.DETAIL, self.opts.label_lower, people, row=str(row))
+
+    def _record(
+        self, request: HttpRequest, act: Act, what: str, people: list[int], **data: Any
+    ) -> None:
+        record_access(request, act=act, what=what, data=data, people=people)
 
     def _hide_search(self, request: HttpRequest) -> HttpResponse:
         """Addresses end up in logs and histories: a name or phone in one is encrypted first."""
@@ -162,7 +183,10 @@ class PersonalDataMixin:
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str):
         if not search_term:
-            return queryset, False
+            return queryset.none() if self.search_first else queryset, False
+        if guesses_too_often(request.user):
+            messages.error(request, TOO_MANY_GUESSES)
+            return queryset.none(), False
         return self.find(queryset, self.search_term(request)), False
 
     def find(self, queryset: QuerySet, term: str) -> QuerySet:

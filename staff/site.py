@@ -3,6 +3,8 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -74,13 +76,14 @@ class PortalSite(admin.AdminSite):
         if request.method != "POST":
             return response
         request.admin_site = self
-        if not request.user.is_authenticated:
+        known = getattr(request, "password_is_known", None)
+        if known is None:  # this password opened nothing, whoever is signed in already
             self._record_refusal(request)
             if getattr(request, "log_in_refusal", None):
                 response.status_code = 429
             return response
         begin(request)
-        if request.password_is_known and not settings.SAMPLE:
+        if known and not settings.SAMPLE:
             request.session[MUST_CHANGE] = True
         if next_step(request) is None:
             return views.signed_in(request, response)
@@ -93,6 +96,9 @@ class PortalSite(admin.AdminSite):
         tried = User.objects.filter(username=name).first()
         if tried and not getattr(request, "log_in_refusal", None):
             record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return _LookUps.as_view(admin_site=self)(request)
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -128,6 +134,16 @@ class PortalSite(admin.AdminSite):
         shown = {id(model) for group in groups for model in group["models"]}
         rest = [model for _name, model in models if id(model) not in shown]
         return groups + ([_group(str(_("Other")), rest)] if rest else [])
+
+
+class _LookUps(AutocompleteJsonView):
+    """Names in a choice of clinics; never people, whose searches stand in no address."""
+
+    def process_request(self, request: HttpRequest):
+        answer = super().process_request(request)
+        if getattr(answer[1], "holds_people", False):
+            raise PermissionDenied
+        return answer
 
 
 def _nowhere(request: HttpRequest, rest: str) -> HttpResponse:

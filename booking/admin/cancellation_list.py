@@ -35,7 +35,6 @@ from booking.services import (
 )
 from eligibility.admin import people_meant
 from staff.actors import actor_of
-from staff.enums import Act
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
 
@@ -377,7 +376,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
             leave_list(person_id=entry.person_id, dose=entry.dose, by=actor_of(request.user))
             messages.success(request, _("Taken off the list."))
             return HttpResponseRedirect(reverse("admin:booking_listentry_change", args=[entry.pk]))
-        self._record(request, Act.DETAIL, f"{self.opts.verbose_name} {entry}", [entry.person_id])
+        self._record_row(request, entry)
         return self.act_page(
             request,
             _("Take %(name)s off the cancellation list?") % {"name": entry.person.name},

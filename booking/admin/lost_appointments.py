@@ -57,8 +57,8 @@ class LostPages(StaffPages):
             )[: self.list_max_show_all]
         )
         if rows:
-            what = str(_("Appointments lost by a mistaken record"))
-            self._record(request, Act.LIST, what, [row.reservation.person_id for row in rows])
+            people = [row.reservation.person_id for row in rows]
+            self._record(request, Act.LIST, "lost_appointments", people)
         names = {by: who(by) for by in {row.by for row in rows}}
         return self.page(
             request,
@@ -103,8 +103,7 @@ class LostPages(StaffPages):
             messages.error(request, said(refusal))
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         person = lost.reservation.person_id
-        what = _("Put first on the cancellation list: %s") % lost.reservation
-        self._record(request, Act.CHANGE, what, [person])
+        self._record(request, Act.CHANGE, "put_first", [person], row=str(lost.reservation))
         if ListEntry.objects.get(pk=entry.pk).offers.filter(status="open").exists():
             text = _("First on the list, and a time that suits was offered at once, by message.")
         else:

@@ -222,12 +222,7 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             _say_aftermath(request, after)
             name = "booking_outsidedose_lost" if after.lost else "booking_outsidedose_changelist"
             return HttpResponseRedirect(reverse(f"admin:{name}"))
-        self._record(
-            request,
-            Act.DETAIL,
-            f"{self.opts.verbose_name} {outside_dose}",
-            [outside_dose.person_id],
-        )
+        self._record_row(request, outside_dose)
         return self.act_page(
             request,
             _("Withdraw this record?"),
@@ -258,8 +253,8 @@ class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         )
         names = {by: who(by) for by in {row.by for row in rows}}
         if rows:
-            what = str(_("Withdrawn records"))
-            self._record(request, Act.LIST, what, [row.person_id for row in rows])
+            people = [row.person_id for row in rows]
+            self._record(request, Act.LIST, "withdrawn_records", people)
         return self.page(
             request,
             "admin/booking/outsidedose/withdrawn.html",

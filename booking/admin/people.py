@@ -19,8 +19,8 @@ from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
-from staff.scoping import rows_for
-from staff.services import record_access
+from staff.scoping import TOO_MANY_GUESSES, rows_for
+from staff.services import guesses_too_often, record_access
 from web.codes import UnreadableCode, read
 
 
@@ -79,6 +79,9 @@ class PersonForm(forms.Form):
         values = super().clean()
         if any(name in self.errors for name in self.ASKED):
             return values
+        if guesses_too_often(self.request.user):
+            self.add_error(None, TOO_MANY_GUESSES)
+            return values
         if values.get("number"):
             self.person = self._by_number(values["number"])
         elif all(values.get(name) for name in self.ASKED[1:]):
@@ -87,9 +90,9 @@ class PersonForm(forms.Form):
             self.add_error(
                 None, _("Give the reservation number, or name, date of birth and phone.")
             )
-        if self.person is not None:
-            what = str(_("Found by number or identity"))
-            record_access(self.request, act=Act.SEARCH, what=what, people=[self.person.pk])
+        people = [self.person.pk] if self.person else []
+        found = {"found": len(people)}
+        record_access(self.request, act=Act.SEARCH, what="find", data=found, people=people)
         return values
 
     def _by_number(self, text: str) -> Person | None:

@@ -243,8 +243,6 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             "now": place_and_time(row.slot),
         }
         response.template_name = "admin/booking/reservation/history.html"
-        what = f"{self.opts.verbose_name} {row}"
-        self._record(request, Act.DETAIL, what, self.people_of([row]))
         return response
 
     def mark_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -270,9 +268,9 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         rows = self._rows_of(request, clinic, on) if clinic else []
         doubles = doubles_of([row.person for row in rows], self.get_queryset(request))
         if rows:
-            what = _("Day sheet %(clinic)s %(day)s") % {"clinic": clinic.code, "day": on}
+            data = {"clinic": clinic.code, "day": on.isoformat()}
             shown = set(self.people_of(rows)).union(*(one.people for one in doubles.values()))
-            record_access(request, act=Act.PRINT, what=what, people=sorted(shown))
+            record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=shown)
         now = timezone.now()
         may_mark = self.has_mark_permission(request)
         return self.page(
@@ -342,15 +340,16 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             last=asked["last"],
             region=asked["region"],
         )
+        seen: set[int] = set()
         file, count = write_export(
-            selection, people=asked["people"], encoding=Encoding(asked["encoding"])
+            selection, people=asked["people"], encoding=Encoding(asked["encoding"]), seen=seen
         )
-        kind = _("with personal data") if asked["people"] else _("without personal data")
-        region = asked["region"] or "–"
         record_access(
             request,
             act=Act.DOWNLOAD,
-            what=f"reservations {asked['first']}–{asked['last']}, {region}, {kind}: {count}",
+            what="export_people" if asked["people"] else "export",
+            data=selection.in_short(count),
+            people=seen,
             reason=asked["reason"],
         )
         name = f"reservations-{asked['first']:%Y%m%d}-{asked['last']:%Y%m%d}.csv"

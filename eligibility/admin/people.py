@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Decision, Person
 from eligibility.reasons import sentence
-from eligibility.spelling import birth_date, mobile_phone, shown_phone
+from eligibility.spelling import birth_date, masked_phone, mobile_phone, shown_phone
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 
 _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
@@ -84,7 +84,8 @@ class PersonAdmin(ReadOnlyAdmin):
 
     region_path = ""
     person_path = "pk"
-    list_display = ["number", "shown_name", "born", "mobile", "region", "district", "source"]
+    search_first = True
+    list_display = ["number", "shown_name", "born", "masked", "region", "district", "source"]
     list_filter = ["source"]
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
@@ -117,6 +118,11 @@ class PersonAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("date of birth"))
     def born(self, person: Person) -> str:
         return person.birth_date.isoformat()
+
+    @admin.display(description=gettext_lazy("mobile phone"))
+    def masked(self, person: Person) -> str:
+        """Whole on the person's page, which is on record."""
+        return masked_phone(person.phone)
 
     @admin.display(description=gettext_lazy("mobile phone"))
     def mobile(self, person: Person) -> str:

@@ -149,8 +149,8 @@ class ReviewAdmin(ReadOnlyAdmin):
         response = super().changeform_view(request, object_id, *args, **kwargs)
         review = (getattr(response, "context_data", None) or {}).get("original")
         if review is not None and (others := _same_name(review.person)):
-            what = f"{self.opts.verbose_name} {review}"
-            self._record(request, Act.DETAIL, what, [other.pk for other in others])
+            people = [other.pk for other in others]
+            self._record(request, Act.DETAIL, self.opts.label_lower, people, row=str(review))
         return response
 
 

@@ -122,7 +122,8 @@ class RosterUploadAdmin(ScopedAdmin):
         file = refused_path(upload)
         if not file.exists():
             raise Http404
-        record_access(request, act=Act.DOWNLOAD, what=f"{self.opts.verbose_name} {upload}")
+        data = {"row": str(upload)}
+        record_access(request, act=Act.DOWNLOAD, what="refused_rows", data=data)
         return FileResponse(file.open("rb"), as_attachment=True, filename=f"refused-{pk}.csv")
 
     @admin.display(description=gettext_lazy("number"))

@@ -1,31 +1,58 @@
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from staff.models import Access
+from staff.kinds import in_words
+from staff.models import Access, PeopleSet
+from staff.models.accesses import INDEXED
 from staff.scoping import CarefulMixin
 
 
 @admin.register(Access)
 class AccessAdmin(CarefulMixin, admin.ModelAdmin[Access]):
-    list_display = ["at", "user", "act", "what", "number_of_people", "address", "reason"]
+    list_display = ["at", "who", "act", "shown", "number_of_people", "address", "reason"]
     list_filter = ["act", "at"]
-    list_select_related = ["user"]
+    list_select_related = ["user", "people_set"]
+    fields = readonly_fields = ["at", "who", "act", "shown", "shown_people", "address", "reason"]
     search_fields = ["user__username"]
     search_help_text = _("User name, or the number of the person whose data was seen")
     date_hierarchy = "at"
     show_full_result_count = False
 
+    @admin.display(description=_("user"), ordering="user")
+    def who(self, access: Access) -> str:
+        return access.by or str(access.user)
+
+    @admin.display(description=_("what"), ordering="what")
+    def shown(self, access: Access) -> str:
+        text = in_words(access.what, access.data)
+        if access.data.get("found") == 0:
+            return f"{text} ({_('nobody found')})"
+        return text
+
     @admin.display(description=_("people"))
     def number_of_people(self, access: Access) -> int:
-        return len(access.people)
+        return access.people_set.size if access.people_set else len(access.people)
+
+    @admin.display(description=_("people"))
+    def shown_people(self, access: Access) -> str:
+        return ", ".join(f"#{number}" for number in access.numbers) or "–"
+
+    def get_queryset(self, request):
+        # A page of the list needs the sizes of the sets, not a million numbers.
+        return super().get_queryset(request).defer("people_set__people")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Access], search_term):
         number = search_term.strip().removeprefix("#")
-        if number.isdecimal() and len(number) < 19:
-            return queryset.filter(people__contains=[int(number)]), False
-        return super().get_search_results(request, queryset, search_term)
+        if not (number.isascii() and number.isdecimal() and len(number) < 19):
+            return super().get_search_results(request, queryset, search_term)
+        person = int(number)
+        small = PeopleSet.objects.filter(size__lte=INDEXED, people__contains=[person])
+        large = PeopleSet.objects.filter(size__gt=INDEXED, people__contains=[person])
+        sets = [*small.values_list("pk", flat=True), *large.values_list("pk", flat=True)]
+        found = Q(people__contains=[person]) | Q(people_set__in=sets)
+        return queryset.filter(found), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import Group
+from django.contrib.auth import admin as auth_admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -24,9 +24,9 @@ from staff.models import User
 from staff.roles import sees_people
 from staff.scoping import ScopedAdmin, sees_everything
 
-if admin.site.is_registered(Group):
-    # Rights follow from the role (staff.roles); groups would only pretend to give some.
-    admin.site.unregister(Group)
+# Rights follow from the role (staff.roles); groups would only pretend to give some.
+if admin.site.is_registered(auth_admin.Group):
+    admin.site.unregister(auth_admin.Group)
 
 
 class UserForm(forms.ModelForm[User]):

@@ -1,4 +1,4 @@
-from staff.models.accesses import Access
+from staff.models.accesses import Access, PeopleSet
 from staff.models.devices import Authenticator, RecoveryCodes
 from staff.models.failures import LogInFailure
 from staff.models.role_requests import RoleRequest
@@ -9,6 +9,7 @@ __all__ = [
     "Access",
     "Authenticator",
     "LogInFailure",
+    "PeopleSet",
     "RecoveryCodes",
     "RoleRequest",
     "Session",

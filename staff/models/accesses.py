@@ -1,4 +1,5 @@
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -6,19 +7,52 @@ from django.utils.translation import gettext_lazy as _
 from staff.enums import Act
 from staff.models.users import User
 
+# Up to so many people stand in the row itself; larger sets are kept once, however often seen.
+FEW = 20
+# Of larger sets each number is indexed up to here; whole exports are read through, one by one.
+INDEXED = 5000
+
+
+class PeopleSet(models.Model):
+    """Some people who were seen together: the sheet of a day, a page of a list, an export."""
+
+    digest = models.CharField(max_length=64, primary_key=True)  # SHA-256 of the sorted numbers
+    size = models.PositiveIntegerField()
+    people = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        verbose_name = _("people seen together")
+        verbose_name_plural = _("people seen together")
+        indexes = [
+            GinIndex(
+                fields=["people"], name="people_of_a_set", condition=models.Q(size__lte=INDEXED)
+            )
+        ]
+        triggers = [
+            pgtrigger.Protect(name="people_sets_never_change", operation=pgtrigger.Update),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest[:8]
+
 
 class Access(models.Model):
     """Who saw whose personal data; kept two years, never changed (safety notice, art. 8)."""
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     user = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="accesses", verbose_name=_("user")
+        User, on_delete=models.PROTECT, null=True, related_name="accesses", verbose_name=_("user")
     )
+    # A command has no user: which one, and who ran it on the machine.
+    by = models.CharField(_("by"), max_length=100, blank=True)
     address = models.GenericIPAddressField(_("address"), null=True)
     act = models.CharField(_("act"), max_length=30, choices=Act)
+    # A kind of staff.kinds, or the label of a model; with its data it can be said in any language.
     what = models.CharField(_("what"), max_length=200)
-    # Whose data: no foreign key, since the record outlives the person's row.
+    data = models.JSONField(default=dict)
+    # Whose data: no foreign keys, since the record outlives the person's row.
     people = models.JSONField(_("people"), default=list)
+    people_set = models.ForeignKey(PeopleSet, on_delete=models.PROTECT, null=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
 
     class Meta:
@@ -36,6 +70,17 @@ class Access(models.Model):
                 condition=pgtrigger.Condition("OLD.at > NOW() - INTERVAL '2 years'"),
             ),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False) | ~models.Q(by=""),
+                name="an_access_is_somebodys",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.act}"
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of all people who were seen."""
+        return self.people_set.people if self.people_set else self.people

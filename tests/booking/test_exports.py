@@ -21,6 +21,9 @@ pytestmark = pytest.mark.django_db
 SCHEMAS = Path(project.BASE_DIR) / "docs" / "schemas"
 
 
+WHY = "--reason=접종 전날 확인 전화"
+
+
 def exported(*, people=False, encoding=Encoding.MACHINE, **selection) -> bytes:
     file = io.BytesIO()
     rows = Selection(rows=Reservation.objects.all(), **selection)
@@ -149,10 +152,10 @@ def test_the_command_writes_a_private_file_whole_or_not_at_all(tmp_path, capsys)
     file = tmp_path / "out.csv"
 
     with pytest.raises(CommandError):
-        call_command("export", "reservations", str(file), "--people", "--encoding=cp949")
+        call_command("export", "reservations", str(file), "--people", "--encoding=cp949", WHY)
     assert list(tmp_path.iterdir()) == []
 
-    call_command("export", "reservations", str(file), "--people", "--no-bom", "--region=서울")
+    call_command("export", "reservations", str(file), "--people", "--no-bom", "--region=서울", WHY)
     assert rows_of(file.read_bytes())[0]["name"] == "Müller"
     assert file.stat().st_mode & 0o077 == 0
 

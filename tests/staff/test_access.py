@@ -1,21 +1,44 @@
+from datetime import date, time, timedelta
+
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, transaction
 from django.utils import timezone
 
+from booking.models import ListEntry, OutsideDose
+from eligibility.models import Review
 from staff.enums import Act, Role
-from staff.models import Access
+from staff.models import Access, PeopleSet
+from staff.models.accesses import FEW
+from staff.services import GUESSES
 from tests.factories import (
     ClinicFactory,
+    CohortFactory,
     PersonFactory,
     ReservationFactory,
     SlotFactory,
     StaffFactory,
+    VaccineFactory,
 )
 from tests.staff.signing_in import authenticator_of, code_of
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/booking/reservation/"
+
+
+def list_entry_of(person) -> ListEntry:
+    today = timezone.localdate()
+    return ListEntry.objects.create(
+        person=person,
+        dose=1,
+        places=["d:서울특별시/강남구"],
+        date_from=today,
+        date_to=today + timedelta(days=7),
+        time_from=time(0),
+        time_to=time(23, 59),
+        by="staff:1",
+    )
 
 
 def reads() -> list[tuple]:
@@ -49,6 +72,156 @@ def test_superusers_are_recorded_too(client):
     client.get(f"/admin/eligibility/person/{person.pk}/change/")
 
     assert reads() == [(Act.DETAIL, [person.pk])]
+
+
+def test_a_search_that_finds_nobody_is_recorded(client):
+    client.force_login(StaffFactory())
+
+    client.post(LIST, {"search": "남의 1962-03-01"}, follow=True)
+
+    access = Access.objects.get()
+    assert (access.act, access.people, access.data) == (Act.SEARCH, [], {"found": 0})
+    assert "남의" not in str(Access.objects.values())
+
+
+@pytest.mark.parametrize("kind", ["outsidedose", "listentry", "review", "person", "reservation"])
+def test_a_history_page_is_recorded(client, kind):
+    reservation = ReservationFactory()
+    person = reservation.person
+    row = {
+        "outsidedose": lambda: OutsideDose.objects.create(
+            person=person, vaccine=VaccineFactory(), dose=1, given_on=date(2026, 1, 5), by="staff:1"
+        ),
+        "listentry": lambda: list_entry_of(person),
+        "review": lambda: Review.objects.create(
+            person=person, cohort=CohortFactory(), reason="birth", opened_at=timezone.now()
+        ),
+        "person": lambda: person,
+        "reservation": lambda: reservation,
+    }[kind]()
+    client.force_login(StaffFactory())
+
+    page = client.get(f"/admin/{row._meta.app_label}/{kind}/{row.pk}/history/")
+
+    assert page.status_code == 200
+    assert reads() == [(Act.DETAIL, [person.pk])]
+
+
+def test_guesses_at_the_desk_are_counted_limited_and_recorded(client):
+    person = PersonFactory()
+    clinic = ClinicFactory()
+    user = StaffFactory(role=Role.CLINIC, clinic=clinic)
+    client.force_login(user)
+    guess = {"name": person.name, "birth_date": "19620101", "phone": "0" + person.phone[3:]}
+
+    for _ in range(GUESSES):
+        client.post(f"{LIST}desk/", guess)
+    right = {**guess, "birth_date": f"{person.birth_date:%Y%m%d}"}
+    refused = client.post(f"{LIST}desk/", right)
+
+    assert refused.status_code == 200
+    assert "10분" in str(refused.context["form"].errors)
+    assert Access.objects.filter(act=Act.SEARCH, user=user, data__found=0).count() == GUESSES
+    other = StaffFactory(role=Role.CLINIC, clinic=clinic)
+    client.force_login(other)
+    assert client.post(f"{LIST}desk/", right).status_code == 302
+
+
+def test_a_sheet_that_is_looked_at_all_day_keeps_its_people_once(client):
+    slot = SlotFactory(capacity=30)
+    people = [ReservationFactory(slot=slot).person_id for _ in range(FEW + 1)]
+    client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
+
+    for _ in range(3):
+        client.get(f"{LIST}day/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}")
+
+    records = list(Access.objects.filter(act=Act.PRINT))
+    assert [record.numbers for record in records] == [sorted(people)] * 3
+    assert [record.people for record in records] == [[]] * 3
+    assert PeopleSet.objects.count() == 1
+    client.force_login(StaffFactory())
+    page = client.get(f"/admin/staff/access/?q=%23{people[3]}")
+    assert set(page.context["cl"].result_list) == set(records)
+
+
+def test_records_are_said_in_the_readers_language(client):
+    user = StaffFactory()
+    client.force_login(user)
+    data = {"clinic": "S0001", "day": "2026-11-29"}
+    Access.objects.create(user=user, act=Act.PRINT, what="day_sheet", data=data, people=[1])
+    Access.objects.create(user=user, act=Act.LIST, what="booking.reservation", people=[1])
+
+    korean = client.get("/admin/staff/access/").content.decode()
+    client.cookies["jari_language"] = "en"
+    english = client.get("/admin/staff/access/").content.decode()
+
+    assert "접종표 S0001 2026-11-29" in korean
+    assert "Day sheet S0001 2026-11-29" in english
+    assert "Reservation" in english
+
+
+def test_an_export_by_command_needs_a_reason_and_keeps_the_numbers(tmp_path):
+    people = sorted(ReservationFactory().person_id for _ in range(2))
+    file = str(tmp_path / "out.csv")
+
+    with pytest.raises(CommandError):
+        call_command("export", "reservations", file, "--people")
+    assert not Access.objects.exists()
+    call_command("export", "reservations", file, "--people", "--reason=접종 전날 확인")
+
+    access = Access.objects.get()
+    assert (access.act, access.what, access.numbers) == (Act.DOWNLOAD, "export_people", people)
+    assert (access.user, access.reason, access.data["count"]) == (None, "접종 전날 확인", 2)
+    assert access.by.startswith("command:export")
+
+
+def test_a_download_with_names_keeps_the_numbers(client):
+    reservation = ReservationFactory()
+    client.force_login(StaffFactory())
+    day = timezone.localtime(reservation.slot.starts_at).date()
+    form = {"first": day, "last": day, "encoding": "utf-8", "reason": "접종 전날 확인"}
+
+    client.post(f"{LIST}download/", {**form, "people": "on"})
+    client.post(f"{LIST}download/", form)
+
+    assert reads() == [(Act.DOWNLOAD, [reservation.person_id]), (Act.DOWNLOAD, [])]
+
+
+@pytest.mark.parametrize("field", ["reservation", "person"])
+def test_no_look_up_offers_people(client, field):
+    ReservationFactory()
+    client.force_login(StaffFactory(superuser=True))
+    sources = {"reservation": ("booking", "offer"), "person": ("booking", "reservation")}
+    app, model = sources[field]
+
+    answer = client.get(
+        "/admin/autocomplete/",
+        {"app_label": app, "model_name": model, "field_name": field, "term": ""},
+    )
+
+    assert answer.status_code in (403, 404)
+
+
+def test_nobody_leafs_through_the_roster(client):
+    person = PersonFactory(name="남궁민수")
+    client.force_login(StaffFactory(role=Role.LOCAL, region=person.region))
+    address = "/admin/eligibility/person/"
+
+    empty = client.get(address)
+    found = client.post(address, {"search": "0" + person.phone[3:]}, follow=True)
+    opened = client.get(f"{address}{person.pk}/change/")
+
+    digits = person.phone[-8:]
+    phone = f"010-{digits[:4]}-{digits[4:]}"
+    assert list(empty.context["cl"].result_list) == []
+    assert list(client.get(f"{address}?all=").context["cl"].result_list) == []
+    assert "검색하기 전에는" in empty.content.decode()
+    assert [one.pk for one in found.context["cl"].result_list] == [person.pk]
+    shown = found.content.decode().replace(f'value="0{person.phone[3:]}"', "")
+    assert phone not in shown
+    assert f"010-****-{digits[4:]}" in shown
+    assert phone in opened.content.decode()
+    assert reads() == [(Act.SEARCH, [person.pk]), (Act.DETAIL, [person.pk])]
 
 
 def test_a_list_that_shows_nobody_is_not_recorded(client):

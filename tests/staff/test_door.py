@@ -56,6 +56,13 @@ def test_the_first_sign_in_sets_up_a_second_factor_before_anything_is_shown(clie
     assert Access.objects.get(act=Act.LOG_IN).user == desk
 
 
+def test_a_wrong_password_while_signed_in_is_refused(client, desk):
+    client.force_login(desk)
+
+    assert log_in(client, password="x").status_code == 200
+    assert client.post(LOGIN, {}).status_code == 200
+
+
 def test_a_wrong_first_code_sets_nothing_up(client, desk):
     log_in(client)
     client.get(SETUP)

@@ -96,7 +96,7 @@ class DeskPages(StaffPages):
         person = self._person_of(request, token)
         if person is None:
             return self._over(request)
-        self._record(request, Act.DETAIL, _("What a person may book"), [person.pk])
+        self._record(request, Act.DETAIL, "caller", [person.pk])
         standing = standing_of(person=person)
         at_counter = counter_of(request.user) is not None
         coming = next_of(course_of(person.pk), standing, at_counter=at_counter)
@@ -141,7 +141,7 @@ class DeskPages(StaffPages):
                 if booked:
                     address = reverse("admin:booking_reservation_change", args=[booked[0].pk])
                     return HttpResponseRedirect(address)
-        self._record(request, Act.DETAIL, _("What a person may book"), [person.pk])
+        self._record(request, Act.DETAIL, "caller", [person.pk])
         status = 409 if refusal else 422 if form.errors else 200
         missed = isinstance(refusal, SlotFull | SlotOver) and _is_of(refusal, slot)
         return self.page(
@@ -187,7 +187,7 @@ class DeskPages(StaffPages):
             by=actor_of(request.user),
         )
         numbers = ", ".join(one.number for one in booked)
-        self._record(request, Act.CHANGE, _("Booked by staff: %s") % numbers, [person.pk])
+        self._record(request, Act.CHANGE, "book", [person.pk], numbers=numbers)
         messages.success(request, _("Booked. Read the person what stands below."))
         return booked
 
@@ -206,8 +206,7 @@ class DeskPages(StaffPages):
         else:
             language = "en" if request.POST.get("language") == "en" else "ko"
             ask_to_be_told(ticket=ticket, channel=Channel.SMS, language=language)
-            what = _("Put into the line: %s") % room.cohort.code
-            self._record(request, Act.CHANGE, what, [person.pk])
+            self._record(request, Act.CHANGE, "put_in_line", [person.pk], cohort=room.cohort.code)
             messages.success(
                 request,
                 _(

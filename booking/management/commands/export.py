@@ -1,7 +1,9 @@
+import getpass
 import os
 import sys
 import tempfile
 from argparse import BooleanOptionalAction
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.management.base import CommandError
@@ -12,6 +14,8 @@ from booking.exports import CantBeWritten, Encoding, Selection, export_to
 from booking.models import Reservation
 from dataio.districts import region_of
 from dataio.values import BadValue, day
+from staff.enums import Act
+from staff.services import record_access
 from web.commands import PortalCommand
 
 
@@ -30,6 +34,11 @@ class Command(PortalCommand):
             help=gettext_lazy("with names, dates of birth and phone numbers"),
         )
         parser.add_argument(
+            "--reason",
+            default="",
+            help=gettext_lazy("why personal data is taken; kept on record, needed by --people"),
+        )
+        parser.add_argument(
             "--bom",
             action=BooleanOptionalAction,
             default=None,
@@ -37,7 +46,11 @@ class Command(PortalCommand):
         )
         parser.add_argument("--encoding", choices=["utf-8", "cp949"], default="utf-8")
 
-    def handle(self, *, file: str, first, last, region, people, bom, encoding, **options) -> None:
+    def handle(
+        self, *, file: str, first, last, region, people, reason, bom, encoding, **options
+    ) -> None:
+        if people and len(reason.strip()) < 5:
+            raise CommandError(_("--people: say with --reason what the personal data is for."))
         first_day, last_day = _day(first, "--from"), _day(last, "--to")
         if first_day and last_day and first_day > last_day:
             raise CommandError(_("--from lies after --to: nothing was written."))
@@ -48,12 +61,25 @@ class Command(PortalCommand):
             region=_region(region),
         )
         kind = _encoding(encoding, bom if bom is not None else file != "-")
+        seen: set[int] = set()
+
+        def record(count: int) -> None:
+            record_access(
+                None,
+                act=Act.DOWNLOAD,
+                what="export_people" if people else "export",
+                data=selection.in_short(count),
+                people=seen,
+                reason=reason,
+                by=f"command:export ({getpass.getuser()})",
+            )
+
+        options = {"people": people, "encoding": kind, "seen": seen}
         try:
             if file == "-":
-                count = export_to(sys.stdout.buffer, selection, people=people, encoding=kind)
-                sys.stdout.buffer.flush()
+                count = _to_screen(selection, record, **options)
             else:
-                count = _to_file(Path(file), selection, people=people, encoding=kind)
+                count = _to_file(Path(file), selection, record, **options)
         except CantBeWritten as problem:
             raise CommandError(str(problem)) from None
         except OSError as error:
@@ -63,7 +89,18 @@ class Command(PortalCommand):
         self.stderr.write(_("%(count)s reservations were written.") % {"count": count})
 
 
-def _to_file(path: Path, selection: Selection, **options) -> int:
+def _to_screen(selection: Selection, record: Callable[[int], None], **options) -> int:
+    """What went out is on record even when the reader stopped half way."""
+    count = -1
+    try:
+        count = export_to(sys.stdout.buffer, selection, **options)
+        sys.stdout.buffer.flush()
+    finally:
+        record(count)
+    return count
+
+
+def _to_file(path: Path, selection: Selection, record: Callable[[int], None], **options) -> int:
     """Whole or not at all, and readable by its owner only."""
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".export-")
     try:
@@ -71,6 +108,7 @@ def _to_file(path: Path, selection: Selection, **options) -> int:
             count = export_to(file, selection, **options)
             file.flush()
             os.fsync(file.fileno())
+        record(count)  # before anybody can read it
         os.replace(aside, path)
     except BaseException:
         Path(aside).unlink(missing_ok=True)

@@ -1,0 +1,12 @@
+"""Run by the clock (config.cron)."""
+
+from django.utils import timezone
+
+from staff.limits import forget_old_failures
+from staff.models import Session
+
+
+def tidy() -> None:
+    """Forget failed log-ins after ninety days, and sessions that are over."""
+    forget_old_failures()
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()

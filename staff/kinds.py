@@ -1,0 +1,37 @@
+"""What a record of access says in words. Stored are a kind and its data, shown in any language."""
+
+from collections import defaultdict
+from typing import Any
+
+from django.apps import apps
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+# For everything that is not a row or list of a model, whose kind is the model's label.
+KINDS = {
+    "/admin/": _("Sign-in"),
+    "day_sheet": _("Day sheet %(clinic)s %(day)s"),
+    "caller": _("What a person may book"),
+    "find": _("A person, by number or by name, birth date and phone"),
+    "book": _("Booked by staff: %(numbers)s"),
+    "put_in_line": _("Put into the line: %(cohort)s"),
+    "lost_appointments": _("Appointments lost by a mistaken record"),
+    "put_first": _("Put first on the cancellation list: %(row)s"),
+    "withdrawn_records": _("Withdrawn records"),
+    "refused_rows": _("Refused rows of roster upload %(row)s"),
+    "export_people": _("Reservations %(first)s – %(last)s, %(region)s, with people: %(count)s"),
+    "export": _("Reservations %(first)s – %(last)s, %(region)s, without people: %(count)s"),
+}
+
+
+def in_words(kind: str, data: dict[str, Any]) -> str:
+    """The record in the reader's language; a kind of an older release as it was written."""
+    text = KINDS.get(kind)
+    if text is not None:
+        return str(text) % defaultdict(lambda: "–", data)
+    app, _dot, model = kind.partition(".")
+    try:
+        name = apps.get_model(app, model)._meta.verbose_name
+    except LookupError:
+        return kind
+    return " ".join(str(part) for part in [capfirst(name), data.get("row", "")] if part)
