@@ -17,9 +17,5 @@ def set_margins() -> None:
     services.set_all_margins()
 
 
-def settle_reviews() -> None:
-    services.settle_reviews()
-
-
 def report_to_lines() -> None:
     services.report_to_lines()

@@ -43,6 +43,7 @@ class Reason(models.TextChoices):
     OTHER_GROUP = "other_group", _("Not in one of the groups")
     TOO_EARLY = "too_early", _("Too early after the last dose")
     NO_DIGIT_DAY = "no_digit_day", _("No day for this birth digit")
+    HOUSEHOLD = "household", _("Too many people of one phone")
     REVIEW_OPEN = "review_open", _("Under review")
     REVIEW_GRANTED = "review_granted", _("Granted after a review")
     REVIEW_REFUSED = "review_refused", _("Refused after a review")
@@ -63,10 +64,22 @@ class ReviewStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
+# What the birth date alone decides: typed wrong it is typed again, and nobody can say otherwise.
+NEVER_REVIEWED = {Reason.NOT_BORN, Reason.NO_DIGIT_DAY, Reason.HOUSEHOLD}
+
 # Each arrow is one service; nothing else sets a status.
 REVIEW_MOVES = {
     ReviewStatus.OPEN: [ReviewStatus.GRANTED, ReviewStatus.REFUSED, ReviewStatus.WITHDRAWN],
 }
+
+
+class ProxyAnswer(models.TextChoices):
+    """What a person, or the counter for them, said to somebody who asks to book for them."""
+
+    WAITING = "waiting", _("Waiting for their yes")
+    YES = "yes", _("Yes")
+    NO = "no", _("No")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
 class Correctable(models.TextChoices):

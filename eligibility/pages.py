@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from eligibility import hooks, reasons
-from eligibility.enums import Reason, ReviewStatus, Window
+from eligibility.enums import NEVER_REVIEWED, Reason, ReviewStatus, Window
 from eligibility.models import Person, Review
 from eligibility.services import Answer
 from eligibility.spelling import masked_phone
@@ -57,6 +57,7 @@ def _card(
         "provisional": answer.provisional,
         "review": review,
         "can_ask": not answer.eligible
+        and answer.outcome.rule not in NEVER_REVIEWED
         and state != Window.CLOSED
         and (review is None or review.status == ReviewStatus.WITHDRAWN),
     }

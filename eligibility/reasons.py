@@ -55,8 +55,11 @@ _SENTENCES: dict[Reason, Callable[[dict[str, str]], str]] = {
     Reason.NO_DIGIT_DAY: lambda values: (
         _("No day of this period ends in %(digit)s, the last digit of your birth day.") % values
     ),
+    Reason.HOUSEHOLD: lambda values: (
+        _("%(count)s people book this period with your phone number already.") % values
+    ),
     Reason.REVIEW_OPEN: lambda values: _(
-        "You asked for a review. Until it is decided, you may join the line."
+        "You asked for a review. You may wait in the line; you enter once it is granted."
     ),
     Reason.REVIEW_GRANTED: lambda values: _("The health authority decided this for you."),
     Reason.REVIEW_REFUSED: lambda values: _(
@@ -68,12 +71,15 @@ _ADVICE: dict[Reason, Callable[[], str]] = {
     Reason.NOT_BORN: lambda: _("If your birth date is wrong here, sign out and enter it again."),
     Reason.NOT_CONFIRMED: lambda: _(
         "Check that your name is spelled as it is registered, and use the phone number that you "
-        "gave to the authorities. If all is right, ask for a review: you can join the line "
+        "gave to the authorities. If all is right, ask for a review: you can wait in the line "
         "meanwhile."
     ),
     Reason.NOT_CERTIFIED: lambda: _("Confirm who you are with a certified identity service."),
     Reason.OTHER_REGION: lambda: _("If you live there now, ask for a review."),
     Reason.EXCLUDED: lambda: _("Ask your local public health centre, or ask for a review."),
     Reason.OTHER_GROUP: lambda: _("If you belong to one of them, ask for a review."),
+    Reason.HOUSEHOLD: lambda: _(
+        "Confirm who you are with a phone of your own, or ask your local public health centre."
+    ),
     Reason.NO_DIGIT_DAY: lambda: _("Ask your local public health centre for a day."),
 }

@@ -50,7 +50,6 @@ from booking.services.reading import (
     vaccines_of,
 )
 from booking.services.reminders import remind
-from booking.services.reviews import settle_reviews
 from booking.services.slots import (
     DayOfDoses,
     days_of_doses,
@@ -115,7 +114,6 @@ __all__ = [
     "set_clinic_margins",
     "set_margins",
     "set_stock",
-    "settle_reviews",
     "standing_of",
     "take_back_holds",
     "undo_cancel",

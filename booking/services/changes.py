@@ -33,7 +33,6 @@ from booking.services.seats import (
     take_seat,
 )
 from staff.actors import CITIZEN, is_staff
-from waiting_room.models import Admission
 
 
 def check_in_time(reservation: Reservation, by: str, now: datetime) -> None:
@@ -159,7 +158,7 @@ def why_not_undo(
 def _check_undo(
     reservation: Reservation, reservations: list[Reservation], by: str, now: datetime
 ) -> None:
-    if reservation.status != ReservationStatus.CANCELLED or was_refused(reservation):
+    if reservation.status != ReservationStatus.CANCELLED:
         raise NothingToUndo
     together = cancelled_together(reservation, reservations)
     live = [row for row in reservations if row.status in LIVE]
@@ -178,13 +177,6 @@ def _check_undo(
         course = Course(course.doses | {row.dose: Booked(row.dose, row.slot.vaccine_id, on)})
         check_in_time(row, by, now)
         check_seat(row.slot, now=now, seats=seats[row.slot_id])
-
-
-def was_refused(reservation: Reservation) -> bool:
-    """Whether it rested on a provisional place in the line that is none any more."""
-    return Admission.objects.filter(
-        pk=reservation.admission_id, ticket__provisional=True, ticket__left_at__isnull=False
-    ).exists()
 
 
 @retried_transaction

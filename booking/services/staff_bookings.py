@@ -122,8 +122,8 @@ def standing_of(*, person: Person, now: datetime | None = None, keep: bool = Fal
             before=None if one.cohort.pk in admissions else before.get(one.cohort.pk),
         )
         for one in open_now
-        # What a provisional yes books must end with it, and is found by the admission.
-        if not one.provisional or one.cohort.pk in admissions
+        # A provisional yes waits in the line, and books nothing before the decision.
+        if not one.provisional
     ]
     return Standing(now, answers, rights)
 

@@ -306,6 +306,10 @@ UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
 # For how many people one declared proxy may book.
 FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
+# How many people who are neither on the roster nor certified may book one cohort from one phone.
+HOUSEHOLD_SIZE = env.int("JARI_HOUSEHOLD_SIZE", default=5)
+# How many reviews may be open for the people of one phone.
+REVIEWS_PER_PHONE = env.int("JARI_REVIEWS_PER_PHONE", default=2)
 # How long personal data is kept after the last cohort has closed (days); then purge forgets it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
 # Where no channel is set, messages lie as readable files under JARI_HOME for so long.

@@ -4,7 +4,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from eligibility.enums import ReviewStatus, Window
@@ -12,6 +12,12 @@ from eligibility.facts import cohorts_in_force, facts_of, rule_of
 from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.rules import Outcome, decide_all
 from eligibility.rules import decide as decide_one
+from eligibility.services.households import (
+    beyond_household,
+    full_cohorts,
+    is_vouched_for,
+    lock_phone,
+)
 from staff.actors import SYSTEM
 
 
@@ -42,6 +48,7 @@ def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
     cohorts = {cohort.pk: cohort for cohort in cohorts_in_force(at)}
     outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
     stored = {decision.cohort_id: decision for decision in person.decisions.all()}
+    outcomes = _within_household(person, outcomes, stored)
     answers = [
         _answer(cohorts[outcome.cohort_id], outcome, stored.get(outcome.cohort_id))
         for outcome in outcomes
@@ -49,6 +56,19 @@ def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
     # A yes that was given before may stand higher than the rules of today would put it.
     answers.sort(key=lambda answer: not answer.eligible)
     return answers
+
+
+def _within_household(
+    person: Person, outcomes: list[Outcome], stored: dict[int, Decision]
+) -> list[Outcome]:
+    """A yes that was given stays; a new one needs room in the household of the phone."""
+    given = {cohort_id for cohort_id, decision in stored.items() if decision.eligible}
+    if not any(one.eligible and one.cohort_id not in given for one in outcomes):
+        return outcomes
+    full = full_cohorts(person) - given
+    return [
+        beyond_household(one) if one.eligible and one.cohort_id in full else one for one in outcomes
+    ]
 
 
 def _answer(cohort: Cohort, outcome: Outcome, stored: Decision | None) -> Answer:
@@ -83,6 +103,15 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
     after the last one is over, is written over it.
     """
     at = at or timezone.now()
+    if is_vouched_for(person):
+        return _store(person, at)
+    # Those of one phone one after the other, so that a household is counted right.
+    with transaction.atomic():
+        lock_phone(person.phone_index)
+        return _store(person, at)
+
+
+def _store(person: Person, at: datetime) -> list[Answer]:
     answers = decide(person=person, at=at)
     told = [
         answer

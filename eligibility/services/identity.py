@@ -2,7 +2,7 @@ import hmac
 import secrets
 from datetime import date, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,6 +19,7 @@ from eligibility.exceptions import (
 from eligibility.indexes import identity_index, indexes_of, phone_index
 from eligibility.models import Person, PhoneCode
 from eligibility.services.decisions import store_decisions
+from eligibility.services.households import lock_phone
 from eligibility.spelling import name_key, names_agree, person_name
 from messaging.enums import Channel
 from messaging.models import Message
@@ -166,9 +167,7 @@ def find_or_declare(
         return person
     with transaction.atomic():
         # Two spellings of one person may arrive at once; the phone decides who goes first.
-        with connection.cursor() as cursor:
-            number = int.from_bytes(phone_index(phone)[:8], signed=True)
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        lock_phone(phone_index(phone))
         person = _find(name, birth_date, phone, home, asked=asked)
         if person:
             return person

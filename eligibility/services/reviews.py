@@ -5,10 +5,18 @@ from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from eligibility.enums import REVIEW_MOVES, Reason, ReviewReason, ReviewStatus, Window
+from eligibility.enums import (
+    NEVER_REVIEWED,
+    REVIEW_MOVES,
+    Reason,
+    ReviewReason,
+    ReviewStatus,
+    Window,
+)
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.services.decisions import decide
+from eligibility.services.households import full_cohorts, lock_phone
 from messaging.enums import Channel
 from messaging.services import write_message
 from staff.actors import CITIZEN
@@ -16,11 +24,13 @@ from staff.actors import CITIZEN
 
 @transaction.atomic
 def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: str = "") -> Review:
-    """Ask the health authority to look at a no; meanwhile the person may join the line.
+    """Ask the health authority to look at a no; meanwhile the person may wait in the line, and
+    enters it once the answer is yes.
 
     Asking twice answers the review that is open.
     """
-    # One person's wishes one after the other: the second finds the first.
+    # One phone's wishes one after the other: the second finds the first.
+    lock_phone(person.phone_index)
     person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
     review = Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.OPEN).first()
     if review:
@@ -52,11 +62,30 @@ def _refuse_needless(person: Person, cohort: Cohort, answer, now: datetime) -> N
         raise ReviewRefused(_("You can book in this period already."))
     if answer.outcome.window(now) == Window.CLOSED:
         raise ReviewRefused(_("This period is over."))
+    if answer.outcome.rule in NEVER_REVIEWED:
+        raise ReviewRefused(
+            _("A review can't change this. If your birth date is wrong here, enter it again.")
+        )
     if Review.objects.filter(person=person, status=ReviewStatus.OPEN).exists():
         raise ReviewRefused(_("Another review of yours is open. Wait for its answer first."))
+    _refuse_invention(person, cohort)
     if Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.REFUSED).exists():
         raise ReviewRefused(
             _("This was decided already. Ask your local public health centre if it is wrong.")
+        )
+
+
+def _refuse_invention(person: Person, cohort: Cohort) -> None:
+    """A review costs nothing but a name: a phone has a few of them, not as many as it likes."""
+    of_phone = Review.objects.filter(person__phone_index=bytes(person.phone_index))
+    if of_phone.filter(status=ReviewStatus.OPEN).count() >= settings.REVIEWS_PER_PHONE:
+        raise ReviewRefused(
+            _("Reviews for other people with your phone number are open. Wait for their answers.")
+        )
+    asked = of_phone.filter(cohort=cohort).exclude(status=ReviewStatus.GRANTED).count()
+    if asked >= settings.HOUSEHOLD_SIZE or cohort.pk in full_cohorts(person):
+        raise ReviewRefused(
+            _("Too many people with your phone number asked. Ask your local public health centre.")
         )
 
 
@@ -66,7 +95,7 @@ def grant_review(*, review: Review, by: str, answer: str = "") -> Review:
 
 
 def refuse_review(*, review: Review, by: str, answer: str) -> Review:
-    """The no stands. The waiting room ends the provisional ticket, booking frees what it held."""
+    """The no stands. The waiting room ends the provisional ticket, which never entered."""
     return _close(review, ReviewStatus.REFUSED, by=by, answer=answer)
 
 

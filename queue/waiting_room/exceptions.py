@@ -29,6 +29,10 @@ class NotCalled(LineRefusal):
     pass
 
 
+class NotDecided(LineRefusal):
+    """Called on a provisional ticket: the review comes before entering."""
+
+
 class AtTheDoor(LineRefusal):
     """Called, but every place is taken this moment; whoever keeps asking goes in by place."""
 

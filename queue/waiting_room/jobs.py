@@ -6,6 +6,10 @@ def tick() -> None:
     services.tick_rooms()
 
 
+def settle_provisional() -> None:
+    services.settle_provisional()
+
+
 def tell() -> None:
     services.tell_people()
 

@@ -395,7 +395,12 @@ class Admission(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 # The check on the line refuses whoever would be one too many, whatever the code.
+                # Nobody enters while their review is open: no dose is blocked by an invention.
                 func="""
+                    IF (SELECT provisional FROM waiting_room_ticket WHERE id = NEW.ticket_id) THEN
+                        RAISE EXCEPTION 'a provisional ticket does not enter'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
                     UPDATE waiting_room_line SET active = active + 1 WHERE room_id = NEW.room_id;
                     IF NOT FOUND THEN
                         RAISE EXCEPTION 'room % has no line', NEW.room_id;

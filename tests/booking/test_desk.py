@@ -19,17 +19,16 @@ from booking.exceptions import (
     VaccineNotForYou,
     WrongInterval,
 )
-from booking.models import ListEntry, Reservation, Slot
+from booking.models import ListEntry, Slot
 from booking.services import (
     book_for,
     change_reservation,
     record_outside_dose,
-    settle_reviews,
     standing_of,
 )
 from eligibility.enums import ReviewReason, Source
 from eligibility.models import Decision
-from eligibility.services import open_review, refuse_review
+from eligibility.services import open_review
 from messaging.models import Message
 from tests.booking.test_offers import entry
 from tests.booking.test_series import booked
@@ -295,32 +294,16 @@ def test_only_a_walk_in_gets_a_time_that_has_begun(caller):
 
 def reviewed(cohort):
     person = PersonFactory(source=Source.DECLARED, roster_key=None)
-    review = open_review(person=person, cohort=cohort, reason=ReviewReason.IDENTITY)
-    return person, review
+    open_review(person=person, cohort=cohort, reason=ReviewReason.IDENTITY)
+    return person
 
 
 def test_while_a_review_is_open_only_the_line_leads_in():
     room = RoomFactory()
-    person, _review = reviewed(room.cohort)
+    person = reviewed(room.cohort)
 
     with translation.override("en"), pytest.raises(NotEligibleNow, match="a review is open"):
         book_for(person=person, slot=SlotFactory(), by=STAFF)
-
-
-def test_what_staff_book_by_a_provisional_place_ends_with_it():
-    room = RoomFactory()
-    person, review = reviewed(room.cohort)
-    issue_ticket(room=room, person_id=person.pk)
-    room.line.serving = 1
-    room.line.save(update_fields=["serving"])
-    admission = AdmissionFactory(ticket=person.tickets.get())
-    [reservation] = book_for(person=person, slot=SlotFactory(), by=STAFF)
-
-    refuse_review(review=review, by=STAFF, answer="")
-    settle_reviews()
-
-    assert reservation.admission_id == admission.pk
-    assert Reservation.objects.get(pk=reservation.pk).status == "cancelled"
 
 
 # Both doses, once, and the last place

@@ -154,6 +154,7 @@ def test_every_reason_has_a_sentence_in_both_languages(code, language):
         "to": "1966-12-31",
         "regions": "서울특별시",
         "digit": "4",
+        "count": "5",
     }
     with translation.override(language):
         text = reasons.sentence(code, values) + reasons.what_would_change_it(code)

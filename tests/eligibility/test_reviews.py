@@ -4,8 +4,7 @@ import pytest
 from django.urls import reverse
 
 from booking.enums import ReservationStatus
-from booking.exceptions import NothingToUndo
-from booking.services import confirm_hold, hold_slot, settle_reviews, undo_cancel
+from booking.services import confirm_hold, hold_slot
 from eligibility.enums import Reason, ReviewReason, ReviewStatus
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Decision, Review
@@ -22,16 +21,16 @@ from staff.models import Access
 from tests.concurrency import at_once
 from tests.eligibility.signing_in import sign_in
 from tests.factories import (
-    AdmissionFactory,
     CohortFactory,
     PersonFactory,
     RoomFactory,
     SlotFactory,
     StaffFactory,
+    TicketFactory,
 )
 from waiting_room.exceptions import NotEligible
 from waiting_room.models import Ticket
-from waiting_room.services import issue_ticket
+from waiting_room.services import enter, issue_ticket, leave_line, settle_provisional
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +83,7 @@ def test_a_granted_review_makes_the_ticket_ordinary_and_tells_the_person():
     ticket = issue_ticket(room=room, person_id=person.pk)
 
     grant_review(review=review, by="staff:1")
-    settle_reviews()
+    settle_provisional()
 
     was_provisional, ticket = ticket.provisional, Ticket.objects.get(pk=ticket.pk)
     decision = Decision.objects.get()
@@ -95,65 +94,46 @@ def test_a_granted_review_makes_the_ticket_ordinary_and_tells_the_person():
     assert Message.objects.get(key=f"review:{review.pk}").person_id == person.pk
 
 
-def booked_under_review():
-    room, slot = RoomFactory(), SlotFactory()
+def waiting_under_review():
+    room = RoomFactory()
     person = PersonFactory(declared=True)
     review = ask(person, room.cohort)
-    admission = AdmissionFactory(room=room, person=person)
-    [reservation] = hold_slot(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
-    return review, admission, slot, reservation
+    return review, TicketFactory(room=room, person=person, called=True)
 
 
-@pytest.mark.parametrize("confirmed", [False, True])
-def test_a_refused_review_ends_the_ticket_and_frees_what_it_held(confirmed):
-    review, admission, slot, reservation = booked_under_review()
-    if confirmed:
-        confirm_hold(person_id=reservation.person_id, key=reservation.key)
+def test_a_refused_review_ends_the_ticket():
+    review, ticket = waiting_under_review()
 
     refuse_review(review=review, by="staff:7", answer="명단에 없습니다.")
-    freed = [settle_reviews(), settle_reviews()]
+    settled = [settle_provisional(), settle_provisional()]
 
-    slot.refresh_from_db()
-    reservation.refresh_from_db()
-    admission.refresh_from_db()
-    ended = ReservationStatus.CANCELLED if confirmed else ReservationStatus.RELEASED
-    assert freed == [1, 0]
-    assert (slot.booked, reservation.status) == (0, ended)
-    assert admission.ended_at
-    assert Ticket.objects.get().left_at
+    ticket.refresh_from_db()
+    assert settled == [(0, 1), (0, 0)]
+    assert ticket.left_at
     assert "명단에 없습니다." in Message.objects.get(key=f"review:{review.pk}").text
 
 
-def test_what_a_refused_review_took_back_can_not_be_restored_by_oneself():
-    review, _admission, slot, reservation = booked_under_review()
-    confirm_hold(person_id=reservation.person_id, key=reservation.key)
-    refuse_review(review=review, by="staff:7", answer="-")
-    settle_reviews()
-
-    with pytest.raises(NothingToUndo):
-        undo_cancel(reservation=reservation, by="citizen")
-
-    slot.refresh_from_db()
-    assert slot.booked == 0
-
-
 def test_a_refused_ticket_does_not_come_back_by_joining_again():
-    review, admission, *_rest = booked_under_review()
+    review, ticket = waiting_under_review()
     refuse_review(review=review, by="staff:7", answer="-")
-    settle_reviews()
+    settle_provisional()
 
     with pytest.raises(NotEligible):
-        issue_ticket(room=admission.room, person_id=review.person_id)
+        issue_ticket(room=ticket.room, person_id=review.person_id)
 
 
-def test_an_ordinary_reservation_is_left_alone():
-    review, _admission, slot, reservation = booked_under_review()
-    confirm_hold(person_id=reservation.person_id, key=reservation.key)
+def test_leaving_the_line_cancels_no_appointment():
+    review, ticket = waiting_under_review()
     grant_review(review=review, by="staff:7")
+    admission, slot = enter(ticket=ticket), SlotFactory()
+    [one] = hold_slot(person_id=review.person_id, slot_id=slot.pk, admission_id=admission.pk)
+    confirm_hold(person_id=review.person_id, key=one.key)
 
-    assert settle_reviews() == 0
-    slot.refresh_from_db()
-    assert slot.booked == 1
+    leave_line(ticket=ticket)
+    settle_provisional()
+
+    one.refresh_from_db()
+    assert (one.status, one.by) == (ReservationStatus.CONFIRMED, "citizen")
 
 
 def test_a_withdrawn_review_ends_the_provisional_yes_and_may_be_asked_again():

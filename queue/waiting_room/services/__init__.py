@@ -9,6 +9,7 @@ from waiting_room.services.entering import (
 )
 from waiting_room.services.joining import issue_ticket, leave_line
 from waiting_room.services.people_before import waiting_before
+from waiting_room.services.provisional_tickets import settle_provisional
 from waiting_room.services.rooms import (
     add_officer,
     close_room,
@@ -45,6 +46,7 @@ __all__ = [
     "set_draw_plan",
     "set_joins_from",
     "set_pace",
+    "settle_provisional",
     "state_value",
     "stop_telling",
     "tell_people",

@@ -11,8 +11,15 @@ from django.utils.translation import gettext as _
 from database.clock import database_now
 from eligibility.models import Cohort, Person
 from waiting_room.enums import Act, Ending
-from waiting_room.exceptions import AdmissionOver, AtTheDoor, LineRefusal, NotCalled, RoomClosed
+from waiting_room.exceptions import (
+    AdmissionOver,
+    AtTheDoor,
+    LineRefusal,
+    NotCalled,
+    RoomClosed,
+)
 from waiting_room.models import Admission, DoorWait, Line, Room, Step, Ticket
+from waiting_room.services.provisional_tickets import refuse_undecided
 
 ADMISSION_LIFETIME = timedelta(minutes=15)
 MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten
@@ -30,8 +37,8 @@ OF_ADMISSION = ["id", "ticket_id", "room_id", "place", "entered_at", "expires_at
 def enter(*, ticket: Ticket) -> Admission:
     """Let a called person in; again and again it is the same admission, while it lasts.
 
-    Raises NotCalled, RoomClosed, or AtTheDoor when every place is taken this moment. A pause
-    keeps nobody out who was called: it stops the calling.
+    Raises NotCalled, NotDecided, RoomClosed, or AtTheDoor when every place is taken this moment.
+    A pause keeps nobody out who was called: it stops the calling.
     """
     with transaction.atomic():
         outcome = _enter(ticket)
@@ -54,6 +61,7 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
     place = ticket.place
     if place is None or place > line.serving:
         raise NotCalled(_("It is not your turn yet. Your place is kept."))
+    refuse_undecided(ticket)
 
     if admission or line.active >= room.max_active:
         count_inside(line)

@@ -2,17 +2,17 @@
 
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from eligibility.models import Decision
-from waiting_room.enums import Ending
-from waiting_room.models import Admission, Ticket
-from waiting_room.services.entering import end_admission
+from waiting_room.exceptions import NotDecided
+from waiting_room.models import Ticket
 
 
 def settle_provisional() -> tuple[int, int]:
     """Make granted tickets ordinary and end refused ones; how many of each.
 
-    A ticket that ended stays provisional: that is how booking knows what to free.
+    A ticket that ended stays provisional, so that it comes back with a new yes only.
     """
     told = Decision.objects.filter(
         person=OuterRef("person"), cohort=OuterRef("room__cohort"), eligible=True
@@ -21,6 +21,22 @@ def settle_provisional() -> tuple[int, int]:
     granted = provisional.filter(Exists(told.filter(provisional=False))).update(provisional=False)
     refused = list(provisional.filter(~Exists(told), left_at=None).values_list("pk", flat=True))
     ended = Ticket.objects.filter(pk__in=refused).update(left_at=Now()) if refused else 0
-    for admission in Admission.objects.filter(ticket__in=refused, ended_at=None):
-        end_admission(admission=admission, ending=Ending.LEFT)
     return granted, ended
+
+
+def refuse_undecided(ticket: Ticket) -> None:
+    """NotDecided on a provisional ticket; a review just granted makes it an ordinary one.
+
+    The table of admissions refuses provisional tickets by itself, whatever the code.
+    """
+    if not ticket.provisional:
+        return
+    decided = Decision.objects.filter(
+        person=ticket.person_id, cohort=ticket.room.cohort_id, eligible=True, provisional=False
+    )
+    if not decided.exists():
+        raise NotDecided(
+            _("Your review is not decided yet. Your place is kept: you enter once it is granted.")
+        )
+    Ticket.objects.filter(pk=ticket.pk).update(provisional=False)
+    ticket.provisional = False
