@@ -13,7 +13,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from eligibility.indexes import name_birth_index, phone_index
-from eligibility.models import PhoneCode, Proxy
+from eligibility.models import PhoneCode
 from web import addresses
 from web.limits import over
 
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 CODES_PER_PHONE = "6/10m"
 CODES_PER_PERSON = "12/h"
-PROXIES_PER_PERSON = "10/d"
 DISTRICTS_PER_PHONE = "5/10m"
 _FALLBACK = (6, timedelta(minutes=10))
 
@@ -38,15 +37,6 @@ def asks_too_often(request: HttpRequest, *, name: str, birth_date: date, phone: 
         most, period = _FALLBACK
         since = timezone.now() - period
         return PhoneCode.objects.filter(phone_index=index, sent_at__gt=since).count() >= most
-
-
-def declares_too_often(request: HttpRequest, person_id: int) -> bool:
-    """Nobody should try details of others until some fit."""
-    try:
-        return _counted(request, "proxy", str(person_id), PROXIES_PER_PERSON)
-    except RedisError:
-        since = timezone.now() - timedelta(days=1)
-        return Proxy.objects.filter(by=person_id, declared_at__gt=since).count() >= 10
 
 
 def names_districts_too_often(request: HttpRequest, phone: str) -> bool:

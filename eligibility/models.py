@@ -13,6 +13,7 @@ from eligibility.enums import (
     Correctable,
     Order,
     Proof,
+    ProxyAnswer,
     ReviewReason,
     ReviewStatus,
     Source,
@@ -300,8 +301,52 @@ class Review(Asked):
         ]
 
 
+class ProxyRequest(models.Model):
+    """Somebody asks to book for a person. Until the yes nobody looks up whom the details fit.
+
+    The answer comes from the phone that was named, by the address in the message to it, or from
+    the counter. The typed details are destroyed with the answer.
+    """
+
+    by = models.ForeignKey(
+        Person, on_delete=models.CASCADE, related_name="proxy_requests", verbose_name=_("asked by")
+    )
+    name = EncryptedTextField(_("name"))
+    birth_date = EncryptedDateField(_("date of birth"), null=True)
+    phone = EncryptedTextField(_("mobile phone"))
+    phone_index = models.BinaryField(max_length=16, editable=False)
+    # Stands in the message to that phone, and nowhere else.
+    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    asked_at = models.DateTimeField(_("asked at"), default=timezone.now, editable=False)
+    # NULL where the phone had a message of this kind that day already.
+    told_at = models.DateTimeField(_("message written at"), null=True, editable=False)
+    answer = models.CharField(
+        _("answer"), max_length=9, choices=ProxyAnswer, default=ProxyAnswer.WAITING
+    )
+    answered_at = models.DateTimeField(_("answered at"), null=True, editable=False)
+    # "phone", "staff:<user id>", or "system" for a request that grew too old.
+    answered_by = models.CharField(_("answered by"), max_length=40, blank=True)
+
+    class Meta:
+        verbose_name = _("request to book for somebody")
+        verbose_name_plural = _("requests to book for somebody")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(answer=ProxyAnswer.WAITING, answered_at__isnull=True)
+                | (~Q(answer=ProxyAnswer.WAITING) & Q(answered_at__isnull=False)),
+                name="answered_proxy_request_has_its_time",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["phone_index", "asked_at"], name="proxy_requests_by_phone"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
 class Proxy(models.Model):
-    """Somebody who declared to book for a person; `by` proved a phone, the person can end it."""
+    """Somebody who books for a person, who said yes; `by` proved a phone, the person can end it."""
 
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="proxies", verbose_name=_("person")
@@ -309,7 +354,11 @@ class Proxy(models.Model):
     by = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="wards", verbose_name=_("declared by")
     )
-    declared_at = models.DateTimeField(_("declared at"), default=timezone.now, editable=False)
+    declared_at = models.DateTimeField(_("agreed at"), default=timezone.now, editable=False)
+    # Whether the proxy sees what the person had booked before they said yes.
+    shows_earlier = models.BooleanField(_("sees earlier bookings"), default=False)
+    # Who said yes: "phone", or "staff:<user id>" at the counter.
+    agreed_by = models.CharField(_("agreed by"), max_length=40, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
     # Who ended it: the person, or the proxy.
     ended_by = models.ForeignKey(

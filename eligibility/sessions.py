@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -33,6 +33,11 @@ class Who:
     # Who signed in and acts for this person, if it is not the person; and their generation.
     by_id: int | None = None
     by_generation: int = 0
+    # Who acts sees what was booked since the person said yes; None: everything.
+    sees_from: datetime | None = None
+
+    def may_see(self, made_at: datetime) -> bool:
+        return self.sees_from is None or made_at >= self.sees_from
 
 
 def signed_in(request: HttpRequest) -> Who | None:
@@ -74,7 +79,12 @@ def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
 def who_from(cookie: str) -> Who | None:
     """Who a cookie's value proves its bearer to be; one statement."""
     who = read_cookie(cookie)
-    return who if who and is_current(who) else None
+    if who is None or not who.by_id:
+        return who if who and is_current(who) else None
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_ACTS, [who.person_id, who.generation, who.by_id, who.by_generation])
+        row = cursor.fetchone()
+    return replace(who, sees_from=row[0]) if row else None
 
 
 _CURRENT = """
@@ -82,7 +92,8 @@ SELECT FROM eligibility_person WHERE id = %s AND session_generation = %s
 """
 # Acting ends with either of the two signing out everywhere, and with the proxy.
 _STILL_ACTS = """
-SELECT FROM eligibility_proxy AS proxy
+SELECT CASE WHEN proxy.shows_earlier THEN NULL ELSE proxy.declared_at END
+FROM eligibility_proxy AS proxy
 JOIN eligibility_person AS person ON person.id = proxy.person_id
 JOIN eligibility_person AS by ON by.id = proxy.by_id
 WHERE person.id = %s AND person.session_generation = %s
@@ -91,12 +102,9 @@ WHERE person.id = %s AND person.session_generation = %s
 
 
 def is_current(who: Who) -> bool:
-    """Whether what a cookie says still holds: nobody signed out everywhere or ended the proxy."""
-    values: list[int] = [who.person_id, who.generation]
-    if who.by_id:
-        values += [who.by_id, who.by_generation]
+    """Whether the person in a cookie has not signed out everywhere since."""
     with connection.cursor() as cursor:
-        cursor.execute(_STILL_ACTS if who.by_id else _CURRENT, values)
+        cursor.execute(_CURRENT, [who.person_id, who.generation])
         return cursor.rowcount == 1
 
 

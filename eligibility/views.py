@@ -4,7 +4,6 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -23,17 +22,12 @@ from eligibility.forms import (
     DistrictForm,
     IdentityForm,
     ReviewForm,
-    WardForm,
 )
-from eligibility.models import Cohort, Person, PhoneCode, Proxy
+from eligibility.models import Cohort, Person, PhoneCode
 from eligibility.pages import eligibility_page
 from eligibility.providers import configured
 from eligibility.services import providing
 from eligibility.sessions import (
-    COOKIE,
-    Who,
-    is_current,
-    read_cookie,
     sign_in,
     sign_out,
     sign_out_everywhere,
@@ -294,13 +288,18 @@ def asks(view):
 def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
     """What this person may book, from when to when, and why."""
     answers = services.store_decisions(person=person)
-    reviews = list(person.reviews.select_related("cohort").order_by("-pk"))
+    who = signed_in(request)
+    reviews = [
+        one
+        for one in person.reviews.select_related("cohort").order_by("-pk")
+        if who.may_see(one.opened_at)
+    ]
     return render(
         request,
         "eligibility/eligibility.html",
         {
             **eligibility_page(person, answers, reviews, timezone.now()),
-            "acting": signed_in(request).by_id is not None,
+            "acting": who.by_id is not None,
         },
     )
 
@@ -367,73 +366,3 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     return render(
         request, "eligibility/my_data.html", context, status=422 if form.is_bound else 200
     )
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed_in_any_language
-@asks
-def family(request: HttpRequest, person: Person) -> HttpResponse:
-    """Whom one books for, and who books for oneself."""
-    if signed_in(request).by_id:
-        return redirect("eligibility")
-    form = WardForm(
-        request.POST if request.method == "POST" else None,
-        initial=typed(request, *WardForm.base_fields),
-    )
-    refusal = ""
-    if form.is_bound and form.is_valid():
-        details = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
-        try:
-            if limits.declares_too_often(request, person.pk):
-                raise Refusal(_("You tried many times today. Try again tomorrow."))
-            services.declare_proxy(by=person, **details)
-        except Refusal as reason:
-            refusal = str(reason)
-        else:
-            return redirect("family")
-    live = Proxy.objects.filter(ended_at=None)
-    context = {
-        "form": form,
-        "typed_form": "ward",
-        "refusal": refusal,
-        "wards": live.filter(by=person).select_related("person").order_by("pk"),
-        "proxies": live.filter(person=person).select_related("by"),
-        "most": settings.FAMILY_SIZE,
-    }
-    status = 409 if refusal else 422 if form.is_bound else 200
-    return render(request, "eligibility/family.html", context, status=status)
-
-
-@acts(page="family")
-@asks
-def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
-    """Go on as somebody one books for."""
-    who = signed_in(request)
-    if who.by_id:
-        # Acting for one person opens no way to those for whom that person acts.
-        return redirect("eligibility")
-    proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
-    response = redirect("eligibility")
-    sign_in(response, person_id=proxy.person_id, by_id=person.pk, verified_at=who.verified_at)
-    return response
-
-
-@acts(page="family")
-def family_back(request: HttpRequest) -> HttpResponse:
-    """Be oneself again: back to who signed in, also where acting has been ended meanwhile."""
-    who = read_cookie(request.COOKIES.get(COOKIE, ""))
-    response = redirect("family")
-    if who and who.by_id and is_current(Who(who.by_id, who.verified_at, who.by_generation)):
-        sign_in(response, person_id=who.by_id, verified_at=who.verified_at)
-    return response
-
-
-@acts(page="family")
-@asks
-def family_end(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
-    """End booking for somebody, or take it back from somebody."""
-    if signed_in(request).by_id:
-        return redirect("eligibility")
-    proxy = get_object_or_404(Proxy.objects.filter(Q(person=person) | Q(by=person)), pk=pk)
-    services.end_proxy(proxy=proxy, by=person)
-    return redirect("family")

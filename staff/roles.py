@@ -38,6 +38,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
         "eligibility.person": [_VIEW],
         "eligibility.decision": [_VIEW],
+        "eligibility.proxyrequest": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
     },
     Role.AUTHORITY: {
@@ -55,6 +56,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.review": [_VIEW, _CHANGE],
         "eligibility.rosterupload": [_VIEW, _ADD],
         "eligibility.correction": [_VIEW, _CHANGE],
+        "eligibility.proxyrequest": [_VIEW, _CHANGE],
         "waiting_room.room": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
         "staff.access": [_VIEW],

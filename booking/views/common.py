@@ -67,6 +67,12 @@ def known(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse
     return {"person_id": who.person_id, **address}
 
 
+def in_sight(request: HttpRequest, reservations: list[Reservation]) -> list[Reservation]:
+    """Without what was booked before the person said yes to whoever acts for them."""
+    who = signed_in(request)
+    return [one for one in reservations if who is None or who.may_see(one.created_at)]
+
+
 def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpResponse:
     """A door for the reservation's person, and whoever looked it up with its phone.
 
@@ -78,7 +84,7 @@ def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpR
     except UnreadableCode:
         raise Http404 from None
     who = signed_in(request)
-    reservations = services.reservations_of(who.person_id) if who else []
+    reservations = in_sight(request, services.reservations_of(who.person_id)) if who else []
     reservation = _with_number(number, reservations)
     if reservation is None and number in seen.read(request):
         people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)

@@ -28,7 +28,7 @@ from booking.finder import availability
 from booking.finder.search import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.views.common import keeps_typed, known
+from booking.views.common import in_sight, keeps_typed, known
 from booking.views.finder import beside, lost, show, to_book, to_choose
 from eligibility.sessions import signed_in, to_identity
 from messaging.enums import Channel
@@ -95,6 +95,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
     reservations = list(
         Reservation.objects.live().filter(person=person_id).with_place().order_by("dose")
     )
+    reservations = in_sight(request, reservations)
     now = timezone.now()
     context = {
         "refusal": refusal,
@@ -193,7 +194,7 @@ def _show_hold(
     form: ConfirmForm | None = None,
     refusal: Refused | None = None,
 ) -> HttpResponse:
-    held = services.held_by(person_id)
+    held = in_sight(request, services.held_by(person_id))
     now = timezone.now()
     if not held:
         return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from booking import services
 from booking.areas import Area, areas_in, clinic_key, district_key
 from booking.enums import ON_THE_LIST, OfferStatus
-from booking.exceptions import OfferOver, Refused
+from booking.exceptions import OfferOver, OnTheListAlready, Refused
 from booking.finder import availability
 from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
@@ -41,6 +41,10 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     entries = list(
         ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST).order_by("dose")
     )
+    who = signed_in(request)
+    if any(not who.may_see(entry.joined_at) for entry in entries):
+        # From before the yes: neither shown nor touched by whoever acts for the person.
+        return refusal_page(request, OnTheListAlready())
     if entries:
         return render(
             request, "booking/on_the_list.html", {"entries": [_shown(entry) for entry in entries]}
@@ -129,7 +133,9 @@ def _shown(entry: ListEntry) -> dict:
 def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("cancellation_list")
-    services.leave_list(person_id=person_id)
+    entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
+    if all(signed_in(request).may_see(entry.joined_at) for entry in entries):
+        services.leave_list(person_id=person_id)
     return redirect("booking")
 
 

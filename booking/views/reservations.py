@@ -21,7 +21,7 @@ from booking.limits import looked_up_too_often
 from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.views import headlines
-from booking.views.common import keeps_typed, own_reservation, seen
+from booking.views.common import in_sight, keeps_typed, own_reservation, seen
 from booking.views.finder import Purpose, lost, show
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
@@ -238,6 +238,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
             .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
             .order_by("-slot__starts_at")[:20]
         )
+        mine = in_sight(request, mine)
         to_come = [one for one in mine if one.status in TO_COME]
         mine = to_come[::-1] + [one for one in mine if one.status not in TO_COME]
     number = request.GET.get("number", "")

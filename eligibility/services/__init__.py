@@ -9,7 +9,14 @@ from eligibility.services.changes import (
 )
 from eligibility.services.corrections import ask_correction, grant_correction, refuse_correction
 from eligibility.services.decisions import Answer, decide, eligible_decision, store_decisions
-from eligibility.services.family import declare_proxy, end_proxy
+from eligibility.services.family import (
+    answer_proxy_request,
+    ask_to_book_for,
+    end_proxy,
+    requests_to,
+    waiting_requests,
+    withdraw_proxy_request,
+)
 from eligibility.services.identity import (
     RESEND_AFTER,
     check_code,
@@ -24,12 +31,13 @@ from eligibility.services.reviews import grant_review, open_review, refuse_revie
 __all__ = [
     "RESEND_AFTER",
     "Answer",
+    "answer_proxy_request",
     "apply_due_changes",
     "ask_correction",
+    "ask_to_book_for",
     "check_code",
     "choose_district",
     "decide",
-    "declare_proxy",
     "eligible_decision",
     "end_proxy",
     "find_or_declare",
@@ -43,10 +51,13 @@ __all__ = [
     "preview_change",
     "refuse_correction",
     "refuse_review",
+    "requests_to",
     "resend_code",
     "sent_message",
     "start_verification",
     "store_decisions",
+    "waiting_requests",
     "withdraw_change",
+    "withdraw_proxy_request",
     "withdraw_review",
 ]

@@ -15,9 +15,11 @@ from eligibility.models import (
     PhoneCode,
     ProviderAccount,
     ProviderTry,
+    ProxyRequest,
     Review,
     RosterUpload,
 )
+from eligibility.services.family import forget_old_requests
 from eligibility.services.uploads import refused_path
 from messaging.channels import purge_outbox
 from messaging.models import Message
@@ -45,6 +47,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
     done = {
         "codes": PhoneCode.objects.filter(expires_at__lt=now - CODES).delete()[0],
         "provider tries": ProviderTry.objects.filter(at__lt=now - TRIES).delete()[0],
+        "requests to book for others": forget_old_requests(now),
         "messages": Message.objects.filter(created_at__lt=now - MESSAGES)
         .exclude(not_before__gt=now)
         .delete()[0],
@@ -92,6 +95,7 @@ def forget(ids: list[int], *, now: datetime) -> None:
     Review.objects.filter(person__in=ids).update(note="")
     Correction.objects.filter(person__in=ids).delete()
     ProviderAccount.objects.filter(person__in=ids).delete()
+    ProxyRequest.objects.filter(by__in=ids).delete()
     Message.objects.filter(person_id__in=ids).delete()
     for forget_theirs in hooks.also_forget:
         forget_theirs(ids)

@@ -21,7 +21,7 @@ from booking.services import (
     take_back_holds,
     undo_cancel,
 )
-from eligibility.services.family import declare_proxy
+from eligibility.models import Proxy
 from tests.booking.test_offers import entry
 from tests.booking.test_path import key_on, page, sign_in
 from tests.factories import (
@@ -184,9 +184,7 @@ def test_a_lower_capacity_takes_no_hold_away_but_one_that_ran_out():
 def test_a_proxy_books_for_the_person_and_no_longer_once_it_is_taken_back(client):
     admission, proxy = AdmissionFactory(), PersonFactory()
     person = admission.ticket.person
-    declared = declare_proxy(
-        by=proxy, name=person.name, birth_date=person.birth_date, phone=person.phone
-    )
+    declared = Proxy.objects.create(person=person, by=proxy)
     sign_in(client, proxy)
     client.post(reverse("family_act", args=[declared.pk]))
 

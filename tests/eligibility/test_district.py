@@ -9,7 +9,7 @@ from django.core.management import call_command
 from eligibility.enums import Source
 from eligibility.exceptions import ProxyRefused
 from eligibility.models import Person, Proxy
-from eligibility.services import declare_proxy
+from eligibility.services import answer_proxy_request, ask_to_book_for
 from eligibility.sessions import COOKIE
 from tests.eligibility.test_pages import last_code, wrong
 from tests.factories import CohortFactory, PersonFactory
@@ -162,11 +162,13 @@ def test_the_question_is_asked_in_english_too(client, twins):
     assert "<h1>Where do you live?</h1>" in page
 
 
-def test_a_proxy_can_t_declare_one_of_two(twins):
-    by = PersonFactory()
+def test_a_yes_for_one_of_two_who_share_all_details_must_be_given_signed_in(twins):
+    request = ask_to_book_for(
+        by=PersonFactory(), name="김시험", birth_date=date(1964, 5, 12), phone="+821000001234"
+    )
 
     with pytest.raises(ProxyRefused):
-        declare_proxy(by=by, name="김시험", birth_date=date(1964, 5, 12), phone="+821000001234")
+        answer_proxy_request(request=request, yes=True, by="phone")
 
     assert not Proxy.objects.exists()
     assert not Person.objects.filter(source=Source.DECLARED).exists()

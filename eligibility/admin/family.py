@@ -1,0 +1,125 @@
+"""The counter says yes for people without a phone, after seeing them and their identity card."""
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from eligibility.admin.people import PersonAdmin, ReadOnlyAdmin, moment, people_meant
+from eligibility.enums import ProxyAnswer
+from eligibility.exceptions import Refusal
+from eligibility.models import ProxyRequest
+from eligibility.services import answer_proxy_request
+from eligibility.spelling import masked_phone, shown_phone
+
+
+class AnswerForm(forms.ModelForm):
+    verdict = forms.ChoiceField(
+        label=gettext_lazy("What the person says"),
+        choices=[
+            ("", gettext_lazy("Not asked yet")),
+            (ProxyAnswer.YES, gettext_lazy("Yes: they are here, and their identity card agrees")),
+            (ProxyAnswer.NO, gettext_lazy("No")),
+        ],
+        required=False,
+    )
+
+    class Meta:
+        model = ProxyRequest
+        fields: list[str] = []
+
+    by = ""
+
+    def _post_clean(self) -> None:
+        """The service writes; its refusal comes back beside the form."""
+        verdict = self.cleaned_data.get("verdict")
+        if self.errors or not verdict:
+            return
+        try:
+            answer_proxy_request(request=self.instance, yes=verdict == ProxyAnswer.YES, by=self.by)
+        except Refusal as refusal:
+            self.add_error("verdict", str(refusal))
+
+
+@admin.register(ProxyRequest)
+class ProxyRequestAdmin(ReadOnlyAdmin):
+    """Requests to book for somebody: open ones first, the oldest on top."""
+
+    form = AnswerForm
+    region_path = "by"
+    person_path = "by_id"
+    list_display = ["number", "asking", "answer", "asked", "answered"]
+    list_filter = ["answer"]
+    list_select_related = ["by"]
+    search_fields = ["pk"]  # shows the box; `find` searches
+    search_help_text = PersonAdmin.search_help_text
+    change_list_template = "admin/people_list.html"
+    sortable_by: list[str] = []
+    readonly_fields = [
+        "asking",
+        "shown_name",
+        "born",
+        "mobile",
+        "asked_at",
+        "answer",
+        "answered_at",
+        "answered_by",
+    ]
+
+    def get_ordering(self, request):
+        return [F("answered_at").desc(nulls_first=True), "asked_at"]
+
+    def get_fieldsets(self, request, obj=None):
+        waits = obj is not None and obj.answer == ProxyAnswer.WAITING
+        answer = ["verdict"] if waits else ["answer", "answered_at", "answered_by"]
+        return [
+            (_("Who asks"), {"fields": ["asking", "asked_at"]}),
+            (_("For whom, as it was typed"), {"fields": ["shown_name", "born", "mobile"]}),
+            (_("Answer"), {"fields": answer}),
+        ]
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        may = admin.ModelAdmin.has_change_permission(self, request, obj)
+        return may and (obj is None or obj.answer == ProxyAnswer.WAITING)
+
+    def get_form(self, request, obj=None, **kwargs):
+        form = super().get_form(request, obj, **kwargs)
+        form.by = f"staff:{request.user.pk}"
+        return form
+
+    def save_model(self, request, obj, form, change) -> None:
+        """The form's service has written it."""
+
+    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+        """By who asks: their phone, or their name and date of birth."""
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(by__in=people)
+
+    @admin.display(description=gettext_lazy("number"))
+    def number(self, asked: ProxyRequest) -> str:
+        return str(asked)
+
+    @admin.display(description=gettext_lazy("asked by the phone"))
+    def asking(self, asked: ProxyRequest) -> str:
+        return masked_phone(asked.by.phone)
+
+    @admin.display(description=gettext_lazy("asked at"))
+    def asked(self, asked: ProxyRequest) -> str:
+        return moment(asked.asked_at)
+
+    @admin.display(description=gettext_lazy("answered at"))
+    def answered(self, asked: ProxyRequest) -> str:
+        return moment(asked.answered_at)
+
+    @admin.display(description=gettext_lazy("name"))
+    def shown_name(self, asked: ProxyRequest) -> str:
+        return asked.name or "–"
+
+    @admin.display(description=gettext_lazy("date of birth"))
+    def born(self, asked: ProxyRequest) -> str:
+        return asked.birth_date.isoformat() if asked.birth_date else "–"
+
+    @admin.display(description=gettext_lazy("mobile phone"))
+    def mobile(self, asked: ProxyRequest) -> str:
+        return shown_phone(asked.phone) if asked.phone else "–"
