@@ -1,30 +1,25 @@
-"""How often a reservation number may be tried: ten letters can't be guessed, a phone could be."""
+"""How often a reservation number may be tried: ten letters can't be guessed, a phone could be.
 
-import logging
+Failures are counted. Above a limit the browser does a short proof of work, or waits a minute:
+nobody is refused, and whoever tries wrong phones slows down nobody but themselves.
+"""
 
 from django.http import HttpRequest
-from redis import RedisError
 
-from eligibility.limits import client_address
-from web.limits import over
+from eligibility.brakes import Brake, needs_work
 
-log = logging.getLogger(__name__)
+FAILURES = [
+    # A number tried from one network; where that is not known, with all others.
+    Brake("lookup.number", "10/10m"),
+    Brake("lookup.source", "100/10m"),
+]
 
-TRIES_PER_NUMBER = "10/10m"
-TRIES_PER_ADDRESS = "100/10m"
+
+def look_up_is_slowed(request: HttpRequest, number: str, phone: str) -> bool:
+    """True if a proof of work is due before this number may be tried again."""
+    return needs_work(request, FAILURES, [number, ""], wait_for=phone)
 
 
-def looked_up_too_often(request: HttpRequest, number: str) -> bool:
-    """Count one more try of this number, and say whether it is too many.
-
-    Without Redis nobody is locked out: a number alone has 45 bits that can't be guessed.
-    """
-    address = client_address(request)
-    try:
-        tired = over(request, group="lookup.number", key=number, rate=TRIES_PER_NUMBER)
-        if address:
-            tired |= over(request, group="lookup.address", key=address, rate=TRIES_PER_ADDRESS)
-    except RedisError:
-        log.warning("redis is gone: look-ups are not counted")
-        return False
-    return tired
+def count_failure(request: HttpRequest, number: str) -> None:
+    for brake, key in zip(FAILURES, [number, ""], strict=True):
+        brake.count(request, key)

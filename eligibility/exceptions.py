@@ -25,6 +25,14 @@ class DistrictUnclear(Refusal):
     """Several people of the roster share these details; only where they live tells them apart."""
 
 
+class LimitReached(Refusal):
+    """So many codes went to this phone that the next one has to wait."""
+
+
+class WorkNeeded(Refusal):
+    """Many codes went to this phone, or out for this source: a proof of work comes first."""
+
+
 class ReviewRefused(Refusal):
     """This answer can't be looked at again, or not any more."""
 

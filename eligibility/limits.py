@@ -1,42 +1,60 @@
-"""How often codes may be asked for.
+"""What is counted by request rather than by row.
 
-Without Redis nobody is locked out: the limit per phone is then counted in the database, and the
-limit per address rests.
+Without Redis these limits rest, and nobody is locked out. Codes are counted where they are kept
+(eligibility.services.code_limits).
 """
 
-import logging
-from datetime import date, timedelta
+import secrets
 
 from django.conf import settings
-from django.http import HttpRequest
-from django.utils import timezone
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
 from redis import RedisError
 
-from eligibility.indexes import name_birth_index, phone_index
-from eligibility.models import PhoneCode
+from eligibility.indexes import phone_index
+from eligibility.services.code_limits import Asker
+from privacy.cipher import blind_index
 from web import addresses
 from web.limits import over
 
-log = logging.getLogger(__name__)
-
-CODES_PER_PHONE = "6/10m"
-CODES_PER_PERSON = "12/h"
 DISTRICTS_PER_PHONE = "5/10m"
-_FALLBACK = (6, timedelta(minutes=10))
+KNOWN_COOKIE = "jari_known"
+_KNOWN_SALT = "eligibility.known"
+_KNOWN_AGE = 180 * 86400
+_MOST_KNOWN = 6  # phones around one browser
 
 
-def asks_too_often(request: HttpRequest, *, name: str, birth_date: date, phone: str) -> bool:
-    """Count one more code for this phone and this person, and say whether it is too many."""
-    index = phone_index(phone)
+def source_of(request: HttpRequest, phone: str) -> Asker:
+    """Who asks for a code to `phone`: a browser that proved it before, or a network."""
+    name, phones = _known(request)
+    if name and phone_index(phone).hex() in phones:
+        return Asker(blind_index(name, context=b"browser"), known_browser=True)
+    address = client_address(request)
+    return Asker(blind_index(address, context=b"network") if address else None)
+
+
+def remember_browser(request: HttpRequest, response: HttpResponse, phone: str) -> None:
+    """This browser has proved `phone`: what strangers ask for does not slow it down."""
+    name, phones = _known(request)
+    index = phone_index(phone).hex()
+    value = [name or secrets.token_urlsafe(12), [index, *(p for p in phones if p != index)]]
+    response.set_cookie(
+        KNOWN_COOKIE,
+        signing.dumps([value[0], value[1][:_MOST_KNOWN]], salt=_KNOWN_SALT),
+        max_age=_KNOWN_AGE,
+        httponly=True,
+        samesite="Lax",
+        secure=settings.CSRF_COOKIE_SECURE,
+    )
+
+
+def _known(request: HttpRequest) -> tuple[str, list[str]]:
+    cookie = request.COOKIES.get(KNOWN_COOKIE, "")
     try:
-        return _counted(request, "phone", index.hex(), CODES_PER_PHONE) | _counted(
-            request, "person", name_birth_index(name, birth_date).hex(), CODES_PER_PERSON
-        )
-    except RedisError:
-        log.warning("redis is gone: codes are counted in the database")
-        most, period = _FALLBACK
-        since = timezone.now() - period
-        return PhoneCode.objects.filter(phone_index=index, sent_at__gt=since).count() >= most
+        name, phones = signing.loads(cookie, salt=_KNOWN_SALT, max_age=_KNOWN_AGE)
+    except (signing.BadSignature, ValueError):
+        return "", []
+    return name, phones
 
 
 def names_districts_too_often(request: HttpRequest, phone: str) -> bool:

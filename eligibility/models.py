@@ -193,6 +193,9 @@ class PhoneCode(models.Model):
     birth_date = EncryptedDateField(_("date of birth"))
     phone = EncryptedTextField(_("mobile phone"))
     phone_index = models.BinaryField(max_length=16, editable=False)
+    # Who asked for it: a keyed hash of the network, or of a browser that proved this phone before.
+    source_index = models.BinaryField(max_length=16, null=True, editable=False)
+    from_known_browser = models.BooleanField(default=False, editable=False)
     code_hash = models.BinaryField(max_length=16, editable=False)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     # How many codes went out, the first included.
@@ -200,6 +203,8 @@ class PhoneCode(models.Model):
     sent_at = models.DateTimeField(_("sent at"))
     expires_at = models.DateTimeField(_("expires at"))
     used_at = models.DateTimeField(_("used at"), null=True, blank=True)
+    # The code was right, and where the person lives must still be told.
+    awaits_district = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = _("phone code")
@@ -210,6 +215,7 @@ class PhoneCode(models.Model):
         indexes = [
             models.Index(fields=["phone_index", "sent_at"], name="phone_codes_by_phone"),
             models.Index(fields=["expires_at"], name="phone_codes_by_end"),
+            models.Index(fields=["source_index", "sent_at"], name="phone_codes_by_source"),
         ]
 
     def __str__(self) -> str:

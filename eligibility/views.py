@@ -1,4 +1,4 @@
-from functools import wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 from django.conf import settings
@@ -14,8 +14,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from eligibility import limits, proof_of_work, provider_flow, services
+from eligibility.brakes import NO_WORK, work_for
 from eligibility.enums import ReviewStatus
-from eligibility.exceptions import DistrictUnclear, Refusal
+from eligibility.exceptions import DistrictUnclear, LimitReached, Refusal, WorkNeeded
 from eligibility.forms import (
     CodeForm,
     CorrectionForm,
@@ -58,20 +59,25 @@ def identity(request: HttpRequest) -> HttpResponse:
         return provider_flow.leave(request, request.POST["provider"], following)
     form = IdentityForm(request.POST)
     extra = {"form": form, "next": following}
-    if form.is_valid() and not _has_worked(request, form):
-        extra |= {
-            "challenge": proof_of_work.new_challenge(),
-            "wait": proof_of_work.new_wait(form.cleaned_data["phone"]),
-        }
+    if not form.is_valid():
         return _identity_page(request, extra, status=422)
-    if form.is_valid() and _may_ask(request, form):
-        who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
-        challenge = services.start_verification(**who)
-        response = redirect("identity_code")
-        _remember(response, challenge, following)
-        return response
-    status = 429 if getattr(form, "too_often", False) else 422
-    return _identity_page(request, extra, status=status)
+    who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
+    has_worked = lru_cache(partial(_has_worked, request, who["phone"]))
+    try:
+        busy = limits.address_is_busy(request) or codes_are_above_budget()
+        if busy and not has_worked():
+            raise WorkNeeded
+        challenge = services.start_verification(
+            **who, source=limits.source_of(request, who["phone"]), has_worked=has_worked
+        )
+    except WorkNeeded:
+        return _identity_page(request, extra | work_for(who["phone"]), status=422)
+    except LimitReached as refusal:
+        form.add_error("phone", str(refusal))
+        return _identity_page(request, extra, status=429)
+    response = redirect("identity_code")
+    _remember(response, challenge, following)
+    return response
 
 
 def _identity_page(
@@ -79,7 +85,7 @@ def _identity_page(
 ) -> HttpResponse:
     lights = providing.lights()
     context = {
-        "challenge": "",
+        **NO_WORK,
         **extra,
         "typed_form": "identity",
         "lights": lights if len(lights) > 1 else [],
@@ -97,28 +103,16 @@ def identity_provider(request: HttpRequest, code: str) -> HttpResponse:
     return provider_flow.come_back(request, code)
 
 
-def _has_worked(request: HttpRequest, form: IdentityForm) -> bool:
-    """True unless very many come from this address, or codes cost too much altogether, and this
-    one has neither worked nor waited."""
-    if not limits.address_is_busy(request) and not codes_are_above_budget():
-        return True
+def _has_worked(request: HttpRequest, phone: str) -> bool:
+    """Whether this browser did its proof of work, or waited a minute; each counts once."""
     return proof_of_work.is_done(request.POST.get("work", "")) or proof_of_work.has_waited(
-        request.POST.get("wait", ""), form.cleaned_data["phone"]
+        request.POST.get("wait", ""), phone
     )
-
-
-def _may_ask(request: HttpRequest, form: IdentityForm) -> bool:
-    who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
-    if not limits.asks_too_often(request, **who):
-        return True
-    form.too_often = True
-    form.add_error("phone", _("Many codes went to this number. Try again in ten minutes."))
-    return False
 
 
 def _following(request: HttpRequest) -> str:
     """Where to go on afterwards; only within this site."""
-    address = request.POST.get("next") or request.GET.get("next", "")
+    address = (request.POST.get("next") or request.GET.get("next", ""))[:2000]
     safe = url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
@@ -171,12 +165,15 @@ def identity_code(request: HttpRequest) -> HttpResponse:
     except Refusal as refusal:
         form.add_error("code", str(refusal))
         return _code_page(request, challenge, form, status=422)
-    return _welcome(person, following)
+    return _welcome(request, person, challenge, following)
 
 
-def _welcome(person: Person, following: str) -> HttpResponse:
+def _welcome(
+    request: HttpRequest, person: Person, challenge: PhoneCode, following: str
+) -> HttpResponse:
     response = redirect(following or "eligibility")
     sign_in(response, person_id=person.pk)
+    limits.remember_browser(request, response, challenge.phone)
     response.delete_cookie(CODE_COOKIE, samesite="Lax")
     return response
 
@@ -188,7 +185,7 @@ def identity_district(request: HttpRequest) -> HttpResponse:
     """Asked only after the proof, and only where several people share all other details."""
     challenge, following = _remembered(request)
     vouched = provider_flow.phone_vouched_for(request)
-    if not vouched and not (challenge and challenge.used_at):
+    if not vouched and not (challenge and challenge.awaits_district):
         return redirect("identity")
     form = DistrictForm(
         request.POST if request.method == "POST" else None, initial=typed(request, "home")
@@ -202,7 +199,8 @@ def identity_district(request: HttpRequest) -> HttpResponse:
         try:
             if vouched:
                 return provider_flow.with_district(request, home)
-            return _welcome(services.choose_district(challenge=challenge, home=home), following)
+            person = services.choose_district(challenge=challenge, home=home)
+            return _welcome(request, person, challenge, following)
         except DistrictUnclear as unclear:
             form.add_error("home", str(unclear))
     context = {"form": form, "typed_form": "district"}
@@ -210,11 +208,7 @@ def identity_district(request: HttpRequest) -> HttpResponse:
 
 
 def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
-    who = {"name": challenge.name, "birth_date": challenge.birth_date, "phone": challenge.phone}
     try:
-        due = timezone.now() >= challenge.sent_at + services.RESEND_AFTER
-        if due and limits.asks_too_often(request, **who):
-            raise Refusal(_("Many codes went to this number. Try again in ten minutes."))
         services.resend_code(challenge=challenge)
     except Refusal as refusal:
         return _code_page(request, challenge, CodeForm(), refusal=str(refusal), status=429)

@@ -4,11 +4,13 @@ from django.http import HttpRequest
 from django_ratelimit.core import is_ratelimited
 
 
-def over(request: HttpRequest, *, group: str, key: str, rate: str) -> bool:
+def over(request: HttpRequest, *, group: str, key: str, rate: str, counts: bool = True) -> bool:
     """Count one more try of `key`, and say whether it is above `rate` ("10/10m").
+
+    With `counts=False` it only says so: failures are counted when they are known.
 
     Raises RedisError without Redis: what then counts instead is the caller's matter.
     """
     return is_ratelimited(
-        request, group=group, key=lambda _group, _request: key, rate=rate, increment=True
+        request, group=group, key=lambda _group, _request: key, rate=rate, increment=counts
     )

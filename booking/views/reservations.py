@@ -17,12 +17,13 @@ from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import AlreadyBooked, Refused, SlotClosed, SlotFull, SlotOver, TooLate
 from booking.forms import LookupForm
 from booking.history import to_the_person
-from booking.limits import looked_up_too_often
+from booking.limits import count_failure, look_up_is_slowed
 from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.views import headlines
 from booking.views.common import in_sight, keeps_typed, own_reservation, seen
 from booking.views.finder import Purpose, lost, show
+from eligibility.brakes import NO_WORK, work_for
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page
@@ -246,20 +247,25 @@ def lookup(request: HttpRequest) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         initial={"number": number, **typed(request, "number", "phone")},
     )
-    status = 200
+    status, work = 200, NO_WORK
     if request.method == "POST":
         status = 422
         if form.is_valid():
-            if looked_up_too_often(request, form.cleaned_data["number"]):
-                form.add_error(None, _("Too many tries. Wait ten minutes, then try again."))
-                status = 429
+            if look_up_is_slowed(request, **form.cleaned_data):
+                work = work_for(form.cleaned_data["phone"])
             elif services.find_by_number(**form.cleaned_data):
                 response = redirect("reservation", number=form.cleaned_data["number"])
                 seen.add(request, response, form.cleaned_data["number"])
                 return response
             else:
+                count_failure(request, form.cleaned_data["number"])
                 form.add_error(None, _("There is no reservation with this number and this phone."))
-    context = {"form": form, "typed_form": "lookup", "mine": [_listed(one) for one in mine]}
+    context = {
+        "form": form,
+        "typed_form": "lookup",
+        "mine": [_listed(one) for one in mine],
+        **work,
+    }
     return render(request, "booking/lookup.html", context, status=status)
 
 

@@ -29,7 +29,7 @@ class VerdictForm(forms.ModelForm[Review]):
         choices=[
             ("", gettext_lazy("Not decided yet")),
             (ReviewStatus.GRANTED, gettext_lazy("Yes: the place becomes an ordinary one")),
-            (ReviewStatus.REFUSED, gettext_lazy("No: the place ends, and what it held is freed")),
+            (ReviewStatus.REFUSED, gettext_lazy("No: the place ends")),
         ],
         required=False,
     )

@@ -1,5 +1,6 @@
 import hmac
 import secrets
+from collections.abc import Callable
 from datetime import date, timedelta
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from eligibility.exceptions import (
 )
 from eligibility.indexes import identity_index, indexes_of, phone_index
 from eligibility.models import Person, PhoneCode
+from eligibility.services.code_limits import ANYBODY, Asker, check_asking
 from eligibility.services.decisions import store_decisions
 from eligibility.services.households import lock_phone
 from eligibility.spelling import name_key, names_agree, person_name
@@ -31,16 +33,36 @@ RESEND_AFTER = timedelta(minutes=1)
 MOST_TRIES = 5
 
 
+def _has_not_worked() -> bool:
+    return False
+
+
 @transaction.atomic
-def start_verification(*, name: str, birth_date: date, phone: str) -> PhoneCode:
+def start_verification(
+    *,
+    name: str,
+    birth_date: date,
+    phone: str,
+    source: Asker = ANYBODY,
+    has_worked: Callable[[], bool] = _has_not_worked,
+) -> PhoneCode:
     """Send a six-digit code to `phone` (E.164). The roster is not asked: nothing shows whether
-    the person is on it, not even the time the answer takes. ValueError for what is no name."""
+    the person is on it, not even the time the answer takes.
+
+    WorkNeeded or LimitReached where many codes went to this phone, or out for this source.
+    ValueError for what is no name.
+    """
+    index = phone_index(phone)
+    lock_phone(index)  # so that what comes at once is counted
     now = timezone.now()
+    check_asking(phone_index=index, source=source, has_worked=has_worked, now=now)
     challenge = PhoneCode(
         name=person_name(name),
         birth_date=birth_date,
         phone=phone,
-        phone_index=phone_index(phone),
+        phone_index=index,
+        source_index=source.index,
+        from_known_browser=source.known_browser,
         code_hash=b"",
         sent_at=now,
         expires_at=now,
@@ -51,16 +73,28 @@ def start_verification(*, name: str, birth_date: date, phone: str) -> PhoneCode:
 
 @transaction.atomic
 def resend_code(*, challenge: PhoneCode) -> PhoneCode:
-    """A new code for the same person, with five new tries; the old one ends."""
+    """A new code for the same person, with five new tries; the old one ends.
+
+    Counted like a first one: ResendTooSoon, WorkNeeded or LimitReached.
+    """
+    lock_phone(challenge.phone_index)
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
     if challenge.used_at:
         raise CodeExpired(_("This code was used already. Start again if you signed out."))
-    wait = challenge.sent_at + RESEND_AFTER - timezone.now()
+    now = timezone.now()
+    wait = challenge.sent_at + RESEND_AFTER - now
     if wait > timedelta(0):
         raise ResendTooSoon(
             _("A code went out less than a minute ago. Try again in %(seconds)s seconds.")
             % {"seconds": int(wait.total_seconds()) + 1}
         )
+    index = None if challenge.source_index is None else bytes(challenge.source_index)
+    check_asking(
+        phone_index=bytes(challenge.phone_index),
+        source=Asker(index, challenge.from_known_browser),
+        has_worked=_has_not_worked,
+        now=now,
+    )
     _send_code(challenge)
     return challenge
 
@@ -102,8 +136,8 @@ def check_code(*, challenge: PhoneCode, code: str) -> Person:
     """The person behind a right code; WrongCode, TooManyTries or CodeExpired otherwise, and
     DistrictUnclear where the code is right and `choose_district` must follow.
 
-    A try is counted also when it is refused, so the refusal is raised after the commit.
-    Sending the right code twice answers the same person.
+    A try is counted also when it is refused, so the refusal is raised after the commit. A code is
+    right once: afterwards it is used up, and tries of it count on.
     """
     answer = _check(challenge.pk, code)
     if isinstance(answer, Refusal):
@@ -117,29 +151,38 @@ def _check(challenge_id, code: str) -> Person | Refusal:
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge_id)
     if challenge.expires_at <= timezone.now():
         return CodeExpired(_("The three minutes are over. Ask for a new code."))
-    if not challenge.used_at:
-        if challenge.tries >= MOST_TRIES:
-            return TooManyTries(_("That was wrong five times. Ask for a new code."))
-        challenge.tries += 1
+    if challenge.tries >= MOST_TRIES:
+        return TooManyTries(_("That was wrong five times. Ask for a new code."))
+    challenge.tries += 1
+    if challenge.used_at:
+        challenge.save(update_fields=["tries"])
+        return CodeExpired(_("This code was used already. Start again if you signed out."))
     if not hmac.compare_digest(bytes(challenge.code_hash), _hash(challenge, code)):
         challenge.save(update_fields=["tries"])
         left = MOST_TRIES - challenge.tries
         if not left:
             return TooManyTries(_("That was wrong five times. Ask for a new code."))
         return WrongCode(_("That is not the code we sent. Tries left: %(left)s.") % {"left": left})
-    challenge.used_at = challenge.used_at or timezone.now()
-    challenge.save(update_fields=["tries", "used_at"])
+    challenge.used_at = timezone.now()
+    answer: Person | Refusal
     try:
-        return _person_of(challenge, None)
+        answer = _person_of(challenge, None)
     except DistrictUnclear as unclear:
-        return unclear
+        challenge.awaits_district, answer = True, unclear
+    challenge.save(update_fields=["tries", "used_at", "awaits_district"])
+    return answer
 
 
+@transaction.atomic
 def choose_district(*, challenge: PhoneCode, home: District | None) -> Person:
-    """The person of a proven code who lives there; None is a place in no list."""
-    if not challenge.used_at:
+    """The person of a proven code who lives there, once; None is a place in no list."""
+    challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
+    if not challenge.awaits_district:
         raise CodeExpired(_("Enter the code first."))
-    return _person_of(challenge, home, asked=True)
+    person = _person_of(challenge, home, asked=True)
+    challenge.awaits_district = False
+    challenge.save(update_fields=["awaits_district"])
+    return person
 
 
 def _person_of(challenge: PhoneCode, home: District | None, *, asked: bool = False) -> Person:

@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
+from eligibility.brakes import NO_WORK, Brake, needs_work, work_for
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from waiting_room import services
@@ -45,6 +46,8 @@ from web.codes import (
 )
 from web.language import is_unsent, keeps_typed_in_any_language, typed
 
+# Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
+GUESSES = [Brake("resume", "20/10m")]
 # For people without script: never faster than this, however near they are.
 SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
 # A document older than this is from a tick that does not come any more.
@@ -291,9 +294,11 @@ def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @keeps_typed_in_any_language
 def resume(request: HttpRequest) -> HttpResponse:
     """Back to one's ticket by its code, typed or scanned, on any device."""
-    code = request.POST.get("code") or request.GET.get("code") or ""
-    problem = ""
-    if code and not is_unsent(request):
+    code = (request.POST.get("code") or request.GET.get("code") or "")[:100]
+    problem, work = "", NO_WORK
+    if code and not is_unsent(request) and needs_work(request, GUESSES, [""], wait_for=code):
+        work = work_for(code)
+    elif code and not is_unsent(request):
         try:
             ticket = Ticket.objects.filter(resume_index=lookup_index(code, CODE_KEY)).first()
         except UnreadableCode as error:
@@ -306,13 +311,16 @@ def resume(request: HttpRequest) -> HttpResponse:
             problem = _(
                 "There is no place with this code. Please compare it, or show who you are instead."
             )
+            GUESSES[0].count(request)
     context = {
         "typed": code,
         "typed_form": "resume",
         "problem": problem,
         "asked": request.method == "POST",
+        **work,
     }
-    return render(request, "waiting_room/resume.html", context, status=422 if problem else 200)
+    status = 422 if problem or work is not NO_WORK else 200
+    return render(request, "waiting_room/resume.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD"])

@@ -493,32 +493,69 @@ def test_the_calendar_file_says_what_became_of_it(inside, status, said):
     assert f"STATUS:{said}" in page(answer)
 
 
-def test_numbers_are_not_tried_for_long(client):
-    """A number belongs to one phone; ten wrong ones in ten minutes are enough, right or not."""
+def test_wrong_phones_for_a_number_cost_work_and_lock_nobody_out(clock):
+    """A number belongs to one phone; after ten wrong ones each further one costs work."""
     reservation = ReservationFactory()
     phone = "0" + reservation.person.phone.removeprefix("+82")
     wrong = {"number": reservation.number, "phone": "01099998888"}
+    attacker, owner = {"REMOTE_ADDR": "8.8.1.1"}, {"REMOTE_ADDR": "9.9.9.9"}
+    browser = Client()
+    clock.freeze()  # within one window of the limit
 
-    tried = [client.post(reverse("lookup"), wrong).status_code for _try in range(11)]
-    right = client.post(reverse("lookup"), wrong | {"phone": phone})
-    other = client.post(reverse("lookup"), {"number": ReservationFactory().number, "phone": phone})
+    tried = [browser.post(reverse("lookup"), wrong, **attacker) for _try in range(15)]
+    guessed = browser.post(reverse("lookup"), wrong | {"phone": phone}, **attacker)
+    found = browser.post(reverse("lookup"), wrong | {"phone": phone}, **owner)
 
-    assert tried == [422] * 10 + [429]
-    assert right.status_code == 429
-    assert other.status_code == 422
+    assert [bool(one.context["challenge"]) for one in tried] == [False] * 11 + [True] * 4
+    assert guessed.status_code == 422
+    assert found.url == reverse("reservation", args=[reservation.number])
 
 
-def test_one_address_does_not_try_many_numbers(client):
+def test_where_no_source_is_known_work_is_still_enough(monkeypatch, clock):
+    clock.freeze()
+    reservation = ReservationFactory()
+    right = {
+        "number": reservation.number,
+        "phone": "0" + reservation.person.phone.removeprefix("+82"),
+    }
+    browser = Client()
+    for _try in range(12):
+        asked = browser.post(reverse("lookup"), right | {"phone": "01099998888"})
+    monkeypatch.setattr("eligibility.proof_of_work.is_done", lambda payload: payload == "done")
+
+    refused = browser.post(reverse("lookup"), right)
+    worked = browser.post(reverse("lookup"), right | {"work": "done"})
+
+    assert "data-work" in asked.content.decode()
+    assert refused.status_code == 422
+    assert worked.url == reverse("reservation", args=[reservation.number])
+
+
+def test_look_ups_that_find_something_are_not_counted():
+    reservation = ReservationFactory()
+    phone = "0" + reservation.person.phone.removeprefix("+82")
+    browser = Client()
+
+    answers = [
+        browser.post(reverse("lookup"), {"number": reservation.number, "phone": phone}).status_code
+        for _try in range(15)
+    ]
+
+    assert answers == [302] * 15
+
+
+def test_one_address_does_not_try_many_numbers(client, clock):
+    clock.freeze()
     answers = [
         client.post(
             reverse("lookup"),
             {"number": random_number(10), "phone": "01099998888"},
-            REMOTE_ADDR="8.8.8.8",
-        ).status_code
-        for _try in range(101)
+            REMOTE_ADDR="8.8.2.2",
+        )
+        for _try in range(102)
     ]
 
-    assert answers == [422] * 100 + [429]
+    assert [bool(one.context["challenge"]) for one in answers] == [False] * 101 + [True]
 
 
 def test_the_look_up_works_without_redis(client, monkeypatch):

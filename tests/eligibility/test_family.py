@@ -30,6 +30,7 @@ from tests.factories import (
     SlotFactory,
     StaffFactory,
 )
+from tests.staff.signing_in import StaffClient
 from waiting_room.models import Ticket
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,9 @@ def link_sent(phone: str) -> str:
 def test_before_the_yes_nothing_of_the_person_is_shown_or_touched():
     child, mother = PersonFactory(), PersonFactory(name="김어머니")
     booked = ReservationFactory(person=mother)
+    told = Decision.objects.filter(person=mother).count()
     browser = browser_of(child)
+    CohortFactory()
 
     asked = browser.post("/family/", typed(mother))
     page = browser.get("/family/").content.decode()
@@ -91,7 +94,7 @@ def test_before_the_yes_nothing_of_the_person_is_shown_or_touched():
     assert browser.get("/eligibility/").context["person"]["name"] == child.name
     assert browser.get(reverse("reservation", args=[booked.number])).status_code == 302
     assert not Proxy.objects.exists()
-    assert not Decision.objects.filter(person=mother).exists()
+    assert Decision.objects.filter(person=mother).count() == told
 
 
 def without_secrets(page: str, person: Person) -> str:
@@ -108,7 +111,7 @@ def test_the_answer_to_asking_is_the_same_whomever_the_details_fit(differs):
     sent = typed(mother)
     other = {"name": "박모름", "birth_date": "19440101", "phone": "010-0000-9998"}
     if differs == "twins":
-        Person.objects.filter(pk=mother.pk).update(district="강남구")
+        Person.objects.filter(pk=mother.pk).update(identity_index=b"another district")
         PersonFactory(name=mother.name, phone=mother.phone, birth_date=mother.birth_date)
     elif differs == "taken":
         Proxy.objects.create(person=mother, by=PersonFactory())
@@ -259,7 +262,7 @@ def test_a_shared_phone_opens_nobody_whose_phone_the_roster_knows_as_another():
 def test_the_counter_says_yes_for_somebody_without_a_phone(role, region, may):
     child, grandma = PersonFactory(region="서울특별시"), PersonFactory()
     request = ask_to_book_for(by=child, **details(grandma))
-    staff = Client()
+    staff = StaffClient()
     staff.force_login(StaffFactory(role=role, region=region))
     address = reverse("admin:eligibility_proxyrequest_change", args=[request.pk])
 

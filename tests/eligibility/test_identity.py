@@ -9,10 +9,10 @@ from django.db import connection
 from django.utils import timezone
 
 from eligibility.enums import Source
-from eligibility.exceptions import WrongCode
+from eligibility.exceptions import CodeExpired, TooManyTries
 from eligibility.indexes import indexes_of
 from eligibility.models import Person, PhoneCode
-from eligibility.services import check_code, start_verification
+from eligibility.services import check_code, choose_district, start_verification
 from eligibility.services.identity import find_or_declare
 from messaging.models import Message
 from tests.concurrency import at_once
@@ -41,25 +41,50 @@ def test_a_code_is_six_digits_and_stored_as_a_hash_only():
     assert bytes(challenge.code_hash) != code.encode()
 
 
-def test_the_right_code_twice_answers_the_same_person():
+def test_a_right_code_counts_once():
+    challenge = start_verification(**HONG)
+    code = code_of(challenge)
+    check_code(challenge=challenge, code=code)
+
+    for _ in range(4):
+        with pytest.raises(CodeExpired):
+            check_code(challenge=challenge, code=code)
+    with pytest.raises(TooManyTries):
+        check_code(challenge=challenge, code=code)
+
+    challenge.refresh_from_db()
+    assert challenge.tries == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_right_code_at_once_from_everywhere_counts_once():
     challenge = start_verification(**HONG)
     code = code_of(challenge)
 
-    first = check_code(challenge=challenge, code=code)
-    again = check_code(challenge=challenge, code=code)
+    outcomes = at_once([partial(check_code, challenge=challenge, code=code)] * 8)
 
-    assert first == again
-    assert Person.objects.count() == 1
+    assert sum(isinstance(outcome, Person) for outcome in outcomes) == 1
 
 
-def test_a_used_challenge_does_not_let_a_wrong_code_in():
+def test_wrong_codes_after_use_are_counted():
+    challenge = start_verification(**HONG)
+    check_code(challenge=challenge, code=code_of(challenge))
+    wrong = "000000" if code_of(challenge) != "000000" else "111111"
+
+    for _ in range(4):
+        with pytest.raises(CodeExpired):
+            check_code(challenge=challenge, code=wrong)
+
+    with pytest.raises(TooManyTries):
+        check_code(challenge=challenge, code=wrong)
+
+
+def test_a_used_code_opens_no_district_page_either():
     challenge = start_verification(**HONG)
     check_code(challenge=challenge, code=code_of(challenge))
 
-    with pytest.raises(WrongCode):
-        check_code(
-            challenge=challenge, code="000000" if code_of(challenge) != "000000" else "1" * 6
-        )
+    with pytest.raises(CodeExpired):
+        choose_district(challenge=challenge, home=None)
 
 
 @pytest.mark.parametrize("name", ["홍길동", "홍 길동", "길동 홍"])

@@ -11,13 +11,15 @@ from booking.services import cancel_reservation, make_offers, notices
 from booking.services.notices import confirmed_letters, reminder_letters, tell_changed
 from eligibility.enums import Correctable, ReviewReason
 from eligibility.services import (
+    answer_proxy_request,
     ask_correction,
-    declare_proxy,
+    ask_to_book_for,
     end_proxy,
     open_review,
     refuse_correction,
     refuse_review,
     start_verification,
+    withdraw_proxy_request,
 )
 from messaging.enums import Channel
 from messaging.models import Message
@@ -50,7 +52,9 @@ def code() -> list[str]:
 
 def proxy() -> list[str]:
     other = PersonFactory(name="김다른")
-    declare_proxy(by=marked(), name=other.name, birth_date=other.birth_date, phone=other.phone)
+    by = marked()
+    asked = ask_to_book_for(by=by, name=other.name, birth_date=other.birth_date, phone=other.phone)
+    end_proxy(proxy=answer_proxy_request(request=asked, yes=True, by="phone"), by=by)
     return texts("proxy")
 
 
@@ -163,13 +167,13 @@ def test_no_message_holds_what_somebody_typed(kind):
         assert "821" not in text
 
 
-def test_a_stranger_gets_one_message_a_day_however_often_somebody_declares_to_book_for_them():
+def test_a_stranger_gets_one_message_a_day_however_often_somebody_asks_to_book_for_them():
     by, stranger = marked(), PersonFactory(name="김다른")
     details = {
         "name": stranger.name, "birth_date": stranger.birth_date, "phone": stranger.phone,
     }  # fmt: skip
 
     for _time in range(3):
-        end_proxy(proxy=declare_proxy(by=by, **details), by=by)
+        withdraw_proxy_request(request=ask_to_book_for(by=by, **details))
 
     assert Message.objects.filter(kind="proxy").count() == 1

@@ -1,5 +1,6 @@
 import re
 from datetime import date, timedelta
+from uuid import UUID
 
 import pytest
 from django.http import HttpResponse
@@ -408,3 +409,19 @@ def test_the_end_of_the_window_closes_the_room():
     Cohort.objects.filter(pk=room.cohort_id).update(closes_at=timezone.now())
 
     assert "This line is closed" in page(browser(ticket.person), ticket)
+
+
+def test_guessing_resume_codes_costs_work(clock):
+    clock.freeze()  # within one window of the limit
+    guesser, owner = browser(), browser()
+    ticket = join(make_room())
+    wrong = resume_code(UUID(int=5), CODE_KEY)
+
+    tried = [
+        guesser.post("/queue/resume/", {"code": wrong}, REMOTE_ADDR="8.8.3.3") for _ in range(23)
+    ]
+    right = {"code": resume_code(ticket.pk, CODE_KEY)}
+
+    assert [bool(one.context["challenge"]) for one in tried] == [False] * 21 + [True] * 2
+    assert guesser.post("/queue/resume/", right, REMOTE_ADDR="8.8.3.3").status_code == 422
+    assert owner.post("/queue/resume/", right, REMOTE_ADDR="9.9.9.9").status_code == 302

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('waiting_room', '0002_functions'),
+        ('waiting_room', '0003_draw_after_the_list_is_closed'),
     ]
 
     operations = [

@@ -1,0 +1,70 @@
+"""Brakes on guessing: failures are counted by source, and beyond a limit guessing costs work.
+
+Nobody is refused. Without Redis the brakes rest.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from redis import RedisError
+
+from eligibility import proof_of_work
+from eligibility.limits import client_address
+from web.limits import over
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Brake:
+    """`rate` failures ("10/10m") are free, for one key of one network."""
+
+    name: str
+    rate: str
+
+    def count(self, request: HttpRequest, key: str = "") -> None:
+        self._usage(request, key, increment=True)
+
+    def is_on(self, request: HttpRequest, key: str = "") -> bool:
+        return self._usage(request, key, increment=False)
+
+    def _usage(self, request: HttpRequest, key: str, *, increment: bool) -> bool:
+        source = client_address(request) or "unknown"
+        try:
+            return over(
+                request, group=self.name, key=f"{source}|{key}", rate=self.rate, counts=increment
+            )
+        except RedisError:
+            log.warning("redis is gone: %s is not counted", self.name)
+            return False
+
+
+def needs_work(
+    request: HttpRequest, brakes: Sequence[Brake], keys: Sequence[str], *, wait_for: str
+) -> bool:
+    """Whether a brake is on and neither work was done nor a minute waited (for `wait_for`)."""
+    if not any(brake.is_on(request, key) for brake, key in zip(brakes, keys, strict=True)):
+        return False
+    return not (
+        proof_of_work.is_done(request.POST.get("work", ""))
+        or proof_of_work.has_waited(request.POST.get("wait", ""), _clean(wait_for))
+    )
+
+
+# Of a page that asks for none.
+NO_WORK = {"challenge": "", "wait": ""}
+
+
+def work_for(wait_for: str) -> dict[str, str]:
+    """What the page needs to ask for work (eligibility/components/work.html)."""
+    return {
+        "challenge": proof_of_work.new_challenge(),
+        "wait": proof_of_work.new_wait(_clean(wait_for)),
+    }
+
+
+def _clean(text: str) -> str:
+    """Whatever was typed, as text that can be hashed."""
+    return text[:200].encode(errors="replace").decode()
