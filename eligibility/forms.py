@@ -16,12 +16,14 @@ class IdentityForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         help_text=_("As it is registered, in Korean or in Latin letters."),
+        max_length=200,
         error_messages={"required": _("Enter your name.")},
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     birth_date = forms.CharField(
         label=_("Birth date"),
         help_text=_("For example 19690512 or 690512"),
+        max_length=40,
         error_messages={"required": _("Enter your birth date.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "bday", "inputmode": "numeric", "class": "jari-w-10"}
@@ -36,6 +38,7 @@ class IdentityForm(forms.Form):
     phone = forms.CharField(
         label=_("Mobile phone"),
         help_text=_("A six-digit code goes to this number. For example 010-1234-5678"),
+        max_length=40,
         error_messages={"required": _("Enter your mobile phone number.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "tel-national", "inputmode": "tel", "class": "jari-w-20"}
@@ -129,6 +132,7 @@ class WardForm(IdentityForm):
 class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code"),
+        max_length=40,
         error_messages={"required": _("Enter the six digits from the message.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "jari-code"}

@@ -185,6 +185,7 @@ def test_breaking_off_there_loses_nothing_and_counts_against_nobody(client, cert
     "spoil",
     [
         lambda address: re.sub(r"state=[\w-]+", "state=other", address),
+        lambda address: re.sub(r"state=[\w-]+", "state=%C3%A9", address),
         lambda address: re.sub(r"code=[\w-]+", "code=other", address),
         lambda address: re.sub(r"\?.*", "", address),
     ],
