@@ -90,7 +90,7 @@ class RoomFactory(Factory):
         )
         room = open_room(cohort=cohort, **values)
         tick_room(room.pk)  # closes the list
-        if drawn:
+        if cohort.order == Order.DRAW:
             tick_room(room.pk)  # holds the draw
         return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
 
