@@ -110,8 +110,10 @@ def test_a_review_waits_in_the_line(signed, live_server, language, width):
 
     ticket = TicketFactory(room=room, person=person, called=True)
     page.goto(f"{live_server.url}/queue/t/{ticket.pk}/")
-    page.locator("#enter button").click()
-    expect(page.get_by_text(re.compile("재검토가 아직|not decided yet")).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("재확인이 승인되면 바로|as soon as the review")).first
+    ).to_be_visible()
+    expect(page.locator("#enter button")).to_be_hidden()
     looks_right(page)
     picture(page, f"ticket-under-review-{language}-{width}")
 

@@ -20,8 +20,9 @@ from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from booking.areas import clinic_key, district_key
 from booking.models import Offer, Reservation
-from booking.services import clinic_key, hold_slot, make_offers, place_key
+from booking.services import hold_slot, make_offers
 from eligibility import sessions
 from eligibility.models import Proxy
 from eligibility.services import ask_to_book_for
@@ -108,7 +109,7 @@ def make_scene() -> Scene:
     known = [
         str(slot.pk), str(other.pk), str(held.key), "sms", "email", "a@example.org", "ko", "en",
         person.name, "19640512", "010-0000-1234", "yes", "no", "identity", "morning", "2027-01-01",
-        place_key(slot.clinic.region, slot.clinic.district), clinic_key(slot.clinic_id),
+        district_key(slot.clinic.region, slot.clinic.district), clinic_key(slot.clinic_id),
         slot.vaccine.code, slot.clinic.code, slot.clinic.region, resume_code(waiting.pk, CODE_KEY),
         *numbers,
     ]  # fmt: skip
