@@ -1,0 +1,185 @@
+"""Every address of the portal, asked as every kind of user: what tests/staff/addresses.tsv holds.
+
+`python -m launcher test -- tests/staff/test_address_table.py` compares; with JARI_WRITE_TABLE=1 it
+writes the file anew, to be read line by line before it is committed.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+from django.db import transaction
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from booking.models import OutsideDose, Stock
+from eligibility.models import CohortChange, Correction, Decision, Review, RosterUpload
+from messaging.models import Message
+from staff.accounts import ask_for_role
+from staff.enums import Act, Role, Step
+from staff.models import Access, LogInFailure
+from tests.factories import (
+    ClinicFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    StaffFactory,
+)
+from tests.staff.signing_in import StaffClient
+
+FILE = Path(__file__).with_name("addresses.tsv")
+NOBODY = "anonymous"
+KINDS = [NOBODY, *Role.values, "no role", "superuser"]
+# Answered by the web server's own files in production, or with a body that never ends.
+_LEFT_OUT = ("static/",)
+_ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)\??")
+
+
+def routes() -> list[str]:
+    """Every route of the urlconf, once, in the order in which they are tried."""
+    found = dict.fromkeys(_walk(get_resolver(), ""))
+    return [route for route in found if not route.startswith(_LEFT_OUT)]
+
+
+def _walk(resolver: URLResolver, before: str) -> Iterator[str]:
+    for part in resolver.url_patterns:
+        route = before + str(part.pattern)
+        if isinstance(part, URLPattern):
+            yield route
+        else:
+            yield from _walk(part, route)
+
+
+def address_of(route: str, rows: dict[str, object]) -> str:
+    """The route with a row that exists in each of its places, as far as there is one."""
+    parts = route.split("/")
+    model = ".".join(parts[1:3]) if route.startswith("admin/") else ""
+
+    def fill(match: re.Match) -> str:
+        name = match[2] or match[3]
+        if name in ("object_id", "pk") and model in rows:
+            return str(rows[model])
+        if name in rows:
+            return str(rows[name])
+        if match[1] == "int":
+            return "0"
+        if match[1] == "uuid":
+            return "00000000-0000-4000-8000-000000000000"
+        return "nobody"
+
+    text = _ARGUMENT.sub(fill, route)
+    return "/" + text.replace("^", "").replace("$", "").replace("/?", "/").replace("\\", "")
+
+
+def scene() -> tuple[dict, dict]:
+    """(one user of each kind, a row of each model that can be opened)."""
+    clinic = ClinicFactory(region="서울특별시", district="강남구")
+    slot = SlotFactory(clinic=clinic)
+    person = PersonFactory(region="서울특별시", district="강남구")
+    reservation = ReservationFactory(slot=slot, person=person)
+    ticket = person.tickets.get()
+    cohort = ticket.room.cohort
+    places = {
+        Role.CLINIC: {"clinic": clinic},
+        Role.MANAGER: {"clinic": clinic},
+        Role.LOCAL: {"region": "서울특별시"},
+    }
+    users = {role.value: StaffFactory(role=role, **places.get(role, {})) for role in Role}
+    users |= {"no role": StaffFactory(role=""), "superuser": StaffFactory(superuser=True)}
+    now, today = timezone.now(), timezone.localdate()
+    other = StaffFactory(role=Role.CLINIC, clinic=clinic)
+    made = {
+        "booking.clinic": clinic,
+        "booking.slot": slot,
+        "booking.vaccine": slot.vaccine,
+        "booking.reservation": reservation,
+        "booking.stock": Stock.objects.create(
+            clinic=clinic, vaccine=slot.vaccine, on=today + timedelta(days=9), doses=5
+        ),
+        "booking.outsidedose": OutsideDose.objects.create(
+            person=PersonFactory(region="서울특별시"),
+            vaccine=slot.vaccine,
+            dose=1,
+            given_on=date(2026, 1, 5),
+            by=f"staff:{other.pk}",
+        ),
+        "eligibility.person": person,
+        "eligibility.cohort": cohort,
+        "eligibility.decision": Decision.objects.get(person=person),
+        "eligibility.cohortchange": CohortChange.objects.create(
+            cohort=cohort, values={"priority": 1}, takes_effect_at=now, by="staff:1"
+        ),
+        "eligibility.review": Review.objects.create(
+            person=person, cohort=cohort, reason="birth", opened_at=now
+        ),
+        "eligibility.correction": Correction.objects.create(
+            person=person, field="name", wanted="김시험", opened_at=now
+        ),
+        "eligibility.rosterupload": RosterUpload.objects.create(file="x.csv", by="staff:1"),
+        "waiting_room.room": ticket.room,
+        "waiting_room.ticket": ticket,
+        "messaging.message": Message.objects.order_by("pk").first(),
+        "staff.user": other,
+        "staff.access": Access.objects.create(user=other, act=Act.LIST, what="x", people=[1]),
+        "staff.loginfailure": LogInFailure.objects.create(
+            user=other, name_index="x", step=Step.CODE
+        ),
+        "staff.rolerequest": ask_for_role(
+            user=StaffFactory(role=""), by=other, role=Role.LOCAL, region="서울특별시", reason="x"
+        ),
+    }
+    rows = {label: row.pk for label, row in made.items() if row is not None}
+    return users, {
+        **rows,
+        "code": cohort.code,
+        "number": reservation.number,
+        "app_label": "booking",
+    }
+
+
+def asked(kind: str, users: dict, rows: dict) -> dict[str, str]:
+    """For each route how GET and POST are answered; whatever they did is undone after each."""
+    client = StaffClient(raise_request_exception=False)
+    if kind != NOBODY:
+        client.force_login(users[kind])
+    cookies = {name: morsel.value for name, morsel in client.cookies.items()}
+    answers = {}
+    for route in routes():
+        if kind != NOBODY and not route.startswith("admin/"):
+            continue  # who is signed in as staff is nobody there: a test of its own
+        both = []
+        for method in ("get", "post"):
+            client.cookies = SimpleCookie(cookies)
+            with transaction.atomic():
+                both.append(_class(getattr(client, method)(address_of(route, rows))))
+                transaction.set_rollback(True)
+        answers[route] = " ".join(both)
+    return answers
+
+
+def _class(answer) -> str:
+    if answer.streaming:
+        # Its files alone: to close it whole would close the test's database connection too.
+        for close in answer._resource_closers:
+            close()
+    if answer.status_code in (301, 302) and answer.url.startswith("/admin/login/"):
+        return "login"
+    return str(answer.status_code)
+
+
+def table() -> dict[str, dict[str, str]]:
+    """What the file says: the answers of each route by kind of user."""
+    head, *lines = FILE.read_text(encoding="utf-8").splitlines()
+    kinds = head.split("\t")[1:]
+    rows = [line.split("\t") for line in lines]
+    return {route: dict(zip(kinds, cells, strict=True)) for route, *cells in rows}
+
+
+def write(answers: dict[str, dict[str, str]]) -> None:
+    lines = ["\t".join(["route (GET POST)", *KINDS])]
+    lines += [
+        "\t".join([route, *(answers[kind].get(route, "–") for kind in KINDS)]) for route in routes()
+    ]
+    FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
