@@ -181,21 +181,19 @@ class UserAdmin(ScopedAdmin):
                     else _("Asked for. Another person of the health authority decides."),
                 )
                 return self._back(user)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Role of %(name)s") % {"name": user.get_username()},
-            "opts": self.opts,
-            "lead": _(
+        return self.act_page(
+            request,
+            _("Role of %(name)s") % {"name": user.get_username()},
+            lead=_(
                 "A role that shows people's data takes effect when another person of the health "
                 "authority grants it; any other at once."
             ),
-            "form": form,
-            "media": self.media + form.media,
-            "adminform": form.as_fieldsets(),
-            "submit": _("Ask for this role"),
-            "back": reverse("admin:staff_user_change", args=[user.pk]),
-        }
-        return TemplateResponse(request, "admin/booking/act.html", context)
+            form=form,
+            media=self.media + form.media,
+            adminform=form.as_fieldsets(),
+            submit=_("Ask for this role"),
+            back=reverse("admin:staff_user_change", args=[user.pk]),
+        )
 
     def link_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Shown once, to be handed over; who has it sets the password."""
