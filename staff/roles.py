@@ -109,6 +109,7 @@ _OF_PEOPLE = {
     "eligibility.decision",
     "eligibility.review",
     "eligibility.correction",
+    "eligibility.proxyrequest",
     "eligibility.rosterupload",
     "waiting_room.ticket",
 }
