@@ -9,6 +9,7 @@ import os
 import random
 import re
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,9 +25,13 @@ JOURNAL = Path(os.environ["REHEARSAL_JOURNAL"])
 SEED = int(os.environ.get("REHEARSAL_SEED", "1"))
 PATIENCE_SECONDS = float(os.environ.get("REHEARSAL_PATIENCE", "900"))
 
+PROGRESS = Path(os.environ["REHEARSAL_PROGRESS"])
+PROGRESS_EVERY_SECONDS = 1.0
+
 people = iter(CROWD)
 journal: list[dict[str, Any]] = []
 running = 0
+stages: Counter[str] = Counter()  # how many citizens are where: the names of progress.STAGES
 
 
 class GaveUp(Exception):
@@ -47,6 +52,7 @@ class Citizen(FastHttpUser):
             raise StopUser
         self.person: dict[str, Any] = person
         running += 1
+        self.stage = ""
         self.dice = random.Random(f"{SEED}/{self.person['id']}")  # noqa: S311
         self.story: dict[str, Any] = {
             "person": self.person["id"],
@@ -54,6 +60,12 @@ class Citizen(FastHttpUser):
             "places": [],
             "retries": 0,
         }
+
+    def move_to(self, stage: str) -> None:
+        if self.stage:
+            stages[self.stage] -= 1
+        self.stage = stage
+        stages[stage] += 1
 
     @task
     def whole_path(self) -> None:
@@ -65,6 +77,7 @@ class Citizen(FastHttpUser):
             self.story["trouble"] = str(trouble)
         self.story["seconds"] = round(time.monotonic() - started, 2)
         journal.append(self.story)
+        self.move_to("through")
         self.leave()
 
     def leave(self) -> None:
@@ -100,8 +113,10 @@ class Citizen(FastHttpUser):
     # The path.
 
     def walk(self) -> str:
+        self.move_to("identity")
         self.identify()
         ticket = self.join()
+        self.move_to("line")
         if self.chance(0.04):
             return "gone_away"
         if not self.wait_until_called(ticket):
@@ -109,6 +124,7 @@ class Citizen(FastHttpUser):
         if self.chance(0.03):
             return "gone_away"
         self.enter(ticket)
+        self.move_to("booking")
         return self.book()
 
     def identify(self) -> None:
@@ -263,6 +279,36 @@ class Citizen(FastHttpUser):
         raise GaveUp(f"no {wanted} at {page.url}: {page.status} {page.heading()}")
 
 
+@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust has no types here
+def tell_progress(environment: Environment, **_more: Any) -> None:
+    gevent.spawn(write_every_second, environment)
+
+
+def write_every_second(environment: Environment) -> None:
+    command = os.getppid()
+    while os.getppid() == command:
+        write_progress(environment)
+        gevent.sleep(PROGRESS_EVERY_SECONDS)
+    assert environment.runner
+    environment.runner.quit()  # the command was killed; nobody would end this crowd
+
+
+def write_progress(environment: Environment) -> None:
+    """For the command that waits; whole, so that it never reads half a file."""
+    total = environment.stats.total
+    state = {
+        "seconds": time.time() - environment.stats.start_time,
+        "stages": stages,
+        "outcomes": Counter(story["outcome"] for story in journal),
+        "requests": total.num_requests,
+        "failures": total.num_failures,
+        "per_second": total.current_rps,
+    }
+    unfinished = PROGRESS.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(state))
+    unfinished.replace(PROGRESS)
+
+
 @events.quitting.add_listener  # type: ignore[untyped-decorator]  # Locust has no types here
 def write_journal(environment: Environment, **_more: Any) -> None:
     latencies = {
@@ -275,4 +321,5 @@ def write_journal(environment: Environment, **_more: Any) -> None:
         }
         for entry in environment.stats.entries.values()
     }
+    write_progress(environment)
     JOURNAL.write_text(json.dumps({"citizens": journal, "requests": latencies}))

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from booking.models import Reservation
-from waiting_room.models import Ticket
+from waiting_room.models import Room, Ticket
 from waiting_room.services import tick_rooms
 
 
@@ -36,14 +36,29 @@ def test_a_crowd_books_over_http_and_every_promise_is_kept(
     small_sample.load()
     before = Counter(Reservation.objects.values_list("status", flat=True))
     request.getfixturevalue("ticking")
+    room = Room.objects.get(cohort__code="55-59")
+    numbers = room.max_active, room.max_per_minute
     out = StringIO()
 
-    call_command("rehearse", citizens=6, over=1, host=live_server.url, patience=240, stdout=out)
+    call_command(
+        "rehearse",
+        citizens=6,
+        over=1,
+        pace=600,
+        cap=50,
+        host=live_server.url,
+        patience=240,
+        stdout=out,
+    )
 
     report = out.getvalue()
+    assert "6 of 6 came | 0 signing in, 0 in the line, 0 booking, 6 through" in report
+    assert "has its numbers again: " in report
     assert "Every promise was kept." in report
     booked = int(report.split("booked")[1].split()[0])
     assert booked > 0
+    room.refresh_from_db()
+    assert (room.max_active, room.max_per_minute) == numbers
     assert Ticket.objects.filter(room__cohort__code="55-59").count() == 6
     # People who are offered a second dose with the first hold two.
     after = Counter(Reservation.objects.values_list("status", flat=True))

@@ -5,22 +5,30 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, TextIO, cast
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone
+from django.db import OperationalError
+from django.utils import timezone, translation
 
 import rehearsal
 from eligibility.enums import Source
 from eligibility.models import Cohort, Person
+from rehearsal import pace, progress
 from rehearsal.findings import Findings, examine
+from rehearsal.progress import Display, Estimate, RoomView
+from waiting_room.models import Room
+from waiting_room.reasons import in_words
 from web.commands import PortalCommand
 
 Accident = Callable[[], str]  # does it, and says what it did
@@ -41,6 +49,18 @@ class Command(PortalCommand):
         parser.add_argument("--host", help="address of the portal; by default where it runs here")
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--patience", type=float, default=900, help="seconds each one waits")
+        parser.add_argument(
+            "--pace",
+            type=int,
+            metavar="N",
+            help="let the room call N people a minute at most, until the rehearsal is over",
+        )
+        parser.add_argument(
+            "--cap",
+            type=int,
+            metavar="N",
+            help="let N people be inside the room at once, until the rehearsal is over",
+        )
         parser.add_argument(
             "--kill-web",
             action="store_true",
@@ -70,13 +90,21 @@ class Command(PortalCommand):
         # Looked for, not imported: Locust would put its own threads under Django.
         if find_spec("locust") is None:
             raise CommandError("Locust is not installed. `make rehearse` installs it first.")
+        for option in ("pace", "cap"):
+            if options[option] is not None and options[option] < 1:
+                raise CommandError(f"--{option} must be at least 1.")
+        self._mend()
         opening = self._cohort(cohort)
         crowd = self._crowd(opening, citizens)
         since = timezone.now()
-        with tempfile.TemporaryDirectory() as folder:
+        with ExitStack() as until_over:
+            folder = until_over.enter_context(tempfile.TemporaryDirectory())
+            until_over.enter_context(unwound_by_signals())
+            until_over.enter_context(self._paced(opening, options["pace"], options["cap"]))
             journal = self._send(
                 crowd,
                 Path(folder),
+                opening=opening,
                 over=over,
                 host=host or settings.PUBLIC_URL,
                 seed=seed,
@@ -85,6 +113,20 @@ class Command(PortalCommand):
             )
         findings = examine(citizens=journal["citizens"], since=since)
         self._report(journal, findings, expected=len(crowd), since=since)
+
+    def _mend(self) -> None:
+        try:
+            said = pace.mend()
+        except pace.StillRunning:
+            raise CommandError("Another rehearsal is running. Let it end first.") from None
+        if said:
+            self.stdout.write(self.style.WARNING(said))
+
+    @contextmanager
+    def _paced(self, opening: Cohort, a_minute: int | None, cap: int | None) -> Iterator[None]:
+        room = Room.objects.select_related("cohort").get(cohort=opening)
+        with pace.changed(room, pace=a_minute, cap=cap, say=self.stdout.write):
+            yield
 
     def _cohort(self, code: str | None) -> Cohort:
         now = timezone.now()
@@ -135,6 +177,7 @@ class Command(PortalCommand):
         crowd: list[dict[str, Any]],
         folder: Path,
         *,
+        opening: Cohort,
         over: float,
         host: str,
         seed: int,
@@ -145,6 +188,7 @@ class Command(PortalCommand):
         environment = os.environ | {
             "REHEARSAL_CROWD": str(folder / "crowd.json"),
             "REHEARSAL_JOURNAL": str(folder / "journal.json"),
+            "REHEARSAL_PROGRESS": str(folder / "progress.json"),
             "REHEARSAL_SEED": str(seed),
             "REHEARSAL_PATIENCE": str(patience),
             "PYTHONPATH": os.pathsep.join(
@@ -160,18 +204,29 @@ class Command(PortalCommand):
         self.stdout.write(f"{len(crowd)} citizens over {over:.0f} s to {host} …")
         with (folder / "locust.log").open("w") as messages:
             locust = subprocess.Popen(  # noqa: S603
-                command, env=environment, stdout=messages, stderr=subprocess.STDOUT
+                command,
+                env=environment,
+                stdout=messages,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
             )
         for accident in accidents:
             timer = threading.Timer(over / 2, partial(self._have, accident))
             timer.daemon = True
             timer.start()
         try:
-            # Locust ends itself when the last citizen is through; it counts failed requests as 1.
-            locust.wait(timeout=over + patience + 300)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            locust.send_signal(signal.SIGINT)
-            locust.wait(timeout=30)
+            self._watch(
+                locust,
+                folder / "progress.json",
+                opening,
+                citizens=len(crowd),
+                over=over,
+                longest=over + patience + 300,
+            )
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped. The report is of what happened until now.")
+        finally:
+            end(locust)
         journal = folder / "journal.json"
         if not journal.exists():
             self.stderr.write((folder / "locust.log").read_text()[-3000:])
@@ -181,6 +236,39 @@ class Command(PortalCommand):
 
     def _have(self, accident: Accident) -> None:
         self.stdout.write(accident())
+
+    def _watch(
+        self,
+        locust: subprocess.Popen[bytes],
+        file: Path,
+        opening: Cohort,
+        *,
+        citizens: int,
+        over: float,
+        longest: float,
+    ) -> None:
+        """Show how it goes until Locust ends, which it does when the last citizen is through."""
+        # Django's wrapper would end every line, also the one that is written over.
+        display = Display(cast("TextIO", self.stdout._out))
+        estimate = Estimate(over=over)
+
+        def look() -> None:
+            now = progress.read(file, citizens)
+            room = room_view(opening)
+            if room is None:
+                return
+            display.show(progress.in_short(now, estimate.seconds_left(now, room)), at=now.seconds)
+            if progress.waits_for_room(now, room, over=over):
+                display.say_once("pace", progress.why_waiting(room))
+
+        ends = time.monotonic() + longest
+        try:
+            while locust.poll() is None and time.monotonic() < ends:
+                look()
+                time.sleep(1)
+            look()
+        finally:
+            display.close()
 
     def _report(
         self, journal: dict[str, Any], findings: Findings, *, expected: int, since: datetime
@@ -224,6 +312,54 @@ class Command(PortalCommand):
                 "Every place was kept, but some citizens could not go on.", returncode=1
             )
         say(self.style.SUCCESS("Every promise was kept."))
+
+
+@contextmanager
+def unwound_by_signals() -> Iterator[None]:
+    """SIGTERM, or a terminal that is closed, unwinds the stack as Ctrl-C does: what was changed
+    is put back, and Locust ends."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signals = [signal.SIGTERM, signal.SIGHUP]
+    before = {number: signal.signal(number, leave) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end(locust: subprocess.Popen[bytes]) -> None:
+    """Locust writes its journal on SIGINT; one that does not end is killed."""
+    if locust.poll() is not None:
+        return
+    locust.send_signal(signal.SIGINT)
+    try:
+        locust.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        locust.kill()
+        locust.wait()
+
+
+def room_view(opening: Cohort) -> RoomView | None:
+    """The room as it stands; None while the database does not answer."""
+    try:
+        room = Room.objects.select_related("line", "board").get(cohort=opening)
+    except OperationalError:
+        return None
+    document = room.board.document
+    with translation.override("en"):
+        reasons = in_words(room.board.reasons)
+    return RoomView(
+        waiting=max(0, document.get("issued", 0) - room.line.serving),
+        per_minute=document.get("per_minute", 0),
+        max_per_minute=room.max_per_minute,
+        active=room.line.active,
+        max_active=room.max_active,
+        reasons=reasons,
+    )
 
 
 def kill_web() -> str:
