@@ -17,8 +17,18 @@ def security_headers() -> Headers:
         ("cross-origin-opener-policy", "same-origin"),
     ]
     if settings.SECURE_HSTS_SECONDS:
-        headers.append(("strict-transport-security", f"max-age={settings.SECURE_HSTS_SECONDS}"))
+        headers.append(("strict-transport-security", _transport_security()))
     return headers
+
+
+def _transport_security() -> str:
+    """As django.middleware.security writes it for pages."""
+    parts = [f"max-age={settings.SECURE_HSTS_SECONDS}"]
+    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
+        parts.append("includeSubDomains")
+    if settings.SECURE_HSTS_PRELOAD:
+        parts.append("preload")
+    return "; ".join(parts)
 
 
 def completed(headers: Headers, with_these: Headers) -> Headers:

@@ -1,5 +1,6 @@
 import logging
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 # Korean mobile numbers, birth dates and e-mail addresses, however they got into a line.
@@ -29,10 +30,43 @@ class MaskPersonalData(logging.Filter):
 
 
 class MaskedFormatter(logging.Formatter):
-    """Masks tracebacks too, which may quote what was typed."""
+    """Masks tracebacks too, which may quote what was typed. Times are of UTC, and say so."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
     def formatException(self, ei: Any) -> str:
         return masked(super().formatException(ei))
+
+
+class Caller(logging.Filter):
+    """Who asked, behind what Django says of a refused or failed request: address and account.
+
+    Numbers only; who a number is, the database knows."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if hasattr(request, "META") and not hasattr(record, "caller"):
+            record.caller = _caller(request)
+            record.msg, record.args = f"{record.getMessage()} [{record.caller}]", ()
+        return True
+
+
+def _caller(request: Any) -> str:
+    from web.addresses import client_address  # settings must be there first
+
+    address = client_address(request)
+    # Nothing is asked of the database here: the request may have failed on it.
+    user = getattr(request, "_cached_user", None)
+    who = getattr(request, "_jari_who", None)
+    return ", ".join(
+        [
+            f"from {address or 'an unknown address'}",
+            request.method or "no method",
+            *([f"user {user.pk}"] if getattr(user, "pk", None) else []),
+            *([f"person {who.person_id}"] if who else []),
+        ]
+    )
 
 
 class OnlyWarnings(logging.Filter):

@@ -21,10 +21,11 @@ from eligibility.services import providing
 from eligibility.sessions import sign_in
 from eligibility.spelling import shown_phone
 from privacy.cipher import UnreadableData, decrypt, encrypt
+from web import cookies
 
 log = logging.getLogger(__name__)
 
-COOKIE = "jari_provider"
+COOKIE = cookies.named("jari_provider")
 _CONTEXT = b"cookie.provider"
 _AGE = 15 * 60
 _TYPED = ["name", "birth_date", "phone"]

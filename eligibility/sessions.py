@@ -17,8 +17,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from eligibility.models import Person
+from web import cookies
 
-COOKIE = "jari_who"
+COOKIE = cookies.named("jari_who")
 _SALT = "eligibility.who"
 
 

@@ -1,3 +1,4 @@
+import logging
 from functools import lru_cache, partial, wraps
 from typing import Any
 
@@ -38,9 +39,13 @@ from eligibility.sessions import (
 from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
 from staff.models import Access
+from web import cookies
+from web.addresses import client_address
 from web.language import keeps_typed_in_any_language, typed
 
-CODE_COOKIE = "jari_code"
+log = logging.getLogger(__name__)
+
+CODE_COOKIE = cookies.named("jari_code")
 _SALT = "eligibility.code"
 _CODE_COOKIE_AGE = 60 * 60
 
@@ -163,6 +168,12 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         provider_flow.forget(response)  # what a provider said before was for another try
         return response
     except Refusal as refusal:
+        log.warning(
+            "sign-in code refused: %s, from %s, try %s",
+            type(refusal).__name__,
+            client_address(request) or "an unknown address",
+            str(challenge.pk)[:8],
+        )
         form.add_error("code", str(refusal))
         return _code_page(request, challenge, form, status=422)
     return _welcome(request, person, challenge, following)
@@ -258,6 +269,9 @@ def identity_sign_out(request: HttpRequest) -> HttpResponse:
         sign_out_everywhere(who.by_id or who.person_id)
     response = redirect("home")
     sign_out(response)
+    # What this browser kept for the person goes too: pages, forms half typed. Cookies stay:
+    # language and tickets are shown to nobody else by themselves.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 

@@ -16,12 +16,13 @@ from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
 from eligibility.sessions import signed_in, to_identity
 from web.codes import UnreadableCode, read
+from web.cookies import named
 from web.language import FIELD, asks_language, in_language, is_unsent
 from web.remembered import Remembered
 
 View = Callable[..., HttpResponse]
 # The reservation numbers that were looked up with their phone in this browser.
-seen = Remembered(cookie="jari_seen", salt="booking.seen", most=6, seconds=60 * 60)
+seen = Remembered(cookie=named("jari_seen"), salt="booking.seen", most=6, seconds=60 * 60)
 
 
 def keeps_typed(view: View) -> View:

@@ -92,6 +92,8 @@ def message_budgets(text: str) -> dict[str, tuple[int, int]]:
 
 
 SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.")
+# What the key before signed is still read: an old one stays here for as long as a cookie lives.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Personal data is encrypted under the first key and read under any of them.
 DATA_KEYS = data_keys(required("JARI_DATA_KEYS", "NUMBER:BASE64 of 32 random bytes."))
 # The public logs of the lines are signed with all of them, so that a new key is known before the
@@ -233,6 +235,7 @@ SESSION_COOKIE_HTTPONLY = True
 
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
+COOKIE_PREFIX = ""  # of all our cookies; production has another (web/cookies.py)
 LANGUAGE_COOKIE_NAME = "jari_language"
 LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
 LANGUAGE_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
@@ -268,7 +271,7 @@ CONTENT_SECURITY_POLICY = {
         # A form that ends at an identity provider is redirected there.
         "form-action": [SELF, *sorted({_origin(provider["issuer"]) for provider in PROVIDERS})],
         "frame-ancestors": [NONE],
-        "base-uri": [SELF],
+        "base-uri": [NONE],
     }
 }
 
@@ -337,13 +340,14 @@ LOGGING = {
     # Log lines carry numbers (ticket, reservation), never a name, phone or birth date.
     "filters": {
         "personal": {"()": "config.logs.MaskPersonalData"},
+        "caller": {"()": "config.logs.Caller"},
         "warnings": {"()": "config.logs.OnlyWarnings"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "plain",
-            "filters": ["personal"],
+            "filters": ["caller", "personal"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -4,10 +4,13 @@ from django.http import HttpRequest
 
 from eligibility.sessions import signed_in
 from waiting_room.models import Ticket
+from web.cookies import named
 from web.remembered import Remembered
 
 # The tickets whose resume code was given in this browser: those of a family around one phone.
-resumed = Remembered(cookie="jari_tickets", salt="waiting_room.resumed", most=6, seconds=30 * 86400)
+resumed = Remembered(
+    cookie=named("jari_tickets"), salt="waiting_room.resumed", most=6, seconds=30 * 86400
+)
 
 
 def owns(request: HttpRequest, ticket: Ticket) -> bool:

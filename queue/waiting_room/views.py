@@ -78,6 +78,7 @@ def _room(code: str) -> Room:
     return get_object_or_404(rooms, cohort__code=code)
 
 
+@never_cache
 @require_http_methods(["GET", "HEAD"])
 def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = None) -> HttpResponse:
     """The public page of a line: how it stands, and the way into it."""

@@ -12,8 +12,9 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
 from staff.models import User
+from web import cookies
 
-COOKIE = "jari_device"
+COOKIE = cookies.named("jari_device")
 DAYS = 180
 USERS = 20  # a shared counter has many; the oldest are forgotten
 _SALT = "staff.known_device"
@@ -49,7 +50,6 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
         COOKIE,
         signing.dumps([device.number, users], salt=_SALT),
         max_age=DAYS * 24 * 3600,
-        path="/admin/",
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Strict",

@@ -1,5 +1,7 @@
 """A node in production: no launcher, and settings from the environment alone."""
 
+import ast
+import json
 import os
 import subprocess
 import sys
@@ -28,6 +30,7 @@ def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_pa
             "ALLOWED_HOSTS": "jari.example",
             "JARI_PUBLIC_URL": "https://jari.example",
             "JARI_PROXIES": "1",
+            "JARI_DRAW_SOURCE": "drand",
             "STATIC_ROOT": str(tmp_path),
         },
         capture_output=True,
@@ -36,3 +39,76 @@ def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_pa
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def in_production(command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env=os.environ
+        | {
+            "DJANGO_SETTINGS_MODULE": "config.settings.production",
+            "SECRET_KEY": "x7Qm2vL9" * 8,
+            "JARI_OUTBOX_ALLOWED": "1",
+            "JARI_DRAW_SOURCE": "stated",
+            "ALLOWED_HOSTS": "jari.example",
+            "JARI_PUBLIC_URL": "https://jari.example",
+            "JARI_PROXIES": "1",
+        }
+        | more,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"JARI_HSTS_SUBDOMAINS": "0"}, {"JARI_HSTS_PRELOAD": "1"}])
+def test_the_deployment_check_finds_nothing(more: dict[str, str]) -> None:
+    done = in_production(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], **more)
+
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+_SAY = """
+import config, django, json
+django.setup()
+from django.conf import settings
+from booking.views.common import seen
+from config.headers import security_headers
+from eligibility import provider_flow, sessions, views
+from staff.door import known_devices
+from waiting_room.access import resumed
+cookies = [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME,
+    sessions.COOKIE, provider_flow.COOKIE, views.CODE_COOKIE, known_devices.COOKIE, seen.cookie,
+    resumed.cookie]
+print(json.dumps({"cookies": cookies, "apps": settings.INSTALLED_APPS,
+    "transport": dict(security_headers())["strict-transport-security"],
+    "old_keys": settings.SECRET_KEY_FALLBACKS, "debug": settings.DEBUG}))
+"""
+
+
+def test_production_binds_its_cookies_to_the_host_and_leaves_the_sample_out() -> None:
+    done = in_production(["-c", _SAY], SECRET_KEY_FALLBACKS="old,older")
+
+    said = json.loads(done.stdout)
+    assert [name for name in said["cookies"] if not name.startswith("__Host-")] == []
+    assert len(set(said["cookies"])) == 9
+    assert "rehearsal" not in said["apps"]
+    assert said["transport"] == "max-age=31536000; includeSubDomains"
+    assert (said["old_keys"], said["debug"]) == (["old", "older"], False)
+
+
+def test_no_cookie_is_set_by_a_path_or_domain_of_its_own() -> None:
+    """What a browser asks of a `__Host-` cookie: no domain, the path `/`."""
+    found = []
+    for file in settings.BASE_DIR.rglob("*.py"):
+        if file.relative_to(settings.BASE_DIR).parts[0] in ("tests", ".venv", "var"):
+            continue
+        for call in ast.walk(ast.parse(file.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "set_cookie":
+                named = {keyword.arg for keyword in call.keywords}
+                found.append((file.name, "domain" in named, "secure" in named, "httponly" in named))
+    assert {(domain, secure, http) for _file, domain, secure, http in found} == {
+        (False, True, True)
+    }
+    assert len(found) >= 5
