@@ -14,11 +14,11 @@ from redis import RedisError
 from eligibility.indexes import phone_index
 from eligibility.services.code_limits import Asker
 from privacy.cipher import blind_index
-from web import addresses
+from web import addresses, cookies
 from web.limits import over
 
 DISTRICTS_PER_PHONE = "5/10m"
-KNOWN_COOKIE = "jari_known"
+KNOWN_COOKIE = cookies.named("jari_known")
 _KNOWN_SALT = "eligibility.known"
 _KNOWN_AGE = 180 * 86400
 _MOST_KNOWN = 6  # phones around one browser

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -111,7 +113,7 @@ class ClinicAdmin(ScopedAdmin):
         clinic = get_object_or_404(self.get_queryset(request), pk=pk)
         may_change = request.user.has_perm("booking.change_stock")
         days = days_of_doses(clinic=clinic)
-        form = DosesForm(request.POST or None, days=days)
+        form = DosesForm(request.POST if request.method == "POST" else None, days=days)
         if request.method == "POST":
             if not may_change:
                 raise PermissionDenied
@@ -173,8 +175,17 @@ class DosesForm(forms.Form):
     def name_of(row: DayOfDoses) -> str:
         return f"doses-{row.on}-{row.vaccine_id}"
 
+    def clean(self) -> dict[str, Any]:
+        # An empty number says "not known" and deletes one: a form without numbers says nothing.
+        if not any(name in self.data for name in self.fields):
+            raise forms.ValidationError(
+                _("The form came without its numbers. Nothing was changed.")
+            )
+        return self.cleaned_data
+
     def changed(self) -> list[tuple[DayOfDoses, int | None]]:
-        values = [(row, self.cleaned_data[self.name_of(row)]) for row in self.days]
+        came = [row for row in self.days if self.name_of(row) in self.data]
+        values = [(row, self.cleaned_data[self.name_of(row)]) for row in came]
         return [(row, doses) for row, doses in values if doses != row.doses]
 
 

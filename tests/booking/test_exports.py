@@ -15,7 +15,13 @@ from frictionless import Resource, Schema, system
 from booking.exports import CantBeWritten, Encoding, Selection, export_to, header, write_export
 from booking.models import Reservation
 from eligibility.spelling import shown_phone
-from tests.factories import ClinicFactory, PersonFactory, ReservationFactory, SlotFactory
+from tests.factories import (
+    ClinicFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    VaccineFactory,
+)
 
 pytestmark = pytest.mark.django_db
 SCHEMAS = Path(project.BASE_DIR) / "docs" / "schemas"
@@ -88,6 +94,17 @@ def test_what_a_spreadsheet_would_take_for_a_formula_is_quoted(people):
     assert names == sorted(["'=1+1의원", "'+의원", "'-의원", "'@의원", "'\t의원", "의원=1"])
     if people:
         assert sorted(row["name"] for row in rows) == ["'+김", "'-김", "'=김", "'@김", "김", "김"]
+
+
+@pytest.mark.parametrize("people", [False, True])
+def test_codes_and_places_are_no_formulas_either(people):
+    clinic = ClinicFactory(code="=1+1", region="+1+1", district="-2+3")
+    ReservationFactory(slot=SlotFactory(clinic=clinic, vaccine=VaccineFactory(code="=2+5")))
+
+    [row] = rows_of(exported(people=people))
+
+    cells = [row[name] for name in ("clinic", "region", "district", "vaccine")]
+    assert cells == ["'=1+1", "'+1+1", "'-2+3", "'=2+5"]
 
 
 def test_cp949_is_written_only_if_every_letter_fits():

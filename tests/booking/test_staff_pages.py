@@ -489,6 +489,30 @@ def test_the_margin_never_passes_the_doses_and_their_share(desk, ours):
     assert [change.by for change in history.context["changes"]] == ["desk"] * 4
 
 
+def test_a_form_without_its_numbers_deletes_none(desk, ours):
+    slot = SlotFactory(clinic=ours)
+    on = timezone.localtime(slot.starts_at).date()
+    desk.post(doses_page(ours), {f"doses-{on}-{slot.vaccine_id}": "42"})
+
+    page = desk.post(doses_page(ours), {})
+
+    assert page.context["form"].non_field_errors() == [
+        "The form came without its numbers. Nothing was changed."
+    ]
+    assert [row.doses for row in Stock.objects.all()] == [42]
+
+
+def test_numbers_that_a_form_leaves_out_stay(desk, ours):
+    first, second = SlotFactory(clinic=ours), SlotFactory(clinic=ours)
+    on = timezone.localtime(first.starts_at).date()
+    names = [f"doses-{on}-{slot.vaccine_id}" for slot in (first, second)]
+    desk.post(doses_page(ours), dict.fromkeys(names, "42"))
+
+    desk.post(doses_page(ours), {names[0]: "7"})
+
+    assert sorted(row.doses for row in Stock.objects.all()) == [7, 42]
+
+
 def test_what_is_no_number_of_doses_is_refused(desk, ours):
     slot = SlotFactory(clinic=ours)
     on = timezone.localtime(slot.starts_at).date()
