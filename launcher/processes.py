@@ -77,7 +77,7 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a child that writes to `log`, in a session of its own, so that Ctrl-C reaches only us
     and we stop things in the right order."""
-    with log.open("ab") if log else contextlib.nullcontext(subprocess.DEVNULL) as out:
+    with appending(log) if log else contextlib.nullcontext(subprocess.DEVNULL) as out:
         output: IO[bytes] | int = out
         return subprocess.Popen(  # noqa: S603  (our own commands)
             [str(part) for part in command],
@@ -90,6 +90,13 @@ def spawn(
             preexec_fn=ends_with_us(death_signal),
             **(account.popen_options() if account else {}),
         )
+
+
+def appending(log: Path) -> IO[bytes]:
+    """A log file for writing on, which nobody else on the machine may read."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.fchmod(descriptor, 0o600)  # also one that an earlier version made
+    return os.fdopen(descriptor, "ab")
 
 
 def stop(process: subprocess.Popen[bytes], sig: signal.Signals, *, patience: float) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 from launcher.processes import RunFolder, spawn
 
 LOG_BYTES = 10_000_000
+OLD_LOGS = 5  # of each process, so that a minute of noise does not erase what was before it
 LONGEST_PAUSE = 30.0
 SETTLED_SECONDS = 60.0  # after this long, an end is news and not part of a series
 IMPORTANT = re.compile(
@@ -163,10 +164,17 @@ class Log:
     def keep_small(self) -> None:
         """Copy and cut: the child goes on writing to the same open file."""
         if self.path.exists() and self.path.stat().st_size > LOG_BYTES:
-            shutil.copyfile(self.path, self.path.with_suffix(".log.1"))
+            for number in range(OLD_LOGS, 1, -1):
+                younger = self._old(number - 1)
+                if younger.exists():
+                    younger.replace(self._old(number))
+            shutil.copy(self.path, self._old(1))  # with its mode
             with self.path.open("r+b") as log:
                 log.truncate(0)
             self.position, self._rest = 0, b""
+
+    def _old(self, number: int) -> Path:
+        return self.path.with_suffix(f".log.{number}")
 
 
 def last_line(log: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from launcher import supervisor as supervising
 from launcher.home import ROOT
 from launcher.postgres import Postgres
-from launcher.processes import RunFolder
+from launcher.processes import RunFolder, spawn
 from launcher.supervisor import Child, Log, Supervisor, stop_all
 from tests.launcher.conftest import look_until
 
@@ -124,3 +124,30 @@ def test_a_log_is_cut_before_it_fills_the_disk_and_its_writer_goes_on(
     assert log.important_lines() == ["ERROR after the cut"]
     assert path.read_text() == "ERROR after the cut\n"
     assert (tmp_path / "web.log.1").read_text() == "x" * 200 + "\n"
+
+
+def test_a_flood_of_noise_leaves_what_was_logged_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "LOG_BYTES", 10)
+    path = tmp_path / "web.log"
+    log = Log("web", path)
+    for number in range(7):
+        path.write_text(f"{number} " + "x" * 20)
+        log.keep_small()
+
+    old = [(tmp_path / f"web.log.{number}").read_text()[0] for number in range(1, 6)]
+    assert old == ["6", "5", "4", "3", "2"]
+    assert not (tmp_path / "web.log.6").exists()
+
+
+def test_a_log_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervising, "LOG_BYTES", 1)
+    path = tmp_path / "web.log"
+    path.write_text("an earlier version made it\n")
+    path.chmod(0o644)
+    spawn(["true"], log=path).wait()
+    Log("web", path).keep_small()
+
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"web.log": 0o600, "web.log.1": 0o600}
