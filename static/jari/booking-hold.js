@@ -39,26 +39,18 @@ if (clock) {
 }
 
 if (form) {
-  // The page that answers a choice is the page of the hold: reload asks for it and sends nothing.
-  if (form.id === "confirm") history.replaceState(history.state, "", form.action);
-  const key = `jari-confirm-${form.dataset.keep}`;
+  // With this entry of the tab's history and in no storage of the browser: gone with the tab.
+  const key = form.dataset.keep;
   const fields = () => [...form.elements].filter((one) => one.name && one.type !== "hidden");
   const keep = () => {
     const typed = fields()
       .filter((one) => one.type !== "radio" || one.checked)
       .map((one) => [one.name, one.value]);
-    try {
-      sessionStorage.setItem(key, JSON.stringify(typed));
-    } catch {
-      // No storage in this browser: the server keeps what is sent.
-    }
+    history.replaceState({ key, typed }, "");
   };
-  let kept = [];
-  try {
-    kept = JSON.parse(sessionStorage.getItem(key)) ?? [];
-  } catch {
-    kept = [];
-  }
+  // The page that answers a choice is the page of the hold: reload asks for it and sends nothing.
+  if (form.id === "confirm") history.replaceState(history.state, "", form.action);
+  const kept = history.state?.key === key ? history.state.typed : [];
   for (const [name, value] of kept) {
     for (const field of fields().filter((one) => one.name === name)) {
       if (field.type === "radio") field.checked = field.value === value;

@@ -27,6 +27,14 @@ def who(browser: Client) -> sessions.Who | None:
     return sessions.read_cookie(browser.cookies[sessions.COOKIE].value)
 
 
+def test_signing_out_clears_what_the_browser_kept():
+    browser = browser_of(PersonFactory())
+
+    answer = browser.post(reverse("identity_sign_out"))
+
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+
+
 def test_acting_for_one_person_opens_no_way_to_those_they_act_for():
     attacker, mother, grandma = PersonFactory.create_batch(3)
     hers = Proxy.objects.create(person=grandma, by=mother)
