@@ -75,12 +75,12 @@ django.setup()
 from django.conf import settings
 from booking.views.common import seen
 from config.headers import security_headers
-from eligibility import provider_flow, sessions, views
+from eligibility import limits, provider_flow, sessions, views
 from staff.door import known_devices
 from waiting_room.access import resumed
 cookies = [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME,
-    sessions.COOKIE, provider_flow.COOKIE, views.CODE_COOKIE, known_devices.COOKIE, seen.cookie,
-    resumed.cookie]
+    sessions.COOKIE, provider_flow.COOKIE, views.CODE_COOKIE, known_devices.COOKIE,
+    limits.KNOWN_COOKIE, seen.cookie, resumed.cookie]
 print(json.dumps({"cookies": cookies, "apps": settings.INSTALLED_APPS,
     "transport": dict(security_headers())["strict-transport-security"],
     "old_keys": settings.SECRET_KEY_FALLBACKS, "debug": settings.DEBUG}))
@@ -92,7 +92,7 @@ def test_production_binds_its_cookies_to_the_host_and_leaves_the_sample_out() ->
 
     said = json.loads(done.stdout)
     assert [name for name in said["cookies"] if not name.startswith("__Host-")] == []
-    assert len(set(said["cookies"])) == 9
+    assert len(set(said["cookies"])) == 10
     assert "rehearsal" not in said["apps"]
     assert said["transport"] == "max-age=31536000; includeSubDomains"
     assert (said["old_keys"], said["debug"]) == (["old", "older"], False)
