@@ -2,7 +2,6 @@ import unicodedata
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking.finder import availability
@@ -10,6 +9,7 @@ from booking.finder.search import PARTS, Search, spot_of
 from booking.models.reservations import NUMBER_LETTERS
 from booking.rules import hours_of
 from booking.services import ContactChoice
+from database.clock import known_today
 from eligibility.spelling import mobile_phone
 from messaging.enums import Channel
 from messaging.receivers import EmailAddressField
@@ -83,9 +83,9 @@ class SearchForm(forms.Form):
 
     def clean_date(self):
         day = self.cleaned_data["date"]
-        if day and day < timezone.localdate():
+        if day and day < known_today():
             raise ValidationError(_("This day is over. Choose a later one."))
-        if day and day > timezone.localdate() + availability.HORIZON:
+        if day and day > known_today() + availability.HORIZON:
             raise ValidationError(_("No times are open that far ahead. Choose an earlier day."))
         return day
 
@@ -234,7 +234,7 @@ class ListEntryForm(forms.Form):
         start, end = data.get("date_from"), data.get("date_to")
         if start and end and end < start:
             self.add_error("date_to", _("The last day is before the first."))
-        elif end and end < timezone.localdate():
+        elif end and end < known_today():
             self.add_error("date_to", _("This day is over. Choose a later one."))
         return data
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from booking.exceptions import CapacityBelowBooked
 from booking.models import Clinic, Slot, Vaccine
 from booking.services import set_capacity
+from database.clock import database_now
 from dataio.importing import Outcome, Refused
 
 
@@ -70,7 +71,7 @@ class SlotImport:
 
     def __init__(self, *, by: str):
         self.by = by
-        self.now = timezone.now()
+        self.now = database_now()
         self.clinics = dict(Clinic.objects.values_list("code", "pk"))
         self.vaccines = dict(Vaccine.objects.values_list("code", "pk"))
         self.lines: dict[tuple, int] = {}

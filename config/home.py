@@ -5,10 +5,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from database.clock import known_now
 from eligibility.models import Cohort
 from eligibility.sessions import signed_in
 from waiting_room.models import JOINABLE_FROM, Room, Ticket
@@ -21,7 +21,7 @@ STATES = ["open", "gathering", "soon", "closed"]
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """Cohorts with their windows, the server's clock, where to start, and the way back."""
-    now = timezone.now()
+    now = known_now()
     joins_from = dict(Room.objects.values_list("cohort_id", JOINABLE_FROM))
     cohorts: list[dict[str, Any]] = [
         {"cohort": cohort, "state": _state(cohort, joins_from.get(cohort.pk), now)}

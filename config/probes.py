@@ -7,9 +7,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from config.headers import Headers
+from database.clock import known_now
 
 ASKED_EVERY_SECONDS = 2.0
 # An answer older than this counts as none: the part hangs.
@@ -32,7 +32,7 @@ class Readiness:
                 threading.Thread(target=self._look, args=[name], daemon=True, name=name).start()
         known = {name: self._state(name) for name in self._parts}
         ready = known[self._needs] == "ok"
-        time_now = datetime.now(UTC).isoformat()
+        time_now = known_now().isoformat()
         content = {"ready": ready, **known, "time": time_now}
         return 200 if ready else 503, HEADERS, json.dumps(content).encode()
 

@@ -4,12 +4,12 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from psycopg_pool import PoolTimeout
 from redis import RedisError
 
 from booking.views.holds import keep_unsent
+from database.clock import clock_ahead, clock_line, is_off, known_now, measure_if_due
 from messaging import budget
 from outside import jobs, redis
 
@@ -41,7 +41,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {name: asked() for name, asked in PARTS.items()}
     ready = parts["database"] == "ok"
     return JsonResponse(
-        {"ready": ready, **parts, "time": timezone.now().isoformat()}, status=200 if ready else 503
+        {"ready": ready, **parts, "time": known_now().isoformat()}, status=200 if ready else 503
     )
 
 
@@ -49,9 +49,18 @@ def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        measure_if_due()
     except DatabaseError:
         return "unreachable"
     return "ok"
+
+
+def _clock() -> str:
+    """Nothing is decided by this node's clock, but its log lines and certificates go by it."""
+    ahead = clock_ahead()
+    if ahead is None:
+        return "unknown"
+    return clock_line(ahead) if is_off(ahead) else "ok"
 
 
 def _redis() -> str:
@@ -77,4 +86,10 @@ def _messages() -> str:
     return f"above budget: {', '.join(above)}" if above else "ok"
 
 
-PARTS = {"database": _database, "redis": _redis, "worker": _worker, "messages": _messages}
+PARTS = {
+    "database": _database,
+    "redis": _redis,
+    "worker": _worker,
+    "messages": _messages,
+    "clock": _clock,
+}

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 MEASURE_SECONDS = 10.0  # how old a measurement may grow where a connection is at hand
 OFF_SECONDS = 2.0  # a clock that is further off is reported
+ABLE = (TransactionStatus.IDLE, TransactionStatus.INTRANS)
 UNITS = [(86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")]
 
 
@@ -91,8 +92,8 @@ def measure() -> None:
     """Compare the clocks, by the connection that is open."""
     global _measured
     raw = connection.connection
-    # A transaction that failed answers nothing more, and a pipeline must not be waited for.
-    if raw is None or raw.closed or raw.info.transaction_status == TransactionStatus.INERROR:
+    # Not in a transaction that failed, nor in the middle of a COPY.
+    if raw is None or raw.closed or raw.info.transaction_status not in ABLE:
         return
     before = monotonic()
     try:
@@ -106,11 +107,14 @@ def measure() -> None:
 
 
 def _warn_if_off(ahead: timedelta) -> None:
-    seconds = ahead.total_seconds()
-    known = _measured.ahead.total_seconds() if _measured else 0.0
+    known = _measured.ahead if _measured else timedelta(0)
     # Once, and again when it has moved.
-    if abs(seconds) > OFF_SECONDS and abs(seconds - known) > 1:
+    if is_off(ahead) and abs(ahead - known) > timedelta(seconds=1):
         log.warning("%s", clock_line(ahead))
+
+
+def is_off(ahead: timedelta) -> bool:
+    return abs(ahead.total_seconds()) > OFF_SECONDS
 
 
 def clock_line(ahead: timedelta) -> str:

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -48,7 +47,7 @@ def _family_page(
     request: HttpRequest, person: Person, *, form: WardForm | None = None, refusal: str = ""
 ) -> HttpResponse:
     live = Proxy.objects.filter(ended_at=None)
-    asked = services.waiting_requests(timezone.now()).filter(by=person).order_by("pk")
+    asked = services.waiting_requests().filter(by=person).order_by("pk")
     proxies = live.filter(person=person).select_related("by")
     form = form or WardForm()
     context = {
@@ -83,7 +82,7 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
             refusal = str(reason)
         else:
             return redirect("family_answer", token=token)
-    open_ = services.waiting_requests(timezone.now()).filter(pk=asked.pk).exists()
+    open_ = services.waiting_requests().filter(pk=asked.pk).exists()
     context = {
         "asked": asked,
         "open": open_,

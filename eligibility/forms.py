@@ -2,9 +2,9 @@ import re
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from database.clock import known_today
 from dataio.districts import REGIONS, District, districts_of
 from eligibility import spelling
 from eligibility.enums import Correctable, ReviewReason
@@ -58,7 +58,7 @@ class IdentityForm(forms.Form):
         if six_digits:
             self.initial = {**self.initial, "birth_date": six_digits}
         try:
-            spelling.birth_date(six_digits or typed, today=timezone.localdate())
+            spelling.birth_date(six_digits or typed, today=known_today())
         except spelling.Unclear as unclear:
             self._ask_century(str(unclear))
         except ValueError:
@@ -90,7 +90,7 @@ class IdentityForm(forms.Form):
             )
         try:
             return spelling.birth_date(
-                typed, today=timezone.localdate(), century=self.data.get("century", "")
+                typed, today=known_today(), century=self.data.get("century", "")
             )
         except spelling.Unclear as unclear:
             self._ask_century(str(unclear))
@@ -217,7 +217,7 @@ class CorrectionForm(forms.Form):
 
 
 def _birth_date(text: str) -> str:
-    return spelling.birth_date(text, today=timezone.localdate()).isoformat()
+    return spelling.birth_date(text, today=known_today()).isoformat()
 
 
 _CORRECT = {

@@ -7,10 +7,10 @@ Without Redis these limits rest, and nobody is locked out. Codes are counted whe
 import secrets
 
 from django.conf import settings
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from redis import RedisError
 
+from database import signing
 from eligibility.indexes import phone_index
 from eligibility.services.code_limits import Asker
 from privacy.cipher import blind_index

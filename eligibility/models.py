@@ -5,10 +5,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from database.clock import Now
 from eligibility.enums import (
     Correctable,
     Order,
@@ -132,7 +132,7 @@ class Person(models.Model):
     # In every sign-in cookie: raising it signs the person out everywhere, and out of acting for
     # others.
     session_generation = models.PositiveSmallIntegerField(db_default=0, editable=False)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     # When name, birth date and phone were destroyed; the row stays for the counts.
     forgotten_at = models.DateTimeField(_("forgotten at"), null=True, editable=False)
 
@@ -170,7 +170,7 @@ class Decision(models.Model):
     window_to = models.DateTimeField(_("to"))
     # A yes for now, while a review is open.
     provisional = models.BooleanField(_("provisional"), default=False)
-    decided_at = models.DateTimeField(_("decided at"), default=timezone.now)
+    decided_at = models.DateTimeField(_("decided at"), db_default=Now())
 
     class Meta:
         verbose_name = _("decision")
@@ -233,7 +233,7 @@ class CohortChange(models.Model):
     # Names of Cohort's fields and their new values, as JSON writes them.
     values = models.JSONField(_("new values"))
     by = models.CharField(_("by"), max_length=40)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     applied_at = models.DateTimeField(_("applied at"), null=True, editable=False)
     withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, editable=False)
 
@@ -258,7 +258,7 @@ class Asked(models.Model):
     status = models.CharField(
         _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
     )
-    opened_at = models.DateTimeField(_("opened at"), default=timezone.now, editable=False)
+    opened_at = models.DateTimeField(_("opened at"), db_default=Now(), editable=False)
     closed_at = models.DateTimeField(_("closed at"), null=True, editable=False)
     by = models.CharField(_("decided by"), max_length=40, blank=True)
     answer = models.CharField(_("answer to the person"), max_length=300, blank=True)
@@ -323,7 +323,7 @@ class ProxyRequest(models.Model):
     phone_index = models.BinaryField(max_length=16, editable=False)
     # Stands in the message to that phone, and nowhere else.
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    asked_at = models.DateTimeField(_("asked at"), default=timezone.now, editable=False)
+    asked_at = models.DateTimeField(_("asked at"), db_default=Now(), editable=False)
     # NULL where the phone had a message of this kind that day already.
     told_at = models.DateTimeField(_("message written at"), null=True, editable=False)
     answer = models.CharField(
@@ -360,7 +360,7 @@ class Proxy(models.Model):
     by = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="wards", verbose_name=_("declared by")
     )
-    declared_at = models.DateTimeField(_("agreed at"), default=timezone.now, editable=False)
+    declared_at = models.DateTimeField(_("agreed at"), db_default=Now(), editable=False)
     # Whether the proxy sees what the person had booked before they said yes.
     shows_earlier = models.BooleanField(_("sees earlier bookings"), default=False)
     # Who said yes: "phone", or "staff:<user id>" at the counter.
@@ -395,7 +395,7 @@ class ProviderAccount(models.Model):
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="accounts", verbose_name=_("person")
     )
-    linked_at = models.DateTimeField(_("linked at"), default=timezone.now, editable=False)
+    linked_at = models.DateTimeField(_("linked at"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("provider account")
@@ -414,7 +414,7 @@ class ProviderTry(models.Model):
     """One answer, or failure, of an identity provider: what its public light is made of."""
 
     provider = models.CharField(_("provider"), max_length=20)
-    at = models.DateTimeField(_("at"), default=timezone.now)
+    at = models.DateTimeField(_("at"), db_default=Now())
     worked = models.BooleanField(_("worked"))
     seconds = models.FloatField(_("seconds"))
 
@@ -458,7 +458,7 @@ class RosterUpload(models.Model):
     skip_refused = models.BooleanField(_("take the good rows only"), default=False)
     report = models.TextField(_("report"), blank=True)
     by = models.CharField(_("by"), max_length=40)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
 
     class Meta:

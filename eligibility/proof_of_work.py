@@ -8,15 +8,15 @@ import base64
 import hashlib
 import json
 import secrets
-import time
 from datetime import timedelta
 
 import altcha
-from django.core import signing
 from django.core.cache import cache
 from django.utils.crypto import salted_hmac
 from redis import RedisError
 
+from database import signing
+from database.clock import known_now
 from eligibility.indexes import phone_index
 
 LIFETIME = timedelta(minutes=10)
@@ -36,7 +36,8 @@ def new_challenge() -> str:
         "PBKDF2/SHA-256",
         _COST,
         counter=_LEAST + secrets.randbelow(_SPREAD),
-        expires_at=int(time.time() + LIFETIME.total_seconds()),
+        # Beside ALTCHA's own expiry, which asks the clock of this node.
+        data={"until": int((known_now() + LIFETIME).timestamp())},
         hmac_secret=_secret("challenge"),
         hmac_key_secret=_secret("key"),
     )
@@ -50,13 +51,16 @@ def is_done(payload: str) -> bool:
     result = altcha.verify_solution(payload, _secret("challenge"), hmac_key_secret=_secret("key"))
     if not result.verified:
         return False
+    challenge = json.loads(base64.b64decode(payload))["challenge"]
+    if challenge["parameters"]["data"]["until"] < known_now().timestamp():
+        return False
     # The same answer may be written in many ways; its challenge's signature is one.
-    return _first_time(json.loads(base64.b64decode(payload))["challenge"]["signature"])
+    return _first_time(challenge["signature"])
 
 
 def new_wait(phone: str) -> str:
     """For a browser without scripts: good after a minute, for this phone, once."""
-    return signing.dumps([phone_index(phone).hex(), int(time.time())], salt=_SALT)
+    return signing.dumps([phone_index(phone).hex(), int(known_now().timestamp())], salt=_SALT)
 
 
 def has_waited(token: str, phone: str) -> bool:
@@ -64,7 +68,7 @@ def has_waited(token: str, phone: str) -> bool:
         index, since = signing.loads(token, salt=_SALT)
     except signing.BadSignature:
         return False
-    age = timedelta(seconds=time.time() - since)
+    age = timedelta(seconds=known_now().timestamp() - since)
     return index == phone_index(phone).hex() and PATIENCE <= age < LIFETIME and _first_time(token)
 
 

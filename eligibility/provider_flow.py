@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from database.clock import known_now
 from dataio.districts import District
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
@@ -143,7 +144,7 @@ def _to_form(typed: dict[str, Any], *, problem: str = "") -> HttpResponse:
 
 def _keep(response: HttpResponse, known: dict[str, Any]) -> None:
     """In an encrypted cookie: names and phones stand in no address and in no session."""
-    sealed = encrypt(json.dumps([int(time.time()), known]), context=_CONTEXT)
+    sealed = encrypt(json.dumps([int(known_now().timestamp()), known]), context=_CONTEXT)
     response.set_cookie(
         COOKIE,
         base64.urlsafe_b64encode(sealed).decode(),
@@ -160,4 +161,4 @@ def _known(request: HttpRequest) -> dict[str, Any]:
         since, known = json.loads(decrypt(sealed, context=_CONTEXT))
     except (UnreadableData, ValueError):
         return {}
-    return known if since + _AGE > time.time() else {}
+    return known if since + _AGE > known_now().timestamp() else {}

@@ -21,12 +21,12 @@ from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import timezone
 from django.utils.translation import get_language
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from database.clock import known_now, known_today
 from eligibility import spelling
 from outside.patience import TookTooLong, part
 
@@ -163,6 +163,7 @@ class Provider:
         """The claims of an ID token whose signature, issuer, audience, time and nonce are right."""
         token = jwt.decode(id_token, self._keys(), algorithms=_ALGORITHMS)
         registry = jwt.JWTClaimsRegistry(
+            now=int(known_now().timestamp()),
             leeway=60,
             iss={"essential": True, "value": self.issuer},
             aud={"essential": True, "value": self.client_id},
@@ -180,7 +181,7 @@ class Provider:
             except (KeyError, ValueError):
                 return None
 
-        today = timezone.localdate()
+        today = known_today()
         return Identity(
             subject=str(claims["sub"]),
             name=read("name", spelling.person_name),

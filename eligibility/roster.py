@@ -7,16 +7,15 @@ Postgres' binary COPY format, in the order of STAGED.
 import io
 import re
 import struct
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from database.clock import known_now, known_today
 from dataio.csv_in import (
     REFUSED_LINE,
     REFUSED_REASON,
@@ -73,7 +72,7 @@ def person_name(text: str) -> str:
 
 def past_day(text: str) -> date:
     value = date.fromisoformat(text) if _PLAIN_DAY.fullmatch(text) else day(text)
-    today = _today(int(time.time()) // 60)
+    today = _today(int(known_now().timestamp()) // 60)
     if not today.year - OLDEST <= value.year or value > today:
         raise BadValue(_("Write the birth date of a living person."))
     return value
@@ -81,7 +80,7 @@ def past_day(text: str) -> date:
 
 @lru_cache(maxsize=2)
 def _today(minute: int) -> date:
-    return timezone.localdate()
+    return known_today()
 
 
 # A country has few regions and districts, and a roster millions of rows.
@@ -218,7 +217,7 @@ def plain_reader(header: Sequence[str]) -> Callable[[int, str], _Entry | None]:
     cells = ",".join(f"({(_PLAIN | passed_over)[name]})" for name in names)
     match = re.compile(f"{cells}[\r\n]*{'()' * len(absent)}").fullmatch
     places = [(names + absent).index(name) + 1 for name in _PLAIN]
-    today = _today(int(time.time()) // 60)
+    today = _today(int(known_now().timestamp()) // 60)
     first, last = f"{today.year - OLDEST}-01-01", today.isoformat()
 
     def read(line: int, text: str) -> _Entry | None:

@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from django.conf import settings
-from django.core import signing
+from django.core.signing import b64_encode
 from django.db import connection
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 
+from database import signing
+from database.clock import known_now
 from eligibility.models import Person
 from web import cookies
 
@@ -59,12 +60,12 @@ def named(request: HttpRequest) -> Who | None:
     return read_cookie(request.COOKIES.get(COOKIE, ""))
 
 
-class _Signer(signing.TimestampSigner):
+class _Signer(signing.Signer):
     """Django's own, with the key derived once: deriving it costs as much as the check itself."""
 
     def signature(self, value, key=None):
         derived = _derived_key(self.salt, key or self.key)
-        return signing.b64_encode(hmac.digest(derived, value.encode(), "sha256")).decode()
+        return b64_encode(hmac.digest(derived, value.encode(), "sha256")).decode()
 
 
 @cache
@@ -128,7 +129,7 @@ def read_cookie(cookie: str) -> Who | None:
     except (signing.BadSignature, ValueError):
         return None
     verified_at = datetime.fromtimestamp(stamp, tz=UTC)
-    if verified_at + timedelta(days=settings.IDENTITY_DAYS) < timezone.now():
+    if verified_at + timedelta(days=settings.IDENTITY_DAYS) < known_now():
         return None
     by_id, by_generation = by or (None, 0)
     return Who(person_id, verified_at, generation, by_id, by_generation)
@@ -147,7 +148,7 @@ def sign_in(
     `by_id` is who proved a phone: always the same, whomever they act for. `generation` is asked of
     the database unless it is given.
     """
-    stamp = int((verified_at or timezone.now()).timestamp())
+    stamp = int((verified_at or known_now()).timestamp())
     value = [person_id, stamp, _generation(person_id) if generation is None else generation]
     if by_id:
         value += [by_id, _generation(by_id)]

@@ -3,17 +3,17 @@ from functools import lru_cache, partial, wraps
 from typing import Any
 
 from django.conf import settings
-from django.core import signing
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from database import signing
+from database.clock import known_now
 from eligibility import limits, proof_of_work, provider_flow, services
 from eligibility.brakes import NO_WORK, work_for
 from eligibility.enums import ReviewStatus
@@ -239,7 +239,7 @@ def _code_page(
         "typed_form": "code",
         "phone": masked_phone(challenge.phone),
         "expires_at": challenge.expires_at,
-        "expired": challenge.expires_at <= timezone.now(),
+        "expired": challenge.expires_at <= known_now(),
         "resend_at": challenge.sent_at + services.RESEND_AFTER,
         "sample_message": services.sent_message(challenge) if settings.SAMPLE else "",
         "refusal": refusal,
@@ -306,7 +306,7 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
         request,
         "eligibility/eligibility.html",
         {
-            **eligibility_page(person, answers, reviews, timezone.now()),
+            **eligibility_page(person, answers, reviews, known_now()),
             "acting": who.by_id is not None,
         },
     )

@@ -12,8 +12,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connection, transaction
-from django.utils import timezone
 
+from database.clock import known_now
 from messaging.models import Spending
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ def count() -> list[Spent]:
 def _alarm(one: Spent) -> None:
     """Once when it begins, and again while it goes on."""
     row = Spending.objects.select_for_update().get(kind=one.kind)
-    now = timezone.now()
+    now = known_now()
     if row.alarmed_at and row.alarmed_at > now - ALARM_AGAIN:
         return
     Spending.objects.filter(pk=row.pk).update(alarmed_at=now)

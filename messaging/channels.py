@@ -14,8 +14,8 @@ import apprise
 from apprise import plugins
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import timezone
 
+from database.clock import known_now
 from messaging.enums import Channel
 from messaging.receivers import BadReceiver, checked_receiver
 
@@ -141,7 +141,7 @@ def _into_outbox(*, key: str, channel: Channel, to: str, text: str) -> None:
     folder = Path(settings.HOME) / "outbox"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{timezone.now():%Y%m%dT%H%M%S.%f}-{key.replace('/', '_').replace(':', '-')}.json"
+        name = f"{known_now():%Y%m%dT%H%M%S.%f}-{key.replace('/', '_').replace(':', '-')}.json"
         # Written aside and renamed: whoever reads the folder never sees half a message.
         descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

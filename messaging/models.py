@@ -1,9 +1,9 @@
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from database.clock import Now
 from messaging.enums import DUE, WITH_TEXT, Channel, MessageStatus
 from privacy.fields import EncryptedTextField
 
@@ -29,7 +29,7 @@ class Message(models.Model):
     )
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
     problem = models.CharField(_("problem"), max_length=200, blank=True)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
     not_after = models.DateTimeField(_("not after"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)

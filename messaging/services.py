@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from redis import RedisError
 
+from database.clock import Now, known_now
 from messaging.background import in_background
 from messaging.channels import ChannelProblem, deliver
 from messaging.enums import DUE, Channel, MessageStatus
@@ -73,14 +73,18 @@ def write_message(
     pk = _insert_once(message)
     if pk is None:
         return False
-    if urgent and (not_before is None or not_before <= timezone.now()):
+    if urgent and (not_before is None or not_before <= known_now()):
         transaction.on_commit(partial(ring, pk, kind))
     return True
 
 
 def _insert_once(message: Message) -> int | None:
     """One statement on the booking path; a repeated key does not break the transaction."""
-    fields = [field for field in Message._meta.concrete_fields if not field.primary_key]
+    fields = [
+        field
+        for field in Message._meta.concrete_fields
+        if not (field.primary_key or field.has_db_default())
+    ]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     with connection.cursor() as cursor:
@@ -114,19 +118,19 @@ def send_message(message_id: int, letter: Letter | None = None) -> MessageStatus
     The row stays locked while the channel is asked, so that a job delivered twice sends once.
     Only this row: nothing else ever waits for a message.
     """
-    now = timezone.now()
     message = (
         Message.objects.select_for_update(skip_locked=True, no_key=True)
+        .annotate(now=Now())
         .filter(pk=message_id, status__in=DUE)
-        .filter(Q(not_before=None) | Q(not_before__lte=now))
+        .filter(Q(not_before=None) | Q(not_before__lte=Now()))
         .first()
     )
     if message is None:
         return None
-    if message.not_after and message.not_after < now:
+    if message.not_after and message.not_after < message.now:
         message.status = MessageStatus.EXPIRED
     elif message.status == MessageStatus.WAITING or _write_out(message, letter):
-        _deliver(message, now)
+        _deliver(message, message.now)
     message.save(update_fields=["status", "tries", "problem", "sent_at", "channel", "to", "text"])
     return MessageStatus(message.status)
 
@@ -198,7 +202,7 @@ def send_codes(*, seconds: float = SWEEP_SECONDS) -> int:
 
 def _due() -> QuerySet[Message]:
     return Message.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=timezone.now()), status__in=DUE
+        Q(not_before=None) | Q(not_before__lte=Now()), status__in=DUE
     ).order_by("created_at")
 
 

@@ -7,14 +7,14 @@ end, and only those who decide on roles make its next link.
 
 from typing import Any
 
-from django.contrib.auth.tokens import default_token_generator
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
+from database.clock import database_now
+from staff.door.links import tokens
 from staff.door.services import note_link, remove_second_factor
 from staff.enums import AT_A_CLINIC, RequestStatus, Role
 from staff.models import RoleRequest, User
@@ -108,7 +108,7 @@ def _apply(asked: RoleRequest) -> None:
 
 
 def _close(asked: RoleRequest, status: RequestStatus) -> None:
-    asked.status, asked.decided_at = status, timezone.now()
+    asked.status, asked.decided_at = status, database_now()
     asked.save()
 
 
@@ -116,4 +116,4 @@ def link_for(user: User) -> str:
     """The address at which this user sets a password: good once, for PASSWORD_RESET_TIMEOUT."""
     note_link(user=user)
     number = urlsafe_base64_encode(force_bytes(user.pk))
-    return reverse("admin:invitation", args=[number, default_token_generator.make_token(user)])
+    return reverse("admin:invitation", args=[number, tokens.make_token(user)])

@@ -1,7 +1,6 @@
 """Run by the clock (config.cron)."""
 
-from django.utils import timezone
-
+from database.clock import database_now
 from staff.limits import forget_old_failures
 from staff.models import Session
 
@@ -9,4 +8,4 @@ from staff.models import Session
 def tidy() -> None:
     """Forget failed log-ins after ninety days, and sessions that are over."""
     forget_old_failures()
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    Session.objects.filter(expire_date__lt=database_now()).delete()

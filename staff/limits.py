@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.http import HttpRequest
-from django.utils import timezone
 
+from database.clock import Now, known_now
 from privacy.cipher import blind_index
 from staff.door.known_devices import known_for
 from staff.enums import Step
@@ -75,7 +75,7 @@ class Attempt:
         return None
 
     def _account_is_guarded(self, *, own: int) -> bool:
-        now = timezone.now()
+        now = known_now()
         unlocked = self.user.unlocked_at if self.user else None
         rows = LogInFailure.objects.filter(name_index=self.name_index, device=self.device)
         return any(
@@ -87,7 +87,7 @@ class Attempt:
         """Seconds until this address may try again."""
         if not self.network:
             return 0
-        now = timezone.now()
+        now = known_now()
         rows = LogInFailure.objects.filter(
             network=self.network, device="", at__gt=now - NETWORK_PERIOD
         )
@@ -129,4 +129,4 @@ def is_guarded(user: User) -> bool:
 
 
 def forget_old_failures() -> int:
-    return LogInFailure.objects.filter(at__lt=timezone.now() - KEPT).delete()[0]
+    return LogInFailure.objects.filter(at__lt=Now() - KEPT).delete()[0]

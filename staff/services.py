@@ -4,8 +4,8 @@ from hashlib import sha256
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 
+from database.clock import database_now
 from staff.enums import Act
 from staff.models import Access, PeopleSet, User
 from staff.models.accesses import FEW
@@ -54,7 +54,7 @@ def _set_of(numbers: list[int]) -> PeopleSet:
 
 def guesses_too_often(user: User) -> bool:
     """Whether this user searched in vain so often that it looks like guessing."""
-    since = timezone.now() - GUESS_PERIOD
+    since = database_now() - GUESS_PERIOD
     vain = Access.objects.filter(user=user, act=Act.SEARCH, at__gt=since, data__found=0)
     return vain.count() >= GUESSES
 

@@ -79,6 +79,11 @@ class Clock:
         self._measure_again(monotonic)
         return instant.astimezone(SEOUL)
 
+    def call_at(self, instant: datetime, act: Callable[..., Any], **values: Any) -> Any:
+        """What `act` answers at this instant."""
+        self.move_to(instant)
+        return act(**values)
+
     @contextmanager
     def node_ahead(self, **amount: float) -> Iterator[None]:
         """This node's clock is wrong, by `minutes=7` or `days=-3`; the database's is right."""

@@ -4,7 +4,6 @@ import itertools
 from datetime import date, timedelta
 
 import pgtrigger
-from django.utils import timezone
 
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation, Slot, Vaccine
@@ -14,6 +13,7 @@ from eligibility.indexes import indexes_of
 from eligibility.models import Cohort, Decision, Person
 from staff.enums import Role
 from staff.models import User
+from tests.clock import clock
 from waiting_room.models import Admission, Line, Room, Ticket
 from waiting_room.services import enter, issue_ticket, open_room, tick_room
 
@@ -44,7 +44,7 @@ class CohortFactory(Factory):
     @classmethod
     def make(cls, *, soon: bool = False, closed: bool = False, **values) -> Cohort:
         number = next(_number)
-        now = timezone.now()
+        now = clock.now()
         shift = timedelta(days=1) if soon else timedelta(days=-30) if closed else timedelta(0)
         values = {
             "code": f"cohort-{number}",
@@ -86,7 +86,7 @@ class RoomFactory(Factory):
     def make(cls, *, drawn: bool = False, gathering: bool = False, **values) -> Room:
         cohort = values.pop("cohort", None) or CohortFactory(
             order=Order.DRAW if drawn else Order.FIFO,
-            opens_at=timezone.now() + timedelta(hours=1 if gathering else -1),
+            opens_at=clock.now() + timedelta(hours=1 if gathering else -1),
         )
         room = open_room(cohort=cohort, **values)
         tick_room(room.pk)  # closes the list
@@ -153,7 +153,7 @@ class SlotFactory(Factory):
 
     @classmethod
     def make(cls, *, full: bool = False, double: bool = False, **values) -> Slot:
-        hour = timezone.localtime().replace(hour=10, minute=0, second=0, microsecond=0)
+        hour = clock.now().replace(hour=10, minute=0, second=0, microsecond=0)
         capacity = values.get("capacity", 10)
         values = {
             "starts_at": hour + timedelta(days=2),

@@ -1,8 +1,12 @@
 """One clock decides, the database's, and tests move it together with Python's."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -90,3 +94,59 @@ def test_those_who_run_it_read_how_far_a_clock_is_off(ahead, line):
     expected = f"The clock of this node is {line} the database's, which decides."
 
     assert clock_line(timedelta(**ahead)) == expected
+
+
+PRODUCT = (
+    "booking", "config", "database", "dataio", "eligibility", "launcher", "messaging", "privacy",
+    "queue", "rehearsal", "staff", "web",
+)  # fmt: skip
+# Each asks the clock of the node, or Django's word for the database's, which tests do not move.
+OTHER_CLOCKS = re.compile(
+    r"timezone\.now\b|localdate\(\)|localtime\(\)|\b(date|datetime)\.today\b|datetime\.now\("
+    r"|utcnow|time\.time(_ns)?\(|from time import .*\btime\b|auto_now"
+    r"|functions import .*\bNow\b|functions\.Now\b"
+    r"|django\.core import signing|TimestampSigner|[gs]et_signed_cookie"
+    r"|(?<![\w.])now\(\)|(clock|statement|transaction)_timestamp\(|CURRENT_(DATE|TIME)|LOCALTIME"
+)
+ALLOWED = {
+    "database/clock.py": "compares the two clocks",
+    "database/signing.py": "signs with the database's clock",
+    "database/sql/jari_now_v01.sql": "is the clock",
+    "database/sql/jari_clock_v01.sql": "is the clock",
+    "launcher/hours.py": "shifts the clocks of a whole run",
+    "launcher/throwaway.py": "the age of a file of this machine",
+    "queue/waiting_room/services/publishing.py": "the age of a file of this machine",
+}
+
+
+def lines_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int, str]]:
+    for folder in folders:
+        for path in sorted(Path(settings.BASE_DIR, folder).rglob("*")):
+            name = str(path.relative_to(settings.BASE_DIR))
+            if path.suffix in (".py", ".sql") and "/migrations/" not in name:
+                for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                    yield name, number, line
+
+
+def test_no_decision_asks_another_clock():
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, number, line in lines_of(PRODUCT)
+        if OTHER_CLOCKS.search(line) and name not in ALLOWED
+    ]
+
+    assert found == [], "take the time from database.clock, or say in ALLOWED why not"
+
+
+def test_nothing_is_allowed_that_does_not_need_it():
+    used = {name for name, _number, line in lines_of(PRODUCT) if OTHER_CLOCKS.search(line)}
+
+    assert used & set(ALLOWED) == set(ALLOWED)
+
+
+def test_tests_move_time_by_the_one_clock_only():
+    own = re.compile("time_machine|freezegun|OR REPLACE FUNCTION jari_")
+    found = [f"{name}:{number}" for name, number, line in lines_of(("tests",)) if own.search(line)]
+
+    speak_of_it = {"tests/test_one_clock.py", "tests/clock_marker.py"}
+    assert {one.split(":")[0] for one in found} - speak_of_it == {"tests/clock.py"}

@@ -33,6 +33,7 @@ from booking.services import (
     next_dose_of,
     places_in_line,
 )
+from database.clock import known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of
 from staff.history import who
@@ -315,7 +316,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
     def add_view(self, request: HttpRequest, form_url="", extra_context=None) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        today = timezone.localdate()
+        today = known_today()
         form = CallerForm(
             request.POST or None,
             request=request,

@@ -6,7 +6,6 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,6 +32,7 @@ from booking.services import (
     set_stock,
 )
 from booking.services.slots import ENOUGH
+from database.clock import known_now
 from staff.actors import actor_of
 from staff.scoping import ScopedAdmin
 
@@ -204,7 +204,7 @@ class VaccineAdmin(ScopedAdmin):
 class SlotForm(forms.ModelForm):
     def clean_starts_at(self):
         starts_at = self.cleaned_data["starts_at"]
-        if starts_at <= timezone.now():
+        if starts_at <= known_now():
             raise forms.ValidationError(_("This time is over. Choose a later one."))
         return starts_at
 

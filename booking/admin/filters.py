@@ -5,11 +5,12 @@ from datetime import timedelta
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.models import Clinic
+from booking.rules import day_bounds
+from database.clock import known_today
 from dataio.districts import REGIONS
 from staff.scoping import rows_for, sees_everything
 
@@ -28,7 +29,7 @@ class DayFilter(admin.SimpleListFilter):
         ]
 
     def queryset(self, request, queryset):
-        midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight, _end = day_bounds(known_today())
         spans = {
             "today": (midnight, midnight + timedelta(days=1)),
             "tomorrow": (midnight + timedelta(days=1), midnight + timedelta(days=2)),

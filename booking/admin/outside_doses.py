@@ -9,7 +9,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
-from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -25,6 +24,7 @@ from booking.services import (
     withdraw_outside_dose,
 )
 from booking.services.notices import when
+from database.clock import known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
@@ -54,7 +54,7 @@ class DoseFields(forms.Form):
 
     def clean_given_on(self):
         given_on = self.cleaned_data["given_on"]
-        if given_on > timezone.localdate():
+        if given_on > known_today():
             raise forms.ValidationError(_("This day has not come yet."))
         return given_on
 

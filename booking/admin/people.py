@@ -7,12 +7,12 @@ from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
+from database.clock import known_today
 from eligibility import spelling
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Person
@@ -108,7 +108,7 @@ class PersonForm(forms.Form):
 
     def _by_identity(self, values: dict) -> Person | None:
         try:
-            born = spelling.birth_date(values["birth_date"], today=timezone.localdate())
+            born = spelling.birth_date(values["birth_date"], today=known_today())
         except ValueError:
             self.add_error("birth_date", _("Enter a birth date that exists, for example 19690512."))
             return None

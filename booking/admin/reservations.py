@@ -30,8 +30,8 @@ from booking.exports import CantBeWritten, Encoding, Selection, write_export
 from booking.history import history_of, place_and_time
 from booking.models import Clinic, Reservation
 from booking.models.reservations import NUMBER_LETTERS
-from booking.rules import day_of
 from booking.services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
+from database.clock import known_now, known_today
 from dataio.districts import REGIONS
 from dataio.values import BadValue, day
 from eligibility.admin import people_meant
@@ -221,7 +221,7 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
     def render_change_form(self, request, context, *args, **kwargs):
         row = kwargs.get("obj")
         may_mark = row is not None and self.has_mark_permission(request)
-        context["buttons"] = buttons_of(row, timezone.now()) if may_mark else []
+        context["buttons"] = buttons_of(row, known_now()) if may_mark else []
         context |= self.for_the_caller(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -271,7 +271,7 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
             data = {"clinic": clinic.code, "day": on.isoformat()}
             shown = set(self.people_of(rows)).union(*(one.people for one in doubles.values()))
             record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=shown)
-        now = timezone.now()
+        now = known_now()
         may_mark = self.has_mark_permission(request)
         return self.page(
             request,
@@ -318,7 +318,7 @@ class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin)
         """A CSV of what this user may see; the reason is recorded before the first byte goes."""
         if not self.has_export_permission(request):
             raise PermissionDenied
-        today = day_of(timezone.now())
+        today = known_today()
         form = DownloadForm(request.POST or None, initial={"first": today, "last": today})
         if request.method == "POST" and form.is_valid():
             try:
@@ -382,4 +382,4 @@ def _day_asked_for(request: HttpRequest) -> date:
     try:
         return day(request.GET.get("day", ""))
     except BadValue:
-        return day_of(timezone.now())
+        return known_today()

@@ -21,6 +21,7 @@ from booking.areas import Area
 from booking.models import Clinic, Vaccine
 from booking.models.clinics import has_place, left_of
 from booking.rules import EVENING, NOON, day_bounds, part_of, vaccines_named
+from database.clock import known_now
 from dataio.districts import centre_of
 
 FRESH_SECONDS = 1.0
@@ -193,8 +194,8 @@ FROM (
     SELECT clinic_id, vaccine_id, {left_of()} AS spare,
         starts_at AT TIME ZONE %(zone)s AS here
     FROM booking_slot AS slot
-    WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at > %(now)s
-        AND starts_at < %(horizon)s
+    WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at > jari_now()
+        AND starts_at < jari_now() + %(horizon)s
         AND {has_place()}
 ) AS open
 GROUP BY clinic_id, day, vaccine_id, part
@@ -204,21 +205,19 @@ TIMES = f"""
 SELECT id, clinic_id, vaccine_id, starts_at, {left_of()}
 FROM booking_slot AS slot
 WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at >= %(start)s
-    AND starts_at < %(end)s AND starts_at > %(now)s AND {has_place()}
+    AND starts_at < %(end)s AND starts_at > jari_now() AND {has_place()}
 ORDER BY starts_at, vaccine_id
 """  # noqa: S608
 
 
 def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
-    now = timezone.now()
     found: dict[int, list[Span]] = {clinic_id: [] for clinic_id in clinic_ids}
     with connection.cursor() as cursor:
         cursor.execute(
             SPANS,
             {
                 "clinics": clinic_ids,
-                "now": now,
-                "horizon": now + HORIZON,
+                "horizon": HORIZON,
                 "zone": timezone.get_default_timezone_name(),
                 "noon": NOON,
                 "evening": EVENING,
@@ -242,7 +241,6 @@ def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Tim
                     "clinics": [clinic_id for clinic_id, on in keys if on == day],
                     "start": start,
                     "end": end,
-                    "now": timezone.now(),
                 },
             )
             for row in cursor.fetchall():
@@ -268,7 +266,7 @@ def spans(clinic_ids: Iterable[int], *, seconds: float = FRESH_SECONDS) -> dict[
 
 def times(clinic_ids: Iterable[int], day: date) -> Iterator[Time]:
     """Every open time of these clinics on one day, clinic by clinic, earliest first."""
-    now = timezone.now()
+    now = known_now()
     for found in _times.get((clinic_id, day) for clinic_id in clinic_ids).values():
         yield from (time for time in found if time.starts_at > now)
 

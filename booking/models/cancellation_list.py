@@ -22,6 +22,7 @@ from booking.models.clinics import Slot, Vaccine
 from booking.models.moves import lawful_moves
 from booking.models.reservations import OutsideDose, Reservation
 from booking.rules import is_any_hour
+from database.clock import Now
 from eligibility.models import Person
 from staff.actors import CITIZEN, STAFF
 from waiting_room.models import Admission
@@ -52,7 +53,7 @@ class ListEntry(models.Model):
     # Leftover doses of today: offers run on a short clock.
     leftover = models.BooleanField(_("leftover doses today"), default=False)
     priority = models.SmallIntegerField(_("priority"), default=0)
-    joined_at = models.DateTimeField(_("joined at"), default=timezone.now)
+    joined_at = models.DateTimeField(_("joined at"), db_default=Now())
     status = models.CharField(
         _("status"), max_length=10, choices=EntryStatus, default=EntryStatus.WAITING
     )
@@ -175,7 +176,7 @@ class Offer(models.Model):
     status = models.CharField(
         _("status"), max_length=10, choices=OfferStatus, default=OfferStatus.OPEN
     )
-    offered_at = models.DateTimeField(_("offered at"), default=timezone.now)
+    offered_at = models.DateTimeField(_("offered at"), db_default=Now())
     until = models.DateTimeField(_("until"))
     answered_at = models.DateTimeField(_("answered at"), null=True, blank=True)
 

@@ -7,7 +7,6 @@ import pghistory
 import pgtrigger
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import (
@@ -19,6 +18,7 @@ from booking.enums import (
 )
 from booking.models.clinics import Slot, Vaccine
 from booking.models.moves import lawful_moves
+from database.clock import Now
 from eligibility.models import Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
@@ -104,9 +104,9 @@ class Reservation(models.Model):
     )
     # Who acted last (staff.actors).
     by = models.CharField(_("by"), max_length=40)
-    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
-    changed_at = models.DateTimeField(_("changed at"), default=timezone.now)
+    changed_at = models.DateTimeField(_("changed at"), db_default=Now())
     # How the person wants to hear from us.
     language = models.CharField(_("language"), max_length=5, default="ko")
     channel = models.CharField(
@@ -188,7 +188,7 @@ class OutsideDose(models.Model):
     given_on = models.DateField(_("given on"))
     place = models.CharField(_("place"), max_length=100, blank=True)
     by = models.CharField(_("by"), max_length=40)
-    recorded_at = models.DateTimeField(_("recorded at"), default=timezone.now)
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
 
     class Meta:
         verbose_name = _("dose given elsewhere")

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.utils import timezone
-
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import (
     AlreadyBooked,
@@ -64,16 +62,13 @@ def locked_with_slots(
 
 
 @retried_transaction
-def cancel_reservation(
-    *, reservation: Reservation, by: str, now: datetime | None = None
-) -> list[Reservation]:
+def cancel_reservation(*, reservation: Reservation, by: str) -> list[Reservation]:
     """Give the appointment back, and with a first dose the second one too; what was cancelled.
 
     Raises TooLate after the clinic's cut-off (not for staff) and NotConfirmed. Cancelling
     what is cancelled answers an empty list.
     """
-    now = now or timezone.now()
-    lock_person(reservation.person_id)
+    now = lock_person(reservation.person_id)
     reservation.refresh_from_db(fields=["status", "slot"])
     if reservation.status == ReservationStatus.CANCELLED:
         return []
@@ -93,16 +88,13 @@ def cancel_reservation(
 
 
 @retried_transaction
-def undo_cancel(
-    *, reservation: Reservation, by: str, now: datetime | None = None
-) -> list[Reservation]:
+def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
     """Take a cancellation back while every place it gave up is still free.
 
     Raises what `why_not_undo` answers: NothingToUndo, AlreadyBooked, WrongInterval, TooLate,
     SlotFull, SlotOver or SlotClosed.
     """
-    now = now or timezone.now()
-    lock_person(reservation.person_id)
+    now = lock_person(reservation.person_id)
     reservation.refresh_from_db()
     if reservation.status == ReservationStatus.CONFIRMED:
         return [reservation]
@@ -180,16 +172,13 @@ def _check_undo(
 
 
 @retried_transaction
-def change_reservation(
-    *, reservation: Reservation, slot_id: int, by: str, now: datetime | None = None
-) -> Reservation:
+def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Reservation:
     """Move to another time: the old place goes only with the new one secured.
 
     The number stays. Raises TooLate, NotConfirmed, SlotFull, SlotOver, SlotClosed,
     WrongVaccine, WrongInterval or VaccineNotForYou; after each of them the old appointment stands.
     """
-    now = now or timezone.now()
-    lock_person(reservation.person_id)
+    now = lock_person(reservation.person_id)
     reservation.refresh_from_db(fields=["slot"])
     slots = lock_slots([reservation.slot_id, slot_id])
     if slot_id not in slots:

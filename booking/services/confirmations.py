@@ -1,10 +1,8 @@
 """Confirming what is held: exactly once, however often it is asked."""
 
 import uuid
-from datetime import datetime
 
 from django.db import connection
-from django.utils import timezone
 from django.utils.translation import get_language
 
 from booking.enums import ReservationStatus
@@ -23,14 +21,13 @@ def confirm_hold(
     person_id: int,
     key: uuid.UUID,
     wanted: ContactChoice | None = None,
-    now: datetime | None = None,
 ) -> list[Reservation]:
     """Confirm what was held under this key, all of it or nothing, and say so by message.
 
     Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
     and BadReceiver for an e-mail address that the form would have refused.
     """
-    now, wanted = now or timezone.now(), wanted or ContactChoice()
+    wanted = wanted or ContactChoice()
     if wanted.email:
         checked_receiver(Channel.EMAIL, wanted.email)
     # booking/sql/booking_confirm_at_once. The message is only noted there; the worker writes
@@ -40,7 +37,6 @@ def confirm_hold(
         {
             "key": key,
             "person": person_id,
-            "now": now,
             "language": get_language() or "ko",
             "channel": wanted.channel,
             "email": _email.get_db_prep_value(wanted.email or None, connection),

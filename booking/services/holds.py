@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils import timezone
 from django.utils.translation import get_language
 
 from booking.enums import Origin, ReservationStatus
@@ -42,6 +41,7 @@ from booking.services.seats import (
     take_seat,
 )
 from database import functions
+from database.clock import Now, database_now
 from messaging.enums import Channel
 from staff.actors import CITIZEN
 from waiting_room.models import Admission
@@ -67,7 +67,7 @@ SURELY_FULL = f"""
 SELECT NOT ({has_place()}) AND NOT EXISTS (
     SELECT FROM booking_reservation
     WHERE slot_id = slot.id AND status = 'held'
-        AND (held_until <= %(now)s OR person_id = %(person)s)
+        AND (held_until <= jari_now() OR person_id = %(person)s)
 )
 FROM booking_slot AS slot WHERE id = %(slot)s
 """  # noqa: S608
@@ -79,7 +79,6 @@ def hold_slot(
     slot_id: int,
     admission_id: int,
     second_id: int | None = None,
-    now: datetime | None = None,
 ) -> list[Reservation]:
     """Hold a time, and with `second_id` one for the second dose: both, or none.
 
@@ -89,15 +88,14 @@ def hold_slot(
     VaccineNotForYou.
     Holding the same again answers what is held.
     """
-    now = now or timezone.now()
     if second_id == slot_id:
         raise WrongInterval  # also where both may be given on one day
     if second_id is None:
-        held = _hold_at_once(person_id, slot_id, None, admission_id, now)
+        held = _hold_at_once(person_id, slot_id, None, admission_id)
         if held:
             return held
-        _refuse_if_full(person_id, slot_id, now)
-    return _hold_carefully(person_id, slot_id, second_id, admission_id, now)
+        _refuse_if_full(person_id, slot_id)
+    return _hold_carefully(person_id, slot_id, second_id, admission_id)
 
 
 def hold_best_slots(
@@ -106,30 +104,27 @@ def hold_best_slots(
     slot_id: int,
     admission_id: int,
     second_id: int | None = None,
-    now: datetime | None = None,
 ) -> list[Reservation]:
     """Hold a time as somebody clicks it; a vaccine of two doses brings a second time along.
 
     Without a time for the second dose the first is held alone: it can be chosen elsewhere.
     """
-    now = now or timezone.now()
     if second_id is None:
-        held = _hold_at_once(person_id, slot_id, None, admission_id, now, single=True)
+        held = _hold_at_once(person_id, slot_id, None, admission_id, single=True)
         if held:
             return held
         for second in best_seconds(person_id, slot_id):
-            held = _hold_at_once(person_id, slot_id, second, admission_id, now)
+            held = _hold_at_once(person_id, slot_id, second, admission_id)
             if held:
                 return held
-            _refuse_if_full(person_id, slot_id, now)
+            _refuse_if_full(person_id, slot_id)
             with suppress(_SecondFull):
-                return _hold_both(person_id, slot_id, second, admission_id, now)
+                return _hold_both(person_id, slot_id, second, admission_id)
     return hold_slot(
         person_id=person_id,
         slot_id=slot_id,
         second_id=second_id,
         admission_id=admission_id,
-        now=now,
     )
 
 
@@ -138,19 +133,19 @@ class _SecondFull(Exception):
 
 
 def _hold_both(
-    person_id: int, slot_id: int, second_id: int, admission_id: int, now: datetime
+    person_id: int, slot_id: int, second_id: int, admission_id: int
 ) -> list[Reservation]:
     try:
-        return _hold_carefully(person_id, slot_id, second_id, admission_id, now)
+        return _hold_carefully(person_id, slot_id, second_id, admission_id)
     except SlotFull as refusal:
         if refusal.slot_id == slot_id:
             raise
         raise _SecondFull from None
 
 
-def _refuse_if_full(person_id: int, slot_id: int, now: datetime) -> None:
+def _refuse_if_full(person_id: int, slot_id: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(SURELY_FULL, {"slot": slot_id, "person": person_id, "now": now})
+        cursor.execute(SURELY_FULL, {"slot": slot_id, "person": person_id})
         row = cursor.fetchone()
     if row is None or row[0]:
         raise SlotFull(slot_id=slot_id)
@@ -161,7 +156,6 @@ def _hold_at_once(
     slot_id: int,
     second_id: int | None,
     admission_id: int,
-    now: datetime,
     *,
     single: bool = False,
 ) -> list[Reservation]:
@@ -171,7 +165,7 @@ def _hold_at_once(
     admission, when the slot is full, closed or begun, or when the vaccine is not the cohort's.
     Then `_hold_carefully` holds the same, or says why not.
     """
-    key, until, language = uuid.uuid4(), now + HOLD_LIFETIME, get_language() or "ko"
+    key, language = uuid.uuid4(), get_language() or "ko"
     numbers = [new_number(), new_number()]
     made = functions.call(
         "booking_hold_at_once",
@@ -184,12 +178,12 @@ def _hold_at_once(
             "number": numbers[0],
             "second_number": numbers[1],
             "key": key,
-            "now": now,
-            "until": until,
+            "lifetime": HOLD_LIFETIME,
             "language": language,
         },
     )
-    rows = zip(made or (), numbers, (slot_id, second_id), (1, 2), strict=False)
+    *ids, now, until = made or (None, None)
+    rows = zip(ids, numbers, (slot_id, second_id), (1, 2), strict=False)
     return [
         new_reservation(
             pk=pk,
@@ -211,9 +205,9 @@ def _hold_at_once(
 
 @retried_transaction
 def _hold_carefully(
-    person_id: int, slot_id: int, second_id: int | None, admission_id: int, now: datetime
+    person_id: int, slot_id: int, second_id: int | None, admission_id: int
 ) -> list[Reservation]:
-    lock_person(person_id)
+    now = lock_person(person_id)
     wanted = [slot_id] if second_id is None else [slot_id, second_id]
     held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
     slots = lock_slots([*wanted, *held.values_list("slot_id", flat=True)])
@@ -358,19 +352,17 @@ def _insert(
 
 
 @transaction.atomic
-def extend_hold(
-    *, person_id: int, key: uuid.UUID, extension: int | None = None, now: datetime | None = None
-) -> datetime:
+def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None) -> datetime:
     """Ten more minutes from now, at most twice; until when it is held.
 
     `extension` says which of the two is asked for: the same click sent twice counts once. Raises
     NothingHeld, HoldLapsed, HoldChanged, AlreadyBooked, SlotOver or NoMoreTime.
     """
-    now = now or timezone.now()
     mine = Reservation.objects.filter(person=person_id, key=key).select_related("slot")
-    rows = list(mine.order_by("pk").locked())
+    rows = list(mine.annotate(now=Now()).order_by("pk").locked())
     if not rows:
         raise NothingHeld
+    now = rows[0].now
     if not all(row.is_holding(now) for row in rows):
         raise _why_not_held({row.status for row in rows})
     if extension and rows[0].extensions >= extension:
@@ -400,10 +392,9 @@ def _why_not_held(statuses: set[str]) -> Refused:
 
 
 @transaction.atomic
-def release_hold(*, person_id: int, now: datetime | None = None) -> int:
+def release_hold(*, person_id: int) -> int:
     """Give up what this person holds; how many places that frees."""
-    now = now or timezone.now()
-    lock_person(person_id)
+    now = lock_person(person_id)
     held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD).exclude(
         origin=Origin.OFFER
     )
@@ -421,7 +412,7 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
 
     In batches, so that no slot is locked for longer than a moment.
     """
-    now = now or timezone.now()
+    now = now or database_now()
     freed = 0
     while True:
         late = Reservation.objects.lapsed(now).order_by("held_until")

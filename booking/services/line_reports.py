@@ -1,14 +1,11 @@
 """What booking tells the lines: how many people can still book, and how many have."""
 
-from datetime import datetime
-
 from django.db import connection
 from django.db.models import Count, Q
-from django.db.models.functions import Now
-from django.utils import timezone
 
 from booking.finder.availability import HORIZON
 from booking.models.clinics import has_place, left_of
+from database.clock import Now
 from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import JOINABLE_FROM, Admission, Room
 from waiting_room.services import report_booking
@@ -19,7 +16,7 @@ SELECT vaccine.code, vaccine.doses, sum({left_of()})
 FROM booking_slot AS slot
 JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
-WHERE slot.starts_at > %s AND slot.starts_at < %s AND {has_place()}
+WHERE slot.starts_at > jari_now() AND slot.starts_at < jari_now() + %s AND {has_place()}
 GROUP BY vaccine.code, vaccine.doses
 """  # noqa: S608
 
@@ -31,7 +28,7 @@ def report_to_lines() -> int:
     rooms = list(running.exclude(status=RoomStatus.CLOSED).select_related("cohort"))
     if not rooms:
         return 0
-    left = left_by_vaccine(timezone.now())
+    left = left_by_vaccine()
     booked = _booked(rooms)
     for room in rooms:
         codes = room.cohort.vaccines or left.keys()
@@ -41,10 +38,10 @@ def report_to_lines() -> int:
     return len(rooms)
 
 
-def left_by_vaccine(now: datetime) -> dict[str, int]:
+def left_by_vaccine() -> dict[str, int]:
     """For how many more people each vaccine has places; a series of two takes two of them."""
     with connection.cursor() as cursor:
-        cursor.execute(LEFT, [now, now + HORIZON])
+        cursor.execute(LEFT, [HORIZON])
         return {code: int(places) // doses for code, doses, places in cursor.fetchall()}
 
 

@@ -1,10 +1,9 @@
 """What a mistaken record of a dose cancelled, and nobody could bring back: seen to by staff."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from booking.areas import keys_of
 from booking.enums import ON_THE_LIST
@@ -13,6 +12,7 @@ from booking.models import ListEntry, LostAppointment, OutsideDose, Reservation
 from booking.rules import ANY_HOUR, day_of
 from booking.services.courses import course_of
 from booking.services.offers import join_list, offer_to
+from database.clock import Now
 
 # Who has not been helped by then has found another way.
 SHOWN = timedelta(days=30)
@@ -20,16 +20,15 @@ ENTERED = timedelta(days=14)
 FIRST = 1
 
 
-def lost_appointments(*, now: datetime | None = None) -> QuerySet[LostAppointment]:
+def lost_appointments() -> QuerySet[LostAppointment]:
     """Those whose people have nothing instead yet, the newest first."""
-    since = (now or timezone.now()) - SHOWN
     same_dose = {"person": OuterRef("reservation__person"), "dose": OuterRef("reservation__dose")}
     given = OutsideDose.objects.filter(
         Q(dose__gte=OuterRef("reservation__dose")) | Q(dose__gte=F("vaccine__doses")),
         person=OuterRef("reservation__person"),
     )
     return (
-        LostAppointment.objects.filter(lost_at__gt=since, entry=None)
+        LostAppointment.objects.filter(lost_at__gt=Now() - SHOWN, entry=None)
         .exclude(Exists(Reservation.objects.live().filter(**same_dose)))
         .exclude(Exists(given))
         .order_by("-lost_at", "reservation__dose")
@@ -37,20 +36,20 @@ def lost_appointments(*, now: datetime | None = None) -> QuerySet[LostAppointmen
 
 
 @transaction.atomic
-def put_first(*, freed: LostAppointment, by: str, now: datetime | None = None) -> ListEntry:
+def put_first(*, freed: LostAppointment, by: str) -> ListEntry:
     """Put whoever lost an appointment first on the cancellation list, for its clinic and district.
 
     They had a place, and lost it by a mistake of ours. Asking again answers the same entry.
     Raises AlreadyBooked or NoFirstDose.
     """
-    now = now or timezone.now()
-    freed = LostAppointment.objects.select_for_update(of=("self",), no_key=True).get(pk=freed.pk)
+    locked = LostAppointment.objects.select_for_update(of=("self",), no_key=True)
+    freed = locked.annotate(now=Now()).get(pk=freed.pk)
     if freed.entry:
         return freed.entry
     row = Reservation.objects.with_place().get(pk=freed.reservation_id)
     if row.dose > 1 and 1 not in course_of(row.person_id).doses:
         raise NoFirstDose
-    clinic, today = row.slot.clinic, day_of(now)
+    clinic, today = row.slot.clinic, day_of(freed.now)
     try:
         with transaction.atomic():
             freed.entry = join_list(

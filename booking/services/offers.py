@@ -27,6 +27,7 @@ from booking.services.seats import (
     retried_transaction,
     take_seat,
 )
+from database.clock import Now, database_now
 from staff.actors import CITIZEN, SYSTEM
 
 OFFER_LIFETIME = timedelta(minutes=15)
@@ -265,7 +266,7 @@ def join_list(
 
 def offer_to(*, entry_id: int, now: datetime | None = None) -> bool:
     """Offer what is open already and suits this entry; whether there was anything."""
-    now = now or timezone.now()
+    now = now or database_now()
     found = _ids(FREE_SLOT, _values(now, entry=entry_id))
     return bool(found) and _offer_at(found[0], now) > 0
 
@@ -283,7 +284,7 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
     After so many seconds the rest is left to the next run; each begins at other clinics, so that
     none is left out for good.
     """
-    now, started = now or timezone.now(), monotonic()
+    now, started = now or database_now(), monotonic()
     _end_what_is_over(now)
     clinics = _ids(OPEN_CLINICS, _values(now))
     random.shuffle(clinics)
@@ -327,8 +328,8 @@ def open_offer(token: uuid.UUID) -> Offer | None:
 @retried_transaction
 def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> Offer:
     """No, thank you: the place goes to the next one, the person stays on the list."""
-    now = now or timezone.now()
-    offer = Offer.objects.get(token=token)
+    offer = Offer.objects.annotate(now=Now()).get(token=token)
+    now = now or offer.now
     if offer.status == OfferStatus.DECLINED:
         return offer
     slots = lock_slots([offer.slot_id])
@@ -360,7 +361,7 @@ def end_entry(
     now: datetime | None = None,
 ) -> bool:
     """Off the list, because of a record of a dose or not; False if it was off already."""
-    now = now or timezone.now()
+    now = now or database_now()
     # First off the list, so that declining does not bring the next offer.
     ended = ListEntry.objects.filter(pk=entry.pk, status__in=ON_THE_LIST).update(
         status=EntryStatus.ENDED, ended_at=now, ended_by=by, outside_dose=outside_dose

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from booking.enums import ON_THE_LIST, EntryStatus, LostReason, ReservationStatus
 from booking.exceptions import (
@@ -56,7 +55,6 @@ def record_outside_dose(
     given_on: date,
     by: str,
     place: str = "",
-    now: datetime | None = None,
 ) -> tuple[OutsideDose, list[Reservation]]:
     """Write down a dose given elsewhere, and free what the person no longer needs.
 
@@ -64,8 +62,7 @@ def record_outside_dose(
     all of them; and a second dose of another vaccine, or out of the interval. Repeating it
     changes nothing. Returns the record and what was freed.
     """
-    now = now or timezone.now()
-    settling = _Settling(person_id, by=by, now=now)
+    settling = _Settling(person_id, by=by)
     outside_dose, _new = OutsideDose.objects.get_or_create(
         person_id=person_id,
         dose=dose,
@@ -83,15 +80,13 @@ def correct_outside_dose(
     given_on: date,
     by: str,
     place: str = "",
-    now: datetime | None = None,
 ) -> tuple[OutsideDose, Aftermath]:
     """Put a record right: free what the person no longer needs by it, bring back what they do.
 
     Raises DoseOnRecord if the person has another record of this dose, RecordWithdrawn if there is
     nothing left to correct.
     """
-    now = now or timezone.now()
-    settling = _Settling(outside_dose.person_id, freed_by=outside_dose, by=by, now=now)
+    settling = _Settling(outside_dose.person_id, freed_by=outside_dose, by=by)
     if (
         OutsideDose.objects.filter(person=outside_dose.person_id, dose=dose)
         .exclude(pk=outside_dose.pk)
@@ -108,9 +103,7 @@ def correct_outside_dose(
 
 
 @retried_transaction
-def withdraw_outside_dose(
-    *, outside_dose: OutsideDose, by: str, now: datetime | None = None
-) -> Aftermath:
+def withdraw_outside_dose(*, outside_dose: OutsideDose, by: str) -> Aftermath:
     """Take a mistaken record back, and with it what it did.
 
     What it cancelled is booked again where the place is still free, and whoever was on the
@@ -118,8 +111,7 @@ def withdraw_outside_dose(
     can't stand without a first. The history keeps what was on record. Withdrawing it again
     changes nothing.
     """
-    now = now or timezone.now()
-    settling = _Settling(outside_dose.person_id, freed_by=outside_dose, by=by, now=now)
+    settling = _Settling(outside_dose.person_id, freed_by=outside_dose, by=by)
     # Its last state says who took it back.
     if not OutsideDose.objects.filter(pk=outside_dose.pk).update(by=by):
         return Aftermath()
@@ -135,14 +127,12 @@ class _Settling:
     what a wrong record had cancelled comes back, if its place is free.
     """
 
-    def __init__(
-        self, person_id: int, *, by: str, now: datetime, freed_by: OutsideDose | None = None
-    ):
+    def __init__(self, person_id: int, *, by: str, freed_by: OutsideDose | None = None):
         """Lock the person, and every slot and reservation that may change."""
-        self.person_id, self.by, self.now = person_id, by, now
+        self.person_id, self.by = person_id, by
         self.after = Aftermath()
         wait_for_holds(person_id)
-        lock_person(person_id)
+        self.now = lock_person(person_id)
         live = Reservation.objects.live().filter(person=person_id)
         freed = (
             LostAppointment.objects.filter(outside_dose=freed_by)
@@ -153,7 +143,7 @@ class _Settling:
         mine = Reservation.objects.filter(theirs)
         self.slots = lock_slots(mine.values_list("slot_id", flat=True))
         # Before the rows are read: a hold of this person's may be among them.
-        self.passes_on = lapse_holds(self.slots, now=now) > 0
+        self.passes_on = lapse_holds(self.slots, now=self.now) > 0
         rows = {
             row.pk: row
             for row in mine.select_related("person", "slot__clinic", "slot__vaccine")

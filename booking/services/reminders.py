@@ -6,6 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from booking.rules import day_bounds, day_of
+from database.clock import database_now
 
 # Nobody is written to at night.
 FROM_HOUR, UNTIL_HOUR = 10, 20
@@ -36,7 +37,7 @@ def remind(*, now: datetime | None = None, most: int = 5000) -> int:
     At most so many at once, since what else is told waits behind them: 600 runs a day are enough
     for three million, and on its busiest day Korea gave 1.9 million doses.
     """
-    now = now or timezone.now()
+    now = now or database_now()
     if not FROM_HOUR <= timezone.localtime(now).hour < UNTIL_HOUR:
         return 0
     start, end = day_bounds(day_of(now) + timedelta(days=1))

@@ -12,6 +12,7 @@ from django.db.models import F
 from booking.enums import EntryStatus, OfferStatus, ReservationStatus
 from booking.exceptions import SlotClosed, SlotFull, SlotOver
 from booking.models import ListEntry, Offer, Reservation, Slot
+from database.clock import Now, database_now
 from eligibility.models import Person
 
 P = ParamSpec("P")
@@ -43,9 +44,14 @@ def retried_transaction(service: Callable[P, R]) -> Callable[P, R]:
     return tried
 
 
-def lock_person(person_id: int) -> None:
-    """One act of a person at a time, from however many devices; always before the slots."""
-    list(Person.objects.select_for_update(no_key=True).filter(pk=person_id).values_list("pk"))
+def lock_person(person_id: int) -> datetime:
+    """One act of a person at a time, from however many devices; always before the slots.
+
+    Answers the database's clock as it was when the lock was asked for: an act is judged by when
+    it was asked for, not by how long it waited (at most `lock_timeout`).
+    """
+    locked = Person.objects.select_for_update(no_key=True).filter(pk=person_id)
+    return locked.values_list(Now(), flat=True).first() or database_now()
 
 
 # Also in booking/sql/booking_hold_at_once; the second number is the person's.

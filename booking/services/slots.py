@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
-from django.utils import timezone
 
 from booking.enums import ReservationStatus
 from booking.exceptions import CapacityBelowBooked
@@ -15,6 +14,7 @@ from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
 from booking.rules import Opening, day_bounds, day_of, spread_margin
 from booking.services.offers import offer_freed
 from booking.services.seats import lapse_holds, lock_slots
+from database.clock import database_now
 
 # What a clinic's no-show rate is measured over, and of how many people at least.
 MEASURED = timedelta(days=28)
@@ -27,7 +27,7 @@ def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
 
     Who acted is in the history's context. What this frees goes to the cancellation list first.
     """
-    now = timezone.now()
+    now = database_now()
     slots = lock_slots([slot.pk])
     slot = slots[slot.pk]
     lapse_holds(slots, now=now)
@@ -43,7 +43,7 @@ def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
 
 def no_shows_of(*, clinic: Clinic, now: datetime | None = None) -> tuple[int, int]:
     """How many of this clinic's people of the last weeks came, and how many did not."""
-    now = now or timezone.now()
+    now = now or database_now()
     marked = Reservation.objects.filter(
         slot__clinic=clinic, slot__starts_at__range=(now - MEASURED, now)
     )
@@ -73,7 +73,7 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
     switched off, it is 0. What is booked already stays. The parts of a person that each time
     would gain are added up over the day (rules.spread_margin).
     """
-    now = now or timezone.now()
+    now = now or database_now()
     start, end = day_bounds(day)
     ids = Slot.objects.filter(clinic=clinic, starts_at__gte=start, starts_at__lt=end)
     slots = lock_slots(ids.values_list("pk", flat=True))
@@ -104,7 +104,7 @@ def _by_vaccine(slots: Iterable[Slot]) -> dict[int, list[Slot]]:
 
 def set_all_margins(*, now: datetime | None = None) -> int:
     """Measure every clinic that switched the margin on, and set its open days; how many clinics."""
-    now = now or timezone.now()
+    now = now or database_now()
     clinics = Clinic.objects.filter(
         Q(margin_percent__gt=0) | Q(slots__margin__gt=0, slots__starts_at__gt=now)
     ).distinct()
@@ -117,7 +117,7 @@ def set_all_margins(*, now: datetime | None = None) -> int:
 
 def set_clinic_margins(*, clinic: Clinic, now: datetime | None = None) -> None:
     """Measure one clinic and set its open days, as when its margin was just switched."""
-    now = now or timezone.now()
+    now = now or database_now()
     measure_no_shows(clinic=clinic, now=now)
     starts = clinic.slots.filter(starts_at__gt=now).values_list("starts_at", flat=True)
     for day in sorted({day_of(start) for start in starts}):
@@ -158,7 +158,7 @@ class DayOfDoses:
 
 def days_of_doses(*, clinic: Clinic, now: datetime | None = None) -> list[DayOfDoses]:
     """Every day to come with times of this clinic, by vaccine."""
-    now = now or timezone.now()
+    now = now or database_now()
     start, _end = day_bounds(day_of(now))
     stock = {
         (one.on, one.vaccine_id): one.doses

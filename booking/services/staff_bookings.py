@@ -25,6 +25,7 @@ from booking.services.seats import (
     retried_transaction,
     take_seat,
 )
+from database.clock import database_now
 from eligibility.enums import Reason, Window
 from eligibility.models import Cohort, Person
 from eligibility.reasons import sentence
@@ -105,7 +106,7 @@ def _told(answer: Answer, at: datetime) -> str:
 
 def standing_of(*, person: Person, now: datetime | None = None, keep: bool = False) -> Standing:
     """What this person may book now; with `keep` each yes is kept, as when they sign in."""
-    now = now or timezone.now()
+    now = now or database_now()
     answers = (store_decisions if keep else decide)(person=person, at=now)
     open_now = [one for one in answers if one.eligible and one.window(now) == Window.OPEN]
     cohorts = [one.cohort.pk for one in open_now]
@@ -148,7 +149,7 @@ def book_for(
     VaccineNotForYou, SlotFull (which says which of the two), SlotOver, SlotClosed, AlreadyBooked,
     NoDoseLeft, WrongVaccine or WrongInterval.
     """
-    now, key = now or timezone.now(), key or uuid.uuid4()
+    now, key = now or database_now(), key or uuid.uuid4()
     standing = standing_of(person=person, now=now, keep=True)
     lock_person(person.pk)
     done = Reservation.objects.filter(key=key, person=person).with_place().order_by("dose")

@@ -1,11 +1,11 @@
 """What the desk marks on the day."""
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from booking.enums import ReservationStatus
 from booking.exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, TooEarly
 from booking.models import Reservation
+from database.clock import Now
 
 _BACK = {
     ReservationStatus.ARRIVED: ReservationStatus.CONFIRMED,
@@ -24,15 +24,15 @@ def mark_vaccinated(*, reservation: Reservation, by: str) -> Reservation:
 
 def mark_no_show(*, reservation: Reservation, by: str) -> Reservation:
     """TooEarly before the appointment: until then the person may still come."""
-    if reservation.slot.starts_at > timezone.now():
-        raise TooEarly
     return _mark(reservation, ReservationStatus.NO_SHOW, by)
 
 
 @transaction.atomic
 def _mark(reservation: Reservation, status: ReservationStatus, by: str) -> Reservation:
     """One mark; the same again changes nothing. NotConfirmed if it can't follow."""
-    row = Reservation.objects.locked().get(pk=reservation.pk)
+    row = _locked(reservation)
+    if status == ReservationStatus.NO_SHOW and reservation.slot.starts_at > row.now:
+        raise TooEarly
     if row.status == status:
         return row
     if row.status == ReservationStatus.CANCELLED or not row.may_become(status):
@@ -40,8 +40,13 @@ def _mark(reservation: Reservation, status: ReservationStatus, by: str) -> Reser
     return _set(row, status, by)
 
 
+def _locked(reservation: Reservation) -> Reservation:
+    """The row with the database's clock, as `now`."""
+    return Reservation.objects.annotate(now=Now()).locked().get(pk=reservation.pk)
+
+
 def _set(row: Reservation, status: ReservationStatus, by: str) -> Reservation:
-    row.status, row.by, row.changed_at = status, by, timezone.now()
+    row.status, row.by, row.changed_at = status, by, row.now
     row.save(update_fields=["status", "by", "changed_at"])
     return row
 
@@ -49,7 +54,7 @@ def _set(row: Reservation, status: ReservationStatus, by: str) -> Reservation:
 @transaction.atomic
 def undo_mark(*, reservation: Reservation, by: str) -> Reservation:
     """Take the last mark back. NothingToUndo, or AlreadyBooked if a new time was booked since."""
-    row = Reservation.objects.locked().get(pk=reservation.pk)
+    row = _locked(reservation)
     if row.status not in _BACK:
         raise NothingToUndo
     try:

@@ -8,10 +8,11 @@
 -- Statuses: booking.enums.ReservationStatus, EntryStatus, OfferStatus, messaging.enums.Status,
 -- waiting_room.enums.Ending.
 CREATE FUNCTION booking_confirm_at_once(
-    _key uuid, _person bigint, _now timestamptz, _language text, _channel text, _email bytea,
+    _key uuid, _person bigint, _language text, _channel text, _email bytea,
     OUT reservations bigint[], OUT numbers text[], OUT doses int[]
 ) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
+    _now timestamptz := jari_now();
     _under int;
     _offered boolean;
     _on_list boolean;
@@ -66,7 +67,7 @@ BEGIN
     ON CONFLICT (key) DO NOTHING;
     -- Line.active is not touched here (a hot row): it is recounted by the next entering or tick.
     IF _series_complete THEN
-        UPDATE waiting_room_admission SET ended_at = clock_timestamp(), ending = 'booked'
+        UPDATE waiting_room_admission SET ended_at = _now, ending = 'booked'
         WHERE id = _admission AND ended_at IS NULL;
     END IF;
 END $$

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -30,6 +29,7 @@ from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
 from booking.views.common import in_sight, keeps_typed, known
 from booking.views.finder import beside, lost, show, to_book, to_choose
+from database.clock import known_now
 from eligibility.sessions import signed_in, to_identity
 from messaging.enums import Channel
 from waiting_room.decorators import booking_page, not_inside
@@ -96,7 +96,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         Reservation.objects.live().filter(person=person_id).with_place().order_by("dose")
     )
     reservations = in_sight(request, reservations)
-    now = timezone.now()
+    now = known_now()
     context = {
         "refusal": refusal,
         "held": [one for one in reservations if one.is_holding(now)],
@@ -123,7 +123,7 @@ def _what_ran_out(person_id: int) -> dict:
         .order_by("-held_until")
         .first()
     )
-    now = timezone.now()
+    now = known_now()
     if last is None or last.slot.starts_at <= now or last.held_until < now - RECENT:
         return {}
     places = availability.directory().clinics
@@ -195,7 +195,7 @@ def _show_hold(
     refusal: Refused | None = None,
 ) -> HttpResponse:
     held = in_sight(request, services.held_by(person_id))
-    now = timezone.now()
+    now = known_now()
     if not held:
         return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)
     if not all(one.is_holding(now) for one in held):

@@ -6,7 +6,6 @@ from datetime import timedelta
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -22,6 +21,7 @@ from booking.models import ListEntry, Offer
 from booking.views import headlines
 from booking.views.common import keeps_typed, known
 from booking.views.holds import refusal_page
+from database.clock import known_now, known_today
 from eligibility.models import Person
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
@@ -65,8 +65,8 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         vaccines=availability.directory().named(admission.room.cohort.vaccines),
         initial={
             "places": [places[0][0]] if places else [],
-            "date_from": timezone.localdate(),
-            "date_to": timezone.localdate() + timedelta(days=DAYS_OFFERED),
+            "date_from": known_today(),
+            "date_to": known_today() + timedelta(days=DAYS_OFFERED),
             **typed(
                 request,
                 "date_from",
@@ -168,7 +168,7 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
 
 
 def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) -> HttpResponse:
-    now = timezone.now()
+    now = known_now()
     reservation = found.reservation
     is_open = found.status == OfferStatus.OPEN and reservation.is_holding(now)
     context = {

@@ -6,7 +6,6 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -23,6 +22,7 @@ from booking.qr import qr_svg
 from booking.views import headlines
 from booking.views.common import in_sight, keeps_typed, own_reservation, seen
 from booking.views.finder import Purpose, lost, show
+from database.clock import known_now
 from eligibility.brakes import NO_WORK, work_for
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
@@ -74,7 +74,7 @@ def receipt(
     refusal: Refused | None = None,
     asks_cancel: bool = False,
 ) -> HttpResponse:
-    now = timezone.now()
+    now = known_now()
     others = [row for row in reservations if row.pk != reservation.pk and row.status in LIVE]
     current = reservation.status == ReservationStatus.CONFIRMED
     second = next((one for one in others if one.dose == 2), None)
@@ -119,7 +119,7 @@ def _history_rows(reservation: Reservation) -> list[dict]:
 
 def _is_too_late(reservation: Reservation) -> bool:
     current = reservation.status == ReservationStatus.CONFIRMED
-    return current and timezone.now() >= reservation.changes_until
+    return current and known_now() >= reservation.changes_until
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from database.clock import known_now
 from eligibility.admin.people import moment
 from eligibility.facts import cohorts_in_force, rule_of
 from eligibility.lint import lint
@@ -106,7 +106,7 @@ class CohortAdmin(ScopedAdmin):
         """All windows in one picture, and what the lint says about them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        now = timezone.now()
+        now = known_now()
         cohorts = cohorts_in_force(now)
         rules = [rule_of(cohort) for cohort in cohorts]
         return self.page(
@@ -306,7 +306,7 @@ class CohortChangeAdmin(ScopedAdmin):
     def state(self, change: CohortChange) -> str:
         if change.withdrawn_at:
             return _("Withdrawn")
-        if change.takes_effect_at <= timezone.now():
+        if change.takes_effect_at <= known_now():
             return _("In force")
         return _("Planned")
 

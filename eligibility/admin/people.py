@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
+from database.clock import known_today
 from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Decision, Person
 from eligibility.reasons import sentence
@@ -46,7 +47,7 @@ def moment(at: datetime | None) -> str:
 
 
 def _today() -> date:
-    return timezone.localdate()
+    return known_today()
 
 
 class DecisionsInline(admin.TabularInline):

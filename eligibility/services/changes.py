@@ -11,6 +11,7 @@ from django.db.models.functions import Mod
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from database.clock import Now, database_now
 from eligibility.facts import facts_of, read_value, rule_of, with_values
 from eligibility.models import Cohort, CohortChange, Decision, Person
 from eligibility.rules import decide as decide_one
@@ -43,9 +44,9 @@ def broken_promise(cohort: Cohort, changed: Cohort) -> str:
     What they were told about themselves stands in their decisions and is kept anyway. The line
     itself must stay open as long as it was promised.
     """
-    told = Decision.objects.filter(
-        cohort=cohort, eligible=True, window_to__gt=timezone.now()
-    ).aggregate(first=Min("window_from"), last=Max("window_to"))
+    told = Decision.objects.filter(cohort=cohort, eligible=True, window_to__gt=Now()).aggregate(
+        first=Min("window_from"), last=Max("window_to")
+    )
     if told["last"] is None:
         return ""
     if changed.closes_at < told["last"]:
@@ -74,7 +75,7 @@ def plan_change(
     for name in ("regions", "groups", "excluded_groups", "vaccines"):
         if not isinstance(values.get(name, []), list):
             raise ValidationError(_("Write %(field)s as a list.") % {"field": name})
-    if takes_effect_at < timezone.now():
+    if takes_effect_at < database_now():
         raise ValidationError({"takes_effect_at": _("Rules change for the future only.")})
     cohort = Cohort.objects.select_for_update(no_key=True).get(pk=cohort.pk)
     changed = with_values(cohort, values)
@@ -94,8 +95,8 @@ def plan_change(
 def withdraw_change(*, change: CohortChange) -> CohortChange:
     """Take a planned change back, while it is not in force."""
     CohortChange.objects.filter(
-        pk=change.pk, applied_at=None, withdrawn_at=None, takes_effect_at__gt=timezone.now()
-    ).update(withdrawn_at=timezone.now())
+        pk=change.pk, applied_at=None, withdrawn_at=None, takes_effect_at__gt=Now()
+    ).update(withdrawn_at=Now())
     change.refresh_from_db()
     return change
 
@@ -103,7 +104,7 @@ def withdraw_change(*, change: CohortChange) -> CohortChange:
 @transaction.atomic
 def apply_due_changes() -> int:
     """Write what is in force into the cohorts themselves; how many changes that were."""
-    now = timezone.now()
+    now = database_now()
     due = CohortChange.objects.select_for_update(skip_locked=True).filter(
         applied_at=None, withdrawn_at=None, takes_effect_at__lte=now
     )

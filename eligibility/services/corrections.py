@@ -2,9 +2,10 @@ from datetime import date
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from database.clock import Now
 from eligibility.enums import REVIEW_MOVES, Correctable, ReviewStatus
 from eligibility.exceptions import CorrectionRefused
 from eligibility.indexes import indexes_of
@@ -59,13 +60,12 @@ def refuse_correction(*, correction: Correction, by: str, answer: str) -> Correc
 
 
 def _close(correction: Correction, status: ReviewStatus, *, by: str, answer: str) -> Correction:
-    correction = Correction.objects.select_for_update(of=("self",), no_key=True).get(
-        pk=correction.pk
-    )
+    corrections = Correction.objects.select_for_update(of=("self",), no_key=True)
+    correction = corrections.annotate(now=Now()).get(pk=correction.pk)
     if status not in REVIEW_MOVES.get(correction.status, []):
         raise CorrectionRefused(_("This request was closed already."))
     correction.status, correction.by, correction.answer = status, by, answer
-    correction.closed_at = timezone.now()
+    correction.closed_at = correction.now
     correction.save()
     return correction
 

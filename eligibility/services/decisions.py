@@ -5,8 +5,8 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
+from database.clock import database_now, known_now
 from eligibility.enums import ReviewStatus, Window
 from eligibility.facts import cohorts_in_force, facts_of, rule_of
 from eligibility.models import Cohort, Decision, Person, Review
@@ -44,7 +44,7 @@ class Answer:
 
 def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
     """Every cohort's answer for this person, the one to take first in front; writes nothing."""
-    at = at or timezone.now()
+    at = at or known_now()
     cohorts = {cohort.pk: cohort for cohort in cohorts_in_force(at)}
     outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
     stored = {decision.cohort_id: decision for decision in person.decisions.all()}
@@ -102,7 +102,7 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
     A yes that was given stays. Only a longer window, or the next day of a birth-digit calendar
     after the last one is over, is written over it.
     """
-    at = at or timezone.now()
+    at = at or known_now()
     if is_vouched_for(person):
         return _store(person, at)
     # Those of one phone one after the other, so that a household is counted right.
@@ -206,7 +206,7 @@ WINDOW_FIELDS = PLAIN_WINDOW_FIELDS | {"digit_hours"}
 
 
 def _widen_one_by_one(cohort: Cohort) -> int:
-    at, rule, widened = timezone.now(), rule_of(cohort), 0
+    at, rule, widened = database_now(), rule_of(cohort), 0
     decisions = Decision.objects.filter(
         cohort=cohort, eligible=True, person__forgotten_at=None
     ).select_related("person")
@@ -235,7 +235,7 @@ def eligible_decision(person_id: int, cohort: Cohort) -> Decision | None:
     One query in the ordinary case. After the person signed in a cohort may have been added, or
     its window or a birth-digit day of it may have come nearer.
     """
-    at = timezone.now()
+    at = known_now()
     found = Decision.objects.filter(person_id=person_id, cohort=cohort).first()
     if found and not found.eligible:
         return None

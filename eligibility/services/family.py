@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from database.clock import Now, database_now
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import DistrictUnclear, ProxyRefused
 from eligibility.indexes import phone_index
@@ -44,10 +45,10 @@ def ask_to_book_for(*, by: Person, name: str, birth_date: date, phone: str) -> P
     index = phone_index(phone)
     for one in sorted({bytes(by.phone_index), index}):
         lock_phone(one)
-    now = timezone.now()
+    now = database_now()
     if _is_oneself(by, name, birth_date, phone):
         raise ProxyRefused(_("That is yourself. You can book without this."))
-    waiting = list(waiting_requests(now).filter(by=by))
+    waiting = list(waiting_requests().filter(by=by))
     for request in waiting:
         if (request.birth_date, request.phone) == (birth_date, phone) and name_key(
             request.name
@@ -87,16 +88,16 @@ def _refuse_too_many(by: Person, waiting: int, now) -> None:
         )
 
 
-def waiting_requests(now) -> QuerySet[ProxyRequest]:
+def waiting_requests() -> QuerySet[ProxyRequest]:
     """Requests that may still be answered."""
     return ProxyRequest.objects.filter(
-        answer=ProxyAnswer.WAITING, asked_at__gt=now - REQUEST_LIFETIME
+        answer=ProxyAnswer.WAITING, asked_at__gt=Now() - REQUEST_LIFETIME
     )
 
 
 def requests_to(person: Person) -> list[ProxyRequest]:
     """Whoever asks to book for this person, by the details they proved."""
-    asked = waiting_requests(timezone.now()).filter(phone_index=bytes(person.phone_index))
+    asked = waiting_requests().filter(phone_index=bytes(person.phone_index))
     return [
         request
         for request in asked.exclude(by=person).select_related("by").order_by("pk")
@@ -134,7 +135,7 @@ def answer_proxy_request(
         .select_related("by")
         .get(pk=request.pk)
     )
-    now = timezone.now()
+    now = database_now()
     if request.answer != ProxyAnswer.WAITING or request.asked_at <= now - REQUEST_LIFETIME:
         raise ProxyRefused(_("This was answered already, or it is too old."))
     if not yes:
@@ -196,7 +197,7 @@ def withdraw_proxy_request(*, request: ProxyRequest) -> None:
     """Whoever asked takes it back; repeating it changes nothing."""
     request = ProxyRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
     if request.answer == ProxyAnswer.WAITING:
-        _close(request, ProxyAnswer.WITHDRAWN, by="asking", now=timezone.now())
+        _close(request, ProxyAnswer.WITHDRAWN, by="asking", now=database_now())
 
 
 def forget_old_requests(now) -> int:
@@ -220,7 +221,7 @@ def end_proxy(*, proxy: Proxy, by: Person) -> Proxy:
     if by.pk not in (proxy.person_id, proxy.by_id):
         raise ProxyRefused(_("Only the two of you can end this."))
     ended = Proxy.objects.filter(pk=proxy.pk, ended_at=None).update(
-        ended_at=timezone.now(), ended_by=by
+        ended_at=database_now(), ended_by=by
     )
     proxy.refresh_from_db()
     if ended:

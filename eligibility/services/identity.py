@@ -1,12 +1,12 @@
 import hmac
 import secrets
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from database.clock import Now, database_now
 from dataio.districts import District, place_of
 from eligibility.enums import Source
 from eligibility.exceptions import (
@@ -54,7 +54,7 @@ def start_verification(
     """
     index = phone_index(phone)
     lock_phone(index)  # so that what comes at once is counted
-    now = timezone.now()
+    now = database_now()
     check_asking(phone_index=index, source=source, has_worked=has_worked, now=now)
     challenge = PhoneCode(
         name=person_name(name),
@@ -67,7 +67,7 @@ def start_verification(
         sent_at=now,
         expires_at=now,
     )
-    _send_code(challenge)
+    _send_code(challenge, now)
     return challenge
 
 
@@ -81,7 +81,7 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
     if challenge.used_at:
         raise CodeExpired(_("This code was used already. Start again if you signed out."))
-    now = timezone.now()
+    now = database_now()
     wait = challenge.sent_at + RESEND_AFTER - now
     if wait > timedelta(0):
         raise ResendTooSoon(
@@ -95,15 +95,15 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
         has_worked=_has_not_worked,
         now=now,
     )
-    _send_code(challenge)
+    _send_code(challenge, now)
     return challenge
 
 
-def _send_code(challenge: PhoneCode) -> None:
+def _send_code(challenge: PhoneCode, now: datetime) -> None:
     code = f"{secrets.randbelow(1_000_000):06}"
     challenge.sends += 1
     challenge.tries = 0
-    challenge.sent_at = timezone.now()
+    challenge.sent_at = now
     challenge.expires_at = challenge.sent_at + LIFETIME
     challenge.code_hash = _hash(challenge, code)
     challenge.save()
@@ -148,8 +148,8 @@ def check_code(*, challenge: PhoneCode, code: str) -> Person:
 @transaction.atomic
 def _check(challenge_id, code: str) -> Person | Refusal:
     # The lock makes one try after the other: five tries are five, however many come at once.
-    challenge = PhoneCode.objects.select_for_update().get(pk=challenge_id)
-    if challenge.expires_at <= timezone.now():
+    challenge = PhoneCode.objects.select_for_update().annotate(now=Now()).get(pk=challenge_id)
+    if challenge.expires_at <= challenge.now:
         return CodeExpired(_("The three minutes are over. Ask for a new code."))
     if challenge.tries >= MOST_TRIES:
         return TooManyTries(_("That was wrong five times. Ask for a new code."))
@@ -163,7 +163,7 @@ def _check(challenge_id, code: str) -> Person | Refusal:
         if not left:
             return TooManyTries(_("That was wrong five times. Ask for a new code."))
         return WrongCode(_("That is not the code we sent. Tries left: %(left)s.") % {"left": left})
-    challenge.used_at = timezone.now()
+    challenge.used_at = database_now()
     answer: Person | Refusal
     try:
         answer = _person_of(challenge, None)

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from django.core.cache import caches
 from django.db import models, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from database.clock import database_now, known_now
 from dataio.districts import District
 from eligibility.models import Person, ProviderAccount, ProviderTry
 from eligibility.providers import Identity, Provider, configured
@@ -69,7 +69,7 @@ def lights() -> list[Light]:
 
 
 def _colours() -> dict[str, Colour]:
-    since = timezone.now() - PERIOD
+    since = known_now() - PERIOD
     tries: dict[str, list[tuple[bool, float]]] = {PHONE: _phone_tries(since)}
     for row in ProviderTry.objects.filter(at__gt=since).order_by("-at")[:2000]:
         tries.setdefault(row.provider, []).append((row.worked, row.seconds))
@@ -78,7 +78,7 @@ def _colours() -> dict[str, Colour]:
 
 def _phone_tries(since) -> list[tuple[bool, float]]:
     """Codes that left within seconds worked; those that failed or still wait did not."""
-    now = timezone.now()
+    now = known_now()
     codes = Message.objects.filter(kind="code", created_at__gt=since).order_by("-pk")
     tries = []
     for status, created, sent in codes.values_list("status", "created_at", "sent_at")[:500]:
@@ -116,7 +116,7 @@ def vouched_for(
         ProviderAccount.objects.update_or_create(
             provider=provider.code, subject_index=index, defaults={"person": person}
         )
-    person.certified_at = timezone.now()
+    person.certified_at = database_now()
     person.save(update_fields=["certified_at"])
     store_decisions(person=person)
     return person

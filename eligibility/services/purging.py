@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
-from django.utils import timezone
 
+from database.clock import database_now
 from eligibility import hooks
 from eligibility.models import (
     Cohort,
@@ -43,7 +43,7 @@ WHERE id = ANY(%(ids)s)
 
 def purge(*, now: datetime | None = None) -> dict[str, int]:
     """Apply the retention times; how much of what was destroyed. Repeating it changes nothing."""
-    now = now or timezone.now()
+    now = now or database_now()
     done = {
         "codes": PhoneCode.objects.filter(expires_at__lt=now - CODES).delete()[0],
         "provider tries": ProviderTry.objects.filter(at__lt=now - TRIES).delete()[0],

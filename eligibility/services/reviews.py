@@ -2,9 +2,10 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
+from database.clock import Now
 from eligibility.enums import (
     NEVER_REVIEWED,
     REVIEW_MOVES,
@@ -35,7 +36,7 @@ def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: s
     review = Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.OPEN).first()
     if review:
         return review
-    now = timezone.now()
+    now = person.now
     answer = next(one for one in decide(person=person, at=now) if one.cohort == cohort)
     _refuse_needless(person, cohort, answer, now)
     review = Review.objects.create(
@@ -106,13 +107,14 @@ def withdraw_review(*, review: Review) -> Review:
 
 @transaction.atomic
 def _close(review: Review, status: ReviewStatus, *, by: str, answer: str) -> Review:
-    review = Review.objects.select_for_update(of=("self",), no_key=True).get(pk=review.pk)
+    reviews = Review.objects.select_for_update(of=("self",), no_key=True).annotate(now=Now())
+    review = reviews.get(pk=review.pk)
     if review.status == status:
         return review
     if status not in REVIEW_MOVES.get(review.status, []):
         raise ReviewRefused(_("This review was closed already."))
     review.status, review.by, review.answer = status, by, answer
-    review.closed_at = timezone.now()
+    review.closed_at = review.now
     review.save(update_fields=["status", "by", "answer", "closed_at"])
     decision = Decision.objects.select_for_update(of=("self",), no_key=True).get(
         person_id=review.person_id, cohort_id=review.cohort_id

@@ -268,7 +268,7 @@ _ADD_BATCH = f"""
 {_INSERT_PERSON}
 SELECT roster_key, roster_digest, 'roster', name, birth_date, phone, region, district,
     string_to_array(groups, ';'), last_dose_on, identity_index, name_birth_index, phone_index,
-    now()
+    jari_now()
 FROM roster_batch
 """  # noqa: S608 - constants only
 
@@ -463,7 +463,7 @@ _ADD = f"""
 {_INSERT_PERSON}
 SELECT s.roster_key, s.roster_digest, 'roster', s.name, s.birth_date, s.phone, s.region,
     s.district, string_to_array(s.groups, ';'), s.last_dose_on, t.identity_index,
-    s.name_birth_index, s.phone_index, now()
+    s.name_birth_index, s.phone_index, jari_now()
 FROM roster_todo AS t JOIN roster_staging AS s USING (line)
 WHERE t.person_id IS NULL AND t.adopts IS NULL
 ON CONFLICT (identity_index) DO UPDATE SET

@@ -11,10 +11,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, transaction
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 from redis import RedisError
 
+from database.clock import Now
 from dataio.csv_in import BadFile
 from eligibility.enums import UploadStatus
 from eligibility.models import RosterUpload
@@ -58,7 +59,7 @@ def _ring(upload_id: int) -> None:
 def is_going_on() -> bool:
     """Whether an upload of the last hour has not ended; an older one waits for `run_again`."""
     return RosterUpload.objects.filter(
-        status__in=_OPEN, created_at__gt=timezone.now() - timedelta(hours=1)
+        status__in=_OPEN, created_at__gt=Now() - timedelta(hours=1)
     ).exists()
 
 
@@ -101,9 +102,7 @@ def run_upload(upload_id: int) -> None:
 
 
 def _end(upload: RosterUpload, status: UploadStatus, report: str) -> None:
-    RosterUpload.objects.filter(pk=upload.pk).update(
-        status=status, report=report, ended_at=timezone.now()
-    )
+    RosterUpload.objects.filter(pk=upload.pk).update(status=status, report=report, ended_at=Now())
 
 
 def _told(report: RosterReport) -> str:

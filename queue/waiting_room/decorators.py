@@ -5,11 +5,11 @@ from functools import wraps
 from typing import Any
 
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
+from database.clock import Now
 from eligibility.sessions import signed_in
 from waiting_room import health
 from waiting_room.enums import Ending, RoomStatus

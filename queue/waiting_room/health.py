@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.http import Http404
 from redis import RedisError
 
+from database.clock import known_now
 from outside.redis import client
 
 FLUSH_SECONDS = 1.0
@@ -48,7 +49,7 @@ class Tally:
             self._flushed_at = time.monotonic() + 5
 
     def _flush(self, requests: int, errors: int, seconds: float) -> None:
-        key = KEY.format(int(time.time() // BUCKET_SECONDS))
+        key = KEY.format(_bucket())
         pipe = client().pipeline(transaction=False)
         pipe.hincrby(key, "requests", requests)
         pipe.hincrby(key, "errors", errors)
@@ -66,6 +67,11 @@ class Outcome:
 
     counts: bool = False
     failed: bool = False
+
+
+def _bucket() -> int:
+    """The one that every node and worker adds to now, however wrong its own clock is."""
+    return int(known_now().timestamp() // BUCKET_SECONDS)
 
 
 @contextmanager
@@ -87,7 +93,7 @@ def measured() -> Iterator[Outcome]:
 
 def lately() -> tuple[float | None, float | None]:
     """Mean seconds and share of failures of the last half minute; None if too little is known."""
-    now = int(time.time() // BUCKET_SECONDS)
+    now = _bucket()
     try:
         pipe = client().pipeline(transaction=False)
         for back in range(BUCKETS):

@@ -8,10 +8,10 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Least
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from database.clock import Now
 from eligibility.models import Cohort, Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
@@ -358,7 +358,7 @@ class Admission(models.Model):
     )
     place = models.PositiveBigIntegerField(_("place"), null=True)
     called_at = models.DateTimeField(_("called at"), null=True)
-    entered_at = models.DateTimeField(_("entered at"), default=timezone.now)
+    entered_at = models.DateTimeField(_("entered at"), db_default=Now())
     expires_at = models.DateTimeField(_("until"))
     extensions = models.PositiveSmallIntegerField(_("extensions"), default=0)
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import segno
 from django.conf import settings
-from django.db.models.functions import Now
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
+from database.clock import Now
 from eligibility.brakes import NO_WORK, Brake, needs_work, work_for
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone

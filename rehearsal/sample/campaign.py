@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.models import Clinic, Reservation, Slot, Vaccine
+from database.clock import database_now
 from dataio.importing import check_as_we_go
 from eligibility.enums import Order
 from eligibility.models import Cohort, Person
@@ -49,7 +50,7 @@ class Loaded:
 @transaction.atomic
 def load(*, seed: int = 20210712) -> Loaded:
     """Fill an empty database; all of it or nothing."""
-    now = timezone.now()
+    now = database_now()
     dice = random.Random(seed)  # noqa: S311
     check_as_we_go()
     save_cohorts(cohorts(now))

@@ -8,9 +8,9 @@ import secrets
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
+from database import signing
 from staff.models import User
 from web import cookies
 

@@ -1,8 +1,8 @@
 """What changes how somebody signs in; each act ends what rested on the state before it."""
 
 from django.db import transaction
-from django.utils import timezone
 
+from database.clock import database_now
 from staff.models import Authenticator, LogInFailure, RecoveryCodes, User
 from staff.sessions import end_sessions
 
@@ -38,19 +38,19 @@ def remove_second_factor(*, user: User) -> None:
     """For somebody who lost it: the next log-in sets up a new one."""
     Authenticator.objects.filter(user=user).delete()
     RecoveryCodes.objects.filter(user=user).delete()
-    user.second_factor_removed_at = timezone.now()
+    user.second_factor_removed_at = database_now()
     user.save(update_fields=["second_factor_removed_at"])
     end_sessions(user)
 
 
 def unlock(*, user: User) -> None:
     """Wrong tries until now no longer count against this account."""
-    user.unlocked_at = timezone.now()
+    user.unlocked_at = database_now()
     user.save(update_fields=["unlocked_at"])
 
 
 def note_link(*, user: User) -> None:
-    user.link_made_at = timezone.now()
+    user.link_made_at = database_now()
     user.save(update_fields=["link_made_at"])
 
 

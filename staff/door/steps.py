@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils import timezone
 
+from database.clock import known_now
 from staff.models import Authenticator, User
 from staff.sessions import BEGAN, SEEN
 
@@ -47,7 +47,7 @@ def next_step(request: HttpRequest) -> str | None:
 
 def is_over(request: HttpRequest) -> bool:
     """Whether the session ended: too long ago begun, or too long unused."""
-    now = timezone.now().timestamp()
+    now = known_now().timestamp()
     began, seen = request.session.get(BEGAN, now), request.session.get(SEEN, now)
     whole = is_verified(request.user) or settings.SAMPLE
     most = settings.SESSION_COOKIE_AGE if whole else HALF_WAY.total_seconds()
@@ -56,6 +56,6 @@ def is_over(request: HttpRequest) -> bool:
 
 def note_use(request: HttpRequest) -> None:
     """A page that refreshes itself is not used by anybody."""
-    now = int(timezone.now().timestamp())
+    now = int(known_now().timestamp())
     if now - request.session.get(SEEN, 0) > NOTED_EVERY and "live" not in request.GET:
         request.session[SEEN] = now

@@ -22,6 +22,7 @@ from django_otp import login as verified_by
 from privacy.cipher import decrypt, encrypt
 from staff.door import known_devices
 from staff.door.forms import CodeForm, PasswordAgainForm, SetUpForm
+from staff.door.links import tokens
 from staff.door.services import enrol, password_was_set, renew_codes
 from staff.door.steps import CODES_SHOWN, has_second_factor, is_verified, next_step
 from staff.enums import Act
@@ -197,6 +198,7 @@ class InvitationView(PasswordResetConfirmView):
     PASSWORD_RESET_TIMEOUT.
     """
 
+    token_generator = tokens
     template_name = "admin/door/invitation.html"
     success_url = reverse_lazy("admin:login")
     reset_url_token = "new"  # noqa: S105 - a word in the address

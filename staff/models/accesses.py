@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from database.clock import Now
 from staff.enums import Act
 from staff.models.users import User
 
@@ -39,7 +40,7 @@ class PeopleSet(models.Model):
 class Access(models.Model):
     """Who saw whose personal data; kept two years, never changed (safety notice, art. 8)."""
 
-    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    at = models.DateTimeField(_("at"), db_default=Now(), editable=False, db_index=True)
     user = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="accesses", verbose_name=_("user")
     )

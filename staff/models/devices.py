@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device
 from django_otp.oath import TOTP
 
+from database.clock import Now, known_now
 from privacy.fields import EncryptedTextField
 
 ISSUER = "Jari"
@@ -27,7 +28,7 @@ class Authenticator(Device):
 
     key = EncryptedTextField()  # in hexadecimal
     last_step = models.BigIntegerField(default=-1, editable=False)  # a code is good once
-    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
+    made_at = models.DateTimeField(_("made at"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("authenticator")
@@ -53,6 +54,7 @@ def matching_step(key: str, token: str, *, after: int = -1) -> int | None:
     if not (digits.isascii() and digits.isdecimal() and len(digits) == 6):
         return None
     totp = TOTP(bytes.fromhex(key))
+    totp.time = known_now().timestamp()
     if not totp.verify(int(digits), tolerance=1, min_t=after + 1):
         return None
     return totp.t()
@@ -77,7 +79,7 @@ class RecoveryCodes(Device):
     """
 
     hashes = ArrayField(models.CharField(max_length=64), default=list)
-    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
+    made_at = models.DateTimeField(_("made at"), db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("recovery codes")

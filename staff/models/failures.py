@@ -1,6 +1,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from database.clock import Now
 from staff.enums import Step
 from staff.models.users import User
 
@@ -12,7 +13,7 @@ class LogInFailure(models.Model):
     tries at once can't pass together under the limit.
     """
 
-    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    at = models.DateTimeField(_("at"), db_default=Now(), editable=False, db_index=True)
     user = models.ForeignKey(
         User,
         on_delete=models.CASCADE,

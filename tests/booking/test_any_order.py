@@ -10,7 +10,6 @@ from contextlib import suppress
 from datetime import time, timedelta
 
 import pytest
-import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
@@ -23,6 +22,7 @@ from booking.exceptions import Refused
 from booking.models import ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
 from booking.services.offers import FREE_SLOT, _values
 from booking.verifying import verify
+from tests.clock import clock
 from tests.crowd import admit
 from tests.factories import ClinicFactory, RoomFactory, SlotFactory, VaccineFactory
 
@@ -34,39 +34,30 @@ worker = st.integers(0, CONNECTIONS - 1)
 # What a person may do; each takes the machine, a person and a slot.
 ACTS = {
     "hold": lambda m, who, slot: services.hold_best_slots(
-        person_id=m.id(who), slot_id=slot, admission_id=m.admission(who), now=m.now
+        person_id=m.id(who), slot_id=slot, admission_id=m.admission(who)
     ),
     "hold one": lambda m, who, slot: services.hold_slot(
-        person_id=m.id(who), slot_id=slot, admission_id=m.admission(who), now=m.now
+        person_id=m.id(who), slot_id=slot, admission_id=m.admission(who)
     ),
-    "extend": lambda m, who, _slot: services.extend_hold(
-        person_id=m.id(who), key=m.key(who), now=m.now
-    ),
-    "give up": lambda m, who, _slot: services.release_hold(person_id=m.id(who), now=m.now),
-    "confirm": lambda m, who, _slot: services.confirm_hold(
-        person_id=m.id(who), key=m.key(who), now=m.now
-    ),
+    "extend": lambda m, who, _slot: services.extend_hold(person_id=m.id(who), key=m.key(who)),
+    "give up": lambda m, who, _slot: services.release_hold(person_id=m.id(who)),
+    "confirm": lambda m, who, _slot: services.confirm_hold(person_id=m.id(who), key=m.key(who)),
     "change": lambda m, who, slot: services.change_reservation(
-        reservation=m.reservation(who), slot_id=slot, by="citizen", now=m.now
+        reservation=m.reservation(who), slot_id=slot, by="citizen"
     ),
     "cancel": lambda m, who, _slot: services.cancel_reservation(
-        reservation=m.reservation(who), by="citizen", now=m.now
+        reservation=m.reservation(who), by="citizen"
     ),
-    "undo": lambda m, who, _slot: services.undo_cancel(
-        reservation=m.cancelled(who), by="citizen", now=m.now
-    ),
+    "undo": lambda m, who, _slot: services.undo_cancel(reservation=m.cancelled(who), by="citizen"),
     "staff": lambda m, who, slot: services.book_for(
         person=m.people[who].ticket.person,
         slot=Slot.objects.get(pk=slot),
         by="staff:1",
-        now=m.now,
     ),
     "accept": lambda m, who, _slot: services.confirm_hold(
-        person_id=m.id(who), key=m.offer(who).reservation.key, now=m.now
+        person_id=m.id(who), key=m.offer(who).reservation.key
     ),
-    "decline": lambda m, who, _slot: services.decline_offer(
-        token=m.offer(who).token, by="citizen", now=m.now
-    ),
+    "decline": lambda m, who, _slot: services.decline_offer(token=m.offer(who).token, by="citizen"),
     "leave": lambda m, who, _slot: services.leave_list(person_id=m.id(who)),
     "arrive": lambda m, who, _slot: services.mark_arrived(
         reservation=m.reservation(who), by="staff:1"
@@ -78,17 +69,15 @@ ACTS = {
         reservation=m.reservation(who), by="staff:1"
     ),
     "outside_dose": lambda m, who, slot: services.record_outside_dose(
-        person_id=m.id(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
+        person_id=m.id(who), vaccine=m.double, by="staff:1", **m.given(slot)
     ),
     "correct outside_dose": lambda m, who, slot: services.correct_outside_dose(
-        outside_dose=m.outside_dose(who), vaccine=m.double, by="staff:1", now=m.now, **m.given(slot)
+        outside_dose=m.outside_dose(who), vaccine=m.double, by="staff:1", **m.given(slot)
     ),
     "withdraw outside_dose": lambda m, who, _slot: services.withdraw_outside_dose(
-        outside_dose=m.outside_dose(who), by="staff:1", now=m.now
+        outside_dose=m.outside_dose(who), by="staff:1"
     ),
-    "put first": lambda m, who, _slot: services.put_first(
-        freed=m.lost(who), by="staff:1", now=m.now
-    ),
+    "put first": lambda m, who, _slot: services.put_first(freed=m.lost(who), by="staff:1"),
 }
 
 
@@ -104,9 +93,7 @@ class Bookings(RuleBasedStateMachine):
                 "TRUNCATE booking_offer, booking_listentry, booking_reservation,"
                 " booking_reservationevent, booking_outsidedose, booking_slot CASCADE"
             )
-        # One clock for all that asks for the time, in whatever thread.
-        self.travel = time_machine.travel(timezone.now())
-        self.clock = self.travel.start()
+        clock.move_to(timezone.now(), tick=True)
         clinic = ClinicFactory()
         double = VaccineFactory(doses=2, min_days=20, best_days=21, max_days=23)
         single = VaccineFactory()
@@ -126,11 +113,7 @@ class Bookings(RuleBasedStateMachine):
         for hand in self.hands:
             hand.submit(lambda: connection.close()).result()  # each thread's own
             hand.shutdown()
-        self.travel.stop()
-
-    @property
-    def now(self):
-        return timezone.now()
+        clock.reset()
 
     def id(self, who):
         return self.people[who].ticket.person_id
@@ -223,7 +206,6 @@ class Bookings(RuleBasedStateMachine):
             dose=dose,
             given_on=timezone.localdate() - timedelta(days=days),
             by="system",
-            now=self.now,
         )
 
     @rule(who=person, dose=st.sampled_from([1, 2]), days=st.integers(0, 30), hand=worker)
@@ -233,9 +215,7 @@ class Bookings(RuleBasedStateMachine):
                 return
             before = self.booked_by(who)
             outside_dose, _freed = self.record(who, dose, days)
-            after = services.withdraw_outside_dose(
-                outside_dose=outside_dose, by="system", now=self.now
-            )
+            after = services.withdraw_outside_dose(outside_dose=outside_dose, by="system")
             # Only what the list was offered in between can't come back, and is named.
             lost = {freed.reservation.number for freed in after.lost}
             assert before - self.booked_by(who) == {one for one in before if one[0] in lost}
@@ -248,8 +228,8 @@ class Bookings(RuleBasedStateMachine):
 
     @rule(minutes=st.sampled_from([4, 9, 16]))
     def time_passes(self, minutes):
-        self.clock.shift(timedelta(minutes=minutes))
-        services.take_back_holds(now=self.now)
+        clock.forward(minutes=minutes, tick=True)
+        services.take_back_holds()
 
     @rule(slot=place, capacity=st.integers(0, 3))
     def the_clinic_changes_its_mind(self, slot, capacity):
@@ -260,21 +240,21 @@ class Bookings(RuleBasedStateMachine):
 
     @invariant()
     def every_invariant_holds(self):
-        broken = [answer for answer in verify(now=self.now) if answer.broken]
+        broken = [answer for answer in verify() if answer.broken]
         assert broken == []
 
     @invariant()
     def the_receipt_offers_to_take_back_what_the_service_takes_back(self):
         for reservation in Reservation.objects.filter(status="cancelled").with_place():
             mine = services.reservations_of(reservation.person_id)
-            said = services.why_not_undo(reservation, mine, by="citizen", now=self.now)
+            said = services.why_not_undo(reservation, mine, by="citizen", now=timezone.now())
             assert type(said) is self.undone(reservation), reservation
 
     def undone(self, reservation) -> type:
         """What the service answers, and then as if it had not been asked."""
         with transaction.atomic():
             try:
-                services.undo_cancel(reservation=reservation, by="citizen", now=self.now)
+                services.undo_cancel(reservation=reservation, by="citizen")
             except Refused as refusal:
                 return type(refusal)
             transaction.set_rollback(True)
@@ -282,10 +262,10 @@ class Bookings(RuleBasedStateMachine):
 
     @invariant()
     def nothing_suitable_stays_unoffered(self):
-        services.make_offers(now=self.now)  # as the job does, every few seconds
+        services.make_offers()  # as the job does, every few seconds
         for entry in ListEntry.objects.filter(status=EntryStatus.WAITING):
             with connection.cursor() as cursor:
-                cursor.execute(FREE_SLOT, _values(self.now, entry=entry.pk))
+                cursor.execute(FREE_SLOT, _values(timezone.now(), entry=entry.pk))
                 assert cursor.fetchone() is None, f"entry {entry.pk} waits beside an open time"
 
 

@@ -151,9 +151,7 @@ def test_no_name_and_no_phone_stands_in_an_address(desk, caller):
     assert caller.phone[-8:] not in address
 
 
-def test_an_address_of_the_desk_is_of_no_use_to_somebody_else_or_later(
-    desk, ours, caller, time_machine
-):
+def test_an_address_of_the_desk_is_of_no_use_to_somebody_else_or_later(desk, ours, caller, clock):
     address = find(desk, caller)
     slot = SlotFactory(clinic=ours)
     other = StaffFactory(role=Role.CLINIC, clinic=ours)
@@ -164,7 +162,7 @@ def test_an_address_of_the_desk_is_of_no_use_to_somebody_else_or_later(
         desk.post(f"{address}line/"),
     ]
     desk.force_login(desk.user)
-    time_machine.move_to(timezone.now() + timedelta(hours=3))
+    clock.forward(hours=3)
     desk.force_login(desk.user)
 
     for answer in [*by_other, desk.get(address), desk.get(DESK + "made-up/")]:

@@ -58,7 +58,7 @@ def hold(admission, slot, **more):
 
 
 @pytest.mark.parametrize("hours", [0, 2, 48])
-def test_the_cut_off_of_each_clinic_counts_to_the_moment(hours):
+def test_the_cut_off_of_each_clinic_counts_to_the_moment(hours, clock):
     clinic = ClinicFactory(cutoff_hours=hours)
     start = timezone.now() + timedelta(days=3)
     reservation = ReservationFactory(slot=SlotFactory(clinic=clinic, starts_at=start))
@@ -67,58 +67,63 @@ def test_the_cut_off_of_each_clinic_counts_to_the_moment(hours):
     end = start - timedelta(hours=hours)
     act = {"reservation": reservation, "by": "citizen"}
 
-    change_reservation(**act, slot_id=later.pk, now=end - MOMENT)
-    change_reservation(**act, slot_id=back.pk, now=end - MOMENT)
-    cancel_reservation(**act, now=end)
-    undo_cancel(**act, now=end)
+    clock.move_to(end - MOMENT)
+    change_reservation(**act, slot_id=later.pk)
+    change_reservation(**act, slot_id=back.pk)
+    clock.move_to(end)
+    cancel_reservation(**act)
+    undo_cancel(**act)
+    clock.move_to(end + MOMENT)
     for late in (cancel_reservation, lambda **kw: change_reservation(slot_id=later.pk, **kw)):
         with pytest.raises(TooLate):
-            late(**act, now=end + MOMENT)
+            late(**act)
 
     reservation.refresh_from_db()
     assert (reservation.status, reservation.slot_id) == ("confirmed", back.pk)
 
 
-def test_a_cancellation_is_not_taken_back_after_the_cut_off():
+def test_a_cancellation_is_not_taken_back_after_the_cut_off(clock):
     reservation = ReservationFactory()
     end = Reservation.objects.with_place().get(pk=reservation.pk).changes_until
-    cancel_reservation(reservation=reservation, by="citizen", now=end - MOMENT)
+    clock.move_to(end - MOMENT)
+    cancel_reservation(reservation=reservation, by="citizen")
 
+    clock.move_to(end)
     with pytest.raises(TooLate):
-        undo_cancel(reservation=reservation, by="citizen", now=end)
+        undo_cancel(reservation=reservation, by="citizen")
 
 
-def test_a_hold_and_an_offer_run_out_to_the_moment():
-    now = timezone.now()
+def test_a_hold_runs_out_to_the_moment(clock):
+    now = clock.freeze()
     admission, slot = AdmissionFactory(), SlotFactory(capacity=1)
-    [held] = hold(admission, slot, now=now)
+    [held] = hold(admission, slot)
     act = {"person_id": held.person_id, "key": held.key}
 
-    assert take_back_holds(now=now + HOLD_LIFETIME - MOMENT) == 0
+    assert clock.call_at(now + HOLD_LIFETIME - MOMENT, take_back_holds) == 0
     for late in (extend_hold, confirm_hold):
         with pytest.raises(HoldLapsed):
-            late(**act, now=now + HOLD_LIFETIME)
-    [confirmed] = confirm_hold(**act, now=now + HOLD_LIFETIME - MOMENT)
+            clock.call_at(now + HOLD_LIFETIME, late, **act)
+    [confirmed] = clock.call_at(now + HOLD_LIFETIME - MOMENT, confirm_hold, **act)
 
     assert confirmed.number == held.number
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_offer_runs_out_to_the_moment():
+def test_an_offer_runs_out_to_the_moment(clock):
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
     entry(AdmissionFactory())
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
     act = {"person_id": offer.person_id, "key": offer.reservation.key}
 
-    assert take_back_holds(now=offer.until - MOMENT) == 0
+    assert clock.call_at(offer.until - MOMENT, take_back_holds) == 0
     with pytest.raises(HoldLapsed):
-        confirm_hold(**act, now=offer.until)
-    [confirmed] = confirm_hold(**act, now=offer.until - MOMENT)
+        clock.call_at(offer.until, confirm_hold, **act)
+    [confirmed] = clock.call_at(offer.until - MOMENT, confirm_hold, **act)
 
     assert confirmed.number == offer.reservation.number
     with pytest.raises(OfferOver):
-        decline_offer(token=offer.token, by="citizen", now=offer.until)
+        clock.call_at(offer.until, decline_offer, token=offer.token, by="citizen")
 
 
 @pytest.mark.parametrize(
@@ -137,14 +142,14 @@ def test_an_offer_runs_out_to_the_moment():
         ("2024-02-10 08:30", "2024-03-01 08:30", False),
     ],
 )
-def test_intervals_are_days_of_the_calendar_here(first, second, fits):
-    now = datetime.fromisoformat(first).replace(tzinfo=SEOUL) - timedelta(days=1)
+def test_intervals_are_days_of_the_calendar_here(first, second, fits, clock):
+    clock.move_to(datetime.fromisoformat(first).replace(tzinfo=SEOUL) - timedelta(days=1))
     vaccine = VaccineFactory(double=True)
     slots = [
         SlotFactory(vaccine=vaccine, starts_at=datetime.fromisoformat(at).replace(tzinfo=SEOUL))
         for at in (first, second)
     ]
-    act = {"slot": slots[0], "second_id": slots[1].pk, "now": now}
+    act = {"slot": slots[0], "second_id": slots[1].pk}
 
     if fits:
         assert [one.dose for one in hold(AdmissionFactory(), **act)] == [1, 2]
@@ -169,9 +174,10 @@ def test_what_is_held_stays_ours_when_the_clinic_stops_and_the_visit_ends():
     assert confirmed.status == "confirmed"
 
 
-def test_a_lower_capacity_takes_no_hold_away_but_one_that_ran_out():
-    slot, now = SlotFactory(capacity=2), timezone.now()
-    [_late] = hold(AdmissionFactory(), slot, now=now - HOLD_LIFETIME)
+def test_a_lower_capacity_takes_no_hold_away_but_one_that_ran_out(clock):
+    slot = SlotFactory(capacity=2)
+    [late] = hold(AdmissionFactory(), slot)
+    clock.move_to(late.held_until)
     [held] = hold(AdmissionFactory(), slot)
 
     set_capacity(slot=slot, capacity=1, by="staff:1")

@@ -130,10 +130,10 @@ def test_distances_are_those_of_the_map():
 
 
 @pytest.fixture
-def week(time_machine):
+def week(clock):
     """Times of two vaccines on Monday 19 July 2021 and the two days after, at 9, 13 and 18."""
     seoul = ZoneInfo("Asia/Seoul")
-    time_machine.move_to(datetime(2021, 7, 18, 22, tzinfo=seoul), tick=False)
+    clock.move_to(datetime(2021, 7, 18, 22, tzinfo=seoul))
     clinic = ClinicFactory()
     vaccines = [VaccineFactory(code="one"), VaccineFactory(code="two")]
     return [
@@ -186,9 +186,9 @@ def test_list_and_calendar_say_how_many_are_left(inside, week):
     assert [(day.day, left) for day, left in weeks] == [(19, 36), (20, 40), (21, 40)]
 
 
-def test_midnight_and_the_turn_of_the_year_are_those_of_seoul(time_machine):
+def test_midnight_and_the_turn_of_the_year_are_those_of_seoul(clock):
     seoul = ZoneInfo("Asia/Seoul")
-    time_machine.move_to(datetime(2021, 12, 31, 22, tzinfo=seoul), tick=False)
+    clock.move_to(datetime(2021, 12, 31, 22, tzinfo=seoul))
     clinic = ClinicFactory()
     last = SlotFactory(clinic=clinic, starts_at=datetime(2021, 12, 31, 23, 59, tzinfo=seoul))
     first = SlotFactory(clinic=clinic, starts_at=datetime(2022, 1, 1, 0, 0, tzinfo=seoul))

@@ -60,10 +60,10 @@ def booked(*slots) -> list[int]:
 
 
 @pytest.mark.django_db
-def test_a_hold_takes_one_place_for_ten_minutes():
-    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
+def test_a_hold_takes_one_place_for_ten_minutes(clock):
+    [admission], slot, now = admitted(1), SlotFactory(), clock.freeze()
 
-    [held] = hold(admission, slot, now=now)
+    [held] = hold(admission, slot)
 
     held.refresh_from_db()
     assert (held.status, held.dose, held.held_until) == ("held", 1, now + HOLD_LIFETIME)
@@ -119,9 +119,10 @@ def test_a_time_that_has_begun_is_refused():
 
 
 @pytest.mark.django_db
-def test_whoever_needs_the_slot_takes_back_what_ran_out():
+def test_whoever_needs_the_slot_takes_back_what_ran_out(clock):
     [late, next_one], slot = admitted(2), SlotFactory(capacity=1)
-    [held] = hold(late, slot, now=timezone.now() - HOLD_LIFETIME)
+    [held] = hold(late, slot)
+    clock.move_to(held.held_until)
 
     [taken] = hold(next_one, slot)
 
@@ -131,12 +132,13 @@ def test_whoever_needs_the_slot_takes_back_what_ran_out():
 
 
 @pytest.mark.django_db
-def test_the_job_takes_back_what_ran_out_and_nothing_else():
+def test_the_job_takes_back_what_ran_out_and_nothing_else(clock):
     late, in_date = admitted(2)
     slot = SlotFactory()
-    # In this order: the careful path takes back itself what ran out at its slot.
-    [kept] = hold(in_date, slot)
-    [lapsed] = hold(late, slot, now=timezone.now() - HOLD_LIFETIME)
+    [kept], [lapsed] = hold(in_date, slot), hold(late, slot)
+    clock.forward(minutes=5)
+    extend_hold(person_id=kept.person_id, key=kept.key)
+    clock.move_to(lapsed.held_until)
 
     assert take_back_holds() == 1
 
@@ -146,41 +148,42 @@ def test_the_job_takes_back_what_ran_out_and_nothing_else():
 
 
 @pytest.mark.django_db
-def test_a_hold_can_be_extended_twice():
-    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
-    [held] = hold(admission, slot, now=now)
-    extend = partial(extend_hold, person_id=held.person_id, key=held.key)
+def test_a_hold_can_be_extended_twice(clock):
+    [admission], slot, now = admitted(1), SlotFactory(), clock.freeze()
+    [held] = hold(admission, slot)
+    act = {"act": extend_hold, "person_id": held.person_id, "key": held.key}
 
-    untils = [extend(now=now + timedelta(minutes=9)), extend(now=now + timedelta(minutes=18))]
+    untils = [clock.call_at(now + timedelta(minutes=minutes), **act) for minutes in (9, 18)]
 
     assert untils == [now + timedelta(minutes=19), now + timedelta(minutes=28)]
     with pytest.raises(NoMoreTime):
-        extend(now=now + timedelta(minutes=27))
+        clock.call_at(now + timedelta(minutes=27), **act)
 
 
 @pytest.mark.django_db
-def test_a_hold_that_ran_out_is_not_extended():
-    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
-    [held] = hold(admission, slot, now=now)
+def test_a_hold_that_ran_out_is_not_extended(clock):
+    [admission], slot, now = admitted(1), SlotFactory(), clock.freeze()
+    [held] = hold(admission, slot)
 
+    clock.move_to(now + HOLD_LIFETIME)
     with pytest.raises(HoldLapsed):
-        extend_hold(person_id=held.person_id, key=held.key, now=now + HOLD_LIFETIME)
+        extend_hold(person_id=held.person_id, key=held.key)
 
 
 @pytest.mark.django_db
-def test_the_same_extension_asked_for_twice_counts_once():
-    [admission], slot, now = admitted(1), SlotFactory(), timezone.now()
-    [held] = hold(admission, slot, now=now)
+def test_the_same_extension_asked_for_twice_counts_once(clock):
+    [admission], slot = admitted(1), SlotFactory()
+    [held] = hold(admission, slot)
     extend = partial(extend_hold, person_id=held.person_id, key=held.key)
-    later = now + timedelta(minutes=5)
+    later = clock.forward(minutes=5)
 
-    untils = [extend(extension=number, now=later) for number in (1, 1, 2, 2)]
+    untils = [extend(extension=number) for number in (1, 1, 2, 2)]
 
     assert untils == [later + HOLD_LIFETIME] * 4
     held.refresh_from_db()
     assert held.extensions == 2
     with pytest.raises(NoMoreTime):
-        extend(extension=3, now=later)
+        extend(extension=3)
 
 
 @pytest.mark.django_db
@@ -200,13 +203,14 @@ def test_extending_from_an_old_tab_says_what_has_happened_since(since, refusal):
 
 
 @pytest.mark.django_db
-def test_a_time_that_has_begun_is_not_kept_any_longer():
-    [admission], now = admitted(1), timezone.now()
-    slot = SlotFactory(starts_at=now + timedelta(minutes=5))
-    [held] = hold(admission, slot, now=now)
+def test_a_time_that_has_begun_is_not_kept_any_longer(clock):
+    [admission] = admitted(1)
+    slot = SlotFactory(starts_at=timezone.now() + timedelta(minutes=5))
+    [held] = hold(admission, slot)
 
+    clock.move_to(slot.starts_at)
     with pytest.raises(SlotOver):
-        extend_hold(person_id=held.person_id, key=held.key, now=now + timedelta(minutes=5))
+        extend_hold(person_id=held.person_id, key=held.key)
 
 
 @pytest.mark.django_db
@@ -247,14 +251,14 @@ def test_confirming_again_answers_the_same_reservation_and_writes_one_message():
         ("other", NothingHeld),
     ],
 )
-def test_confirming_what_is_not_held_any_more_changes_nothing(spoil, refusal):
-    [admission, other], slot, now = admitted(2), SlotFactory(), timezone.now()
-    [held] = hold(admission, slot, now=now)
+def test_confirming_what_is_not_held_any_more_changes_nothing(spoil, refusal, clock):
+    [admission, other], slot = admitted(2), SlotFactory()
+    [held] = hold(admission, slot)
     person_id = held.person_id
     if spoil in ("late", "taken back"):
-        now += HOLD_LIFETIME
+        clock.move_to(held.held_until)
     if spoil == "taken back":
-        take_back_holds(now=now)
+        take_back_holds()
     if spoil == "exchanged":
         hold(admission, SlotFactory())
     if spoil == "other":
@@ -262,7 +266,7 @@ def test_confirming_what_is_not_held_any_more_changes_nothing(spoil, refusal):
     before = list(Reservation.objects.order_by("pk").values_list("pk", "status"))
 
     with pytest.raises(refusal):
-        confirm_hold(person_id=person_id, key=held.key, now=now)
+        confirm_hold(person_id=person_id, key=held.key)
 
     assert list(Reservation.objects.order_by("pk").values_list("pk", "status")) == before
     assert not Message.objects.filter(kind="confirmed").exists()
@@ -332,19 +336,12 @@ def test_confirming_at_once_confirms_once():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_confirming_and_taking_back_at_the_last_moment_agree():
-    slot, now = SlotFactory(capacity=20), timezone.now()
-    held = [hold(admission, slot, now=now)[0] for admission in admitted(20)]
+def test_confirming_and_taking_back_at_the_last_moment_agree(clock):
+    slot, now = SlotFactory(capacity=20), clock.freeze()
+    held = [hold(admission, slot)[0] for admission in admitted(20)]
     last = now + HOLD_LIFETIME
-    confirms = [
-        partial(
-            confirm_hold,
-            person_id=one.person_id,
-            key=one.key,
-            now=last - timedelta(microseconds=1),
-        )
-        for one in held
-    ]
+    confirms = [partial(confirm_hold, person_id=one.person_id, key=one.key) for one in held]
+    clock.move_to(last - timedelta(microseconds=1))
 
     outcomes = at_once([*confirms, *[partial(take_back_holds, now=last)] * 4])
 

@@ -23,11 +23,11 @@ def test_a_new_reservation_is_held_in_the_language_in_use():
 
 
 @pytest.mark.django_db
-def test_the_fast_path_writes_what_python_would():
-    admission, slot, now = AdmissionFactory(), SlotFactory(), timezone.now()
+def test_the_fast_path_writes_what_python_would(clock):
+    admission, slot, now = AdmissionFactory(), SlotFactory(), clock.freeze()
     person_id = admission.ticket.person_id
 
-    [held] = hold_slot(person_id=person_id, slot_id=slot.pk, admission_id=admission.pk, now=now)
+    [held] = hold_slot(person_id=person_id, slot_id=slot.pk, admission_id=admission.pk)
 
     stored = Reservation.objects.get(pk=held.pk)
     made = new_reservation(

@@ -97,7 +97,7 @@ def test_priority_comes_before_joining_early():
 
 
 @pytest.mark.parametrize("no", ["declined", "silent"])
-def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
+def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no, clock):
     first, second = admitted(2)
     slot = SlotFactory(capacity=1)
     reservation = ReservationFactory(slot=slot)
@@ -110,7 +110,7 @@ def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
             if no == "declined":
                 decline_offer(token=offer.token, by="citizen")
             else:
-                take_back_holds(now=offer.until)
+                clock.call_at(offer.until, take_back_holds)
     make_offers()
 
     assert offered_to() == [first.ticket.person_id, second.ticket.person_id]
@@ -120,9 +120,8 @@ def test_a_no_and_a_silence_pass_it_on_and_nobody_is_asked_twice(no):
 
 
 @pytest.mark.parametrize("days", [0, 1])
-def test_an_offer_lasts_fifteen_minutes_and_a_leftover_of_today_five(days, time_machine):
-    nine = timezone.localtime().replace(hour=9, minute=0, second=0, microsecond=0)
-    time_machine.move_to(nine, tick=False)
+def test_an_offer_lasts_fifteen_minutes_and_a_leftover_of_today_five(days, clock):
+    nine = clock.at("09:00")
     long, short = admitted(2)
     slot = SlotFactory(capacity=2, starts_at=nine + timedelta(days=days, hours=6))
     reservations = [ReservationFactory(slot=slot), ReservationFactory(slot=slot)]
@@ -137,11 +136,8 @@ def test_an_offer_lasts_fifteen_minutes_and_a_leftover_of_today_five(days, time_
 
 
 @pytest.mark.parametrize("freed", [False, True])
-def test_leftover_doses_of_today_go_to_whoever_asked_for_them_beside_later_days(
-    freed, time_machine
-):
-    nine = timezone.localtime().replace(hour=9, minute=0, second=0, microsecond=0)
-    time_machine.move_to(nine, tick=False)
+def test_leftover_doses_of_today_go_to_whoever_asked_for_them_beside_later_days(freed, clock):
+    nine = clock.at("09:00")
     later_only, also_today = admitted(2)
     days = (nine.date() + timedelta(days=3), nine.date() + timedelta(days=9))
     entry(later_only, dates=days)
@@ -244,13 +240,13 @@ def test_saying_no_to_what_was_just_booked_shows_that_it_is_booked(client):
     assert "went to the next person" not in late.content.decode()
 
 
-def test_an_offer_that_ended_says_so(client, time_machine):
+def test_an_offer_that_ended_says_so(client, clock):
     [admission] = admitted(1)
     reservation = ReservationFactory(slot=SlotFactory(capacity=1))
     entry(admission)
     cancel_reservation(reservation=reservation, by="citizen")
     offer = Offer.objects.get()
-    time_machine.move_to(offer.until, tick=False)
+    clock.move_to(offer.until)
 
     late = client.post(reverse("offer", args=[offer.token]))
     take_back_holds()

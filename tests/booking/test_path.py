@@ -178,10 +178,10 @@ def test_where_nothing_is_open_the_nearest_clinics_are_named(inside):
     assert f"/booking/clinics/{other.clinic.code}/" in page(listed)
 
 
-def test_confirming_too_late_says_so_and_offers_the_same_time_again(inside, time_machine):
+def test_confirming_too_late_says_so_and_offers_the_same_time_again(inside, clock):
     slot = SlotFactory()
     held = inside.post(reverse("hold"), {"slot": slot.pk}, follow=True)
-    time_machine.move_to(timezone.now() + HOLD_LIFETIME, tick=False)
+    clock.move_to(timezone.now() + HOLD_LIFETIME)
     take_back_holds()
 
     late = inside.post(reverse("confirm"), {"key": key_on(held)})
@@ -358,7 +358,7 @@ def test_a_cancellation_can_not_be_taken_back_once_the_place_is_gone(inside):
 
 
 @pytest.mark.parametrize("why", ["gone", "late", "replaced", "open"])
-def test_taking_back_is_offered_only_where_it_is_possible(inside, why, time_machine):
+def test_taking_back_is_offered_only_where_it_is_possible(inside, why, clock):
     """A first dose comes back with the second that was cancelled along with it, or not at all."""
     first = SlotFactory(double=True)
     second = SlotFactory(
@@ -373,7 +373,7 @@ def test_taking_back_is_offered_only_where_it_is_possible(inside, why, time_mach
     if why == "gone":
         Slot.objects.filter(pk=second.pk).update(booked=1)
     elif why == "late":
-        time_machine.move_to(first.starts_at - timedelta(hours=2), tick=False)
+        clock.move_to(first.starts_at - timedelta(hours=2))
     elif why == "replaced":
         book_for(person=inside.person, slot=SlotFactory(), by="staff:1")
 

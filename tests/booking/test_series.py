@@ -299,15 +299,15 @@ def test_cancelling_the_first_gives_up_a_second_that_is_only_kept(pair, kept):
     assert sum(booked(first, *later.values())) == 0
 
 
-def test_each_of_two_changes_within_a_second_is_told():
+def test_each_of_two_changes_within_a_second_is_told(clock):
     """Otherwise the last word the person has would be the wrong time."""
     reservation, now = ReservationFactory(), timezone.now().replace(microsecond=100_000)
     vaccine = reservation.slot.vaccine
     hours = [SlotFactory(vaccine=vaccine, capacity=number) for number in (1, 2)]
 
     for number, slot in enumerate(hours):
-        at = now + timedelta(milliseconds=200 * number)
-        change_reservation(reservation=reservation, slot_id=slot.pk, by="citizen", now=at)
+        clock.move_to(now + timedelta(milliseconds=200 * number))
+        change_reservation(reservation=reservation, slot_id=slot.pk, by="citizen")
 
     told = Message.objects.filter(kind="changed").order_by("pk")
     assert [hours[n].clinic.name in one.text for n, one in enumerate(told)] == [True, True]
@@ -442,9 +442,9 @@ def test_a_cancelled_reservation_is_not_marked():
         mark_arrived(reservation=reservation, by="staff:1")
 
 
-def test_a_no_show_may_book_again_and_then_the_mark_stays(time_machine):
+def test_a_no_show_may_book_again_and_then_the_mark_stays(clock):
     reservation = ReservationFactory()
-    time_machine.move_to(reservation.slot.starts_at + timedelta(minutes=1), tick=False)
+    clock.move_to(reservation.slot.starts_at + timedelta(minutes=1))
     mark_no_show(reservation=reservation, by="staff:1")
     later = SlotFactory()
     book_for(person=reservation.person, slot=later, by="staff:1")
@@ -480,7 +480,7 @@ def test_capacity_never_sinks_below_what_is_booked():
     assert set_capacity(slot=slot, capacity=2, by="staff:1").left == 0
 
 
-def test_the_day_before_everybody_is_reminded_once(time_machine):
+def test_the_day_before_everybody_is_reminded_once(clock):
     reservation = ReservationFactory()
     ReservationFactory(slot=SlotFactory(starts_at=timezone.now() + timedelta(days=9)))
     cancelled = ReservationFactory(slot=reservation.slot)
@@ -488,11 +488,7 @@ def test_the_day_before_everybody_is_reminded_once(time_machine):
     morning = timezone.localtime(reservation.slot.starts_at) - timedelta(days=1)
     morning = morning.replace(hour=FROM_HOUR)
 
-    counts = [
-        remind(now=morning - timedelta(hours=1)),
-        remind(now=morning),
-        remind(now=morning + timedelta(hours=1)),
-    ]
+    counts = [clock.call_at(morning + timedelta(hours=hours), remind) for hours in (-1, 0, 1)]
 
     assert counts == [0, 1, 0]
     assert Message.objects.get(kind="reminder").person_id == reservation.person_id
@@ -505,14 +501,12 @@ def morning_before():
     return day.replace(hour=FROM_HOUR, minute=0, second=0, microsecond=0)
 
 
-def test_a_reminder_goes_where_the_person_wanted_and_in_their_language(
-    morning_before, time_machine
-):
+def test_a_reminder_goes_where_the_person_wanted_and_in_their_language(morning_before, clock):
     by_mail, by_phone = ReservationFactory(), ReservationFactory()
     Reservation.objects.filter(pk=by_mail.pk).update(
         channel=Channel.EMAIL, email="me@example.org", language="en"
     )
-    time_machine.move_to(morning_before, tick=False)
+    clock.move_to(morning_before)
 
     remind()
     send_waiting()
@@ -526,9 +520,9 @@ def test_a_reminder_goes_where_the_person_wanted_and_in_their_language(
 
 
 @pytest.mark.parametrize("since", ["cancelled", "moved", "midnight"])
-def test_nobody_is_reminded_of_what_has_changed_since(since, morning_before, time_machine):
+def test_nobody_is_reminded_of_what_has_changed_since(since, morning_before, clock):
     reservation = ReservationFactory()
-    time_machine.move_to(morning_before, tick=False)
+    clock.move_to(morning_before)
     remind()
     if since == "cancelled":
         cancel_reservation(reservation=reservation, by="citizen")
@@ -536,14 +530,14 @@ def test_nobody_is_reminded_of_what_has_changed_since(since, morning_before, tim
         later = SlotFactory(vaccine=reservation.slot.vaccine)
         change_reservation(reservation=reservation, slot_id=later.pk, by="citizen")
     else:
-        time_machine.shift(timedelta(hours=14, seconds=1))  # it would say "tomorrow"
+        clock.forward(hours=14, seconds=1)  # it would say "tomorrow"
 
     send_waiting()
 
     assert Message.objects.get(kind="reminder").status == "expired"
 
 
-def test_a_busy_day_is_reminded_run_by_run(morning_before):
+def test_a_busy_day_is_reminded_run_by_run(morning_before, clock):
     slot = SlotFactory(capacity=1200)
     people = admit(RoomFactory(), 1200)
     Reservation.objects.bulk_create(
@@ -560,7 +554,8 @@ def test_a_busy_day_is_reminded_run_by_run(morning_before):
     )
     Slot.objects.filter(pk=slot.pk).update(booked=1200)
 
-    runs = [remind(now=morning_before, most=most) for most in (700, 5000, 5000)]
+    clock.move_to(morning_before)
+    runs = [remind(most=most) for most in (700, 5000, 5000)]
 
     assert runs == [700, 500, 0]
     assert Message.objects.filter(kind="reminder").count() == 1200

@@ -3,7 +3,6 @@ from functools import partial
 from io import StringIO
 
 import pytest
-import time_machine
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.urls import reverse
@@ -35,53 +34,52 @@ def plan(cohort, at=None, **values):
 
 
 @pytest.mark.parametrize("worker", [True, False])
-def test_a_change_is_in_force_by_its_time_worker_or_not(worker):
+def test_a_change_is_in_force_by_its_time_worker_or_not(worker, clock):
     cohort = CohortFactory()
     person = PersonFactory(birth_date=date(1967, 1, 1))
-    with time_machine.travel(timezone.now(), tick=False) as clock:
-        plan(cohort, birth_to=date(1967, 12, 31))
-        before = decide(person=person)[0].eligible
-        clock.shift(HOUR - timedelta(microseconds=1))
-        still = decide(person=person)[0].eligible
-        clock.shift(timedelta(microseconds=1))
-        if worker:
-            assert apply_due_changes() == 1
-        after = decide(person=person)[0]
+    now = clock.freeze()
+    plan(cohort, birth_to=date(1967, 12, 31))
+    before = decide(person=person)[0].eligible
+    clock.move_to(now + HOUR - timedelta(microseconds=1))
+    still = decide(person=person)[0].eligible
+    clock.move_to(now + HOUR)
+    if worker:
+        assert apply_due_changes() == 1
+    after = decide(person=person)[0]
 
     assert (before, still, after.eligible) == (False, False, True)
     assert after.cohort.birth_to == date(1967, 12, 31)
     assert (Cohort.objects.get().birth_to == date(1967, 12, 31)) == worker
 
 
-def test_changes_apply_in_the_order_of_their_times():
+def test_changes_apply_in_the_order_of_their_times(clock):
     cohort = CohortFactory()
     now = timezone.now()
     plan(cohort, at=now + 2 * HOUR, priority=2)
     plan(cohort, at=now + HOUR, priority=1)
 
-    with time_machine.travel(now + 3 * HOUR):
-        applied = apply_due_changes()
+    applied = clock.call_at(now + 3 * HOUR, apply_due_changes)
 
     assert applied == 2
     assert Cohort.objects.get().priority == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_workers_apply_a_change_once():
+def test_many_workers_apply_a_change_once(clock):
     cohort = CohortFactory()
     plan(cohort, at=timezone.now() + timedelta(milliseconds=50), priority=1)
-    with time_machine.travel(timezone.now() + HOUR):
-        outcomes = at_once([partial(apply_due_changes)] * 6)
+    clock.forward(hours=1)
+    outcomes = at_once([partial(apply_due_changes)] * 6)
 
     assert sum(outcomes) == 1
 
 
-def test_a_withdrawn_change_never_comes():
+def test_a_withdrawn_change_never_comes(clock):
     cohort = CohortFactory()
     change = withdraw_change(change=plan(cohort, priority=5))
 
-    with time_machine.travel(timezone.now() + 2 * HOUR):
-        applied = apply_due_changes()
+    clock.forward(hours=2)
+    applied = apply_due_changes()
 
     assert change.withdrawn_at
     assert applied == 0

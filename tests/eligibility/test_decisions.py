@@ -2,7 +2,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 import pytest
-import time_machine
 from django.utils import timezone, translation
 
 from eligibility import reasons
@@ -48,20 +47,20 @@ def test_a_closed_cohort_is_answered_but_not_stored():
         {"opens_at": datetime(2021, 7, 20, 20, tzinfo=SEOUL)},
     ],
 )
-def test_a_yes_is_never_taken_back_within_its_window(change):
-    with time_machine.travel(datetime(2021, 7, 14, 20, tzinfo=SEOUL), tick=False) as clock:
-        cohort = CohortFactory(
-            opens_at=datetime(2021, 7, 14, 20, tzinfo=SEOUL),
-            closes_at=datetime(2021, 7, 24, 18, tzinfo=SEOUL),
-        )
-        person = PersonFactory()
-        store_decisions(person=person)
-        told = Decision.objects.get()
+def test_a_yes_is_never_taken_back_within_its_window(change, clock):
+    clock.at("20:00", on=date(2021, 7, 14))
+    cohort = CohortFactory(
+        opens_at=datetime(2021, 7, 14, 20, tzinfo=SEOUL),
+        closes_at=datetime(2021, 7, 24, 18, tzinfo=SEOUL),
+    )
+    person = PersonFactory()
+    store_decisions(person=person)
+    told = Decision.objects.get()
 
-        Cohort.objects.filter(pk=cohort.pk).update(**change)
-        clock.move_to(datetime(2021, 7, 20, 2, tzinfo=SEOUL))
-        again = store_decisions(person=person)
-        joining = eligible_decision(person.pk, cohort)
+    Cohort.objects.filter(pk=cohort.pk).update(**change)
+    clock.at("02:00", on=date(2021, 7, 20))
+    again = store_decisions(person=person)
+    joining = eligible_decision(person.pk, cohort)
 
     assert again[0].eligible
     assert (again[0].window_from, again[0].window_to) == (told.window_from, told.window_to)
@@ -108,19 +107,19 @@ def test_asking_again_for_a_known_yes_is_one_query(django_assert_num_queries):
         eligible_decision(person.pk, cohort)
 
 
-def test_the_next_day_of_a_birth_digit_follows_when_one_is_over():
-    with time_machine.travel(datetime(2021, 8, 1, 12, tzinfo=SEOUL), tick=False) as clock:
-        CohortFactory(
-            opens_at=datetime(2021, 8, 1, 20, tzinfo=SEOUL),
-            closes_at=datetime(2021, 8, 31, 18, tzinfo=SEOUL),
-            digit_hours=22,
-        )
-        person = PersonFactory(birth_date=date(1964, 5, 2))
-        days = []
-        for day, hour in [(1, 12), (2, 21), (4, 0)]:
-            clock.move_to(datetime(2021, 8, day, hour, tzinfo=SEOUL))
-            store_decisions(person=person)
-            days.append(timezone.localtime(Decision.objects.get().window_from).day)
+def test_the_next_day_of_a_birth_digit_follows_when_one_is_over(clock):
+    clock.at("12:00", on=date(2021, 8, 1))
+    CohortFactory(
+        opens_at=datetime(2021, 8, 1, 20, tzinfo=SEOUL),
+        closes_at=datetime(2021, 8, 31, 18, tzinfo=SEOUL),
+        digit_hours=22,
+    )
+    person = PersonFactory(birth_date=date(1964, 5, 2))
+    days = []
+    for day, hour in [(1, 12), (2, 21), (4, 0)]:
+        clock.move_to(datetime(2021, 8, day, hour, tzinfo=SEOUL))
+        store_decisions(person=person)
+        days.append(timezone.localtime(Decision.objects.get().window_from).day)
 
     assert days == [2, 2, 12]
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -26,10 +25,9 @@ SHEET = "/admin/booking/reservation/day/"
 
 
 @pytest.fixture(autouse=True)
-def _morning():
+def _morning(clock):
     """The sheet is of today, and nothing can be booked that has begun."""
-    with time_machine.travel(timezone.localtime().replace(hour=9)):
-        yield
+    clock.at("09:00", tick=True)
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 import base64
 import json
-from datetime import timedelta
 
 import altcha
 import pytest
-import time_machine
 from django.test import RequestFactory
-from django.utils import timezone
 from django_ratelimit.core import get_usage
 
 from eligibility import proof_of_work
@@ -30,7 +27,7 @@ def solve(challenge: str) -> str:
 
 
 @pytest.fixture
-def _low_limit(settings):
+def _low_limit(settings, clock):
     """Three from one address, in a window that does not end in the middle of the test."""
     settings.ADDRESS_LIMIT = "3/5m"
     usage = get_usage(
@@ -40,8 +37,7 @@ def _low_limit(settings):
         rate=settings.ADDRESS_LIMIT,
     )
     ahead = usage["time_left"] + 1 if usage["time_left"] < 150 else 0
-    with time_machine.travel(timezone.now() + timedelta(seconds=ahead)):
-        yield
+    clock.forward(seconds=ahead, tick=True)
 
 
 @pytest.fixture
@@ -70,17 +66,17 @@ def test_above_the_limit_of_an_address_work_is_asked_for_and_enough(client):
 
 
 @pytest.mark.usefixtures("_low_limit")
-def test_without_scripts_a_minute_of_patience_is_enough(client):
+def test_without_scripts_a_minute_of_patience_is_enough(client, clock):
     for number in range(3):
         client.post("/identity/", {**TYPED, "phone": phone(number)}, **CARRIER)
-    with time_machine.travel(timezone.now(), tick=False) as clock:
-        asked = client.post("/identity/", {**TYPED, "phone": phone(9)}, **CARRIER)
-        typed = {**TYPED, "phone": phone(9), "wait": asked.context["wait"]}
-        too_soon = client.post("/identity/", typed, **CARRIER)
-        clock.shift(timedelta(minutes=1))
-        other_phone = client.post("/identity/", {**typed, "phone": phone(8)}, **CARRIER)
-        patient = client.post("/identity/", typed, **CARRIER)
-        repeated = client.post("/identity/", typed, **CARRIER)
+    clock.freeze()
+    asked = client.post("/identity/", {**TYPED, "phone": phone(9)}, **CARRIER)
+    typed = {**TYPED, "phone": phone(9), "wait": asked.context["wait"]}
+    too_soon = client.post("/identity/", typed, **CARRIER)
+    clock.forward(minutes=1)
+    other_phone = client.post("/identity/", {**typed, "phone": phone(8)}, **CARRIER)
+    patient = client.post("/identity/", typed, **CARRIER)
+    repeated = client.post("/identity/", typed, **CARRIER)
 
     answers = [too_soon, other_phone, patient, repeated]
     assert [answer.status_code for answer in answers] == [422, 422, 302, 422]
@@ -99,10 +95,10 @@ def test_made_up_work_is_refused(client, spoil):
 
 
 @pytest.mark.usefixtures("_short_work")
-def test_work_on_somebody_elses_challenge_or_a_late_one_is_refused():
+def test_work_on_somebody_elses_challenge_or_a_late_one_is_refused(clock):
     stranger = altcha.create_challenge("PBKDF2/SHA-256", 1, counter=5, hmac_secret="theirs")
-    with time_machine.travel(timezone.now() - timedelta(minutes=11)):
-        late = proof_of_work.new_challenge()
+    late = proof_of_work.new_challenge()
+    clock.forward(minutes=11)
 
     assert not proof_of_work.is_done(solve(json.dumps(stranger.to_dict())))
     assert not proof_of_work.is_done(solve(late))

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from booking.models import Reservation
@@ -16,21 +15,20 @@ from tests.factories import CohortFactory, PersonFactory, ReservationFactory
 pytestmark = pytest.mark.django_db
 
 
-def test_codes_go_after_a_day_and_messages_after_a_month():
+def test_codes_go_after_a_day_and_messages_after_a_month(clock):
     person = PersonFactory()
     start_verification(name=person.name, birth_date=person.birth_date, phone=person.phone)
     at = timezone.now()
 
     counts = []
     for days in [0.9, 1.1, 29, 31]:
-        with time_machine.travel(at + timedelta(days=days)):
-            purge()
+        clock.call_at(at + timedelta(days=days), purge)
         counts.append((PhoneCode.objects.count(), Message.objects.count()))
 
     assert counts == [(1, 1), (0, 1), (0, 1), (0, 0)]
 
 
-def test_people_are_forgotten_when_the_campaign_is_long_over(settings):
+def test_people_are_forgotten_when_the_campaign_is_long_over(settings, clock):
     settings.KEEP_DAYS = 10
     cohort, person = CohortFactory(), PersonFactory(declared=True, name="홍길동")
     open_review(person=person, cohort=cohort, reason=ReviewReason.OTHER, note="비밀")
@@ -38,8 +36,7 @@ def test_people_are_forgotten_when_the_campaign_is_long_over(settings):
 
     forgotten = []
     for days in [9, 11, 12]:
-        with time_machine.travel(end + timedelta(days=days)):
-            forgotten.append(purge()["people"])
+        forgotten.append(clock.call_at(end + timedelta(days=days), purge)["people"])
 
     row = Person.objects.get()
     assert forgotten == [0, 1, 0]
@@ -51,7 +48,7 @@ def test_people_are_forgotten_when_the_campaign_is_long_over(settings):
     assert again.pk != person.pk
 
 
-def test_whoever_has_an_appointment_to_come_is_kept(settings):
+def test_whoever_has_an_appointment_to_come_is_kept(settings, clock):
     settings.KEEP_DAYS = 10
     reservation = ReservationFactory()
     Reservation.objects.update(email="a@example.org")
@@ -60,8 +57,7 @@ def test_whoever_has_an_appointment_to_come_is_kept(settings):
     )
 
     kept = purge()["people"]
-    with time_machine.travel(reservation.slot.starts_at + timedelta(days=11)):
-        forgotten = purge()["people"]
+    forgotten = clock.call_at(reservation.slot.starts_at + timedelta(days=11), purge)["people"]
 
     assert (kept, forgotten) == (0, 1)
     assert Reservation.objects.get().email is None

@@ -43,8 +43,8 @@ def test_no_time_is_nothing():
     assert shown("when at", "ko", None) == ""
 
 
-def test_the_servers_time_is_that_of_the_page(time_machine):
-    time_machine.move_to(AT, tick=False)
+def test_the_servers_time_is_that_of_the_page(clock):
+    clock.move_to(AT)
 
     assert shown("server_time", "ko", None) == (
         '<time datetime="2026-11-26T00:05:09+09:00">2026-11-26 00:05:09</time>'

@@ -234,7 +234,9 @@ def test_absent_people_slow_nobody_down():
     assert tick(room).line.serving > 2
 
 
-def test_a_crowd_that_comes_back_after_hours_slows_nobody_down():
+def test_a_crowd_that_comes_back_after_hours_slows_nobody_down(clock):
+    clock.freeze()
+
     def expected(returning: int) -> float:
         room = make_room(max_active=20, max_per_minute=6000)
         tickets = [join(room) for _ in range(60)]

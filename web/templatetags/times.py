@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from database.clock import known_now
+
 register = Library()
 
 
@@ -40,7 +42,7 @@ def clock(at: datetime) -> str:
 
 @register.simple_tag
 def server_time() -> str:
-    now = timezone.now()
+    now = known_now()
     return _time(now, f"{_here(now):%Y-%m-%d %H:%M:%S}")
 
 

@@ -6,7 +6,6 @@ from datetime import date, datetime
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -20,6 +19,7 @@ from booking.models import Clinic, Slot
 from booking.models.clinics import HAS_PLACE
 from booking.rules import Course, day_bounds, day_of
 from booking.services import Standing, what_next
+from database.clock import known_now, known_today
 from eligibility.enums import Reason, Window
 from eligibility.models import Person
 from eligibility.reasons import sentence
@@ -65,7 +65,7 @@ def _second(course: Course) -> Choice:
     coming = what_next(course)
     if coming.refusal:
         return Choice(refusal=said(coming.refusal))
-    if coming.days and coming.days[1] < timezone.localdate():
+    if coming.days and coming.days[1] < known_today():
         day = short_day(coming.days[1])
         return Choice(refusal=_("The second dose was possible until %(day)s.") % {"day": day})
     return Choice(dose=coming.dose, vaccines=coming.vaccines, days=coming.days)
@@ -168,7 +168,7 @@ def _times(
     left_over: list[Slot],
     **more,
 ) -> Times:
-    days, today = dict(found.days) if found else {}, timezone.localdate()
+    days, today = dict(found.days) if found else {}, known_today()
     if left_over:
         days[today] = sum(slot.left for slot in left_over)
     shown = on or min(days, default=None)
@@ -189,7 +189,7 @@ def _times(
 
 def _left_over_today(clinic: Clinic, coming: Choice) -> list[Slot]:
     """What somebody who stands here may still take today, begun or not."""
-    today = timezone.localdate()
+    today = known_today()
     if not clinic.active or (coming.days and not coming.days[0] <= today <= coming.days[1]):
         return []
     start, end = day_bounds(today)
@@ -219,7 +219,7 @@ def _entry(token: str, slot_id: int, at: datetime, vaccine: str, left: int) -> d
         "at": at,
         "vaccine": vaccine,
         "left": left,
-        "begun": at <= timezone.now(),
+        "begun": at <= known_now(),
         "address": book_address(token, slot_id),
     }
 

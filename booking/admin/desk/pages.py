@@ -2,7 +2,6 @@ import uuid
 from datetime import timedelta
 
 from django.contrib import messages
-from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -29,6 +28,7 @@ from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import Refused, SlotFull, SlotOver
 from booking.models import OutsideDose, Reservation, Slot
 from booking.services import best_seconds, book_for, course_of, standing_of
+from database import signing
 from eligibility.exceptions import Refusal
 from eligibility.models import Person
 from eligibility.spelling import shown_phone

@@ -14,6 +14,7 @@ from booking.models import Reservation, Slot
 from booking.rules import day_bounds, day_of
 from booking.services import interval_of
 from booking.services.notices import link
+from database.clock import known_now
 
 # Where the citizen's own words would mislead.
 _SAID = {
@@ -63,7 +64,7 @@ def read_out(row: Reservation, visible: QuerySet) -> list[str]:
 
     Nothing where none is to come. `visible` are the reservations this user may see.
     """
-    now = timezone.now()
+    now = known_now()
     today, _end = day_bounds(day_of(now))
     theirs = visible.filter(person=row.person_id, status=ReservationStatus.CONFIRMED)
     rows = list(theirs.filter(slot__starts_at__gte=today).order_by("dose"))

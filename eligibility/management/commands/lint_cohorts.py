@@ -2,10 +2,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from database.clock import database_now
 from eligibility.facts import cohorts_in_force, rule_of
 from eligibility.lint import Level, lint
 from web.commands import PortalCommand
@@ -24,7 +25,7 @@ class Command(PortalCommand):
 
     def handle(self, *, language: str, **options: Any) -> None:
         with translation.override(language):
-            now = timezone.now()
+            now = database_now()
             cohorts = cohorts_in_force(now)
             findings = lint(cohorts, [rule_of(cohort) for cohort in cohorts], now)
             for finding in findings:

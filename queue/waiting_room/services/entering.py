@@ -5,10 +5,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
-from database.clock import database_now
+from database.clock import Now, database_now
 from eligibility.models import Cohort, Person
 from waiting_room.enums import Act, Ending
 from waiting_room.exceptions import (
@@ -27,7 +27,7 @@ MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten
 PATIENCE_AT_THE_DOOR = timedelta(seconds=30)
 
 END_SQL = """
-UPDATE waiting_room_admission SET ended_at = clock_timestamp(), ending = %s
+UPDATE waiting_room_admission SET ended_at = jari_now(), ending = %s
 WHERE id = %s AND ended_at IS NULL RETURNING ended_at
 """
 
@@ -132,14 +132,14 @@ def knock(*, ticket: Ticket) -> bool:
     return bool(DoorWait.objects.filter(ticket=ticket).update(at=Now()))
 
 
-def live_admission(person_id: int, now: datetime | None = None) -> Admission | None:
+def live_admission(person_id: int) -> Admission | None:
     """The admission with which this person may book now, in whichever room.
 
     Every booking page asks for it, and the queryset took longer to write than to answer
     (sql/waiting_room_live_admission). What is not at hand below is loaded when it is asked for.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT * FROM waiting_room_live_admission(%s, %s)", [person_id, now])
+        cursor.execute("SELECT * FROM waiting_room_live_admission(%s)", [person_id])
         cohort_id, vaccines, region, district, *of_admission = cursor.fetchone()
     if cohort_id is None:
         return None

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from database.clock import Now
 from eligibility.models import Decision
 from eligibility.services import eligible_decision
 from waiting_room.exceptions import (
@@ -25,8 +25,10 @@ from web.codes import UnreadableCode, index_of_ticket, lookup_index
 
 CODE_KEY = hashlib.sha256(b"web.codes" + settings.INDEX_KEY).digest()
 
-# The gate comes first, so that no number is drawn outside the lock; a person who is in the line
-# already takes no number; a race of one person with themselves ends at the unique constraint.
+# The gate comes first, so that no number is drawn outside the lock, and by the clock as it is after
+# the wait for it: a place behind a frozen list does not carry a time before it. A person who is in
+# the line already takes no number; a race of one person with themselves ends at the unique
+# constraint.
 JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
@@ -50,16 +52,16 @@ WITH gate AS MATERIALIZED (
         ON decision.cohort_id = room.cohort_id AND decision.person_id = asked.person_id
     WHERE room.status <> 'closed'
         -- Room.joinable_from
-        AND least(room.joins_from, cohort.opens_at) <= clock_timestamp()
-        AND cohort.closes_at > clock_timestamp()
-        AND decision.eligible AND decision.window_to > clock_timestamp()
-        AND decision.window_from <= greatest(clock_timestamp(), cohort.opens_at)
+        AND least(room.joins_from, cohort.opens_at) <= jari_clock()
+        AND cohort.closes_at > jari_clock()
+        AND decision.eligible AND decision.window_to > jari_clock()
+        AND decision.window_from <= greatest(jari_clock(), cohort.opens_at)
         AND NOT EXISTS (SELECT FROM existing WHERE existing.person_id = asked.person_id)
     ORDER BY asked.turn
 ), fresh AS (
     INSERT INTO waiting_room_ticket
         (id, room_id, person_id, entry, joined_at, resume_index, provisional)
-    SELECT id, %(room)s, person_id, nextval(%(sequence)s), clock_timestamp(),
+    SELECT id, %(room)s, person_id, nextval(%(sequence)s), jari_clock(),
         resume_index, provisional
     FROM admissible
     ON CONFLICT DO NOTHING

@@ -1,9 +1,9 @@
 """What becomes of provisional tickets when eligibility has decided a review."""
 
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from database.clock import Now
 from eligibility.models import Decision
 from waiting_room.exceptions import NotDecided
 from waiting_room.models import Ticket

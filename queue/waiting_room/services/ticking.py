@@ -7,9 +7,8 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 
-from database.clock import database_now
+from database.clock import Now, database_now
 from eligibility.enums import Order
 from waiting_room import health, pace
 from waiting_room.enums import Act, RoomStatus

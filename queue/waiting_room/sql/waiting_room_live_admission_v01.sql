@@ -1,7 +1,7 @@
 -- The live admission of a person with cohort and home (waiting_room.services.entering.live_admission):
 -- asked by every booking page, so planned once for each connection.
 CREATE FUNCTION waiting_room_live_admission(
-    _person bigint, _now timestamptz,
+    _person bigint,
     OUT cohort_id bigint, OUT vaccines varchar[], OUT region varchar, OUT district varchar,
     OUT id bigint, OUT ticket_id uuid, OUT room_id bigint, OUT place bigint,
     OUT entered_at timestamptz, OUT expires_at timestamptz, OUT extensions smallint
@@ -18,6 +18,6 @@ BEGIN
     JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
     JOIN eligibility_person AS person ON person.id = ticket.person_id
     WHERE ticket.person_id = _person AND admission.ended_at IS NULL
-        AND admission.expires_at > coalesce(_now, now())
+        AND admission.expires_at > jari_now()
     ORDER BY admission.expires_at DESC LIMIT 1;
 END $$

@@ -19,9 +19,10 @@ from typing import Any, TextIO, cast
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
-from django.utils import timezone, translation
+from django.utils import translation
 
 import rehearsal
+from database.clock import database_now
 from eligibility.enums import Source
 from eligibility.models import Cohort, Person
 from rehearsal import pace, progress
@@ -96,7 +97,7 @@ class Command(PortalCommand):
         self._mend()
         opening = self._cohort(cohort)
         crowd = self._crowd(opening, citizens)
-        since = timezone.now()
+        since = database_now()
         with ExitStack() as until_over:
             folder = until_over.enter_context(tempfile.TemporaryDirectory())
             until_over.enter_context(unwound_by_signals())
@@ -129,7 +130,7 @@ class Command(PortalCommand):
             yield
 
     def _cohort(self, code: str | None) -> Cohort:
-        now = timezone.now()
+        now = database_now()
         cohorts = Cohort.objects.filter(opens_at__lte=now, closes_at__gt=now).order_by("opens_at")
         if code:
             cohorts = cohorts.filter(code=code)
@@ -275,7 +276,7 @@ class Command(PortalCommand):
     ) -> None:
         say = self.stdout.write
         citizens = journal["citizens"]
-        seconds = max((timezone.now() - since).total_seconds(), 1)
+        seconds = max((database_now() - since).total_seconds(), 1)
         outcomes = Counter(citizen["outcome"] for citizen in citizens)
         booked = outcomes["booked"]
         unheard = expected - len(citizens)

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from database.clock import database_now
 from eligibility.models import Cohort, Person
 from eligibility.spelling import shown_phone
 from rehearsal.sample import campaign
@@ -46,7 +47,7 @@ def _citizen(cohort: Cohort, person: Person) -> list[str]:
 
 
 def _window(cohort: Cohort) -> str:
-    now = timezone.now()
+    now = database_now()
     if now >= cohort.closes_at:
         return _("closed")
     if now >= cohort.opens_at:
