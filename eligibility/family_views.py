@@ -1,5 +1,7 @@
 """Booking for somebody else: asking for it, answering, acting, and ending it."""
 
+from functools import wraps
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -16,17 +18,30 @@ from eligibility.forms import WardForm
 from eligibility.models import Person, Proxy, ProxyRequest
 from eligibility.sessions import COOKIE, Who, is_current, read_cookie, sign_in, signed_in
 from eligibility.spelling import masked_phone
-from eligibility.views import acts, asks
+from eligibility.views import View, acts, asks
 from web.language import keeps_typed_in_any_language, typed
+
+
+def asks_oneself(view: View) -> View:
+    """The person who is signed in, and acts for nobody: acting for one person opens no way to those
+    for whom that person acts, nor to who acts for them."""
+
+    @asks
+    @wraps(view)
+    def checked(request: HttpRequest, person: Person, *args: Any, **kwargs: Any) -> HttpResponse:
+        who = signed_in(request)
+        if who is None or who.by_id:
+            return redirect("eligibility")
+        return view(request, person, *args, **kwargs)
+
+    return checked
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
-@asks
+@asks_oneself
 def family(request: HttpRequest, person: Person) -> HttpResponse:
     """Whom one books for, who has not said yes yet, and who books for oneself."""
-    if signed_in(request).by_id:
-        return redirect("eligibility")
     form = WardForm(
         request.POST if request.method == "POST" else None,
         initial=typed(request, *WardForm.base_fields),
@@ -95,11 +110,9 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
 
 
 @acts(page="family")
-@asks
+@asks_oneself
 def family_reply(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Yes or no by the person who is signed in; their phone is proven."""
-    if signed_in(request).by_id:
-        return redirect("eligibility")
     asked = next((one for one in services.requests_to(person) if one.pk == pk), None)
     if asked is None:
         return redirect("family")
@@ -116,27 +129,27 @@ def family_reply(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
 
 
 @acts(page="family")
-@asks
+@asks_oneself
 def family_withdraw(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Take back a request that nobody has answered."""
-    if signed_in(request).by_id:
-        return redirect("eligibility")
     asked = get_object_or_404(ProxyRequest, pk=pk, by=person)
     services.withdraw_proxy_request(request=asked)
     return redirect("family")
 
 
 @acts(page="family")
-@asks
+@asks_oneself
 def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Go on as somebody one books for."""
     who = signed_in(request)
-    if who.by_id:
-        # Acting for one person opens no way to those for whom that person acts.
-        return redirect("eligibility")
     proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
     response = redirect("eligibility")
-    sign_in(response, person_id=proxy.person_id, by_id=person.pk, verified_at=who.verified_at)
+    sign_in(
+        response,
+        person_id=proxy.person_id,
+        by_id=person.pk,
+        verified_at=who.verified_at if who else None,
+    )
     return response
 
 
@@ -151,11 +164,9 @@ def family_back(request: HttpRequest) -> HttpResponse:
 
 
 @acts(page="family")
-@asks
+@asks_oneself
 def family_end(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """End booking for somebody, or take it back from somebody."""
-    if signed_in(request).by_id:
-        return redirect("eligibility")
     proxy = get_object_or_404(Proxy.objects.filter(Q(person=person) | Q(by=person)), pk=pk)
     services.end_proxy(proxy=proxy, by=person)
     return redirect("family")

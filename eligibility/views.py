@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Callable
 from functools import lru_cache, partial, wraps
 from typing import Any
 
@@ -247,10 +248,13 @@ def _code_page(
     return render(request, "eligibility/identity_code.html", context, status=status)
 
 
-def acts(*, page: str):
+View = Callable[..., HttpResponse]
+
+
+def acts(*, page: str) -> Callable[[View], View]:
     """Only a POST does something; a bookmark or the browser's history leads to the page."""
 
-    def decorate(view):
+    def decorate(view: View) -> View:
         @require_http_methods(["GET", "HEAD", "POST"])
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -275,7 +279,7 @@ def identity_sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def asks(view):
+def asks(view: View) -> View:
     """The view gets the person who is signed in; strangers go to the identity page and back."""
 
     @never_cache

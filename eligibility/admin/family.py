@@ -1,8 +1,11 @@
 """The counter says yes for people without a phone, after seeing them and their identity card."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin
 from django.db.models import F, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -12,9 +15,10 @@ from eligibility.exceptions import Refusal
 from eligibility.models import ProxyRequest
 from eligibility.services import answer_proxy_request
 from eligibility.spelling import masked_phone, shown_phone
+from staff.actors import actor_of
 
 
-class AnswerForm(forms.ModelForm):
+class AnswerForm(forms.ModelForm[ProxyRequest]):
     verdict = forms.ChoiceField(
         label=gettext_lazy("What the person says"),
         choices=[
@@ -67,10 +71,10 @@ class ProxyRequestAdmin(ReadOnlyAdmin):
         "answered_by",
     ]
 
-    def get_ordering(self, request):
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [F("answered_at").desc(nulls_first=True), "asked_at"]
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: ProxyRequest | None = None) -> Any:
         waits = obj is not None and obj.answer == ProxyAnswer.WAITING
         answer = ["verdict"] if waits else ["answer", "answered_at", "answered_by"]
         return [
@@ -79,19 +83,25 @@ class ProxyRequestAdmin(ReadOnlyAdmin):
             (_("Answer"), {"fields": answer}),
         ]
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: ProxyRequest | None = None) -> bool:
         may = admin.ModelAdmin.has_change_permission(self, request, obj)
         return may and (obj is None or obj.answer == ProxyAnswer.WAITING)
 
-    def get_form(self, request, obj=None, **kwargs):
+    def get_form(self, request: HttpRequest, obj: ProxyRequest | None = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
-        form.by = f"staff:{request.user.pk}"
+        form.by = actor_of(request.user)
         return form
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: ProxyRequest,
+        form: forms.ModelForm[ProxyRequest],
+        change: bool,
+    ) -> None:
         """The form's service has written it."""
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[ProxyRequest], term: str) -> QuerySet[ProxyRequest]:
         """By who asks: their phone, or their name and date of birth."""
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(by__in=people)

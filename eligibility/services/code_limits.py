@@ -9,6 +9,7 @@ in a day and then one an hour. A browser that proved this phone before has a cou
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -38,6 +39,8 @@ class Asker:
 
 
 ANYBODY = Asker()
+
+_Sent = tuple[int, datetime, bytes | None]  # sends, when last, for whom
 
 UNUSED_TO_PHONE = """
 SELECT sends, sent_at, source_index FROM eligibility_phonecode
@@ -69,8 +72,8 @@ def check_asking(
         raise WorkNeeded(_("Many codes went to this number. Start again on the first page."))
 
 
-def _unused_to_phone(phone_index: bytes, source: Asker, now: datetime) -> list[tuple]:
-    values = {
+def _unused_to_phone(phone_index: bytes, source: Asker, now: datetime) -> list[_Sent]:
+    values: dict[str, Any] = {
         "phone": phone_index,
         "since": now - timedelta(days=1),
         "known": source.known_browser,
@@ -78,10 +81,11 @@ def _unused_to_phone(phone_index: bytes, source: Asker, now: datetime) -> list[t
     }
     with connection.cursor() as cursor:
         cursor.execute(UNUSED_TO_PHONE, values)
-        return cursor.fetchall()
+        rows: list[_Sent] = cursor.fetchall()
+    return rows
 
 
-def _count(rows: list[tuple], since: datetime, source: bytes | None = None) -> int:
+def _count(rows: list[_Sent], since: datetime, source: bytes | None = None) -> int:
     return sum(
         sends
         for sends, at, index in rows
@@ -89,7 +93,7 @@ def _count(rows: list[tuple], since: datetime, source: bytes | None = None) -> i
     )
 
 
-def _is_much(rows: list[tuple], source: Asker, now: datetime) -> bool:
+def _is_much(rows: list[_Sent], source: Asker, now: datetime) -> bool:
     if any(_count(rows, now - period) >= most for period, most in FREE_TO_PHONE):
         return True
     if source.index is None or source.known_browser:
@@ -100,4 +104,4 @@ def _is_much(rows: list[tuple], source: Asker, now: datetime) -> bool:
     period, most = FREE_OF_SOURCE
     with connection.cursor() as cursor:
         cursor.execute(UNUSED_OF_SOURCE, [source.index, now - period])
-        return cursor.fetchone()[0] >= most
+        return bool(cursor.fetchone()[0] >= most)

@@ -4,7 +4,7 @@ Before the yes nothing of the person is looked up, shown or made: the details ar
 typed, and the answer to asking is the same whomever they fit.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -76,7 +76,7 @@ def _is_oneself(by: Person, name: str, birth_date: date, phone: str) -> bool:
     return by.phone == phone and by.birth_date == birth_date and names_agree(by.name, name)
 
 
-def _refuse_too_many(by: Person, waiting: int, now) -> None:
+def _refuse_too_many(by: Person, waiting: int, now: datetime) -> None:
     today = ProxyRequest.objects.filter(
         by__phone_index=bytes(by.phone_index), asked_at__gt=now - timedelta(days=1)
     )
@@ -146,11 +146,13 @@ def answer_proxy_request(
     return proxy
 
 
-def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now) -> Proxy:
+def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now: datetime) -> Proxy:
     # So that two people who are agreed to at once do not pass the family's size.
     Person.objects.select_for_update(no_key=True).get(pk=request.by_id)
     if Proxy.objects.filter(by=request.by, ended_at=None).count() >= settings.FAMILY_SIZE:
         raise ProxyRefused(_("This person books for as many people as one may already."))
+    if request.birth_date is None:
+        raise ProxyRefused(_("This was answered already, or it is too old."))
     try:
         person = find_or_declare(
             name=request.name, birth_date=request.birth_date, phone=request.phone
@@ -185,7 +187,7 @@ def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now) -> Proxy
     return proxy
 
 
-def _close(request: ProxyRequest, answer: ProxyAnswer, *, by: str, now) -> None:
+def _close(request: ProxyRequest, answer: ProxyAnswer, *, by: str, now: datetime) -> None:
     """With the answer the typed details have done their part."""
     request.answer, request.answered_at, request.answered_by = answer, now, by
     request.name, request.birth_date, request.phone = "", None, ""
@@ -200,7 +202,7 @@ def withdraw_proxy_request(*, request: ProxyRequest) -> None:
         _close(request, ProxyAnswer.WITHDRAWN, by="asking", now=database_now())
 
 
-def forget_old_requests(now) -> int:
+def forget_old_requests(now: datetime) -> int:
     """Destroy the details of requests that nobody answered in time; how many."""
     old = ProxyRequest.objects.filter(
         answer=ProxyAnswer.WAITING, asked_at__lte=now - REQUEST_LIFETIME
