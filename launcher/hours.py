@@ -26,32 +26,39 @@ MISSING = (
     "(Debian: apt-get install libfaketime), or set LIBFAKETIME to the path of libfaketime.so.1."
 )
 # Marked by tests/clock_marker.py, which finds none in the folders that are ignored.
-SELECTION = ["-m", "clock", "--ignore=tests/browser", "--ignore=tests/launcher"]
+EVERYTHING = "clock"
+QUICK = "clock and not django_db(transaction=True)"
+IGNORED = ["--ignore=tests/browser", "--ignore=tests/launcher"]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A time in Seoul, and why the tests are run then."""
+    """A time in Seoul, and why the tests are run then.
+
+    `races` are the tests on several connections. They take more than half of the time, and use the
+    same rules at every hour: one moment is enough, the one at which most went wrong.
+    """
 
     at: datetime
     why: str
+    races: bool = False
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M}"
 
 
-def _moment(year: int, month: int, day: int, hour: int, minute: int, why: str) -> Moment:
-    return Moment(datetime(year, month, day, hour, minute, tzinfo=KST), why)
+def _seoul(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=KST)
 
 
 MOMENTS = [
-    _moment(2027, 6, 16, 0, 10, "just after midnight, yesterday in UTC"),
-    _moment(2027, 6, 16, 7, 0, "before clinics open, yesterday in UTC"),
-    _moment(2027, 6, 16, 12, 0, "noon"),
-    _moment(2027, 6, 16, 18, 0, "when clinics close"),
-    _moment(2027, 6, 16, 23, 40, "just before midnight"),
-    _moment(2027, 12, 31, 23, 40, "the end of a month and of a year"),
-    _moment(2028, 2, 29, 10, 0, "the day that other years lack"),
+    Moment(_seoul("2027-06-16 00:10"), "just after midnight, yesterday in UTC", races=True),
+    Moment(_seoul("2027-06-16 07:00"), "before clinics open, yesterday in UTC"),
+    Moment(_seoul("2027-06-16 12:00"), "noon"),
+    Moment(_seoul("2027-06-16 18:00"), "when clinics close"),
+    Moment(_seoul("2027-06-16 23:40"), "just before midnight"),
+    Moment(_seoul("2027-12-31 23:40"), "the end of a month and of a year"),
+    Moment(_seoul("2028-02-29 10:00"), "the day that other years lack"),
 ]
 
 
@@ -66,11 +73,15 @@ def run(arguments: list[str]) -> int:
             _say(f"\n{moment} in Seoul: {moment.why}")
             os.environ.update(shifted_clock(library, moment.at))
             services.restart()
-            results.append(_pytest(services, arguments))
+            results.append(_pytest(services, ["-m", selection(moment), *IGNORED, *arguments]))
     _say("")
     for moment, (_code, summary) in zip(MOMENTS, results, strict=True):
         _say(f"{moment}  {summary}")
     return int(any(code for code, _summary in results))
+
+
+def selection(moment: Moment) -> str:
+    return EVERYTHING if moment.races else QUICK
 
 
 def shifted_clock(library: str, at: datetime) -> dict[str, str]:
@@ -95,7 +106,7 @@ def _pytest(services: ThrowawayServices, arguments: list[str]) -> tuple[int, str
         # Of its own: pytest would take the folders of runs beside it for months old.
         Path(folder).chmod(0o711)
         with subprocess.Popen(  # noqa: S603
-            [*command, *SELECTION, *arguments],
+            [*command, *arguments],
             cwd=ROOT,
             env=os.environ | ours | {"TMPDIR": folder},
             stdout=subprocess.PIPE,
