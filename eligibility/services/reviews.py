@@ -32,7 +32,8 @@ def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: s
     """
     # One phone's wishes one after the other: the second finds the first.
     lock_phone(person.phone_index)
-    person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+    people = Person.objects.select_for_update(no_key=True).annotate(now=Now())
+    person = people.get(pk=person.pk)
     review = Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.OPEN).first()
     if review:
         return review
