@@ -131,7 +131,7 @@ class Person(models.Model):
     phone_index = models.BinaryField(max_length=16, db_index=True, editable=False)
     # In every sign-in cookie: raising it signs the person out everywhere, and out of acting for
     # others.
-    session_generation = models.PositiveSmallIntegerField(db_default=0, editable=False)
+    session_generation = models.PositiveIntegerField(db_default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     # When name, birth date and phone were destroyed; the row stays for the counts.
     forgotten_at = models.DateTimeField(_("forgotten at"), null=True, editable=False)

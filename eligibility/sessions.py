@@ -112,10 +112,7 @@ def is_current(who: Who) -> bool:
 
 def sign_out_everywhere(person_id: int) -> None:
     """Every cookie of this person, and of whoever acts for them, proves nothing from now on."""
-    Person.objects.filter(pk=person_id).update(
-        # Cookies live for two weeks: nobody signs out as often as this counts within that.
-        session_generation=(F("session_generation") + 1) % 32_000
-    )
+    Person.objects.filter(pk=person_id).update(session_generation=F("session_generation") + 1)
 
 
 def read_cookie(cookie: str) -> Who | None:

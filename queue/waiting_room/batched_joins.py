@@ -57,9 +57,12 @@ class Gatherer:
         return batch
 
     async def _settle(self, batch: list[_ListEntry]) -> None:
-        members = list({member for _room, member, _ticket in batch})
+        # Of two cookies of one person the older can be no better than the newer, which is asked.
+        newest: dict[int, int] = {}
+        for _room, (person_id, generation), _ticket in batch:
+            newest[person_id] = max(generation, newest.get(person_id, 0))
         try:
-            write = self._write(batch[0][0], members)
+            write = self._write(batch[0][0], newest)
             tickets = await asyncio.wait_for(write, PATIENCE_SECONDS)
         except (PostgresError, TimeoutError) as error:
             await self.close()
@@ -68,29 +71,27 @@ class Gatherer:
                 if not ticket_id.done():  # whoever went away is cancelled
                     ticket_id.set_exception(trouble)
         else:
-            for _room, member, ticket_id in batch:
+            for _room, (person_id, generation), ticket_id in batch:
                 if not ticket_id.done():
-                    ticket_id.set_result(tickets.get(member))
+                    is_newest = generation == newest[person_id]
+                    ticket_id.set_result(tickets.get(person_id) if is_newest else None)
 
-    async def _write(self, room_id: int, members: list[Member]) -> dict[Member, str]:
+    async def _write(self, room_id: int, people: dict[int, int]) -> dict[int, str]:
         if self._connection:
             try:
-                return await self._ask(self._connection, room_id, members)
+                return await self._ask(self._connection, room_id, people)
             except PostgresError:
                 # It had died meanwhile. Asking again can't give anybody two tickets.
                 await self.close()
         self._connection = await _connect()
-        return await self._ask(self._connection, room_id, members)
+        return await self._ask(self._connection, room_id, people)
 
     async def _ask(
-        self, link: AsyncConnection, room_id: int, members: list[Member]
-    ) -> dict[Member, str]:
-        people, generations = zip(*members, strict=True)
-        cursor = await link.execute(TICKET_IDS_SQL, parameters(room_id, people, generations))
-        return {
-            (person_id, generation): ticket_id
-            for person_id, generation, ticket_id in await cursor.fetchall()
-        }
+        self, link: AsyncConnection, room_id: int, people: dict[int, int]
+    ) -> dict[int, str]:
+        values = parameters(room_id, list(people), list(people.values()))
+        cursor = await link.execute(TICKET_IDS_SQL, values)
+        return dict(await cursor.fetchall())
 
     async def close(self) -> None:
         link, self._connection = self._connection, None

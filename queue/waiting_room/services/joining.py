@@ -23,6 +23,8 @@ from waiting_room.locks import JOIN
 from waiting_room.models import Room, Ticket
 from web.codes import UnreadableCode, index_of_ticket, lookup_index
 
+# No cookie is newer than this.
+ANY_GENERATION = 2**31 - 1
 CODE_KEY = hashlib.sha256(b"web.codes" + settings.INDEX_KEY).digest()
 
 # The gate comes first, so that no number is drawn outside the lock, and by the clock as it is after
@@ -33,13 +35,13 @@ JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
 ), asked AS (
-    -- Nobody whose cookie is older than their signing out everywhere.
+    -- Nobody whose cookie is older than their signing out everywhere. As an inequality, since the
+    -- planner takes an equality for hardly ever true, and compares everybody with everybody.
     SELECT asked.* FROM unnest(
         %(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[], %(generations)s::int[]
     ) WITH ORDINALITY AS asked (id, person_id, resume_index, generation, turn)
     JOIN eligibility_person AS person
-        ON person.id = asked.person_id
-        AND person.session_generation = coalesce(asked.generation, person.session_generation)
+        ON person.id = asked.person_id AND person.session_generation <= asked.generation
 ), existing AS (
     SELECT ticket.* FROM waiting_room_ticket AS ticket JOIN asked USING (person_id)
     WHERE ticket.room_id = %(room)s
@@ -74,10 +76,8 @@ SELECT {", ".join(COLUMNS)} FROM fresh UNION ALL SELECT {", ".join(COLUMNS)} FRO
 """  # noqa: S608  (constants)
 # For many at once: whose ticket is which, of those who have not left meanwhile.
 TICKET_IDS_SQL = f"""{JOINING}
-SELECT person_id, asked.generation, fresh.id::text FROM fresh JOIN asked USING (person_id)
-UNION ALL
-SELECT person_id, asked.generation, existing.id::text FROM existing JOIN asked USING (person_id)
-WHERE left_at IS NULL
+SELECT person_id, id::text FROM fresh
+UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
 """  # noqa: S608  (constants)
 
 
@@ -86,7 +86,7 @@ def parameters(
 ) -> dict[str, Any]:
     """What the statement needs to give each of these people a ticket of a new id.
 
-    `generations` are the session generations of their cookies, in the same order; None where
+    `generations` are the session generations of their cookies, in the same order; none where
     the cookies were looked at already.
     """
     ids = _new_ids(len(people))
@@ -96,7 +96,7 @@ def parameters(
         "sequence": Room.sequence_name(room_id),
         "ids": _array(ticket_id.hex() for ticket_id in ids),
         "people": _array(people),
-        "generations": _array(generations or ["NULL"] * len(people)),
+        "generations": _array(generations or [ANY_GENERATION] * len(people)),
         "indexes": _array(index_of_ticket(ticket_id, CODE_KEY) for ticket_id in ids),
     }
 
