@@ -35,7 +35,11 @@ CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 
 def alive() -> tuple[int, Headers, bytes]:
     """This process answers; nothing else is asked."""
-    return 200, [("content-type", "text/plain"), ("cache-control", "no-store")], b"ok\n"
+    return (
+        200,
+        [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")],
+        b"ok\n",
+    )
 
 
 class Pages:

@@ -28,7 +28,7 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers; nothing else is asked."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache

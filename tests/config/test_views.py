@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from config import bridge
 from config.logs import MaskedFormatter, MaskPersonalData
 from config.settings.base import data_keys
 from eligibility.sessions import sign_in
@@ -20,6 +21,11 @@ def test_healthz_answers_without_asking_anybody(client, django_assert_num_querie
     response = client.get("/healthz")
 
     assert (response.status_code, response.content) == (200, b"ok\n")
+
+
+def test_healthz_says_its_charset(client):
+    assert client.get("/healthz").headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert ("content-type", "text/plain; charset=utf-8") in bridge.alive()[1]
 
 
 @pytest.mark.django_db

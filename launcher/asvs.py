@@ -1,0 +1,65 @@
+"""Write the table of docs/security.md from docs/asvs.csv: `python -m launcher.asvs`."""
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+STATUSES = ("met", "not met", "not applicable", "out of scope")
+BEGIN, END = "<!-- made by launcher/asvs.py -->", "<!-- until here -->"
+CHAPTERS = [
+    "Encoding",
+    "Validation, business logic",
+    "Web frontend",
+    "API and web service",
+    "Files",
+    "Authentication",
+    "Sessions",
+    "Authorization",
+    "Self-contained tokens",
+    "OAuth and OIDC",
+    "Cryptography",
+    "Communication",
+    "Configuration",
+    "Data protection",
+    "Architecture",
+    "Logging, errors",
+    "WebRTC",
+]
+
+
+def requirements() -> list[dict[str, str]]:
+    with (DOCS / "asvs.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def table() -> str:
+    """Counts by chapter and by level, and what is not met with its reason."""
+    rows = requirements()
+    lines = ["| chapter | " + " | ".join(STATUSES) + " |", "|---|" + "---|" * len(STATUSES)]
+    for number, name in enumerate(CHAPTERS, 1):
+        own = [row for row in rows if row["id"].startswith(f"{number}.")]
+        lines.append(_counts(f"V{number} {name}", own))
+    lines += [
+        _counts(f"level {level}", [row for row in rows if row["level"] == level])
+        for level in ("1", "2")
+    ]
+    lines += ["", "Not met:", ""]
+    lines += [f"- {row['id']}: {row['reason']}" for row in rows if row["status"] == "not met"]
+    return "\n".join(lines)
+
+
+def _counts(name: str, rows: list[dict[str, str]]) -> str:
+    found = Counter(row["status"] for row in rows)
+    return f"| {name} | " + " | ".join(str(found[status]) for status in STATUSES) + " |"
+
+
+def with_table(text: str) -> str:
+    made = f"{BEGIN}\n{table()}\n{END}"
+    return re.sub(f"{BEGIN}.*?{END}", lambda _match: made, text, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    page = DOCS / "security.md"
+    page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
