@@ -11,6 +11,7 @@ def over(request: HttpRequest, *, group: str, key: str, rate: str, counts: bool 
 
     Raises RedisError without Redis: what then counts instead is the caller's matter.
     """
-    return is_ratelimited(
+    limited: bool = is_ratelimited(
         request, group=group, key=lambda _group, _request: key, rate=rate, increment=counts
     )
+    return limited

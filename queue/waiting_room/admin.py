@@ -1,6 +1,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
+from django_stubs_ext import WithAnnotations
 
 from database.clock import Now
 from eligibility.admin import people_meant
@@ -20,6 +21,7 @@ from eligibility.enums import Order
 from staff.actors import actor_of, user_id_of
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin
+from staff.services import staff_of
 from waiting_room import services
 from waiting_room.enums import Act
 from waiting_room.exceptions import CantChange
@@ -32,7 +34,7 @@ from waiting_room.forms import (
     SecretForm,
     StatedForm,
 )
-from waiting_room.models import Room, Step, Ticket
+from waiting_room.models import AtNow, Room, Step, Ticket
 from waiting_room.now_document import state_of
 from waiting_room.reasons import in_words
 from waiting_room.services.drawing import awaits_draw
@@ -42,7 +44,7 @@ REFRESH_SECONDS = 5
 
 
 @admin.register(Room)
-class RoomAdmin(ScopedAdmin):
+class RoomAdmin(ScopedAdmin[Room]):
     """The operator's desk: how each line stands, and the buttons, each of them a service."""
 
     list_display = [
@@ -60,7 +62,7 @@ class RoomAdmin(ScopedAdmin):
     ordering = ["cohort__opens_at", "pk"]
     list_filter = ["status", "cohort__order"]
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[WithAnnotations[Room, AtNow]]":
         rows = super().get_queryset(request).select_related("cohort", "line", "board")
         return rows.annotate(now=Now())
 
@@ -68,8 +70,8 @@ class RoomAdmin(ScopedAdmin):
         return False  # every cohort gets its room by the tick
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, room: Room) -> str:
-        return state_of(room, room.now).label
+    def state(self, room: "WithAnnotations[Room, AtNow]") -> str:
+        return str(state_of(room, room.now).label)
 
     @admin.display(description=gettext_lazy("opens at"), ordering="cohort__opens_at")
     def opens_at(self, room: Room) -> str:
@@ -92,10 +94,11 @@ class RoomAdmin(ScopedAdmin):
         return f"{room.board.document.get('per_minute', 0):,} / {room.max_per_minute:,}"
 
     @admin.display(description=gettext_lazy("last tick"))
-    def last_tick(self, room: Room) -> str:
+    def last_tick(self, room: "WithAnnotations[Room, AtNow]") -> str:
         if room.line.ticked_at is None:
             return "–"
-        return _("%d s ago") % (room.now - room.line.ticked_at).total_seconds()
+        seconds: float = (room.now - room.line.ticked_at).total_seconds()
+        return _("%d s ago") % seconds
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -121,13 +124,21 @@ class RoomAdmin(ScopedAdmin):
         """The room live: no form of fields, since every change is an act of its own."""
         room = self.get_object(request, object_id)
         if room is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            # Django's own answer, which the stubs leave out.
+            answer: HttpResponse = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
+                request, self.opts, object_id
+            )
+            return answer
         if not self.has_view_permission(request, room):
             raise PermissionDenied
-        return self._desk(request, room)
+        return self._desk(request, cast("WithAnnotations[Room, AtNow]", room))
 
     def _desk(
-        self, request: HttpRequest, room: Room, status: int = 200, **forms: Any
+        self,
+        request: HttpRequest,
+        room: "WithAnnotations[Room, AtNow]",
+        status: int = 200,
+        **forms: Any,
     ) -> HttpResponse:
         return self.page(
             request,
@@ -178,14 +189,14 @@ class RoomAdmin(ScopedAdmin):
     ) -> HttpResponse:
         room = self._changeable(request, pk)
         try:
-            service(room=room, by=actor_of(request.user), **values)
+            service(room=room, by=actor_of(staff_of(request)), **values)
         except CantChange as refusal:
             messages.error(request, str(refusal))
         else:
             messages.success(request, _("Done. The line follows with the next tick."))
         return HttpResponseRedirect(reverse("admin:waiting_room_room_change", args=[pk]))
 
-    def _changeable(self, request: HttpRequest, pk: int) -> Room:
+    def _changeable(self, request: HttpRequest, pk: int) -> "WithAnnotations[Room, AtNow]":
         room = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_change_permission(request, room):
             raise PermissionDenied
@@ -241,22 +252,29 @@ class RoomAdmin(ScopedAdmin):
 
 
 def _waiting(room: Room) -> int:
-    return max(0, room.board.document.get("issued", 0) - room.line.serving)
+    issued: int = room.board.document.get("issued", 0)
+    return max(0, issued - room.line.serving)
 
 
-def _acts(room: Room) -> list[Step]:
+class ShownAct(NamedTuple):
+    step: Step
+    in_short: str
+    who: str
+
+
+def _acts(room: Room) -> list[ShownAct]:
     """What was done to the room, newest first, with who and what in words."""
     acts = list(room.steps.exclude(act=Act.CALL).order_by("-pk")[:ACTS_SHOWN])
     users = User.objects.in_bulk(filter(None, (user_id_of(step.by) for step in acts)))
-    for step in acts:
-        user = users.get(user_id_of(step.by))
-        step.who = user.username if user else step.by
-        step.in_short = _in_short(step)
-    return acts
+    return [
+        ShownAct(step, _in_short(step), user.username if user else step.by)
+        for step in acts
+        for user in [users.get(user_id_of(step.by))]
+    ]
 
 
 def _in_short(step: Step) -> str:
-    details = step.details
+    details: dict[str, Any] = step.details
     if step.act == Act.PACE:
         return _("%(max_active)s at once, %(max_per_minute)s a minute") % details
     if step.act == Act.PAUSE:
@@ -270,14 +288,11 @@ def _in_short(step: Step) -> str:
 
 
 def _calls(room: Room) -> list[Step]:
-    calls = list(room.steps.filter(act=Act.CALL).order_by("-pk")[:CALLS_SHOWN])
-    for step in calls:
-        step.people = step.last - step.first + 1
-    return calls
+    return list(room.steps.filter(act=Act.CALL).order_by("-pk")[:CALLS_SHOWN])
 
 
 @admin.register(Ticket)
-class TicketAdmin(PersonalDataMixin, ScopedAdmin):
+class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
     """One case's place, for whoever answers the phone; nobody can move anybody."""
 
     region_path = "person"
@@ -291,7 +306,7 @@ class TicketAdmin(PersonalDataMixin, ScopedAdmin):
     ordering = ["-room_id", "entry"]
     sortable_by = ["entry"]
     show_full_result_count = False
-    fields = readonly_fields = [
+    fields = readonly_fields = (
         "room",
         "person",
         "entry",
@@ -301,7 +316,7 @@ class TicketAdmin(PersonalDataMixin, ScopedAdmin):
         "left_at",
         "provisional",
         "visits",
-    ]
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -324,16 +339,18 @@ class TicketAdmin(PersonalDataMixin, ScopedAdmin):
 
     @admin.display(description=gettext_lazy("visits"))
     def visits(self, ticket: Ticket) -> str:
+        visits = sorted(ticket.admissions.all(), key=lambda visit: visit.entered_at)
         return "; ".join(
-            f"{timezone.localtime(one.entered_at):%m-%d %H:%M} {one.get_ending_display()}".strip()
-            for one in sorted(ticket.admissions.all(), key=lambda one: one.entered_at)
+            f"{timezone.localtime(visit.entered_at):%m-%d %H:%M} "
+            f"{visit.get_ending_display()}".strip()
+            for visit in visits
         )
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
         rows = super().get_queryset(request).select_related("room__cohort", "room__line", "person")
         return rows.prefetch_related("admissions")
 
-    def find(self, queryset: QuerySet[Ticket], term):
+    def find(self, queryset: QuerySet[Ticket], term: str) -> QuerySet[Ticket]:
         if term.isascii() and term.isdecimal() and len(term) < 8:
             return queryset.filter(entry=int(term))
         index = services.joining.index_of(term)

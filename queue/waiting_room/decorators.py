@@ -66,8 +66,5 @@ def not_inside(request: HttpRequest) -> HttpResponse:
             .annotate(has_booked=Exists(booked.filter(ticket=OuterRef("pk"))))
             .order_by("joined_at")
         )
-    for ticket in tickets:
-        place = ticket.place
-        ticket.is_called = place is not None and place <= ticket.room.line.serving
     context = {"tickets": tickets, "has_booked": any(ticket.has_booked for ticket in tickets)}
     return render(request, "waiting_room/not_inside.html", context, status=403)

@@ -18,7 +18,7 @@ stated public value). Draws held before had the secret and a public value under 
 import hashlib
 import sys
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 ROUNDS = 90
 MAX_COUNT = (
@@ -102,7 +102,7 @@ def _pivot(prefix: bytes, count: int) -> int:
     return int.from_bytes(hashlib.sha256(prefix).digest()[:8], "little") % count
 
 
-def _walk(index: int, count: int, seed: bytes, rounds) -> int:
+def _walk(index: int, count: int, seed: bytes, rounds: Iterable[int]) -> int:
     _check(count, seed)
     if not 0 <= index < count:
         raise ValueError(f"{index} is not among the {count} entries of the draw.")
@@ -117,7 +117,7 @@ def _walk(index: int, count: int, seed: bytes, rounds) -> int:
     return index
 
 
-def _shuffled(count: int, seed: bytes, rounds) -> Sequence[int]:
+def _shuffled(count: int, seed: bytes, rounds: Iterable[int]) -> Sequence[int]:
     """Apply the rounds to the whole list, every swap of a round in one masked XOR.
 
     In a round each entry is mirrored about one of two axes, so a round swaps masked parts of

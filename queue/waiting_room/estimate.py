@@ -276,7 +276,8 @@ class Flow:
         if usually is None:
             return None
         lately = self._seconds_a_place(time, distance) or usually
-        return distance * (lately * usually) ** 0.5
+        seconds: float = distance * (lately * usually) ** 0.5
+        return seconds
 
     def _seconds_a_place(self, time: float, places: float) -> float | None:
         served = self.served_at(time)

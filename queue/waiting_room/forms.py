@@ -13,12 +13,12 @@ class TellForm(forms.Form):
     channel = forms.ChoiceField(choices=Channel.choices)
     email = EmailAddressField(required=False)
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         missing = not values.get("email") and "email" not in self.errors
         if values.get("channel") == Channel.EMAIL and missing:
             self.add_error("email", _("Type your e-mail address."))
-        return values
 
 
 class PauseForm(forms.Form):

@@ -19,7 +19,8 @@ JOIN = TICK + 1
 def try_tick_lock(room_id: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [TICK, room_id])
-        return cursor.fetchone()[0]
+        locked: bool = cursor.fetchone()[0]
+        return locked
 
 
 def tick_lock(room_id: int) -> None:

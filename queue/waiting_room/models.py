@@ -1,6 +1,6 @@
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import pghistory
 import pgtrigger
@@ -21,6 +21,12 @@ from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
 
 # Room.joinable_from as the database reckons it.
 JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
+
+
+class AtNow(TypedDict):
+    """Of rows read with `annotate(now=Now())`: the database's clock, in the same statement."""
+
+    now: datetime
 
 
 @pghistory.track(exclude=["draw_secret"])
@@ -297,6 +303,11 @@ class Ticket(models.Model):
     def place(self) -> int | None:
         return self.room.place_of(self.entry)
 
+    @property
+    def is_called(self) -> bool:
+        place = self.place
+        return place is not None and place <= self.room.line.serving
+
 
 class DoorWait(models.Model):
     """Somebody called who found every place taken, and is at the door: the lowest goes in first."""
@@ -453,6 +464,11 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room_id} {self.act}"
+
+    @property
+    def people(self) -> int:
+        """How many people a call was for; 0 for every other act."""
+        return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
 
 class LogPage(models.Model):

@@ -86,8 +86,8 @@ class NowBoard:
         return self._post(code, content)
 
     def _ask(self, code: str) -> dict[str, Any] | None:
-        found = Board.objects.filter(room__cohort__code=code).values_list("document", flat=True)
-        return found.first() or None
+        documents = Board.objects.filter(room__cohort__code=code).values_list("document", flat=True)
+        return documents.first() or None
 
     def _post(self, code: str, content: dict[str, Any]) -> Posted:
         body = encode(content)
@@ -100,9 +100,10 @@ class NowBoard:
 def _from_file(code: str) -> dict[str, Any] | None:
     """A process that starts while Postgres is away finds the last tick's file, on one machine."""
     try:
-        return json.loads((settings.HOME / "now" / f"{code}.json").read_bytes())
+        document: dict[str, Any] = json.loads((settings.HOME / "now" / f"{code}.json").read_bytes())
     except (OSError, ValueError):
         raise DatabaseProblem("No now document is known.") from None
+    return document
 
 
 board = NowBoard()

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from waiting_room import beacon
 from waiting_room.enums import DrawSource, RoomStatus, State
-from waiting_room.models import Line, Room, Step
+from waiting_room.models import Room, Step
 
 # How far from the front, and every how many seconds to ask again.
 POLLS = [(0, 2), (50, 3), (500, 5), (3_000, 10), (20_000, 20), (100_000, 40)]
@@ -30,7 +30,8 @@ class Facts:
     now: datetime
     issued: int
     calls: list[Step] = field(default_factory=list)
-    line: Line | None = None
+    serving: int = 0  # of the line, once it has moved
+    active: int = 0
     at_door: int = 0
     logged: int = 0  # the last entry number that the log has taken in
     log_size: int = 0
@@ -50,7 +51,7 @@ def state_of(room: Room, now: datetime) -> State:
 
 
 def document(facts: Facts) -> dict[str, Any]:
-    room, line = facts.room, facts.line
+    room = facts.room
     frozen = None
     if room.drawn_at is not None and room.frozen_at is not None:
         frozen = {"at": stamp(room.frozen_at), "count": room.frozen_count, "seed": room.seed}
@@ -63,11 +64,11 @@ def document(facts: Facts) -> dict[str, Any]:
         "closes_at": stamp(room.cohort.closes_at),
         "order": room.cohort.order,
         "issued": facts.issued,
-        "serving": line.serving,
+        "serving": facts.serving,
         "frozen": frozen,
         "drawing": drawing(room, facts.now),
         "per_minute": per_minute(facts.calls, facts.now),
-        "poll_seconds": poll_seconds(room, facts.now, facts.issued - line.serving),
+        "poll_seconds": poll_seconds(room, facts.now, facts.issued - facts.serving),
         "polls": POLLS,
         "waits": facts.estimates.get("waits", []),
         "no_number": facts.estimates.get("no_number", "too_little_history"),
@@ -104,11 +105,7 @@ def due_at(room: Room) -> datetime | None:
 
 
 def per_minute(calls: list[Step], now: datetime) -> int:
-    return sum(
-        step.last - step.first + 1
-        for step in calls
-        if (now - step.at).total_seconds() < RATE_SECONDS
-    )
+    return sum(step.people for step in calls if (now - step.at).total_seconds() < RATE_SECONDS)
 
 
 def poll_seconds(room: Room, now: datetime, waiting: int) -> int:

@@ -171,7 +171,9 @@ def verify(proof: Mapping[str, Any]) -> bool:
     )
 
 
-def csv_line(row: str, number: object = "", at: object = "", digest: str = "", details="") -> str:
+def csv_line(
+    row: str, number: object = "", at: object = "", digest: str = "", details: object = ""
+) -> str:
     """One line of the log's CSV, ended by a line feed."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow([row, number, at, digest, details])

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
+from django_stubs_ext import WithAnnotations
 
 from database.clock import Now
 from eligibility.brakes import NO_WORK, Brake, needs_work, work_for
@@ -27,7 +28,7 @@ from waiting_room.beacon import round_after
 from waiting_room.enums import DrawSource, State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import TellForm
-from waiting_room.models import Alert, Room, Ticket
+from waiting_room.models import Alert, AtNow, Room, Ticket
 from waiting_room.now_cache import board
 from waiting_room.now_document import LATE, due_at, poll_for, state_of
 from waiting_room.offline import verify_line
@@ -73,7 +74,7 @@ RESUME_PROBLEMS: dict[type[UnreadableCode], Promise] = {
 }
 
 
-def _room(code: str) -> Room:
+def _room(code: str) -> "WithAnnotations[Room, AtNow]":
     rooms = Room.objects.select_related("cohort", "line", "board").annotate(now=Now())
     return get_object_or_404(rooms, cohort__code=code)
 
@@ -122,7 +123,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("ticket", ticket_id=ticket.pk)
 
 
-def _ticket(ticket_id: UUID) -> Ticket:
+def _ticket(ticket_id: UUID) -> "WithAnnotations[Ticket, AtNow]":
     tickets = Ticket.objects.select_related("room__cohort", "room__line").annotate(now=Now())
     return get_object_or_404(tickets, pk=ticket_id)
 
@@ -135,7 +136,11 @@ def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     return _show(request, _ticket(ticket_id))
 
 
-def _show(request: HttpRequest, ticket: Ticket, refusal: LineRefusal | None = None) -> HttpResponse:
+def _show(
+    request: HttpRequest,
+    ticket: "WithAnnotations[Ticket, AtNow]",
+    refusal: LineRefusal | None = None,
+) -> HttpResponse:
     if not may_see(request, ticket):
         return neutral(request)
     now_document = _now_document(ticket.room)

@@ -6,6 +6,7 @@ choice later (docs/line-log.md, "The draw").
 
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 import requests
 from django.conf import settings
@@ -43,7 +44,7 @@ def hold_draw(room: Room, now: datetime) -> bool:
     seed = draw.seed_from(bytes.fromhex(room.list_digest), inputs)
     room.seed, room.draw_inputs, room.drawn_at = seed.hex(), inputs, now
     room.save(update_fields=["seed", "draw_inputs", "drawn_at"])
-    details = {"inputs": inputs, "seed": room.seed, "source": str(room.draw_source)}
+    details: dict[str, Any] = {"inputs": inputs, "seed": room.seed, "source": str(room.draw_source)}
     if "beacon" in values and room.draw_source == DrawSource.DRAND:
         details |= {"round": _round(room), "signature": room.beacon_signature}
     record(room, Act.REVEAL, details=details, at=now)

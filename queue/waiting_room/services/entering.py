@@ -50,8 +50,8 @@ def enter(*, ticket: Ticket) -> Admission:
 
 def _enter(ticket: Ticket) -> Admission | LineRefusal:
     # Entering is one at a time per room: that is what makes the count below true.
-    line = locked_line(ticket.room_id)
-    room, now = line.room, line.now
+    line, now = locked_line(ticket.room_id)
+    room = line.room
     ticket.room = room
     admission = Admission.objects.filter(ticket=ticket, ended_at=None).first()
     if admission and admission.expires_at > now:
@@ -64,8 +64,7 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
     refuse_undecided(ticket)
 
     if admission or line.active >= room.max_active:
-        count_inside(line)
-        now = line.now
+        _lapsed, now = count_inside(line, now)
     free = room.max_active - line.active
     at_door = _at_the_door(ticket, place, now)
     knocked = ticket.pk in at_door
@@ -88,30 +87,31 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
     )
 
 
-def locked_line(room_id: int) -> Line:
+def locked_line(room_id: int) -> tuple[Line, datetime]:
     """The line's row, locked, with the database's clock as it was when the lock was had."""
     line = (
         Line.objects.select_for_update(of=("self",), no_key=True)
         .select_related("room__cohort")
         .get(pk=room_id)
     )
-    line.now = database_now()
-    return line
+    return line, database_now()
 
 
-def count_inside(line: Line) -> int:
-    """End what ran out and count what lives; the caller has locked the line. How many lapsed."""
+def count_inside(line: Line, now: datetime) -> tuple[int, datetime]:
+    """End what ran out and count what lives; the caller has locked the line.
+
+    How many lapsed, and the clock after the count: whoever enters on it enters after everybody it
+    saw leave.
+    """
     lapsed = Admission.objects.filter(
-        room_id=line.room_id, ended_at=None, expires_at__lte=line.now
-    ).update(ended_at=line.now, ending=Ending.LAPSED)
+        room_id=line.room_id, ended_at=None, expires_at__lte=now
+    ).update(ended_at=now, ending=Ending.LAPSED)
     active = Admission.objects.filter(room_id=line.room_id, ended_at=None).count()
     max_active = max(line.room.max_active, active)
     if (active, max_active) != (line.active, line.max_active):
         line.active, line.max_active = active, max_active
         line.save(update_fields=["active", "max_active"])
-    # Whoever enters on this count enters after everybody it saw leave.
-    line.now = database_now()
-    return lapsed
+    return lapsed, database_now()
 
 
 def _at_the_door(ticket: Ticket, place: int, now: datetime) -> set[UUID]:
@@ -190,5 +190,5 @@ def lapse_admissions() -> int:
     lapsed = 0
     for room_id in late.values_list("room_id", flat=True).distinct():
         with transaction.atomic():
-            lapsed += count_inside(locked_line(room_id))
+            lapsed += count_inside(*locked_line(room_id))[0]
     return lapsed

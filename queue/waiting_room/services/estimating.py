@@ -1,6 +1,7 @@
 """Waiting times: worked out from the room's own past, said, kept, and scored."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +30,8 @@ GROUP BY floor(extract(epoch FROM at) / 15) ORDER BY 1
 
 def up_to_date(facts: Facts) -> dict[str, Any]:
     """The room's estimates, worked out anew when they are old or the room was paused or resumed."""
-    room, known = facts.room, facts.room.board.estimates
+    room = facts.room
+    known: dict[str, Any] = room.board.estimates
     if room.drawn_at is None or room.has_ended(facts.now):
         return {}
     paused = room.status == RoomStatus.PAUSED
@@ -39,7 +41,7 @@ def up_to_date(facts: Facts) -> dict[str, Any]:
         return known
     samples = scored(room)
     situation = situation_of(facts, estimate.widenings(samples))
-    rows = estimate.table(situation, farthest=max(1, facts.issued - facts.line.serving))
+    rows = estimate.table(situation, farthest=max(1, facts.issued - facts.serving))
     score = estimate.score(samples)
     recorded_at = known.get("recorded_at", 0) if known else 0
     if rows and abs(now - recorded_at) >= RECORD_EVERY.total_seconds():
@@ -69,7 +71,7 @@ def situation_of(facts: Facts, widenings: list[float]) -> estimate.Situation:
         points = cursor.fetchall()
     if room.drawn_at and room.drawn_at > since:
         points.insert(0, (room.drawn_at.timestamp(), 0))
-    points.append((facts.now.timestamp(), facts.line.serving))
+    points.append((facts.now.timestamp(), facts.serving))
     return estimate.Situation(
         points=_ascending(points), pauses=_pauses(room, since), widenings=widenings
     )
@@ -99,7 +101,7 @@ def _pauses(room: Room, since: datetime) -> list[tuple[float, float | None]]:
     return pauses
 
 
-def _record(facts: Facts, rows: list[estimate.Row], widenings) -> None:
+def _record(facts: Facts, rows: list[estimate.Row], widenings: Sequence[float]) -> None:
     said = []
     for row in rows:
         low, high = estimate.as_seconds(*estimate.for_people(estimate.Range(row.low, row.high)))
@@ -107,7 +109,7 @@ def _record(facts: Facts, rows: list[estimate.Row], widenings) -> None:
             Estimate(
                 room=facts.room,
                 given_at=facts.now,
-                place=facts.line.serving + row.distance,
+                place=facts.serving + row.distance,
                 low=low,
                 high=high,
                 widening=widenings[estimate.bracket_of(row)],
@@ -133,4 +135,5 @@ def scored(room: Room) -> list[estimate.Scored]:
     return [
         estimate.Scored(low, high, (called_at - given_at).total_seconds(), widening)
         for low, high, given_at, called_at, widening in reversed(ended)
+        if called_at is not None
     ]

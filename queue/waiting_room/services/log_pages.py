@@ -1,8 +1,9 @@
 """Keeping the public log: the tickets and steps of a room into pages (waiting_room.public_log)."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from waiting_room import public_log
+from waiting_room import merkle, public_log
 from waiting_room.models import LogPage, Room, Step, Ticket
 
 # A tick catches up with so many pages; only the freeze takes all there are.
@@ -17,7 +18,7 @@ class Pages:
         self.last = room.pages.order_by("-number").first() or LogPage(
             number=0, upto=0, tickets=0, acts=0, acts_before=0, last_step=0, log_root=EMPTY
         )
-        self._nodes = {self.last.number: self.last.nodes}
+        self._nodes: dict[int, bytes] = {self.last.number: bytes(self.last.nodes)}
 
     @property
     def root(self) -> str:
@@ -82,10 +83,10 @@ class Pages:
         return {number: self._nodes[number] for number in numbers}
 
 
-EMPTY = public_log.merkle.EMPTY_ROOT.hex()
+EMPTY = merkle.EMPTY_ROOT.hex()
 
 
-def read_nodes(room_id: int):
+def read_nodes(room_id: int) -> Callable[[set[int]], dict[int, bytes]]:
     """The `read` function of waiting_room.merkle, over the pages of a room."""
 
     def read(numbers: set[int]) -> dict[int, bytes]:

@@ -1,11 +1,18 @@
 """What the app above asks about the lines, without moving them."""
 
 from collections.abc import Collection
+from typing import TypedDict
 
 from django.db.models import Max, Prefetch
+from django_stubs_ext import WithAnnotations
 
 from database.clock import database_now
 from waiting_room.models import Room, Ticket
+
+
+class Waiting(TypedDict):
+    last: int | None  # the highest entry number
+    own: list[Ticket]  # of the person who is asked about
 
 
 def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int]:
@@ -14,11 +21,11 @@ def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int
     A cohort is left out where it is their turn, or where nobody waits.
     """
     now = database_now()
-    theirs = Prefetch("tickets", Ticket.objects.filter(person=person_id), to_attr="own")
+    own = Prefetch("tickets", Ticket.objects.filter(person=person_id), to_attr="own")
     rooms = (
         Room.objects.filter(cohort__in=cohorts)
         .select_related("cohort", "line")
-        .prefetch_related(theirs)
+        .prefetch_related(own)
         .annotate(last=Max("tickets__entry"))
     )
     return {
@@ -28,7 +35,7 @@ def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int
     }
 
 
-def _before(room: Room) -> int | None:
+def _before(room: "WithAnnotations[Room, Waiting]") -> int | None:
     last, serving = room.last or 0, room.line.serving
     if last <= serving:
         return None

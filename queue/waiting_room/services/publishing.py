@@ -109,7 +109,7 @@ def _places(head: dict[str, Any]) -> Callable[[int], int | None]:
     return lambda entry: drawn()[entry - 1] + 1 if entry <= count else entry
 
 
-def _ticket_lines(room: Room, page: LogPage, places) -> Iterator[str]:
+def _ticket_lines(room: Room, page: LogPage, places: Callable[[int], int | None]) -> Iterator[str]:
     if page.upto == page.after:
         return
     rows = (

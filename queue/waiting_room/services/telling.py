@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -70,7 +71,7 @@ def _tell_room(room: Room, now: datetime) -> int:
     return told
 
 
-def _batch(alerts: QuerySet[Alert]) -> list[int]:
+def _batch(alerts: QuerySet[Alert]) -> list[UUID]:
     return list(alerts.order_by("place").values_list("pk", flat=True)[:AT_ONCE])
 
 
@@ -94,7 +95,7 @@ def soon_distance(room: Room) -> int:
 
 
 @transaction.atomic
-def _tell(tickets: list[int], room: Room, mark: str, now: datetime) -> int:
+def _tell(tickets: list[UUID], room: Room, mark: str, now: datetime) -> int:
     """Tell these; the mark and the messages are written together or not at all."""
     alerts = list(
         Alert.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)

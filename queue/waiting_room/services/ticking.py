@@ -94,7 +94,8 @@ def _settle(room: Room) -> Facts:
 def _last_entry(room: Room) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sequence_last_value(%s::regclass)", [room.entry_sequence])
-        return cursor.fetchone()[0] or 0
+        last: int | None = cursor.fetchone()[0]
+        return last or 0
 
 
 def _freeze(room: Room, settled: int, digest: str, now: datetime) -> None:
@@ -120,14 +121,14 @@ def _move(facts: Facts) -> None:
     """Count who is inside and call as many more as the room takes."""
     room, now = facts.room, facts.now
     show_up, delay = _show_up(facts), _typical_delay(facts)
-    ages = [((now - step.at).total_seconds(), step.last - step.first + 1) for step in facts.calls]
+    ages = [((now - step.at).total_seconds(), step.people) for step in facts.calls]
     at_door = DoorWait.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
     latency, error_rate = health.lately()
 
     # The last lock, held for as short as can be: people enter by it.
-    line = locked_line(room.pk)
-    count_inside(line)
-    facts.line, facts.at_door = line, at_door
+    line, clock = locked_line(room.pk)
+    count_inside(line, clock)
+    facts.serving, facts.active, facts.at_door = line.serving, line.active, at_door
     if room.drawn_at is None or room.has_ended(now):
         facts.reasons = []
         Line.objects.filter(pk=line.pk).update(ticked_at=now)
@@ -151,6 +152,7 @@ def _move(facts: Facts) -> None:
         )
     )
     first, line.serving = line.serving + 1, line.serving + decision.advance
+    facts.serving = line.serving
     line.pace, line.credit, line.ticked_at = decision.pace, decision.credit, now
     line.save(update_fields=["serving", "pace", "credit", "ticked_at"])
     facts.reasons = [asdict(reason) for reason in decision.reasons]
@@ -163,7 +165,8 @@ def _show_up(facts: Facts) -> float:
     answered = [step for step in facts.calls if step.at <= facts.now - TIME_TO_ANSWER]
     if not answered:
         return pace.show_up_rate(called=0, came=0)
-    first, last = answered[0].first, answered[-1].last
+    # A call has both places.
+    first, last = answered[0].first or 0, answered[-1].last or 0
     came = (
         Admission.objects.filter(room=facts.room, place__range=(first, last))
         .values("place")
@@ -187,13 +190,13 @@ def _typical_delay(facts: Facts) -> float:
         .order_by("-entered_at")
         .values_list("called_at", "entered_at")[:200]
     )
-    delays = [(entered - called).total_seconds() for called, entered in lately]
+    delays = [(entered - called).total_seconds() for called, entered in lately if called]
     return max(sum(delays) / len(delays), 2.0) if delays else 15.0
 
 
 def _publish(facts: Facts) -> dict[str, Any]:
     published = document(facts)
-    final = facts.room.has_ended(facts.now) and not facts.line.active
+    final = facts.room.has_ended(facts.now) and not facts.active
     Board.objects.filter(room=facts.room).update(
         document=published, reasons=facts.reasons, estimates=facts.estimates, final=final
     )

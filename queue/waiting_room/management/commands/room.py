@@ -56,17 +56,18 @@ class Command(PortalCommand):
             if act == "joins-from":
                 sub.add_argument("time", help="ISO 8601; Asia/Seoul if no zone is given")
 
-    def handle(self, *, act, by, **given: Any):
+    def handle(self, *, act: str, by: str, **given: Any) -> None:
         if act == "list":
-            return self.list()
+            self.list()
+            return
         room = room_by_code(given["room"])
         try:
             room = self.do(act, room, f"command:{by}"[:40], given)
         except CantChange as refusal:
             raise CommandError(str(refusal)) from refusal
-        return self.show(room_by_code(room.cohort.code))
+        self.show(room_by_code(room.cohort.code))
 
-    def do(self, act, room, by, given) -> Room:
+    def do(self, act: str, room: Room, by: str, given: dict[str, Any]) -> Room:
         if act == "pause":
             messages = {"message_ko": given["ko"], "message_en": given["en"]}
             return services.pause_room(room=room, by=by, **messages)
@@ -105,7 +106,7 @@ class Command(PortalCommand):
                 f"called {room.line.serving:,} of {issued:,}, {room.line.active} inside"
             )
 
-    def show(self, room) -> None:
+    def show(self, room: Room) -> None:
         self.stdout.write(f"{room.cohort.code}: {state_of(room, database_now())}")
         self.stdout.write(
             f"inside {room.line.active} of {room.max_active}, pace {room.line.pace:.0f} of "

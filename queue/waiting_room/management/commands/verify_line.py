@@ -17,9 +17,9 @@ class Command(PortalCommand):
         parser.add_argument("--root", help="a root of the log seen earlier")
         parser.add_argument("--csv", help="also write the log that was checked to this file")
 
-    def handle(self, *, room, root, csv, **options: Any) -> None:
-        found = room_by_code(room)
-        lines = log_lines(found)
+    def handle(self, *, room: str, root: str | None, csv: str | None, **options: Any) -> None:
+        checked = room_by_code(room)
+        lines = log_lines(checked)
         if csv:
             with open(csv, "w", encoding="utf-8", newline="") as file:
                 file.writelines(lines)
@@ -28,7 +28,7 @@ class Command(PortalCommand):
         else:
             pieces = (line for piece in lines for line in piece.splitlines(keepends=True))
             report = verify_line.check(verify_line.rows_of(pieces))
-        if found.frozen_at and not is_as_planned(found):
+        if checked.frozen_at and not is_as_planned(checked):
             report.troubles.append((0, "The opening in the table is not the one that was logged."))
         if root:
             verify_line.check_root(report, root)
