@@ -63,7 +63,9 @@ def ask_for_role(*, user: User, role: str, reason: str, by: User, **place: Any) 
     return asked
 
 
-def place_of(role: str, *, clinic=None, region: str = "", district: str = "") -> dict[str, Any]:
+def place_of(
+    role: str, *, clinic: Any = None, region: str = "", district: str = ""
+) -> dict[str, Any]:
     """Only the place that the role works at."""
     if role in AT_A_CLINIC:
         return {"clinic": clinic, "region": "", "district": ""}

@@ -1,21 +1,31 @@
-from django.contrib.auth.backends import ModelBackend
+from typing import Any, TypeGuard
 
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import AnonymousUser
+
+from staff.models import User
 from staff.roles import allowed, allowed_to
+
+Account = User | AnonymousUser
 
 
 class RoleBackend(ModelBackend):
     """Permissions follow from the role alone, so that who may do what is one table in one file."""
 
-    def get_user_permissions(self, user_obj, obj=None):
+    def get_user_permissions(self, user_obj: Account, obj: Any = None) -> set[str]:
         return set()
 
-    def get_group_permissions(self, user_obj, obj=None):
+    def get_group_permissions(self, user_obj: Account, obj: Any = None) -> set[str]:
         return set()
 
-    def has_perm(self, user_obj, perm, obj=None):
-        return user_obj.is_active and allowed(user_obj.role, perm)
+    def has_perm(self, user_obj: Account, perm: str, obj: Any = None) -> bool:
+        return _works_here(user_obj) and allowed(user_obj.role, perm)
 
-    def has_module_perms(self, user_obj, app_label):
-        return user_obj.is_active and any(
+    def has_module_perms(self, user_obj: Account, app_label: str) -> bool:
+        return _works_here(user_obj) and any(
             perm.startswith(f"{app_label}.") for perm in allowed_to(user_obj.role)
         )
+
+
+def _works_here(account: Account) -> TypeGuard[User]:
+    return isinstance(account, User) and account.is_active

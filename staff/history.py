@@ -1,6 +1,6 @@
 """Who did what to a row, as pghistory's triggers caught it, shown on its history page."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from staff.actors import CITIZEN, SYSTEM, actor, user_id_of
 from staff.models import User
-from staff.pages import StaffPages
+from staff.pages import Row, StaffPages
 
 _BEFORE = "before"  # the label of events that hold what was before a change
 
@@ -29,7 +29,7 @@ class Change:
     fields: list[tuple[str, str, str]]
 
 
-class HistoryMixin(StaffPages):
+class HistoryMixin(StaffPages[Row]):
     """Replaces the admin's own log, which knows only what was done in the admin."""
 
     def history_view(
@@ -61,7 +61,9 @@ def changes_of(row: models.Model) -> list[Change]:
     if model is None:
         return []
     events = list(
-        model.objects.filter(pgh_obj_id=row.pk).select_related("pgh_context").order_by("pgh_id")
+        model._default_manager.filter(pgh_obj_id=row.pk)
+        .select_related("pgh_context")
+        .order_by("pgh_id")
     )
     names = _Names()
     changes = [
@@ -95,7 +97,11 @@ def _pairs(events: list[Any], row: models.Model) -> Iterator[tuple[Any, Any, Any
         yield from zip(events, [None, *events][: len(events)], events, strict=True)
 
 
-def _change(event, before, after, names: "_Names"):
+# When, by whom, and of each field its name with how to show it before and after.
+_Raw = tuple[datetime, str, list[tuple[str, Callable[[], str], Callable[[], str]]]]
+
+
+def _change(event: Any, before: Any, after: Any, names: "_Names") -> _Raw | None:
     fields = []
     for field in _tracked(type(event)):
         old = getattr(before, field.attname, None) if before is not None else None
@@ -112,7 +118,7 @@ def _change(event, before, after, names: "_Names"):
     return event.pgh_created_at, by, fields
 
 
-def _tracked(model: type[models.Model]) -> list[models.Field]:
+def _tracked(model: type[models.Model]) -> list[models.Field[Any, Any]]:
     """What was recorded of the row, without pghistory's own columns and what only repeats them."""
     return [
         field
@@ -128,16 +134,17 @@ class _Names:
         self.wanted: dict[type[models.Model], set[Any]] = {}
         self.found: dict[type[models.Model], dict[str, Any]] = {}
 
-    def shown(self, field: models.Field, value: Any):
-        if field.is_relation and value is not None:
-            self.wanted.setdefault(field.related_model, set()).add(value)
-            return lambda: str(self.found[field.related_model].get(value, value))
+    def shown(self, field: models.Field[Any, Any], value: Any) -> Callable[[], str]:
+        related = field.related_model
+        if related is not None and value is not None:
+            self.wanted.setdefault(related, set()).add(value)
+            return lambda: str(self.found[related].get(value, value))
         text = _text(field, value)
         return lambda: text
 
     def fill(self) -> None:
         for model, keys in self.wanted.items():
-            self.found[model] = model.objects.in_bulk(keys)
+            self.found[model] = model._default_manager.in_bulk(keys)
 
 
 def who(by: Any) -> str:
@@ -150,7 +157,7 @@ def who(by: Any) -> str:
     return {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}.get(text, text)
 
 
-def _text(field: models.Field, value: Any) -> str:
+def _text(field: models.Field[Any, Any], value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, datetime):

@@ -96,7 +96,8 @@ class Attempt:
         if beyond < 0:
             return 0
         wait = min(2 ** min(beyond, 10), LONGEST_WAIT)
-        return max(0, round(wait - (now - latest[0]).total_seconds()))
+        seconds: int = round(wait - (now - latest[0]).total_seconds())
+        return max(0, seconds)
 
     def failed(self) -> None:
         """Into the log, without the name: the account's number, or a piece of the hash."""

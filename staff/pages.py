@@ -1,11 +1,12 @@
 """Pages of the admin beside its lists and forms: one frame, one trail of links."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
+from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
-from django.db.models.options import Options
-from django.forms import Form, Media
+from django.db.models import Model
+from django.forms import Form, Media, ModelForm
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -15,11 +16,18 @@ from staff.site import PortalSite
 Crumb = tuple[str, str]  # what a link says, and its address
 
 
-class StaffPages:
+Row = TypeVar("Row", bound=Model)
+
+
+def fieldsets_of(form: Form, fieldsets: list[Any]) -> AdminForm:
+    """A form that is of no model, laid out as the admin lays out its own."""
+    return AdminForm(cast("ModelForm[Any]", form), fieldsets, {})
+
+
+class StaffPages(admin.ModelAdmin[Row]):
     """For an admin: `page` answers with a template that extends admin/page.html."""
 
     admin_site: PortalSite
-    opts: Options[Any]
 
     def page(
         self,

@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
+from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext_lazy
 
@@ -16,7 +17,8 @@ from privacy.cipher import UnreadableData, decrypt, encrypt
 from staff.enums import AT_A_CLINIC, Act, Role
 from staff.history import HistoryMixin
 from staff.models import User
-from staff.services import guesses_too_often, record_access
+from staff.pages import Row
+from staff.services import guesses_too_often, record_access, staff_of
 
 TOO_MANY_GUESSES = gettext_lazy(
     "Too many searches found nobody. Wait ten minutes; each one is on record."
@@ -29,11 +31,11 @@ def sees_everything(user: User) -> bool:
 
 def rows_for(
     user: User,
-    queryset: QuerySet,
+    queryset: QuerySet[Row],
     *,
     clinic_path: str | None = None,
     region_path: str | None = None,
-) -> QuerySet:
+) -> QuerySet[Row]:
     """The rows of this user's clinic or region; none at all for who has neither.
 
     `clinic_path` leads from the row to its clinic ("" for the clinic itself), `region_path` to
@@ -53,7 +55,7 @@ def rows_for(
     return queryset.none()
 
 
-class CarefulMixin:
+class CarefulMixin(admin.ModelAdmin[Row]):
     """Addresses are typed and cut short: a value that makes no sense is left out, never a crash."""
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -72,7 +74,7 @@ class CarefulMixin:
             raise IncorrectLookupParameters(error) from error
 
 
-class ScopedAdmin(CarefulMixin, HistoryMixin, admin.ModelAdmin):
+class ScopedAdmin(CarefulMixin[Row], HistoryMixin[Row]):
     """An admin that shows each user the rows of their clinic or region, and nobody else's.
 
     Nothing is deleted in the admin: rows end by services, so that their history stays.
@@ -84,18 +86,20 @@ class ScopedAdmin(CarefulMixin, HistoryMixin, admin.ModelAdmin):
     list_per_page = 50
     list_max_show_all = 200
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
         return rows_for(
-            request.user,
+            staff_of(request),
             super().get_queryset(request),
             clinic_path=self.clinic_path,
             region_path=self.region_path,
         )
 
-    def has_delete_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
 
-    def get_field_queryset(self, db, db_field, request: HttpRequest) -> QuerySet | None:
+    def get_field_queryset(
+        self, db: str | None, db_field: RelatedField[Any, Any], request: HttpRequest
+    ) -> QuerySet[Any] | None:
         """Choices of a foreign key: what the other admin would show this user.
 
         The form checks what was sent against the same rows.
@@ -106,7 +110,7 @@ class ScopedAdmin(CarefulMixin, HistoryMixin, admin.ModelAdmin):
         return super().get_field_queryset(db, db_field, request)
 
 
-class PersonalDataMixin:
+class PersonalDataMixin(admin.ModelAdmin[Row]):
     """Records who saw whose data, in lists and on pages, and keeps searches out of addresses."""
 
     # From a row to the person it is about.
@@ -138,7 +142,7 @@ class PersonalDataMixin:
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
-    ):
+    ) -> HttpResponse:
         response = super().changeform_view(request, object_id, *args, **kwargs)
         row = (getattr(response, "context_data", None) or {}).get("original")
         if row is not None:
@@ -181,14 +185,16 @@ class PersonalDataMixin:
     def _search_context(self, request: HttpRequest) -> bytes:
         return f"search:{self.opts.label_lower}:{request.user.pk}".encode()
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
+    ) -> tuple[QuerySet[Row], bool]:
         if not search_term:
             return queryset.none() if self.search_first else queryset, False
-        if guesses_too_often(request.user):
+        if guesses_too_often(staff_of(request)):
             messages.error(request, TOO_MANY_GUESSES)
             return queryset.none(), False
         return self.find(queryset, self.search_term(request)), False
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[Row], term: str) -> QuerySet[Row]:
         """The rows a term means: a number, a phone, or name and birth date."""
         raise NotImplementedError

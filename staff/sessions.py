@@ -1,10 +1,11 @@
 """Sessions of staff, in a table that says whose they are (SESSION_ENGINE)."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DBStore
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from database.clock import Now, known_now
@@ -35,7 +36,7 @@ class SessionStore(DBStore):
         Session.objects.filter(expire_date__lt=Now()).delete()
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
-        row = super().create_model_instance(data)
+        row = cast("Session", super().create_model_instance(data))
         row.user_id = data.get(SESSION_KEY)
         row.began_at, row.seen_at = (_moment(data.get(name)) for name in (BEGAN, SEEN))
         row.address, row.agent = data.get(ADDRESS), data.get(AGENT, "")

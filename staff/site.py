@@ -5,8 +5,9 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from staff.door import views
@@ -15,7 +16,8 @@ from staff.door.services import password_was_set
 from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
 from staff.models import User
-from staff.services import record_access
+from staff.passwords import is_well_known
+from staff.services import record_access, staff_of
 from staff.sessions import begin
 
 # What belongs together for the people who use it, whichever app it comes from.
@@ -44,8 +46,8 @@ class PortalSite(admin.AdminSite):
     enable_nav_sidebar = True
 
     def get_urls(self) -> list[Any]:
-        def own(address: str, view: Callable[..., Any], name: str):
-            return path(address, self.admin_view(self._of_site(view)), name=name)
+        def own(address: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            return path(address, self.admin_view(view), name=name)
 
         return [
             # No row has a public page to jump to, so the short way there leads nowhere.
@@ -56,18 +58,11 @@ class PortalSite(admin.AdminSite):
             own("account/", views.account, "account"),
             path(
                 "invitation/<uidb64>/<token>/",
-                self._of_site(views.InvitationView.as_view()),
+                views.InvitationView.as_view(),
                 name="invitation",
             ),
             *super().get_urls(),
         ]
-
-    def _of_site(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        def with_site(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            request.admin_site = self
-            return view(request, *args, **kwargs)
-
-        return with_site
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -75,15 +70,15 @@ class PortalSite(admin.AdminSite):
         response = super().login(request, {**(extra_context or {}), "sample": settings.SAMPLE})
         if request.method != "POST":
             return response
-        request.admin_site = self
-        known = getattr(request, "password_is_known", None)
-        if known is None:  # this password opened nothing, whoever is signed in already
-            self._record_refusal(request)
-            if getattr(request, "log_in_refusal", None):
+        if not isinstance(response, HttpResponseRedirect):
+            refused = _refused(response)
+            if refused:
                 response.status_code = 429
+            else:
+                self._record_refusal(request)
             return response
         begin(request)
-        if known and not settings.SAMPLE:
+        if not settings.SAMPLE and is_well_known(request.POST["password"], staff_of(request)):
             request.session[MUST_CHANGE] = True
         if next_step(request) is None:
             return views.signed_in(request, response)
@@ -94,7 +89,7 @@ class PortalSite(admin.AdminSite):
         """Whose password was tried in vain; what was not even looked at is in the log alone."""
         name = request.POST.get("username", "")
         tried = User.objects.filter(username=name).first()
-        if tried and not getattr(request, "log_in_refusal", None):
+        if tried:
             record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
@@ -102,11 +97,11 @@ class PortalSite(admin.AdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         response = super().password_change(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
             request.session.pop(MUST_CHANGE, None)
-            password_was_set(user=request.user, session_key=request.session.session_key)
+            password_was_set(user=staff_of(request), session_key=request.session.session_key)
         return response
 
     def get_app_list(
@@ -139,11 +134,17 @@ class PortalSite(admin.AdminSite):
 class _LookUps(AutocompleteJsonView):
     """Names in a choice of clinics; never people, whose searches stand in no address."""
 
-    def process_request(self, request: HttpRequest):
+    def process_request(self, request: HttpRequest) -> Any:
         answer = super().process_request(request)
         if getattr(answer[1], "holds_people", False):
             raise PermissionDenied
         return answer
+
+
+def _refused(response: HttpResponse) -> bool:
+    """Whether the try was not even looked at, for it came after too many others."""
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    return isinstance(form, LoginForm) and form.refusal is not None
 
 
 def _nowhere(request: HttpRequest, rest: str) -> HttpResponse:

@@ -159,7 +159,7 @@ class OfferInline(admin.TabularInline):
 
 
 @admin.register(ListEntry)
-class ListEntryAdmin(PersonColumns, PersonalDataMixin, ScopedAdmin):
+class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[ListEntry]):
     """In the order in which times that come free are offered."""
 
     list_display = [

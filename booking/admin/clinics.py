@@ -38,7 +38,7 @@ from staff.scoping import ScopedAdmin
 
 
 @admin.register(Clinic)
-class ClinicAdmin(ScopedAdmin):
+class ClinicAdmin(ScopedAdmin[Clinic]):
     clinic_path = ""
     list_display = ["name", "code", "region", "district", "phone", "active"]
     list_filter = ["active", RegionFilter, DistrictFilter]
@@ -190,7 +190,7 @@ class DosesForm(forms.Form):
 
 
 @admin.register(Vaccine)
-class VaccineAdmin(ScopedAdmin):
+class VaccineAdmin(ScopedAdmin[Vaccine]):
     list_display = ["code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"]
     search_fields = ["code", "name_ko", "name_en"]
 
@@ -219,7 +219,7 @@ class SlotForm(forms.ModelForm):
 
 
 @admin.register(Slot)
-class SlotAdmin(ScopedAdmin):
+class SlotAdmin(ScopedAdmin[Slot]):
     clinic_path = "clinic"
     form = SlotForm
     fields = ["clinic", "vaccine", "starts_at", "capacity", "margin", "booked", "left"]
@@ -269,7 +269,7 @@ class SlotAdmin(ScopedAdmin):
 
 
 @admin.register(Stock)
-class StockAdmin(ScopedAdmin):
+class StockAdmin(ScopedAdmin[Stock]):
     clinic_path = "clinic"
     list_display = ["on", "clinic", "vaccine", "doses"]
     list_select_related = ["clinic", "vaccine"]

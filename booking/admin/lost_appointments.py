@@ -1,5 +1,7 @@
 """Appointments that a mistaken record cancelled and nobody could bring back: what can be done."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -36,7 +38,7 @@ def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppoin
     return own | of_region
 
 
-class LostPages(StaffPages):
+class LostPages(StaffPages[Any]):
     """A list of its own beside the records, until each person has something instead."""
 
     def get_urls(self):

@@ -108,7 +108,9 @@ class OutsideDoseForm(DoseFields, forms.ModelForm):
 
 
 @admin.register(OutsideDose)
-class OutsideDoseAdmin(LostPages, PersonColumns, PersonalDataMixin, ScopedAdmin):
+class OutsideDoseAdmin(
+    LostPages, PersonColumns, PersonalDataMixin[OutsideDose], ScopedAdmin[OutsideDose]
+):
     region_path = "person"
     form = OutsideDoseForm
     list_display = ["number", "name", "dose", "vaccine", "given_on", "place", "recorded_at"]

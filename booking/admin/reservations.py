@@ -91,7 +91,9 @@ class DownloadForm(forms.Form):
 
 
 @admin.register(Reservation)
-class ReservationAdmin(DeskPages, PersonColumns, PersonalDataMixin, ScopedAdmin):
+class ReservationAdmin(
+    DeskPages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
+):
     """Looked at here, changed only through booking.services."""
 
     clinic_path = "slot__clinic"

@@ -10,11 +10,11 @@ from staff.scoping import CarefulMixin
 
 
 @admin.register(Access)
-class AccessAdmin(CarefulMixin, admin.ModelAdmin[Access]):
+class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
     list_display = ["at", "who", "act", "shown", "number_of_people", "address", "reason"]
     list_filter = ["act", "at"]
     list_select_related = ["user", "people_set"]
-    fields = readonly_fields = ["at", "who", "act", "shown", "shown_people", "address", "reason"]
+    fields = readonly_fields = ("at", "who", "act", "shown", "shown_people", "address", "reason")
     search_fields = ["user__username"]
     search_help_text = _("User name, or the number of the person whose data was seen")
     date_hierarchy = "at"
@@ -39,11 +39,13 @@ class AccessAdmin(CarefulMixin, admin.ModelAdmin[Access]):
     def shown_people(self, access: Access) -> str:
         return ", ".join(f"#{number}" for number in access.numbers) or "–"
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Access]:
         # A page of the list needs the sizes of the sets, not a million numbers.
         return super().get_queryset(request).defer("people_set__people")
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Access], search_term):
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Access], search_term: str
+    ) -> tuple[QuerySet[Access], bool]:
         number = search_term.strip().removeprefix("#")
         if not (number.isascii() and number.isdecimal() and len(number) < 19):
             return super().get_search_results(request, queryset, search_term)
@@ -51,8 +53,8 @@ class AccessAdmin(CarefulMixin, admin.ModelAdmin[Access]):
         small = PeopleSet.objects.filter(size__lte=INDEXED, people__contains=[person])
         large = PeopleSet.objects.filter(size__gt=INDEXED, people__contains=[person])
         sets = [*small.values_list("pk", flat=True), *large.values_list("pk", flat=True)]
-        found = Q(people__contains=[person]) | Q(people_set__in=sets)
-        return queryset.filter(found), False
+        seen = Q(people__contains=[person]) | Q(people_set__in=sets)
+        return queryset.filter(seen), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,7 +6,7 @@ from staff.scoping import CarefulMixin
 
 
 @admin.register(LogInFailure)
-class LogInFailureAdmin(CarefulMixin, admin.ModelAdmin[LogInFailure]):
+class LogInFailureAdmin(CarefulMixin[LogInFailure], admin.ModelAdmin[LogInFailure]):
     """Wrong passwords and codes of the last weeks; what was typed as a name is not kept."""
 
     list_display = ["at", "user", "network", "step"]
@@ -14,7 +14,7 @@ class LogInFailureAdmin(CarefulMixin, admin.ModelAdmin[LogInFailure]):
     list_select_related = ["user"]
     search_fields = ["user__username", "network"]
     date_hierarchy = "at"
-    fields = readonly_fields = ["at", "user", "network", "step"]
+    fields = readonly_fields = ("at", "user", "network", "step")
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -15,7 +15,9 @@ from dataio.districts import REGIONS, districts_of
 from staff.accounts import NotYours, decide_on, may_decide
 from staff.enums import AT_A_CLINIC, RequestStatus, Role
 from staff.models import RoleRequest, User
+from staff.pages import fieldsets_of
 from staff.scoping import CarefulMixin
+from staff.services import staff_of
 
 
 class RoleForm(forms.Form):
@@ -53,36 +55,37 @@ class RoleForm(forms.Form):
         initial = {**(initial or {})}
         if initial.get("clinic"):
             initial["clinic"] = initial["clinic"].code
-        super().__init__(*args, initial=initial, **kwargs)
+        kwargs["initial"] = initial
+        super().__init__(*args, **kwargs)
 
     def as_fieldsets(self) -> AdminForm:
-        return AdminForm(self, [(None, {"fields": list(self.fields)})], {})
+        return fieldsets_of(self, [(None, {"fields": list(self.fields)})])
 
     def clean_clinic(self) -> Any:
         code = self.cleaned_data["clinic"].strip()
         if not code:
             return None
-        clinics = User._meta.get_field("clinic").related_model.objects
+        clinics = User._meta.get_field("clinic").related_model._default_manager
         clinic = clinics.filter(code=code).first()
         if clinic is None:
             raise forms.ValidationError(_("There is no clinic with this code."))
         return clinic
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         role, region = values.get("role"), values.get("region")
         if role in AT_A_CLINIC and not values.get("clinic") and "clinic" not in self.errors:
             self.add_error("clinic", _("Choose the clinic this person works at."))
         if role == Role.LOCAL and not region:
             self.add_error("region", _("Choose the region this person works for."))
-        known = districts_of(region) if region else []
-        if role == Role.LOCAL and values.get("district") and values["district"] not in known:
+        districts = districts_of(region) if region else []
+        if role == Role.LOCAL and values.get("district") and values["district"] not in districts:
             self.add_error("district", _("There is no such district in this region."))
-        return values
 
 
 @admin.register(RoleRequest)
-class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin[RoleRequest]):
+class RoleRequestAdmin(CarefulMixin[RoleRequest], admin.ModelAdmin[RoleRequest]):
     """Who asked for which role, and who decided; open ones wait for a second person."""
 
     change_form_template = "admin/staff/rolerequest/change_form.html"
@@ -90,7 +93,7 @@ class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin[RoleRequest]):
     list_filter = ["status", "role"]
     list_select_related = ["user", "clinic", "asked_by", "decided_by"]
     search_fields = ["user__username", "asked_by__username"]
-    fields = readonly_fields = [
+    fields = readonly_fields = (
         "user",
         "role",
         "clinic",
@@ -102,7 +105,7 @@ class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin[RoleRequest]):
         "asked_at",
         "decided_by",
         "decided_at",
-    ]
+    )
 
     @admin.display(description=gettext_lazy("number"))
     def number(self, asked: RoleRequest) -> str:
@@ -124,10 +127,12 @@ class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin[RoleRequest]):
             *super().get_urls(),
         ]
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
-        asked = kwargs.get("obj")
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        asked: RoleRequest | None = kwargs.get("obj")
         is_open = asked is not None and asked.status == RequestStatus.OPEN
-        context["may_decide"] = is_open and may_decide(request.user, asked)
+        context["may_decide"] = bool(asked and is_open and may_decide(staff_of(request), asked))
         context["waits"] = is_open and not context["may_decide"]
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -137,7 +142,7 @@ class RoleRequestAdmin(CarefulMixin, admin.ModelAdmin[RoleRequest]):
         if verdict not in ("grant", "refuse"):
             raise PermissionDenied
         try:
-            asked = decide_on(asked=asked, granted=verdict == "grant", by=request.user)
+            asked = decide_on(asked=asked, granted=verdict == "grant", by=staff_of(request))
         except NotYours as refusal:
             raise PermissionDenied(str(refusal)) from refusal
         if asked.status == RequestStatus.GRANTED:

@@ -1,4 +1,5 @@
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,6 +24,7 @@ from staff.limits import is_guarded
 from staff.models import User
 from staff.roles import sees_people
 from staff.scoping import ScopedAdmin, sees_everything
+from staff.services import staff_of
 
 # Rights follow from the role (staff.roles); groups would only pretend to give some.
 if admin.site.is_registered(auth_admin.Group):
@@ -32,18 +34,19 @@ if admin.site.is_registered(auth_admin.Group):
 class UserForm(forms.ModelForm[User]):
     """Who it is; the role is asked for apart, and the password is set by its owner alone."""
 
-    request: HttpRequest
+    by: ClassVar[User]  # who fills it in; of a form made for one request
 
     class Meta:
         model = User
         fields = ["username", "is_active", "last_name", "first_name", "email"]
 
     def clean_is_active(self) -> bool:
-        active, user = self.cleaned_data["is_active"], self.instance
-        if user.pk == self.request.user.pk and not active:
+        active: bool = self.cleaned_data["is_active"]
+        user = self.instance
+        if user.pk == self.by.pk and not active:
             raise forms.ValidationError(_("Nobody switches off their own account."))
         on_again = active and not self.initial.get("is_active", True)
-        if on_again and sees_people(user.role) and not decides(self.request.user):
+        if on_again and sees_people(user.role) and not decides(self.by):
             raise forms.ValidationError(
                 _("This account sees people's data: the health authority switches it on again.")
             )
@@ -51,7 +54,7 @@ class UserForm(forms.ModelForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(ScopedAdmin):
+class UserAdmin(ScopedAdmin[User]):
     """Accounts. Roles, links and second factors are acts of their own, each with its rule."""
 
     clinic_path = "clinic"
@@ -75,11 +78,11 @@ class UserAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows = super().get_queryset(request)
-        if not sees_everything(request.user):
+        if not sees_everything(staff_of(request)):
             rows = rows.filter(role__in=AT_A_CLINIC)
         return rows
 
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None):
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
         person = (_("Person"), {"fields": ["last_name", "first_name", "email"]})
         if obj is None:
             return [(None, {"fields": ["username"]}), person]
@@ -93,9 +96,11 @@ class UserAdmin(ScopedAdmin):
             ),
         ]
 
-    def get_form(self, request: HttpRequest, obj: User | None = None, **kwargs: Any):
-        form = super().get_form(request, obj, **kwargs)
-        form.request = request
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> type[UserForm]:
+        form = cast("type[UserForm]", super().get_form(request, obj, change, **kwargs))
+        form.by = staff_of(request)
         return form
 
     @admin.display(description=gettext_lazy("Second factor"), boolean=True)
@@ -115,7 +120,9 @@ class UserAdmin(ScopedAdmin):
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 
-    def response_add(self, request: HttpRequest, obj: User, post_url_continue=None):
+    def response_add(
+        self, request: HttpRequest, obj: User, post_url_continue: str | None = None
+    ) -> HttpResponse:
         messages.success(request, _("The account is made. Now ask for its role and make a link."))
         return HttpResponseRedirect(reverse("admin:staff_user_change", args=[obj.pk]))
 
@@ -125,9 +132,9 @@ class UserAdmin(ScopedAdmin):
         return super().has_change_permission(request, obj)
 
     def get_urls(self) -> list[URLPattern]:
-        def act(name: str, view):
-            view = self.admin_site.admin_view(never_cache(view))
-            return path(f"<int:pk>/{name}/", view, name=f"staff_user_{name}")
+        def act(name: str, view: Callable[..., HttpResponse]) -> URLPattern:
+            guarded = self.admin_site.admin_view(never_cache(view))
+            return path(f"<int:pk>/{name}/", guarded, name=f"staff_user_{name}")
 
         return [
             act("role", self.role_view),
@@ -137,14 +144,16 @@ class UserAdmin(ScopedAdmin):
             *super().get_urls(),
         ]
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         user = kwargs.get("obj")
         if user is not None:
             context["may"] = {
                 "role": self._may_ask(request, user),
-                "link": user.is_active and may_act(request.user, user, "link"),
-                "unlock": is_guarded(user) and may_act(request.user, user, "unlock"),
-                "reset": has_second_factor(user) and may_act(request.user, user, "reset"),
+                "link": user.is_active and may_act(staff_of(request), user, "link"),
+                "unlock": is_guarded(user) and may_act(staff_of(request), user, "unlock"),
+                "reset": has_second_factor(user) and may_act(staff_of(request), user, "reset"),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -154,7 +163,7 @@ class UserAdmin(ScopedAdmin):
 
     def _account(self, request: HttpRequest, pk: int, act: str) -> User:
         user = get_object_or_404(self.get_queryset(request), pk=pk)
-        if not may_act(request.user, user, act):
+        if not may_act(staff_of(request), user, act):
             raise PermissionDenied
         return user
 
@@ -169,7 +178,7 @@ class UserAdmin(ScopedAdmin):
         form = RoleForm(request.POST or None, initial=now)
         if request.method == "POST" and form.is_valid():
             try:
-                asked = ask_for_role(user=user, by=request.user, **form.cleaned_data)
+                asked = ask_for_role(user=user, by=staff_of(request), **form.cleaned_data)
             except NotYours as refusal:
                 form.add_error(None, str(refusal))
             else:

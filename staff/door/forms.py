@@ -1,4 +1,6 @@
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -10,9 +12,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from staff.door.services import verify_code
 from staff.enums import Step
 from staff.limits import Attempt, Refusal, attempt_of
-from staff.models import User
+from staff.models import Authenticator, RecoveryCodes, User
 from staff.models.devices import matching_step
-from staff.passwords import MOST, is_well_known
+from staff.passwords import MOST
+from staff.services import staff_of
+
+Answer = TypeVar("Answer")
 
 
 def said(refusal: Refusal) -> str:
@@ -32,13 +37,13 @@ def said(refusal: Refusal) -> str:
 class CountedForm(forms.Form):
     """A try that counts as wrong until it was right."""
 
-    request: HttpRequest
+    refusal: Refusal | None = None  # the try was not even looked at
 
-    def counted(self, attempt: Attempt, check):
+    def counted(self, attempt: Attempt, check: Callable[[], Answer]) -> Answer | None:
         """What `check()` answers; a ValidationError of it, and None, were wrong."""
         reserved = attempt.reserve()
         if isinstance(reserved, Refusal):
-            self.request.log_in_refusal = reserved
+            self.refusal = reserved
             raise ValidationError(said(reserved), code="refused")
         try:
             answer = check()
@@ -60,15 +65,14 @@ class LoginForm(CountedForm, AdminAuthenticationForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def clean(self):
+    def clean(self) -> dict[str, Any]:
         username = self.cleaned_data.get("username")
         password = self.cleaned_data.get("password")
         if not username or not password:
             return self.cleaned_data
+        assert self.request  # Django's view hands it over
         attempt = attempt_of(self.request, username, Step.PASSWORD)
-        values = self.counted(attempt, super().clean)
-        self.request.password_is_known = is_well_known(password, self.get_user())
-        return values
+        return self.counted(attempt, super().clean) or self.cleaned_data
 
 
 class CodeForm(CountedForm):
@@ -86,12 +90,13 @@ class CodeForm(CountedForm):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.request = request
-        self.device = None
+        self.device: Authenticator | RecoveryCodes | None = None
 
     def clean_code(self) -> str:
-        code, user = self.cleaned_data["code"], self.request.user
+        code: str = self.cleaned_data["code"]
+        user = staff_of(self.request)
         attempt = attempt_of(self.request, user.get_username(), Step.CODE)
-        self.device = self.counted(attempt, lambda: verify_code(user=user, code=code))
+        self.device = self.counted(attempt, partial(verify_code, user=user, code=code))
         if self.device is None:
             raise ValidationError(_("This code is wrong, was used already, or is too old."))
         return code
@@ -112,7 +117,7 @@ class PasswordAgainForm(forms.Form):
         self.user = user
 
     def clean_password(self) -> str:
-        password = self.cleaned_data["password"]
+        password: str = self.cleaned_data["password"]
         if not self.user.check_password(password):
             raise ValidationError(_("This is not your password."))
         return password
@@ -136,9 +141,10 @@ class SetUpForm(PasswordAgainForm):
             del self.fields["password"]
 
     def clean_code(self) -> str:
-        self.step = matching_step(self.key, self.cleaned_data["code"])
+        code: str = self.cleaned_data["code"]
+        self.step = matching_step(self.key, code)
         if self.step is None:
             raise ValidationError(
                 _("This is not the code of now. Is the clock of your phone right? Try the next.")
             )
-        return self.cleaned_data["code"]
+        return code

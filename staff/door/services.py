@@ -1,5 +1,7 @@
 """What changes how somebody signs in; each act ends what rested on the state before it."""
 
+from typing import cast
+
 from django.db import transaction
 
 from database.clock import database_now
@@ -29,7 +31,7 @@ def verify_code(*, user: User, code: str) -> Authenticator | RecoveryCodes | Non
     for model in (Authenticator, RecoveryCodes):
         for device in model.objects.select_for_update().filter(user=user, confirmed=True):
             if device.verify_token(code):
-                return device
+                return cast("Authenticator | RecoveryCodes", device)
     return None
 
 

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from database.clock import known_now
 from staff.models import Authenticator, User
+from staff.services import staff_of
 from staff.sessions import BEGAN, SEEN
 
 MUST_CHANGE = "password_must_change"
@@ -25,7 +26,8 @@ def is_verified(user: User) -> bool:
 
 
 def has_second_factor(user: User) -> bool:
-    return Authenticator.objects.filter(user=user, confirmed=True).exists()
+    confirmed: bool = Authenticator.objects.filter(user=user, confirmed=True).exists()
+    return confirmed
 
 
 def next_step(request: HttpRequest) -> str | None:
@@ -34,7 +36,7 @@ def next_step(request: HttpRequest) -> str | None:
     In the sample campaign, whose log-ins are printed, a second factor is asked for only from
     those who set one up.
     """
-    user, session = request.user, request.session
+    user, session = staff_of(request), request.session
     if not is_verified(user):
         if has_second_factor(user):
             return "second_factor"
@@ -49,9 +51,9 @@ def is_over(request: HttpRequest) -> bool:
     """Whether the session ended: too long ago begun, or too long unused."""
     now = known_now().timestamp()
     began, seen = request.session.get(BEGAN, now), request.session.get(SEEN, now)
-    whole = is_verified(request.user) or settings.SAMPLE
+    whole = is_verified(staff_of(request)) or settings.SAMPLE
     most = settings.SESSION_COOKIE_AGE if whole else HALF_WAY.total_seconds()
-    return now - began > most or now - seen > settings.STAFF_IDLE_MINUTES * 60
+    return bool(now - began > most or now - seen > settings.STAFF_IDLE_MINUTES * 60)
 
 
 def note_use(request: HttpRequest) -> None:

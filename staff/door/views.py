@@ -6,7 +6,7 @@ from typing import Any
 
 import segno
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,7 +28,7 @@ from staff.door.steps import CODES_SHOWN, has_second_factor, is_verified, next_s
 from staff.enums import Act
 from staff.models import Authenticator, RecoveryCodes
 from staff.models.devices import address_of, new_key, readable
-from staff.services import record_access
+from staff.services import record_access, staff_of
 from staff.sessions import end_sessions, sessions_of
 
 _NEW_KEY, _WRONG, _NEXT = "new_key", "wrong_codes", "next_page"
@@ -38,19 +38,19 @@ _CONTEXT = b"staff.door"
 
 def page(request: HttpRequest, name: str, status: int = 200, **context: Any) -> TemplateResponse:
     """A page of the door: nothing of the admin around it, not even which parts there are."""
-    around = {**request.admin_site.each_context(request), "has_permission": False}
+    around: dict[str, Any] = {**admin.site.each_context(request), "has_permission": False}
     around |= {"available_apps": [], "is_nav_sidebar_enabled": False}
     return TemplateResponse(
         request, f"admin/door/{name}.html", {**around, **context}, status=status
     )
 
 
-def _hidden(value) -> str:
+def _hidden(value: Any) -> str:
     """Secrets wait in the session for one page; its row in the database does not show them."""
     return base64.b64encode(encrypt(json.dumps(value), context=_CONTEXT)).decode()
 
 
-def _shown(text: str):
+def _shown(text: str) -> Any:
     return json.loads(decrypt(base64.b64decode(text), context=_CONTEXT))
 
 
@@ -70,18 +70,18 @@ def onwards(request: HttpRequest) -> HttpResponse:
 def signed_in(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Past every step: on record, and the browser is known from now on."""
     record_access(request, act=Act.LOG_IN, what="/admin/")
-    known_devices.remember(request, response, request.user)
+    known_devices.remember(request, response, staff_of(request))
     return response
 
 
 @sensitive_post_parameters()
 @never_cache
 def second_factor(request: HttpRequest) -> HttpResponse:
-    if is_verified(request.user) or not has_second_factor(request.user):
+    if is_verified(staff_of(request)) or not has_second_factor(staff_of(request)):
         return onwards(request)
     form = CodeForm(request.POST or None, request=request)
     if request.method == "POST":
-        if form.is_valid():
+        if form.is_valid() and form.device:
             return _pass(request, form.device)
         record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/")
         request.session[_WRONG] = request.session.get(_WRONG, 0) + 1
@@ -90,8 +90,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             messages.error(request, _("Too many wrong codes. Sign in again from the start."))
             return HttpResponseRedirect(reverse("admin:login"))
     title = _("Second factor")
-    refused = bool(getattr(request, "log_in_refusal", None))
-    return page(request, "second_factor", 429 if refused else 200, title=title, form=form)
+    return page(request, "second_factor", 429 if form.refusal else 200, title=title, form=form)
 
 
 def _pass(request: HttpRequest, device: Authenticator | RecoveryCodes) -> HttpResponse:
@@ -115,13 +114,13 @@ def _pass(request: HttpRequest, device: Authenticator | RecoveryCodes) -> HttpRe
 @never_cache
 def second_factor_setup(request: HttpRequest) -> HttpResponse:
     """A new authenticator: the first one, or instead of the one before it."""
-    user, session = request.user, request.session
+    user, session = staff_of(request), request.session
     replacing = has_second_factor(user)
     if _NEW_KEY not in session:
         session[_NEW_KEY] = _hidden(new_key())
     key = _shown(session[_NEW_KEY])
     form = SetUpForm(request.POST or None, user=user, key=key, replacing=replacing)
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and form.step is not None:
         device, codes = enrol(user=user, key=key, step=form.step)
         del session[_NEW_KEY]
         verified_by(request, device)
@@ -158,7 +157,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
     """What one's own account may do, how it signs in, and where it is signed in now."""
-    user = request.user
+    user = staff_of(request)
     form = PasswordAgainForm(request.POST if "codes" in request.POST else None, user=user)
     if request.method == "POST":
         if "end" in request.POST:
@@ -176,7 +175,7 @@ def account(request: HttpRequest) -> HttpResponse:
             return onwards(request)
     codes = RecoveryCodes.objects.filter(user=user).first()
     context = {
-        **request.admin_site.each_context(request),
+        **admin.site.each_context(request),
         "title": _("My account"),
         "form": form,
         "authenticators": Authenticator.objects.filter(user=user, confirmed=True),
@@ -203,13 +202,14 @@ class InvitationView(PasswordResetConfirmView):
     success_url = reverse_lazy("admin:login")
     reset_url_token = "new"  # noqa: S105 - a word in the address
 
-    def form_valid(self, form):
+    def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
+        assert self.user  # the link was checked
         password_was_set(user=self.user)
         messages.success(self.request, _("Your password is set. Sign in with it now."))
         return response
 
-    def get_context_data(self, **kwargs: Any):
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
-        around = {**self.request.admin_site.each_context(self.request), "has_permission": False}
+        around = {**admin.site.each_context(self.request), "has_permission": False}
         return {**around, "available_apps": [], "is_nav_sidebar_enabled": False, **context}

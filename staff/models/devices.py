@@ -23,7 +23,7 @@ _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _CODE_LENGTH = 12
 
 
-class Authenticator(Device):
+class Authenticator(Device):  # type: ignore[misc]  # django-otp has no types
     """An app that shows a new code every 30 seconds (RFC 6238)."""
 
     key = EncryptedTextField()  # in hexadecimal
@@ -57,7 +57,8 @@ def matching_step(key: str, token: str, *, after: int = -1) -> int | None:
     totp.time = known_now().timestamp()
     if not totp.verify(int(digits), tolerance=1, min_t=after + 1):
         return None
-    return totp.t()
+    step: int = totp.t()
+    return step
 
 
 def address_of(key: str, username: str) -> str:
@@ -72,7 +73,7 @@ def readable(key: str) -> str:
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
-class RecoveryCodes(Device):
+class RecoveryCodes(Device):  # type: ignore[misc]  # django-otp has no types
     """Ten codes on paper, each good once; only their hashes are kept.
 
     A code has 60 random bits, so a plain hash can't be searched through.

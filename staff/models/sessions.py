@@ -1,8 +1,13 @@
+from typing import TYPE_CHECKING
+
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from staff.models.users import User
+
+if TYPE_CHECKING:
+    from staff.sessions import SessionStore
 
 
 class Session(AbstractBaseSession):
@@ -20,7 +25,7 @@ class Session(AbstractBaseSession):
         abstract = False
 
     @classmethod
-    def get_session_store_class(cls):
+    def get_session_store_class(cls) -> "type[SessionStore]":
         from staff.sessions import SessionStore  # it needs this model
 
         return SessionStore

@@ -8,7 +8,7 @@ from staff.enums import AT_A_CLINIC, Role
 
 
 @pghistory.track(exclude=["password", "last_login"])
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # django-otp has no types
     """Somebody who works here; the role says what they may do, clinic or region where."""
 
     role = models.CharField(_("role"), max_length=10, choices=Role, blank=True)

@@ -55,7 +55,7 @@ def desk_crumb() -> Crumb:
     return _("Book for somebody"), reverse("admin:booking_reservation_desk")
 
 
-class DeskPages(StaffPages):
+class DeskPages(StaffPages[Reservation]):
     """The pages of a desk, beside the list of reservations."""
 
     def get_urls(self):

@@ -25,7 +25,16 @@ class Command(BaseCommand):
         parser.add_argument("--district", default="", help="empty: the whole region")
 
     @transaction.atomic
-    def handle(self, *, username, role, clinic, region, district, **options: Any) -> None:
+    def handle(
+        self,
+        *,
+        username: str,
+        role: str | None,
+        clinic: str,
+        region: str,
+        district: str,
+        **options: Any,
+    ) -> None:
         with pghistory.context(by="command:invite"):
             user = User.objects.filter(username=username).first()
             if user is None:
@@ -37,13 +46,13 @@ class Command(BaseCommand):
             self.stdout.write(urljoin(settings.PUBLIC_URL, link_for(user)))
 
     def _give(self, user: User, role: str, clinic: str, region: str, district: str) -> None:
-        clinics = User._meta.get_field("clinic").related_model.objects
-        found = clinics.filter(code=clinic).first()
-        if role in AT_A_CLINIC and found is None:
+        clinics = User._meta.get_field("clinic").related_model._default_manager
+        workplace = clinics.filter(code=clinic).first()
+        if role in AT_A_CLINIC and workplace is None:
             raise CommandError("--clinic: give the code of a clinic that exists.")
         if role == Role.LOCAL and not region:
             raise CommandError("--region: give the region of the local government.")
         user.role = role
-        place = place_of(role, clinic=found, region=region, district=district)
+        place = place_of(role, clinic=workplace, region=region, district=district)
         for name, value in place.items():
             setattr(user, name, value)
