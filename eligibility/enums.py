@@ -68,7 +68,7 @@ class ReviewStatus(models.TextChoices):
 NEVER_REVIEWED = {Reason.NOT_BORN, Reason.NO_DIGIT_DAY, Reason.HOUSEHOLD}
 
 # Each arrow is one service; nothing else sets a status.
-REVIEW_MOVES = {
+REVIEW_MOVES: dict[str, list[ReviewStatus]] = {
     ReviewStatus.OPEN: [ReviewStatus.GRANTED, ReviewStatus.REFUSED, ReviewStatus.WITHDRAWN],
 }
 

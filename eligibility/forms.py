@@ -1,5 +1,5 @@
 import re
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -45,7 +45,7 @@ class IdentityForm(forms.Form):
         ),
     )
 
-    def __init__(self, data=None, **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         # Asked only where two digits of a year fit two centuries.
         self.asks_century = False
@@ -83,8 +83,9 @@ class IdentityForm(forms.Form):
         six_digits = spelling.resident_number_typed(typed)
         if six_digits:
             # Nothing of it is kept, on the page neither.
-            self.data = self.data.copy()
-            self.data["birth_date"] = six_digits
+            sent = cast("QueryDict", self.data).copy()
+            sent["birth_date"] = six_digits
+            self.data = sent
             raise forms.ValidationError(
                 _("Enter only your birth date. We never use the resident registration number.")
             )
@@ -102,7 +103,7 @@ class IdentityForm(forms.Form):
 
     def _ask_century(self, year: str) -> None:
         self.asks_century = True
-        field = self.fields["century"]
+        field = cast("forms.ChoiceField", self.fields["century"])
         field.choices = [(century, f"{century}{year}") for century in ("19", "20")]
         field.required = True
         field.error_messages["required"] = _("Choose which year you mean.")
@@ -119,7 +120,7 @@ class IdentityForm(forms.Form):
 class WardForm(IdentityForm):
     """Somebody one books for: the same fields, typed the same way."""
 
-    def __init__(self, data=None, **kwargs: Any) -> None:
+    def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         self.fields["name"].widget.attrs["autocomplete"] = "off"
         self.fields["birth_date"].widget.attrs["autocomplete"] = "off"
@@ -205,15 +206,15 @@ class CorrectionForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         field, wanted = values.get("field"), values.get("wanted")
         if field and wanted:
             try:
                 values["wanted"] = _CORRECT[field](wanted)
             except ValueError:
                 self.add_error("wanted", _("This can't be read. Write it as when you sign in."))
-        return values
 
 
 def _birth_date(text: str) -> str:

@@ -14,5 +14,5 @@ joins_from: Hook[Callable[[Collection[int]], dict[int, datetime]]] = Hook()
 # What else may be wrong with cohorts, such as windows without times: lint.Finding.
 lint_checks: Hook[Callable[[Sequence[Cohort], datetime], Iterable[Any]]] = Hook()
 # Whom a purge must not forget yet, as querysets of person ids, and what it forgets of others.
-still_needed: Hook[Callable[[datetime], QuerySet]] = Hook()
+still_needed: Hook[Callable[[datetime], QuerySet[Any, int]]] = Hook()
 also_forget: Hook[Callable[[list[int]], None]] = Hook()

@@ -66,6 +66,7 @@ def come_back(request: HttpRequest, code: str) -> HttpResponse:
         person = providing.vouched_for(provider=provider, identity=identity)
     except DistrictUnclear:
         response = redirect("identity_district")
+        assert identity.birth_date  # it is whole
         vouched = {**asdict(identity), "birth_date": identity.birth_date.isoformat()}
         _keep(response, {"provider": code, "next": known["next"], "vouched": vouched})
         return response
@@ -85,7 +86,8 @@ def forget(response: HttpResponse) -> None:
 
 def phone_vouched_for(request: HttpRequest) -> str:
     """The phone a provider has just vouched for, where only the district is missing."""
-    return _known(request).get("vouched", {}).get("phone", "")
+    phone: str = _known(request).get("vouched", {}).get("phone", "")
+    return phone
 
 
 def with_district(request: HttpRequest, home: District | None) -> HttpResponse:
@@ -103,7 +105,8 @@ def with_district(request: HttpRequest, home: District | None) -> HttpResponse:
 
 def typed_before(request: HttpRequest) -> dict[str, str]:
     """What stood in the form when the browser left for a provider."""
-    return _known(request).get("typed", {})
+    fields: dict[str, str] = _known(request).get("typed", {})
+    return fields
 
 
 def problem(request: HttpRequest) -> str:
@@ -113,7 +116,8 @@ def problem(request: HttpRequest) -> str:
 
 
 def _redirect_uri(code: str) -> str:
-    return settings.PUBLIC_URL.rstrip("/") + reverse("identity_provider", args=[code])
+    site: str = settings.PUBLIC_URL.rstrip("/")
+    return site + reverse("identity_provider", args=[code])
 
 
 def _said(identity: Identity) -> dict[str, str]:

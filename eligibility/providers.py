@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -172,10 +172,11 @@ class Provider:
             sub={"essential": True},
         )
         registry.validate(token.claims)
-        return token.claims
+        claims: dict[str, Any] = token.claims
+        return claims
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
-        def read(what: str, parse) -> Any:
+        def read(what: str, parse: Callable[[str], Any]) -> Any:
             try:
                 return parse(str(claims[self.claims.get(what, _CLAIMS[what])]))
             except (KeyError, ValueError):
@@ -198,28 +199,32 @@ class Provider:
         return endpoints
 
     def _keys(self) -> KeySet:
-        return KeySet.import_key_set(self._fetched(self._endpoints()["jwks_uri"]))
+        document = self._fetched(self._endpoints()["jwks_uri"])
+        return KeySet.import_key_set(cast("Any", document))
 
     def _fetched(self, address: str) -> dict[str, Any]:
         """A document of the provider, kept for some minutes, and for an hour where it hangs."""
-        fresh, known = caches["local"].get(f"provider:{address}", (0.0, None))
-        if time.monotonic() < fresh:
-            return known
+        fresh: float
+        document: dict[str, Any] | None
+        fresh, document = caches["local"].get(f"provider:{address}", (0.0, None))
+        if document is not None and time.monotonic() < fresh:
+            return document
         try:
-            known = self._asked(lambda: _document(address), DOCUMENT_SECONDS)
+            document = self._asked(lambda: _document(address), DOCUMENT_SECONDS)
         except ProviderProblem:
-            if known is None:
+            if document is None:
                 raise
         else:
-            kept = time.monotonic() + FRESH_SECONDS, known
+            kept = time.monotonic() + FRESH_SECONDS, document
             caches["local"].set(f"provider:{address}", kept, timeout=OLD_SECONDS)
-        return known
+        return document
 
 
 def _document(address: str, session: requests.Session | None = None) -> dict[str, Any]:
     answer = (session or requests).get(address, timeout=TIMEOUT, allow_redirects=False)
     answer.raise_for_status()
-    return answer.json()
+    document: dict[str, Any] = answer.json()
+    return document
 
 
 def configured() -> dict[str, Provider]:

@@ -272,7 +272,18 @@ def sealer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
     )
     by_phone, digest = indexer(context=b"person.phone"), indexer(context=b"person.roster_row")
 
-    def seal(line, key, name, bare_name, birth, number, region, district, groups, dose) -> bytes:
+    def seal(
+        line: int,
+        key: str,
+        name: str,
+        bare_name: str,
+        birth: str,
+        number: str,
+        region: str,
+        district: str,
+        groups: str,
+        dose: str,
+    ) -> bytes:
         born = f"{bare_name}|{birth}"
         whole = "\x1f".join((key, name, birth, number, region, district, groups, dose)) + without
         return b"".join(

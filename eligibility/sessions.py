@@ -42,28 +42,33 @@ class Who:
         return self.sees_from is None or made_at >= self.sees_from
 
 
+# Where a request keeps what was asked for it: one statement for each.
+_ASKED = "_jari_who"
+
+
 def signed_in(request: HttpRequest) -> Who | None:
     """Who this browser proved to be, by the server's own clock; None if nobody, or too long ago.
 
     One statement for each request: signing out everywhere works at once.
     """
-    if hasattr(request, "_jari_who"):
-        return request._jari_who
-    request._jari_who = who_from(request.COOKIES.get(COOKIE, ""))
-    return request._jari_who
+    asked = vars(request)
+    if _ASKED not in asked:
+        asked[_ASKED] = who_from(request.COOKIES.get(COOKIE, ""))
+    who: Who | None = asked[_ASKED]
+    return who
 
 
 def named(request: HttpRequest) -> Who | None:
     """Who to greet on a page, also where the database is away; it opens nothing."""
-    if hasattr(request, "_jari_who"):
-        return request._jari_who
+    if _ASKED in vars(request):
+        return signed_in(request)
     return read_cookie(request.COOKIES.get(COOKIE, ""))
 
 
 class _Signer(signing.Signer):
     """Django's own, with the key derived once: deriving it costs as much as the check itself."""
 
-    def signature(self, value, key=None):
+    def signature(self, value: str | bytes, key: str | bytes | None = None) -> str:
         derived = _derived_key(self.salt, key or self.key)
         return b64_encode(hmac.digest(derived, value.encode(), "sha256")).decode()
 
@@ -75,7 +80,7 @@ def _derived_key(salt: str, key: str) -> bytes:
 
 @cache
 def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
-    return _Signer(key=key, fallback_keys=fallbacks, salt=_SALT)
+    return _Signer(key=key, fallback_keys=list(fallbacks), salt=_SALT)
 
 
 def who_from(cookie: str) -> Who | None:
@@ -107,7 +112,7 @@ def is_current(who: Who) -> bool:
     """Whether the person in a cookie has not signed out everywhere since."""
     with connection.cursor() as cursor:
         cursor.execute(_CURRENT, [who.person_id, who.generation])
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def sign_out_everywhere(person_id: int) -> None:

@@ -1,19 +1,22 @@
 """Cohorts: what is open to whom; their timeline and check; changes planned ahead."""
 
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import label_for_field
+from django.contrib.admin.widgets import AdminDateWidget, AdminSplitDateTime
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from database.clock import known_now
 from eligibility.admin.people import moment
+from eligibility.enums import Proof
 from eligibility.facts import cohorts_in_force, rule_of
 from eligibility.lint import lint
 from eligibility.models import Cohort, CohortChange
@@ -24,11 +27,13 @@ from privacy.cipher import blind_index
 from staff.actors import actor_of
 from staff.history import who
 from staff.scoping import ScopedAdmin
+from staff.services import staff_of
 
 
-class CohortForm(forms.ModelForm):
-    def clean(self):
-        values = super().clean()
+class CohortForm(forms.ModelForm[Cohort]):
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         for first, last, text in [
             ("birth_from", "birth_to", _("This is before the first day of birth.")),
             ("opens_at", "closes_at", _("The end must be after the opening.")),
@@ -36,11 +41,10 @@ class CohortForm(forms.ModelForm):
             start, end = values.get(first), values.get(last)
             if start and end and (end < start or (last == "closes_at" and end == start)):
                 self.add_error(last, text)
-        return values
 
 
 @admin.register(Cohort)
-class CohortAdmin(ScopedAdmin):
+class CohortAdmin(ScopedAdmin[Cohort]):
     """Opening the next age group is a row here: no code, no closed site."""
 
     form = CohortForm
@@ -89,7 +93,7 @@ class CohortAdmin(ScopedAdmin):
     def closes(self, cohort: Cohort) -> str:
         return moment(cohort.closes_at)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Cohort | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Cohort | None = None) -> list[str]:
         if obj is None:
             return []
         # The code stands in addresses that people have kept. Rules that somebody was told of
@@ -120,7 +124,7 @@ class CohortAdmin(ScopedAdmin):
             ),
         )
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Cohort]:
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
 
@@ -128,21 +132,21 @@ class ChangeForm(forms.ModelForm[CohortChange]):
     """One or more new values; what stays empty does not change."""
 
     birth_from = forms.DateField(
-        label=gettext_lazy("born from"), required=False, widget=admin.widgets.AdminDateWidget
+        label=gettext_lazy("born from"), required=False, widget=AdminDateWidget
     )
     birth_to = forms.DateField(
-        label=gettext_lazy("born until"), required=False, widget=admin.widgets.AdminDateWidget
+        label=gettext_lazy("born until"), required=False, widget=AdminDateWidget
     )
     opens_at = forms.SplitDateTimeField(
-        label=gettext_lazy("opens at"), required=False, widget=admin.widgets.AdminSplitDateTime
+        label=gettext_lazy("opens at"), required=False, widget=AdminSplitDateTime
     )
     closes_at = forms.SplitDateTimeField(
-        label=gettext_lazy("closes at"), required=False, widget=admin.widgets.AdminSplitDateTime
+        label=gettext_lazy("closes at"), required=False, widget=AdminSplitDateTime
     )
     proof = forms.ChoiceField(
         label=gettext_lazy("proof"),
         required=False,
-        choices=[("", "–"), *Cohort._meta.get_field("proof").choices],
+        choices=[("", "–"), *Proof.choices],
     )
     priority = forms.IntegerField(label=gettext_lazy("priority"), required=False)
     regions = forms.CharField(
@@ -155,6 +159,7 @@ class ChangeForm(forms.ModelForm[CohortChange]):
         required=False,
         help_text=gettext_lazy("Separated by commas; a hyphen takes all away."),
     )
+    by: ClassVar[str]  # who fills it in; of a form made for one request
     # What was previewed: other values are previewed anew.
     confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -191,13 +196,14 @@ class ChangeForm(forms.ModelForm[CohortChange]):
                 if self.cleaned_data["confirmed"] != seen:
                     self.preview = preview_change(cohort=cohort, values=self.values(), at=at)
                     self.add_error(None, _told(self.preview))
-                    self.data = self.data.copy()
-                    self.data["confirmed"] = seen
+                    sent = cast("QueryDict", self.data).copy()
+                    sent["confirmed"] = seen
+                    self.data = sent
                     transaction.set_rollback(True)
         except ValidationError as error:
             self.add_error(None, error.messages)
 
-    def save(self, commit=True):
+    def save(self, commit: bool = True) -> CohortChange:
         return self.instance
 
     def save_m2m(self) -> None:
@@ -222,19 +228,25 @@ def _told(preview: Preview) -> str:
 
 
 @admin.register(CohortChange)
-class CohortChangeAdmin(ScopedAdmin):
+class CohortChangeAdmin(ScopedAdmin[CohortChange]):
     """A change is planned, previewed, and in force by its time; or withdrawn before."""
 
     list_display = ["cohort", "takes_effect", "shown_values", "state", "by_whom"]
     list_filter = ["cohort"]
     list_select_related = ["cohort"]
     actions = ["withdraw"]
-    fields = ["cohort", "takes_effect", "shown_values", "state", "by_whom", "created_at"]
-    readonly_fields = fields
+    fields = readonly_fields = (
+        "cohort",
+        "takes_effect",
+        "shown_values",
+        "state",
+        "by_whom",
+        "created_at",
+    )
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
-    ):
+    ) -> HttpResponse:
         """A preview is no mistake: it stands where messages stand."""
         response = super().changeform_view(request, object_id, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
@@ -244,13 +256,13 @@ class CohortChangeAdmin(ScopedAdmin):
             self.message_user(request, _told(preview), messages.WARNING)
         return response
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CohortChange]:
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
     def has_change_permission(self, request: HttpRequest, obj: CohortChange | None = None) -> bool:
         return obj is None and admin.ModelAdmin.has_change_permission(self, request)
 
-    def get_fieldsets(self, request: HttpRequest, obj: CohortChange | None = None):
+    def get_fieldsets(self, request: HttpRequest, obj: CohortChange | None = None) -> Any:
         if obj:
             return super().get_fieldsets(request, obj)
         new = ["birth_from", "birth_to", "opens_at", "closes_at", "proof", "priority"]
@@ -268,14 +280,23 @@ class CohortChangeAdmin(ScopedAdmin):
             ),
         ]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: CohortChange | None = None):
-        return self.readonly_fields if obj else []
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: CohortChange | None = None
+    ) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
 
-    def get_form(self, request: HttpRequest, obj: CohortChange | None = None, **kwargs: Any):
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: CohortChange | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[forms.ModelForm[CohortChange]]:
         if obj:
-            return super().get_form(request, obj, **kwargs)
-        form = super().get_form(request, obj, **{**kwargs, "form": ChangeForm, "fields": None})
-        form.by = actor_of(request.user)
+            return super().get_form(request, obj, change, **kwargs)
+        kwargs |= {"form": ChangeForm, "fields": None}
+        form = cast("type[ChangeForm]", super().get_form(request, obj, change, **kwargs))
+        form.by = actor_of(staff_of(request))
         return form
 
     def save_model(
@@ -298,8 +319,7 @@ class CohortChangeAdmin(ScopedAdmin):
     @admin.display(description=gettext_lazy("new values"))
     def shown_values(self, change: CohortChange) -> str:
         return ", ".join(
-            f"{Cohort._meta.get_field(name).verbose_name}: {value}"
-            for name, value in change.values.items()
+            f"{label_for_field(name, Cohort)}: {value}" for name, value in change.values.items()
         )
 
     @admin.display(description=gettext_lazy("status"))

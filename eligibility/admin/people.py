@@ -12,6 +12,7 @@ from eligibility.indexes import name_birth_index, phone_index
 from eligibility.models import Decision, Person
 from eligibility.reasons import sentence
 from eligibility.spelling import birth_date, masked_phone, mobile_phone, shown_phone
+from staff.pages import Row
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 
 _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
@@ -50,20 +51,20 @@ def _today() -> date:
     return known_today()
 
 
-class DecisionsInline(admin.TabularInline):
+class DecisionsInline(admin.TabularInline[Decision, Person]):
     model = Decision
-    fields = readonly_fields = ["cohort", "eligible", "because", "window_from", "window_to"]
+    fields = readonly_fields = ("cohort", "eligible", "because", "window_from", "window_to")
     extra = 0
     can_delete = False
     verbose_name_plural = gettext_lazy("what they were told")
 
-    def has_add_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         return request.user.has_perm("eligibility.view_person")
 
-    def has_change_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Person | None = None) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("because"))
@@ -71,16 +72,16 @@ class DecisionsInline(admin.TabularInline):
         return _because(decision)
 
 
-class ReadOnlyAdmin(PersonalDataMixin, ScopedAdmin):
+class ReadOnlyAdmin(PersonalDataMixin[Row], ScopedAdmin[Row]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
         return False
 
 
 @admin.register(Person)
-class PersonAdmin(ReadOnlyAdmin):
+class PersonAdmin(ReadOnlyAdmin[Person]):
     """Looked up one at a time; the roster's importer is what changes people."""
 
     region_path = ""
@@ -91,9 +92,9 @@ class PersonAdmin(ReadOnlyAdmin):
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     show_full_result_count = False
-    fields = readonly_fields = [
+    fields = readonly_fields = (
         "number",
         "shown_name",
         "born",
@@ -104,7 +105,7 @@ class PersonAdmin(ReadOnlyAdmin):
         "source",
         "roster_key",
         "created_at",
-    ]
+    )
     inlines = [DecisionsInline]
     change_list_template = "admin/people_list.html"
 
@@ -135,7 +136,7 @@ class PersonAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnlyAdmin):
+class DecisionAdmin(ReadOnlyAdmin[Decision]):
     region_path = "person"
     list_display = ["person", "cohort", "eligible", "because", "window_from", "window_to"]
     list_filter = ["eligible", "provisional", "cohort"]
@@ -143,9 +144,9 @@ class DecisionAdmin(ReadOnlyAdmin):
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = PersonAdmin.search_help_text
     ordering = ["-decided_at"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     show_full_result_count = False
-    fields = readonly_fields = [
+    fields = readonly_fields = (
         "person",
         "cohort",
         "eligible",
@@ -154,7 +155,7 @@ class DecisionAdmin(ReadOnlyAdmin):
         "window_from",
         "window_to",
         "decided_at",
-    ]
+    )
     change_list_template = "admin/people_list.html"
 
     @admin.display(description=gettext_lazy("because"))

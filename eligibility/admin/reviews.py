@@ -1,11 +1,11 @@
 """Where the health authority decides what people doubt, with the facts beside it."""
 
-from typing import Any
+from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import admin
 from django.db.models import F, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -21,9 +21,12 @@ from eligibility.services import grant_correction, grant_review, refuse_correcti
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of
 from staff.enums import Act
+from staff.services import staff_of
+
+Asks = TypeVar("Asks", Review, Correction)
 
 
-class VerdictForm(forms.ModelForm[Review]):
+class VerdictForm(forms.ModelForm[Asks]):
     verdict = forms.ChoiceField(
         label=gettext_lazy("Your decision"),
         choices=[
@@ -35,22 +38,22 @@ class VerdictForm(forms.ModelForm[Review]):
     )
 
     class Meta:
-        model = Review
+        model: type[Review | Correction] = Review
         fields = ["answer"]
         widgets = {"answer": forms.Textarea(attrs={"rows": 3, "cols": 60})}
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         if values.get("verdict") == ReviewStatus.REFUSED and not values.get("answer"):
             self.add_error("answer", _("Tell the person why not, and what they can do now."))
-        return values
 
 
 @admin.register(Review)
-class ReviewAdmin(ReadOnlyAdmin):
+class ReviewAdmin(ReadOnlyAdmin[Review]):
     """“I think this is wrong”: open ones first, the oldest on top."""
 
-    form = VerdictForm
+    form = VerdictForm[Review]
     region_path = "person"
     list_display = ["number", "person", "cohort", "reason", "status", "opened", "closed"]
     list_filter = ["status", "reason", "cohort"]
@@ -58,7 +61,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = PersonAdmin.search_help_text
     change_list_template = "admin/people_list.html"
-    sortable_by: list[str] = []
+    sortable_by = ()
     readonly_fields = [
         "person",
         "cohort",
@@ -73,10 +76,10 @@ class ReviewAdmin(ReadOnlyAdmin):
         "by",
     ]
 
-    def get_ordering(self, request: HttpRequest):
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
         return [F("closed_at").desc(nulls_first=True), "opened_at"]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Review | None = None):
+    def get_fieldsets(self, request: HttpRequest, obj: Review | None = None) -> list[Any]:
         decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
         asked = ["person", "cohort", "reason", "shown_note", "opened_at"]
         return [
@@ -85,19 +88,21 @@ class ReviewAdmin(ReadOnlyAdmin):
             (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
         ]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Review | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Review | None = None) -> list[str]:
         closed = obj and obj.status != ReviewStatus.OPEN
         return [*self.readonly_fields, "answer"] if closed else self.readonly_fields
 
-    def has_change_permission(self, request: HttpRequest, obj: Review | None = None) -> bool:
-        may = admin.ModelAdmin.has_change_permission(self, request, obj)
+    def has_change_permission(
+        self, request: HttpRequest, obj: Review | Correction | None = None
+    ) -> bool:
+        may = admin.ModelAdmin.has_change_permission(self, request, cast("Review | None", obj))
         return may and (obj is None or obj.status == ReviewStatus.OPEN)
 
     def save_model(
         self, request: HttpRequest, obj: Review, form: forms.ModelForm[Review], change: bool
     ) -> None:
         """The verdict is a service's; nothing else on this page can be changed."""
-        by = actor_of(request.user)
+        by = actor_of(staff_of(request))
         verdict, answer = form.cleaned_data.get("verdict"), form.cleaned_data["answer"]
         if verdict == ReviewStatus.GRANTED:
             grant_review(review=obj, by=by, answer=answer)
@@ -139,12 +144,13 @@ class ReviewAdmin(ReadOnlyAdmin):
         if not others:
             return _("nobody")
         return format_html(
-            "<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((_shown(one),) for one in others))
+            "<ul>{}</ul>",
+            format_html_join("", "<li>{}</li>", ((_shown(person),) for person in others)),
         )
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
-    ):
+    ) -> HttpResponse:
         """The others beside it were seen too, and go on record."""
         response = super().changeform_view(request, object_id, *args, **kwargs)
         review = (getattr(response, "context_data", None) or {}).get("original")
@@ -159,7 +165,8 @@ def _same_name(person: Person) -> list[Person]:
     return list(Person.objects.filter(name_birth_index=index).exclude(pk=person.pk)[:20])
 
 
-class CorrectionForm(VerdictForm):
+class CorrectionForm(VerdictForm[Correction]):
+    by: ClassVar[str]  # who fills it in; of a form made for one request
     verdict = forms.ChoiceField(
         label=gettext_lazy("Your decision"),
         choices=[
@@ -170,10 +177,8 @@ class CorrectionForm(VerdictForm):
         required=False,
     )
 
-    class Meta:
+    class Meta(VerdictForm.Meta):
         model = Correction
-        fields = ["answer"]
-        widgets = {"answer": forms.Textarea(attrs={"rows": 3, "cols": 60})}
 
     def _post_clean(self) -> None:
         """The service writes; its refusal comes back beside the form."""
@@ -190,7 +195,7 @@ class CorrectionForm(VerdictForm):
 
 
 @admin.register(Correction)
-class CorrectionAdmin(ReadOnlyAdmin):
+class CorrectionAdmin(ReadOnlyAdmin[Correction]):
     """What people say is wrong in what is held of them."""
 
     form = CorrectionForm
@@ -201,7 +206,7 @@ class CorrectionAdmin(ReadOnlyAdmin):
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = PersonAdmin.search_help_text
     change_list_template = "admin/people_list.html"
-    sortable_by: list[str] = []
+    sortable_by = ()
     readonly_fields = ["person", "declared", "field", "shown_wanted", "status", "closed_at", "by"]
 
     number = ReviewAdmin.number
@@ -210,9 +215,12 @@ class CorrectionAdmin(ReadOnlyAdmin):
     declared = ReviewAdmin.declared
     get_ordering = ReviewAdmin.get_ordering
     has_change_permission = ReviewAdmin.has_change_permission
-    find = ReviewAdmin.find
 
-    def get_fieldsets(self, request: HttpRequest, obj: Correction | None = None):
+    def find(self, queryset: QuerySet[Correction], term: str) -> QuerySet[Correction]:
+        people = people_meant(term)
+        return queryset.none() if people is None else queryset.filter(person__in=people)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Correction | None = None) -> list[Any]:
         decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
         return [
             (_("What the person asks"), {"fields": ["person", "field", "shown_wanted"]}),
@@ -220,13 +228,19 @@ class CorrectionAdmin(ReadOnlyAdmin):
             (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
         ]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Correction | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Correction | None = None) -> list[str]:
         closed = obj and obj.status != ReviewStatus.OPEN
         return [*self.readonly_fields, "answer"] if closed else self.readonly_fields
 
-    def get_form(self, request: HttpRequest, obj: Correction | None = None, **kwargs: Any):
-        form = super().get_form(request, obj, **kwargs)
-        form.by = actor_of(request.user)
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Correction | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[CorrectionForm]:
+        form = cast("type[CorrectionForm]", super().get_form(request, obj, change, **kwargs))
+        form.by = actor_of(staff_of(request))
         return form
 
     def save_model(

@@ -24,7 +24,7 @@ from staff.actors import actor_of
 from staff.enums import Act
 from staff.history import who
 from staff.scoping import ScopedAdmin
-from staff.services import record_access
+from staff.services import record_access, staff_of
 
 SHOWN_AGAIN_SECONDS = 3
 
@@ -48,11 +48,11 @@ class UploadForm(forms.ModelForm[RosterUpload]):
 
 
 @admin.register(RosterUpload)
-class RosterUploadAdmin(ScopedAdmin):
+class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
     form = UploadForm
     list_display = ["number", "file", "status", "progress", "by_whom", "sent_at", "done_at"]
     list_filter = ["status"]
-    fields = [
+    fields = (
         "file",
         "status",
         "progress",
@@ -60,24 +60,34 @@ class RosterUploadAdmin(ScopedAdmin):
         "refused_rows",
         "by_whom",
         "shown_report",
-    ]
-    readonly_fields = [*fields, "created_at", "ended_at"]
+    )
+    readonly_fields = (*fields, "created_at", "ended_at")
     actions = ["ask_again"]
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RosterUpload]:
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
     def has_change_permission(self, request: HttpRequest, obj: RosterUpload | None = None) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: RosterUpload | None = None):
-        return self.fields if obj else ["sent", "skip_refused"]
+    def get_fields(self, request: HttpRequest, obj: RosterUpload | None = None) -> tuple[str, ...]:
+        return self.fields if obj else ("sent", "skip_refused")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: RosterUpload | None = None):
-        return self.readonly_fields if obj else []
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: RosterUpload | None = None
+    ) -> tuple[str, ...]:
+        return self.readonly_fields if obj else ()
 
-    def get_form(self, request: HttpRequest, obj: RosterUpload | None = None, **kwargs: Any):
-        return super().get_form(request, obj, **({} if obj else {"fields": ["skip_refused"]}))
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: RosterUpload | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[forms.ModelForm[RosterUpload]]:
+        if obj:
+            return super().get_form(request, obj, change)
+        return super().get_form(request, obj, change, fields=["skip_refused"])
 
     def save_model(
         self,
@@ -89,7 +99,7 @@ class RosterUploadAdmin(ScopedAdmin):
         upload = start_upload(
             file=form.cleaned_data["sent"],
             skip_refused=form.cleaned_data["skip_refused"],
-            by=actor_of(request.user),
+            by=actor_of(staff_of(request)),
         )
         obj.__dict__.update(upload.__dict__)
 
@@ -100,7 +110,7 @@ class RosterUploadAdmin(ScopedAdmin):
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
-    ):
+    ) -> HttpResponse:
         response = super().changeform_view(request, object_id, *args, **kwargs)
         return _looking_again(response) if object_id and request.method == "GET" else response
 
@@ -114,7 +124,7 @@ class RosterUploadAdmin(ScopedAdmin):
             *super().get_urls(),
         ]
 
-    def refused_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
         """The refused rows as they were sent, with line and reason; on record."""
         upload = self.get_object(request, str(pk))
         if upload is None or not self.has_add_permission(request):
@@ -134,10 +144,10 @@ class RosterUploadAdmin(ScopedAdmin):
     def progress(self, upload: RosterUpload) -> str:
         if upload.ended_at:
             return "100\u00a0%"
-        known = progress_of(upload)
-        if not known or not known[1]:
+        progress = progress_of(upload)
+        if not progress or not progress[1]:
             return "–"
-        done, total = known
+        done, total = progress
         return format_html(
             '<progress max="{}" value="{}"></progress> {}\u00a0%', total, done, 100 * done // total
         )

@@ -128,6 +128,7 @@ def _store(person: Person, at: datetime) -> list[Answer]:
         # Two devices may sign in at once; both found the same.
         Decision.objects.bulk_create(fresh, ignore_conflicts=True)
     for answer in changed:
+        assert answer.stored
         answer.stored.save()
         _grant_open_reviews(answer.cohort, [person.pk], at)
     return decide(person=person, at=at) if fresh or changed else answers
@@ -198,7 +199,8 @@ def widen_decisions(cohort: Cohort, changed: Collection[str]) -> int:
     with connection.cursor() as cursor:
         values = {"opens_at": cohort.opens_at, "closes_at": cohort.closes_at}
         cursor.execute(WIDEN, {"cohort": cohort.pk, **values})
-        return cursor.rowcount
+        widened: int = cursor.rowcount
+        return widened
 
 
 PLAIN_WINDOW_FIELDS = {"opens_at", "closes_at"}

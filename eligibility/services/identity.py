@@ -129,7 +129,7 @@ def _hash(challenge: PhoneCode, code: str) -> bytes:
 def sent_message(challenge: PhoneCode) -> str:
     """What went to the phone; only a sample campaign may show it."""
     message = Message.objects.filter(key=_message_key(challenge)).first()
-    return message.text if message else ""
+    return (message.text if message else "") or ""
 
 
 def check_code(*, challenge: PhoneCode, code: str) -> Person:
@@ -146,7 +146,7 @@ def check_code(*, challenge: PhoneCode, code: str) -> Person:
 
 
 @transaction.atomic
-def _check(challenge_id, code: str) -> Person | Refusal:
+def _check(challenge_id: UUID, code: str) -> Person | Refusal:
     # The lock makes one try after the other: five tries are five, however many come at once.
     challenge = PhoneCode.objects.select_for_update().annotate(now=Now()).get(pk=challenge_id)
     if challenge.expires_at <= challenge.now:

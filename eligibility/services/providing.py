@@ -1,7 +1,7 @@
 """What identity providers did: their lights, and whom their subjects are."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.core.cache import caches
 from django.db import models, transaction
@@ -73,10 +73,10 @@ def _colours() -> dict[str, Colour]:
     tries: dict[str, list[tuple[bool, float]]] = {PHONE: _phone_tries(since)}
     for row in ProviderTry.objects.filter(at__gt=since).order_by("-at")[:2000]:
         tries.setdefault(row.provider, []).append((row.worked, row.seconds))
-    return {code: colour_of(known) for code, known in tries.items()}
+    return {code: colour_of(of_code) for code, of_code in tries.items()}
 
 
-def _phone_tries(since) -> list[tuple[bool, float]]:
+def _phone_tries(since: datetime) -> list[tuple[bool, float]]:
     """Codes that left within seconds worked; those that failed or still wait did not."""
     now = known_now()
     codes = Message.objects.filter(kind="code", created_at__gt=since).order_by("-pk")
@@ -106,6 +106,9 @@ def vouched_for(
     if account and _is_same(account.person, identity):
         person = account.person
     else:
+        assert identity.name
+        assert identity.birth_date
+        assert identity.phone
         person = find_or_declare(
             name=identity.name,
             birth_date=identity.birth_date,

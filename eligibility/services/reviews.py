@@ -16,7 +16,7 @@ from eligibility.enums import (
 )
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Cohort, Decision, Person, Review
-from eligibility.services.decisions import decide
+from eligibility.services.decisions import Answer, decide
 from eligibility.services.households import full_cohorts, lock_phone
 from messaging.enums import Channel
 from messaging.services import write_message
@@ -59,7 +59,7 @@ def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: s
     return review
 
 
-def _refuse_needless(person: Person, cohort: Cohort, answer, now: datetime) -> None:
+def _refuse_needless(person: Person, cohort: Cohort, answer: Answer, now: datetime) -> None:
     if answer.eligible:
         raise ReviewRefused(_("You can book in this period already."))
     if answer.outcome.window(now) == Window.CLOSED:

@@ -23,6 +23,7 @@ from typing import Any
 
 import django
 from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -135,7 +136,11 @@ def _count_lines(path: Path) -> int:
         raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
 
 
-def _take_turn(cursor) -> None:
+# Seals a piece of the file: here, or in another process.
+Seal = Callable[..., Future[Any]]
+
+
+def _take_turn(cursor: CursorWrapper) -> None:
     cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
     if not cursor.fetchone()[0]:
         raise BadFile(_("Another roster is being imported. Try again when it is done."))
@@ -146,7 +151,7 @@ def _take_turn(cursor) -> None:
 
 
 @contextmanager
-def _sealers(processes: int) -> Iterator[Callable[..., Future[Any]]]:
+def _sealers(processes: int) -> Iterator[Seal]:
     """A function that seals a piece of the file somewhere, and gives a Future of it."""
     if processes == 1:
         yield _sealed_here
@@ -174,7 +179,11 @@ def _sealed_here(*arguments: Any) -> Future[Any]:
 
 
 def _take_in(
-    cursor, opened: Pieces, seal, report: RosterReport, tell: Callable[..., Any]
+    cursor: CursorWrapper,
+    opened: Pieces,
+    seal: Seal,
+    report: RosterReport,
+    tell: Callable[..., None],
 ) -> _Taken:
     """Bring every good row into Postgres."""
     taken = _Taken()
@@ -195,7 +204,7 @@ def _take_in(
     return taken
 
 
-def _add_all(cursor, taken: _Taken) -> bool:
+def _add_all(cursor: CursorWrapper, taken: _Taken) -> bool:
     """Add a batch in which everybody is new; if somebody is not, change nothing."""
     taken.tries += 1
     try:
@@ -208,7 +217,7 @@ def _add_all(cursor, taken: _Taken) -> bool:
     return True
 
 
-def _sort_batch(cursor, count: int, taken: _Taken) -> None:
+def _sort_batch(cursor: CursorWrapper, count: int, taken: _Taken) -> None:
     """Add who is new, note who is unchanged, set the rest aside.
 
     Where most people are known, none is added at once: nearly all would be tried in vain.
@@ -226,7 +235,7 @@ def _sort_batch(cursor, count: int, taken: _Taken) -> None:
     taken.all_new = False
 
 
-def _in_order(opened: Pieces, seal) -> Iterator[tuple[roster.Packed, int]]:
+def _in_order(opened: Pieces, seal: Seal) -> Iterator[tuple[roster.Packed, int]]:
     """Sealed pieces in the order of the file; only so many are ahead of what Postgres took."""
     waiting: deque[tuple[Future[Any], int]] = deque()
     for piece in opened.pieces:
@@ -347,7 +356,7 @@ WHERE t.moved ORDER BY t.line
 """
 
 
-def _refuse_doubles(cursor, report: RosterReport) -> None:
+def _refuse_doubles(cursor: CursorWrapper, report: RosterReport) -> None:
     cursor.execute("ANALYZE roster_staging")
     cursor.execute(_SAME_KEY)
     doubles = dict(cursor.fetchall())
@@ -361,7 +370,7 @@ def _refuse_doubles(cursor, report: RosterReport) -> None:
     cursor.execute(_ADOPT)
 
 
-def _drop_lines(cursor, lines: list[int]) -> None:
+def _drop_lines(cursor: CursorWrapper, lines: list[int]) -> None:
     if not lines:
         return
     cursor.execute("DELETE FROM roster_staging WHERE line = ANY(%s)", [lines])
@@ -378,7 +387,9 @@ def _drop_lines(cursor, lines: list[int]) -> None:
     )
 
 
-def _tell_twins_apart(cursor, rows: list[tuple[Any, ...]], report: RosterReport) -> None:
+def _tell_twins_apart(
+    cursor: CursorWrapper, rows: list[tuple[Any, ...]], report: RosterReport
+) -> None:
     """Two people of one name, birth date and phone are told apart by district, or refused."""
     # index → district → line of the file, None for somebody stored
     taken: dict[bytes, dict[str, int | None]] = {}
@@ -475,7 +486,7 @@ WHERE eligibility_person.roster_key IS NULL
 """  # noqa: S608 - constants only
 
 
-def _settle(cursor, report: RosterReport, absent: frozenset[str]) -> None:
+def _settle(cursor: CursorWrapper, report: RosterReport, absent: frozenset[str]) -> None:
     cursor.execute(
         "SELECT count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added) FROM roster_done"
     )
@@ -534,4 +545,5 @@ def remove_from_roster(*, roster_keys: list[str]) -> int:
             " source = 'declared' WHERE roster_key = ANY(%s)",
             [roster_keys],
         )
-        return cursor.rowcount
+        removed: int = cursor.rowcount
+        return removed

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pghistory
 from django.conf import settings
@@ -27,7 +28,7 @@ _SHOWN = 50  # refused rows in the report; the file has all
 
 
 @transaction.atomic
-def start_upload(*, file: UploadedFile, skip_refused: bool, by: str) -> RosterUpload:
+def start_upload(*, file: UploadedFile[Any], skip_refused: bool, by: str) -> RosterUpload:
     """Keep the file where only this portal reads it, and ask a worker to import it."""
     upload = RosterUpload.objects.create(
         file=Path(file.name or "roster.csv").name[:200], skip_refused=skip_refused, by=by
@@ -130,6 +131,7 @@ def _remember_progress(upload_id: int, done: int, total: int) -> None:
 
 def progress_of(upload: RosterUpload) -> tuple[int, int] | None:
     try:
-        return cache.get(f"roster_upload:{upload.pk}")
+        progress: tuple[int, int] | None = cache.get(f"roster_upload:{upload.pk}")
     except RedisError:
         return None
+    return progress

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db.models import Field
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -36,7 +37,9 @@ def yes_or_no(text: str) -> bool:
 
 def optional(name: str, parse: Callable[..., Any]) -> Column:
     """A column that may be missing (what is stored stays) or empty (back to the default)."""
-    return Column(name, parse, required=False, default=Cohort._meta.get_field(name).get_default())
+    field = Cohort._meta.get_field(name)
+    assert isinstance(field, Field)  # no relation
+    return Column(name, parse, required=False, default=field.get_default())
 
 
 LAYOUT = Layout(
@@ -68,7 +71,7 @@ class Command(ImportCommand):
     layouts = [LAYOUT]
 
     def key(self, row: Row) -> str:
-        return row.values["code"]
+        return str(row.values["code"])
 
     def check_row(self, row: Row) -> None:
         values = row.values

@@ -37,7 +37,13 @@ class Command(PortalCommand):
         )
 
     def handle(
-        self, *, file: Path, skip_refused: bool, processes, language, **options: Any
+        self,
+        *,
+        file: Path,
+        skip_refused: bool,
+        processes: int | None,
+        language: str,
+        **options: Any,
     ) -> None:
         with translation.override(language), pghistory.context(by="command:import_roster"):
             try:

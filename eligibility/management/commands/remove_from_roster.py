@@ -26,8 +26,8 @@ class Command(PortalCommand):
         except BadFile as problem:
             raise CommandError(f"{file.name}: {problem}") from None
         problems = [(row.line, " ".join(row.problems)) for row in rows if row.problems]
-        for line, problem in problems:
-            self.stderr.write(_("line %(line)s, %(problem)s") % {"line": line, "problem": problem})
+        for line, said in problems:
+            self.stderr.write(_("line %(line)s, %(problem)s") % {"line": line, "problem": said})
         if problems:
             raise CommandError(_("Nothing was changed."))
         count = remove_from_roster(roster_keys=[row.values["person_id"] for row in rows])
