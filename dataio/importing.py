@@ -52,6 +52,7 @@ class ImportCommand(PortalCommand):
     A subclass gives `layouts`, `write`, and if rows must differ in something, `key`.
     """
 
+    help: Any  # text, or a lazy text
     layouts: ClassVar[Sequence[Layout]] = ()
     batch_size = 1000
     requires_migrations_checks = True

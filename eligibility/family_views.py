@@ -16,7 +16,7 @@ from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import Refusal
 from eligibility.forms import WardForm
 from eligibility.models import Person, Proxy, ProxyRequest
-from eligibility.sessions import COOKIE, Who, is_current, read_cookie, sign_in, signed_in
+from eligibility.sessions import COOKIE, Who, is_current, read_cookie, sign_in, who_of
 from eligibility.spelling import masked_phone
 from eligibility.views import View, acts, asks
 from web.language import keeps_typed_in_any_language, typed

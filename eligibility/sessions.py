@@ -58,6 +58,13 @@ def signed_in(request: HttpRequest) -> Who | None:
     return who
 
 
+def who_of(request: HttpRequest) -> Who:
+    """Who is signed in, in a view that lets nobody else through (views.asks)."""
+    who = signed_in(request)
+    assert who
+    return who
+
+
 def named(request: HttpRequest) -> Who | None:
     """Who to greet on a page, also where the database is away; it opens nothing."""
     if _ASKED in vars(request):

@@ -36,6 +36,7 @@ from eligibility.sessions import (
     sign_out_everywhere,
     signed_in,
     to_identity,
+    who_of,
 )
 from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 CODE_COOKIE = cookies.named("jari_code")
 _SALT = "eligibility.code"
 _CODE_COOKIE_AGE = 60 * 60
+
+View = Callable[..., HttpResponse]
 
 
 @never_cache
@@ -197,22 +200,24 @@ def identity_district(request: HttpRequest) -> HttpResponse:
     """Asked only after the proof, and only where several people share all other details."""
     challenge, following = _remembered(request)
     vouched = provider_flow.phone_vouched_for(request)
-    if not vouched and not (challenge and challenge.awaits_district):
+    proved = challenge if challenge and challenge.awaits_district else None
+    if not vouched and proved is None:
         return redirect("identity")
     form = DistrictForm(
         request.POST if request.method == "POST" else None, initial=typed(request, "home")
     )
     status = 422 if form.is_bound else 200
-    if form.is_valid() and limits.names_districts_too_often(request, vouched or challenge.phone):
+    phone = vouched or (proved.phone if proved else "")
+    if form.is_valid() and limits.names_districts_too_often(request, phone):
         form.add_error("home", _("You tried many times. Try again in ten minutes."))
         status = 429
     elif form.is_valid():
         home = form.cleaned_data["home"]
         try:
-            if vouched:
+            if vouched or proved is None:
                 return provider_flow.with_district(request, home)
-            person = services.choose_district(challenge=challenge, home=home)
-            return _welcome(request, person, challenge, following)
+            person = services.choose_district(challenge=proved, home=home)
+            return _welcome(request, person, proved, following)
         except DistrictUnclear as unclear:
             form.add_error("home", str(unclear))
     context = {"form": form, "typed_form": "district"}
@@ -300,11 +305,11 @@ def asks(view: View) -> View:
 def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
     """What this person may book, from when to when, and why."""
     answers = services.store_decisions(person=person)
-    who = signed_in(request)
+    who = who_of(request)
     reviews = [
-        one
-        for one in person.reviews.select_related("cohort").order_by("-pk")
-        if who.may_see(one.opened_at)
+        review
+        for review in person.reviews.select_related("cohort").order_by("-pk")
+        if who.may_see(review.opened_at)
     ]
     return render(
         request,
@@ -343,9 +348,9 @@ def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
 @asks
 def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResponse:
     """Takes an open question back; repeating it changes nothing."""
-    open_one = person.reviews.filter(cohort__code=code, status=ReviewStatus.OPEN).first()
-    if open_one:
-        services.withdraw_review(review=open_one)
+    review = person.reviews.filter(cohort__code=code, status=ReviewStatus.OPEN).first()
+    if review:
+        services.withdraw_review(review=review)
     return redirect("eligibility")
 
 
@@ -354,7 +359,7 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
 @asks
 def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     """What is held of this person, who looked at it, and how to have it corrected."""
-    if signed_in(request).by_id:
+    if who_of(request).by_id:
         return redirect("eligibility")
     form = CorrectionForm(
         request.POST if request.method == "POST" else None,

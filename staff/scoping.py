@@ -149,9 +149,11 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
             self._record_row(request, row)
         return response
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context=None):
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         response = super().history_view(request, object_id, extra_context)
-        self._record_row(request, response.context_data["object"])
+        self._record_row(request, getattr(response, "context_data", {})["object"])
         return response
 
     def _record_row(self, request: HttpRequest, row: Any) -> None:

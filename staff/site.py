@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin
@@ -93,7 +93,7 @@ class PortalSite(admin.AdminSite):
             record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        return _LookUps.as_view(admin_site=self)(request)
+        return cast("HttpResponse", _LookUps.as_view(admin_site=self)(request))
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

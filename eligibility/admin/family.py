@@ -33,8 +33,6 @@ class AnswerForm(forms.ModelForm[ProxyRequest]):
         model = ProxyRequest
         fields: list[str] = []
 
-    by = ""
-
     def _post_clean(self) -> None:
         """The service writes; its refusal comes back beside the form."""
         verdict = self.cleaned_data.get("verdict")
@@ -47,7 +45,7 @@ class AnswerForm(forms.ModelForm[ProxyRequest]):
 
 
 @admin.register(ProxyRequest)
-class ProxyRequestAdmin(ReadOnlyAdmin):
+class ProxyRequestAdmin(ReadOnlyAdmin[ProxyRequest]):
     """Requests to book for somebody: open ones first, the oldest on top."""
 
     form = AnswerForm
@@ -59,7 +57,7 @@ class ProxyRequestAdmin(ReadOnlyAdmin):
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = PersonAdmin.search_help_text
     change_list_template = "admin/people_list.html"
-    sortable_by: list[str] = []
+    sortable_by = ()
     readonly_fields = [
         "asking",
         "shown_name",

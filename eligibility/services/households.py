@@ -11,7 +11,7 @@ from eligibility.models import Decision, Person
 from eligibility.rules import Outcome
 
 
-def lock_phone(phone_index: bytes) -> None:
+def lock_phone(phone_index: bytes | memoryview) -> None:
     """One after the other for all people of one phone, until the transaction ends."""
     number = int.from_bytes(bytes(phone_index)[:8], signed=True)
     with connection.cursor() as cursor:

@@ -3,7 +3,7 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -27,8 +27,8 @@ from staff.scoping import ScopedAdmin, sees_everything
 from staff.services import staff_of
 
 # Rights follow from the role (staff.roles); groups would only pretend to give some.
-if admin.site.is_registered(auth_admin.Group):
-    admin.site.unregister(auth_admin.Group)
+if admin.site.is_registered(Group):
+    admin.site.unregister(Group)
 
 
 class UserForm(forms.ModelForm[User]):

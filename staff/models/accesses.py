@@ -84,4 +84,5 @@ class Access(models.Model):
     @property
     def numbers(self) -> list[int]:
         """The numbers of all people who were seen."""
-        return self.people_set.people if self.people_set else self.people
+        people: list[int] = self.people_set.people if self.people_set else self.people
+        return people
