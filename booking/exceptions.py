@@ -1,5 +1,7 @@
 """Why something can't be done, in words for the person who reads it."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from eligibility.exceptions import Refusal
@@ -8,7 +10,7 @@ from eligibility.exceptions import Refusal
 class Refused(Refusal):
     """Nothing was changed; `str()` is a sentence in the reader's language."""
 
-    message = _("This is not possible.")
+    message: Any = _("This is not possible.")  # text, or a lazy text
 
     def __init__(self, message: str | None = None):
         self.message = message or self.message

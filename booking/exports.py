@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from django.db import connection, models, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Case, CharField, F, Func, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking.models import Reservation
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from privacy.cipher import decrypt
+from privacy.fields import EncryptedField
 
 # A cell that begins so is a formula to a spreadsheet, whoever typed it.
 FORMULA = "=+-@\t\r"
@@ -42,7 +45,7 @@ class CantBeWritten(Exception):
 class Selection:
     """Which reservations: rows the asker may see, by day of the appointment (Asia/Seoul)."""
 
-    rows: QuerySet
+    rows: QuerySet[Reservation]
     first: date | None = None
     last: date | None = None
     region: str = ""
@@ -57,7 +60,7 @@ class Selection:
             "count": count,
         }
 
-    def queryset(self) -> QuerySet:
+    def queryset(self) -> QuerySet[Reservation]:
         rows = self.rows
         if self.first:
             rows = rows.filter(slot__starts_at__gte=_midnight(self.first))
@@ -181,7 +184,7 @@ def _chunks(
     yield _lines([header(people=people)])
     columns = dict(COLUMNS)
     if people:
-        columns |= {f"sealed_{one.field}": F(f"person__{one.field}") for one in PERSONAL}
+        columns |= {f"sealed_{column.field}": F(f"person__{column.field}") for column in PERSONAL}
         columns["person"] = F("person_id")
     rows = selection.queryset().order_by("slot__starts_at", "number")
     rows = rows.values_list(*columns.values())
@@ -190,7 +193,7 @@ def _chunks(
         yield from _sealed(cursor, sql, seen) if people else _plain(cursor, sql)
 
 
-def _plain(cursor, sql: str) -> Iterator[tuple[str, int]]:
+def _plain(cursor: CursorWrapper, sql: str) -> Iterator[tuple[str, int]]:
     waiting: list[bytes] = []
     with cursor.copy(f"COPY ({sql}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')") as copy:
         for line in copy:  # Postgres sends each row on its own
@@ -206,8 +209,11 @@ def _text(lines: list[bytes]) -> str:
     return b"".join(lines).decode().replace("\n", "\r\n")
 
 
-def _sealed(cursor, sql: str, seen: set[int] | None) -> Iterator[tuple[str, int]]:
-    fields = [Person._meta.get_field(column.field) for column in PERSONAL]
+def _sealed(cursor: CursorWrapper, sql: str, seen: set[int] | None) -> Iterator[tuple[str, int]]:
+    fields = [
+        cast("EncryptedField[Any, Any]", Person._meta.get_field(column.field))
+        for column in PERSONAL
+    ]
     shown = [column.shown for column in PERSONAL]
     first = len(COLUMNS)
     batch: list[list[str]] = []
@@ -234,7 +240,7 @@ def _lines(rows: list[list[str]]) -> tuple[str, int]:
 
 
 @contextmanager
-def snapshot():
+def snapshot() -> Iterator[None]:
     """One transaction that sees the database as it was at one instant, and changes nothing.
 
     Inside a transaction that has already begun (a test), that one is used as it is.

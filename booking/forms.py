@@ -1,4 +1,6 @@
 import unicodedata
+from collections.abc import Mapping
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -16,10 +18,20 @@ from messaging.receivers import EmailAddressField
 from web.codes import UnreadableCode, read
 
 
+def choice_in(form: forms.Form, name: str) -> forms.ChoiceField:
+    """A field of this form whose choices depend on what there is."""
+    return cast("forms.ChoiceField", form.fields[name])
+
+
+def choices_in(form: forms.Form, name: str) -> dict[str, str]:
+    choices: Any = choice_in(form, name).choices
+    return {str(key): str(text) for key, text in choices}
+
+
 class Widened(forms.CharField):
     """Text that people type on any keyboard: full-width signs and stray blanks do not count."""
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
         return " ".join(unicodedata.normalize("NFKC", text).split()) if text else text
 
@@ -57,31 +69,38 @@ class SearchForm(forms.Form):
     )
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
-    def __init__(self, data=None, *args, vaccines: frozenset[int] | None = None, **kwargs):
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *args: Any,
+        vaccines: frozenset[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(data, *args, **kwargs)
-        self.fields["part"].choices = [
+        parts = [
             ("", _("Any time")),
             ("morning", _("Morning, before 12")),
             ("afternoon", _("Afternoon, 12 to 18")),
             ("evening", _("Evening, from 18")),
         ]
-        assert [key for key, _name in self.fields["part"].choices[1:]] == PARTS
+        assert [key for key, _name in parts[1:]] == PARTS
+        choice_in(self, "part").choices = parts
         offered = [
-            (one.code, one.name)
-            for one in availability.directory().vaccines.values()
-            if vaccines is None or one.pk in vaccines
+            (vaccine.code, vaccine.name)
+            for vaccine in availability.directory().vaccines.values()
+            if vaccines is None or vaccine.pk in vaccines
         ]
-        self.fields["vaccine"].choices = [("", _("Any vaccine")), *offered]
+        choice_in(self, "vaccine").choices = [("", _("Any vaccine")), *offered]
 
     def clean_near(self) -> str:
-        near = self.cleaned_data["near"]
+        near: str = self.cleaned_data["near"]
         if near and spot_of(near) is None:
             raise ValidationError(
                 _("We do not know this place. Give a district, or latitude and longitude.")
             )
         return near
 
-    def clean_date(self):
+    def clean_date(self) -> Any:
         day = self.cleaned_data["date"]
         if day and day < known_today():
             raise ValidationError(_("This day is over. Choose a later one."))
@@ -92,16 +111,16 @@ class SearchForm(forms.Form):
     def conditions(self, search: Search) -> list[str]:
         """The weekdays, hours and vaccine that a search is narrowed to, in words."""
         weekdays = [
-            str(name) for day, name in self.fields["weekday"].choices if int(day) in search.weekdays
+            name for day, name in choices_in(self, "weekday").items() if int(day) in search.weekdays
         ]
         chosen = [
-            str(dict(self.fields[name].choices).get(value, ""))
+            choices_in(self, name).get(value, "")
             for name, value in [("part", search.part), ("vaccine", search.vaccine)]
             if value
         ]
-        return [one for one in [", ".join(weekdays), *chosen] if one]
+        return [text for text in [", ".join(weekdays), *chosen] if text]
 
-    def search(self, **fixed) -> Search:
+    def search(self, **fixed: Any) -> Search:
         """What could be read of it, as a search."""
         self.is_valid()
         read_ = self.cleaned_data
@@ -136,19 +155,20 @@ class ConfirmForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        data = self.cleaned_data
         missing = data.get("channel") == Channel.EMAIL and not data.get("email")
         if missing and "email" not in self.errors:
             self.add_error("email", _("Give the address to which we should write."))
-        return data
 
     def typed(self) -> ContactChoice:
         """What was typed, right or wrong, to be shown once more."""
         channel = self.data.get("channel")
         return ContactChoice(
             Channel(channel) if channel in Channel.values else Channel.SMS,
-            self.data.get("email", "")[: self.fields["email"].max_length] or None,
+            self.data.get("email", "")[: cast("forms.CharField", self.fields["email"]).max_length]
+            or None,
         )
 
     def wanted(self) -> ContactChoice:
@@ -214,34 +234,36 @@ class ListEntryForm(forms.Form):
 
     def __init__(
         self,
-        data=None,
+        data: Mapping[str, Any] | None = None,
         *,
         places: list[tuple[str, str]],
         dose: int = 1,
         vaccines: frozenset[int] | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(data, **kwargs)
-        self.fields["places"].choices = places
+        choice_in(self, "places").choices = places
         search = SearchForm(vaccines=vaccines)
-        self.fields["part"].choices = search.fields["part"].choices
-        self.fields["vaccine"].choices = search.fields["vaccine"].choices
+        choice_in(self, "part").choices = choice_in(search, "part").choices
+        choice_in(self, "vaccine").choices = choice_in(search, "vaccine").choices
         if dose > 1 or (vaccines is not None and len(vaccines) == 1):
             del self.fields["vaccine"]  # it is the first dose's, or there is but one
 
-    def clean(self):
-        data = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        data = self.cleaned_data
         start, end = data.get("date_from"), data.get("date_to")
         if start and end and end < start:
             self.add_error("date_to", _("The last day is before the first."))
         elif end and end < known_today():
             self.add_error("date_to", _("This day is over. Choose a later one."))
-        return data
 
-    def entry(self) -> dict:
+    def entry(self) -> dict[str, Any]:
         """What services.join_list takes."""
         data = self.cleaned_data
-        vaccines = {one.code: one.pk for one in availability.directory().vaccines.values()}
+        vaccines = {
+            vaccine.code: vaccine.pk for vaccine in availability.directory().vaccines.values()
+        }
         return {
             "places": data["places"],
             "dates": (data["date_from"], data["date_to"]),

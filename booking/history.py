@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -38,7 +39,7 @@ def history_of(reservation: Reservation) -> list[Event]:
     return [_beginning(reservation, states[0]), *_changes(states)]
 
 
-def _with_holds(reservation: Reservation, states: list) -> Iterator:
+def _with_holds(reservation: Reservation, states: list[Any]) -> Iterator[Any]:
     """Confirming by the person leaves no record: put the hold back before what was confirmed."""
     if states[0].status != S.HELD and reservation.origin != Origin.STAFF:
         yield _hold_of(states[0], since=reservation.created_at)
@@ -49,7 +50,7 @@ def _with_holds(reservation: Reservation, states: list) -> Iterator:
     yield states[-1]
 
 
-def _hold_of(confirmed, *, since: datetime) -> SimpleNamespace:
+def _hold_of(confirmed: Any, *, since: datetime) -> SimpleNamespace:
     return SimpleNamespace(
         status=S.HELD,
         slot_id=confirmed.slot_id,
@@ -60,7 +61,7 @@ def _hold_of(confirmed, *, since: datetime) -> SimpleNamespace:
     )
 
 
-def _beginning(reservation: Reservation, first) -> Event:
+def _beginning(reservation: Reservation, first: Any) -> Event:
     said = {
         Origin.STAFF: _("Booked by staff"),
         Origin.OFFER: _("Offered from the cancellation list"),
@@ -72,7 +73,7 @@ def _beginning(reservation: Reservation, first) -> Event:
     )
 
 
-def _changes(states: list) -> Iterator[Event]:
+def _changes(states: list[Any]) -> Iterator[Event]:
     for before, after in pairwise(states):
         if after.status != before.status:
             what, detail = _moved_on(S(before.status), S(after.status)), ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -15,7 +16,7 @@ from database.clock import database_now
 from dataio.importing import Outcome, Refused
 
 
-def save_clinics(facts: Sequence[dict]) -> list[Outcome]:
+def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
     """Add or change clinics, found by `code`; what `facts` does not name stays as it is.
 
     A clinic that a list no longer names stays: its reservations do too.
@@ -48,7 +49,7 @@ def save_clinics(facts: Sequence[dict]) -> list[Outcome]:
     return outcomes
 
 
-def _take_over(row: models.Model, fact: dict) -> bool:
+def _take_over(row: models.Model, fact: dict[str, Any]) -> bool:
     before = {name: getattr(row, name) for name in fact}
     for name, value in fact.items():
         setattr(row, name, value)
@@ -74,7 +75,7 @@ class SlotImport:
         self.now = database_now()
         self.clinics = dict(Clinic.objects.values_list("code", "pk"))
         self.vaccines = dict(Vaccine.objects.values_list("code", "pk"))
-        self.lines: dict[tuple, int] = {}
+        self.lines: dict[tuple[Any, ...], int] = {}
 
     def save(self, plans: Sequence[SlotPlan]) -> list[Outcome | Refused]:
         known = self._known(plans)
@@ -91,7 +92,7 @@ class SlotImport:
         Slot.objects.bulk_create(fresh, batch_size=2000)
         return outcomes
 
-    def _known(self, plans: Iterable[SlotPlan]) -> dict[tuple, Slot]:
+    def _known(self, plans: Iterable[SlotPlan]) -> dict[tuple[Any, ...], Slot]:
         times = [time for plan in plans for time in plan.times]
         if not times:
             return {}
@@ -101,7 +102,9 @@ class SlotImport:
         )
         return {(slot.clinic_id, slot.vaccine_id, slot.starts_at): slot for slot in rows}
 
-    def _one(self, plan: SlotPlan, known: dict[tuple, Slot]) -> tuple[list[Slot], Outcome]:
+    def _one(
+        self, plan: SlotPlan, known: dict[tuple[Any, ...], Slot]
+    ) -> tuple[list[Slot], Outcome]:
         """The slots to add; those to change are changed. Refused leaves all of the row undone."""
         clinic, vaccine = self._found(plan)
         keys = [(clinic, vaccine, time) for time in plan.times]

@@ -1,6 +1,7 @@
 """Whom booking still needs when a campaign is over, and what it forgets of all others."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -10,7 +11,7 @@ from booking.models import Reservation
 from waiting_room.models import Alert
 
 
-def still_booked(now: datetime) -> QuerySet:
+def still_booked(now: datetime) -> QuerySet[Any, Any]:
     """People with an appointment to come, or one within the time that is kept."""
     since = now - timedelta(days=settings.KEEP_DAYS)
     return Reservation.objects.filter(status__in=LIVE, slot__starts_at__gt=since).values("person")

@@ -1,6 +1,7 @@
 """The cancellation list: who waits where, in which order, and what they were offered."""
 
 from datetime import timedelta
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
@@ -48,14 +49,14 @@ class StateFilter(admin.SimpleListFilter):
     title = gettext_lazy("status")
     parameter_name = "state"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin):
         return [("left", _("Left, or has an appointment")), ("all", _("All"))]
 
     def choices(self, changelist):
         first, *others = super().choices(changelist)
         return [{**first, "display": _("On the list")}, *others]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         if self.value() == "all":
             return queryset
         on_it = Q(status__in=ON_THE_LIST)
@@ -63,14 +64,14 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class EntryRegionFilter(RegionFilter):
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         if not self.value():
             return queryset
         return queryset.filter(entries_at(clinics=Clinic.objects.filter(region=self.value())))
 
 
 class EntryDistrictFilter(DistrictFilter):
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         if not self.value():
             return queryset
         clinics = self._clinics(request).filter(district=self.value())
@@ -78,7 +79,7 @@ class EntryDistrictFilter(DistrictFilter):
 
 
 class EntryClinicFilter(ClinicFilter):
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         if not self.value():
             return queryset
         seen = rows_for(request.user, Clinic.objects.all(), clinic_path="")
@@ -110,7 +111,7 @@ class CallerForm(PersonForm, ListEntryForm):
         "language",
     )
 
-    def __init__(self, *args, request: HttpRequest, **kwargs):
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, request=request, places=[], **kwargs)
         del self.fields["places"]
         clinics = rows_for(request.user, Clinic.objects.filter(active=True), clinic_path="")
@@ -120,7 +121,7 @@ class CallerForm(PersonForm, ListEntryForm):
             self.fields["clinic"].queryset = clinics
             self.fields["clinic"].initial = request.user.clinic_id
 
-    def entry(self) -> dict:
+    def entry(self) -> dict[str, Any]:
         clinic = self.cleaned_data["clinic"]
         places = [clinic_key(clinic.pk)]
         if self.cleaned_data["whole_district"]:
@@ -137,16 +138,16 @@ class OfferInline(admin.TabularInline):
     ordering = ["-offered_at"]
     verbose_name_plural = gettext_lazy("what was offered")
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).select_related("slot__clinic")
 
-    def has_add_permission(self, request, obj=None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request, obj=None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:
         return request.user.has_perm("booking.view_listentry")
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("time"))
@@ -207,7 +208,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
     change_list_template = "admin/people_list.html"
     change_form_template = "admin/booking/listentry/change_form.html"
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
         rows = admin.ModelAdmin.get_queryset(self, request)
         if not sees_everything(request.user):
             clinics = rows_for(request.user, Clinic.objects.all(), clinic_path="")
@@ -222,19 +223,19 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
             **{f"n_{name}": count for name, count in counted.items()}
         ).prefetch_related(still_open)
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None):
         return super().changelist_view(
             request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         )
 
-    def get_changelist_instance(self, request):
+    def get_changelist_instance(self, request: HttpRequest):
         changelist = super().get_changelist_instance(request)
         lines = places_in_line(entry.pk for entry in changelist.result_list)
         for entry in changelist.result_list:
             entry.place_in_line = lines.get(entry.pk)
         return changelist
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: ListEntry | None = None) -> bool:
         return False  # on and off the list by services
 
     def may_take_off(self, request: HttpRequest, entry: ListEntry) -> bool:
@@ -298,22 +299,24 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
     def taken_off_by(self, entry: ListEntry) -> str:
         return who(entry.ended_by)
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[ListEntry], term: str) -> QuerySet[ListEntry]:
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(person__in=people)
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         end = path(
             "<int:pk>/end/", self.admin_site.admin_view(self.end_view), name="booking_listentry_end"
         )
         return [end, *super().get_urls()]
 
-    def render_change_form(self, request, context, *args, **kwargs):
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
         entry = kwargs.get("obj")
         context["may_take_off"] = entry is not None and self.may_take_off(request, entry)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def add_view(self, request: HttpRequest, form_url="", extra_context=None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         today = known_today()

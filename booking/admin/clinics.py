@@ -78,11 +78,11 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         address = reverse("admin:booking_clinic_doses", args=[clinic.pk])
         return format_html('<a href="{}">{}</a>', address, _("Doses and no-shows"))
 
-    def get_list_display(self, request):
+    def get_list_display(self, request: HttpRequest):
         # Who runs the machines does not see who comes.
         return [*self.list_display, *self._ways_on(request)]
 
-    def _ways_on(self, request) -> list[str]:
+    def _ways_on(self, request: HttpRequest) -> list[str]:
         needed = {
             "sheet": "booking.view_reservation",
             "booked": "booking.view_reservation",
@@ -91,17 +91,19 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         }
         return [name for name, permission in needed.items() if request.user.has_perm(permission)]
 
-    def get_fieldsets(self, request, obj=None):
+    def get_fieldsets(self, request: HttpRequest, obj: Clinic | None = None):
         ways = self._ways_on(request) if obj else []
         more = [(_("Look at"), {"fields": ways})] if ways else []
         return [*self.fieldsets, *more]
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: Clinic, form: forms.ModelForm[Clinic], change: bool
+    ) -> None:
         super().save_model(request, obj, form, change)
         if change and "margin_percent" in form.changed_data:
             set_clinic_margins(clinic=obj)
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         doses = path("<int:pk>/doses/", view(self.doses_view), name="booking_clinic_doses")
         return [doses, *super().get_urls()]
@@ -145,7 +147,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
             may_set=self.has_change_permission(request, clinic),
         )
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Clinic | None = None):
         # The code is how lists and importers find the clinic again.
         return [*self.readonly_fields, *(["code"] if obj else []), *self._ways_on(request)]
 
@@ -157,7 +159,7 @@ def _link(name: str, clinic: Clinic, text: str) -> str:
 class DosesForm(forms.Form):
     """One number for each day and vaccine; empty where it is not known."""
 
-    def __init__(self, data=None, *, days: list[DayOfDoses]):
+    def __init__(self, data=None, *, days: list[DayOfDoses]) -> None:
         super().__init__(data)
         self.days = days
         for row in days:
@@ -194,21 +196,21 @@ class VaccineAdmin(ScopedAdmin[Vaccine]):
     list_display = ["code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"]
     search_fields = ["code", "name_ko", "name_en"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Vaccine | None = None):
         return ["code"] if obj else []
 
 
 class SlotForm(forms.ModelForm):
-    def clean_starts_at(self):
+    def clean_starts_at(self) -> Any:
         starts_at = self.cleaned_data["starts_at"]
         if starts_at <= known_now():
             raise forms.ValidationError(_("This time is over. Choose a later one."))
         return starts_at
 
-    def clean_capacity(self):
+    def clean_capacity(self) -> Any:
         capacity = self.cleaned_data["capacity"]
         if self.instance.pk and capacity < self.instance.booked:
             raise forms.ValidationError(
@@ -243,23 +245,31 @@ class SlotAdmin(ScopedAdmin[Slot]):
     def left(self, slot: Slot) -> int | None:
         return slot.left if slot.pk else None
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         return super().get_queryset(request).select_related("clinic", "vaccine")
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Slot | None = None):
         # People booked this time at this place; only how many fit can change.
         return [*self.readonly_fields, *(["clinic", "vaccine", "starts_at"] if obj else [])]
 
-    def get_changeform_initial_data(self, request):
+    def get_changeform_initial_data(self, request: HttpRequest):
         return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: Slot, form: forms.ModelForm[Slot], change: bool
+    ) -> None:
         if change:
             set_capacity(slot=obj, capacity=obj.capacity, by=actor_of(request.user))
         else:
             super().save_model(request, obj, form, change)
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refusal:
@@ -277,13 +287,15 @@ class StockAdmin(ScopedAdmin[Stock]):
     autocomplete_fields = ["clinic"]
     ordering = ["-on", "clinic_id"]
 
-    def get_readonly_fields(self, request, obj=None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Stock | None = None):
         return ["clinic", "vaccine", "on"] if obj else []
 
-    def get_changeform_initial_data(self, request):
+    def get_changeform_initial_data(self, request: HttpRequest):
         return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: Stock, form: forms.ModelForm[Stock], change: bool
+    ) -> None:
         """What may be booked beyond the capacity follows from the doses at once."""
         super().save_model(request, obj, form, change)
         set_margins(clinic=obj.clinic, day=obj.on)

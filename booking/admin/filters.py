@@ -20,7 +20,7 @@ class DayFilter(admin.SimpleListFilter):
     parameter_name = "day"
     field = "starts_at"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin):
         return [
             ("today", _("Today")),
             ("tomorrow", _("Tomorrow")),
@@ -58,10 +58,10 @@ class RegionFilter(admin.SimpleListFilter):
     parameter_name = "region"
     field = "region"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin):
         return [(name, name) for name in REGIONS] if sees_everything(request.user) else []
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
 
 
@@ -96,7 +96,7 @@ class DistrictFilter(PlaceFilter):
     title = gettext_lazy("district")
     parameter_name = "district"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin):
         user = request.user
         if user.clinic_id or user.district or not (user.region or request.GET.get("region")):
             return []
@@ -106,7 +106,7 @@ class DistrictFilter(PlaceFilter):
         names = clinics.order_by("district").values_list("district", flat=True).distinct()
         return [(name, name) for name in names]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         chosen = self.value()
         return queryset.filter(**{self._path("district"): chosen}) if chosen else queryset
 
@@ -115,7 +115,7 @@ class ClinicFilter(PlaceFilter):
     title = gettext_lazy("clinic")
     parameter_name = "clinic"
 
-    def lookups(self, request, model_admin):
+    def lookups(self, request: HttpRequest, model_admin):
         if request.user.clinic_id:
             return []
         clinics = self._clinics(request).order_by("name").values_list("code", "name")
@@ -124,7 +124,7 @@ class ClinicFilter(PlaceFilter):
             found = list(clinics.filter(code=request.GET.get("clinic", "")))
         return found
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset):
         chosen = self.value()
         return queryset.filter(**{self._path("code"): chosen}) if chosen else queryset
 

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -41,7 +41,7 @@ def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppoin
 class LostPages(StaffPages[Any]):
     """A list of its own beside the records, until each person has something instead."""
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         first = view(require_POST(self.put_first_view))
         return [
@@ -70,7 +70,7 @@ class LostPages(StaffPages[Any]):
             may_put_first=request.user.has_perm("booking.add_listentry"),
         )
 
-    def _entry(self, request: HttpRequest, lost: LostAppointment, by: str) -> dict:
+    def _entry(self, request: HttpRequest, lost: LostAppointment, by: str) -> dict[str, Any]:
         row = lost.reservation
         course = course_of(row.person_id)
         needs_first = row.dose > 1 and 1 not in course.doses

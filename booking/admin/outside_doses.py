@@ -1,6 +1,7 @@
 """Doses given elsewhere: recorded, put right and taken back by the services."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -52,7 +53,7 @@ class DoseFields(forms.Form):
         help_text=gettext_lazy("Clinic, town or country, as the paper says"),
     )
 
-    def clean_given_on(self):
+    def clean_given_on(self) -> Any:
         given_on = self.cleaned_data["given_on"]
         if given_on > known_today():
             raise forms.ValidationError(_("This day has not come yet."))
@@ -96,7 +97,7 @@ class RecordForm(PersonForm, DoseFields):
         return values
 
 
-class OutsideDoseForm(DoseFields, forms.ModelForm):
+class OutsideDoseForm(DoseFields, forms.ModelForm[OutsideDose]):
     class Meta:
         model = OutsideDose
         fields = OF_THE_DOSE
@@ -126,10 +127,10 @@ class OutsideDoseAdmin(
     change_list_template = "admin/booking/outsidedose/change_list.html"
     change_form_template = "admin/booking/outsidedose/change_form.html"
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutsideDose]:
         return self._scoped(request, admin.ModelAdmin.get_queryset(self, request))
 
-    def _scoped(self, request: HttpRequest, rows: QuerySet) -> QuerySet:
+    def _scoped(self, request: HttpRequest, rows: QuerySet[OutsideDose]) -> QuerySet[OutsideDose]:
         """A clinic sees what it recorded, and what its own people were given elsewhere."""
         user = request.user
         if user.role not in AT_A_CLINIC or user.is_superuser or not user.clinic_id:
@@ -146,11 +147,11 @@ class OutsideDoseAdmin(
     def by_whom(self, outside_dose: OutsideDose) -> str:
         return who(outside_dose.by)
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[OutsideDose], term: str) -> QuerySet[OutsideDose]:
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(person__in=people)
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
             path("withdrawn/", view(self.withdrawn_view), name="booking_outsidedose_withdrawn"),
@@ -160,7 +161,9 @@ class OutsideDoseAdmin(
             *super().get_urls(),
         ]
 
-    def add_view(self, request: HttpRequest, form_url="", extra_context=None) -> HttpResponse:
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = RecordForm(request.POST or None, request=request)
@@ -185,7 +188,13 @@ class OutsideDoseAdmin(
             submit=_("Record"),
         )
 
-    def save_model(self, request, obj, form, change) -> None:
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: OutsideDose,
+        form: forms.ModelForm[OutsideDose],
+        change: bool,
+    ) -> None:
         """A correction; the service frees what it makes needless, and brings back the rest."""
         values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
         _outside_dose, request.aftermath = correct_outside_dose(
@@ -193,17 +202,23 @@ class OutsideDoseAdmin(
         )
         _say_aftermath(request, request.aftermath)
 
-    def response_post_save_change(self, request, obj):
+    def response_post_save_change(self, request: HttpRequest, obj: OutsideDose):
         if request.aftermath.lost:
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         return super().response_post_save_change(request, obj)
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None):
         return super().changelist_view(
             request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         )
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ):
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
         try:
             return super().changeform_view(

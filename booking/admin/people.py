@@ -1,6 +1,7 @@
 """The person of a row, and the one whom staff have before them or on the telephone."""
 
 from datetime import date
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -70,7 +71,7 @@ class PersonForm(forms.Form):
     phone = forms.CharField(label=gettext_lazy("Mobile phone"), required=False, max_length=30)
     ASKED = ("number", "name", "birth_date", "phone")
 
-    def __init__(self, *args, request: HttpRequest, **kwargs):
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         self.request = request
         self.person: Person | None = None
         super().__init__(*args, **kwargs)
@@ -106,7 +107,7 @@ class PersonForm(forms.Form):
             self.add_error("number", _("You have no reservation with this number."))
         return row.person if row else None
 
-    def _by_identity(self, values: dict) -> Person | None:
+    def _by_identity(self, values: dict[str, Any]) -> Person | None:
         try:
             born = spelling.birth_date(values["birth_date"], today=known_today())
         except ValueError:

@@ -1,4 +1,5 @@
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -7,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -136,20 +137,20 @@ class ReservationAdmin(
     change_form_template = "admin/booking/reservation/change_form.html"
     change_list_template = "admin/booking/reservation/change_list.html"
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest):
         rows = super().get_queryset(request)
         return rows.select_related("person", "slot__clinic", "slot__vaccine")
 
-    def has_add_permission(self, request) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # bookings are made by services alone
 
-    def has_change_permission(self, request, obj=None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
         return False  # marks are buttons, each a service
 
-    def has_mark_permission(self, request) -> bool:
+    def has_mark_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.change_reservation")
 
-    def has_export_permission(self, request) -> bool:
+    def has_export_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.export_reservation")
 
     @admin.display(description=gettext_lazy("time"), ordering="slot__starts_at")
@@ -168,7 +169,7 @@ class ReservationAdmin(
     def by_whom(self, row: Reservation) -> str:
         return who(row.by)
 
-    def find(self, queryset: QuerySet, term: str) -> QuerySet:
+    def find(self, queryset: QuerySet[Reservation], term: str) -> QuerySet[Reservation]:
         people = people_meant(term)
         if people is not None:
             return queryset.filter(person__in=people)
@@ -180,22 +181,22 @@ class ReservationAdmin(
     # Marks, one by one or for all that are ticked.
 
     @admin.action(description=gettext_lazy("Mark as arrived"), permissions=["mark"])
-    def mark_as_arrived(self, request, queryset):
+    def mark_as_arrived(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, mark_arrived)
 
     @admin.action(description=gettext_lazy("Mark as vaccinated"), permissions=["mark"])
-    def mark_as_vaccinated(self, request, queryset):
+    def mark_as_vaccinated(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, mark_vaccinated)
 
     @admin.action(description=gettext_lazy("Mark as did not come"), permissions=["mark"])
-    def mark_as_no_show(self, request, queryset):
+    def mark_as_no_show(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, mark_no_show)
 
     @admin.action(description=gettext_lazy("Take the last mark back"), permissions=["mark"])
-    def take_back(self, request, queryset):
+    def take_back(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, undo_mark)
 
-    def _mark_each(self, request, rows, service) -> None:
+    def _mark_each(self, request: HttpRequest, rows, service) -> None:
         done = 0
         for row in rows:
             try:
@@ -210,7 +211,7 @@ class ReservationAdmin(
             )
             messages.success(request, text % {"count": done})
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         name = "booking_reservation_"
         return [
@@ -220,21 +221,23 @@ class ReservationAdmin(
             *super().get_urls(),
         ]
 
-    def render_change_form(self, request, context, *args, **kwargs):
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
         row = kwargs.get("obj")
         may_mark = row is not None and self.has_mark_permission(request)
         context["buttons"] = buttons_of(row, known_now()) if may_mark else []
         context |= self.for_the_caller(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None):
         may = {
             "may_export": self.has_export_permission(request),
             "may_book": self.has_book_permission(request),
         }
         return super().changelist_view(request, {**(extra_context or {}), **may})
 
-    def history_view(self, request, object_id, extra_context=None):
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ):
         """The whole story in words."""
         response = super().history_view(request, object_id, extra_context)
         row = response.context_data["object"]
@@ -335,7 +338,7 @@ class ReservationAdmin(
             adminform=AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
         )
 
-    def _download(self, request: HttpRequest, asked: dict) -> HttpResponse:
+    def _download(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
         selection = Selection(
             rows=super().get_queryset(request),
             first=asked["first"],
@@ -358,7 +361,7 @@ class ReservationAdmin(
         return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv")
 
 
-def buttons_of(row: Reservation, now) -> list[tuple[str, str]]:
+def buttons_of(row: Reservation, now: datetime) -> list[tuple[str, str]]:
     """(act, label) for every mark that may follow on this row's status now."""
     buttons = [
         (act, label)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.utils import timezone
@@ -43,7 +43,7 @@ class TimedCache(Generic[K, V]):
     def __init__(self, load: Callable[[list[K]], dict[K, V]], seconds: float, most: int = 50_000):
         self._load, self._seconds, self._most = load, seconds, most
         self._lock = threading.Lock()
-        self._kept: dict[K, tuple[float, Future]] = {}
+        self._kept: dict[K, tuple[float, Future[Any]]] = {}
 
     def get(self, keys: Iterable[K], seconds: float | None = None) -> dict[K, V]:
         """Loaded anew where older than `seconds`, if that is longer than usual."""
@@ -53,7 +53,7 @@ class TimedCache(Generic[K, V]):
         with self._lock:
             if len(self._kept) > self._most:
                 self._drop_old(now)
-            futures: dict[K, Future] = {}
+            futures: dict[K, Future[Any]] = {}
             for key in wanted:
                 since, future = self._kept.get(key, (0.0, None))
                 if future is None or now - since >= (seconds or self._seconds):
@@ -65,7 +65,7 @@ class TimedCache(Generic[K, V]):
             self._fill(missing, futures)
         return {key: future.result(timeout=15) for key, future in futures.items()}
 
-    def _fill(self, missing: list[K], futures: dict[K, Future]) -> None:
+    def _fill(self, missing: list[K], futures: dict[K, Future[Any]]) -> None:
         try:
             loaded = self._load(missing)
         except BaseException as error:
@@ -271,7 +271,7 @@ def times(clinic_ids: Iterable[int], day: date) -> Iterator[Time]:
         yield from (time for time in found if time.starts_at > now)
 
 
-all_kept: list[TimedCache] = [_directory, _spans, _times]
+all_kept: list[TimedCache[Any, Any]] = [_directory, _spans, _times]
 
 
 def forget() -> None:

@@ -1,12 +1,13 @@
 """Statuses move only along the arrows of booking.enums: the database refuses the rest."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pgtrigger
 
 
 def lawful_moves(
-    moves: Mapping[str, Sequence[str]], *, but: pgtrigger.Q | None = None
+    moves: Mapping[Any, Sequence[Any]], *, but: pgtrigger.Q | None = None
 ) -> pgtrigger.FSM:
     """The trigger that holds `status` to these moves; changes that meet `but` skip it."""
     condition = pgtrigger.Q(old__status__df=pgtrigger.F("new__status"))

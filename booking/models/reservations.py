@@ -1,7 +1,8 @@
 """Reservations and doses given elsewhere."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 import pghistory
 import pgtrigger
@@ -29,21 +30,21 @@ from web.codes import group
 NUMBER_LETTERS = 10
 
 
-class ReservationQuerySet(models.QuerySet):
-    def live(self):
+class ReservationQuerySet(models.QuerySet["Reservation"]):
+    def live(self) -> Self:
         return self.filter(status__in=LIVE)
 
-    def taking(self):
+    def taking(self) -> Self:
         return self.filter(status__in=TAKING)
 
-    def lapsed(self, now):
+    def lapsed(self, now: datetime) -> Self:
         return self.filter(status=ReservationStatus.HELD, held_until__lte=now)
 
-    def locked(self):
+    def locked(self) -> Self:
         """These rows only; new rows may still point at them. Lock slots first, by id."""
         return self.select_for_update(of=("self",), no_key=True)
 
-    def with_place(self):
+    def with_place(self) -> Self:
         return self.select_related("slot__clinic", "slot__vaccine")
 
 
@@ -116,6 +117,8 @@ class Reservation(models.Model):
 
     objects = ReservationQuerySet.as_manager()
 
+    events: models.QuerySet[Any]  # what pghistory recorded of the row
+
     class Meta:
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
@@ -157,14 +160,16 @@ class Reservation(models.Model):
     def shown_number(self) -> str:
         return group(self.number)
 
-    def is_holding(self, now) -> bool:
-        return self.status == ReservationStatus.HELD and self.held_until > now
+    def is_holding(self, now: datetime) -> bool:
+        return self.status == ReservationStatus.HELD and bool(
+            self.held_until and self.held_until > now
+        )
 
     def may_become(self, status: ReservationStatus) -> bool:
         return status in LAWFUL_MOVES[ReservationStatus(self.status)]
 
     @property
-    def changes_until(self):
+    def changes_until(self) -> datetime:
         """Until when the person may change or cancel it without calling the clinic."""
         return self.slot.starts_at - timedelta(hours=self.slot.clinic.cutoff_hours)
 

@@ -1,6 +1,7 @@
 """What a person was given and has booked, what comes next, and under which admission."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -57,7 +58,7 @@ SELECT dose, vaccine_id, given_on, true FROM booking_outsidedose WHERE person_id
 
 def _course_so_far(person_id: int) -> Course:
     """In one statement: it stands before every list of open times."""
-    values = {"person": person_id, "zone": timezone.get_default_timezone_name()}
+    values: dict[str, Any] = {"person": person_id, "zone": timezone.get_default_timezone_name()}
     with connection.cursor() as cursor:
         cursor.execute(COURSE, values)
         return Course.of(Booked(*row) for row in cursor.fetchall())

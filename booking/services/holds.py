@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -209,18 +210,18 @@ def _hold_carefully(
 ) -> list[Reservation]:
     now = lock_person(person_id)
     wanted = [slot_id] if second_id is None else [slot_id, second_id]
-    held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
-    slots = lock_slots([*wanted, *held.values_list("slot_id", flat=True)])
-    mine = list(Reservation.objects.live().filter(person=person_id).order_by("pk").locked())
-    held = [one for one in mine if one.status == ReservationStatus.HELD]
-    if any(one.slot_id not in slots for one in held):
+    seats = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
+    slots = lock_slots([*wanted, *seats.values_list("slot_id", flat=True)])
+    rows = list(Reservation.objects.live().filter(person=person_id).order_by("pk").locked())
+    held = [row for row in rows if row.status == ReservationStatus.HELD]
+    if any(row.slot_id not in slots for row in held):
         raise RowsChanged
     if not set(wanted) <= slots.keys():
         raise SlotFull(slot_id=slot_id)
 
     if _holds_exactly(held, wanted, now):
-        return sorted(held, key=lambda one: one.dose)
-    fixed = [one for one in mine if one not in held]
+        return sorted(held, key=lambda row: row.dose)
+    fixed = [row for row in rows if row not in held]
     if not fixed and not _is_inside(admission_id, now):
         raise NotCalled
     plan = _plan(
@@ -230,17 +231,17 @@ def _hold_carefully(
         vaccines_of(admission_id),
     )
     if lapse_holds({pk: slots[pk] for pk in wanted}, now=now):
-        held = [one for one in held if not _lapsed_meanwhile(one)]
+        held = [row for row in held if not _lapsed_meanwhile(row)]
         for pk in wanted:
             offer_freed(slots[pk], now=now)
     clock = _clock(person_id, admission_id, held, now)
     # A refusal from here on undoes everything and leaves the person what they held.
-    for one in held:
-        release(one, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
+    for row in held:
+        release(row, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
     for slot in plan.values():
         take_seat(slot, now=now)
     taken = _insert(plan, person_id, admission_id, clock, now)
-    for freed in {one.slot_id for one in held} - set(wanted):
+    for freed in {row.slot_id for row in held} - set(wanted):
         offer_freed(slots[freed], now=now)
     return taken
 
@@ -276,7 +277,7 @@ SELECT coalesce(sum(extract(epoch FROM ended - began)), 0)::float FROM (
 
 
 def _held_so_far(person_id: int, admission_id: int, now: datetime) -> timedelta:
-    values = {"person": person_id, "admission": admission_id, "now": now}
+    values: dict[str, Any] = {"person": person_id, "admission": admission_id, "now": now}
     with connection.cursor() as cursor:
         cursor.execute(HELD_SO_FAR, values)
         return timedelta(seconds=cursor.fetchone()[0])
@@ -286,11 +287,13 @@ def _clock(
     person_id: int, admission_id: int, exchanged: list[Reservation], now: datetime
 ) -> _Clock:
     """Until when a new hold lasts: what it replaces hands its clock on, else what is left."""
-    running = [one for one in exchanged if one.is_holding(now) and one.origin != Origin.OFFER]
+    running = [
+        (row.held_until, row.extensions)
+        for row in exchanged
+        if row.held_until and row.is_holding(now) and row.origin != Origin.OFFER
+    ]
     if running:
-        return _Clock(
-            min(one.held_until for one in running), max(one.extensions for one in running)
-        )
+        return _Clock(min(until for until, _n in running), max(n for _until, n in running))
     left = MOST_HELD - _held_so_far(person_id, admission_id, now)
     if left < LEAST_HELD:
         raise HeldLongEnough
@@ -365,16 +368,19 @@ def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None)
     now = rows[0].now
     if not all(row.is_holding(now) for row in rows):
         raise _why_not_held({row.status for row in rows})
+    held_until = rows[0].held_until
+    assert held_until  # a hold has its time
     if extension and rows[0].extensions >= extension:
-        return rows[0].held_until
+        return held_until
     if rows[0].extensions >= MOST_EXTENSIONS or rows[0].origin == Origin.OFFER:
         raise NoMoreTime
     if any(row.slot.starts_at <= now for row in rows):
         raise SlotOver
+    assert rows[0].admission_id  # what is held in the line, not offered
     left = MOST_HELD - _held_so_far(person_id, rows[0].admission_id, now)
-    if rows[0].held_until >= now + left:
+    if held_until >= now + left:
         raise NoMoreTime
-    until = max(rows[0].held_until, now + min(HOLD_LIFETIME, left))
+    until = max(held_until, now + min(HOLD_LIFETIME, left))
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
         held_until=until,
         extensions=F("extensions") + 1,

@@ -25,7 +25,7 @@ def report_to_lines() -> int:
     """Tell every line people may be in what is left for them; how many lines were told."""
     rooms_by_opening = Room.objects.alias(since=JOINABLE_FROM)
     running = rooms_by_opening.filter(since__lte=Now(), cohort__closes_at__gt=Now())
-    rooms = list(running.exclude(status=RoomStatus.CLOSED).select_related("cohort"))
+    rooms: list[Room] = [*running.exclude(status=RoomStatus.CLOSED).select_related("cohort")]
     if not rooms:
         return 0
     left = left_by_vaccine()

@@ -2,6 +2,8 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
@@ -16,7 +18,13 @@ from messaging.services import Letter, write_message
 
 
 def tell(
-    reservation: Reservation, *, key: str, kind: str, text: str, not_after=None, urgent=False
+    reservation: Reservation,
+    *,
+    key: str,
+    kind: str,
+    text: str,
+    not_after: datetime | None = None,
+    urgent: bool = False,
 ) -> bool:
     """Write one message to the person of this reservation, by the channel they chose."""
     return write_message(
@@ -40,15 +48,17 @@ def _channel(reservation: Reservation) -> Channel:
 
 
 def _address(reservation: Reservation) -> str:
-    return reservation.email if _by_email(reservation) else reservation.person.phone
+    email = reservation.email if _by_email(reservation) else ""
+    return email or reservation.person.phone
 
 
 def when(reservation: Reservation) -> str:
     return date_format(timezone.localtime(reservation.slot.starts_at), _("D j M, H:i"))
 
 
-def link(name: str, *args) -> str:
-    return settings.PUBLIC_URL.rstrip("/") + reverse(name, args=args)
+def link(name: str, *args: Any) -> str:
+    site: str = settings.PUBLIC_URL.rstrip("/")
+    return site + reverse(name, args=args)
 
 
 def _line(reservation: Reservation) -> str:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from time import monotonic
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
@@ -135,7 +136,7 @@ ORDER BY slot.starts_at, slot.id
 """  # noqa: S608
 
 
-def _values(now: datetime, **more) -> dict:
+def _values(now: datetime, **more: Any) -> dict[str, Any]:
     zone = timezone.get_default_timezone_name()
     return {
         "zone": zone,
@@ -311,7 +312,7 @@ def _end_what_is_over(now: datetime) -> None:
     )
 
 
-def _ids(sql: str, values: dict) -> list[int]:
+def _ids(sql: str, values: dict[str, Any]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return [row[0] for row in cursor.fetchall()]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -168,10 +169,11 @@ class _Settling:
 
     def _settle(self, outside_dose: OutsideDose | None, *, gone: int | None = None) -> Aftermath:
         outside_doses = OutsideDose.objects.filter(person=self.person_id).select_related("vaccine")
-        self.outside_dose, self.outside_doses = outside_dose, list(outside_doses.exclude(pk=gone))
+        kept = outside_doses if gone is None else outside_doses.exclude(pk=gone)
+        self.outside_dose, self.outside_doses = outside_dose, list(kept)
         self.course = course_from(self.here, self.outside_doses)
         booked = {row.dose for row in self.rows}
-        for dose in sorted(booked | {one.reservation.dose for one in self.freed}):
+        for dose in sorted(booked | {freed.reservation.dose for freed in self.freed}):
             for row in self.rows:
                 if row.dose == dose and self._stands(row):
                     self._count(row)
@@ -220,7 +222,7 @@ class _Settling:
         if self.outside_dose and not held:
             self._note(row, outside_dose=self.outside_dose)
 
-    def _note(self, row: Reservation, **values) -> LostAppointment:
+    def _note(self, row: Reservation, **values: Any) -> LostAppointment:
         """Remember that a record cancelled it, anew if it was so before."""
         new = {"at": self.now, "lost_at": None, "lost_because": "", "by": "", "entry": None}
         freed, _new = LostAppointment.objects.update_or_create(

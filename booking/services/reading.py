@@ -1,6 +1,6 @@
 from collections.abc import Iterator, Sequence
 from hmac import compare_digest
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Model
@@ -49,14 +49,14 @@ def _of_person(person_id: int, *, held: bool) -> list[Reservation]:
     return [_with_place(row) for row in rows]
 
 
-def _with_place(row: Sequence) -> Reservation:
+def _with_place(row: Sequence[Any]) -> Reservation:
     reservation, slot, clinic, vaccine = _models(row)
     reservation.email = _email.from_db_value(reservation.email, None, connection)
     slot.clinic, slot.vaccine, reservation.slot = clinic, vaccine, slot
-    return reservation
+    return cast("Reservation", reservation)
 
 
-def _models(row: Sequence) -> Iterator[Any]:
+def _models(row: Sequence[Any]) -> Iterator[Any]:
     start = 0
     for model, fields in OF_PERSON:
         end = start + len(fields)

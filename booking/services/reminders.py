@@ -43,4 +43,5 @@ def remind(*, now: datetime | None = None, most: int = 5000) -> int:
     start, end = day_bounds(day_of(now) + timedelta(days=1))
     with connection.cursor() as cursor:
         cursor.execute(REMIND, {"now": now, "start": start, "end": end, "most": most})
-        return cursor.rowcount
+        reminded: int = cursor.rowcount
+        return reminded

@@ -145,7 +145,12 @@ def close_offers(reservations: list[int], status: OfferStatus, *, now: datetime)
 
 
 def release(
-    reservation: Reservation, slots: dict[int, Slot], *, status: ReservationStatus, by: str, now
+    reservation: Reservation,
+    slots: dict[int, Slot],
+    *,
+    status: ReservationStatus,
+    by: str,
+    now: datetime,
 ) -> None:
     """End a locked reservation that takes a place of one of these locked slots."""
     assert reservation.may_become(status), f"{reservation.status} can't become {status}"

@@ -79,7 +79,7 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
     slots = lock_slots(ids.values_list("pk", flat=True))
     share = min(clinic.no_show_rate or 0.0, clinic.margin_percent / 100)
     stock = dict(Stock.objects.filter(clinic=clinic, on=day).values_list("vaccine_id", "doses"))
-    margins = {}
+    margins: dict[int, int] = {}
     for vaccine_id, of_vaccine in _by_vaccine(slots.values()).items():
         openings = [
             Opening(slot.capacity, max(0, slot.booked - slot.capacity)) for slot in of_vaccine

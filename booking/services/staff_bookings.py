@@ -70,13 +70,16 @@ class Standing:
         for right in fitting:
             if walk_in or right.before is None:
                 return right
-        raise LineWaits(waiting=min(right.before for right in fitting))
+        raise LineWaits(waiting=min(right.before for right in fitting if right.before is not None))
 
     def vaccines(self) -> frozenset[int] | None:
         """All that may be booked by any right; None for any vaccine."""
-        if any(right.vaccines is None for right in self.rights):
-            return None
-        return frozenset().union(*(right.vaccines for right in self.rights))
+        named: set[int] = set()
+        for right in self.rights:
+            if right.vaccines is None:
+                return None
+            named |= right.vaccines
+        return frozenset(named)
 
     def why_not(self) -> str:
         """The reason that comes nearest to a yes, with the date where there is one."""

@@ -59,6 +59,6 @@ def undo_mark(*, reservation: Reservation, by: str) -> Reservation:
         raise NothingToUndo
     try:
         with transaction.atomic():
-            return _set(row, _BACK[row.status], by)
+            return _set(row, before, by)
     except IntegrityError:
         raise AlreadyBooked from None

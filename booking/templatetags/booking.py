@@ -1,3 +1,5 @@
+from typing import Any
+
 from django import template
 from django.utils.http import urlencode
 
@@ -9,7 +11,7 @@ register = template.Library()
 
 
 @register.simple_tag
-def narrowed(search: Search, code: str | None = None, **changes) -> str:
+def narrowed(search: Search, code: str | None = None, **changes: Any) -> str:
     """The end of an address: the same search with some of it changed."""
     query = search.query(**changes)
     if code:

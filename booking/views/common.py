@@ -29,7 +29,7 @@ def keeps_typed(view: View) -> View:
     """When the database is away, answer a page that holds what was typed and sends it again."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST" and asks_language(request):
             # Only the page of an outage asks this of a view that has no form of its own.
             return in_language(request, lambda: outage(request))

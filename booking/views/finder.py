@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,6 +22,7 @@ from booking.finder import availability
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import (
     Search,
+    SearchResult,
     alternatives,
     clinic_times,
     districts_with_times,
@@ -52,7 +54,7 @@ class Purpose:
     days: tuple[date, date] | None = None
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         return self.base, self.action, self.field, self.vaccines, self.days
 
     def clinic_url(self, code: str, query: str) -> str:
@@ -216,7 +218,7 @@ def show(
     else:
         search = Search(vaccines=purpose.vaccines, days=purpose.days)
     wrong = bool(form and form.errors)
-    context = {
+    context: dict[str, Any] = {
         "form": form,
         "purpose": purpose,
         "refusal": refusal,
@@ -245,19 +247,21 @@ def show(
     return _with_parts(request, "times", context, status)
 
 
-def _with_form(context: dict) -> dict:
+def _with_form(context: dict[str, Any]) -> dict[str, Any]:
     form = context["form"] or SearchForm({}, vaccines=context["purpose"].vaccines)
     return context | {"form": form}
 
 
-def _with_parts(request: HttpRequest, page: str, context: dict, status: int) -> HttpResponse:
+def _with_parts(
+    request: HttpRequest, page: str, context: dict[str, Any], status: int
+) -> HttpResponse:
     """The page around its two big parts, which are the same for everybody who looks."""
     for part in ("days", "list"):
         context[part] = _part(f"booking/parts/{page}_{part}.html", context)
     return render(request, f"booking/{page}.html", context, status=status)
 
 
-def _part(template: str, context: dict) -> str:
+def _part(template: str, context: dict[str, Any]) -> str:
     found, purpose = context["found"], context["purpose"]
     wrong = context["form"] and context["form"].errors
     key = (template, get_language(), purpose.key)
@@ -297,7 +301,7 @@ def _with_region(search: Search) -> Search:
 
 
 def _choose_district(
-    request: HttpRequest, search: Search, context: dict, status: int
+    request: HttpRequest, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
     directory = availability.directory()
     context |= {"search": search, "regions": directory.regions(), "districts": []}
@@ -309,7 +313,7 @@ def _choose_district(
 
 
 def _one_clinic(
-    request: HttpRequest, code: str, search: Search, context: dict, status: int
+    request: HttpRequest, code: str, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
     place = availability.directory().by_code.get(code)
     if place is None:
@@ -326,13 +330,19 @@ def _one_clinic(
 
 
 def _no_times_at(
-    request: HttpRequest, clinic: ClinicFacts | Clinic, search: Search, context: dict, status: int
+    request: HttpRequest,
+    clinic: ClinicFacts | Clinic,
+    search: Search,
+    context: dict[str, Any],
+    status: int,
 ) -> HttpResponse:
     there = replace(search, region=clinic.region, district=clinic.district, name="", near="")
     return _sold_out(request, there, context | {"clinic": clinic, "search": there}, status)
 
 
-def _sold_out(request: HttpRequest, search: Search, context: dict, status: int) -> HttpResponse:
+def _sold_out(
+    request: HttpRequest, search: Search, context: dict[str, Any], status: int
+) -> HttpResponse:
     """Nothing is open that was asked for: say why, and where the nearest open times are."""
     context |= {
         "instead": elsewhere(search),
@@ -347,7 +357,7 @@ def _sold_out(request: HttpRequest, search: Search, context: dict, status: int) 
     return render(request, "booking/sold_out.html", _with_form(context), status=status)
 
 
-def _calendar(found) -> list[dict]:
+def _calendar(found: SearchResult) -> list[dict[str, Any]]:
     """The open days as weeks from Monday, for a table; empty days stay in their place."""
     if not found.days:
         return []

@@ -22,7 +22,7 @@ OF_RESERVATION = {
 
 
 def of_reservation(reservation: Reservation, *, asks_cancel: bool) -> str:
-    return str(CANCELLING if asks_cancel else OF_RESERVATION[reservation.status])
+    return str(CANCELLING if asks_cancel else OF_RESERVATION[ReservationStatus(reservation.status)])
 
 
 def of_offer(offer: Offer, *, is_open: bool) -> str:

@@ -115,7 +115,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
     return render(request, "booking/refused.html", context, status=status)
 
 
-def _what_ran_out(person_id: int) -> dict:
+def _what_ran_out(person_id: int) -> dict[str, Any]:
     """The time somebody lost to the clock: once more if it is still open, else the nearest."""
     last = (
         Reservation.objects.filter(person=person_id, status__in=["held", "lapsed"], dose=1)
@@ -223,12 +223,13 @@ def _show_hold(
     return render(request, "booking/confirm.html", context, status=status)
 
 
-def _clock(first: Reservation, now: datetime) -> dict:
+def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
     """How long the held times are kept, and what is said towards the end."""
     extensions_left = services.MOST_EXTENSIONS - first.extensions
     soon = _("Less than two minutes left. Extend the time, or confirm.")
     if extensions_left <= 0:
         soon = _("Less than two minutes left. Confirm now: the time can’t be extended again.")
+    assert first.held_until  # a hold has its time
     return {
         "until": first.held_until,
         "seconds_left": int((first.held_until - now).total_seconds()),

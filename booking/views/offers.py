@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,7 +24,8 @@ from booking.views.common import keeps_typed, known
 from booking.views.holds import refusal_page
 from database.clock import known_now, known_today
 from eligibility.models import Person
-from eligibility.sessions import signed_in
+from eligibility.sessions import signed_in, who_of
+from messaging.enums import Channel
 from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page, not_inside
 from web.language import keeps_typed_in_any_language, typed
@@ -41,7 +43,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     entries = list(
         ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST).order_by("dose")
     )
-    who = signed_in(request)
+    who = who_of(request)
     if any(not who.may_see(entry.joined_at) for entry in entries):
         # From before the yes: neither shown nor touched by whoever acts for the person.
         return refusal_page(request, OnTheListAlready())
@@ -78,18 +80,18 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
             ),
         },
     )
-    refusal = None
+    refused: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
             services.join_list(
                 person_id=person_id, admission_id=admission.pk, dose=dose, **form.entry()
             )
         except Refused as reason:
-            refusal = reason
+            refused = reason
         else:
             return redirect("cancellation_list")
-    status = 409 if refusal else 422 if form.errors else 200
-    context = {"form": form, "typed_form": "entry", "refusal": refusal, "dose": dose}
+    status = 409 if refused else 422 if form.errors else 200
+    context = {"form": form, "typed_form": "entry", "refusal": refused, "dose": dose}
     return render(request, "booking/join_list.html", context, status=status)
 
 
@@ -119,7 +121,7 @@ def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
     ]
 
 
-def _shown(entry: ListEntry) -> dict:
+def _shown(entry: ListEntry) -> dict[str, Any]:
     directory = availability.directory()
     names = (directory.area_name(Area.of(key)) for key in entry.places)
     places = [name for name in names if name]
@@ -134,7 +136,7 @@ def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("cancellation_list")
     entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
-    if all(signed_in(request).may_see(entry.joined_at) for entry in entries):
+    if all(who_of(request).may_see(entry.joined_at) for entry in entries):
         services.leave_list(person_id=person_id)
     return redirect("booking")
 
@@ -148,21 +150,21 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     The address answers the offer, once. Afterwards it says only when that was: the reservation
     opens for its person, or by number and phone.
     """
-    found = services.open_offer(token)
-    if found is None:
-        raise Http404
-    if request.method != "POST" or found.answered_at:
-        return _show(request, found)
+    made = _offer(token)
+    if request.method != "POST" or made.answered_at:
+        return _show(request, made)
     try:
         confirmed = services.confirm_hold(
-            person_id=found.person_id,
-            key=found.reservation.key,
-            wanted=services.ContactChoice(found.reservation.channel, found.reservation.email),
+            person_id=made.person_id,
+            key=made.reservation.key,
+            wanted=services.ContactChoice(
+                Channel(made.reservation.channel), made.reservation.email
+            ),
         )
     except Refused:
-        return _show(request, services.open_offer(token), OfferOver())
+        return _show(request, _offer(token), OfferOver())
     who = signed_in(request)
-    if who and who.person_id == found.person_id:
+    if who and who.person_id == made.person_id:
         return redirect("reservation", number=confirmed[0].number)
     return redirect("offer", token=token)
 
@@ -172,16 +174,16 @@ def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) ->
     reservation = found.reservation
     is_open = found.status == OfferStatus.OPEN and reservation.is_holding(now)
     context = {
-        "offer": found,
+        "offer": made,
         "reservation": reservation,
         "open": is_open,
-        "taken": found.status == OfferStatus.TAKEN,
+        "taken": made.status == OfferStatus.TAKEN,
         "refusal": refusal,
-        "headline": headlines.of_offer(found, is_open=is_open),
+        "headline": headlines.of_offer(made, is_open=is_open),
         "title": _("A place is kept for you") if is_open else _("This offer has ended"),
         "clock": {
-            "until": found.until,
-            "seconds_left": int((found.until - now).total_seconds()),
+            "until": made.until,
+            "seconds_left": int((made.until - now).total_seconds()),
             "soon": _("Less than two minutes left. Answer now."),
             "over": _("The time has run out; the place goes to the next person."),
             "after": reverse("cancellation_list"),
@@ -195,14 +197,12 @@ def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) ->
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
 def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
-    found = services.open_offer(token)
-    if found is None:
-        raise Http404
+    _offer(token)
     if request.method == "POST":
         try:
             services.decline_offer(token=token, by=CITIZEN)
         except Refused as refusal:
-            found = services.open_offer(token)
-            if found.status != OfferStatus.TAKEN:
-                return _show(request, found, refusal)
+            made = _offer(token)
+            if made.status != OfferStatus.TAKEN:
+                return _show(request, made, refusal)
     return redirect("offer", token=token)

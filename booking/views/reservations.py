@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -109,7 +110,7 @@ def _undo(reservation: Reservation, reservations: list[Reservation], now: dateti
     return WHY_NOT_UNDO.get(type(refusal), "never") if refusal else "open"
 
 
-def _history_rows(reservation: Reservation) -> list[dict]:
+def _history_rows(reservation: Reservation) -> list[dict[str, Any]]:
     """What happened to it, in order, and who did it."""
     return [
         {"at": event.at, "what": event.what, "detail": event.detail, "by": to_the_person(event.by)}
@@ -269,12 +270,12 @@ def lookup(request: HttpRequest) -> HttpResponse:
     return render(request, "booking/lookup.html", context, status=status)
 
 
-def _listed(reservation: Reservation) -> dict:
+def _listed(reservation: Reservation) -> dict[str, Any]:
     """A reservation in the list of a person's own."""
     held = reservation.status == ReservationStatus.HELD
     return {
         "reservation": reservation,
-        "status": headlines.OF_RESERVATION[reservation.status]
+        "status": headlines.OF_RESERVATION[ReservationStatus(reservation.status)]
         if held
         else reservation.get_status_display(),
         "badge": BADGES.get(ReservationStatus(reservation.status), "gray"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -76,7 +77,7 @@ def is_far(answer: Answer) -> bool:
     return not answer.eligible and answer.rule == Reason.NOT_BORN
 
 
-def periods_of(person: Person, standing: Standing) -> list[dict]:
+def periods_of(person: Person, standing: Standing) -> list[dict[str, Any]]:
     """Each period that is this person's or nearly so: why, when, and how its line stands."""
     near = [answer for answer in standing.answers if not is_far(answer)]
     cohorts = [answer.cohort.pk for answer in near]
@@ -92,7 +93,7 @@ def periods_of(person: Person, standing: Standing) -> list[dict]:
 
 def _period(
     answer: Answer, at: datetime, before: dict[int, int], open_rooms: set[int], inside: set[int]
-) -> dict:
+) -> dict[str, Any]:
     pk, state = answer.cohort.pk, answer.window(at)
     waits = pk in before or state == Window.SOON
     return {
@@ -125,7 +126,7 @@ class Times:
     place: availability.ClinicFacts | None = None
     days: list[tuple[date, int, str]] = field(default_factory=list)
     on: date | None = None
-    clinics: list[dict] = field(default_factory=list)
+    clinics: list[dict[str, Any]] = field(default_factory=list)
     asked: bool = False
     back: str = ""  # from one clinic to all
 
@@ -166,7 +167,7 @@ def _times(
     found: SearchResult | None,
     on: date | None,
     left_over: list[Slot],
-    **more,
+    **more: Any,
 ) -> Times:
     days, today = dict(found.days) if found else {}, known_today()
     if left_over:
@@ -199,7 +200,7 @@ def _left_over_today(clinic: Clinic, coming: Choice) -> list[Slot]:
     return list(slots.select_related("clinic", "vaccine").order_by("starts_at", "pk"))
 
 
-def _of_slots(token: str, slots: Iterable[Slot]) -> list[dict]:
+def _of_slots(token: str, slots: Iterable[Slot]) -> list[dict[str, Any]]:
     return [_entry(token, slot.pk, slot.starts_at, slot.vaccine.name, slot.left) for slot in slots]
 
 
@@ -214,7 +215,7 @@ def _of_clinics(request: HttpRequest, token: str, found: SearchResult, on: date 
         yield {"name": one.clinic.name, "times": times, "more": more if one.more else ""}
 
 
-def _entry(token: str, slot_id: int, at: datetime, vaccine: str, left: int) -> dict:
+def _entry(token: str, slot_id: int, at: datetime, vaccine: str, left: int) -> dict[str, Any]:
     return {
         "at": at,
         "vaccine": vaccine,

@@ -1,4 +1,5 @@
 from datetime import date
+from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
@@ -28,7 +29,7 @@ class CallerForm(PersonForm):
         ),
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_unknown = False
 
@@ -61,7 +62,7 @@ class PlaceForm(forms.Form):
     district = forms.ChoiceField(label=gettext_lazy("District"), required=False)
     name = forms.CharField(label=gettext_lazy("Name of the clinic"), required=False, max_length=100)
 
-    def __init__(self, data, *, user: User):
+    def __init__(self, data, *, user: User) -> None:
         super().__init__(data)
         self.user = user
         known = availability.directory()
@@ -100,7 +101,7 @@ class BookForm(forms.Form):
         label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
     )
 
-    def __init__(self, *args, seconds: list[Slot] | None, **kwargs):
+    def __init__(self, *args: Any, seconds: list[Slot] | None, **kwargs: Any) -> None:
         """`seconds` are the times for the second dose; None where there is none to choose."""
         super().__init__(*args, **kwargs)
         if seconds is None:

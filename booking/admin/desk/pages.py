@@ -1,12 +1,13 @@
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -58,7 +59,7 @@ def desk_crumb() -> Crumb:
 class DeskPages(StaffPages[Reservation]):
     """The pages of a desk, beside the list of reservations."""
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         def page(address: str, view, name: str):
             name = f"booking_reservation_{name}"
             return path(f"desk/{address}", self.admin_site.admin_view(view), name=name)
@@ -216,7 +217,7 @@ class DeskPages(StaffPages[Reservation]):
             )
         return HttpResponseRedirect(desk_address("caller", token))
 
-    def for_the_caller(self, request: HttpRequest, row: Reservation | None) -> dict:
+    def for_the_caller(self, request: HttpRequest, row: Reservation | None) -> dict[str, Any]:
         """What to read out about an appointment, and the way to book more for its person."""
         if row is None or not self.has_book_permission(request):
             return {"read_out": [], "caller_address": ""}
@@ -252,7 +253,7 @@ class DeskPages(StaffPages[Reservation]):
         seen = rows_for(request.user, Slot.objects.all(), clinic_path="clinic")
         return get_object_or_404(seen.select_related("clinic", "vaccine"), pk=slot_id)
 
-    def _booked(self, request: HttpRequest, person: Person) -> list[dict]:
+    def _booked(self, request: HttpRequest, person: Person) -> list[dict[str, Any]]:
         """The person's appointments; where this user may not look, only that there is one."""
         counts = Q(status__in=LIVE) | Q(status=ReservationStatus.NO_SHOW)
         rows = Reservation.objects.filter(counts, person=person).with_place()

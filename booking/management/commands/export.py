@@ -4,9 +4,11 @@ import sys
 import tempfile
 from argparse import BooleanOptionalAction
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,32 +24,42 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = gettext_lazy("Write reservations as CSV, as they are at one instant")
 
-    def add_arguments(self, parser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["reservations"])
-        parser.add_argument("file", help=gettext_lazy("path of the new file, or - for the screen"))
-        parser.add_argument("--from", dest="first", help=gettext_lazy("first day, 2026-07-19"))
-        parser.add_argument("--to", dest="last", help=gettext_lazy("last day, 2026-07-19"))
+        parser.add_argument("file", help=_("path of the new file, or - for the screen"))
+        parser.add_argument("--from", dest="first", help=_("first day, 2026-07-19"))
+        parser.add_argument("--to", dest="last", help=_("last day, 2026-07-19"))
         parser.add_argument("--region", default="", help="서울, 서울특별시, …")
         parser.add_argument(
             "--people",
             action="store_true",
-            help=gettext_lazy("with names, dates of birth and phone numbers"),
+            help=_("with names, dates of birth and phone numbers"),
         )
         parser.add_argument(
             "--reason",
             default="",
-            help=gettext_lazy("why personal data is taken; kept on record, needed by --people"),
+            help=_("why personal data is taken; kept on record, needed by --people"),
         )
         parser.add_argument(
             "--bom",
             action=BooleanOptionalAction,
             default=None,
-            help=gettext_lazy("mark UTF-8 for Excel (the default for a file)"),
+            help=_("mark UTF-8 for Excel (the default for a file)"),
         )
         parser.add_argument("--encoding", choices=["utf-8", "cp949"], default="utf-8")
 
     def handle(
-        self, *, file: str, first, last, region, people, reason, bom, encoding, **options
+        self,
+        *,
+        file: str,
+        first: str | None,
+        last: str | None,
+        region: str,
+        people: bool,
+        reason: str,
+        bom: bool | None,
+        encoding: str,
+        **options: Any,
     ) -> None:
         if people and len(reason.strip()) < 5:
             raise CommandError(_("--people: say with --reason what the personal data is for."))
@@ -74,12 +86,12 @@ class Command(PortalCommand):
                 by=f"command:export ({getpass.getuser()})",
             )
 
-        options = {"people": people, "encoding": kind, "seen": seen}
+        wanted: dict[str, Any] = {"people": people, "encoding": kind, "seen": seen}
         try:
             if file == "-":
-                count = _to_screen(selection, record, **options)
+                count = _to_screen(selection, record, **wanted)
             else:
-                count = _to_file(Path(file), selection, record, **options)
+                count = _to_file(Path(file), selection, record, **wanted)
         except CantBeWritten as problem:
             raise CommandError(str(problem)) from None
         except OSError as error:
@@ -89,7 +101,7 @@ class Command(PortalCommand):
         self.stderr.write(_("%(count)s reservations were written.") % {"count": count})
 
 
-def _to_screen(selection: Selection, record: Callable[[int], None], **options) -> int:
+def _to_screen(selection: Selection, record: Callable[[int], None], **options: Any) -> int:
     """What went out is on record even when the reader stopped half way."""
     count = -1
     try:
@@ -100,7 +112,9 @@ def _to_screen(selection: Selection, record: Callable[[int], None], **options) -
     return count
 
 
-def _to_file(path: Path, selection: Selection, record: Callable[[int], None], **options) -> int:
+def _to_file(
+    path: Path, selection: Selection, record: Callable[[int], None], **options: Any
+) -> int:
     """Whole or not at all, and readable by its owner only."""
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".export-")
     try:
@@ -122,7 +136,7 @@ def _encoding(encoding: str, bom: bool) -> Encoding:
     return Encoding.EXCEL if bom else Encoding.MACHINE
 
 
-def _day(text: str | None, option: str):
+def _day(text: str | None, option: str) -> date | None:
     if not text:
         return None
     try:

@@ -66,8 +66,8 @@ class Command(ImportCommand):
     )
     layouts = [OWN, CONTRACT, CENTRES]
 
-    def handle(self, **options) -> None:
-        self.first_lines: dict[str, tuple[int, dict]] = {}
+    def handle(self, **options: Any) -> None:
+        self.first_lines: dict[str, tuple[int, dict[str, Any]]] = {}
         super().handle(**options)
 
     def check_row(self, row: Row) -> None:

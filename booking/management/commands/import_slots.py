@@ -1,5 +1,6 @@
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -40,7 +41,7 @@ class Command(ImportCommand):
     )
     layouts = [EXPLICIT, HOURS]
 
-    def handle(self, **options) -> None:
+    def handle(self, **options: Any) -> None:
         self.slots = SlotImport(by="command:import_slots")
         super().handle(**options)
 
@@ -64,11 +65,11 @@ class Command(ImportCommand):
         return self.slots.save([row.values["plan"] for row in rows])
 
 
-def cut(date, opens, closes, minutes: int) -> Iterator[datetime]:
+def cut(day: date, opens: time, closes: time, minutes: int) -> Iterator[datetime]:
     """Starts of the slots that end by closing time; a rest too short for one is left out."""
     length = timedelta(minutes=minutes)
-    start = timezone.make_aware(datetime.combine(date, opens))
-    end = timezone.make_aware(datetime.combine(date, closes))
+    start = timezone.make_aware(datetime.combine(day, opens))
+    end = timezone.make_aware(datetime.combine(day, closes))
     while start + length <= end:
         yield start
         start += length

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.core.management.base import CommandError
 
 from booking.verifying import verify
@@ -7,7 +9,7 @@ from web.commands import PortalCommand
 class Command(PortalCommand):
     help = "Check every invariant of slots, holds and reservations on the live tables."
 
-    def handle(self, *args, **options):
+    def handle(self, *args: Any, **options: Any) -> None:
         broken = 0
         for answer in verify():
             state = f"{answer.broken} broken" if answer.broken else "holds"
