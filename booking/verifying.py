@@ -7,6 +7,7 @@ from one snapshot, so that a booking half done while they run is never taken for
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -218,7 +219,7 @@ QUESTIONS = [
 def verify(*, now: datetime | None = None) -> list[Answer]:
     """Ask every question of one snapshot."""
     now = now or database_now()
-    values = {
+    values: dict[str, Any] = {
         "taking": TAKING,
         "live": LIVE,
         "late": now - LATE,

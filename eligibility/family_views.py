@@ -16,7 +16,7 @@ from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import Refusal
 from eligibility.forms import WardForm
 from eligibility.models import Person, Proxy, ProxyRequest
-from eligibility.sessions import COOKIE, Who, is_current, read_cookie, sign_in, who_of
+from eligibility.sessions import COOKIE, Who, is_current, read_cookie, sign_in, signed_in, who_of
 from eligibility.spelling import masked_phone
 from eligibility.views import View, acts, asks
 from web.language import keeps_typed_in_any_language, typed
@@ -141,7 +141,7 @@ def family_withdraw(request: HttpRequest, person: Person, pk: int) -> HttpRespon
 @asks_oneself
 def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Go on as somebody one books for."""
-    who = signed_in(request)
+    who = who_of(request)
     proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
     response = redirect("eligibility")
     sign_in(

@@ -2,6 +2,7 @@ import re
 from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import known_today

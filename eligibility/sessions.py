@@ -77,7 +77,8 @@ class _Signer(signing.Signer):
 
     def signature(self, value: str | bytes, key: str | bytes | None = None) -> str:
         derived = _derived_key(self.salt, key or self.key)
-        return b64_encode(hmac.digest(derived, value.encode(), "sha256")).decode()
+        signed = value.encode() if isinstance(value, str) else value
+        return b64_encode(hmac.digest(derived, signed, "sha256")).decode()
 
 
 @cache

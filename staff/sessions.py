@@ -56,7 +56,7 @@ def begin(request: HttpRequest) -> None:
     request.session[AGENT] = agent[:200]
 
 
-def sessions_of(user: User):
+def sessions_of(user: User) -> QuerySet[Session]:
     return Session.objects.filter(user=user, expire_date__gt=Now()).order_by("-seen_at")
 
 

@@ -213,16 +213,14 @@ ORDER BY starts_at, vaccine_id
 def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
     found: dict[int, list[Span]] = {clinic_id: [] for clinic_id in clinic_ids}
     with connection.cursor() as cursor:
-        cursor.execute(
-            SPANS,
-            {
-                "clinics": clinic_ids,
-                "horizon": HORIZON,
-                "zone": timezone.get_default_timezone_name(),
-                "noon": NOON,
-                "evening": EVENING,
-            },
-        )
+        values: dict[str, Any] = {
+            "clinics": clinic_ids,
+            "horizon": HORIZON,
+            "zone": timezone.get_default_timezone_name(),
+            "noon": NOON,
+            "evening": EVENING,
+        }
+        cursor.execute(SPANS, values)
         for clinic_id, day, vaccine_id, part, times, left in cursor.fetchall():
             found[clinic_id].append(Span(day, vaccine_id, part, times, left))
     for clinic_spans in found.values():

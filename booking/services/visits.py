@@ -55,7 +55,8 @@ def _set(row: Reservation, status: ReservationStatus, by: str) -> Reservation:
 def undo_mark(*, reservation: Reservation, by: str) -> Reservation:
     """Take the last mark back. NothingToUndo, or AlreadyBooked if a new time was booked since."""
     row = _locked(reservation)
-    if row.status not in _BACK:
+    before = _BACK.get(ReservationStatus(row.status))
+    if before is None:
         raise NothingToUndo
     try:
         with transaction.atomic():

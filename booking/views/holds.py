@@ -124,7 +124,9 @@ def _what_ran_out(person_id: int) -> dict[str, Any]:
         .first()
     )
     now = known_now()
-    if last is None or last.slot.starts_at <= now or last.held_until < now - RECENT:
+    if last is None or last.held_until is None:
+        return {}
+    if last.slot.starts_at <= now or last.held_until < now - RECENT:
         return {}
     places = availability.directory().clinics
     again = last.slot if last.slot.left > 0 or last.status == "held" else None

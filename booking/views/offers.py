@@ -169,10 +169,17 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     return redirect("offer", token=token)
 
 
-def _show(request: HttpRequest, found: Offer, refusal: Refused | None = None) -> HttpResponse:
+def _offer(token: uuid.UUID) -> Offer:
+    made = services.open_offer(token)
+    if made is None:
+        raise Http404
+    return made
+
+
+def _show(request: HttpRequest, made: Offer, refusal: Refused | None = None) -> HttpResponse:
     now = known_now()
-    reservation = found.reservation
-    is_open = found.status == OfferStatus.OPEN and reservation.is_holding(now)
+    reservation = made.reservation
+    is_open = made.status == OfferStatus.OPEN and reservation.is_holding(now)
     context = {
         "offer": made,
         "reservation": reservation,

@@ -2,6 +2,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
