@@ -47,8 +47,9 @@ class Caller(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         if hasattr(request, "META") and not hasattr(record, "caller"):
-            record.caller = _caller(request)
-            record.msg, record.args = f"{record.getMessage()} [{record.caller}]", ()
+            caller = _caller(request)
+            vars(record)["caller"] = caller  # once for each record, whatever handles it
+            record.msg, record.args = f"{record.getMessage()} [{caller}]", ()
         return True
 
 
@@ -63,7 +64,7 @@ def _caller(request: Any) -> str:
         [
             f"from {address or 'an unknown address'}",
             request.method or "no method",
-            *([f"user {user.pk}"] if getattr(user, "pk", None) else []),
+            *([f"user {user.pk}"] if user is not None and user.pk else []),
             *([f"person {who.person_id}"] if who else []),
         ]
     )

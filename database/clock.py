@@ -15,7 +15,7 @@ import logging
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import connection
 from django.db.models import DateTimeField, Func
@@ -37,6 +37,12 @@ class Now(Func):
     function = "jari_now"
     arity = 0
     output_field = DateTimeField()
+
+
+class AtNow(TypedDict):
+    """Of rows read with `annotate(now=Now())`: the clock, in the same statement."""
+
+    now: datetime
 
 
 def database_now() -> datetime:

@@ -253,9 +253,6 @@ def _code_page(
     return render(request, "eligibility/identity_code.html", context, status=status)
 
 
-View = Callable[..., HttpResponse]
-
-
 def acts(*, page: str) -> Callable[[View], View]:
     """Only a POST does something; a bookmark or the browser's history leads to the page."""
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils.translation import get_language
+from django_stubs_ext import WithAnnotations
 
 from booking.enums import Origin, ReservationStatus
 from booking.exceptions import (
@@ -42,7 +43,7 @@ from booking.services.seats import (
     take_seat,
 )
 from database import functions
-from database.clock import Now, database_now
+from database.clock import AtNow, Now, database_now
 from messaging.enums import Channel
 from staff.actors import CITIZEN
 from waiting_room.models import Admission
@@ -362,10 +363,10 @@ def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None)
     NothingHeld, HoldLapsed, HoldChanged, AlreadyBooked, SlotOver or NoMoreTime.
     """
     mine = Reservation.objects.filter(person=person_id, key=key).select_related("slot")
-    rows = list(mine.annotate(now=Now()).order_by("pk").locked())
+    rows = list(mine.order_by("pk").locked().annotate(now=Now()))
     if not rows:
         raise NothingHeld
-    now = rows[0].now
+    now = cast("WithAnnotations[Reservation, AtNow]", rows[0]).now
     if not all(row.is_holding(now) for row in rows):
         raise _why_not_held({row.status for row in rows})
     held_until = rows[0].held_until
@@ -380,7 +381,7 @@ def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None)
     left = MOST_HELD - _held_so_far(person_id, rows[0].admission_id, now)
     if held_until >= now + left:
         raise NoMoreTime
-    until = max(held_until, now + min(HOLD_LIFETIME, left))
+    until: datetime = max(held_until, now + min(HOLD_LIFETIME, left))
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
         held_until=until,
         extensions=F("extensions") + 1,

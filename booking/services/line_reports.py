@@ -1,5 +1,7 @@
 """What booking tells the lines: how many people can still book, and how many have."""
 
+from typing import Any
+
 from django.db import connection
 from django.db.models import Count, Q
 
@@ -41,7 +43,8 @@ def report_to_lines() -> int:
 def left_by_vaccine() -> dict[str, int]:
     """For how many more people each vaccine has places; a series of two takes two of them."""
     with connection.cursor() as cursor:
-        cursor.execute(LEFT, [HORIZON])
+        values: list[Any] = [HORIZON]
+        cursor.execute(LEFT, values)
         return {code: int(places) // doses for code, doses, places in cursor.fetchall()}
 
 

@@ -1,11 +1,14 @@
 """What the desk marks on the day."""
 
+from typing import cast
+
 from django.db import IntegrityError, transaction
+from django_stubs_ext import WithAnnotations
 
 from booking.enums import ReservationStatus
 from booking.exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, TooEarly
 from booking.models import Reservation
-from database.clock import Now
+from database.clock import AtNow, Now
 
 _BACK = {
     ReservationStatus.ARRIVED: ReservationStatus.CONFIRMED,
@@ -40,12 +43,15 @@ def _mark(reservation: Reservation, status: ReservationStatus, by: str) -> Reser
     return _set(row, status, by)
 
 
-def _locked(reservation: Reservation) -> Reservation:
+def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
     """The row with the database's clock, as `now`."""
-    return Reservation.objects.annotate(now=Now()).locked().get(pk=reservation.pk)
+    row = Reservation.objects.locked().annotate(now=Now()).get(pk=reservation.pk)
+    return cast("WithAnnotations[Reservation, AtNow]", row)
 
 
-def _set(row: Reservation, status: ReservationStatus, by: str) -> Reservation:
+def _set(
+    row: "WithAnnotations[Reservation, AtNow]", status: ReservationStatus, by: str
+) -> Reservation:
     row.status, row.by, row.changed_at = status, by, row.now
     row.save(update_fields=["status", "by", "changed_at"])
     return row

@@ -1,6 +1,6 @@
 """The counter says yes for people without a phone, after seeing them and their identity card."""
 
-from typing import Any
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
@@ -16,9 +16,11 @@ from eligibility.models import ProxyRequest
 from eligibility.services import answer_proxy_request
 from eligibility.spelling import masked_phone, shown_phone
 from staff.actors import actor_of
+from staff.services import staff_of
 
 
 class AnswerForm(forms.ModelForm[ProxyRequest]):
+    by: ClassVar[str]  # who fills it in; of a form made for one request
     verdict = forms.ChoiceField(
         label=gettext_lazy("What the person says"),
         choices=[
@@ -85,9 +87,15 @@ class ProxyRequestAdmin(ReadOnlyAdmin[ProxyRequest]):
         may = admin.ModelAdmin.has_change_permission(self, request, obj)
         return may and (obj is None or obj.answer == ProxyAnswer.WAITING)
 
-    def get_form(self, request: HttpRequest, obj: ProxyRequest | None = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
-        form.by = actor_of(request.user)
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: ProxyRequest | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> type[AnswerForm]:
+        form = cast("type[AnswerForm]", super().get_form(request, obj, change, **kwargs))
+        form.by = actor_of(staff_of(request))
         return form
 
     def save_model(

@@ -33,12 +33,13 @@ def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: s
     # One phone's wishes one after the other: the second finds the first.
     lock_phone(person.phone_index)
     people = Person.objects.select_for_update(no_key=True).annotate(now=Now())
-    person = people.get(pk=person.pk)
+    locked = people.get(pk=person.pk)
+    person = locked
     review = Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.OPEN).first()
     if review:
         return review
-    now = person.now
-    answer = next(one for one in decide(person=person, at=now) if one.cohort == cohort)
+    now = locked.now
+    answer = next(answer for answer in decide(person=person, at=now) if answer.cohort == cohort)
     _refuse_needless(person, cohort, answer, now)
     review = Review.objects.create(
         person=person, cohort=cohort, reason=reason, note=note, doubted=answer.outcome.rule

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from django_stubs_ext import WithAnnotations
 
-from database.clock import Now
+from database.clock import AtNow, Now
 from eligibility.admin import people_meant
 from eligibility.enums import Order
 from staff.actors import actor_of, user_id_of
@@ -34,7 +34,7 @@ from waiting_room.forms import (
     SecretForm,
     StatedForm,
 )
-from waiting_room.models import AtNow, Room, Step, Ticket
+from waiting_room.models import Room, Step, Ticket
 from waiting_room.now_document import state_of
 from waiting_room.reasons import in_words
 from waiting_room.services.drawing import awaits_draw

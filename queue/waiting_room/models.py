@@ -1,6 +1,6 @@
 import uuid
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 
 import pghistory
 import pgtrigger
@@ -21,12 +21,6 @@ from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
 
 # Room.joinable_from as the database reckons it.
 JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
-
-
-class AtNow(TypedDict):
-    """Of rows read with `annotate(now=Now())`: the database's clock, in the same statement."""
-
-    now: datetime
 
 
 @pghistory.track(exclude=["draw_secret"])

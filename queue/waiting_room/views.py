@@ -18,7 +18,7 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 from django_stubs_ext import WithAnnotations
 
-from database.clock import Now
+from database.clock import AtNow, Now
 from eligibility.brakes import NO_WORK, Brake, needs_work, work_for
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
@@ -28,7 +28,7 @@ from waiting_room.beacon import round_after
 from waiting_room.enums import DrawSource, State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import TellForm
-from waiting_room.models import Alert, AtNow, Room, Ticket
+from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import board
 from waiting_room.now_document import LATE, due_at, poll_for, state_of
 from waiting_room.offline import verify_line
