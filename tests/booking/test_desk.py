@@ -260,7 +260,8 @@ def test_in_a_drawn_line_the_place_counts_and_not_the_entry():
     type(room.cohort).objects.filter(pk=room.cohort_id).update(
         opens_at=timezone.now() - timedelta(minutes=1)
     )
-    tick_room(room.pk)
+    tick_room(room.pk)  # closes the list
+    tick_room(room.pk)  # holds the draw
     room.line.refresh_from_db()
     serving = room.line.serving
 

@@ -141,7 +141,7 @@ def test_every_look_and_act_is_on_record(desk, ours, caller):
 
     acts = Access.objects.filter(user=desk.user, people=[caller.pk]).order_by("pk")
     assert list(acts.values_list("act", flat=True)) == [Act.SEARCH, Act.DETAIL, Act.CHANGE]
-    assert Reservation.objects.get().number in acts.last().what
+    assert Reservation.objects.get().number in str(acts.last().data["numbers"])
 
 
 def test_no_name_and_no_phone_stands_in_an_address(desk, caller):
