@@ -7,6 +7,7 @@ from django.utils import timezone
 from staff.enums import Role
 from staff.models import Access, User
 from tests.factories import PersonFactory
+from tests.staff.signing_in import StaffClient
 from tests.waiting_room.scene import (
     back_in_time,
     join,
@@ -26,7 +27,7 @@ def log_in(role: str, **more) -> Client:
     user = User.objects.create_user(
         f"{role}-{User.objects.count()}", password="x", role=role, is_staff=True, **more
     )
-    client = Client(headers={"Accept-Language": "en"})
+    client = StaffClient(headers={"Accept-Language": "en"})
     client.force_login(user)
     return client
 
