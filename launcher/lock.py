@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> int:
     embedded = FOLDER / "embedded.txt"
     subprocess.run([*COMMON, *same, "--extra", "embedded", "-o", str(embedded)], check=True)  # noqa: S603
     embedded.write_text(without(embedded.read_text(), run.read_text()))
+    # A process of its own: this file is run by its path, so that its folder is what it can import.
+    subprocess.run([sys.executable, "-m", "launcher.bill"], check=True)
     return 0
 
 
