@@ -1,10 +1,12 @@
 """The cancellation list: who waits where, in which order, and what they were offered."""
 
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Prefetch, Q, QuerySet
@@ -39,6 +41,7 @@ from eligibility.admin import people_meant
 from staff.actors import actor_of
 from staff.history import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
+from staff.services import staff_of
 
 DAYS_OFFERED = 14
 
@@ -49,14 +52,17 @@ class StateFilter(admin.SimpleListFilter):
     title = gettext_lazy("status")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
         return [("left", _("Left, or has an appointment")), ("all", _("All"))]
 
-    def choices(self, changelist):
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         first, *others = super().choices(changelist)
-        return [{**first, "display": _("On the list")}, *others]
+        yield {**first, "display": _("On the list")}
+        yield from others
 
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "all":
             return queryset
         on_it = Q(status__in=ON_THE_LIST)
@@ -64,14 +70,14 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class EntryRegionFilter(RegionFilter):
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
         return queryset.filter(entries_at(clinics=Clinic.objects.filter(region=self.value())))
 
 
 class EntryDistrictFilter(DistrictFilter):
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
         clinics = self._clinics(request).filter(district=self.value())
@@ -79,10 +85,10 @@ class EntryDistrictFilter(DistrictFilter):
 
 
 class EntryClinicFilter(ClinicFilter):
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        seen = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+        seen = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
         return queryset.filter(entries_at(clinics=seen.filter(code=self.value())))
 
 
@@ -114,12 +120,13 @@ class CallerForm(PersonForm, ListEntryForm):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, request=request, places=[], **kwargs)
         del self.fields["places"]
-        clinics = rows_for(request.user, Clinic.objects.filter(active=True), clinic_path="")
-        self.fields["clinic"].queryset = clinics
-        if request.user.clinic_id:
-            self.fields["clinic"].widget = forms.Select()
-            self.fields["clinic"].queryset = clinics
-            self.fields["clinic"].initial = request.user.clinic_id
+        clinics = rows_for(staff_of(request), Clinic.objects.filter(active=True), clinic_path="")
+        field = cast("forms.ModelChoiceField[Clinic]", self.fields["clinic"])
+        field.queryset = clinics
+        if staff_of(request).clinic_id:
+            field.widget = forms.Select()
+            field.queryset = clinics
+            field.initial = staff_of(request).clinic_id
 
     def entry(self) -> dict[str, Any]:
         clinic = self.cleaned_data["clinic"]
@@ -130,24 +137,24 @@ class CallerForm(PersonForm, ListEntryForm):
         return super().entry()
 
 
-class OfferInline(admin.TabularInline):
+class OfferInline(admin.TabularInline[Offer, ListEntry]):
     model = Offer
-    fields = readonly_fields = ["time", "clinic", "offered_at", "until", "status", "answered_at"]
+    fields = readonly_fields = ("time", "clinic", "offered_at", "until", "status", "answered_at")
     extra = 0
     can_delete = False
     ordering = ["-offered_at"]
     verbose_name_plural = gettext_lazy("what was offered")
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Offer]:
         return super().get_queryset(request).select_related("slot__clinic")
 
-    def has_add_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: ListEntry | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: ListEntry | None = None) -> bool:
         return request.user.has_perm("booking.view_listentry")
 
-    def has_change_permission(self, request: HttpRequest, obj: Offer | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: ListEntry | None = None) -> bool:
         return False
 
     @admin.display(description=gettext_lazy("time"))
@@ -184,9 +191,9 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-priority", "joined_at", "pk"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     show_full_result_count = False
-    fields = [
+    fields = readonly_fields = (
         "name",
         "birth_date",
         "phone",
@@ -202,16 +209,15 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         "put_on_by",
         "ended_at",
         "taken_off_by",
-    ]
-    readonly_fields = fields
+    )
     inlines = [OfferInline]
     change_list_template = "admin/people_list.html"
     change_form_template = "admin/booking/listentry/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
         rows = admin.ModelAdmin.get_queryset(self, request)
-        if not sees_everything(request.user):
-            clinics = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+        if not sees_everything(staff_of(request)):
+            clinics = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
             rows = rows.filter(entries_at(clinics=clinics))
         counted = {
             status: Count("offers", filter=Q(offers__status=status)) for status in OfferStatus
@@ -223,12 +229,14 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
             **{f"n_{name}": count for name, count in counted.items()}
         ).prefetch_related(still_open)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return super().changelist_view(
             request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         )
 
-    def get_changelist_instance(self, request: HttpRequest):
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         lines = places_in_line(entry.pk for entry in changelist.result_list)
         for entry in changelist.result_list:
@@ -277,8 +285,9 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
     @admin.display(description=gettext_lazy("status"))
     def state(self, entry: ListEntry) -> str:
         text = entry.get_status_display()
-        if entry.status == EntryStatus.OFFERED and entry.open_offers:
-            until = timezone.localtime(entry.open_offers[0].until)
+        offers: list[Offer] = getattr(entry, "open_offers", [])  # fetched with the rows
+        if entry.status == EntryStatus.OFFERED and offers:
+            until = timezone.localtime(offers[0].until)
             text = _("%(state)s until %(time)s") % {"state": text, "time": f"{until:%H:%M}"}
         return text
 
@@ -309,7 +318,9 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         )
         return [end, *super().get_urls()]
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         entry = kwargs.get("obj")
         context["may_take_off"] = entry is not None and self.may_take_off(request, entry)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -354,12 +365,13 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
 
     def _put_on(self, request: HttpRequest, form: CallerForm) -> ListEntry:
         person = form.person
+        assert person  # the form is valid
         admission = admission_for(person.pk, also_ended=True)
         entry = join_list(
             person_id=person.pk,
             admission_id=admission.pk if admission else None,
             dose=next_dose_of(person.pk),
-            by=actor_of(request.user),
+            by=actor_of(staff_of(request)),
             language=form.cleaned_data["language"],
             **form.entry(),
         )
@@ -377,7 +389,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         if not self.may_take_off(request, entry):
             raise PermissionDenied
         if request.method == "POST":
-            leave_list(person_id=entry.person_id, dose=entry.dose, by=actor_of(request.user))
+            leave_list(person_id=entry.person_id, dose=entry.dose, by=actor_of(staff_of(request)))
             messages.success(request, _("Taken off the list."))
             return HttpResponseRedirect(reverse("admin:booking_listentry_change", args=[entry.pk]))
         self._record_row(request, entry)

@@ -1,8 +1,10 @@
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -35,6 +37,7 @@ from booking.services.slots import ENOUGH
 from database.clock import known_now
 from staff.actors import actor_of
 from staff.scoping import ScopedAdmin
+from staff.services import staff_of
 
 
 @admin.register(Clinic)
@@ -78,7 +81,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         address = reverse("admin:booking_clinic_doses", args=[clinic.pk])
         return format_html('<a href="{}">{}</a>', address, _("Doses and no-shows"))
 
-    def get_list_display(self, request: HttpRequest):
+    def get_list_display(self, request: HttpRequest) -> Any:
         # Who runs the machines does not see who comes.
         return [*self.list_display, *self._ways_on(request)]
 
@@ -91,7 +94,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         }
         return [name for name, permission in needed.items() if request.user.has_perm(permission)]
 
-    def get_fieldsets(self, request: HttpRequest, obj: Clinic | None = None):
+    def get_fieldsets(self, request: HttpRequest, obj: Clinic | None = None) -> Any:
         ways = self._ways_on(request) if obj else []
         more = [(_("Look at"), {"fields": ways})] if ways else []
         return [*self.fieldsets, *more]
@@ -147,7 +150,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
             may_set=self.has_change_permission(request, clinic),
         )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Clinic | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Clinic | None = None) -> list[str]:
         # The code is how lists and importers find the clinic again.
         return [*self.readonly_fields, *(["code"] if obj else []), *self._ways_on(request)]
 
@@ -159,7 +162,7 @@ def _link(name: str, clinic: Clinic, text: str) -> str:
 class DosesForm(forms.Form):
     """One number for each day and vaccine; empty where it is not known."""
 
-    def __init__(self, data=None, *, days: list[DayOfDoses]) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, days: list[DayOfDoses]) -> None:
         super().__init__(data)
         self.days = days
         for row in days:
@@ -196,14 +199,14 @@ class VaccineAdmin(ScopedAdmin[Vaccine]):
     list_display = ["code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"]
     search_fields = ["code", "name_ko", "name_en"]
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Vaccine]:
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Vaccine | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Vaccine | None = None) -> list[str]:
         return ["code"] if obj else []
 
 
-class SlotForm(forms.ModelForm):
+class SlotForm(forms.ModelForm[Slot]):
     def clean_starts_at(self) -> Any:
         starts_at = self.cleaned_data["starts_at"]
         if starts_at <= known_now():
@@ -245,21 +248,24 @@ class SlotAdmin(ScopedAdmin[Slot]):
     def left(self, slot: Slot) -> int | None:
         return slot.left if slot.pk else None
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("clinic", "vaccine")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Slot | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Slot | None = None) -> list[str]:
         # People booked this time at this place; only how many fit can change.
         return [*self.readonly_fields, *(["clinic", "vaccine", "starts_at"] if obj else [])]
 
-    def get_changeform_initial_data(self, request: HttpRequest):
-        return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {
+            "clinic": staff_of(request).clinic_id,
+            **super().get_changeform_initial_data(request),
+        }
 
     def save_model(
         self, request: HttpRequest, obj: Slot, form: forms.ModelForm[Slot], change: bool
     ) -> None:
         if change:
-            set_capacity(slot=obj, capacity=obj.capacity, by=actor_of(request.user))
+            set_capacity(slot=obj, capacity=obj.capacity, by=actor_of(staff_of(request)))
         else:
             super().save_model(request, obj, form, change)
 
@@ -269,7 +275,7 @@ class SlotAdmin(ScopedAdmin[Slot]):
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ):
+    ) -> HttpResponse:
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refusal:
@@ -287,11 +293,14 @@ class StockAdmin(ScopedAdmin[Stock]):
     autocomplete_fields = ["clinic"]
     ordering = ["-on", "clinic_id"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Stock | None = None):
+    def get_readonly_fields(self, request: HttpRequest, obj: Stock | None = None) -> list[str]:
         return ["clinic", "vaccine", "on"] if obj else []
 
-    def get_changeform_initial_data(self, request: HttpRequest):
-        return {"clinic": request.user.clinic_id, **super().get_changeform_initial_data(request)}
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {
+            "clinic": staff_of(request).clinic_id,
+            **super().get_changeform_initial_data(request),
+        }
 
     def save_model(
         self, request: HttpRequest, obj: Stock, form: forms.ModelForm[Stock], change: bool

@@ -27,7 +27,7 @@ class Doubles:
     people: set[int] = field(default_factory=set)
 
 
-def doubles_of(people: Sequence[Person], visible: QuerySet) -> dict[int, Doubles]:
+def doubles_of(people: Sequence[Person], visible: QuerySet[Reservation]) -> dict[int, Doubles]:
     """By the id of a person; `visible` are the reservations this user may see."""
     others = likely_doubles(people)
     everybody = set().union(*others.values())

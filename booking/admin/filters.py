@@ -1,6 +1,7 @@
 """Filters of the lists: by day, and by region, district and clinic."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -13,6 +14,7 @@ from booking.rules import day_bounds
 from database.clock import known_today
 from dataio.districts import REGIONS
 from staff.scoping import rows_for, sees_everything
+from staff.services import staff_of
 
 
 class DayFilter(admin.SimpleListFilter):
@@ -20,7 +22,9 @@ class DayFilter(admin.SimpleListFilter):
     parameter_name = "day"
     field = "starts_at"
 
-    def lookups(self, request: HttpRequest, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
         return [
             ("today", _("Today")),
             ("tomorrow", _("Tomorrow")),
@@ -28,7 +32,7 @@ class DayFilter(admin.SimpleListFilter):
             ("past", _("Before today")),
         ]
 
-    def queryset(self, request, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         midnight, _end = day_bounds(known_today())
         spans = {
             "today": (midnight, midnight + timedelta(days=1)),
@@ -37,9 +41,10 @@ class DayFilter(admin.SimpleListFilter):
         }
         if self.value() == "past":
             return queryset.filter(**{f"{self.field}__lt": midnight})
-        if self.value() not in spans:
+        span = spans.get(self.value() or "")
+        if span is None:
             return queryset
-        start, end = spans[self.value()]
+        start, end = span
         return queryset.filter(**{f"{self.field}__gte": start, f"{self.field}__lt": end})
 
 
@@ -58,10 +63,12 @@ class RegionFilter(admin.SimpleListFilter):
     parameter_name = "region"
     field = "region"
 
-    def lookups(self, request: HttpRequest, model_admin):
-        return [(name, name) for name in REGIONS] if sees_everything(request.user) else []
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        return [(name, name) for name in REGIONS] if sees_everything(staff_of(request)) else []
 
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
 
 
@@ -85,9 +92,9 @@ class PlaceFilter(admin.SimpleListFilter):
     def _path(self, name: str) -> str:
         return f"{self.clinic_path}__{name}" if self.clinic_path else name
 
-    def _clinics(self, request: HttpRequest) -> QuerySet:
+    def _clinics(self, request: HttpRequest) -> QuerySet[Clinic]:
         """Those this user sees, of the region and district chosen before."""
-        clinics = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+        clinics = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
         chosen = {name: request.GET.get(name, "") for name in ("region", "district")}
         return clinics.filter(**{name: value for name, value in chosen.items() if value})
 
@@ -96,8 +103,10 @@ class DistrictFilter(PlaceFilter):
     title = gettext_lazy("district")
     parameter_name = "district"
 
-    def lookups(self, request: HttpRequest, model_admin):
-        user = request.user
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        user = staff_of(request)
         if user.clinic_id or user.district or not (user.region or request.GET.get("region")):
             return []
         clinics = rows_for(user, Clinic.objects.all(), clinic_path="")
@@ -106,7 +115,7 @@ class DistrictFilter(PlaceFilter):
         names = clinics.order_by("district").values_list("district", flat=True).distinct()
         return [(name, name) for name in names]
 
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
         return queryset.filter(**{self._path("district"): chosen}) if chosen else queryset
 
@@ -115,8 +124,10 @@ class ClinicFilter(PlaceFilter):
     title = gettext_lazy("clinic")
     parameter_name = "clinic"
 
-    def lookups(self, request: HttpRequest, model_admin):
-        if request.user.clinic_id:
+    def lookups(
+        self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
+    ) -> list[tuple[str, str]]:
+        if staff_of(request).clinic_id:
             return []
         clinics = self._clinics(request).order_by("name").values_list("code", "name")
         found = list(clinics[: MOST_CHOICES + 1])
@@ -124,7 +135,7 @@ class ClinicFilter(PlaceFilter):
             found = list(clinics.filter(code=request.GET.get("clinic", "")))
         return found
 
-    def queryset(self, request: HttpRequest, queryset):
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()
         return queryset.filter(**{self._path("code"): chosen}) if chosen else queryset
 

@@ -15,7 +15,7 @@ from booking.admin.desk.choosing import desk_address, times_like
 from booking.admin.desk.pages import token_for
 from booking.admin.desk.wording import said
 from booking.exceptions import Refused
-from booking.models import ListEntry, LostAppointment
+from booking.models import ListEntry, LostAppointment, OutsideDose
 from booking.services import course_of, interval_of, lost_appointments, put_first
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of, actors
@@ -23,7 +23,8 @@ from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
 from staff.pages import StaffPages
-from staff.scoping import rows_for
+from staff.scoping import PersonalDataMixin, rows_for
+from staff.services import staff_of
 
 
 def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppointment]:
@@ -38,7 +39,7 @@ def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppoin
     return own | of_region
 
 
-class LostPages(StaffPages[Any]):
+class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
     """A list of its own beside the records, until each person has something instead."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -54,7 +55,7 @@ class LostPages(StaffPages[Any]):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = list(
-            lost_for(request.user, lost_appointments()).select_related(
+            lost_for(staff_of(request), lost_appointments()).select_related(
                 "reservation__person", "reservation__slot__clinic", "reservation__slot__vaccine"
             )[: self.list_max_show_all]
         )
@@ -79,7 +80,7 @@ class LostPages(StaffPages[Any]):
         near = []
         if may_book and not needs_first:
             days = course.days(row.dose, interval_of(row.slot.vaccine))
-            near = times_like(request.user, row.slot, token=token, days=days)
+            near = times_like(staff_of(request), row.slot, token=token, days=days)
         return {
             "lost": lost,
             "row": row,
@@ -98,9 +99,9 @@ class LostPages(StaffPages[Any]):
             raise PermissionDenied
         # Also one that has left the list by a first click.
         everything = LostAppointment.objects.filter(lost_at__isnull=False)
-        lost = get_object_or_404(lost_for(request.user, everything), pk=pk)
+        lost = get_object_or_404(lost_for(staff_of(request), everything), pk=pk)
         try:
-            entry = put_first(freed=lost, by=actor_of(request.user))
+            entry = put_first(freed=lost, by=actor_of(staff_of(request)))
         except Refused as refusal:
             messages.error(request, said(refusal))
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
@@ -13,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django_stubs_ext import StrOrPromise
 
 from booking.admin.lost_appointments import LostPages
 from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
@@ -27,13 +29,19 @@ from booking.services import (
 from booking.services.notices import when
 from database.clock import known_today
 from eligibility.admin import people_meant
+from eligibility.models import Person
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
 from staff.history import who
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
+from staff.services import staff_of
 
 OF_THE_DOSE = ["vaccine", "dose", "given_on", "place"]
+
+
+# Where the admin's two steps of saving hand on what a correction led to.
+_AFTERMATH = "aftermath"
 
 
 class DoseFields(forms.Form):
@@ -59,8 +67,9 @@ class DoseFields(forms.Form):
             raise forms.ValidationError(_("This day has not come yet."))
         return given_on
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         vaccine, dose = values.get("vaccine"), values.get("dose")
         if vaccine and dose and dose > vaccine.doses:
             self.add_error(
@@ -72,29 +81,27 @@ class DoseFields(forms.Form):
                 )
                 % {"n": vaccine.doses},
             )
-        return values
 
-    def check(self, person, other_than: int | None = None) -> None:
+    def check(self, person: Person | None, other_than: int | None = None) -> None:
         """What only the person's own record can say."""
         values = self.cleaned_data
         if person is None or not {"dose", "given_on"} <= values.keys():
             return
         if values["given_on"] < person.birth_date:
             self.add_error("given_on", _("This day lies before the person was born."))
-        known = OutsideDose.objects.filter(person=person, dose=values["dose"]).exclude(
-            pk=other_than
-        )
-        if known.exists():
+        same = OutsideDose.objects.filter(person=person, dose=values["dose"])
+        if other_than is not None:
+            same = same.exclude(pk=other_than)
+        if same.exists():
             self.add_error(
                 "dose", _("This dose is on record already. Correct that record instead.")
             )
 
 
 class RecordForm(PersonForm, DoseFields):
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
         self.check(self.person)
-        return values
 
 
 class OutsideDoseForm(DoseFields, forms.ModelForm[OutsideDose]):
@@ -102,10 +109,9 @@ class OutsideDoseForm(DoseFields, forms.ModelForm[OutsideDose]):
         model = OutsideDose
         fields = OF_THE_DOSE
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
         self.check(self.instance.person, other_than=self.instance.pk)
-        return values
 
 
 @admin.register(OutsideDose)
@@ -120,7 +126,7 @@ class OutsideDoseAdmin(
     search_fields = ["pk"]  # shows the box; `find` searches
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-recorded_at"]
-    sortable_by: list[str] = []
+    sortable_by = ()
     show_full_result_count = False
     fields = ["number", "name", *OF_THE_DOSE, "by_whom", "recorded_at"]
     readonly_fields = ["number", "name", "by_whom", "recorded_at"]
@@ -130,9 +136,9 @@ class OutsideDoseAdmin(
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutsideDose]:
         return self._scoped(request, admin.ModelAdmin.get_queryset(self, request))
 
-    def _scoped(self, request: HttpRequest, rows: QuerySet[OutsideDose]) -> QuerySet[OutsideDose]:
+    def _scoped(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """A clinic sees what it recorded, and what its own people were given elsewhere."""
-        user = request.user
+        user = staff_of(request)
         if user.role not in AT_A_CLINIC or user.is_superuser or not user.clinic_id:
             return rows_for(user, rows, region_path="person")
         colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
@@ -169,8 +175,9 @@ class OutsideDoseAdmin(
         form = RecordForm(request.POST or None, request=request)
         if request.method == "POST" and form.is_valid():
             values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
+            assert form.person
             outside_dose, freed = record_outside_dose(
-                person_id=form.person.pk, by=actor_of(request.user), **values
+                person_id=form.person.pk, by=actor_of(staff_of(request)), **values
             )
             messages.success(request, _("The dose is on record."))
             _say(request, messages.WARNING, CANCELLED, freed)
@@ -197,17 +204,25 @@ class OutsideDoseAdmin(
     ) -> None:
         """A correction; the service frees what it makes needless, and brings back the rest."""
         values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
-        _outside_dose, request.aftermath = correct_outside_dose(
-            outside_dose=OutsideDose.objects.get(pk=obj.pk), by=actor_of(request.user), **values
+        _outside_dose, after = correct_outside_dose(
+            outside_dose=OutsideDose.objects.get(pk=obj.pk),
+            by=actor_of(staff_of(request)),
+            **values,
         )
-        _say_aftermath(request, request.aftermath)
+        _say_aftermath(request, after)
+        vars(request)[_AFTERMATH] = after
 
-    def response_post_save_change(self, request: HttpRequest, obj: OutsideDose):
-        if request.aftermath.lost:
+    def response_post_save_change(
+        self, request: HttpRequest, obj: OutsideDose
+    ) -> HttpResponseRedirect:
+        after: Aftermath = vars(request)[_AFTERMATH]
+        if after.lost:
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         return super().response_post_save_change(request, obj)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         return super().changelist_view(
             request, {"title": capfirst(self.opts.verbose_name_plural), **(extra_context or {})}
         )
@@ -218,7 +233,7 @@ class OutsideDoseAdmin(
         object_id: str | None = None,
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
-    ):
+    ) -> HttpResponse:
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
         try:
             return super().changeform_view(
@@ -234,7 +249,7 @@ class OutsideDoseAdmin(
         if not self.has_change_permission(request, outside_dose):
             raise PermissionDenied
         if request.method == "POST":
-            after = withdraw_outside_dose(outside_dose=outside_dose, by=actor_of(request.user))
+            after = withdraw_outside_dose(outside_dose=outside_dose, by=actor_of(staff_of(request)))
             messages.success(request, _("The record is withdrawn. Its history is kept."))
             _say_aftermath(request, after)
             name = "booking_outsidedose_lost" if after.lost else "booking_outsidedose_changelist"
@@ -262,7 +277,9 @@ class OutsideDoseAdmin(
         """Records taken back: what they said, when and by whom."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        events = OutsideDose.pgh_event_model.objects.filter(pgh_label="delete")
+        events: QuerySet[Any] = apps.get_model(
+            "booking", "OutsideDoseEvent"
+        )._default_manager.filter(pgh_label="delete")
         rows = list(
             self._scoped(request, events)
             .select_related("vaccine", "person")
@@ -284,7 +301,7 @@ CANCELLED = gettext_lazy("Cancelled: dose %(dose)s, %(when)s, %(clinic)s (%(numb
 BOOKED_AGAIN = gettext_lazy("Booked again: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
 
 
-def _say(request: HttpRequest, level: int, text: str, rows: Sequence[Reservation]) -> None:
+def _say(request: HttpRequest, level: int, text: StrOrPromise, rows: Sequence[Reservation]) -> None:
     for row in sorted(rows, key=lambda row: row.dose):
         facts = {
             "dose": row.dose,
@@ -292,7 +309,7 @@ def _say(request: HttpRequest, level: int, text: str, rows: Sequence[Reservation
             "clinic": row.slot.clinic.name,
             "number": row.number,
         }
-        messages.add_message(request, level, text % facts)
+        messages.add_message(request, level, str(text) % facts)
 
 
 def _say_aftermath(request: HttpRequest, after: Aftermath) -> None:

@@ -1,12 +1,12 @@
 """The person of a row, and the one whom staff have before them or on the telephone."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,28 +20,35 @@ from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
+from staff.pages import fieldsets_of
 from staff.scoping import TOO_MANY_GUESSES, rows_for
-from staff.services import guesses_too_often, record_access
+from staff.services import guesses_too_often, record_access, staff_of
 from web.codes import UnreadableCode, read
+
+
+class OfPerson(Protocol):
+    """A row that belongs to a person."""
+
+    person: Any
 
 
 class PersonColumns:
     """Who a row is about, for the lists of rows that belong to a person."""
 
     @admin.display(description=gettext_lazy("name"))
-    def name(self, row: Model) -> str:
-        return row.person.name
+    def name(self, row: OfPerson) -> str:
+        return str(row.person.name)
 
     @admin.display(description=gettext_lazy("date of birth"))
-    def birth_date(self, row: Model) -> str:
-        return row.person.birth_date.isoformat()
+    def birth_date(self, row: OfPerson) -> str:
+        return str(row.person.birth_date.isoformat())
 
     @admin.display(description=gettext_lazy("mobile phone"))
-    def phone(self, row: Model) -> str:
+    def phone(self, row: OfPerson) -> str:
         return shown_phone(row.person.phone)
 
 
-def people_for(user: User) -> QuerySet:
+def people_for(user: User) -> QuerySet[Person]:
     """Whom this user may look up with name, birth date and phone, all three.
 
     A clinic's callers may come from anywhere; the local government's are of its region.
@@ -51,7 +58,7 @@ def people_for(user: User) -> QuerySet:
     return rows_for(user, Person.objects.all(), region_path="")
 
 
-def reservations_for(user: User) -> QuerySet:
+def reservations_for(user: User) -> QuerySet[Reservation]:
     return rows_for(user, Reservation.objects.all(), clinic_path="slot__clinic")
 
 
@@ -76,13 +83,14 @@ class PersonForm(forms.Form):
         self.person: Person | None = None
         super().__init__(*args, **kwargs)
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         if any(name in self.errors for name in self.ASKED):
-            return values
-        if guesses_too_often(self.request.user):
+            return
+        if guesses_too_often(staff_of(self.request)):
             self.add_error(None, TOO_MANY_GUESSES)
-            return values
+            return
         if values.get("number"):
             self.person = self._by_number(values["number"])
         elif all(values.get(name) for name in self.ASKED[1:]):
@@ -94,14 +102,13 @@ class PersonForm(forms.Form):
         people = [self.person.pk] if self.person else []
         found = {"found": len(people)}
         record_access(self.request, act=Act.SEARCH, what="find", data=found, people=people)
-        return values
 
     def _by_number(self, text: str) -> Person | None:
         try:
             number = read(text, NUMBER_LETTERS)
         except UnreadableCode:
             number = ""
-        rows = reservations_for(self.request.user).select_related("person")
+        rows = reservations_for(staff_of(self.request)).select_related("person")
         row = rows.filter(number=number).first()
         if row is None:
             self.add_error("number", _("You have no reservation with this number."))
@@ -118,21 +125,21 @@ class PersonForm(forms.Form):
         except ValueError:
             self.add_error("phone", _("Enter a mobile phone number, such as 010-1234-5678."))
             return None
-        found = list(
+        people = list(
             self.people().filter(
                 name_birth_index=name_birth_index(values["name"], born),
                 phone_index=phone_index(phone),
             )[:2]
         )
-        if len(found) == 1:
-            return found[0]
-        if not found:
+        if len(people) == 1:
+            return people[0]
+        if not people:
             return self.unknown(name=values["name"], birth_date=born, phone=phone)
         self.add_error(None, _("Several people share these. Use the reservation number."))
         return None
 
-    def people(self) -> QuerySet:
-        return people_for(self.request.user)
+    def people(self) -> QuerySet[Person]:
+        return people_for(staff_of(self.request))
 
     def unknown(self, *, name: str, birth_date: date, phone: str) -> Person | None:
         """What to do about somebody of whom nothing is known yet."""
@@ -145,4 +152,4 @@ class PersonForm(forms.Form):
 def as_fieldsets(form: forms.Form, *sections: tuple[str | None, list[str]]) -> AdminForm:
     """A plain form as the admin draws its own, in named parts."""
     parts = [(title, {"fields": fields}) for title, fields in sections]
-    return AdminForm(form, parts, {})
+    return fieldsets_of(form, parts)

@@ -1,13 +1,20 @@
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import AdminForm
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -40,8 +47,9 @@ from eligibility.spelling import shown_phone
 from staff.actors import actor_of
 from staff.enums import Act
 from staff.history import who
+from staff.pages import fieldsets_of
 from staff.scoping import PersonalDataMixin, ScopedAdmin
-from staff.services import record_access
+from staff.services import record_access, staff_of
 from web.codes import UnreadableCode, read
 
 # The buttons of the desk: what may be pressed follows from the status (enums.LAWFUL_MOVES).
@@ -84,11 +92,11 @@ class DownloadForm(forms.Form):
         help_text=gettext_lazy("Kept with the record of this download."),
     )
 
-    def clean(self):
-        values = super().clean()
+    def clean(self) -> None:
+        super().clean()
+        values = self.cleaned_data
         if values.get("first") and values.get("last") and values["first"] > values["last"]:
             self.add_error("last", _("This day is before the first."))
-        return values
 
 
 @admin.register(Reservation)
@@ -116,7 +124,7 @@ class ReservationAdmin(
     sortable_by = ["number", "status"]
     show_full_result_count = False
     actions = ["mark_as_arrived", "mark_as_vaccinated", "mark_as_no_show", "take_back"]
-    fields = [
+    fields = readonly_fields = (
         "number",
         "status",
         "when",
@@ -132,12 +140,11 @@ class ReservationAdmin(
         "created_at",
         "confirmed_at",
         "changed_at",
-    ]
-    readonly_fields = fields
+    )
     change_form_template = "admin/booking/reservation/change_form.html"
     change_list_template = "admin/booking/reservation/change_list.html"
 
-    def get_queryset(self, request: HttpRequest):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
         rows = super().get_queryset(request)
         return rows.select_related("person", "slot__clinic", "slot__vaccine")
 
@@ -196,11 +203,13 @@ class ReservationAdmin(
     def take_back(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, undo_mark)
 
-    def _mark_each(self, request: HttpRequest, rows, service) -> None:
+    def _mark_each(
+        self, request: HttpRequest, rows: Iterable[Reservation], service: Callable[..., Any]
+    ) -> None:
         done = 0
         for row in rows:
             try:
-                service(reservation=row, by=actor_of(request.user))
+                service(reservation=row, by=actor_of(staff_of(request)))
             except Refused as refusal:
                 messages.error(request, f"{row.number}: {refusal}")
             else:
@@ -221,14 +230,18 @@ class ReservationAdmin(
             *super().get_urls(),
         ]
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any):
-        row = kwargs.get("obj")
-        may_mark = row is not None and self.has_mark_permission(request)
-        context["buttons"] = buttons_of(row, known_now()) if may_mark else []
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row: Reservation | None = kwargs.get("obj")
+        may_mark = self.has_mark_permission(request)
+        context["buttons"] = buttons_of(row, known_now()) if row and may_mark else []
         context |= self.for_the_caller(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         may = {
             "may_export": self.has_export_permission(request),
             "may_book": self.has_book_permission(request),
@@ -237,13 +250,14 @@ class ReservationAdmin(
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ):
+    ) -> TemplateResponse:
         """The whole story in words."""
-        response = super().history_view(request, object_id, extra_context)
-        row = response.context_data["object"]
+        response = cast("TemplateResponse", super().history_view(request, object_id, extra_context))
+        context = response.context_data or {}
+        row: Reservation = context["object"]
         story = history_of(row)
         names = {by: who(by) for by in {event.by for event in story}}
-        response.context_data |= {
+        response.context_data = context | {
             "story": [(event, names[event.by]) for event in story],
             "now": place_and_time(row.slot),
         }
@@ -272,7 +286,7 @@ class ReservationAdmin(
         clinic = self._clinic_of_the_sheet(request)
         rows = self._rows_of(request, clinic, on) if clinic else []
         doubles = doubles_of([row.person for row in rows], self.get_queryset(request))
-        if rows:
+        if rows and clinic:
             data = {"clinic": clinic.code, "day": on.isoformat()}
             shown = set(self.people_of(rows)).union(*(one.people for one in doubles.values()))
             record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=shown)
@@ -303,11 +317,12 @@ class ReservationAdmin(
 
     def _clinic_of_the_sheet(self, request: HttpRequest) -> Clinic | None:
         """The clinic asked for, if this user may see it; of those with one clinic, that one."""
-        seen = self.admin_site._registry[Clinic].get_queryset(request)
+        seen: QuerySet[Clinic] = self.admin_site._registry[Clinic].get_queryset(request)
         code = request.GET.get("clinic", "")
         if code:
             return get_object_or_404(seen, code=code)
-        return seen.filter(pk=request.user.clinic_id).first()
+        own = staff_of(request).clinic_id
+        return seen.filter(pk=own).first() if own else None
 
     def _rows_of(self, request: HttpRequest, clinic: Clinic, on: date) -> list[Reservation]:
         start = timezone.make_aware(datetime.combine(on, time.min))
@@ -319,7 +334,7 @@ class ReservationAdmin(
         )
         return list(rows.order_by("slot__starts_at", "number"))
 
-    def download_view(self, request: HttpRequest) -> HttpResponse:
+    def download_view(self, request: HttpRequest) -> HttpResponseBase:
         """A CSV of what this user may see; the reason is recorded before the first byte goes."""
         if not self.has_export_permission(request):
             raise PermissionDenied
@@ -335,10 +350,10 @@ class ReservationAdmin(
             "admin/booking/reservation/download.html",
             _("Download reservations"),
             form=form,
-            adminform=AdminForm(form, [(None, {"fields": list(form.fields)})], {}),
+            adminform=fieldsets_of(form, [(None, {"fields": list(form.fields)})]),
         )
 
-    def _download(self, request: HttpRequest, asked: dict[str, Any]) -> HttpResponse:
+    def _download(self, request: HttpRequest, asked: dict[str, Any]) -> FileResponse:
         selection = Selection(
             rows=super().get_queryset(request),
             first=asked["first"],
@@ -364,7 +379,7 @@ class ReservationAdmin(
 def buttons_of(row: Reservation, now: datetime) -> list[tuple[str, str]]:
     """(act, label) for every mark that may follow on this row's status now."""
     buttons = [
-        (act, label)
+        (act, str(label))
         for act, (_service, status, label) in MARKS.items()
         if row.may_become(status)
         and row.status != ReservationStatus.CANCELLED
@@ -372,7 +387,7 @@ def buttons_of(row: Reservation, now: datetime) -> list[tuple[str, str]]:
         and not (row.status in _MARKED and status == ReservationStatus.ARRIVED)
         and not (act == "no_show" and row.slot.starts_at > now)
     ]
-    return [*buttons, ("take_back", TAKE_BACK)] if row.status in _TAKEN_BACK else buttons
+    return [*buttons, ("take_back", str(TAKE_BACK))] if row.status in _TAKEN_BACK else buttons
 
 
 _MARKED = [ReservationStatus.VACCINATED, ReservationStatus.NO_SHOW]
@@ -380,7 +395,9 @@ _TAKEN_BACK = [*_MARKED, ReservationStatus.ARRIVED]
 
 
 def _counts(rows: list[Reservation]) -> list[tuple[str, int]]:
-    return [(status.label, sum(row.status == status for row in rows)) for status in ON_THE_SHEET]
+    return [
+        (str(status.label), sum(row.status == status for row in rows)) for status in ON_THE_SHEET
+    ]
 
 
 def _day_asked_for(request: HttpRequest) -> date:

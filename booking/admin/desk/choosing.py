@@ -1,6 +1,6 @@
 """What somebody may book next, and the times that a user may choose for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from eligibility.services import Answer
 from staff.enums import AT_A_CLINIC
 from staff.models import User
 from staff.scoping import rows_for
+from staff.services import staff_of
 from waiting_room.enums import RoomStatus
 from waiting_room.models import JOINABLE_FROM, Room, Ticket
 from waiting_room.services import waiting_before
@@ -135,13 +136,13 @@ def times_for(request: HttpRequest, token: str, coming: Choice) -> Times:
     """At the counter its own clinic's; for the local government those of its region."""
     on = _day_in(request.GET.get("day", ""))
     wanted = Search(vaccines=coming.vaccines, days=coming.days, on=on)
-    counter = counter_of(request.user)
+    counter = counter_of(staff_of(request))
     if counter:
         left_over = _left_over_today(counter, coming)
         place = availability.directory().by_code.get(counter.code)
         found = clinic_times(place, wanted) if place and not coming.only_today else None
         return _times(request, token, found, on, left_over, place=place, asked=True)
-    form = PlaceForm(request.GET, user=request.user)
+    form = PlaceForm(request.GET, user=staff_of(request))
     place, search = _clinic_in(request), form.search()
     if place:
         found = clinic_times(place, wanted)
@@ -156,7 +157,7 @@ def times_for(request: HttpRequest, token: str, coming: Choice) -> Times:
 def _clinic_in(request: HttpRequest) -> availability.ClinicFacts | None:
     """The clinic chosen, if it is one of this user's."""
     code = request.GET.get("clinic", "")
-    seen = rows_for(request.user, Clinic.objects.all(), clinic_path="")
+    seen = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
     known = code and "\0" not in code and seen.filter(code=code).exists()
     return availability.directory().by_code.get(code) if known else None
 
@@ -204,8 +205,12 @@ def _of_slots(token: str, slots: Iterable[Slot]) -> list[dict[str, Any]]:
     return [_entry(token, slot.pk, slot.starts_at, slot.vaccine.name, slot.left) for slot in slots]
 
 
-def _of_clinics(request: HttpRequest, token: str, found: SearchResult, on: date | None):
+def _of_clinics(
+    request: HttpRequest, token: str, found: SearchResult, on: date | None
+) -> Iterator[dict[str, Any]]:
     vaccines = availability.directory().vaccines
+    if on is None:
+        return
     for one in found.clinics if found.on == on else []:
         times = [
             _entry(token, time.id, time.starts_at, vaccines[time.vaccine_id].name, time.left)

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -10,11 +11,13 @@ from booking.admin.desk.wording import moment
 from booking.admin.people import PersonForm, people_for
 from booking.finder import availability
 from booking.finder.search import Search
+from booking.forms import choice_in
 from booking.models import Slot
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
 from eligibility.services import find_or_declare
 from staff.models import User
+from staff.services import staff_of
 
 
 class CallerForm(PersonForm):
@@ -33,9 +36,11 @@ class CallerForm(PersonForm):
         super().__init__(*args, **kwargs)
         self.is_unknown = False
 
-    def people(self) -> QuerySet:
+    def people(self) -> QuerySet[Person]:
         """Also those who live nobody knows where: only their own word tells of them."""
-        return people_for(self.request.user) | Person.objects.filter(region="", forgotten_at=None)
+        return people_for(staff_of(self.request)) | Person.objects.filter(
+            region="", forgotten_at=None
+        )
 
     def unknown(self, *, name: str, birth_date: date, phone: str) -> Person | None:
         self.is_unknown = True
@@ -62,13 +67,13 @@ class PlaceForm(forms.Form):
     district = forms.ChoiceField(label=gettext_lazy("District"), required=False)
     name = forms.CharField(label=gettext_lazy("Name of the clinic"), required=False, max_length=100)
 
-    def __init__(self, data, *, user: User) -> None:
+    def __init__(self, data: Mapping[str, Any], *, user: User) -> None:
         super().__init__(data)
         self.user = user
         known = availability.directory()
         region = user.region or data.get("region", "")
-        self.fields["region"].choices = _choices(known.regions())
-        self.fields["district"].choices = _choices(known.districts(region))
+        choice_in(self, "region").choices = _choices(known.regions())
+        choice_in(self, "district").choices = _choices(known.districts(region))
         for name in ("region", "district"):
             if getattr(user, name):
                 del self.fields[name]
@@ -108,5 +113,5 @@ class BookForm(forms.Form):
             del self.fields["second"]
             return
         times = [(str(slot.pk), moment(slot.starts_at)) for slot in seconds]
-        self.fields["second"].choices = [*times, ("", _("Book it later"))]
+        choice_in(self, "second").choices = [*times, ("", _("Book it later"))]
         self.fields["second"].initial = times[0][0] if times else ""

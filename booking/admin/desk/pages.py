@@ -1,6 +1,7 @@
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -27,6 +28,7 @@ from booking.admin.doubles import doubles_of
 from booking.admin.people import as_fieldsets
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import Refused, SlotFull, SlotOver
+from booking.forms import choice_in
 from booking.models import OutsideDose, Reservation, Slot
 from booking.services import best_seconds, book_for, course_of, standing_of
 from database import signing
@@ -37,7 +39,8 @@ from messaging.enums import Channel
 from staff.actors import actor_of
 from staff.enums import Act
 from staff.pages import Crumb, StaffPages
-from staff.scoping import rows_for
+from staff.scoping import PersonalDataMixin, rows_for
+from staff.services import staff_of
 from waiting_room.models import Room
 from waiting_room.services import ask_to_be_told, issue_ticket
 from web.posted import id_in
@@ -49,18 +52,18 @@ _SALT = "booking.desk"
 
 def token_for(request: HttpRequest, person_id: int) -> str:
     """Whom this user found: no name stands in an address, and no number can be tried out."""
-    return signing.dumps([request.user.pk, person_id], salt=_SALT)
+    return signing.dumps([staff_of(request).pk, person_id], salt=_SALT)
 
 
 def desk_crumb() -> Crumb:
     return _("Book for somebody"), reverse("admin:booking_reservation_desk")
 
 
-class DeskPages(StaffPages[Reservation]):
+class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
     """The pages of a desk, beside the list of reservations."""
 
     def get_urls(self) -> list[URLPattern]:
-        def page(address: str, view, name: str):
+        def page(address: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
             name = f"booking_reservation_{name}"
             return path(f"desk/{address}", self.admin_site.admin_view(view), name=name)
 
@@ -80,6 +83,7 @@ class DeskPages(StaffPages[Reservation]):
         self._must_book(request)
         form = CallerForm(request.POST or None, request=request)
         if request.method == "POST" and form.is_valid():
+            assert form.person
             token = token_for(request, form.person.pk)
             return HttpResponseRedirect(desk_address("caller", token))
         return self.act_page(
@@ -99,7 +103,7 @@ class DeskPages(StaffPages[Reservation]):
             return self._over(request)
         self._record(request, Act.DETAIL, "caller", [person.pk])
         standing = standing_of(person=person)
-        at_counter = counter_of(request.user) is not None
+        at_counter = counter_of(staff_of(request)) is not None
         coming = next_of(course_of(person.pk), standing, at_counter=at_counter)
         return self.page(
             request,
@@ -158,7 +162,7 @@ class DeskPages(StaffPages[Reservation]):
             dose=1 if begins else 2,
             form=form,
             refusal=said(refusal) if refusal else "",
-            offered=times_like(request.user, slot, token=token) if missed else [],
+            offered=times_like(staff_of(request), slot, token=token) if missed else [],
             second_days=days_for_second(slot) if seconds is not None else None,
             no_second=seconds == [],
             back=f"{desk_address('caller', token)}?{where(slot)}",
@@ -171,13 +175,13 @@ class DeskPages(StaffPages[Reservation]):
         second = None
         if "second" in form.fields and (chosen := form.data.get("second", "")):
             second = self._slot(request, chosen)
-            choices = form.fields["second"].choices
+            choices: list[Any] = list(cast("Iterable[Any]", choice_in(form, "second").choices))
             if chosen not in dict(choices):
                 # It is taken by now, or never suited: the service says which.
-                form.fields["second"].choices = [(chosen, moment(second.starts_at)), *choices]
+                choice_in(form, "second").choices = [(chosen, moment(second.starts_at)), *choices]
         if not form.is_valid():
             return []
-        counter = counter_of(request.user)
+        counter = counter_of(staff_of(request))
         booked = book_for(
             person=person,
             slot=slot,
@@ -185,7 +189,7 @@ class DeskPages(StaffPages[Reservation]):
             key=form.cleaned_data["key"],
             walk_in=counter is not None and counter.pk == slot.clinic_id,
             language=form.cleaned_data["language"],
-            by=actor_of(request.user),
+            by=actor_of(staff_of(request)),
         )
         numbers = ", ".join(one.number for one in booked)
         self._record(request, Act.CHANGE, "book", [person.pk], numbers=numbers)
@@ -237,7 +241,7 @@ class DeskPages(StaffPages[Reservation]):
             user, pk = signing.loads(token, salt=_SALT, max_age=GOOD_FOR)
         except signing.BadSignature:
             return None
-        if user != request.user.pk:
+        if user != staff_of(request).pk:
             return None
         return Person.objects.filter(pk=pk, forgotten_at=None).first()
 
@@ -250,7 +254,7 @@ class DeskPages(StaffPages[Reservation]):
         slot_id = id_in(text)
         if slot_id is None:
             raise Http404
-        seen = rows_for(request.user, Slot.objects.all(), clinic_path="clinic")
+        seen = rows_for(staff_of(request), Slot.objects.all(), clinic_path="clinic")
         return get_object_or_404(seen.select_related("clinic", "vaccine"), pk=slot_id)
 
     def _booked(self, request: HttpRequest, person: Person) -> list[dict[str, Any]]:

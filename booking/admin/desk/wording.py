@@ -59,7 +59,7 @@ def days_for_second(first: Slot) -> tuple[date, date, date]:
     return *interval.days_for_second(on), interval.best_for_second(on)
 
 
-def read_out(row: Reservation, visible: QuerySet) -> list[str]:
+def read_out(row: Reservation, visible: QuerySet[Reservation]) -> list[str]:
     """What to tell the person of their appointments, sentence by sentence, in their language.
 
     Nothing where none is to come. `visible` are the reservations this user may see.
