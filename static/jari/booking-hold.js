@@ -57,5 +57,6 @@ if (form) {
       else if (!field.value) field.value = value;
     }
   }
+  keep(); // also what the server gave back, as after a change of language
   form.addEventListener("input", keep);
 }
