@@ -5,9 +5,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "run.txt"
@@ -72,7 +73,8 @@ def licences() -> str:
 
 
 def _licence(package: metadata.Distribution) -> str:
-    of = package.metadata
+    # Its type in the standard library lacks what email.message.Message has.
+    of = cast(Message, package.metadata)
     classified = [
         text.rpartition(" :: ")[2]
         for text in of.get_all("Classifier") or []
