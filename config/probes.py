@@ -12,6 +12,7 @@ from config.headers import Headers
 from database.clock import known_now
 
 ASKED_EVERY_SECONDS = 2.0
+AGAIN_SECONDS = 0.3  # when it was not reached: a portal that starts is waited for
 # An answer older than this counts as none: the part hangs.
 OLD_SECONDS = 10.0
 HEADERS: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
@@ -47,4 +48,4 @@ class Readiness:
             except Exception as error:
                 state = type(error).__name__
             self._known[name] = state, time.monotonic()
-            time.sleep(ASKED_EVERY_SECONDS)
+            time.sleep(ASKED_EVERY_SECONDS if state == "ok" else AGAIN_SECONDS)
