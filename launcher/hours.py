@@ -112,13 +112,19 @@ def _pytest(services: ThrowawayServices, arguments: list[str]) -> tuple[int, str
             stdout=subprocess.PIPE,
             text=True,
         ) as run:
-            assert run.stdout
-            last = ""
-            for line in run.stdout:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-                last = line.strip(" =\n") or last
-        return run.returncode, last
+            try:
+                return _tell_on(run)
+            finally:
+                run.terminate()  # when we are told to end before it does
+
+
+def _tell_on(run: "subprocess.Popen[str]") -> tuple[int, str]:
+    last = ""
+    for line in run.stdout or ():
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        last = line.strip(" =\n") or last
+    return run.wait(), last
 
 
 def find_library() -> str | None:
