@@ -27,7 +27,11 @@ def may_send(client: StaffClient) -> bool:
 @pytest.mark.parametrize("role", Role.values)
 def test_the_roster_comes_from_the_authority_alone(role: str):
     client, clinic = StaffClient(), ClinicFactory()
-    place = {Role.CLINIC: {"clinic": clinic}, Role.LOCAL: {"region": clinic.region}}
+    place = {
+        Role.CLINIC: {"clinic": clinic},
+        Role.MANAGER: {"clinic": clinic},
+        Role.LOCAL: {"region": clinic.region},
+    }
     client.force_login(StaffFactory(role=role, **place.get(role, {})))
 
     assert may_send(client) == (role == Role.AUTHORITY)
