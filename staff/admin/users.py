@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
+import django.contrib.auth.admin  # noqa: F401  (registers groups, before they are taken away)
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group

@@ -231,7 +231,7 @@ def test_a_missing_wheel_is_said_in_one_sentence(find, sentence, monkeypatch) ->
 
 def test_services_end_with_the_process_that_started_them(tmp_path: Path, start_launcher) -> None:
     launcher = start_launcher("services", TMPDIR=str(tmp_path))
-    lines = [launcher.stdout.readline() for _ in range(7)]
+    lines = [launcher.stdout.readline() for _ in range(8)]
     urls = dict(line.removeprefix("export ").rstrip().split("=", 1) for line in lines)
     assert redis.from_url(urls["REDIS_URL"]).ping()
 
@@ -348,5 +348,5 @@ def test_a_worker_of_xdist_takes_a_redis_database_of_its_own() -> None:
         env = {"REDIS_URL": "redis://:x@127.0.0.1:7/0", "PATH": os.environ["PATH"]} | environ
         return subprocess.check_output([sys.executable, "-c", script], env=env, text=True)
 
-    assert seen(JARI_TEST_SERVICES="DATABASE_URL REDIS_URL") == "redis://:x@127.0.0.1:7/4\n"
+    assert seen(JARI_TEST_SERVICES="DATABASE_URL REDIS_URL") == "redis://:x@127.0.0.1:7/8\n"
     assert seen(JARI_TEST_SERVICES="DATABASE_URL") == "redis://:x@127.0.0.1:7/0\n"

@@ -40,7 +40,7 @@ def is_warned(ticket) -> bool:
 
 def on_the_room_page(room, name: str) -> str:
     page = browser().get(f"/queue/{room.cohort.code}/").content.decode()
-    return re.search(rf"<dt>{name}</dt><dd>(.*?)</dd>", page)[1]
+    return re.search(rf"<dt>{name}</dt>\s*<dd>\s*(.*?)\s*</dd>", page)[1]
 
 
 def test_a_booking_reaches_the_status_page_and_the_people_behind_it():
