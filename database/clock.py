@@ -12,6 +12,7 @@ A node's own clock may be wrong by minutes or days; whatever compares with "now"
 """
 
 import logging
+import os
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from time import monotonic
@@ -63,6 +64,17 @@ class Measured:
 
 
 _measured: Measured | None = None
+# The connection that a forked process has in common with its parent: two processes that speak on
+# one socket get each other's answers.
+_inherited: object = None
+
+
+def _forked() -> None:
+    global _inherited
+    _inherited = connection.connection
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def known_now() -> datetime:
@@ -99,7 +111,7 @@ def measure() -> None:
     global _measured
     raw = connection.connection
     # Not in a transaction that failed, nor in the middle of a COPY.
-    if raw is None or raw.closed or raw.info.transaction_status not in ABLE:
+    if raw is None or raw is _inherited or raw.closed or raw.info.transaction_status not in ABLE:
         return
     before = monotonic()
     try:
