@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import signing
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from booking.finder import availability
 from booking.models import Offer, Reservation, Slot
@@ -274,7 +275,7 @@ def test_an_offer_is_answered_from_the_message(live_server, page):
     page.goto(f"{live_server.url}/offers/{Offer.objects.get().token}/")
     violations = [rule["id"] for rule in Axe().run(page).response["violations"]]
     page.locator("form[action*='/offers/'] button").first.click()
-    page.wait_for_url("**/reservations/**")
+    expect(page.locator("h1")).to_have_text("예방접종이 예약되었습니다")
 
     assert violations == []
-    assert page.locator("h1").inner_text() == "예방접종이 예약되었습니다"
+    assert "/offers/" in page.url  # it opens no reservation for whoever has the address
