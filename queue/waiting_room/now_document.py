@@ -96,12 +96,17 @@ def drawing(room: Room, now: datetime) -> dict[str, str | int | bool] | None:
 
 def due_at(room: Room) -> datetime | None:
     """When the number that fixes the order comes; None while the list is open."""
-    if room.frozen_at is None:
+    number = beacon_round(room)
+    if number is not None:
+        return beacon.time_of(number)
+    return room.frozen_at and room.frozen_at + timedelta(seconds=room.draw_after)
+
+
+def beacon_round(room: Room) -> int | None:
+    """The round of the beacon that fixes the order; None before the freeze or by another source."""
+    if room.frozen_at is None or room.draw_source != DrawSource.DRAND:
         return None
-    wanted = room.frozen_at + timedelta(seconds=room.draw_after)
-    if room.draw_source == DrawSource.DRAND:
-        return beacon.time_of(beacon.round_after(wanted))
-    return wanted
+    return beacon.round_after(room.frozen_at + timedelta(seconds=room.draw_after))
 
 
 def per_minute(calls: list[Step], now: datetime) -> int:

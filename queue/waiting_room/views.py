@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,12 @@ from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from waiting_room import services
 from waiting_room.access import may_see, owns, resumed
-from waiting_room.beacon import round_after
-from waiting_room.enums import DrawSource, State
+from waiting_room.enums import State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import TellForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import board
-from waiting_room.now_document import LATE, due_at, poll_for, state_of
+from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, state_of
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
 from waiting_room.services.joining import CODE_KEY
@@ -338,15 +337,9 @@ def draw_page(request: HttpRequest, code: str) -> HttpResponse:
         "due_at": due_at(room),
         "officers": room.officers.all(),
         "inputs": [line.split("=", 1) for line in room.draw_inputs.split("\n") if line],
-        "round": _round_of(room),
+        "round": beacon_round(room),
     }
     return render(request, "waiting_room/draw.html", context)
-
-
-def _round_of(room: Room) -> int | None:
-    if room.draw_source != DrawSource.DRAND or room.frozen_at is None:
-        return None
-    return round_after(room.frozen_at + timedelta(seconds=room.draw_after))
 
 
 @require_http_methods(["GET", "HEAD"])

@@ -20,7 +20,7 @@ from waiting_room.enums import Act, DrawSource
 from waiting_room.exceptions import CantChange
 from waiting_room.locks import tick_lock
 from waiting_room.models import DrawOfficer, Room
-from waiting_room.now_document import due_at
+from waiting_room.now_document import beacon_round, due_at
 from waiting_room.services.rooms import record
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,9 @@ def _inputs(room: Room, now: datetime) -> dict[str, str] | None:
 
 
 def _round(room: Room) -> int:
-    assert room.frozen_at
-    return beacon.round_after(room.frozen_at + timedelta(seconds=room.draw_after))
+    number = beacon_round(room)
+    assert number is not None
+    return number
 
 
 def fetch_beacons() -> int:
