@@ -13,7 +13,7 @@ class ReservationStatus(models.TextChoices):
     RELEASED = "released", _("Given up before confirming")
 
 
-# These take a place of their slot.
+# Statuses that take a seat of the slot; Slot.booked counts them.
 TAKING = [
     ReservationStatus.HELD,
     ReservationStatus.CONFIRMED,
@@ -21,7 +21,7 @@ TAKING = [
     ReservationStatus.VACCINATED,
     ReservationStatus.NO_SHOW,
 ]
-# A person has at most one of these per dose.
+# At most one per person and dose. Unlike TAKING without NO_SHOW: a missed dose is booked anew.
 LIVE = [
     ReservationStatus.HELD,
     ReservationStatus.CONFIRMED,
@@ -29,9 +29,8 @@ LIVE = [
     ReservationStatus.VACCINATED,
 ]
 
-# The lawful moves of a reservation. A trigger made of this table refuses every other one, whoever
-# asks (booking.models.Reservation). Only HELD -> CONFIRMED by the person does not pass it: the
-# statement of booking/sql/booking_confirm_at_once is that arrow.
+# The lawful moves of a reservation, held by a trigger (booking.models.moves). HELD -> CONFIRMED
+# skips the trigger; booking/sql/booking_confirm_at_once updates held rows only.
 LAWFUL_MOVES = {
     ReservationStatus.HELD: [
         ReservationStatus.CONFIRMED,
@@ -49,7 +48,7 @@ LAWFUL_MOVES = {
         ReservationStatus.VACCINATED,
         ReservationStatus.NO_SHOW,
     ],
-    # Mistakes at the desk can be taken back.
+    # Undoing a mark of the desk.
     ReservationStatus.VACCINATED: [ReservationStatus.ARRIVED],
     ReservationStatus.NO_SHOW: [ReservationStatus.CONFIRMED],
     ReservationStatus.CANCELLED: [ReservationStatus.CONFIRMED],
@@ -59,7 +58,7 @@ LAWFUL_MOVES = {
 
 
 class Origin(models.TextChoices):
-    """How somebody came to a reservation."""
+    """The way in which a reservation was made."""
 
     LINE = "line", _("Called from the line")
     STAFF = "staff", _("Booked by staff")
@@ -78,7 +77,7 @@ ON_THE_LIST = [EntryStatus.WAITING, EntryStatus.OFFERED]
 ENTRY_MOVES = {
     EntryStatus.WAITING: [EntryStatus.OFFERED, EntryStatus.FULFILLED, EntryStatus.ENDED],
     EntryStatus.OFFERED: [EntryStatus.WAITING, EntryStatus.FULFILLED, EntryStatus.ENDED],
-    # A record of a dose that ended it was withdrawn.
+    # When the record of a dose that ended it is withdrawn.
     EntryStatus.ENDED: [EntryStatus.WAITING],
     EntryStatus.FULFILLED: [],
 }
@@ -100,7 +99,7 @@ OFFER_MOVES = {
 
 
 class LostReason(models.TextChoices):
-    """Why an appointment that a mistaken record cancelled could not be brought back."""
+    """Why an appointment cancelled by a mistaken record could not be restored."""
 
     TAKEN = "taken", _("The place was given to somebody else")
     OVER = "over", _("The time is over")

@@ -1,4 +1,4 @@
-"""Why something can't be done, in words for the person who reads it."""
+"""Refusals of the services; each message is written for the person on the page."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from eligibility.exceptions import Refusal
 
 
 class Refused(Refusal):
-    """Nothing was changed; `str()` is a sentence in the reader's language."""
+    """A service refused and changed nothing; `str()` is a sentence in the active language."""
 
-    message: Any = _("This is not possible.")  # text, or a lazy text
+    message: Any = _("This is not possible.")  # str or lazy str
 
     def __init__(self, message: str | None = None):
         self.message = message or self.message
@@ -84,7 +84,7 @@ class NotEligibleNow(Refused):
 
 
 class LineWaits(Refused):
-    """Staff book nobody before those who wait in the line."""
+    """Staff can't book a person before those ahead of them in the line (`waiting` people)."""
 
     message = _("People are waiting in the line for this period. Nobody is booked before them.")
 

@@ -1,4 +1,4 @@
-"""Which dose a person may book when. Pure: facts in, answers out."""
+"""Which dose a person may book on which day. Pure functions and values, no queries."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from booking.exceptions import (
 
 @dataclass(frozen=True)
 class Booked:
-    """A dose with its day: given, or to be given."""
+    """A dose of a course: given, or booked for a day to come."""
 
     dose: int
     vaccine_id: int
@@ -29,7 +29,7 @@ class Booked:
 
 @dataclass(frozen=True)
 class Interval:
-    """A vaccine's doses and the days between them."""
+    """A vaccine's number of doses and the days between them."""
 
     vaccine_id: int
     doses: int
@@ -38,7 +38,7 @@ class Interval:
     max_days: int | None = None
 
     def days_for_second(self, first: date) -> tuple[date, date]:
-        """The first and the last day on which the second dose may be given."""
+        """The first and the last possible day of the second dose."""
         return first + timedelta(days=self.min_days or 0), first + timedelta(
             days=self.max_days or 0
         )
@@ -58,53 +58,55 @@ class Interval:
 
 @dataclass(frozen=True)
 class Course:
-    """What one person has been given or has booked, by dose."""
+    """A person's doses given and booked, by number of the dose."""
 
     doses: dict[int, Booked] = field(default_factory=dict)
 
     @classmethod
     def of(cls, booked: Iterable[Booked]) -> "Course":
-        """Of two facts about one dose the one that was given stands."""
-        doses: dict[int, Booked] = {}
-        for one in sorted(booked, key=lambda one: one.given):
-            doses[one.dose] = one
-        return cls(doses)
+        """Build a course; of two facts about one dose, the given one counts."""
+        # False sorts before True: a given dose overwrites a booked one.
+        in_order = sorted(booked, key=lambda dose: dose.given)
+        return cls({dose.dose: dose for dose in in_order})
 
     def next_dose(self, vaccine: Interval) -> int:
-        """The first dose of this vaccine not yet given or booked; NoDoseLeft, AlreadyBooked."""
+        """The first dose of this vaccine neither given nor booked.
+
+        Raises NoDoseLeft or AlreadyBooked.
+        """
         for dose in range(1, vaccine.doses + 1):
             if dose not in self.doses:
                 return dose
         raise self.nothing_more()
 
     def nothing_more(self) -> Refused:
-        """Why there is no dose to book: all were given, or one is booked still to come."""
+        """The refusal when no dose is left to book: AlreadyBooked if one is still to come."""
         given = all(booked.given for booked in self.doses.values())
         return NoDoseLeft() if given else AlreadyBooked()
 
     def what_next(
         self, intervals: Iterable[Interval], admitted_for: frozenset[int] | None = None
-    ) -> "Next":
-        """The dose that comes next and what it must suit, or why there is none.
+    ) -> "NextDose":
+        """The next dose with its vaccines and days, or the refusal if there is none.
 
-        `intervals` are those of the vaccines this course has begun with. A first dose is of a
-        vaccine that the person is admitted for (None: any), after a missed first dose of that of
-        the second; a second dose follows its first.
+        `intervals` are those of the vaccines in this course. The vaccine of a second dose is that
+        of the first; of a first dose that of the second, if the first was missed, else any that
+        the person is admitted for (None: any).
         """
         by_vaccine = {interval.vaccine_id: interval for interval in intervals}
         first, second = self.doses.get(1), self.doses.get(2)
         begun = first or second
         if begun is None:
-            return Next(vaccines=admitted_for)
+            return NextDose(vaccines=admitted_for)
         vaccine = by_vaccine[begun.vaccine_id]
         if first and (second or vaccine.doses < 2):
-            return Next(refusal=self.nothing_more())
+            return NextDose(refusal=self.nothing_more())
         dose = 2 if first else 1
-        return Next(dose, frozenset([vaccine.vaccine_id]), self.days(dose, vaccine))
+        return NextDose(dose, frozenset([vaccine.vaccine_id]), self.days(dose, vaccine))
 
     def check(self, dose: int, on: date, vaccine: Interval) -> None:
-        """Whether `dose` on this day suits the other dose; WrongVaccine or WrongInterval if not."""
-        other = self.doses.get(3 - dose) if dose in (1, 2) else None
+        """Raise WrongVaccine or WrongInterval unless `dose` on this day suits the other dose."""
+        other = self._other_dose(dose)
         if other is None:
             return
         if other.vaccine_id != vaccine.vaccine_id:
@@ -114,28 +116,32 @@ class Course:
             raise WrongInterval
 
     def check_vaccine(self, vaccine: Interval, admitted_for: frozenset[int] | None) -> None:
-        """Whether somebody may have this vaccine; VaccineNotForYou if not.
+        """Raise VaccineNotForYou for a vaccine the person was not admitted for.
 
-        `admitted_for` are the vaccines their cohort names, None where it names none. A series
-        that has begun is finished with its own vaccine.
+        `admitted_for` are the vaccines that the cohort names (None: any). A series that has
+        begun is finished with its own vaccine.
         """
-        begun = {one.vaccine_id for one in self.doses.values()}
+        begun = {booked.vaccine_id for booked in self.doses.values()}
         if admitted_for is not None and vaccine.vaccine_id not in admitted_for | begun:
             raise VaccineNotForYou
 
     def days(self, dose: int, vaccine: Interval) -> tuple[date, date] | None:
-        """Between which days `dose` may be given; None where no other dose limits it."""
-        other = self.doses.get(3 - dose) if dose in (1, 2) else None
+        """The first and last possible day of `dose`; None where no other dose limits it."""
+        other = self._other_dose(dose)
         if other is None:
             return None
         if dose == 1:
             return vaccine.days_for_first(other.on)
         return vaccine.days_for_second(other.on)
 
+    def _other_dose(self, dose: int) -> Booked | None:
+        # Intervals exist between the first and the second dose only: 3 - 1 = 2, 3 - 2 = 1.
+        return self.doses.get(3 - dose) if dose in (1, 2) else None
+
 
 @dataclass(frozen=True)
-class Next:
-    """The dose a person may book next and what it must suit, or why there is none."""
+class NextDose:
+    """The dose a person may book next, or the refusal if there is none."""
 
     dose: int = 1
     vaccines: frozenset[int] | None = None  # None: any
@@ -144,9 +150,10 @@ class Next:
 
 
 def vaccines_named(codes: Iterable[str], by_code: Mapping[str, int]) -> frozenset[int] | None:
-    """The vaccines that a cohort names; None, any of them, where it names none.
+    """Ids of the vaccines that a cohort names; None (any) where it names none.
 
-    Twins in SQL: booking_hold_at_once, booking.services.offers._SUITS.
+    Codes without a vaccine are left out. SQL twins: booking_hold_at_once,
+    booking.services.offers._SUITS.
     """
     codes = list(codes)
     return frozenset(by_code[code] for code in codes if code in by_code) if codes else None
@@ -157,12 +164,12 @@ ANY_HOUR = time(0), time(23, 59, 59)
 
 
 def part_of(at: time) -> str:
-    """The part of the day, as people choose it; finder.availability.SPANS says it in SQL."""
+    """The part of the day that people search by; SQL twin: finder.availability.SPANS."""
     return "morning" if at < NOON else "afternoon" if at < EVENING else "evening"
 
 
 def hours_of(part: str) -> tuple[time, time]:
-    """From when to when a part of the day lasts; any hour where none is chosen."""
+    """Start and end of a part of the day; ANY_HOUR for an empty `part`."""
     hours = {
         "morning": (ANY_HOUR[0], NOON),
         "afternoon": (NOON, EVENING),
@@ -172,59 +179,62 @@ def hours_of(part: str) -> tuple[time, time]:
 
 
 def is_any_hour(start: time, end: time) -> bool:
-    """Whether these hours leave out no appointment of a day."""
+    """Whether these hours cover every appointment of a day."""
+    # To the minute: no slot starts within the last one.
     return start == ANY_HOUR[0] and end >= ANY_HOUR[1].replace(second=0)
 
 
 def day_of(instant: datetime) -> date:
-    """The calendar day in the portal's time zone: doses are counted in days, not hours."""
+    """The calendar day in the portal's time zone; intervals count days, not hours."""
     return timezone.localtime(instant).date()
 
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:
-    """When a calendar day begins and ends here."""
+    """Start and end (exclusive) of a calendar day in the portal's time zone."""
+    # A day has 24 hours here: Asia/Seoul has had no summer time since 1988.
     start = datetime(day.year, day.month, day.day, tzinfo=timezone.get_default_timezone())
     return start, start + timedelta(days=1)
 
 
-# Beyond what is measured: no time takes more than a fifth above its capacity.
+# The hard limit, whatever was measured: constraints slot_margin_is_bounded and
+# clinic_margin_is_bounded hold it.
 MOST_MARGIN_PERCENT = 20
 
 
 @dataclass(frozen=True)
-class Opening:
-    """What one time takes, and how many are booked beyond that already."""
+class SlotLoad:
+    """A slot's capacity, and how many seats are booked above it already."""
 
     capacity: int
-    beyond: int = 0
+    overbooked: int = 0
 
     @property
-    def most(self) -> int:
+    def max_margin(self) -> int:
         return self.capacity * MOST_MARGIN_PERCENT // 100
 
 
-def spread_margin(openings: Sequence[Opening], share: float, doses: int | None = None) -> list[int]:
-    """How many more each time of a day takes, in the order in which they start.
+def spread_margin(slots: Sequence[SlotLoad], share: float, doses: int | None = None) -> list[int]:
+    """The margin of each slot of a day, in the order in which they start.
 
-    The day gains `share` of its capacity in whole people, and with `doses` never more people
-    than those and that share of them. Each time gets its part of it by then (the fractions are
-    carried from one to the next), so that nobody comes on top before as many are likely to have
-    stayed away. Whoever is booked already stays, and counts.
+    The day gains `share` (0 to 1) of its capacity, rounded down to whole people; with `doses` on
+    hand no more people than doses plus that share of them. The gain is spread in proportion to
+    the capacity so far, and fractions are carried over: additional people come only after as
+    many are likely to have stayed away. Seats overbooked already stay, and count.
     """
-    # As somebody says it: 0.07 of 300 is 21, not a hair less.
+    # Exact: 0.29 of 100 is 29 people, but int(100 * 0.29) is 28.
     part = Fraction(share).limit_denominator(1_000_000)
-    capacity = sum(one.capacity for one in openings)
-    beyond = sum(one.beyond for one in openings)
+    capacity = sum(slot.capacity for slot in slots)
+    overbooked = sum(slot.overbooked for slot in slots)
     gain = int(capacity * part)
     if doses is not None:
         gain = min(gain, int(doses * (1 + part)) - capacity)
-    spare = max(0, gain - beyond)
-    margins, upto, given = [], 0, 0
-    for one in openings:
-        upto += one.capacity
-        due = gain * upto // capacity - given if capacity else 0
-        margin = max(one.beyond, min(due, one.most, one.beyond + spare))
-        spare -= margin - one.beyond
-        given += margin
+    spare = max(0, gain - overbooked)
+    margins, capacity_so_far, spread = [], 0, 0
+    for slot in slots:
+        capacity_so_far += slot.capacity
+        due = gain * capacity_so_far // capacity - spread if capacity else 0
+        margin = max(slot.overbooked, min(due, slot.max_margin, slot.overbooked + spare))
+        spare -= margin - slot.overbooked
+        spread += margin
         margins.append(margin)
     return margins

@@ -176,7 +176,7 @@ class ReservationFactory(Factory):
         [reservation] = hold_slot(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
         if not held:
             [reservation] = confirm_hold(person_id=person.pk, key=reservation.key)
-        reservation = Reservation.objects.with_place().get(pk=reservation.pk)
+        reservation = Reservation.objects.with_slot().get(pk=reservation.pk)
         expected = ReservationStatus.HELD if held else ReservationStatus.CONFIRMED
         assert reservation.status == expected
         return reservation

@@ -34,7 +34,7 @@ from booking.services import (
     join_list,
     leave_list,
     next_dose_of,
-    places_in_line,
+    ranks_on_list,
 )
 from database.clock import known_today
 from eligibility.admin import people_meant
@@ -238,7 +238,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        lines = places_in_line(entry.pk for entry in changelist.result_list)
+        lines = ranks_on_list(entry.pk for entry in changelist.result_list)
         for entry in changelist.result_list:
             entry.place_in_line = lines.get(entry.pk)
         return changelist
@@ -379,7 +379,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         if entry.status == EntryStatus.OFFERED:
             messages.success(request, _("On the list, and a time that suits was offered at once."))
         else:
-            number = places_in_line([entry.pk]).get(entry.pk)
+            number = ranks_on_list([entry.pk]).get(entry.pk)
             messages.success(request, _("On the list, at place %(number)s.") % {"number": number})
         return entry
 

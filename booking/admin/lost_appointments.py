@@ -101,7 +101,7 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
         everything = LostAppointment.objects.filter(lost_at__isnull=False)
         lost = get_object_or_404(lost_for(staff_of(request), everything), pk=pk)
         try:
-            entry = put_first(freed=lost, by=actor_of(staff_of(request)))
+            entry = put_first(lost=lost, by=actor_of(staff_of(request)))
         except Refused as refusal:
             messages.error(request, said(refusal))
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))

@@ -21,12 +21,12 @@ from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
 from booking.exceptions import Refused
 from booking.models import OutsideDose, Reservation, Vaccine
 from booking.services import (
-    Aftermath,
+    RecordEffects,
     correct_outside_dose,
     record_outside_dose,
     withdraw_outside_dose,
 )
-from booking.services.notices import when
+from booking.services.notices import appointment_time
 from database.clock import known_today
 from eligibility.admin import people_meant
 from eligibility.models import Person
@@ -215,7 +215,7 @@ class OutsideDoseAdmin(
     def response_post_save_change(
         self, request: HttpRequest, obj: OutsideDose
     ) -> HttpResponseRedirect:
-        after: Aftermath = vars(request)[_AFTERMATH]
+        after: RecordEffects = vars(request)[_AFTERMATH]
         if after.lost:
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         return super().response_post_save_change(request, obj)
@@ -305,14 +305,14 @@ def _say(request: HttpRequest, level: int, text: StrOrPromise, rows: Sequence[Re
     for row in sorted(rows, key=lambda row: row.dose):
         facts = {
             "dose": row.dose,
-            "when": when(row),
+            "when": appointment_time(row),
             "clinic": row.slot.clinic.name,
             "number": row.number,
         }
         messages.add_message(request, level, str(text) % facts)
 
 
-def _say_aftermath(request: HttpRequest, after: Aftermath) -> None:
+def _say_aftermath(request: HttpRequest, after: RecordEffects) -> None:
     _say(request, messages.WARNING, CANCELLED, after.cancelled)
     _say(request, messages.SUCCESS, BOOKED_AGAIN, after.restored)
     if after.entries:

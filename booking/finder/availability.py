@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from booking.areas import Area
 from booking.models import Clinic, Vaccine
-from booking.models.clinics import has_place, left_of
+from booking.models.clinics import has_seat, seats_left
 from booking.rules import EVENING, NOON, day_bounds, part_of, vaccines_named
 from database.clock import known_now
 from dataio.districts import centre_of
@@ -191,21 +191,21 @@ SELECT clinic_id, here::date AS day, vaccine_id,
         ELSE 'evening' END AS part,
     count(*), sum(spare)::int
 FROM (
-    SELECT clinic_id, vaccine_id, {left_of()} AS spare,
+    SELECT clinic_id, vaccine_id, {seats_left()} AS spare,
         starts_at AT TIME ZONE %(zone)s AS here
     FROM booking_slot AS slot
     WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at > jari_now()
         AND starts_at < jari_now() + %(horizon)s
-        AND {has_place()}
+        AND {has_seat()}
 ) AS open
 GROUP BY clinic_id, day, vaccine_id, part
 """  # noqa: S608
 
 TIMES = f"""
-SELECT id, clinic_id, vaccine_id, starts_at, {left_of()}
+SELECT id, clinic_id, vaccine_id, starts_at, {seats_left()}
 FROM booking_slot AS slot
 WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at >= %(start)s
-    AND starts_at < %(end)s AND starts_at > jari_now() AND {has_place()}
+    AND starts_at < %(end)s AND starts_at > jari_now() AND {has_seat()}
 ORDER BY starts_at, vaccine_id
 """  # noqa: S608
 

@@ -30,13 +30,13 @@ from waiting_room.models import Admission
 
 @pghistory.track(fields=["status", "ended_by"], model_name="ListEntryEvent")
 class ListEntry(models.Model):
-    """Somebody on the cancellation list, and which times would suit."""
+    """A person on the cancellation list, and the slots that would suit them."""
 
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="list_entries", verbose_name=_("person")
     )
     dose = models.PositiveSmallIntegerField(_("dose"), default=1)
-    # Clinics ("c:<id>") and districts ("d:<region>/<district>"); any one of them suits.
+    # Keys of booking.areas: clinics ("c:<id>") and districts ("d:<region>/<district>").
     places = ArrayField(models.CharField(max_length=60), verbose_name=_("places"))
     vaccine = models.ForeignKey(
         Vaccine,
@@ -50,7 +50,7 @@ class ListEntry(models.Model):
     date_to = models.DateField(_("until date"))
     time_from = models.TimeField(_("from time"))
     time_to = models.TimeField(_("until time"))
-    # Leftover doses of today: offers run on a short clock.
+    # Also leftover doses of today, with the shorter SHORT_OFFER_LIFETIME.
     leftover = models.BooleanField(_("leftover doses today"), default=False)
     priority = models.SmallIntegerField(_("priority"), default=0)
     joined_at = models.DateTimeField(_("joined at"), db_default=Now())
@@ -70,8 +70,7 @@ class ListEntry(models.Model):
     language = models.CharField(_("language"), max_length=5, default="ko")
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     ended_by = models.CharField(_("taken off by"), max_length=40, blank=True, db_default="")
-    # The record of a dose that ended it: if that was a mistake, the entry comes
-    # back in its place.
+    # The record of a dose that ended the entry: withdrawing the record restores it.
     outside_dose = models.ForeignKey(
         OutsideDose,
         on_delete=models.SET_NULL,
@@ -99,6 +98,7 @@ class ListEntry(models.Model):
             ),
         ]
         indexes = [
+            # For `places &&` of offers; no pending list, which would slow the next search.
             GinIndex(
                 fields=["places"],
                 name="entries_by_area",
@@ -117,23 +117,23 @@ class ListEntry(models.Model):
 
 
 class LostAppointment(models.Model):
-    """An appointment that a record of a dose cancelled: it comes back if that was a mistake.
+    """An appointment cancelled by a record of a dose, to be restored if that was a mistake.
 
-    In a table of its own, so that bookings carry nothing of it. `lost_at` says since when it is
-    known that it can't come back by itself.
+    In a table of its own, which keeps the rows of the hot reservation table narrow. `lost_at` is
+    set when the record was withdrawn and the appointment could not be restored.
     """
 
     outside_dose = models.ForeignKey(
         OutsideDose, on_delete=models.CASCADE, null=True, related_name="freed"
     )
     reservation = models.OneToOneField(Reservation, on_delete=models.PROTECT, related_name="freed")
-    # When it was cancelled: what was changed since is not the record's affair any more.
+    # When it was cancelled. A reservation changed later is not restored.
     at = models.DateTimeField(_("cancelled at"))
     lost_at = models.DateTimeField(_("lost since"), null=True)
     lost_because = models.CharField(_("why"), max_length=8, choices=LostReason, blank=True)
-    # Who found the record wrong.
+    # Who corrected or withdrew the record (staff.actors).
     by = models.CharField(_("by"), max_length=40, blank=True)
-    # Put first on the cancellation list instead.
+    # The entry that staff put first on the cancellation list instead.
     entry = models.ForeignKey(
         ListEntry, on_delete=models.PROTECT, null=True, related_name="instead_of"
     )
@@ -163,9 +163,9 @@ class LostAppointment(models.Model):
 
 
 class Offer(models.Model):
-    """One freed time kept for one person on the cancellation list, until a set moment."""
+    """A freed seat kept for one list entry until `until`, by its reservation."""
 
-    # Stands in the message, so that the phone's owner can answer without signing in.
+    # In the message's address, so that the phone's owner can answer without signing in.
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     entry = models.ForeignKey(ListEntry, on_delete=models.PROTECT, related_name="offers")
     person = models.ForeignKey(
@@ -184,7 +184,7 @@ class Offer(models.Model):
         verbose_name = _("offer")
         verbose_name_plural = _("offers")
         constraints = [
-            # Nobody is offered twice what they declined, or let pass.
+            # A slot declined or left unanswered is not offered to the same person again.
             models.UniqueConstraint(
                 fields=["person", "slot"], name="one_offer_per_person_and_slot"
             ),

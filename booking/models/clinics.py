@@ -18,7 +18,7 @@ def _in_language(korean: str, english: str) -> str:
 
 @pghistory.track()
 class Clinic(models.Model):
-    """A place that vaccinates; `code` is the authority's own (orgcd, centre id)."""
+    """A place that vaccinates; `code` is the health authority's (orgcd, centre id)."""
 
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=100)
@@ -41,7 +41,7 @@ class Clinic(models.Model):
     active = models.BooleanField(_("takes bookings"), default=True)
     # Up to how many hours before the appointment people may change or cancel it themselves.
     cutoff_hours = models.PositiveSmallIntegerField(_("changes until hours before"), default=2)
-    # How far the bookable number may be raised above the capacity for people who do not come.
+    # The most by which seats may exceed the capacity, for people who do not come.
     margin_percent = models.PositiveSmallIntegerField(
         _("margin for people who do not come, percent at most"),
         default=0,
@@ -103,7 +103,7 @@ class Vaccine(models.Model):
                 name="vaccine_interval_in_order",
                 violation_error_message=INTERVAL_NEEDED,
             ),
-            # What is not known breaks no comparison.
+            # Of its own, because a comparison with NULL is not false and passes the check above.
             models.CheckConstraint(
                 condition=Q(doses=1)
                 | Q(min_days__isnull=False, best_days__isnull=False, max_days__isnull=False),
@@ -120,27 +120,29 @@ class Vaccine(models.Model):
         return _in_language(self.name_ko, self.name_en)
 
 
-def left_of(row: str = "slot") -> str:
-    """Slot.left in SQL. No generated column: in memory it would be old once `take_seat` counted."""
+def seats_left(row: str = "slot") -> str:
+    """Slot.left in SQL. No generated column, which would be stale in memory after `take_seat`."""
     return f"{row}.capacity + {row}.margin - {row}.booked"
 
 
-def has_place(row: str = "slot") -> str:
-    """Whether Slot.left is above 0, in SQL; the stored functions say it in their own text."""
+def has_seat(row: str = "slot") -> str:
+    """Slot.left > 0 in SQL; the stored functions repeat it."""
     return f"{row}.booked < {row}.capacity + {row}.margin"
 
 
-# The same for a queryset.
-HAS_PLACE = Q(booked__lt=F("capacity") + F("margin"))
+# Slot.left > 0 for a queryset.
+HAS_SEAT = Q(booked__lt=F("capacity") + F("margin"))
 
 
-# The counter is left out: it would write a history row per booking.
+# `booked` is not tracked: it would write a history row per booking.
 @pghistory.track(
     fields=["clinic", "vaccine", "starts_at", "capacity", "margin"], model_name="SlotEvent"
 )
 class Slot(models.Model):
-    """One bookable time at a clinic, with room for `capacity` people."""
+    """One bookable time at a clinic, with seats for `capacity` people."""
 
+    # No indexes of their own: the unique constraint's begins with the clinic, and searches by
+    # vaccine alone are rare.
     clinic = models.ForeignKey(
         Clinic,
         on_delete=models.PROTECT,
@@ -180,8 +182,8 @@ class Slot(models.Model):
                 name="slot_margin_is_bounded",
             ),
         ]
-        # No index may name `booked`, not even in a condition: counting a booking would then
-        # write every index of the row anew.
+        # No index may name `booked`, not even in a condition: updates of the counter would no
+        # longer be HOT and would write every index of the row.
         indexes = [models.Index(fields=["starts_at"], name="slots_by_time")]
 
     def __str__(self) -> str:
@@ -194,7 +196,7 @@ class Slot(models.Model):
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class Stock(models.Model):
-    """Doses a clinic has for one day; a margin never books beyond them by more than its share."""
+    """Doses a clinic has on hand for one day; they limit the margins (rules.spread_margin)."""
 
     clinic = models.ForeignKey(
         Clinic,

@@ -1,4 +1,4 @@
-"""Statuses move only along the arrows of booking.enums: the database refuses the rest."""
+"""Triggers that allow only the status moves of booking.enums."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pgtrigger
 def lawful_moves(
     moves: Mapping[Any, Sequence[Any]], *, but: pgtrigger.Q | None = None
 ) -> pgtrigger.FSM:
-    """The trigger that holds `status` to these moves; changes that meet `but` skip it."""
+    """A trigger that refuses any other move of `status`; updates that meet `but` skip it."""
     condition = pgtrigger.Q(old__status__df=pgtrigger.F("new__status"))
     return pgtrigger.FSM(
         name="status_moves_lawfully",

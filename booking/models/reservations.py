@@ -26,7 +26,7 @@ from privacy.fields import EncryptedTextField
 from waiting_room.models import Admission
 from web.codes import group
 
-# Enough that nobody guesses one (45 bits), few enough to read out.
+# 45 random bits, too many to guess (booking.limits), few enough to read out.
 NUMBER_LETTERS = 10
 
 
@@ -41,25 +41,28 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return self.filter(status=ReservationStatus.HELD, held_until__lte=now)
 
     def locked(self) -> Self:
-        """These rows only; new rows may still point at them. Lock slots first, by id."""
+        """Lock these rows, not joined ones; foreign keys to them stay possible (no key).
+
+        Lock slots first, by id.
+        """
         return self.select_for_update(of=("self",), no_key=True)
 
-    def with_place(self) -> Self:
+    def with_slot(self) -> Self:
         return self.select_related("slot__clinic", "slot__vaccine")
 
 
-_STORY = ["slot", "status", "by", "changed_at", "held_until"]
+_HISTORY_FIELDS = ["slot", "status", "by", "changed_at", "held_until"]
 _CONFIRMING = pgtrigger.Q(
     old__status=ReservationStatus.HELD, new__status=ReservationStatus.CONFIRMED
 )
 
 
-# One row per change, holding what was before it: with the row itself that is the whole history.
-# Confirming leaves none: `created_at` and `confirmed_at` tell of it, and it is what the opening
-# minute does most.
+# One event per change with the values before it; with the row itself that is the whole history.
+# Confirming writes none: `created_at` and `confirmed_at` record it, and it is the most frequent
+# change of the opening minute.
 @pghistory.track(
     pghistory.UpdateEvent(label="before", row=pghistory.Old, condition=~_CONFIRMING),
-    fields=_STORY,
+    fields=_HISTORY_FIELDS,
     model_name="ReservationEvent",
     obj_field=pghistory.ObjForeignKey(related_name="events"),
     context_field=pghistory.ContextForeignKey(db_index=False),
@@ -74,7 +77,7 @@ _CONFIRMING = pgtrigger.Q(
     },
 )
 class Reservation(models.Model):
-    """One place at one slot for one dose of one person: first held, then confirmed."""
+    """One seat at one slot for one dose of one person: first held, then confirmed."""
 
     number = models.CharField(_("number"), max_length=16, editable=False)
     person = models.ForeignKey(
@@ -89,9 +92,8 @@ class Reservation(models.Model):
     )
     held_until = models.DateTimeField(_("held until"), null=True, blank=True)
     extensions = models.PositiveSmallIntegerField(_("extensions"), default=0)
-    # Given out with each choice and sent back with the form: confirming the same key again
-    # answers the same reservation, and a form about a time since exchanged confirms nothing.
-    # What was held together has one key.
+    # Idempotency key, sent with the form: confirming a key again returns the same reservations,
+    # and a form for a hold exchanged since confirms nothing. Doses held together share it.
     key = models.UUIDField(default=uuid.uuid4, editable=False)
     origin = models.CharField(_("origin"), max_length=5, choices=Origin, default=Origin.LINE)
     admission = models.ForeignKey(
@@ -108,7 +110,7 @@ class Reservation(models.Model):
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
     changed_at = models.DateTimeField(_("changed at"), db_default=Now())
-    # How the person wants to hear from us.
+    # Language and channel of the messages about this reservation.
     language = models.CharField(_("language"), max_length=5, default="ko")
     channel = models.CharField(
         _("messages by"), max_length=10, choices=Channel, default=Channel.SMS
@@ -137,7 +139,7 @@ class Reservation(models.Model):
                 name="hold_has_a_clock",
             ),
             models.CheckConstraint(
-                # Staff put callers on the cancellation list, and what frees up is offered to them.
+                # An offer may have none: staff put callers on the cancellation list.
                 condition=Q(admission__isnull=False) | Q(origin__in=[Origin.STAFF, Origin.OFFER]),
                 name="nobody_books_without_being_called",
             ),
@@ -150,7 +152,8 @@ class Reservation(models.Model):
                 condition=Q(status=ReservationStatus.HELD),
             )
         ]
-        # Not asked about confirming, of which there is one in every booking of the opening minute.
+        # Confirming skips the trigger (about 25 µs): it is in every booking of the opening minute,
+        # and booking_confirm_at_once updates held rows only.
         triggers = [lawful_moves(LAWFUL_MOVES, but=_CONFIRMING)]
 
     def __str__(self) -> str:
@@ -170,14 +173,14 @@ class Reservation(models.Model):
 
     @property
     def changes_until(self) -> datetime:
-        """Until when the person may change or cancel it without calling the clinic."""
+        """The clinic's cut-off, after which only staff may change or cancel."""
         return self.slot.starts_at - timedelta(hours=self.slot.clinic.cutoff_hours)
 
 
-# A record withdrawn is deleted, so that no rule can still count it; its history stays.
+# A withdrawn record is deleted, so that no rule can count it by mistake; its history stays.
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class OutsideDose(models.Model):
-    """A dose given elsewhere, as a register or a clinic reports it."""
+    """A dose given elsewhere, as recorded by staff."""
 
     person = models.ForeignKey(
         Person,

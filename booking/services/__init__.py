@@ -34,10 +34,10 @@ from booking.services.offers import (
     leave_list,
     make_offers,
     open_offer,
-    places_in_line,
+    ranks_on_list,
 )
 from booking.services.outside_doses import (
-    Aftermath,
+    RecordEffects,
     correct_outside_dose,
     record_outside_dose,
     withdraw_outside_dose,
@@ -61,20 +61,21 @@ from booking.services.slots import (
     set_margins,
     set_stock,
 )
-from booking.services.staff_bookings import Right, Standing, book_for, standing_of
+from booking.services.staff_bookings import BookingRight, BookingRights, book_for, booking_rights_of
 from booking.services.visits import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
 __all__ = [
     "HOLD_LIFETIME",
     "MOST_EXTENSIONS",
-    "Aftermath",
+    "BookingRight",
+    "BookingRights",
     "ContactChoice",
     "DayOfDoses",
-    "Right",
-    "Standing",
+    "RecordEffects",
     "admission_for",
     "best_seconds",
     "book_for",
+    "booking_rights_of",
     "cancel_reservation",
     "change_reservation",
     "check_entry",
@@ -102,8 +103,8 @@ __all__ = [
     "next_dose_of",
     "no_shows_of",
     "open_offer",
-    "places_in_line",
     "put_first",
+    "ranks_on_list",
     "record_outside_dose",
     "release_hold",
     "remind",
@@ -114,7 +115,6 @@ __all__ = [
     "set_clinic_margins",
     "set_margins",
     "set_stock",
-    "standing_of",
     "take_back_holds",
     "undo_cancel",
     "undo_mark",

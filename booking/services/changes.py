@@ -1,4 +1,4 @@
-"""Cancelling, taking that back, and moving to another time."""
+"""Cancelling an appointment, undoing that, and moving it to another slot."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from booking.exceptions import (
 from booking.models import OutsideDose, Reservation, Slot
 from booking.rules import Booked, Course, day_of
 from booking.services.courses import course_from, course_of, interval_of
-from booking.services.notices import tell_cancelled, tell_changed, tell_restored
+from booking.services.notices import notify_cancelled, notify_changed, notify_restored
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_for
 from booking.services.seats import (
@@ -34,7 +34,7 @@ from staff.actors import CITIZEN, is_staff
 
 
 def check_in_time(reservation: Reservation, by: str, now: datetime) -> None:
-    """People may change things until the clinic's cut-off; staff at any time."""
+    """Raise TooLate for a citizen after the clinic's cut-off; staff may act at any time."""
     if by == CITIZEN and now >= reservation.changes_until:
         raise TooLate
 
@@ -42,31 +42,31 @@ def check_in_time(reservation: Reservation, by: str, now: datetime) -> None:
 def locked_with_slots(
     reservation: Reservation,
 ) -> tuple[list[Reservation], dict[int, Slot]]:
-    """What the person has booked or holds from this dose on, and the slots of it, all locked.
+    """The person's holds and appointments from this dose on, and their slots, all locked.
 
-    The first dose pulls the second along, also one that is only held or offered: a second without
-    a first makes no sense.
+    Ending a first dose ends the second too, also one that is only held or offered. Raises
+    RowsChanged.
     """
-    mine = Reservation.objects.filter(
+    live = Reservation.objects.filter(
         person=reservation.person_id,
         dose__gte=reservation.dose,
         status__in=[ReservationStatus.HELD, ReservationStatus.CONFIRMED],
     )
-    slots = lock_slots(mine.values_list("slot_id", flat=True))
-    rows = list(
-        mine.select_related("person", "slot__clinic", "slot__vaccine").order_by("pk").locked()
+    slots = lock_slots(live.values_list("slot_id", flat=True))
+    reservations = list(
+        live.select_related("person", "slot__clinic", "slot__vaccine").order_by("pk").locked()
     )
-    if any(row.slot_id not in slots for row in rows):
+    if any(row.slot_id not in slots for row in reservations):
         raise RowsChanged
-    return sorted(rows, key=lambda row: row.dose), slots
+    return sorted(reservations, key=lambda row: row.dose), slots
 
 
 @retried_transaction
 def cancel_reservation(*, reservation: Reservation, by: str) -> list[Reservation]:
-    """Give the appointment back, and with a first dose the second one too; what was cancelled.
+    """Cancel an appointment, and with a first dose the second too; returns what was cancelled.
 
     Raises TooLate after the clinic's cut-off (not for staff) and NotConfirmed. Cancelling
-    what is cancelled answers an empty list.
+    again returns an empty list.
     """
     now = lock_person(reservation.person_id)
     reservation.refresh_from_db(fields=["status", "slot"])
@@ -83,16 +83,16 @@ def cancel_reservation(*, reservation: Reservation, by: str) -> list[Reservation
     for slot_id in sorted({row.slot_id for row in rows}):
         offer_freed(slots[slot_id], now=now)
     cancelled = [row for row in rows if row.status == ReservationStatus.CANCELLED]
-    tell_cancelled(cancelled)
+    notify_cancelled(cancelled)
     return cancelled
 
 
 @retried_transaction
 def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
-    """Take a cancellation back while every place it gave up is still free.
+    """Undo a cancellation while every seat it gave up is still free.
 
-    Raises what `why_not_undo` answers: NothingToUndo, AlreadyBooked, WrongInterval, TooLate,
-    SlotFull, SlotOver or SlotClosed.
+    Raises what `why_not_undo` returns: NothingToUndo, AlreadyBooked, WrongInterval,
+    WrongVaccine, TooLate, SlotFull, SlotOver or SlotClosed.
     """
     now = lock_person(reservation.person_id)
     reservation.refresh_from_db()
@@ -105,7 +105,7 @@ def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
             offer_freed(slot, now=now)
     reservations = list(everything.select_related("person", "slot__clinic", "slot__vaccine"))
     for row in reservations:
-        row.slot = slots.get(row.slot_id, row.slot)  # as it is counted under the lock
+        row.slot = slots.get(row.slot_id, row.slot)  # with the counter read under the lock
     refusal = why_not_undo(reservation, reservations, by=by, now=now)
     if refusal:
         raise refusal
@@ -114,14 +114,17 @@ def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
         take_seat(slots[row.slot_id], now=now)
         row.status, row.by, row.changed_at = ReservationStatus.CONFIRMED, by, now
         row.save(update_fields=["status", "by", "changed_at"])
-    tell_restored(together)
+    notify_restored(together)
     return together
 
 
 def cancelled_together(
     reservation: Reservation, reservations: Iterable[Reservation]
 ) -> list[Reservation]:
-    """What was cancelled with one act has one instant, and comes back together; by dose."""
+    """The reservations cancelled in the same transaction as this one, by dose.
+
+    They share `changed_at`, which is the transaction's one reading of the clock.
+    """
     together = [
         row
         for row in reservations
@@ -135,9 +138,9 @@ def cancelled_together(
 def why_not_undo(
     reservation: Reservation, reservations: list[Reservation], *, by: str, now: datetime
 ) -> Refused | None:
-    """Why this cancellation can't be taken back; None if it can.
+    """The refusal of undoing this cancellation; None if it can be undone.
 
-    The one rule of the receipt's button and of `undo_cancel`. `reservations` are all of the
+    The one rule for the receipt's button and for `undo_cancel`. `reservations` are all of the
     person's, with their slots.
     """
     try:
@@ -173,10 +176,10 @@ def _check_undo(
 
 @retried_transaction
 def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Reservation:
-    """Move to another time: the old place goes only with the new one secured.
+    """Move an appointment to another slot; the old seat is given back once the new one is taken.
 
     The number stays. Raises TooLate, NotConfirmed, SlotFull, SlotOver, SlotClosed,
-    WrongVaccine, WrongInterval or VaccineNotForYou; after each of them the old appointment stands.
+    WrongVaccine, WrongInterval or VaccineNotForYou, all of which leave the old appointment.
     """
     now = lock_person(reservation.person_id)
     reservation.refresh_from_db(fields=["slot"])
@@ -211,5 +214,5 @@ def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Re
     row.slot, row.by, row.changed_at = target, by, now
     row.save(update_fields=["slot", "by", "changed_at"])
     offer_freed(old, now=now)
-    tell_changed(row)
+    notify_changed(row)
     return row

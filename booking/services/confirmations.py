@@ -1,4 +1,4 @@
-"""Confirming what is held: exactly once, however often it is asked."""
+"""Confirming a hold: idempotent, one SQL call."""
 
 import uuid
 
@@ -22,17 +22,17 @@ def confirm_hold(
     key: uuid.UUID,
     wanted: ContactChoice | None = None,
 ) -> list[Reservation]:
-    """Confirm what was held under this key, all of it or nothing, and say so by message.
+    """Confirm all holds with this key or none, and queue one message about them.
 
-    Asking again answers the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
+    Repeating it returns the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
     and BadReceiver for an e-mail address that the form would have refused.
     """
     wanted = wanted or ContactChoice()
     if wanted.email:
         checked_receiver(Channel.EMAIL, wanted.email)
-    # booking/sql/booking_confirm_at_once. The message is only noted there; the worker writes
-    # it (notices.confirmed_letter), when there is more time than in the opening minute.
-    made = functions.call(
+    # booking/sql/booking_confirm_at_once inserts the message without its text. The worker renders
+    # it (notices.confirmed_letters), which keeps that work out of the opening minute.
+    call_result = functions.call(
         "booking_confirm_at_once",
         {
             "key": key,
@@ -42,21 +42,21 @@ def confirm_hold(
             "email": _email.get_db_prep_value(wanted.email or None, connection),
         },
     )
-    if made is None or made[0] is None:
+    if call_result is None or call_result[0] is None:
         return _confirmed_before(person_id, key)
     return [
-        # In the model's order; what else is asked of it is read when it is asked.
+        # In the model's field order; the deferred fields are read on access.
         Reservation.from_db(
             connection.alias,
             ["id", "number", "person_id", "dose", "status", "key"],
             [pk, number, person_id, dose, ReservationStatus.CONFIRMED, key],
         )
-        for pk, number, dose in zip(*made, strict=True)
+        for pk, number, dose in zip(*call_result, strict=True)
     ]
 
 
 def _confirmed_before(person_id: int, key: uuid.UUID) -> list[Reservation]:
-    rows = list(Reservation.objects.filter(key=key, person=person_id).with_place().order_by("dose"))
+    rows = list(Reservation.objects.filter(key=key, person=person_id).with_slot().order_by("dose"))
     if not rows:
         raise NothingHeld
     statuses = {row.status for row in rows}

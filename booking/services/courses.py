@@ -1,4 +1,4 @@
-"""What a person was given and has booked, what comes next, and under which admission."""
+"""A person's course: doses given and booked, the next dose, the admission to book it under."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from booking.enums import LIVE, ReservationStatus
 from booking.models import OutsideDose, Reservation, Vaccine
-from booking.models.clinics import has_place
-from booking.rules import Booked, Course, Interval, Next, day_of
+from booking.models.clinics import has_seat
+from booking.rules import Booked, Course, Interval, NextDose, day_of
 from waiting_room.models import Admission
 from waiting_room.services import live_admission
 
@@ -21,7 +21,7 @@ def interval_of(vaccine: Vaccine) -> Interval:
 
 
 def course_of(person_id: int, reservations: Iterable[Reservation] | None = None) -> Course:
-    """What this person has been given or has booked; holds do not count unless handed in."""
+    """The course of this person from `reservations`; by default all but holds."""
     if reservations is None:
         return _course_so_far(person_id)
     return course_from(reservations, OutsideDose.objects.filter(person=person_id))
@@ -30,7 +30,7 @@ def course_of(person_id: int, reservations: Iterable[Reservation] | None = None)
 def course_from(
     reservations: Iterable[Reservation], outside_doses: Iterable[OutsideDose]
 ) -> Course:
-    """The course these make; reservations come with their slots."""
+    """Build a course; the reservations have their slots selected."""
     booked = [
         Booked(
             reservation.dose,
@@ -47,17 +47,17 @@ def course_from(
     return Course.of(booked + given)
 
 
+# Raw SQL, because the course is read before every list of open slots: one statement, no models.
 COURSE = """
 SELECT dose, slot.vaccine_id, (slot.starts_at AT TIME ZONE %(zone)s)::date, status = 'vaccinated'
-FROM booking_reservation AS mine JOIN booking_slot AS slot ON slot.id = mine.slot_id
-WHERE mine.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
+FROM booking_reservation AS reservation JOIN booking_slot AS slot ON slot.id = reservation.slot_id
+WHERE reservation.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
 UNION ALL
 SELECT dose, vaccine_id, given_on, true FROM booking_outsidedose WHERE person_id = %(person)s
 """
 
 
 def _course_so_far(person_id: int) -> Course:
-    """In one statement: it stands before every list of open times."""
     values: dict[str, Any] = {"person": person_id, "zone": timezone.get_default_timezone_name()}
     with connection.cursor() as cursor:
         cursor.execute(COURSE, values)
@@ -65,12 +65,12 @@ def _course_so_far(person_id: int) -> Course:
 
 
 def next_dose_of(person_id: int) -> int:
-    """1, or 2 for whoever was given or has booked a first dose."""
+    """2 after a first dose given or booked, else 1."""
     return 2 if 1 in course_of(person_id).doses else 1
 
 
-def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Next:
-    """The dose that comes next (`Course.what_next`), its vaccine read where a series has begun."""
+def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:
+    """`Course.what_next`, with the vaccines of a series that has begun read from the table."""
     vaccines = {booked.vaccine_id for booked in course.doses.values()}
     intervals = [interval_of(vaccine) for vaccine in Vaccine.objects.filter(pk__in=vaccines)]
     return course.what_next(intervals, admitted_for)
@@ -79,9 +79,9 @@ def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Nex
 def admission_for(person_id: int, *, also_ended: bool = False) -> Admission | None:
     """The admission to book under: the live one, else that of a booked first dose.
 
-    A time that is only held replaces no stay that has ended. With `also_ended` else the last
-    one there was: staff act for whoever has been called, and the person keeps what they were
-    admitted for.
+    A first dose that is only held does not count: a hold must not outlive its admission. With
+    `also_ended`, the last admission if there is neither: staff act for people who were called
+    before, under the cohort they were admitted for.
     """
     admission = live_admission(person_id) or _admission_of_first(person_id)
     if admission is None and also_ended:
@@ -96,14 +96,16 @@ def _admission_of_first(person_id: int) -> Admission | None:
     return reservation.admission if reservation else None
 
 
-# Same clinic and vaccine, within the interval; nearest to the best day, then to the time of day.
-# Whoever holds this first time already keeps the second that goes with it.
+# Slots for the second dose: same clinic and vaccine, within the interval, nearest to the best day,
+# then to the time of day of the first. `kept` is the second slot that the person already holds
+# together with this first one: repeating the request must not exchange it.
 BEST_SECONDS = f"""
 WITH kept AS MATERIALIZED (
-    SELECT two.slot_id
-    FROM booking_reservation AS one JOIN booking_reservation AS two USING (key)
-    WHERE one.person_id = %(person)s AND one.slot_id = %(slot)s
-        AND one.dose = 1 AND one.status = 'held' AND two.dose = 2 AND two.status = 'held'
+    SELECT hold_two.slot_id
+    FROM booking_reservation AS hold_one JOIN booking_reservation AS hold_two USING (key)
+    WHERE hold_one.person_id = %(person)s AND hold_one.slot_id = %(slot)s
+        AND hold_one.dose = 1 AND hold_one.status = 'held'
+        AND hold_two.dose = 2 AND hold_two.status = 'held'
 )
 SELECT second.id
 FROM booking_slot AS first
@@ -111,12 +113,13 @@ JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.dos
 JOIN booking_slot AS second
     ON second.clinic_id = first.clinic_id AND second.vaccine_id = first.vaccine_id
     AND second.starts_at > first.starts_at
+    -- Implied by the dates below, but on the bare column, for the index (clinic, starts_at).
     AND second.starts_at BETWEEN first.starts_at + make_interval(days => vaccine.min_days - 1)
         AND first.starts_at + make_interval(days => vaccine.max_days + 1)
     AND (second.starts_at AT TIME ZONE %(zone)s)::date
         - (first.starts_at AT TIME ZONE %(zone)s)::date
         BETWEEN vaccine.min_days AND vaccine.max_days
-    AND ({has_place("second")} OR second.id IN (SELECT * FROM kept))
+    AND ({has_seat("second")} OR second.id IN (SELECT * FROM kept))
 WHERE first.id = %(slot)s
     AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = %(person)s)
     AND NOT EXISTS (
@@ -135,7 +138,10 @@ LIMIT 3
 
 
 def best_seconds(person_id: int, slot_id: int) -> list[int]:
-    """Three times for the second dose, the best first; none where no second is to be chosen."""
+    """Ids of at most three slots for the second dose, the best first.
+
+    Empty for a vaccine of one dose, and for a person with an appointment or an outside dose.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             BEST_SECONDS,

@@ -1,4 +1,8 @@
-"""Holding a time for somebody, for ten minutes, and letting it go."""
+"""Holding a slot for a person for ten minutes: hold, extend, release, take back what lapsed.
+
+A hold is decided in two places that must agree: the fast path in booking/sql/booking_hold_at_once,
+and `_hold_carefully` for all that the fast path leaves alone.
+"""
 
 import uuid
 from collections.abc import Iterable
@@ -27,7 +31,7 @@ from booking.exceptions import (
     WrongInterval,
 )
 from booking.models import Reservation, Slot
-from booking.models.clinics import has_place
+from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, day_of
 from booking.services.courses import best_seconds, course_of, interval_of
 from booking.services.offers import offer_freed
@@ -50,23 +54,25 @@ from waiting_room.models import Admission
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
-# All that one admission may keep times for, whatever is exchanged or given up between.
+# Total time of all holds under one admission, however often they are exchanged or released: a seat
+# can't be blocked for longer by holding one slot after another.
 MOST_HELD = HOLD_LIFETIME * (1 + MOST_EXTENSIONS)
-# A hold that would be shorter is none.
+# A hold shorter than this is refused: it could not be confirmed in time.
 LEAST_HELD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class ContactChoice:
-    """How the person wants to hear from us."""
+    """The channel for messages to the person, and the address for e-mail."""
 
     channel: Channel = Channel.SMS
     email: str | None = None
 
 
-# Losers of a race for one slot need not queue for its lock to learn that they lost.
+# Losers of a race for one slot are refused without queueing for its lock. Not where a hold has run
+# out or is the person's own: the careful path may take that seat.
 SURELY_FULL = f"""
-SELECT NOT ({has_place()}) AND NOT EXISTS (
+SELECT NOT ({has_seat()}) AND NOT EXISTS (
     SELECT FROM booking_reservation
     WHERE slot_id = slot.id AND status = 'held'
         AND (held_until <= jari_now() OR person_id = %(person)s)
@@ -82,13 +88,12 @@ def hold_slot(
     admission_id: int,
     second_id: int | None = None,
 ) -> list[Reservation]:
-    """Hold a time, and with `second_id` one for the second dose: both, or none.
+    """Hold a slot, and with `second_id` one for the second dose: both, or none.
 
-    Whatever the person held before is exchanged for it, and its clock goes on. Raises NotCalled
-    where the stay has ended, HeldLongEnough, SlotFull (which says which of
-    the two), SlotOver, SlotClosed, AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or
-    VaccineNotForYou.
-    Holding the same again answers what is held.
+    Earlier holds of the person are exchanged for it and pass their expiry on. Holding the same
+    again returns the existing hold. Raises NotCalled after the end of the admission,
+    HeldLongEnough, SlotFull (with the `slot_id` of the two that is full), SlotOver, SlotClosed,
+    AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or VaccineNotForYou.
     """
     if second_id == slot_id:
         raise WrongInterval  # also where both may be given on one day
@@ -107,9 +112,9 @@ def hold_best_slots(
     admission_id: int,
     second_id: int | None = None,
 ) -> list[Reservation]:
-    """Hold a time as somebody clicks it; a vaccine of two doses brings a second time along.
+    """Hold the slot that was clicked; for a vaccine of two doses also the best second slot.
 
-    Without a time for the second dose the first is held alone: it can be chosen elsewhere.
+    Where no second slot is free the first is held alone. Raises what `hold_slot` raises.
     """
     if second_id is None:
         held = _hold_at_once(person_id, slot_id, None, admission_id, single=True)
@@ -131,7 +136,7 @@ def hold_best_slots(
 
 
 class _SecondFull(Exception):
-    pass
+    """The slot of the second dose is full; the next best one is tried."""
 
 
 def _hold_both(
@@ -163,13 +168,13 @@ def _hold_at_once(
 ) -> list[Reservation]:
     """Fast path, one SQL call (booking/sql/booking_hold_at_once); [] when it does not apply.
 
-    It does not when the person has a live reservation, an outside dose or held before under this
-    admission, when the slot is full, closed or begun, or when the vaccine is not the cohort's.
-    Then `_hold_carefully` holds the same, or says why not.
+    It does not when the person has a live reservation or an outside dose or held before under
+    this admission, when the slot is full, closed or begun, or when the vaccine is not the
+    cohort's. Then `_hold_carefully` holds the same or raises the reason.
     """
     key, language = uuid.uuid4(), get_language() or "ko"
     numbers = [new_number(), new_number()]
-    made = functions.call(
+    call_result = functions.call(
         "booking_hold_at_once",
         {
             "slot": slot_id,
@@ -184,7 +189,7 @@ def _hold_at_once(
             "language": language,
         },
     )
-    *ids, now, until = made or (None, None)
+    *ids, now, until = call_result or (None, None)
     rows = zip(ids, numbers, (slot_id, second_id), (1, 2), strict=False)
     return [
         new_reservation(
@@ -209,6 +214,8 @@ def _hold_at_once(
 def _hold_carefully(
     person_id: int, slot_id: int, second_id: int | None, admission_id: int
 ) -> list[Reservation]:
+    """Hold under row locks; the plain twin of the fast path, which it must agree with."""
+    # Lock order: person, slots by id, reservations by id (docs/booking.md).
     now = lock_person(person_id)
     wanted = [slot_id] if second_id is None else [slot_id, second_id]
     seats = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD)
@@ -235,15 +242,15 @@ def _hold_carefully(
         held = [row for row in held if not _lapsed_meanwhile(row)]
         for pk in wanted:
             offer_freed(slots[pk], now=now)
-    clock = _clock(person_id, admission_id, held, now)
-    # A refusal from here on undoes everything and leaves the person what they held.
+    expiry = _expiry_for(person_id, admission_id, held, now)
+    # SlotFull from here on rolls back, and the person keeps their earlier hold.
     for row in held:
         release(row, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
     for slot in plan.values():
         take_seat(slot, now=now)
-    taken = _insert(plan, person_id, admission_id, clock, now)
-    for freed in {row.slot_id for row in held} - set(wanted):
-        offer_freed(slots[freed], now=now)
+    taken = _insert(plan, person_id, admission_id, expiry, now)
+    for freed_id in {row.slot_id for row in held} - set(wanted):
+        offer_freed(slots[freed_id], now=now)
     return taken
 
 
@@ -253,13 +260,13 @@ def _is_inside(admission_id: int, now: datetime) -> bool:
 
 
 @dataclass(frozen=True)
-class _Clock:
+class _Expiry:
     until: datetime
     extensions: int = 0
 
 
-# Seconds for which each choice was kept, in the last day: somebody who booked the first dose comes
-# back for the second under the same admission.
+# Seconds held under this admission, one span per key: two doses held together count once. Only of
+# the last day, since a person returns for the second dose under the same admission.
 HELD_SO_FAR = """
 SELECT coalesce(sum(extract(epoch FROM ended - began)), 0)::float FROM (
     SELECT min(created_at) AS began, max(
@@ -284,28 +291,38 @@ def _held_so_far(person_id: int, admission_id: int, now: datetime) -> timedelta:
         return timedelta(seconds=cursor.fetchone()[0])
 
 
-def _clock(
+def _expiry_for(
     person_id: int, admission_id: int, exchanged: list[Reservation], now: datetime
-) -> _Clock:
-    """Until when a new hold lasts: what it replaces hands its clock on, else what is left."""
+) -> _Expiry:
+    """When a new hold expires: as the hold it replaces, else after what is left of MOST_HELD.
+
+    Raises HeldLongEnough if less than LEAST_HELD is left.
+    """
     running = [
         (row.held_until, row.extensions)
         for row in exchanged
         if row.held_until and row.is_holding(now) and row.origin != Origin.OFFER
     ]
     if running:
-        return _Clock(min(until for until, _n in running), max(n for _until, n in running))
-    left = MOST_HELD - _held_so_far(person_id, admission_id, now)
-    if left < LEAST_HELD:
+        return _Expiry(min(until for until, _n in running), max(n for _until, n in running))
+    remaining = MOST_HELD - _held_so_far(person_id, admission_id, now)
+    if remaining < LEAST_HELD:
         raise HeldLongEnough
-    return _Clock(now + min(HOLD_LIFETIME, left))
+    return _Expiry(now + min(HOLD_LIFETIME, remaining))
 
 
 def _holds_exactly(held: list[Reservation], wanted: list[int], now: datetime) -> bool:
-    in_date = [one for one in held if one.is_holding(now) and one.origin != Origin.OFFER]
-    if len({one.key for one in in_date}) > 1:
+    in_date = [
+        reservation
+        for reservation in held
+        if reservation.is_holding(now) and reservation.origin != Origin.OFFER
+    ]
+    if len({reservation.key for reservation in in_date}) > 1:
         return False
-    in_order = [one.slot_id for one in sorted(in_date, key=lambda one: one.dose)]
+    in_order = [
+        reservation.slot_id
+        for reservation in sorted(in_date, key=lambda reservation: reservation.dose)
+    ]
     return len(in_date) == len(held) and in_order == wanted
 
 
@@ -320,7 +337,10 @@ def _plan(
     wanted: list[Slot],
     admitted_for: frozenset[int] | None,
 ) -> dict[int, Slot]:
-    """Which dose goes to which slot, given what the person has been given or has confirmed."""
+    """Slots by dose, after the doses given and booked.
+
+    Raises AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or VaccineNotForYou.
+    """
     course = course_of(person_id, fixed)
     plan: dict[int, Slot] = {}
     for slot in wanted:
@@ -336,7 +356,7 @@ def _plan(
 
 
 def _insert(
-    plan: dict[int, Slot], person_id: int, admission_id: int, clock: _Clock, now: datetime
+    plan: dict[int, Slot], person_id: int, admission_id: int, expiry: _Expiry, now: datetime
 ) -> list[Reservation]:
     key = uuid.uuid4()
     return Reservation.objects.bulk_create(
@@ -344,8 +364,8 @@ def _insert(
             person_id=person_id,
             slot=slot,
             dose=dose,
-            held_until=clock.until,
-            extensions=clock.extensions,
+            held_until=expiry.until,
+            extensions=expiry.extensions,
             key=key,
             admission_id=admission_id,
             by=CITIZEN,
@@ -357,31 +377,32 @@ def _insert(
 
 @transaction.atomic
 def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None) -> datetime:
-    """Ten more minutes from now, at most twice; until when it is held.
+    """Extend a hold to ten minutes from now, at most twice; returns the new expiry.
 
-    `extension` says which of the two is asked for: the same click sent twice counts once. Raises
-    NothingHeld, HoldLapsed, HoldChanged, AlreadyBooked, SlotOver or NoMoreTime.
+    `extension` is the number of the extension asked for (1 or 2): the same click sent twice
+    counts once. Raises NothingHeld, HoldLapsed, HoldChanged, AlreadyBooked, SlotOver or
+    NoMoreTime.
     """
-    mine = Reservation.objects.filter(person=person_id, key=key).select_related("slot")
-    rows = list(mine.order_by("pk").locked().annotate(now=Now()))
+    holds = Reservation.objects.filter(person=person_id, key=key).select_related("slot")
+    rows = list(holds.order_by("pk").locked().annotate(now=Now()))
     if not rows:
         raise NothingHeld
     now = cast("WithAnnotations[Reservation, AtNow]", rows[0]).now
     if not all(row.is_holding(now) for row in rows):
         raise _why_not_held({row.status for row in rows})
     held_until = rows[0].held_until
-    assert held_until  # a hold has its time
+    assert held_until  # constraint hold_has_a_clock
     if extension and rows[0].extensions >= extension:
         return held_until
     if rows[0].extensions >= MOST_EXTENSIONS or rows[0].origin == Origin.OFFER:
         raise NoMoreTime
     if any(row.slot.starts_at <= now for row in rows):
         raise SlotOver
-    assert rows[0].admission_id  # what is held in the line, not offered
-    left = MOST_HELD - _held_so_far(person_id, rows[0].admission_id, now)
-    if held_until >= now + left:
+    assert rows[0].admission_id  # holds that are no offers have one
+    remaining = MOST_HELD - _held_so_far(person_id, rows[0].admission_id, now)
+    if held_until >= now + remaining:
         raise NoMoreTime
-    until: datetime = max(held_until, now + min(HOLD_LIFETIME, left))
+    until: datetime = max(held_until, now + min(HOLD_LIFETIME, remaining))
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
         held_until=until,
         extensions=F("extensions") + 1,
@@ -400,7 +421,7 @@ def _why_not_held(statuses: set[str]) -> Refused:
 
 @transaction.atomic
 def release_hold(*, person_id: int) -> int:
-    """Give up what this person holds; how many places that frees."""
+    """Release all holds of this person but offers; returns the number of seats freed."""
     now = lock_person(person_id)
     held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD).exclude(
         origin=Origin.OFFER
@@ -415,9 +436,9 @@ def release_hold(*, person_id: int) -> int:
 
 
 def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
-    """Free the places of all holds that ran out; how many.
+    """Free the seats of all holds that ran out; returns their number.
 
-    In batches, so that no slot is locked for longer than a moment.
+    In batches of `batch` holds, one transaction each, so that slots stay locked only briefly.
     """
     now = now or database_now()
     freed = 0
@@ -435,7 +456,10 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
 
 
 def keep_typed(*, key: uuid.UUID, wanted: ContactChoice) -> None:
-    """Keep what somebody typed with what they hold; the key alone is enough to add to it."""
+    """Store contact details typed into an unsent form with the hold of this key.
+
+    No person is asked for: the form may come after the session ended, and the key is secret.
+    """
     Reservation.objects.filter(key=key, status=ReservationStatus.HELD).update(
         channel=wanted.channel, email=wanted.email
     )

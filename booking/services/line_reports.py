@@ -1,4 +1,4 @@
-"""What booking tells the lines: how many people can still book, and how many have."""
+"""Reports to the waiting rooms: for how many more people there are doses, how many booked."""
 
 from typing import Any
 
@@ -6,42 +6,44 @@ from django.db import connection
 from django.db.models import Count, Q
 
 from booking.finder.availability import HORIZON
-from booking.models.clinics import has_place, left_of
+from booking.models.clinics import has_seat, seats_left
 from database.clock import Now
 from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import JOINABLE_FROM, Admission, Room
 from waiting_room.services import report_booking
 
-# One pass over the open times for all rooms together.
+# One pass over the open slots for all rooms together: the table is large, rooms are few.
 LEFT = f"""
-SELECT vaccine.code, vaccine.doses, sum({left_of()})
+SELECT vaccine.code, vaccine.doses, sum({seats_left()})
 FROM booking_slot AS slot
 JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
-WHERE slot.starts_at > jari_now() AND slot.starts_at < jari_now() + %s AND {has_place()}
+WHERE slot.starts_at > jari_now() AND slot.starts_at < jari_now() + %s AND {has_seat()}
 GROUP BY vaccine.code, vaccine.doses
 """  # noqa: S608
 
 
 def report_to_lines() -> int:
-    """Tell every line people may be in what is left for them; how many lines were told."""
+    """Report to every open room; returns the number of rooms."""
     rooms_by_opening = Room.objects.alias(since=JOINABLE_FROM)
     running = rooms_by_opening.filter(since__lte=Now(), cohort__closes_at__gt=Now())
     rooms: list[Room] = [*running.exclude(status=RoomStatus.CLOSED).select_related("cohort")]
     if not rooms:
         return 0
-    left = left_by_vaccine()
+    people_by_vaccine = left_by_vaccine()
     booked = _booked(rooms)
     for room in rooms:
-        codes = room.cohort.vaccines or left.keys()
+        codes = room.cohort.vaccines or people_by_vaccine.keys()
         report_booking(
-            room=room, left=sum(left.get(code, 0) for code in codes), booked=booked.get(room.pk, 0)
+            room=room,
+            left=sum(people_by_vaccine.get(code, 0) for code in codes),
+            booked=booked.get(room.pk, 0),
         )
     return len(rooms)
 
 
 def left_by_vaccine() -> dict[str, int]:
-    """For how many more people each vaccine has places; a series of two takes two of them."""
+    """For how many more people each vaccine suffices, by code: free seats / doses of a series."""
     with connection.cursor() as cursor:
         values: list[Any] = [HORIZON]
         cursor.execute(LEFT, values)

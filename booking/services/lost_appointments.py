@@ -1,4 +1,4 @@
-"""What a mistaken record of a dose cancelled, and nobody could bring back: seen to by staff."""
+"""Appointments cancelled by a mistaken record that could not be restored: staff help."""
 
 from datetime import timedelta
 
@@ -14,14 +14,13 @@ from booking.services.courses import course_of
 from booking.services.offers import join_list, offer_to
 from database.clock import Now
 
-# Who has not been helped by then has found another way.
-SHOWN = timedelta(days=30)
-ENTERED = timedelta(days=14)
-FIRST = 1
+SHOWN = timedelta(days=30)  # on the staff's list, after the loss
+ENTERED = timedelta(days=14)  # days of the list entry, at least
+FIRST = 1  # ListEntry.priority; the default is 0
 
 
 def lost_appointments() -> QuerySet[LostAppointment]:
-    """Those whose people have nothing instead yet, the newest first."""
+    """Lost appointments of people without a replacement, the newest first."""
     same_dose = {"person": OuterRef("reservation__person"), "dose": OuterRef("reservation__dose")}
     given = OutsideDose.objects.filter(
         Q(dose__gte=OuterRef("reservation__dose")) | Q(dose__gte=F("vaccine__doses")),
@@ -36,43 +35,44 @@ def lost_appointments() -> QuerySet[LostAppointment]:
 
 
 @transaction.atomic
-def put_first(*, freed: LostAppointment, by: str) -> ListEntry:
-    """Put whoever lost an appointment first on the cancellation list, for its clinic and district.
+def put_first(*, lost: LostAppointment, by: str) -> ListEntry:
+    """Put the person first on the cancellation list, for the lost clinic and its district.
 
-    They had a place, and lost it by a mistake of ours. Asking again answers the same entry.
-    Raises AlreadyBooked or NoFirstDose.
+    Asking again returns the same entry. Raises AlreadyBooked, NoDoseLeft or NoFirstDose.
     """
     locked = LostAppointment.objects.select_for_update(of=("self",), no_key=True)
-    freed = locked.annotate(now=Now()).get(pk=freed.pk)
-    if freed.entry:
-        return freed.entry
-    row = Reservation.objects.with_place().get(pk=freed.reservation_id)
-    if row.dose > 1 and 1 not in course_of(row.person_id).doses:
+    lost = locked.annotate(now=Now()).get(pk=lost.pk)
+    if lost.entry:
+        return lost.entry
+    reservation = Reservation.objects.with_slot().get(pk=lost.reservation_id)
+    if reservation.dose > 1 and 1 not in course_of(reservation.person_id).doses:
         raise NoFirstDose
-    clinic, today = row.slot.clinic, day_of(freed.now)
+    clinic, today = reservation.slot.clinic, day_of(lost.now)
     try:
         with transaction.atomic():
-            freed.entry = join_list(
-                person_id=row.person_id,
-                admission_id=row.admission_id,
-                dose=row.dose,
+            lost.entry = join_list(
+                person_id=reservation.person_id,
+                admission_id=reservation.admission_id,
+                dose=reservation.dose,
                 places=keys_of(clinic_id=clinic.pk, region=clinic.region, district=clinic.district),
-                dates=(today, max(day_of(row.slot.starts_at), today + ENTERED)),
+                dates=(today, max(day_of(reservation.slot.starts_at), today + ENTERED)),
                 hours=ANY_HOUR,
-                vaccine_id=row.slot.vaccine_id,
+                vaccine_id=reservation.slot.vaccine_id,
                 by=by,
-                language=row.language,
+                language=reservation.language,
                 priority=FIRST,
             )
     except OnTheListAlready:
-        freed.entry = _move_up(row)
-    freed.save(update_fields=["entry"])
-    return freed.entry
+        lost.entry = _move_up(reservation)
+    lost.save(update_fields=["entry"])
+    return lost.entry
 
 
-def _move_up(row: Reservation) -> ListEntry:
-    """Whoever waits already keeps what they wished, and comes first."""
-    waiting = ListEntry.objects.filter(person=row.person_id, dose=row.dose, status__in=ON_THE_LIST)
+def _move_up(reservation: Reservation) -> ListEntry:
+    """Raise the priority of the existing entry, whose days and areas stay."""
+    waiting = ListEntry.objects.filter(
+        person=reservation.person_id, dose=reservation.dose, status__in=ON_THE_LIST
+    )
     entry = waiting.select_for_update(no_key=True).get()
     entry.priority = max(entry.priority, FIRST)
     entry.save(update_fields=["priority"])

@@ -1,4 +1,4 @@
-"""What we write to people about their reservations; each fact once, by its key."""
+"""Messages to people about their reservations; the unique key makes each be sent once."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from messaging.enums import Channel
 from messaging.services import Letter, write_message
 
 
-def tell(
+def notify(
     reservation: Reservation,
     *,
     key: str,
@@ -26,7 +26,10 @@ def tell(
     not_after: datetime | None = None,
     urgent: bool = False,
 ) -> bool:
-    """Write one message to the person of this reservation, by the channel they chose."""
+    """Queue one message to the person of this reservation, by the channel they chose.
+
+    Returns False if a message with this key exists already.
+    """
     return write_message(
         key=key,
         kind=kind,
@@ -52,11 +55,11 @@ def _address(reservation: Reservation) -> str:
     return email or reservation.person.phone
 
 
-def when(reservation: Reservation) -> str:
+def appointment_time(reservation: Reservation) -> str:
     return date_format(timezone.localtime(reservation.slot.starts_at), _("D j M, H:i"))
 
 
-def link(name: str, *args: Any) -> str:
+def public_url(name: str, *args: Any) -> str:
     site: str = settings.PUBLIC_URL.rstrip("/")
     return site + reverse(name, args=args)
 
@@ -64,7 +67,7 @@ def link(name: str, *args: Any) -> str:
 def _line(reservation: Reservation) -> str:
     return _("Dose %(dose)d: %(when)s, %(clinic)s, number %(number)s") % {
         "dose": reservation.dose,
-        "when": when(reservation),
+        "when": appointment_time(reservation),
         "clinic": reservation.slot.clinic.name,
         "number": reservation.number,
     }
@@ -74,27 +77,30 @@ def _confirmed_text(reservations: Sequence[Reservation]) -> str:
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your vaccination is booked."), *map(_line, reservations)]
-        lines.append(link("reservation", first.number))
+        lines.append(public_url("reservation", first.number))
     return "\n".join(lines)
 
 
 _CONFIRMED = "confirmed:"
 
 
-def tell_confirmed(reservations: Sequence[Reservation]) -> None:
+def notify_confirmed(reservations: Sequence[Reservation]) -> None:
     key = f"{_CONFIRMED}{reservations[0].number}"
-    tell(reservations[0], key=key, kind="confirmed", text=_confirmed_text(reservations))
+    notify(reservations[0], key=key, kind="confirmed", text=_confirmed_text(reservations))
 
 
 def confirmed_letters(keys: Sequence[str]) -> dict[str, Letter]:
-    """What `confirm_hold` only noted, written out: for each all that was confirmed together."""
+    """Render the messages that `confirm_hold` queued without text, by message key.
+
+    One message covers all doses confirmed under one reservation key.
+    """
     numbers = [key.removeprefix(_CONFIRMED) for key in keys]
     together: dict[uuid.UUID, list[Reservation]] = {}
     for row in (
         Reservation.objects.filter(
             key__in=Reservation.objects.filter(number__in=numbers).values("key")
         )
-        .with_place()
+        .with_slot()
         .select_related("person")
         .order_by("dose")
     ):
@@ -107,42 +113,45 @@ def confirmed_letters(keys: Sequence[str]) -> dict[str, Letter]:
     }
 
 
-def _once(what: str, reservation: Reservation) -> str:
-    """The instant is part of the fact: it may be cancelled, taken back and cancelled again."""
+def _change_key(what: str, reservation: Reservation) -> str:
+    """A message key with the time of the change: a reservation can be cancelled twice."""
     return f"{what}:{reservation.number}:{reservation.changed_at.timestamp():.6f}"
 
 
-def tell_cancelled(reservations: Sequence[Reservation]) -> None:
+def notify_cancelled(reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your appointment was cancelled."), *map(_line, reservations)]
-    tell(first, key=_once("cancelled", first), kind="cancelled", text="\n".join(lines))
+    notify(first, key=_change_key("cancelled", first), kind="cancelled", text="\n".join(lines))
 
 
-def tell_restored(reservations: Sequence[Reservation]) -> None:
+def notify_restored(reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
     with translation.override(first.language):
         lines = [_("[Jari] Your appointment stands again."), *map(_line, reservations)]
-    tell(first, key=_once("restored", first), kind="restored", text="\n".join(lines))
+    notify(first, key=_change_key("restored", first), kind="restored", text="\n".join(lines))
 
 
-def tell_changed(reservation: Reservation) -> None:
+def notify_changed(reservation: Reservation) -> None:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your appointment was changed."), _line(reservation)]
-        lines.append(link("reservation", reservation.number))
-    key = _once("changed", reservation)
-    tell(reservation, key=key, kind="changed", text="\n".join(lines))
+        lines.append(public_url("reservation", reservation.number))
+    key = _change_key("changed", reservation)
+    notify(reservation, key=key, kind="changed", text="\n".join(lines))
 
 
 _REMINDER = "reminder:"
 
 
 def reminder_letters(keys: Sequence[str]) -> dict[str, Letter]:
-    """What `remind` only noted, written out; nothing for what was cancelled or moved since."""
+    """Render the reminders that `remind` queued, by message key.
+
+    Appointments cancelled or moved since are left out, and their message is not sent.
+    """
     numbers = [key.split(":")[1] for key in keys]
     rows = (
         Reservation.objects.filter(number__in=numbers, status=ReservationStatus.CONFIRMED)
-        .with_place()
+        .with_slot()
         .select_related("person")
     )
     letters = {f"{_REMINDER}{row.number}:{row.slot_id}": _reminder(row) for row in rows}
@@ -153,24 +162,24 @@ def _reminder(reservation: Reservation) -> Letter:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your vaccination is tomorrow."), _line(reservation)]
         lines.append(reservation.slot.clinic.address)
-        lines.append(link("reservation", reservation.number))
+        lines.append(public_url("reservation", reservation.number))
     return Letter(_channel(reservation), _address(reservation), "\n".join(lines))
 
 
-def tell_offer(offer: Offer) -> None:
+def notify_offer(offer: Offer) -> None:
     reservation = offer.reservation
     with translation.override(reservation.language):
         minutes = round((offer.until - offer.offered_at).total_seconds() / 60)
         until = date_format(timezone.localtime(offer.until), "H:i")
         lines = [
             _("[Jari] A place is free: %(when)s, %(clinic)s.")
-            % {"when": when(reservation), "clinic": reservation.slot.clinic.name},
+            % {"when": appointment_time(reservation), "clinic": reservation.slot.clinic.name},
             _("We keep it for you for %(minutes)d minutes, until %(until)s.")
             % {"minutes": minutes, "until": until},
-            link("offer", offer.token),
+            public_url("offer", offer.token),
         ]
     key = f"offer:{offer.pk}"
-    tell(
+    notify(
         reservation,
         key=key,
         kind="offer",

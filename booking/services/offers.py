@@ -1,4 +1,7 @@
-"""The cancellation list: what frees up is kept for the next one whom it suits."""
+"""The cancellation list: joining, leaving, and offers of seats that become free.
+
+An offer is a hold (origin "offer") for the first waiting entry that the slot suits.
+"""
 
 import random
 import uuid
@@ -16,9 +19,9 @@ from booking.areas import KEYS_OF_CLINIC, keys_of
 from booking.enums import LIVE, ON_THE_LIST, EntryStatus, OfferStatus, Origin, ReservationStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
 from booking.models import Clinic, ListEntry, Offer, OutsideDose, Reservation, Slot
-from booking.models.clinics import has_place
+from booking.models.clinics import has_seat
 from booking.rules import day_of
-from booking.services.notices import tell_offer
+from booking.services.notices import notify_offer
 from booking.services.reservations import new_reservation
 from booking.services.seats import (
     RowsChanged,
@@ -32,13 +35,13 @@ from database.clock import Now, database_now
 from staff.actors import CITIZEN, SYSTEM
 
 OFFER_LIFETIME = timedelta(minutes=15)
-# Leftover doses of today, and whatever begins soon, can't wait a quarter of an hour.
+# For leftover doses of today and slots that begin within SOON.
 SHORT_OFFER_LIFETIME = timedelta(minutes=5)
 SOON = timedelta(hours=3)
 
-# Whom a place suits, but for the order: never what they were offered before, never a vaccine
-# they were not admitted for, never somebody who has an appointment for this dose, and a second
-# dose only within the interval of the first.
+# Whether `slot` at `clinic` may be offered to `entry`: area, days, hours and vaccine suit, the
+# person was not offered this slot before, was admitted for the vaccine, has no appointment or
+# outside dose for this dose, and a second dose lies within the interval of the first.
 _SUITS = f"""
     entry.status = 'waiting'
     AND entry.places && {KEYS_OF_CLINIC}
@@ -50,6 +53,7 @@ _SUITS = f"""
     AND NOT EXISTS (
         SELECT FROM booking_offer WHERE person_id = entry.person_id AND slot_id = slot.id
     )
+    -- The vaccines of the entry's cohort: twin of rules.vaccines_named. A second dose has its own.
     AND (entry.dose > 1 OR NOT EXISTS (
         SELECT FROM waiting_room_admission AS admission
         JOIN waiting_room_room AS room ON room.id = admission.room_id
@@ -59,18 +63,21 @@ _SUITS = f"""
             AND kind.code <> ALL(cohort.vaccines)
     ))
     AND NOT EXISTS (
-        SELECT FROM booking_reservation AS mine
-        WHERE mine.person_id = entry.person_id AND mine.status = ANY(%(live)s)
-            AND (mine.dose = entry.dose OR entry.dose = 1 OR mine.status = 'held')
+        SELECT FROM booking_reservation AS reservation
+        WHERE reservation.person_id = entry.person_id AND reservation.status = ANY(%(live)s)
+            AND (reservation.dose = entry.dose OR entry.dose = 1 OR reservation.status = 'held')
     )
     AND NOT EXISTS (
         SELECT FROM booking_outsidedose WHERE person_id = entry.person_id AND dose >= entry.dose
     )
+    -- The first dose, booked or given elsewhere, and the days since: twin of rules.Interval.fits.
     AND (entry.dose = 1 OR EXISTS (
         SELECT FROM (
-            SELECT one.vaccine_id, (one.starts_at AT TIME ZONE %(zone)s)::date AS day
-            FROM booking_reservation AS mine JOIN booking_slot AS one ON one.id = mine.slot_id
-            WHERE mine.person_id = entry.person_id AND mine.dose = 1 AND mine.status = ANY(%(live)s)
+            SELECT first_slot.vaccine_id, (first_slot.starts_at AT TIME ZONE %(zone)s)::date AS day
+            FROM booking_reservation AS reservation
+            JOIN booking_slot AS first_slot ON first_slot.id = reservation.slot_id
+            WHERE reservation.person_id = entry.person_id AND reservation.dose = 1
+                AND reservation.status = ANY(%(live)s)
             UNION ALL
             SELECT vaccine_id, given_on FROM booking_outsidedose
             WHERE person_id = entry.person_id AND dose = 1
@@ -81,7 +88,8 @@ _SUITS = f"""
     ))
 """  # noqa: S608
 
-# Whoever is being dealt with by another transaction this moment is not waited for.
+# The first entry in order for a free seat. SKIP LOCKED: an entry that another transaction is
+# offering something to is passed over instead of waited for under the slot's lock.
 NEXT_ENTRY = f"""
 SELECT entry.id
 FROM booking_slot AS slot
@@ -93,6 +101,8 @@ LIMIT 1
 FOR NO KEY UPDATE OF entry SKIP LOCKED
 """  # noqa: S608
 
+# The earliest open slot for one entry. The bounds on starts_at repeat parts of _SUITS on the bare
+# column, for the index.
 FREE_SLOT = f"""
 SELECT slot.id
 FROM booking_listentry AS entry
@@ -102,12 +112,13 @@ JOIN booking_slot AS slot ON slot.clinic_id = clinic.id
     AND slot.starts_at > CASE WHEN entry.leftover THEN %(from)s
         ELSE greatest(%(from)s, entry.date_from::timestamp AT TIME ZONE %(zone)s) END
     AND slot.starts_at < (entry.date_to + 1)::timestamp AT TIME ZONE %(zone)s
-WHERE entry.id = %(entry)s AND {has_place()} AND {_SUITS}
+WHERE entry.id = %(entry)s AND {has_seat()} AND {_SUITS}
 ORDER BY slot.starts_at, slot.id
 LIMIT 1
 """  # noqa: S608
 
-# The clinics that somebody waits for and that have open times while they would come.
+# Clinics in an area of a waiting entry with an open slot within that entry's days: narrows
+# OPEN_SLOTS, which checks each slot against each entry.
 OPEN_CLINICS = f"""
 WITH wanted AS MATERIALIZED (
     SELECT place, max(date_to) AS date_to,
@@ -122,7 +133,7 @@ WHERE clinic.active AND EXISTS (
     SELECT FROM booking_slot AS slot WHERE slot.clinic_id = clinic.id
         AND slot.starts_at > greatest(%(from)s, date_from::timestamp AT TIME ZONE %(zone)s)
         AND slot.starts_at < (date_to + 1)::timestamp AT TIME ZONE %(zone)s
-        AND {has_place()}
+        AND {has_seat()}
 )
 """  # noqa: S608
 
@@ -130,7 +141,7 @@ OPEN_SLOTS = f"""
 SELECT slot.id
 FROM booking_clinic AS clinic
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id AND slot.starts_at > %(from)s
-    AND {has_place()}
+    AND {has_seat()}
 WHERE clinic.id = %(clinic)s AND EXISTS (SELECT FROM booking_listentry AS entry WHERE {_SUITS})
 ORDER BY slot.starts_at, slot.id
 """  # noqa: S608
@@ -148,22 +159,23 @@ def _values(now: datetime, **more: Any) -> dict[str, Any]:
 
 
 def offer_freed(slot: Slot, *, now: datetime) -> int:
-    """Keep free places of this locked slot for people on the list; how many were offered.
+    """Offer the free seats of this locked slot to entries; returns the number of offers.
 
-    Called by everything that frees a place, in its own transaction, so that nobody can come
-    between. In the order of joining within priority.
+    Called by everything that frees a seat, in the same transaction: no hold can take the seat
+    in between. Order: priority, then time of joining.
     """
+    # Never empty, because psycopg can't tell the type of an empty array; no entry has id 0.
     offered, passed = 0, [0]
     while slot.left > 0 and slot.clinic.active and slot.starts_at > now + SHORT_OFFER_LIFETIME:
-        found = _ids(NEXT_ENTRY, _values(now, slot=slot.pk, passed=passed))
-        if not found:
+        entry_ids = _ids(NEXT_ENTRY, _values(now, slot=slot.pk, passed=passed))
+        if not entry_ids:
             break
-        passed += found
+        passed += entry_ids
         try:
             with transaction.atomic():
-                _offer(ListEntry.objects.get(pk=found[0]), slot, now)
+                _offer(ListEntry.objects.get(pk=entry_ids[0]), slot, now)
         except IntegrityError:
-            continue  # this person is booking this very moment
+            continue  # the person booked this dose meanwhile: a unique index refuses the hold
         offered += 1
     return offered
 
@@ -195,18 +207,18 @@ def _offer(entry: ListEntry, slot: Slot, now: datetime) -> Offer:
     )
     ListEntry.objects.filter(pk=entry.pk).update(status=EntryStatus.OFFERED)
     take_seat(slot, now=now)
-    tell_offer(offer)
+    notify_offer(offer)
     return offer
 
 
 def check_entry(*, person_id: int, dose: int) -> None:
-    """Whether there is anything to wait for; AlreadyBooked or NoDoseLeft if not.
+    """Raise AlreadyBooked or NoDoseLeft if this dose is booked, given or not part of the series.
 
-    A time that is only held does not count: it may run out.
+    Holds do not count: they may run out.
     """
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
-    mine = booked.filter(person=person_id).select_related("slot__vaccine")
-    by_dose = {one.dose: one for one in mine}
+    reservations = booked.filter(person=person_id).select_related("slot__vaccine")
+    by_dose = {reservation.dose: reservation for reservation in reservations}
     outside_doses = {
         outside_dose.dose: outside_dose
         for outside_dose in OutsideDose.objects.filter(person=person_id).select_related("vaccine")
@@ -236,9 +248,10 @@ def join_list(
     language: str | None = None,
     priority: int = 0,
 ) -> ListEntry:
-    """Put somebody on the list; OnTheListAlready, AlreadyBooked or NoDoseLeft if not.
+    """Put a person on the list; raises OnTheListAlready, AlreadyBooked or NoDoseLeft.
 
-    Only staff may do so for somebody without an admission.
+    `places` are area keys (booking.areas). Only staff may pass `admission_id=None`, which a
+    constraint holds.
     """
     check_entry(person_id=person_id, dose=dose)
     entry = ListEntry(
@@ -261,15 +274,16 @@ def join_list(
             entry.save()
     except IntegrityError:
         raise OnTheListAlready from None
+    # After the commit: an offer locks a slot, which must come before any other lock.
     transaction.on_commit(lambda: offer_to(entry_id=entry.pk))
     return entry
 
 
 def offer_to(*, entry_id: int, now: datetime | None = None) -> bool:
-    """Offer what is open already and suits this entry; whether there was anything."""
+    """Offer the earliest open slot that suits this entry; False if there is none."""
     now = now or database_now()
-    found = _ids(FREE_SLOT, _values(now, entry=entry_id))
-    return bool(found) and _offer_at(found[0], now) > 0
+    slot_ids = _ids(FREE_SLOT, _values(now, entry=entry_id))
+    return bool(slot_ids) and _offer_at(slot_ids[0], now) > 0
 
 
 @transaction.atomic
@@ -280,13 +294,12 @@ def _offer_at(slot_id: int, now: datetime) -> int:
 
 
 def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
-    """Offer whatever is open to whom it suits, as after an import of new times; how many.
+    """Offer all open slots that suit an entry, as after an import; returns the number of offers.
 
-    After so many seconds the rest is left to the next run; each begins at other clinics, so that
-    none is left out for good.
+    Stops after `seconds`. The clinics are shuffled, so that repeated runs reach all of them.
     """
     now, started = now or database_now(), monotonic()
-    _end_what_is_over(now)
+    _end_obsolete_entries(now)
     clinics = _ids(OPEN_CLINICS, _values(now))
     random.shuffle(clinics)
     offered = 0
@@ -298,8 +311,8 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
     return offered
 
 
-def _end_what_is_over(now: datetime) -> None:
-    """Nobody waits in vain: for days that are past, a dose booked by staff or given meanwhile."""
+def _end_obsolete_entries(now: datetime) -> None:
+    """End entries whose days are past or whose dose has been booked or given meanwhile."""
     waiting = ListEntry.objects.filter(status=EntryStatus.WAITING)
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
     booked = booked.filter(person=OuterRef("person"), dose=OuterRef("dose"))
@@ -328,7 +341,10 @@ def open_offer(token: uuid.UUID) -> Offer | None:
 
 @retried_transaction
 def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> Offer:
-    """No, thank you: the place goes to the next one, the person stays on the list."""
+    """Decline an offer: the seat goes to the next entry, the person stays on the list.
+
+    Declining again changes nothing. Raises OfferOver for an offer taken or run out.
+    """
     offer = Offer.objects.annotate(now=Now()).get(token=token)
     now = now or offer.now
     if offer.status == OfferStatus.DECLINED:
@@ -347,7 +363,7 @@ def decline_offer(*, token: uuid.UUID, by: str, now: datetime | None = None) -> 
 
 
 def leave_list(*, person_id: int, dose: int | None = None, by: str = CITIZEN) -> int:
-    """Take somebody off the list, what they are offered included; how many entries."""
+    """End the entries of a person and decline their open offers; returns the number ended."""
     entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
     if dose is not None:
         entries = entries.filter(dose=dose)
@@ -361,9 +377,12 @@ def end_entry(
     outside_dose: OutsideDose | None = None,
     now: datetime | None = None,
 ) -> bool:
-    """Off the list, because of a record of a dose or not; False if it was off already."""
+    """End an entry and decline its open offer; False if it had ended already.
+
+    `outside_dose` is the record that ends it, if any: withdrawing the record restores the entry.
+    """
     now = now or database_now()
-    # First off the list, so that declining does not bring the next offer.
+    # Before the offer is declined: that frees a seat, which must not be offered to this entry.
     ended = ListEntry.objects.filter(pk=entry.pk, status__in=ON_THE_LIST).update(
         status=EntryStatus.ENDED, ended_at=now, ended_by=by, outside_dose=outside_dose
     )
@@ -374,32 +393,33 @@ def end_entry(
 
 
 def fulfil_entries(*, person_id: int, doses: Iterable[int], now: datetime) -> None:
-    """Whoever has an appointment is off the list."""
+    """End the entries for doses that are booked now."""
     ListEntry.objects.filter(person=person_id, dose__in=doses, status__in=ON_THE_LIST).update(
         status=EntryStatus.FULFILLED, ended_at=now
     )
 
 
-PLACES_IN_LINE = """
-SELECT mine.id, 1 + (
+# Ranks count only entries for the same dose that share an area, in the order of NEXT_ENTRY.
+RANKS_ON_LIST = """
+SELECT entry.id, 1 + (
     SELECT count(*) FROM booking_listentry AS other
-    WHERE other.status = 'waiting' AND other.places && mine.places AND other.dose = mine.dose
+    WHERE other.status = 'waiting' AND other.places && entry.places AND other.dose = entry.dose
         AND (-other.priority, other.joined_at, other.id)
-            < (-mine.priority, mine.joined_at, mine.id)
+            < (-entry.priority, entry.joined_at, entry.id)
 )
-FROM booking_listentry AS mine WHERE mine.id = ANY(%(entries)s) AND mine.status = 'waiting'
+FROM booking_listentry AS entry WHERE entry.id = ANY(%(entries)s) AND entry.status = 'waiting'
 """
 
 
-def places_in_line(entries: Iterable[int]) -> dict[int, int]:
-    """Each waiting entry's place among those who wait for one of the same places, from 1."""
+def ranks_on_list(entries: Iterable[int]) -> dict[int, int]:
+    """Rank by entry id, from 1, among the waiting entries that share an area; others have none."""
     with connection.cursor() as cursor:
-        cursor.execute(PLACES_IN_LINE, {"entries": list(entries)})
+        cursor.execute(RANKS_ON_LIST, {"entries": list(entries)})
         return dict(cursor.fetchall())
 
 
 def entries_at(*, clinics: Iterable[Clinic]) -> Q:
-    """The entries that name one of these clinics, or a district one of them lies in."""
+    """The condition of entries that name one of these clinics, or the district of one."""
     keys: set[str] = set()
     for clinic in clinics:
         keys.update(keys_of(clinic_id=clinic.pk, region=clinic.region, district=clinic.district))

@@ -1,3 +1,5 @@
+"""Reading reservations for the pages of their person."""
+
 from collections.abc import Iterator, Sequence
 from hmac import compare_digest
 from typing import Any, cast
@@ -11,8 +13,8 @@ from eligibility.indexes import phone_index
 from eligibility.models import Decision
 from waiting_room.models import Admission
 
-# What booking/sql/booking_of_person answers, each model in its own
-# order. What is not among it is read when it is asked for.
+# The columns of booking/sql/booking_of_person, in the field order of each model (tests compare
+# both). Fields left out are deferred: read on access.
 OF_PERSON: list[tuple[type[Model], list[str]]] = [
     (
         Reservation,
@@ -33,12 +35,12 @@ _email = Reservation._meta.get_field("email")
 
 
 def reservations_of(person_id: int) -> list[Reservation]:
-    """Everything of this person, each with its place, by dose and the newest first."""
+    """All reservations of this person with slot, clinic and vaccine, by dose, newest first."""
     return _of_person(person_id, held=False)
 
 
 def held_by(person_id: int) -> list[Reservation]:
-    """What this person holds, in date or not, by dose; offers have a page of their own."""
+    """The person's holds, also those that ran out, by dose; without offers (own page)."""
     return _of_person(person_id, held=True)
 
 
@@ -46,10 +48,10 @@ def _of_person(person_id: int, *, held: bool) -> list[Reservation]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM booking_of_person(%s, %s)", [person_id, held])
         rows = cursor.fetchall()
-    return [_with_place(row) for row in rows]
+    return [_with_slot(row) for row in rows]
 
 
-def _with_place(row: Sequence[Any]) -> Reservation:
+def _with_slot(row: Sequence[Any]) -> Reservation:
     reservation, slot, clinic, vaccine = _models(row)
     reservation.email = _email.from_db_value(reservation.email, None, connection)
     slot.clinic, slot.vaccine, reservation.slot = clinic, vaccine, slot
@@ -65,7 +67,7 @@ def _models(row: Sequence[Any]) -> Iterator[Any]:
 
 
 def vaccines_of(admission_id: int | None) -> frozenset[int] | None:
-    """The vaccines that the cohort of this admission names; None where any may be booked."""
+    """Ids of the vaccines that the cohort of this admission names; None for any."""
     if admission_id is None:
         return None
     admission = Admission.objects.filter(pk=admission_id)
@@ -74,17 +76,17 @@ def vaccines_of(admission_id: int | None) -> frozenset[int] | None:
 
 
 def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
-    """The vaccines to which its person may change; None for any.
+    """Ids of the vaccines that this reservation may be changed to; None for any.
 
-    Without an admission, as when staff booked it, by what the cohorts name that are theirs.
+    Without an admission (staff booked it) the vaccines of all cohorts the person belongs to.
     """
     if reservation.admission_id is not None:
         return vaccines_of(reservation.admission_id)
-    theirs = Decision.objects.filter(person=reservation.person_id, eligible=True)
-    named = list(theirs.values_list("cohort__vaccines", flat=True))
-    if not all(named):
+    decisions = Decision.objects.filter(person=reservation.person_id, eligible=True)
+    cohort_codes = list(decisions.values_list("cohort__vaccines", flat=True))
+    if not all(cohort_codes):
         return None
-    codes = {code for codes in named for code in codes}
+    codes = {code for codes in cohort_codes for code in codes}
     return vaccines_named(codes, _vaccines_by_code())
 
 
@@ -97,5 +99,6 @@ def find_by_number(*, number: str, phone: str) -> Reservation | None:
     reservation = Reservation.objects.select_related("person").filter(number=number).first()
     if reservation is None:
         return None
+    # In constant time: the answer must not show how much of a guessed phone is right.
     same = compare_digest(bytes(reservation.person.phone_index), phone_index(phone))
     return reservation if same else None

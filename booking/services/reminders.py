@@ -1,4 +1,4 @@
-"""The day before."""
+"""Reminders of appointments, queued on the day before."""
 
 from datetime import datetime, timedelta
 
@@ -8,23 +8,24 @@ from django.utils import timezone
 from booking.rules import day_bounds, day_of
 from database.clock import database_now
 
-# Nobody is written to at night.
+# Local hours in which reminders are queued: no messages at night.
 FROM_HOUR, UNTIL_HOUR = 10, 20
 
-# Noted only; what it says is written when it is sent (notices.reminder_letters). Who was reminded
-# of this time already has the note.
+# Queued without text, which the worker renders (notices.reminder_letters). The slot is part of the
+# key: an appointment moved to another slot is reminded of anew.
 REMIND = """
 INSERT INTO messaging_message
     (key, kind, channel, person_id, status, tries, problem, created_at, not_after)
-SELECT 'reminder:' || mine.number || ':' || mine.slot_id, 'reminder',
-    CASE WHEN mine.email IS NULL THEN 'sms' ELSE mine.channel END,
-    mine.person_id, 'unwritten', 0, '', %(now)s, %(start)s
+SELECT 'reminder:' || reservation.number || ':' || reservation.slot_id, 'reminder',
+    CASE WHEN reservation.email IS NULL THEN 'sms' ELSE reservation.channel END,
+    reservation.person_id, 'unwritten', 0, '', %(now)s, %(start)s
 FROM booking_slot AS slot
-JOIN booking_reservation AS mine ON mine.slot_id = slot.id AND mine.status = 'confirmed'
+JOIN booking_reservation AS reservation
+    ON reservation.slot_id = slot.id AND reservation.status = 'confirmed'
 WHERE slot.starts_at >= %(start)s AND slot.starts_at < %(end)s
     AND NOT EXISTS (
         SELECT FROM messaging_message
-        WHERE key = 'reminder:' || mine.number || ':' || mine.slot_id
+        WHERE key = 'reminder:' || reservation.number || ':' || reservation.slot_id
     )
 LIMIT %(most)s
 ON CONFLICT (key) DO NOTHING
@@ -32,9 +33,9 @@ ON CONFLICT (key) DO NOTHING
 
 
 def remind(*, now: datetime | None = None, most: int = 5000) -> int:
-    """Remind everybody whose appointment is tomorrow, once of each time; how many.
+    """Queue a reminder for each appointment of tomorrow; returns the number of new ones.
 
-    At most so many at once, since what else is told waits behind them: 600 runs a day are enough
+    At most `most` per run, because other messages queue behind them: 600 runs a day are enough
     for three million, and on its busiest day Korea gave 1.9 million doses.
     """
     now = now or database_now()

@@ -1,7 +1,4 @@
-"""What every new reservation has in common, however it came about.
-
-Its twin in SQL are the two INSERTs of booking/sql/booking_hold_at_once.
-"""
+"""The one constructor of new reservations; its SQL twin are the INSERTs of booking_hold_at_once."""
 
 import uuid
 from datetime import datetime
@@ -27,10 +24,10 @@ def new_reservation(
     language: str | None = None,
     **values: Any,
 ) -> Reservation:
-    """A reservation that is not saved yet, of the person and the slot that `values` name.
+    """An unsaved reservation; `values` are further fields, such as person, slot and status.
 
-    It is held unless they say otherwise. Doses that are booked together have one key. Without a
-    language it is the one in use.
+    The status is HELD by default. Doses booked together share one key. The default language is
+    the active one.
     """
     return Reservation(
         dose=dose,

@@ -1,4 +1,8 @@
-"""Taking and giving back places: every change of Slot.booked is made here, under its row lock."""
+"""Taking and giving back seats.
+
+Every change of Slot.booked is made here under the slot's row lock, except the first hold, which
+booking/sql/booking_hold_at_once makes.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,14 +24,15 @@ R = TypeVar("R")
 
 
 class RowsChanged(Exception):
-    """What a person has changed between looking and locking."""
+    """The person's rows changed between the unlocked read and the lock; retry."""
 
 
 def retried_transaction(service: Callable[P, R]) -> Callable[P, R]:
-    """In one transaction; again from the start when the person's own other request came between.
+    """Run the service in one transaction, at most four times.
 
-    The slots to lock are known only after a look at the reservations, and a lock can't be added
-    later without breaking the order of the locks.
+    It is retried after RowsChanged and IntegrityError, which another request of the same person
+    causes. The slots to lock are known only after an unlocked read of the reservations, and a
+    slot found later can't be locked without breaking the lock order.
     """
 
     @wraps(service)
@@ -45,21 +50,22 @@ def retried_transaction(service: Callable[P, R]) -> Callable[P, R]:
 
 
 def lock_person(person_id: int) -> datetime:
-    """One act of a person at a time, from however many devices; always before the slots.
+    """Serialise the requests of one person until commit; taken before the slots' locks.
 
-    Answers the database's clock as it was when the lock was asked for: an act is judged by when
-    it was asked for, not by how long it waited (at most `lock_timeout`).
+    Returns the database's clock at the start of the statement: a request is judged by when it
+    was made, not by how long it waited for the lock (at most `lock_timeout`).
     """
     locked = Person.objects.select_for_update(no_key=True).filter(pk=person_id)
     return locked.values_list(Now(), flat=True).first() or database_now()
 
 
-# Also in booking/sql/booking_hold_at_once; the second number is the person's.
+# First key of the advisory lock that booking/sql/booking_hold_at_once takes shared; the second key
+# is the person's id, hashed to 32 bits.
 OUTSIDE_DOSES_LOCK = 0x424A4142
 
 
 def wait_for_holds(person_id: int) -> None:
-    """Until the transaction ends no quick hold of this person is under way; before other locks."""
+    """Block fast-path holds of this person until commit; taken before any row lock."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_advisory_xact_lock(%s, hashint8(%s))", [OUTSIDE_DOSES_LOCK, person_id]
@@ -67,10 +73,10 @@ def wait_for_holds(person_id: int) -> None:
 
 
 def lock_slots(ids: Iterable[int]) -> dict[int, Slot]:
-    """Lock these slots until the transaction ends, with clinic and vaccine at hand.
+    """Lock these slots until commit, with clinic and vaccine; ids that don't exist are left out.
 
     Always in the order of their ids, and before any reservation: two people who exchange the
-    same two times can't wait for each other.
+    same two slots can't deadlock.
     """
     slots = (
         Slot.objects.select_for_update(of=("self",), no_key=True)
@@ -82,7 +88,10 @@ def lock_slots(ids: Iterable[int]) -> dict[int, Slot]:
 
 
 def check_seat(slot: Slot, *, now: datetime, begun: bool = False, seats: int = 1) -> None:
-    """Whether so many places of a slot can be had; SlotFull, SlotOver or SlotClosed if not."""
+    """Raise SlotClosed, SlotOver or SlotFull unless `seats` can be taken at this slot.
+
+    `begun` allows a slot that has started, as for a walk-in.
+    """
     if not slot.clinic.active:
         raise SlotClosed
     if slot.starts_at <= now and not begun:
@@ -92,50 +101,51 @@ def check_seat(slot: Slot, *, now: datetime, begun: bool = False, seats: int = 1
 
 
 def take_seat(slot: Slot, *, now: datetime, begun: bool = False) -> None:
-    """Take one place of a locked slot; raises as `check_seat` does."""
+    """Take one seat of a locked slot; raises as `check_seat` does."""
     check_seat(slot, now=now, begun=begun)
     Slot.objects.filter(pk=slot.pk).update(booked=F("booked") + 1)
+    # Counted along for later checks in this transaction.
     slot.booked += 1
 
 
-def give_back(places: Counter[int], slots: dict[int, Slot]) -> None:
-    """Count these places of locked slots free again."""
-    for slot_id, number in places.items():
+def give_back(seats: Counter[int], slots: dict[int, Slot]) -> None:
+    """Give back seats, a number by slot id; the slots are locked."""
+    for slot_id, number in seats.items():
         Slot.objects.filter(pk=slot_id).update(booked=F("booked") - number)
         slots[slot_id].booked -= number
 
 
 LAPSE = """
-WITH late AS MATERIALIZED (
+WITH lapsed AS MATERIALIZED (
     SELECT id FROM booking_reservation
     WHERE slot_id = ANY(%(slots)s) AND status = 'held' AND held_until <= %(now)s
     ORDER BY id
-    -- Whoever is confirming this very moment is not waited for.
+    -- A locked row is being confirmed: waiting for it would hold up everybody at this slot.
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE booking_reservation AS reservation
 SET status = 'lapsed', by = 'system', changed_at = %(now)s
-FROM late WHERE reservation.id = late.id
+FROM lapsed WHERE reservation.id = lapsed.id
 RETURNING reservation.id, reservation.slot_id, reservation.origin
 """
 
 
 def lapse_holds(slots: dict[int, Slot], *, now: datetime) -> int:
-    """Take back what ran out at these locked slots; how many places that frees."""
+    """Take back the holds that ran out at these locked slots; returns the number of seats freed."""
     with connection.cursor() as cursor:
         cursor.execute(LAPSE, {"slots": list(slots), "now": now})
-        late = cursor.fetchall()
-    if not late:
+        lapsed = cursor.fetchall()
+    if not lapsed:
         return 0
-    offered = [pk for pk, _slot, origin in late if origin == "offer"]
-    if offered:
-        close_offers(offered, OfferStatus.LAPSED, now=now)
-    give_back(Counter(slot_id for _pk, slot_id, _origin in late), slots)
-    return len(late)
+    offered_ids = [pk for pk, _slot, origin in lapsed if origin == "offer"]
+    if offered_ids:
+        close_offers(offered_ids, OfferStatus.LAPSED, now=now)
+    give_back(Counter(slot_id for _pk, slot_id, _origin in lapsed), slots)
+    return len(lapsed)
 
 
 def close_offers(reservations: list[int], status: OfferStatus, *, now: datetime) -> None:
-    """End the open offers behind these reservations and put their people back on the list."""
+    """End the open offers of these reservations; their list entries wait again."""
     offers = Offer.objects.filter(reservation__in=reservations, status=OfferStatus.OPEN)
     entries = list(offers.values_list("entry_id", flat=True))
     offers.update(status=status, answered_at=now)
@@ -152,7 +162,7 @@ def release(
     by: str,
     now: datetime,
 ) -> None:
-    """End a locked reservation that takes a place of one of these locked slots."""
+    """End a locked reservation that takes a seat of one of these locked slots."""
     assert reservation.may_become(status), f"{reservation.status} can't become {status}"
     Reservation.objects.filter(pk=reservation.pk).update(status=status, by=by, changed_at=now)
     reservation.status, reservation.by, reservation.changed_at = status, by, now
@@ -162,7 +172,7 @@ def release(
 
 
 def end(reservation: Reservation, slots: dict[int, Slot], *, by: str, now: datetime) -> None:
-    """Give a locked hold up, or cancel a locked appointment, whichever it is."""
+    """Release a locked hold, or cancel a locked appointment."""
     held = reservation.status == ReservationStatus.HELD
     status = ReservationStatus.RELEASED if held else ReservationStatus.CANCELLED
     release(reservation, slots, status=status, by=by, now=now)

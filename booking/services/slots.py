@@ -1,4 +1,4 @@
-"""What a clinic offers."""
+"""Capacity, margins and stock of a clinic's slots."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from django.db.models.functions import TruncDate
 from booking.enums import ReservationStatus
 from booking.exceptions import CapacityBelowBooked
 from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
-from booking.rules import Opening, day_bounds, day_of, spread_margin
+from booking.rules import SlotLoad, day_bounds, day_of, spread_margin
 from booking.services.offers import offer_freed
 from booking.services.seats import lapse_holds, lock_slots
 from database.clock import database_now
 
-# What a clinic's no-show rate is measured over, and of how many people at least.
+# The no-show rate of a clinic is measured over these days, and is None for fewer people.
 MEASURED = timedelta(days=28)
 ENOUGH = 50
 
 
 @transaction.atomic
 def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
-    """How many people this time takes; CapacityBelowBooked rather than less than are booked.
+    """Set the capacity of a slot; raises CapacityBelowBooked.
 
-    Who acted is in the history's context. What this frees goes to the cancellation list first.
+    New seats are offered to the cancellation list. `by` is in the history's context.
     """
     now = database_now()
     slots = lock_slots([slot.pk])
@@ -42,7 +42,7 @@ def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
 
 
 def no_shows_of(*, clinic: Clinic, now: datetime | None = None) -> tuple[int, int]:
-    """How many of this clinic's people of the last weeks came, and how many did not."""
+    """(came, did not come) of this clinic's people within MEASURED."""
     now = now or database_now()
     marked = Reservation.objects.filter(
         slot__clinic=clinic, slot__starts_at__range=(now - MEASURED, now)
@@ -56,7 +56,7 @@ def no_shows_of(*, clinic: Clinic, now: datetime | None = None) -> tuple[int, in
 
 @transaction.atomic
 def measure_no_shows(*, clinic: Clinic, now: datetime | None = None) -> float | None:
-    """The share of this clinic's people of the last weeks who did not come; None of too few."""
+    """Store and return the share of people who did not come; None below ENOUGH people."""
     came, missing = no_shows_of(clinic=clinic, now=now)
     rate = missing / (came + missing) if came + missing >= ENOUGH else None
     Clinic.objects.filter(pk=clinic.pk).update(no_show_rate=rate)
@@ -66,12 +66,11 @@ def measure_no_shows(*, clinic: Clinic, now: datetime | None = None) -> float | 
 
 @transaction.atomic
 def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> dict[int, int]:
-    """Raise or lower what may be booked beyond the capacity on one day; the margin by slot.
+    """Set the margins of one day's slots; returns the margin by slot id.
 
-    By the measured share, at most by the clinic's own limit, and over the day never beyond
-    the doses on hand plus that share of them. Without a measured rate, or with the margin
-    switched off, it is 0. What is booked already stays. The parts of a person that each time
-    would gain are added up over the day (rules.spread_margin).
+    The share is the measured no-show rate, limited by the clinic's `margin_percent`; 0 without a
+    rate. Over the day no more than the doses on hand plus that share of them are bookable.
+    Existing bookings stay. rules.spread_margin carries fractions over from slot to slot.
     """
     now = now or database_now()
     start, end = day_bounds(day)
@@ -81,10 +80,10 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
     stock = dict(Stock.objects.filter(clinic=clinic, on=day).values_list("vaccine_id", "doses"))
     margins: dict[int, int] = {}
     for vaccine_id, of_vaccine in _by_vaccine(slots.values()).items():
-        openings = [
-            Opening(slot.capacity, max(0, slot.booked - slot.capacity)) for slot in of_vaccine
+        loads = [
+            SlotLoad(slot.capacity, max(0, slot.booked - slot.capacity)) for slot in of_vaccine
         ]
-        spread = spread_margin(openings, share, stock.get(vaccine_id))
+        spread = spread_margin(loads, share, stock.get(vaccine_id))
         margins |= {slot.pk: margin for slot, margin in zip(of_vaccine, spread, strict=True)}
     for slot in slots.values():
         if margins[slot.pk] != slot.margin:
@@ -95,7 +94,7 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
 
 
 def _by_vaccine(slots: Iterable[Slot]) -> dict[int, list[Slot]]:
-    """In the order of the day."""
+    """Slots by vaccine, each list in order of time."""
     grouped: dict[int, list[Slot]] = {}
     for slot in sorted(slots, key=lambda slot: slot.starts_at):
         grouped.setdefault(slot.vaccine_id, []).append(slot)
@@ -103,20 +102,23 @@ def _by_vaccine(slots: Iterable[Slot]) -> dict[int, list[Slot]]:
 
 
 def set_all_margins(*, now: datetime | None = None) -> int:
-    """Measure every clinic that switched the margin on, and set its open days; how many clinics."""
+    """Set the margins of all clinics with a margin; returns the number of clinics.
+
+    Also of those that switched it off since: their slots still have one.
+    """
     now = now or database_now()
     clinics = Clinic.objects.filter(
         Q(margin_percent__gt=0) | Q(slots__margin__gt=0, slots__starts_at__gt=now)
     ).distinct()
-    done = 0
+    count = 0
     for clinic in clinics:
         set_clinic_margins(clinic=clinic, now=now)
-        done += 1
-    return done
+        count += 1
+    return count
 
 
 def set_clinic_margins(*, clinic: Clinic, now: datetime | None = None) -> None:
-    """Measure one clinic and set its open days, as when its margin was just switched."""
+    """Measure the no-show rate of one clinic and set the margins of its open days."""
     now = now or database_now()
     measure_no_shows(clinic=clinic, now=now)
     starts = clinic.slots.filter(starts_at__gt=now).values_list("starts_at", flat=True)
@@ -128,7 +130,10 @@ def set_clinic_margins(*, clinic: Clinic, now: datetime | None = None) -> None:
 def set_stock(
     *, clinic: Clinic, vaccine_id: int, day: date, doses: int | None, now: datetime | None = None
 ) -> dict[int, int]:
-    """How many doses are on hand on one day, None for not known; sets the margins by it."""
+    """Store the doses on hand on one day (None: unknown) and set the day's margins.
+
+    Returns the margin by slot id.
+    """
     if doses is None:
         Stock.objects.filter(clinic=clinic, vaccine=vaccine_id, on=day).delete()
     else:
@@ -140,7 +145,7 @@ def set_stock(
 
 @dataclass(frozen=True)
 class DayOfDoses:
-    """One day and vaccine at a clinic: what is offered, what is booked, what is on hand."""
+    """One day and vaccine at a clinic: seats, bookings and doses on hand (None: unknown)."""
 
     on: date
     vaccine_id: int
@@ -152,24 +157,24 @@ class DayOfDoses:
 
     @property
     def too_few(self) -> int:
-        """How many places have no dose behind them, margin aside."""
+        """The number of seats without a dose, margin aside."""
         return max(0, self.places - self.doses) if self.doses is not None else 0
 
 
 def days_of_doses(*, clinic: Clinic, now: datetime | None = None) -> list[DayOfDoses]:
-    """Every day to come with times of this clinic, by vaccine."""
+    """The days from today on which this clinic has slots, one row per vaccine."""
     now = now or database_now()
     start, _end = day_bounds(day_of(now))
     stock = {
-        (one.on, one.vaccine_id): one.doses
-        for one in Stock.objects.filter(clinic=clinic, on__gte=day_of(now))
+        (stock_row.on, stock_row.vaccine_id): stock_row.doses
+        for stock_row in Stock.objects.filter(clinic=clinic, on__gte=day_of(now))
     }
     days = (
         Slot.objects.filter(clinic=clinic, starts_at__gte=start)
         .annotate(on=TruncDate("starts_at"))
         .values("on", "vaccine_id")
         .annotate(
-            # All are of one vaccine: any of its names is the name.
+            # Max only to aggregate: all slots of a group have the same vaccine.
             ko=Max("vaccine__name_ko"),
             en=Max("vaccine__name_en"),
             places=Sum("capacity"),

@@ -1,4 +1,4 @@
-"""Bookings made by staff: for somebody on the telephone, or at the counter."""
+"""Bookings made by staff for callers and walk-ins."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from booking.exceptions import LineWaits, NotEligibleNow, SlotFull, VaccineNotFo
 from booking.models import Reservation, Slot, Vaccine
 from booking.rules import Booked, Course, day_of, vaccines_named
 from booking.services.courses import course_of, interval_of
-from booking.services.notices import tell_confirmed
+from booking.services.notices import notify_confirmed
 from booking.services.offers import fulfil_entries, offer_freed
 from booking.services.reservations import new_reservation
 from booking.services.seats import (
@@ -35,13 +35,13 @@ from waiting_room.services import waiting_before
 
 
 @dataclass(frozen=True)
-class Right:
-    """A cohort whose window is open for somebody, and what it lets them book."""
+class BookingRight:
+    """The right to book that a cohort with an open window gives a person."""
 
     cohort: Cohort
     vaccines: frozenset[int] | None  # None: any
     admission_id: int | None
-    # How many stand before them in the line; None where it is their turn, or nobody waits.
+    # People before them in the line; None if it is their turn or nobody waits.
     before: int | None
 
     def names(self, vaccine_id: int) -> bool:
@@ -49,18 +49,18 @@ class Right:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What somebody may book at an instant, by each cohort's answer."""
+class BookingRights:
+    """All rights to book of a person at an instant, with the answers of all cohorts."""
 
     at: datetime
     answers: list[Answer] = field(default_factory=list)
-    rights: list[Right] = field(default_factory=list)
+    rights: list[BookingRight] = field(default_factory=list)
 
-    def right_to(self, vaccine_id: int, *, walk_in: bool) -> Right:
+    def right_for(self, vaccine_id: int, *, walk_in: bool) -> BookingRight:
         """The right by which this vaccine may be booked now.
 
-        Raises NotEligibleNow, VaccineNotForYou or LineWaits. A walk-in takes what is left over
-        today; for any other time nobody is booked before those who wait in the line.
+        Raises NotEligibleNow, VaccineNotForYou or LineWaits. A walk-in takes leftover seats of
+        today; for all other seats the people in the line go first.
         """
         if not self.rights:
             raise NotEligibleNow(self.why_not())
@@ -73,7 +73,7 @@ class Standing:
         raise LineWaits(waiting=min(right.before for right in fitting if right.before is not None))
 
     def vaccines(self) -> frozenset[int] | None:
-        """All that may be booked by any right; None for any vaccine."""
+        """Ids of the vaccines of all rights together; None for any."""
         named: set[int] = set()
         for right in self.rights:
             if right.vaccines is None:
@@ -82,17 +82,17 @@ class Standing:
         return frozenset(named)
 
     def why_not(self) -> str:
-        """The reason that comes nearest to a yes, with the date where there is one."""
+        """The reason nearest to a yes, as a sentence for staff, with the date of the window."""
         for answer in self.answers:
             if answer.eligible:
-                return _told(answer, self.at)
+                return _window_sentence(answer, self.at)
         near = [answer for answer in self.answers if answer.rule != Reason.NOT_BORN]
         if not near:
             return _("No period is open to people born on this day.")
-        return f"{near[0].cohort.name}: {' '.join(sentence(*one) for one in near[0].reasons)}"
+        return f"{near[0].cohort.name}: {' '.join(sentence(*reason) for reason in near[0].reasons)}"
 
 
-def _told(answer: Answer, at: datetime) -> str:
+def _window_sentence(answer: Answer, at: datetime) -> str:
     values = {
         "cohort": answer.cohort.name,
         "start": date_format(timezone.localtime(answer.window_from), _("D j M, H:i")),
@@ -107,29 +107,33 @@ def _told(answer: Answer, at: datetime) -> str:
     }[answer.window(at)] % values
 
 
-def standing_of(*, person: Person, now: datetime | None = None, keep: bool = False) -> Standing:
-    """What this person may book now; with `keep` each yes is kept, as when they sign in."""
+def booking_rights_of(
+    *, person: Person, now: datetime | None = None, keep: bool = False
+) -> BookingRights:
+    """The rights to book of this person; with `keep` the decisions are stored, as at sign-in."""
     now = now or database_now()
     answers = (store_decisions if keep else decide)(person=person, at=now)
-    open_now = [one for one in answers if one.eligible and one.window(now) == Window.OPEN]
-    cohorts = [one.cohort.pk for one in open_now]
+    open_now = [
+        answer for answer in answers if answer.eligible and answer.window(now) == Window.OPEN
+    ]
+    cohorts = [answer.cohort.pk for answer in open_now]
     inside = Admission.objects.filter(ticket__person=person, room__cohort__in=cohorts)
     admissions = dict(inside.order_by("pk").values_list("room__cohort", "pk"))
     before = waiting_before(person_id=person.pk, cohorts=cohorts)
     by_code = dict(Vaccine.objects.values_list("code", "pk"))
     rights = [
-        Right(
-            cohort=one.cohort,
-            vaccines=vaccines_named(one.cohort.vaccines, by_code),
-            admission_id=admissions.get(one.cohort.pk),
-            # Whoever has been inside was called.
-            before=None if one.cohort.pk in admissions else before.get(one.cohort.pk),
+        BookingRight(
+            cohort=answer.cohort,
+            vaccines=vaccines_named(answer.cohort.vaccines, by_code),
+            admission_id=admissions.get(answer.cohort.pk),
+            # An admission, even an ended one, means that the person was called.
+            before=None if answer.cohort.pk in admissions else before.get(answer.cohort.pk),
         )
-        for one in open_now
-        # A provisional yes waits in the line, and books nothing before the decision.
-        if not one.provisional
+        for answer in open_now
+        # Under review the person may wait in the line, but not book before the decision.
+        if not answer.provisional
     ]
-    return Standing(now, answers, rights)
+    return BookingRights(now, answers, rights)
 
 
 @retried_transaction
@@ -144,26 +148,26 @@ def book_for(
     language: str = "ko",
     now: datetime | None = None,
 ) -> list[Reservation]:
-    """Confirmed reservations made by staff, with `second` one for the second dose: both or none.
+    """Book the next dose for a person, with `second` also the second dose: both or none.
 
-    The dose is the next one. A first dose needs a right of the person's own (`Standing`); a
-    series that has begun is finished with its own vaccine. A walk-in may take a time that began
-    today. The same key again answers what it booked. Raises NotEligibleNow, LineWaits,
-    VaccineNotForYou, SlotFull (which says which of the two), SlotOver, SlotClosed, AlreadyBooked,
-    NoDoseLeft, WrongVaccine or WrongInterval.
+    A first dose needs a right to book (`BookingRights`); a series that has begun is finished with
+    its own vaccine. A walk-in may take a slot that began today. Repeating the key returns what it
+    booked. Raises NotEligibleNow, LineWaits, VaccineNotForYou, SlotFull (with the `slot_id` of
+    the two that is full), SlotOver, SlotClosed, AlreadyBooked, NoDoseLeft, WrongVaccine or
+    WrongInterval.
     """
     now, key = now or database_now(), key or uuid.uuid4()
-    standing = standing_of(person=person, now=now, keep=True)
+    booking_rights = booking_rights_of(person=person, now=now, keep=True)
     lock_person(person.pk)
-    done = Reservation.objects.filter(key=key, person=person).with_place().order_by("dose")
+    done = Reservation.objects.filter(key=key, person=person).with_slot().order_by("dose")
     if done:
         return list(done)
     wanted = [slot.pk] if second is None else [slot.pk, second.pk]
     held, slots = _locked(person, wanted, now)
-    plan, admission_id = _plan(person, [slots[pk] for pk in wanted], standing, walk_in)
-    # What the person was choosing meanwhile is exchanged for what staff book.
-    for one in held:
-        release(one, slots, status=ReservationStatus.RELEASED, by=by, now=now)
+    plan, admission_id = _plan(person, [slots[pk] for pk in wanted], booking_rights, walk_in)
+    # Holds the person made meanwhile, on a page of their own, are exchanged for the booking.
+    for hold in held:
+        release(hold, slots, status=ReservationStatus.RELEASED, by=by, now=now)
     for taken in plan.values():
         take_seat(taken, now=now, begun=walk_in and _is_today(taken, now))
     booked = Reservation.objects.bulk_create(
@@ -183,34 +187,37 @@ def book_for(
         for dose, taken in sorted(plan.items())
     )
     fulfil_entries(person_id=person.pk, doses=plan, now=now)
-    for freed in {one.slot_id for one in held} - set(wanted):
+    for freed in {hold.slot_id for hold in held} - set(wanted):
         offer_freed(slots[freed], now=now)
-    tell_confirmed(booked)
+    notify_confirmed(booked)
     return booked
 
 
 def _locked(
     person: Person, wanted: list[int], now: datetime
 ) -> tuple[list[Reservation], dict[int, Slot]]:
-    """What this person holds, and its slots and the wanted ones, all locked."""
-    mine = Reservation.objects.filter(person=person, status=ReservationStatus.HELD)
-    slots = lock_slots([*wanted, *mine.values_list("slot_id", flat=True)])
+    """The person's holds, with their slots and the wanted ones, all locked.
+
+    Raises SlotFull for a slot that does not exist, and RowsChanged.
+    """
+    holds = Reservation.objects.filter(person=person, status=ReservationStatus.HELD)
+    slots = lock_slots([*wanted, *holds.values_list("slot_id", flat=True)])
     for pk in wanted:
         if pk not in slots:
             raise SlotFull(slot_id=pk)
     if lapse_holds({pk: slots[pk] for pk in wanted}, now=now):
         for pk in wanted:
             offer_freed(slots[pk], now=now)
-    held = list(mine.order_by("pk").locked())
-    if any(one.slot_id not in slots for one in held):
+    held = list(holds.order_by("pk").locked())
+    if any(hold.slot_id not in slots for hold in held):
         raise RowsChanged
     return held, slots
 
 
 def _plan(
-    person: Person, wanted: list[Slot], standing: Standing, walk_in: bool
+    person: Person, wanted: list[Slot], booking_rights: BookingRights, walk_in: bool
 ) -> tuple[dict[int, Slot], int | None]:
-    """Which dose goes to which slot, and the admission by which it may."""
+    """Slots by dose, and the id of the admission to book under; raises as `book_for`."""
     first = Reservation.objects.live().filter(person=person, dose=1).first()
     admission_id = first.admission_id if first else None
     course = course_of(person.pk)
@@ -220,8 +227,8 @@ def _plan(
         dose = course.next_dose(vaccine)
         course.check(dose, on, vaccine)
         if dose == 1:
-            today = walk_in and _is_today(slot, standing.at)
-            admission_id = standing.right_to(slot.vaccine_id, walk_in=today).admission_id
+            today = walk_in and _is_today(slot, booking_rights.at)
+            admission_id = booking_rights.right_for(slot.vaccine_id, walk_in=today).admission_id
         plan[dose] = slot
         course = Course(course.doses | {dose: Booked(dose, slot.vaccine_id, on)})
     return plan, admission_id

@@ -31,7 +31,7 @@ from booking.finder.search import (
 )
 from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
-from booking.rules import Course, Next
+from booking.rules import Course, NextDose
 from booking.views import headlines
 from booking.views.common import known
 from eligibility.models import Person
@@ -116,7 +116,7 @@ def _purpose(course: Course, admission: Admission | None) -> Purpose:
     return replace(first, vaccines=coming.vaccines, days=coming.days)
 
 
-def _what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Next:
+def _what_next(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:
     """As services.what_next, with the vaccines that the directory keeps: no statement."""
     begun = {booked.vaccine_id for booked in course.doses.values()}
     intervals = [services.interval_of(_vaccine(pk)) for pk in begun]
@@ -141,7 +141,7 @@ def second(request: HttpRequest, person_id: int) -> HttpResponse:
     if coming.refusal:
         return _nothing_more(request, person_id, coming.refusal)
     purpose = _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
-    booked = Reservation.objects.live().with_place().filter(person=person_id, dose=1)
+    booked = Reservation.objects.live().with_slot().filter(person=person_id, dose=1)
     confirmed = booked.first()
     if confirmed:
         back = reverse("reservation", args=[confirmed.number])
@@ -151,7 +151,7 @@ def second(request: HttpRequest, person_id: int) -> HttpResponse:
 
 
 def _nothing_more(request: HttpRequest, person_id: int, refusal: Refused) -> HttpResponse:
-    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_place()
+    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_slot()
     context = {
         "refusal": refusal,
         "held": [],

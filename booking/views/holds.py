@@ -93,7 +93,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
     who = signed_in(request)
     person_id = who.person_id if who else 0
     reservations = list(
-        Reservation.objects.live().filter(person=person_id).with_place().order_by("dose")
+        Reservation.objects.live().filter(person=person_id).with_slot().order_by("dose")
     )
     reservations = in_sight(request, reservations)
     now = known_now()
@@ -119,7 +119,7 @@ def _what_ran_out(person_id: int) -> dict[str, Any]:
     """The time somebody lost to the clock: once more if it is still open, else the nearest."""
     last = (
         Reservation.objects.filter(person=person_id, status__in=["held", "lapsed"], dose=1)
-        .with_place()
+        .with_slot()
         .order_by("-held_until")
         .first()
     )

@@ -235,7 +235,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
     mine = []
     if who:
         mine = list(
-            Reservation.objects.with_place()
+            Reservation.objects.with_slot()
             .filter(person=who.person_id)
             .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
             .order_by("-slot__starts_at")[:20]

@@ -77,7 +77,7 @@ ACTS = {
     "withdraw outside_dose": lambda m, who, _slot: services.withdraw_outside_dose(
         outside_dose=m.outside_dose(who), by="staff:1"
     ),
-    "put first": lambda m, who, _slot: services.put_first(freed=m.lost(who), by="staff:1"),
+    "put first": lambda m, who, _slot: services.put_first(lost=m.lost(who), by="staff:1"),
 }
 
 
@@ -245,7 +245,7 @@ class Bookings(RuleBasedStateMachine):
 
     @invariant()
     def the_receipt_offers_to_take_back_what_the_service_takes_back(self):
-        for reservation in Reservation.objects.filter(status="cancelled").with_place():
+        for reservation in Reservation.objects.filter(status="cancelled").with_slot():
             mine = services.reservations_of(reservation.person_id)
             said = services.why_not_undo(reservation, mine, by="citizen", now=timezone.now())
             assert type(said) is self.undone(reservation), reservation

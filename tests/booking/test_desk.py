@@ -22,9 +22,9 @@ from booking.exceptions import (
 from booking.models import ListEntry, Slot
 from booking.services import (
     book_for,
+    booking_rights_of,
     change_reservation,
     record_outside_dose,
-    standing_of,
 )
 from eligibility.enums import ReviewReason, Source
 from eligibility.models import Decision
@@ -122,7 +122,7 @@ def test_the_refusal_says_what_is_missing(cohort):
 
 
 def test_a_yes_that_was_told_holds_when_the_rules_have_changed(caller, cohort):
-    standing_of(person=caller, keep=True)
+    booking_rights_of(person=caller, keep=True)
     cohort.birth_from = date(1965, 1, 1)
     cohort.save()
 
@@ -232,7 +232,7 @@ def test_when_everybody_was_called_a_caller_is_booked(line):
 def test_a_caller_who_took_a_place_in_the_line_is_booked_when_called(line):
     room, _called, _waiting = line
     caller = PersonFactory()
-    standing_of(person=caller, keep=True)
+    booking_rights_of(person=caller, keep=True)
     issue_ticket(room=room, person_id=caller.pk)
     with pytest.raises(LineWaits) as refusal:
         book_for(person=caller, slot=SlotFactory(), by=STAFF)

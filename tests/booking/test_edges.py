@@ -84,7 +84,7 @@ def test_the_cut_off_of_each_clinic_counts_to_the_moment(hours, clock):
 
 def test_a_cancellation_is_not_taken_back_after_the_cut_off(clock):
     reservation = ReservationFactory()
-    end = Reservation.objects.with_place().get(pk=reservation.pk).changes_until
+    end = Reservation.objects.with_slot().get(pk=reservation.pk).changes_until
     clock.move_to(end - MOMENT)
     cancel_reservation(reservation=reservation, by="citizen")
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from booking.models import Clinic, Slot, Stock
-from booking.rules import Opening, spread_margin
+from booking.rules import SlotLoad, spread_margin
 from booking.services import set_margins
 from booking.verifying import verify
 from tests.booking.test_offers import entry
@@ -27,12 +27,12 @@ stocks = st.none() | st.integers(0, 900)
 
 
 @st.composite
-def openings(draw) -> list[Opening]:
-    times = [Opening(capacity) for capacity in draw(capacities)]
-    return [Opening(one.capacity, draw(st.integers(0, one.most))) for one in times]
+def openings(draw) -> list[SlotLoad]:
+    times = [SlotLoad(capacity) for capacity in draw(capacities)]
+    return [SlotLoad(one.capacity, draw(st.integers(0, one.max_margin))) for one in times]
 
 
-def gain_of(times: list[Opening], percent: int, doses: int | None) -> int:
+def gain_of(times: list[SlotLoad], percent: int, doses: int | None) -> int:
     """In whole numbers: what the day may take on top."""
     capacity = sum(one.capacity for one in times)
     gain = capacity * percent // 100
@@ -43,15 +43,15 @@ def gain_of(times: list[Opening], percent: int, doses: int | None) -> int:
 def test_a_day_never_takes_more_than_its_share_its_doses_and_what_is_booked(times, percent, doses):
     margins = spread_margin(times, percent / 100, doses)
 
-    beyond = sum(one.beyond for one in times)
-    assert sum(margins) <= max(gain_of(times, percent, doses), beyond)
+    overbooked = sum(one.overbooked for one in times)
+    assert sum(margins) <= max(gain_of(times, percent, doses), overbooked)
     for one, margin in zip(times, margins, strict=True):
-        assert one.beyond <= margin <= one.most
+        assert one.overbooked <= margin <= one.max_margin
 
 
 @given(sizes=capacities, percent=percents, doses=stocks)
 def test_nothing_is_given_early_and_nothing_is_left_that_a_time_could_take(sizes, percent, doses):
-    times = [Opening(size) for size in sizes]
+    times = [SlotLoad(size) for size in sizes]
     gain = max(0, gain_of(times, percent, doses))
 
     margins = spread_margin(times, percent / 100, doses)
@@ -61,14 +61,14 @@ def test_nothing_is_given_early_and_nothing_is_left_that_a_time_could_take(sizes
     due_by = [gain * part // upto[-1] if part else 0 for part in upto]
     assert all(given <= due for given, due in zip(given_by, due_by, strict=True))
     for number, (one, margin) in enumerate(zip(times, margins, strict=True)):
-        if margin < one.most:
+        if margin < one.max_margin:
             later = zip(given_by[number:], due_by[number:], strict=True)
             assert any(given == due for given, due in later)
 
 
 @given(size=st.integers(5, 40), count=st.integers(1, 60), percent=st.integers(0, 10))
 def test_a_day_of_equal_times_gains_what_one_time_for_all_would(size, count, percent):
-    margins = spread_margin([Opening(size)] * count, percent / 100)
+    margins = spread_margin([SlotLoad(size)] * count, percent / 100)
 
     assert sum(margins) == size * count * percent // 100
     assert max(margins) - min(margins) <= 1
@@ -78,7 +78,7 @@ def test_a_day_of_equal_times_gains_what_one_time_for_all_would(size, count, per
 def test_what_is_booked_on_the_margin_changes_nothing(times, percent, doses):
     margins = spread_margin(times, percent / 100, doses)
 
-    full = [Opening(one.capacity, margin) for one, margin in zip(times, margins, strict=True)]
+    full = [SlotLoad(one.capacity, margin) for one, margin in zip(times, margins, strict=True)]
 
     assert spread_margin(full, percent / 100, doses) == margins
 

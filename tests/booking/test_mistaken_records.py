@@ -441,8 +441,8 @@ def test_whoever_lost_an_appointment_is_put_first_on_the_list():
     lost = lose(ReservationFactory())
     ahead = entry(AdmissionFactory())
 
-    mine = put_first(freed=lost, by=STAFF)
-    again = put_first(freed=lost, by=STAFF)
+    mine = put_first(lost=lost, by=STAFF)
+    again = put_first(lost=lost, by=STAFF)
     one_place_like(lost)
     make_offers()
 
@@ -457,7 +457,7 @@ def test_whoever_waits_already_moves_up():
     lost = lose(ReservationFactory(admission=admission, person=admission.ticket.person))
     ahead, mine = entry(AdmissionFactory()), entry(admission)
 
-    assert put_first(freed=lost, by=STAFF).pk == mine.pk
+    assert put_first(lost=lost, by=STAFF).pk == mine.pk
 
     SlotFactory(capacity=1)
     make_offers()
@@ -473,14 +473,14 @@ def test_nobody_is_put_first_who_has_booked_again_or_lacks_the_first_dose(pair):
     first, second = withdraw_outside_dose(outside_dose=outside_dose, by=STAFF).lost
 
     with pytest.raises(NoFirstDose):
-        put_first(freed=second, by=STAFF)
+        put_first(lost=second, by=STAFF)
     new = SlotFactory(vaccine=pair[0].vaccine)
     book_for(person=person_of(one), slot=new, by=STAFF)
     with pytest.raises(AlreadyBooked):
-        put_first(freed=first, by=STAFF)
+        put_first(lost=first, by=STAFF)
 
     assert list(lost_appointments()) == [second]
-    assert put_first(freed=second, by=STAFF).dose == 2
+    assert put_first(lost=second, by=STAFF).dose == 2
 
 
 def test_a_record_can_be_withdrawn_once():
@@ -545,7 +545,7 @@ def test_declining_after_all_leaves_nothing_behind():
     lost = lose(ReservationFactory())
     one_place_like(lost)
 
-    mine = put_first(freed=lost, by=STAFF)
+    mine = put_first(lost=lost, by=STAFF)
     offer = Offer.objects.get()
     decline_offer(token=offer.token, by="citizen")
     take_back_holds()

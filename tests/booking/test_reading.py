@@ -39,7 +39,7 @@ def test_the_reservations_of_a_person_are_those_of_the_models():
 
     read = services.reservations_of(person.pk)
 
-    expected = Reservation.objects.with_place().filter(person=person).order_by("dose", "-pk")
+    expected = Reservation.objects.with_slot().filter(person=person).order_by("dose", "-pk")
     assert [told(one) for one in read] == [told(one) for one in expected]
     assert [(one.dose, one.status, one.email) for one in read] == [
         (1, "confirmed", "me@example.org"),

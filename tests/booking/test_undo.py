@@ -41,7 +41,7 @@ def both_doses() -> list[Reservation]:
     person_id = admission.ticket.person_id
     held = hold_best_slots(person_id=person_id, slot_id=first.pk, admission_id=admission.pk)
     confirm_hold(person_id=person_id, key=held[0].key)
-    return list(Reservation.objects.with_place().filter(person=person_id).order_by("dose"))
+    return list(Reservation.objects.with_slot().filter(person=person_id).order_by("dose"))
 
 
 def test_a_clinic_switched_off_since_gives_nothing_back(client):

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from booking.models import Offer
 from booking.services import cancel_reservation, make_offers, notices
-from booking.services.notices import confirmed_letters, reminder_letters, tell_changed
+from booking.services.notices import confirmed_letters, notify_changed, reminder_letters
 from eligibility.enums import Correctable, ReviewReason
 from eligibility.services import (
     answer_proxy_request,
@@ -111,12 +111,12 @@ def cancelled() -> list[str]:
 
 
 def restored() -> list[str]:
-    notices.tell_restored([reserved()])
+    notices.notify_restored([reserved()])
     return texts("restored")
 
 
 def changed() -> list[str]:
-    tell_changed(reserved())
+    notify_changed(reserved())
     return texts("changed")
 
 

@@ -17,9 +17,9 @@ from booking.exceptions import LineWaits
 from booking.finder import availability
 from booking.finder.search import Search, SearchResult, alternatives, clinic_times, find
 from booking.models import Clinic, Slot
-from booking.models.clinics import HAS_PLACE
+from booking.models.clinics import HAS_SEAT
 from booking.rules import Course, day_bounds, day_of
-from booking.services import Standing, what_next
+from booking.services import BookingRights, what_next
 from database.clock import known_now, known_today
 from eligibility.enums import Reason, Window
 from eligibility.models import Person
@@ -48,18 +48,18 @@ class Choice:
     only_today: bool = False
 
 
-def next_of(course: Course, standing: Standing, *, at_counter: bool) -> Choice:
+def next_of(course: Course, booking_rights: BookingRights, *, at_counter: bool) -> Choice:
     """What somebody may book next: finish a series, or begin one by a right of their own."""
     if 1 in course.doses:
         return _second(course)
-    if not standing.rights:
-        return Choice(refusal=standing.why_not())
-    free = [right for right in standing.rights if right.before is None]
+    if not booking_rights.rights:
+        return Choice(refusal=booking_rights.why_not())
+    free = [right for right in booking_rights.rights if right.before is None]
     if free:
-        return Choice(vaccines=replace(standing, rights=free).vaccines())
+        return Choice(vaccines=replace(booking_rights, rights=free).vaccines())
     if at_counter:
-        return Choice(vaccines=standing.vaccines(), only_today=True)
-    waiting = min(right.before or 0 for right in standing.rights)
+        return Choice(vaccines=booking_rights.vaccines(), only_today=True)
+    waiting = min(right.before or 0 for right in booking_rights.rights)
     return Choice(refusal=said(LineWaits(waiting=waiting)))
 
 
@@ -78,18 +78,18 @@ def is_far(answer: Answer) -> bool:
     return not answer.eligible and answer.rule == Reason.NOT_BORN
 
 
-def periods_of(person: Person, standing: Standing) -> list[dict[str, Any]]:
+def periods_of(person: Person, booking_rights: BookingRights) -> list[dict[str, Any]]:
     """Each period that is this person's or nearly so: why, when, and how its line stands."""
-    near = [answer for answer in standing.answers if not is_far(answer)]
+    near = [answer for answer in booking_rights.answers if not is_far(answer)]
     cohorts = [answer.cohort.pk for answer in near]
     before = waiting_before(person_id=person.pk, cohorts=cohorts)
     rooms = Room.objects.alias(since=JOINABLE_FROM).filter(
-        cohort__in=cohorts, since__lte=standing.at
+        cohort__in=cohorts, since__lte=booking_rights.at
     )
     open_rooms = set(rooms.exclude(status=RoomStatus.CLOSED).values_list("cohort", flat=True))
     tickets = Ticket.objects.filter(person=person, left_at=None, room__cohort__in=cohorts)
     inside = set(tickets.values_list("room__cohort", flat=True))
-    return [_period(answer, standing.at, before, open_rooms, inside) for answer in near]
+    return [_period(answer, booking_rights.at, before, open_rooms, inside) for answer in near]
 
 
 def _period(
@@ -195,7 +195,7 @@ def _left_over_today(clinic: Clinic, coming: Choice) -> list[Slot]:
     if not clinic.active or (coming.days and not coming.days[0] <= today <= coming.days[1]):
         return []
     start, end = day_bounds(today)
-    slots = clinic.slots.filter(HAS_PLACE, starts_at__gte=start, starts_at__lt=end)
+    slots = clinic.slots.filter(HAS_SEAT, starts_at__gte=start, starts_at__lt=end)
     if coming.vaccines is not None:
         slots = slots.filter(vaccine__in=coming.vaccines)
     return list(slots.select_related("clinic", "vaccine").order_by("starts_at", "pk"))

@@ -30,7 +30,7 @@ from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import Refused, SlotFull, SlotOver
 from booking.forms import choice_in
 from booking.models import OutsideDose, Reservation, Slot
-from booking.services import best_seconds, book_for, course_of, standing_of
+from booking.services import best_seconds, book_for, booking_rights_of, course_of
 from database import signing
 from eligibility.exceptions import Refusal
 from eligibility.models import Person
@@ -102,9 +102,9 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         if person is None:
             return self._over(request)
         self._record(request, Act.DETAIL, "caller", [person.pk])
-        standing = standing_of(person=person)
+        booking_rights = booking_rights_of(person=person)
         at_counter = counter_of(staff_of(request)) is not None
-        coming = next_of(course_of(person.pk), standing, at_counter=at_counter)
+        coming = next_of(course_of(person.pk), booking_rights, at_counter=at_counter)
         return self.page(
             request,
             "admin/booking/desk/caller.html",
@@ -112,8 +112,8 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             crumbs=[desk_crumb()],
             person=person,
             phone=shown_phone(person.phone),
-            periods=periods_of(person, standing),
-            has_others=any(map(is_far, standing.answers)),
+            periods=periods_of(person, booking_rights),
+            has_others=any(map(is_far, booking_rights.answers)),
             booked=self._booked(request, person),
             outside_doses=OutsideDose.objects.filter(person=person)
             .select_related("vaccine")
@@ -260,7 +260,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
     def _booked(self, request: HttpRequest, person: Person) -> list[dict[str, Any]]:
         """The person's appointments; where this user may not look, only that there is one."""
         counts = Q(status__in=LIVE) | Q(status=ReservationStatus.NO_SHOW)
-        rows = Reservation.objects.filter(counts, person=person).with_place()
+        rows = Reservation.objects.filter(counts, person=person).with_slot()
         seen = set(self.get_queryset(request).filter(person=person).values_list("pk", flat=True))
         return [
             {"dose": row.dose, "status": row.get_status_display(), "row": row}

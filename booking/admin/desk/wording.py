@@ -13,7 +13,7 @@ from booking.exceptions import AlreadyBooked, LineWaits, NoDoseLeft, Refused, Va
 from booking.models import Reservation, Slot
 from booking.rules import day_bounds, day_of
 from booking.services import interval_of
-from booking.services.notices import link
+from booking.services.notices import public_url
 from database.clock import known_now
 
 # Where the citizen's own words would mislead.
@@ -100,6 +100,6 @@ def _how_to_change(row: Reservation) -> str:
         "phone, or by a call to the clinic: %(phone)s."
     ) % {
         "until": moment(row.changes_until),
-        "address": link("lookup"),
+        "address": public_url("lookup"),
         "phone": row.slot.clinic.phone or "–",
     }
