@@ -1,7 +1,7 @@
+import database.clock
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
 import pgtrigger.compiler
 import pgtrigger.migrations
 import privacy.fields
@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('database', '0001_clock'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
@@ -54,7 +55,7 @@ class Migration(migrations.Migration):
                 ('time_to', models.TimeField(verbose_name='until time')),
                 ('leftover', models.BooleanField(default=False, verbose_name='leftover doses today')),
                 ('priority', models.SmallIntegerField(default=0, verbose_name='priority')),
-                ('joined_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='joined at')),
+                ('joined_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='joined at')),
                 ('status', models.CharField(choices=[('waiting', 'Waiting'), ('offered', 'Has an offer'), ('fulfilled', 'Has an appointment'), ('ended', 'Left the list')], default='waiting', max_length=10, verbose_name='status')),
                 ('by', models.CharField(default='citizen', max_length=40, verbose_name='by')),
                 ('language', models.CharField(default='ko', max_length=5, verbose_name='language')),
@@ -99,7 +100,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('status', models.CharField(choices=[('open', 'Open'), ('taken', 'Taken'), ('declined', 'Declined'), ('lapsed', 'Ran out of time')], default='open', max_length=10, verbose_name='status')),
-                ('offered_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='offered at')),
+                ('offered_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='offered at')),
                 ('until', models.DateTimeField(verbose_name='until')),
                 ('answered_at', models.DateTimeField(blank=True, null=True, verbose_name='answered at')),
             ],
@@ -116,7 +117,7 @@ class Migration(migrations.Migration):
                 ('given_on', models.DateField(verbose_name='given on')),
                 ('place', models.CharField(blank=True, max_length=100, verbose_name='place')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='recorded at')),
+                ('recorded_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='recorded at')),
             ],
             options={
                 'verbose_name': 'dose given elsewhere',
@@ -134,7 +135,7 @@ class Migration(migrations.Migration):
                 ('given_on', models.DateField(verbose_name='given on')),
                 ('place', models.CharField(blank=True, max_length=100, verbose_name='place')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('recorded_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='recorded at')),
+                ('recorded_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='recorded at')),
             ],
             options={
                 'abstract': False,
@@ -152,9 +153,9 @@ class Migration(migrations.Migration):
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('origin', models.CharField(choices=[('line', 'Called from the line'), ('staff', 'Booked by staff'), ('offer', 'Offered from the cancellation list')], default='line', max_length=5, verbose_name='origin')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('created_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='created at')),
                 ('confirmed_at', models.DateTimeField(blank=True, null=True, verbose_name='confirmed at')),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='changed at')),
+                ('changed_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='changed at')),
                 ('language', models.CharField(default='ko', max_length=5, verbose_name='language')),
                 ('channel', models.CharField(choices=[('sms', 'Text message'), ('email', 'E-mail')], default='sms', max_length=10, verbose_name='messages by')),
                 ('email', privacy.fields.EncryptedTextField(blank=True, editable=True, null=True, verbose_name='e-mail')),
@@ -172,7 +173,7 @@ class Migration(migrations.Migration):
                 ('pgh_label', models.TextField(help_text='The event label.')),
                 ('status', models.CharField(choices=[('held', 'Held'), ('confirmed', 'Confirmed'), ('arrived', 'Arrived'), ('vaccinated', 'Vaccinated'), ('no_show', 'Did not come'), ('cancelled', 'Cancelled'), ('lapsed', 'Ran out of time'), ('released', 'Given up before confirming')], default='held', max_length=10, verbose_name='status')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='changed at')),
+                ('changed_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='changed at')),
                 ('held_until', models.DateTimeField(blank=True, null=True, verbose_name='held until')),
             ],
             options={

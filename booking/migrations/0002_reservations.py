@@ -271,6 +271,10 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='reservation',
+            trigger=pgtrigger.compiler.Trigger(name='status_moves_lawfully', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."status" IS DISTINCT FROM (NEW."status") AND NOT (NEW."status" = \'confirmed\' AND OLD."status" = \'held\'))', declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{held:confirmed,held:lapsed,held:released,confirmed:arrived,confirmed:vaccinated,confirmed:no_show,confirmed:cancelled,arrived:confirmed,arrived:vaccinated,arrived:no_show,vaccinated:arrived,no_show:confirmed,cancelled:confirmed}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='19f7c5e1d9078c6c4a31535dd3a969035c047a0a', operation='UPDATE', pgid='pgtrigger_status_moves_lawfully_1e643', table='booking_reservation', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='reservation',
             trigger=pgtrigger.compiler.Trigger(name='before_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NOT (NEW."status" = \'confirmed\' AND OLD."status" = \'held\'))', func='INSERT INTO "booking_reservationevent" ("by", "changed_at", "held_until", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "slot_id", "status") VALUES (OLD."by", OLD."changed_at", OLD."held_until", _pgh_attach_context(), NOW(), \'before\', OLD."id", OLD."slot_id", OLD."status"); RETURN NULL;', hash='effddabf3b0027a341025f63ecceacad05151d71', operation='UPDATE', pgid='pgtrigger_before_update_1a8d2', table='booking_reservation', when='AFTER')),
         ),
         migrations.AddIndex(
@@ -284,6 +288,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='offer',
             constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('entry',), name='one_open_offer_per_entry'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='offer',
+            trigger=pgtrigger.compiler.Trigger(name='status_moves_lawfully', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."status" IS DISTINCT FROM (NEW."status"))', declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{open:taken,open:declined,open:lapsed}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='6bc3e4d0abc52710f90437d11698ea3265c988a9', operation='UPDATE', pgid='pgtrigger_status_moves_lawfully_48db1', table='booking_offer', when='BEFORE')),
         ),
         migrations.AddConstraint(
             model_name='stock',
@@ -360,6 +368,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='listentry',
             constraint=models.CheckConstraint(condition=models.Q(('admission__isnull', False), ('by__startswith', 'staff:'), _connector='OR'), name='nobody_enters_the_list_without_being_called'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='listentry',
+            trigger=pgtrigger.compiler.Trigger(name='status_moves_lawfully', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."status" IS DISTINCT FROM (NEW."status"))', declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."status", \':\', NEW."status") = ANY(\'{waiting:offered,waiting:fulfilled,waiting:ended,offered:waiting,offered:fulfilled,offered:ended,ended:waiting}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."status" IS DISTINCT FROM NEW."status") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "status" from "%" to "%" on table %\', OLD."status", NEW."status", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='8ad7e515831f05699bceedac92b07fc03b5c9065', operation='UPDATE', pgid='pgtrigger_status_moves_lawfully_9c47b', table='booking_listentry', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='listentry',

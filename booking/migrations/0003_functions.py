@@ -8,7 +8,6 @@ class Migration(migrations.Migration):
         ("booking", "0002_reservations"),
         ("messaging", "0001_initial"),
         ("waiting_room", "0002_functions"),
-        ("database", "0001_clock"),
     ]
 
     operations = [

@@ -1,7 +1,7 @@
+import database.clock
 import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
 import pgtrigger.compiler
 import pgtrigger.migrations
 import privacy.fields
@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('database', '0001_clock'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
 
@@ -25,7 +26,7 @@ class Migration(migrations.Migration):
                 ('takes_effect_at', models.DateTimeField(verbose_name='takes effect at')),
                 ('values', models.JSONField(verbose_name='new values')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('created_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='created at')),
                 ('applied_at', models.DateTimeField(editable=False, null=True, verbose_name='applied at')),
                 ('withdrawn_at', models.DateTimeField(editable=False, null=True, verbose_name='withdrawn at')),
             ],
@@ -45,7 +46,7 @@ class Migration(migrations.Migration):
                 ('takes_effect_at', models.DateTimeField(verbose_name='takes effect at')),
                 ('values', models.JSONField(verbose_name='new values')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('created_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='created at')),
                 ('applied_at', models.DateTimeField(editable=False, null=True, verbose_name='applied at')),
                 ('withdrawn_at', models.DateTimeField(editable=False, null=True, verbose_name='withdrawn at')),
             ],
@@ -87,7 +88,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('open', 'Being looked at'), ('granted', 'Granted'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], default='open', max_length=9, verbose_name='status')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='opened at')),
+                ('opened_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='opened at')),
                 ('closed_at', models.DateTimeField(editable=False, null=True, verbose_name='closed at')),
                 ('by', models.CharField(blank=True, max_length=40, verbose_name='decided by')),
                 ('answer', models.CharField(blank=True, max_length=300, verbose_name='answer to the person')),
@@ -109,7 +110,7 @@ class Migration(migrations.Migration):
                 ('window_from', models.DateTimeField(verbose_name='from')),
                 ('window_to', models.DateTimeField(verbose_name='to')),
                 ('provisional', models.BooleanField(default=False, verbose_name='provisional')),
-                ('decided_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='decided at')),
+                ('decided_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='decided at')),
             ],
             options={
                 'verbose_name': 'decision',
@@ -134,7 +135,8 @@ class Migration(migrations.Migration):
                 ('identity_index', models.BinaryField(max_length=16, unique=True)),
                 ('name_birth_index', models.BinaryField(db_index=True, max_length=16)),
                 ('phone_index', models.BinaryField(db_index=True, max_length=16)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('session_generation', models.PositiveIntegerField(db_default=0, editable=False)),
+                ('created_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='created at')),
                 ('forgotten_at', models.DateTimeField(editable=False, null=True, verbose_name='forgotten at')),
             ],
             options={
@@ -150,12 +152,15 @@ class Migration(migrations.Migration):
                 ('birth_date', privacy.fields.EncryptedDateField(editable=True, verbose_name='date of birth')),
                 ('phone', privacy.fields.EncryptedTextField(editable=True, verbose_name='mobile phone')),
                 ('phone_index', models.BinaryField(max_length=16)),
+                ('source_index', models.BinaryField(max_length=16, null=True)),
+                ('from_known_browser', models.BooleanField(default=False, editable=False)),
                 ('code_hash', models.BinaryField(max_length=16)),
                 ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('sends', models.PositiveSmallIntegerField(default=0, verbose_name='codes sent')),
                 ('sent_at', models.DateTimeField(verbose_name='sent at')),
                 ('expires_at', models.DateTimeField(verbose_name='expires at')),
                 ('used_at', models.DateTimeField(blank=True, null=True, verbose_name='used at')),
+                ('awaits_district', models.BooleanField(default=False, editable=False)),
             ],
             options={
                 'verbose_name': 'phone code',
@@ -168,7 +173,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('provider', models.CharField(max_length=20, verbose_name='provider')),
                 ('subject_index', models.BinaryField(max_length=16)),
-                ('linked_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='linked at')),
+                ('linked_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='linked at')),
             ],
             options={
                 'verbose_name': 'provider account',
@@ -180,7 +185,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('provider', models.CharField(max_length=20, verbose_name='provider')),
-                ('at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='at')),
+                ('at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='at')),
                 ('worked', models.BooleanField(verbose_name='worked')),
                 ('seconds', models.FloatField(verbose_name='seconds')),
             ],
@@ -193,7 +198,9 @@ class Migration(migrations.Migration):
             name='Proxy',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('declared_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='declared at')),
+                ('declared_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='agreed at')),
+                ('shows_earlier', models.BooleanField(default=False, verbose_name='sees earlier bookings')),
+                ('agreed_by', models.CharField(blank=True, max_length=40, verbose_name='agreed by')),
                 ('ended_at', models.DateTimeField(editable=False, null=True, verbose_name='ended at')),
             ],
             options={
@@ -202,11 +209,31 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='ProxyRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', privacy.fields.EncryptedTextField(editable=True, verbose_name='name')),
+                ('birth_date', privacy.fields.EncryptedDateField(editable=True, null=True, verbose_name='date of birth')),
+                ('phone', privacy.fields.EncryptedTextField(editable=True, verbose_name='mobile phone')),
+                ('phone_index', models.BinaryField(max_length=16)),
+                ('token', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('asked_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='asked at')),
+                ('told_at', models.DateTimeField(editable=False, null=True, verbose_name='message written at')),
+                ('answer', models.CharField(choices=[('waiting', 'Waiting for their yes'), ('yes', 'Yes'), ('no', 'No'), ('withdrawn', 'Withdrawn')], default='waiting', max_length=9, verbose_name='answer')),
+                ('answered_at', models.DateTimeField(editable=False, null=True, verbose_name='answered at')),
+                ('answered_by', models.CharField(blank=True, max_length=40, verbose_name='answered by')),
+            ],
+            options={
+                'verbose_name': 'request to book for somebody',
+                'verbose_name_plural': 'requests to book for somebody',
+            },
+        ),
+        migrations.CreateModel(
             name='Review',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('open', 'Being looked at'), ('granted', 'Granted'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], default='open', max_length=9, verbose_name='status')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='opened at')),
+                ('opened_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='opened at')),
                 ('closed_at', models.DateTimeField(editable=False, null=True, verbose_name='closed at')),
                 ('by', models.CharField(blank=True, max_length=40, verbose_name='decided by')),
                 ('answer', models.CharField(blank=True, max_length=300, verbose_name='answer to the person')),
@@ -227,7 +254,7 @@ class Migration(migrations.Migration):
                 ('pgh_label', models.TextField(help_text='The event label.')),
                 ('id', models.BigIntegerField()),
                 ('status', models.CharField(choices=[('open', 'Being looked at'), ('granted', 'Granted'), ('refused', 'Refused'), ('withdrawn', 'Withdrawn')], default='open', max_length=9, verbose_name='status')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='opened at')),
+                ('opened_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='opened at')),
                 ('closed_at', models.DateTimeField(editable=False, null=True, verbose_name='closed at')),
                 ('by', models.CharField(blank=True, max_length=40, verbose_name='decided by')),
                 ('answer', models.CharField(blank=True, max_length=300, verbose_name='answer to the person')),
@@ -247,7 +274,7 @@ class Migration(migrations.Migration):
                 ('skip_refused', models.BooleanField(default=False, verbose_name='take the good rows only')),
                 ('report', models.TextField(blank=True, verbose_name='report')),
                 ('by', models.CharField(max_length=40, verbose_name='by')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created at')),
+                ('created_at', models.DateTimeField(db_default=database.clock.Now(), editable=False, verbose_name='created at')),
                 ('ended_at', models.DateTimeField(editable=False, null=True, verbose_name='ended at')),
             ],
             options={
@@ -354,6 +381,10 @@ class Migration(migrations.Migration):
             model_name='phonecode',
             index=models.Index(fields=['expires_at'], name='phone_codes_by_end'),
         ),
+        migrations.AddIndex(
+            model_name='phonecode',
+            index=models.Index(fields=['source_index', 'sent_at'], name='phone_codes_by_source'),
+        ),
         migrations.AddConstraint(
             model_name='phonecode',
             constraint=models.CheckConstraint(condition=models.Q(('tries__lte', 5)), name='phone_code_has_five_tries'),
@@ -381,6 +412,11 @@ class Migration(migrations.Migration):
             model_name='proxy',
             name='person',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='proxies', to='eligibility.person', verbose_name='person'),
+        ),
+        migrations.AddField(
+            model_name='proxyrequest',
+            name='by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='proxy_requests', to='eligibility.person', verbose_name='asked by'),
         ),
         migrations.AddField(
             model_name='review',
@@ -443,6 +479,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='proxy',
             constraint=models.CheckConstraint(condition=models.Q(('person', models.F('by')), _negated=True), name='nobody_is_their_own_proxy'),
+        ),
+        migrations.AddIndex(
+            model_name='proxyrequest',
+            index=models.Index(fields=['phone_index', 'asked_at'], name='proxy_requests_by_phone'),
+        ),
+        migrations.AddConstraint(
+            model_name='proxyrequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answer', 'waiting'), ('answered_at__isnull', True)), models.Q(models.Q(('answer', 'waiting'), _negated=True), ('answered_at__isnull', False)), _connector='OR'), name='answered_proxy_request_has_its_time'),
         ),
         migrations.AddIndex(
             model_name='review',

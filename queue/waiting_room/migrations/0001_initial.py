@@ -1,6 +1,6 @@
+import database.clock
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
 import pgtrigger.compiler
 import pgtrigger.migrations
 import privacy.fields
@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('database', '0001_clock'),
         ('eligibility', '0001_initial'),
         ('pghistory', '0007_auto_20250421_0444'),
     ]
@@ -28,13 +29,19 @@ class Migration(migrations.Migration):
                 ('max_per_minute', models.PositiveIntegerField(default=600, validators=[django.core.validators.MinValueValidator(1)], verbose_name='called per minute at most')),
                 ('pause_message_ko', models.CharField(blank=True, max_length=200, verbose_name='message in Korean')),
                 ('pause_message_en', models.CharField(blank=True, max_length=200, verbose_name='message in English')),
+                ('draw_source', models.CharField(choices=[('drand', 'drand quicknet, a public beacon'), ('officers', 'secrets of several officers'), ('stated', 'a stated public value'), ('sample', 'a made-up number, for the sample campaign only')], default='drand', max_length=8, verbose_name='source of the number')),
+                ('draw_after', models.PositiveSmallIntegerField(default=6, verbose_name='seconds after closing the list')),
+                ('draw_statement', models.CharField(blank=True, max_length=200, verbose_name='which public value')),
                 ('draw_secret', privacy.fields.EncryptedTextField(editable=True, verbose_name='draw secret')),
                 ('draw_commitment', models.CharField(editable=False, max_length=64, verbose_name='commitment')),
                 ('public_value', models.CharField(blank=True, max_length=200, verbose_name='public random value')),
+                ('beacon_signature', models.CharField(blank=True, editable=False, max_length=96)),
                 ('frozen_at', models.DateTimeField(editable=False, null=True, verbose_name='list frozen at')),
                 ('frozen_count', models.PositiveBigIntegerField(editable=False, null=True, verbose_name='entries drawn')),
                 ('list_digest', models.CharField(blank=True, editable=False, max_length=64, verbose_name='digest of the list')),
                 ('seed', models.CharField(blank=True, editable=False, max_length=64, verbose_name='seed')),
+                ('draw_inputs', models.TextField(blank=True, editable=False, verbose_name='inputs of the seed')),
+                ('drawn_at', models.DateTimeField(editable=False, null=True, verbose_name='draw held at')),
                 ('cohort', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='room', to='eligibility.cohort', verbose_name='cohort')),
             ],
             options={
@@ -81,7 +88,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('place', models.PositiveBigIntegerField(null=True, verbose_name='place')),
                 ('called_at', models.DateTimeField(null=True, verbose_name='called at')),
-                ('entered_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='entered at')),
+                ('entered_at', models.DateTimeField(db_default=database.clock.Now(), verbose_name='entered at')),
                 ('expires_at', models.DateTimeField(verbose_name='until')),
                 ('extensions', models.PositiveSmallIntegerField(default=0, verbose_name='extensions')),
                 ('ended_at', models.DateTimeField(blank=True, null=True, verbose_name='ended at')),
@@ -92,6 +99,21 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'admission',
                 'verbose_name_plural': 'admissions',
+            },
+        ),
+        migrations.CreateModel(
+            name='DrawOfficer',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=40, verbose_name='name')),
+                ('commitment', models.CharField(max_length=64, verbose_name='commitment')),
+                ('secret', models.CharField(blank=True, max_length=64, verbose_name='secret')),
+                ('room', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='officers', to='waiting_room.room')),
+            ],
+            options={
+                'verbose_name': 'officer of a draw',
+                'verbose_name_plural': 'officers of a draw',
+                'ordering': ['name'],
             },
         ),
         migrations.CreateModel(
@@ -146,12 +168,18 @@ class Migration(migrations.Migration):
                 ('max_per_minute', models.PositiveIntegerField(default=600, validators=[django.core.validators.MinValueValidator(1)], verbose_name='called per minute at most')),
                 ('pause_message_ko', models.CharField(blank=True, max_length=200, verbose_name='message in Korean')),
                 ('pause_message_en', models.CharField(blank=True, max_length=200, verbose_name='message in English')),
+                ('draw_source', models.CharField(choices=[('drand', 'drand quicknet, a public beacon'), ('officers', 'secrets of several officers'), ('stated', 'a stated public value'), ('sample', 'a made-up number, for the sample campaign only')], default='drand', max_length=8, verbose_name='source of the number')),
+                ('draw_after', models.PositiveSmallIntegerField(default=6, verbose_name='seconds after closing the list')),
+                ('draw_statement', models.CharField(blank=True, max_length=200, verbose_name='which public value')),
                 ('draw_commitment', models.CharField(editable=False, max_length=64, verbose_name='commitment')),
                 ('public_value', models.CharField(blank=True, max_length=200, verbose_name='public random value')),
+                ('beacon_signature', models.CharField(blank=True, editable=False, max_length=96)),
                 ('frozen_at', models.DateTimeField(editable=False, null=True, verbose_name='list frozen at')),
                 ('frozen_count', models.PositiveBigIntegerField(editable=False, null=True, verbose_name='entries drawn')),
                 ('list_digest', models.CharField(blank=True, editable=False, max_length=64, verbose_name='digest of the list')),
                 ('seed', models.CharField(blank=True, editable=False, max_length=64, verbose_name='seed')),
+                ('draw_inputs', models.TextField(blank=True, editable=False, verbose_name='inputs of the seed')),
+                ('drawn_at', models.DateTimeField(editable=False, null=True, verbose_name='draw held at')),
                 ('cohort', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='eligibility.cohort', verbose_name='cohort')),
                 ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
                 ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='waiting_room.room')),
@@ -165,7 +193,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('at', models.DateTimeField(verbose_name='at')),
-                ('act', models.CharField(choices=[('commit', 'Draw committed to'), ('plan', 'Opening set'), ('freeze', 'List frozen'), ('reveal', 'Draw revealed'), ('call', 'Called'), ('pause', 'Paused'), ('resume', 'Resumed'), ('pace', 'Pace set'), ('close', 'Closed')], max_length=20, verbose_name='act')),
+                ('act', models.CharField(choices=[('commit', 'Draw committed to'), ('plan', 'Opening set'), ('freeze', 'List frozen'), ('reveal', 'Draw held'), ('opened', "Officer's secret opened"), ('call', 'Called'), ('pause', 'Paused'), ('resume', 'Resumed'), ('pace', 'Pace set'), ('close', 'Closed')], max_length=20, verbose_name='act')),
                 ('first', models.PositiveBigIntegerField(null=True, verbose_name='first place')),
                 ('last', models.PositiveBigIntegerField(null=True, verbose_name='last place')),
                 ('details', models.JSONField(default=dict, verbose_name='details')),
@@ -242,7 +270,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='room',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('frozen_at__isnull', True), ('frozen_count__isnull', True), ('seed', '')), models.Q(('frozen_at__isnull', False), ('frozen_count__isnull', False)), _connector='OR'), name='room_frozen_whole_or_not_at_all'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('drawn_at__isnull', True), ('frozen_at__isnull', True), ('frozen_count__isnull', True)), models.Q(('frozen_at__isnull', False), ('frozen_count__isnull', False)), _connector='OR'), name='room_frozen_whole_or_not_at_all'),
+        ),
+        migrations.AddConstraint(
+            model_name='room',
+            constraint=models.CheckConstraint(condition=models.Q(('drawn_at__isnull', False), models.Q(('draw_inputs', ''), ('seed', '')), _connector='OR'), name='room_draws_after_its_list_is_closed'),
         ),
         migrations.AddConstraint(
             model_name='room',
@@ -250,7 +282,11 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='room',
-            trigger=pgtrigger.compiler.Trigger(name='draw_never_changes', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."frozen_at" IS NOT NULL AND (OLD."frozen_count" IS DISTINCT FROM (NEW."frozen_count") OR OLD."seed" IS DISTINCT FROM (NEW."seed") OR OLD."frozen_at" IS DISTINCT FROM (NEW."frozen_at")))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='846f8d26226f2108ac7e713afe4bf4ce6c07d37a', operation='UPDATE', pgid='pgtrigger_draw_never_changes_b1ed9', table='waiting_room_room', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='draw_never_changes', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."frozen_at" IS NOT NULL AND (OLD."frozen_count" IS DISTINCT FROM (NEW."frozen_count") OR OLD."list_digest" IS DISTINCT FROM (NEW."list_digest") OR OLD."frozen_at" IS DISTINCT FROM (NEW."frozen_at") OR OLD."draw_source" IS DISTINCT FROM (NEW."draw_source") OR OLD."draw_after" IS DISTINCT FROM (NEW."draw_after") OR OLD."draw_statement" IS DISTINCT FROM (NEW."draw_statement")))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='fba666e4a646b00f499f2878dfc0a260efc6964a', operation='UPDATE', pgid='pgtrigger_draw_never_changes_b1ed9', table='waiting_room_room', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='room',
+            trigger=pgtrigger.compiler.Trigger(name='draw_is_held_once', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."drawn_at" IS NOT NULL AND (OLD."seed" IS DISTINCT FROM (NEW."seed") OR OLD."draw_inputs" IS DISTINCT FROM (NEW."draw_inputs") OR OLD."drawn_at" IS DISTINCT FROM (NEW."drawn_at")))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='ffedd456112bc06c03f40d7ce6fdd0b3b12281ca', operation='UPDATE', pgid='pgtrigger_draw_is_held_once_b0428', table='waiting_room_room', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='room',
@@ -262,11 +298,11 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='room',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "waiting_room_roomevent" ("cohort_id", "draw_commitment", "frozen_at", "frozen_count", "id", "joins_from", "list_digest", "max_active", "max_per_minute", "pause_message_en", "pause_message_ko", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_value", "seed", "status") VALUES (NEW."cohort_id", NEW."draw_commitment", NEW."frozen_at", NEW."frozen_count", NEW."id", NEW."joins_from", NEW."list_digest", NEW."max_active", NEW."max_per_minute", NEW."pause_message_en", NEW."pause_message_ko", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."public_value", NEW."seed", NEW."status"); RETURN NULL;', hash='54718cdc7a978646a064920478453ab94a4a0b31', operation='INSERT', pgid='pgtrigger_insert_insert_7a559', table='waiting_room_room', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "waiting_room_roomevent" ("beacon_signature", "cohort_id", "draw_after", "draw_commitment", "draw_inputs", "draw_source", "draw_statement", "drawn_at", "frozen_at", "frozen_count", "id", "joins_from", "list_digest", "max_active", "max_per_minute", "pause_message_en", "pause_message_ko", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_value", "seed", "status") VALUES (NEW."beacon_signature", NEW."cohort_id", NEW."draw_after", NEW."draw_commitment", NEW."draw_inputs", NEW."draw_source", NEW."draw_statement", NEW."drawn_at", NEW."frozen_at", NEW."frozen_count", NEW."id", NEW."joins_from", NEW."list_digest", NEW."max_active", NEW."max_per_minute", NEW."pause_message_en", NEW."pause_message_ko", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."public_value", NEW."seed", NEW."status"); RETURN NULL;', hash='46c55afe60d679640b70675404e89891a8179200', operation='INSERT', pgid='pgtrigger_insert_insert_7a559', table='waiting_room_room', when='AFTER')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='room',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."cohort_id" IS DISTINCT FROM (NEW."cohort_id") OR OLD."draw_commitment" IS DISTINCT FROM (NEW."draw_commitment") OR OLD."frozen_at" IS DISTINCT FROM (NEW."frozen_at") OR OLD."frozen_count" IS DISTINCT FROM (NEW."frozen_count") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."joins_from" IS DISTINCT FROM (NEW."joins_from") OR OLD."list_digest" IS DISTINCT FROM (NEW."list_digest") OR OLD."max_active" IS DISTINCT FROM (NEW."max_active") OR OLD."max_per_minute" IS DISTINCT FROM (NEW."max_per_minute") OR OLD."pause_message_en" IS DISTINCT FROM (NEW."pause_message_en") OR OLD."pause_message_ko" IS DISTINCT FROM (NEW."pause_message_ko") OR OLD."public_value" IS DISTINCT FROM (NEW."public_value") OR OLD."seed" IS DISTINCT FROM (NEW."seed") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "waiting_room_roomevent" ("cohort_id", "draw_commitment", "frozen_at", "frozen_count", "id", "joins_from", "list_digest", "max_active", "max_per_minute", "pause_message_en", "pause_message_ko", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_value", "seed", "status") VALUES (NEW."cohort_id", NEW."draw_commitment", NEW."frozen_at", NEW."frozen_count", NEW."id", NEW."joins_from", NEW."list_digest", NEW."max_active", NEW."max_per_minute", NEW."pause_message_en", NEW."pause_message_ko", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."public_value", NEW."seed", NEW."status"); RETURN NULL;', hash='8c9e63b59fb8a2dccada659c1f07f16bf0e7775e', operation='UPDATE', pgid='pgtrigger_update_update_ad955', table='waiting_room_room', when='AFTER')),
+            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."beacon_signature" IS DISTINCT FROM (NEW."beacon_signature") OR OLD."cohort_id" IS DISTINCT FROM (NEW."cohort_id") OR OLD."draw_after" IS DISTINCT FROM (NEW."draw_after") OR OLD."draw_commitment" IS DISTINCT FROM (NEW."draw_commitment") OR OLD."draw_inputs" IS DISTINCT FROM (NEW."draw_inputs") OR OLD."draw_source" IS DISTINCT FROM (NEW."draw_source") OR OLD."draw_statement" IS DISTINCT FROM (NEW."draw_statement") OR OLD."drawn_at" IS DISTINCT FROM (NEW."drawn_at") OR OLD."frozen_at" IS DISTINCT FROM (NEW."frozen_at") OR OLD."frozen_count" IS DISTINCT FROM (NEW."frozen_count") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."joins_from" IS DISTINCT FROM (NEW."joins_from") OR OLD."list_digest" IS DISTINCT FROM (NEW."list_digest") OR OLD."max_active" IS DISTINCT FROM (NEW."max_active") OR OLD."max_per_minute" IS DISTINCT FROM (NEW."max_per_minute") OR OLD."pause_message_en" IS DISTINCT FROM (NEW."pause_message_en") OR OLD."pause_message_ko" IS DISTINCT FROM (NEW."pause_message_ko") OR OLD."public_value" IS DISTINCT FROM (NEW."public_value") OR OLD."seed" IS DISTINCT FROM (NEW."seed") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "waiting_room_roomevent" ("beacon_signature", "cohort_id", "draw_after", "draw_commitment", "draw_inputs", "draw_source", "draw_statement", "drawn_at", "frozen_at", "frozen_count", "id", "joins_from", "list_digest", "max_active", "max_per_minute", "pause_message_en", "pause_message_ko", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "public_value", "seed", "status") VALUES (NEW."beacon_signature", NEW."cohort_id", NEW."draw_after", NEW."draw_commitment", NEW."draw_inputs", NEW."draw_source", NEW."draw_statement", NEW."drawn_at", NEW."frozen_at", NEW."frozen_count", NEW."id", NEW."joins_from", NEW."list_digest", NEW."max_active", NEW."max_per_minute", NEW."pause_message_en", NEW."pause_message_ko", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."public_value", NEW."seed", NEW."status"); RETURN NULL;', hash='97ac21ac5fd992b585a4eb403233e4c9da739b64', operation='UPDATE', pgid='pgtrigger_update_update_ad955', table='waiting_room_room', when='AFTER')),
         ),
         migrations.AddIndex(
             model_name='admission',
@@ -290,11 +326,23 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='admission',
-            trigger=pgtrigger.compiler.Trigger(name='admission_takes_a_place', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    UPDATE waiting_room_line SET active = active + 1 WHERE room_id = NEW.room_id;\n                    IF NOT FOUND THEN\n                        RAISE EXCEPTION 'room % has no line', NEW.room_id;\n                    END IF;\n                    RETURN NEW;\n                ", hash='bb28750f9748fd3246889359befc36b51222d1d2', operation='INSERT', pgid='pgtrigger_admission_takes_a_place_e358b', table='waiting_room_admission', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='admission_takes_a_place', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF (SELECT provisional FROM waiting_room_ticket WHERE id = NEW.ticket_id) THEN\n                        RAISE EXCEPTION 'a provisional ticket does not enter'\n                            USING ERRCODE = 'check_violation';\n                    END IF;\n                    UPDATE waiting_room_line SET active = active + 1 WHERE room_id = NEW.room_id;\n                    IF NOT FOUND THEN\n                        RAISE EXCEPTION 'room % has no line', NEW.room_id;\n                    END IF;\n                    RETURN NEW;\n                ", hash='6cc1a94ed98604e2a3ab6db8c1570e70c168b468', operation='INSERT', pgid='pgtrigger_admission_takes_a_place_e358b', table='waiting_room_admission', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='admission',
             trigger=pgtrigger.compiler.Trigger(name='admission_ends_once', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."ended_at" IS NOT NULL AND OLD."ended_at" IS DISTINCT FROM (NEW."ended_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='a717b54cf27221d66dc2fb01d1aafd638e47a193', operation='UPDATE', pgid='pgtrigger_admission_ends_once_4ef99', table='waiting_room_admission', when='BEFORE')),
+        ),
+        migrations.AddConstraint(
+            model_name='drawofficer',
+            constraint=models.UniqueConstraint(fields=('room', 'name'), name='one_officer_per_name'),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='drawofficer',
+            trigger=pgtrigger.compiler.Trigger(name='officer_never_changes', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."room_id" IS DISTINCT FROM (NEW."room_id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."commitment" IS DISTINCT FROM (NEW."commitment"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='5e85449103ced9481230adbcf2d42c500e6a3c56', operation='UPDATE', pgid='pgtrigger_officer_never_changes_0e804', table='waiting_room_drawofficer', when='BEFORE')),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='drawofficer',
+            trigger=pgtrigger.compiler.Trigger(name='officer_opens_once', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NOT (OLD."secret" = \'\') AND OLD."secret" IS DISTINCT FROM (NEW."secret"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='cd83d21a867cd41d1ef7a7b55b1165cb6ab8fe7d', operation='UPDATE', pgid='pgtrigger_officer_opens_once_b40b0', table='waiting_room_drawofficer', when='BEFORE')),
         ),
         migrations.AddIndex(
             model_name='estimate',

@@ -4,10 +4,6 @@ from database.functions import install
 
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("waiting_room", "0001_initial"),
-        ("eligibility", "0001_initial"),
-        ("database", "0001_clock"),
-    ]
+    dependencies = [("waiting_room", "0001_initial")]
 
     operations = [install("waiting_room", "waiting_room_live_admission", 1)]
