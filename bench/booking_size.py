@@ -93,7 +93,7 @@ def measure(admissions: list) -> dict[str, list[float]]:
     from booking.models import Slot
     from booking.services import confirm_hold, hold_slot
 
-    availability.forget()
+    availability.clear_caches()
     districts = availability.directory().districts("경기도")
     last = highest("booking_slot")
     times: dict[str, list[float]] = {"find": [], "hold": [], "confirm": []}
@@ -101,8 +101,8 @@ def measure(admissions: list) -> dict[str, list[float]]:
         person = admission.ticket.person_id
         district = random.choice(districts)  # noqa: S311
         slot = Slot.objects.filter(pk__gt=random.randrange(last)).order_by("pk").first()  # noqa: S311
-        for kept in availability.all_kept[1:]:  # all but the clinics themselves
-            kept.forget()
+        for cache in availability.all_caches[1:]:  # all but the clinics themselves
+            cache.clear()
         start = time.perf_counter()
         found = find(Search(region="경기도", district=district))
         found_at = time.perf_counter()

@@ -1,3 +1,5 @@
+"""Forms of the citizens' booking pages."""
+
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, cast
@@ -7,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from booking.finder import availability
-from booking.finder.search import PARTS, Search, spot_of
+from booking.finder.search import PARTS, Search, coordinates_of
 from booking.models.reservations import NUMBER_LETTERS
 from booking.rules import hours_of
 from booking.services import ContactChoice
@@ -19,7 +21,7 @@ from web.codes import UnreadableCode, read
 
 
 def choice_in(form: forms.Form, name: str) -> forms.ChoiceField:
-    """A field of this form whose choices depend on what there is."""
+    """The choice field `name` of a form, typed."""
     return cast("forms.ChoiceField", form.fields[name])
 
 
@@ -28,8 +30,8 @@ def choices_in(form: forms.Form, name: str) -> dict[str, str]:
     return {str(key): str(text) for key, text in choices}
 
 
-class Widened(forms.CharField):
-    """Text that people type on any keyboard: full-width signs and stray blanks do not count."""
+class NormalizedCharField(forms.CharField):
+    """Text in NFKC with single blanks, as Korean and Japanese keyboards type full-width signs."""
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
@@ -37,10 +39,10 @@ class Widened(forms.CharField):
 
 
 class SearchForm(forms.Form):
-    """What to look for. What can't be read is pointed out, and the rest is still searched."""
+    """Search criteria. Invalid ones are reported, and the others are still used."""
 
-    region = Widened(required=False, max_length=20, widget=forms.HiddenInput)
-    district = Widened(required=False, max_length=30, widget=forms.HiddenInput)
+    region = NormalizedCharField(required=False, max_length=20, widget=forms.HiddenInput)
+    district = NormalizedCharField(required=False, max_length=30, widget=forms.HiddenInput)
     date = forms.DateField(
         label=_("Date"), required=False, widget=forms.DateInput(attrs={"type": "date"})
     )
@@ -60,8 +62,8 @@ class SearchForm(forms.Form):
     )
     part = forms.ChoiceField(label=_("Time of day"), required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
-    name = Widened(label=_("Name of the clinic"), required=False, max_length=100)
-    near = Widened(
+    name = NormalizedCharField(label=_("Name of the clinic"), required=False, max_length=100)
+    near = NormalizedCharField(
         label=_("Near"),
         required=False,
         max_length=60,
@@ -94,7 +96,7 @@ class SearchForm(forms.Form):
 
     def clean_near(self) -> str:
         near: str = self.cleaned_data["near"]
-        if near and spot_of(near) is None:
+        if near and coordinates_of(near) is None:
             raise ValidationError(
                 _("We do not know this place. Give a district, or latitude and longitude.")
             )
@@ -109,7 +111,7 @@ class SearchForm(forms.Form):
         return day
 
     def conditions(self, search: Search) -> list[str]:
-        """The weekdays, hours and vaccine that a search is narrowed to, in words."""
+        """The labels of the weekdays, hours and vaccine that narrow this search."""
         weekdays = [
             name for day, name in choices_in(self, "weekday").items() if int(day) in search.weekdays
         ]
@@ -121,25 +123,25 @@ class SearchForm(forms.Form):
         return [text for text in [", ".join(weekdays), *chosen] if text]
 
     def search(self, **fixed: Any) -> Search:
-        """What could be read of it, as a search."""
+        """The search by all criteria that are valid; `fixed` are set by the page."""
         self.is_valid()
-        read_ = self.cleaned_data
+        data = self.cleaned_data
         return Search(
-            region=read_.get("region") or "",
-            district=read_.get("district") or "",
-            name=read_.get("name") or "",
-            near=read_.get("near") or "",
-            on=read_.get("date"),
-            weekdays=frozenset(int(day) for day in read_.get("weekday") or []),
-            part=read_.get("part") or "",
-            vaccine=read_.get("vaccine") or "",
-            page=read_.get("page") or 1,
+            region=data.get("region") or "",
+            district=data.get("district") or "",
+            name=data.get("name") or "",
+            near=data.get("near") or "",
+            on=data.get("date"),
+            weekdays=frozenset(int(day) for day in data.get("weekday") or []),
+            part=data.get("part") or "",
+            vaccine=data.get("vaccine") or "",
+            page=data.get("page") or 1,
             **fixed,
         )
 
 
 class ConfirmForm(forms.Form):
-    """How we should write to the person."""
+    """The channel and address for messages, with the key of the hold."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     channel = forms.ChoiceField(
@@ -162,8 +164,8 @@ class ConfirmForm(forms.Form):
         if missing and "email" not in self.errors:
             self.add_error("email", _("Give the address to which we should write."))
 
-    def typed(self) -> ContactChoice:
-        """What was typed, right or wrong, to be shown once more."""
+    def typed_contact(self) -> ContactChoice:
+        """The contact as typed, valid or not, to be kept and shown again."""
         channel = self.data.get("channel")
         return ContactChoice(
             Channel(channel) if channel in Channel.values else Channel.SMS,
@@ -171,8 +173,8 @@ class ConfirmForm(forms.Form):
             or None,
         )
 
-    def wanted(self) -> ContactChoice:
-        """What can be read of it; a form without a choice means the phone."""
+    def contact(self) -> ContactChoice:
+        """The valid contact; text messages if no channel was chosen."""
         data = getattr(self, "cleaned_data", {})
         return ContactChoice(Channel(data.get("channel") or Channel.SMS), data.get("email") or None)
 
@@ -180,7 +182,7 @@ class ConfirmForm(forms.Form):
 class LookupForm(forms.Form):
     """A reservation number and the phone it was booked with."""
 
-    number = Widened(
+    number = NormalizedCharField(
         label=_("Reservation number"),
         max_length=40,
         help_text=_("It is in the message we sent, for example 7K2M-QX4D-9T."),
@@ -188,7 +190,7 @@ class LookupForm(forms.Form):
             attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
         ),
     )
-    phone = Widened(
+    phone = NormalizedCharField(
         label=_("Mobile phone"),
         max_length=30,
         widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"}),
@@ -212,7 +214,7 @@ class LookupForm(forms.Form):
 
 
 class ListEntryForm(forms.Form):
-    """When and where a freed time would suit."""
+    """Areas, days and hours in which a freed seat would suit."""
 
     places = forms.MultipleChoiceField(
         label=_("Where?"),
@@ -247,7 +249,7 @@ class ListEntryForm(forms.Form):
         choice_in(self, "part").choices = choice_in(search, "part").choices
         choice_in(self, "vaccine").choices = choice_in(search, "vaccine").choices
         if dose > 1 or (vaccines is not None and len(vaccines) == 1):
-            del self.fields["vaccine"]  # it is the first dose's, or there is but one
+            del self.fields["vaccine"]  # there is only one to choose
 
     def clean(self) -> None:
         super().clean()
@@ -259,7 +261,7 @@ class ListEntryForm(forms.Form):
             self.add_error("date_to", _("This day is over. Choose a later one."))
 
     def entry(self) -> dict[str, Any]:
-        """What services.join_list takes."""
+        """Keyword arguments for services.join_list."""
         data = self.cleaned_data
         vaccines = {
             vaccine.code: vaccine.pk for vaccine in availability.directory().vaccines.values()

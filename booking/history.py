@@ -112,7 +112,7 @@ def place_and_time(slot: Slot) -> str:
     return f"{at} · {slot.clinic.name}"
 
 
-def to_the_person(by: str) -> str:
+def actor_for_person(by: str) -> str:
     """Who did it, in words for the person; staff have no names here."""
     if by == CITIZEN:
         return _("by you")

@@ -50,8 +50,8 @@ def client() -> StaffClient:
 def _nothing_kept():
     """What one test leaves in this process must not be seen by the next: its clinics, and the
     language of its last request."""
-    availability.forget()
+    availability.clear_caches()
     translation.deactivate()
     redis.breaker.reset()
     yield
-    availability.forget()
+    availability.clear_caches()

@@ -1,9 +1,9 @@
-"""What is open now, kept in this process for a second.
+"""Open slots, cached in each process for a second.
 
-The slot table is never read as a whole: only the clinics somebody looks at, and of those only
-sums by day until a day is chosen. However many people look, each clinic is read at most once a
-second by each process; with what booking.finder.search makes of it, a page is two seconds old at
-most. Nothing is decided by this: whoever holds a time is checked there.
+The slot table is never read as a whole: only the clinics of a search, and of those only sums by
+day until a day is chosen. However many people search, each process reads a clinic at most once a
+second; with the cache of booking.finder.search on top, a page is two seconds old at most. Nothing
+is decided here: a hold checks its slot in the database.
 """
 
 import threading
@@ -24,9 +24,9 @@ from booking.rules import EVENING, NOON, day_bounds, part_of, vaccines_named
 from database.clock import known_now
 from dataio.districts import centre_of
 
-FRESH_SECONDS = 1.0
-FACTS_SECONDS = 20.0
-# How far ahead times are shown: second doses of 2021 were given up to twelve weeks after the first.
+FRESH_SECONDS = 1.0  # sums and open slots
+FACTS_SECONDS = 20.0  # clinics and vaccines
+# How far ahead slots are shown: second doses of 2021 were given up to twelve weeks after the first.
 HORIZON = timedelta(weeks=18)
 
 K = TypeVar("K", bound=Hashable)
@@ -34,31 +34,34 @@ V = TypeVar("V")
 
 
 class TimedCache(Generic[K, V]):
-    """Values by key, each loaded when asked for and then kept for a while.
+    """A thread-safe cache of values by key, loaded on demand and kept for `seconds`.
 
-    A key that is being loaded is waited for, not loaded twice. The age counts from before the
-    load, so that nothing is older than it says.
+    Threads that ask for a key being loaded wait for that load (no stampede). The age counts from
+    the start of the load, so that no value is older than `seconds`.
     """
 
     def __init__(self, load: Callable[[list[K]], dict[K, V]], seconds: float, most: int = 50_000):
         self._load, self._seconds, self._most = load, seconds, most
         self._lock = threading.Lock()
-        self._kept: dict[K, tuple[float, Future[Any]]] = {}
+        self._entries: dict[K, tuple[float, Future[Any]]] = {}
 
     def get(self, keys: Iterable[K], seconds: float | None = None) -> dict[K, V]:
-        """Loaded anew where older than `seconds`, if that is longer than usual."""
-        wanted = list(dict.fromkeys(keys))
+        """The values of these keys, at most `seconds` old (default: the cache's own limit).
+
+        Raises what the load raises, and TimeoutError after 15 s.
+        """
+        distinct = list(dict.fromkeys(keys))
         now = time.monotonic()
         missing = []
         with self._lock:
-            if len(self._kept) > self._most:
+            if len(self._entries) > self._most:
                 self._drop_old(now)
             futures: dict[K, Future[Any]] = {}
-            for key in wanted:
-                since, future = self._kept.get(key, (0.0, None))
+            for key in distinct:
+                since, future = self._entries.get(key, (0.0, None))
                 if future is None or now - since >= (seconds or self._seconds):
                     future = Future()
-                    self._kept[key] = (now, future)
+                    self._entries[key] = (now, future)
                     missing.append(key)
                 futures[key] = future
         if missing:
@@ -71,9 +74,9 @@ class TimedCache(Generic[K, V]):
         except BaseException as error:
             with self._lock:
                 for key in missing:
-                    # Meanwhile it may have been forgotten, or be loaded by somebody else.
-                    if self._kept.get(key, (0.0, None))[1] is futures[key]:
-                        del self._kept[key]
+                    # Not if the cache was cleared and another thread loads the key again.
+                    if self._entries.get(key, (0.0, None))[1] is futures[key]:
+                        del self._entries[key]
             for key in missing:
                 futures[key].set_exception(error)
             raise
@@ -81,18 +84,18 @@ class TimedCache(Generic[K, V]):
             futures[key].set_result(loaded[key])
 
     def _drop_old(self, now: float) -> None:
-        self._kept = {
-            key: pair for key, pair in self._kept.items() if now - pair[0] < self._seconds
+        self._entries = {
+            key: pair for key, pair in self._entries.items() if now - pair[0] < self._seconds
         }
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         with self._lock:
-            self._kept = {}
+            self._entries = {}
 
 
 @dataclass(frozen=True, slots=True)
 class ClinicFacts:
-    """A clinic's facts, as every page needs them."""
+    """The fields of a clinic that pages show; immutable, shared by threads."""
 
     id: int
     code: str
@@ -105,31 +108,31 @@ class ClinicFacts:
     longitude: float | None
 
     @property
-    def where(self) -> tuple[float, float] | None:
+    def coordinates(self) -> tuple[float, float] | None:
         if self.latitude is not None and self.longitude is not None:
             return self.latitude, self.longitude
         return centre_of(self.region, self.district)
 
 
 class Directory:
-    """All clinics that take bookings, and all vaccines."""
+    """All clinics that take bookings and all vaccines, in memory."""
 
     def __init__(self) -> None:
         fields = ClinicFacts.__slots__
         rows = Clinic.objects.filter(active=True).order_by("region", "district", "name")
         self.clinics = {row[0]: ClinicFacts(*row) for row in rows.values_list(*fields)}
-        self.by_code = {place.code: place for place in self.clinics.values()}
+        self.by_code = {clinic.code: clinic for clinic in self.clinics.values()}
         self.by_district: dict[tuple[str, str], list[ClinicFacts]] = {}
-        for place in self.clinics.values():
-            self.by_district.setdefault((place.region, place.district), []).append(place)
+        for clinic in self.clinics.values():
+            self.by_district.setdefault((clinic.region, clinic.district), []).append(clinic)
         self.vaccines = {vaccine.pk: vaccine for vaccine in Vaccine.objects.all()}
 
-    def named(self, codes: Sequence[str]) -> frozenset[int] | None:
-        """The vaccines with these codes; None, any of them, where no code is named."""
+    def vaccine_ids(self, codes: Sequence[str]) -> frozenset[int] | None:
+        """Ids of the vaccines with these codes; None (any) without codes."""
         return vaccines_named(codes, {vaccine.code: pk for pk, vaccine in self.vaccines.items()})
 
     def area_name(self, area: Area) -> str | None:
-        """A clinic or a district as people say it; None for a clinic that takes no bookings."""
+        """The name of a clinic or district; None for a clinic that takes no bookings."""
         if area.clinic_id is None:
             return f"{area.region} {area.district}"
         clinic = self.clinics.get(area.clinic_id)
@@ -139,37 +142,39 @@ class Directory:
         return list(dict.fromkeys(region for region, _district in self.by_district))
 
     def districts(self, region: str) -> list[str]:
-        return [district for one, district in self.by_district if one == region]
+        return [district for name, district in self.by_district if name == region]
 
     def centre(self, region: str, district: str) -> tuple[float, float] | None:
-        """The district's seat, or where its clinics lie on average."""
-        known = centre_of(region, district)
-        if known:
-            return known
-        spots = [
-            (place.latitude, place.longitude)
-            for place in self.by_district.get((region, district), [])
-            if place.latitude is not None and place.longitude is not None
+        """(latitude, longitude) of the district's office, else the mean of its clinics'."""
+        centre = centre_of(region, district)
+        if centre:
+            return centre
+        positions = [
+            (clinic.latitude, clinic.longitude)
+            for clinic in self.by_district.get((region, district), [])
+            if clinic.latitude is not None and clinic.longitude is not None
         ]
-        if not spots:
+        if not positions:
             return None
-        return sum(lat for lat, _ in spots) / len(spots), sum(lon for _, lon in spots) / len(spots)
+        return sum(lat for lat, _ in positions) / len(positions), sum(
+            lon for _, lon in positions
+        ) / len(positions)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The open times of one clinic, vaccine, day and part of the day, added up."""
+class OpenSpan:
+    """The open slots of one clinic, vaccine, day and part of the day, summed up."""
 
     on: date
     vaccine_id: int
     part: str  # morning, afternoon, evening
-    times: int
-    left: int
+    times: int  # number of slots
+    left: int  # free seats in all of them
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
-    """One open time."""
+class OpenSlot:
+    """One slot with free seats."""
 
     id: int
     clinic_id: int
@@ -182,9 +187,11 @@ class Time:
         return part_of(timezone.localtime(self.starts_at).time())
 
 
-# The list of clinics is older than the times: one that was switched off has none from now on.
+# Asked of the table, because the cached Directory may be FACTS_SECONDS old: a clinic that was
+# switched off must not show slots any more.
 TAKE_BOOKINGS = "SELECT id FROM booking_clinic WHERE id = ANY(%(clinics)s) AND active"
 
+# The parts of the day are those of rules.part_of.
 SPANS = f"""
 SELECT clinic_id, here::date AS day, vaccine_id,
     CASE WHEN here::time < %(noon)s THEN 'morning' WHEN here::time < %(evening)s THEN 'afternoon'
@@ -210,8 +217,8 @@ ORDER BY starts_at, vaccine_id
 """  # noqa: S608
 
 
-def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
-    found: dict[int, list[Span]] = {clinic_id: [] for clinic_id in clinic_ids}
+def _load_spans(clinic_ids: list[int]) -> dict[int, list[OpenSpan]]:
+    spans_by_clinic: dict[int, list[OpenSpan]] = {clinic_id: [] for clinic_id in clinic_ids}
     with connection.cursor() as cursor:
         values: dict[str, Any] = {
             "clinics": clinic_ids,
@@ -222,14 +229,14 @@ def _load_spans(clinic_ids: list[int]) -> dict[int, list[Span]]:
         }
         cursor.execute(SPANS, values)
         for clinic_id, day, vaccine_id, part, times, left in cursor.fetchall():
-            found[clinic_id].append(Span(day, vaccine_id, part, times, left))
-    for clinic_spans in found.values():
+            spans_by_clinic[clinic_id].append(OpenSpan(day, vaccine_id, part, times, left))
+    for clinic_spans in spans_by_clinic.values():
         clinic_spans.sort(key=lambda span: span.on)
-    return found
+    return spans_by_clinic
 
 
-def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Time]]:
-    found: dict[tuple[int, date], list[Time]] = {key: [] for key in keys}
+def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[OpenSlot]]:
+    slots_by_key: dict[tuple[int, date], list[OpenSlot]] = {key: [] for key in keys}
     for day in {day for _clinic, day in keys}:
         start, end = day_bounds(day)
         with connection.cursor() as cursor:
@@ -242,37 +249,40 @@ def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Tim
                 },
             )
             for row in cursor.fetchall():
-                found[row[1], day].append(Time(*row))
-    return found
+                slots_by_key[row[1], day].append(OpenSlot(*row))
+    return slots_by_key
 
 
 _directory: TimedCache[str, Directory] = TimedCache(
     lambda keys: {"all": Directory()}, FACTS_SECONDS
 )
-_spans: TimedCache[int, list[Span]] = TimedCache(_load_spans, FRESH_SECONDS)
-_times: TimedCache[tuple[int, date], list[Time]] = TimedCache(_load_times, FRESH_SECONDS)
+_spans: TimedCache[int, list[OpenSpan]] = TimedCache(_load_spans, FRESH_SECONDS)
+_times: TimedCache[tuple[int, date], list[OpenSlot]] = TimedCache(_load_times, FRESH_SECONDS)
 
 
 def directory() -> Directory:
     return _directory.get(["all"])["all"]
 
 
-def spans(clinic_ids: Iterable[int], *, seconds: float = FRESH_SECONDS) -> dict[int, list[Span]]:
-    """What is open at each clinic, by day, vaccine and part of the day; at most so old."""
+def spans(
+    clinic_ids: Iterable[int], *, seconds: float = FRESH_SECONDS
+) -> dict[int, list[OpenSpan]]:
+    """The open spans by clinic, in order of days, at most `seconds` old."""
     return _spans.get(clinic_ids, seconds)
 
 
-def times(clinic_ids: Iterable[int], day: date) -> Iterator[Time]:
-    """Every open time of these clinics on one day, clinic by clinic, earliest first."""
+def times(clinic_ids: Iterable[int], day: date) -> Iterator[OpenSlot]:
+    """The open slots of these clinics on one day, clinic by clinic, earliest first."""
+    # Without the ones that began while they were cached.
     now = known_now()
-    for found in _times.get((clinic_id, day) for clinic_id in clinic_ids).values():
-        yield from (time for time in found if time.starts_at > now)
+    for slots in _times.get((clinic_id, day) for clinic_id in clinic_ids).values():
+        yield from (slot for slot in slots if slot.starts_at > now)
 
 
-all_kept: list[TimedCache[Any, Any]] = [_directory, _spans, _times]
+all_caches: list[TimedCache[Any, Any]] = [_directory, _spans, _times]
 
 
-def forget() -> None:
-    """Load everything anew: for tests, and for whoever just changed clinics."""
-    for kept in all_kept:
-        kept.forget()
+def clear_caches() -> None:
+    """Clear all caches of the finder in this process, for tests and after changes to clinics."""
+    for cache in all_caches:
+        cache.clear()

@@ -1,11 +1,11 @@
-"""Finding a time: what a person asks for, and the clinics, days and times that answer it."""
+"""Searching open slots by area, name, day, part of the day and vaccine."""
 
 import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -16,8 +16,8 @@ from booking.finder.availability import (
     FRESH_SECONDS,
     ClinicFacts,
     Directory,
-    Span,
-    Time,
+    OpenSlot,
+    OpenSpan,
     TimedCache,
 )
 from dataio.districts import all_places
@@ -25,16 +25,16 @@ from dataio.districts import all_places
 PARTS = ["morning", "afternoon", "evening"]
 CLINICS_PER_PAGE = 10
 TIMES_PER_CLINIC = 6
-NEAREST = 40
-# How many districts around a sold-out one are asked, in steps.
-WIDER = [6, 24, 90, 300]
-# How old may be what is known of the farther ones until some of it is shown.
+NEAREST = 40  # clinics of a search by name or place
+# How many of the nearest districts are searched around a sold-out one, step by step.
+DISTRICT_STEPS = [6, 24, 90, 300]
+# Maximum age in seconds of the spans in all steps but the first; shown ones are read afresh.
 FAR_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Search:
-    """What somebody is looking for; empty where they do not mind."""
+    """The criteria of a search; empty ones match everything."""
 
     region: str = ""
     district: str = ""
@@ -45,47 +45,41 @@ class Search:
     part: str = ""
     vaccine: str = ""
     page: int = 1
-    # Set by the page, not by the person: a cohort may name vaccines, and a second dose has its
-    # vaccine and its days.
+    # Set by the page, not by the form: vaccines of the cohort or of the first dose, and the days
+    # within the interval.
     vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
-    # Staff of a region, or of a district of it, see its clinics only, whatever they look for.
+    # (region, district) to which the clinics are restricted for local staff.
     scope: tuple[str, str] = ("", "")
 
     def query(self, **changes: Any) -> str:
-        """The same search as the end of an address, with some of it changed."""
-        other = replace(self, **{"page": 1, **changes})
+        """The query string of this search with some criteria changed; page 1 by default."""
+        changed = replace(self, **{"page": 1, **changes})
         pairs = [
-            ("region", other.region),
-            ("district", other.district),
-            ("name", other.name),
-            ("near", other.near),
-            ("date", other.on.isoformat() if other.on else ""),
-            *[("weekday", str(day)) for day in sorted(other.weekdays)],
-            ("part", other.part),
-            ("vaccine", other.vaccine),
-            ("page", str(other.page) if other.page > 1 else ""),
+            ("region", changed.region),
+            ("district", changed.district),
+            ("name", changed.name),
+            ("near", changed.near),
+            ("date", changed.on.isoformat() if changed.on else ""),
+            *[("weekday", str(day)) for day in sorted(changed.weekdays)],
+            ("part", changed.part),
+            ("vaccine", changed.vaccine),
+            ("page", str(changed.page) if changed.page > 1 else ""),
         ]
         return urlencode([pair for pair in pairs if pair[1]])
 
-    def may_show(self, place: ClinicFacts) -> bool:
+    def in_scope(self, clinic: ClinicFacts) -> bool:
         region, district = self.scope
-        return region in ("", place.region) and district in ("", place.district)
+        return region in ("", clinic.region) and district in ("", clinic.district)
 
     def is_named(self) -> bool:
-        """By name or distance, wherever it is: the district only says from where."""
+        """Whether clinics are searched by name or distance, in all districts.
+
+        The district is then only the origin of the distances.
+        """
         return bool(self.name or self.near)
 
-    def anywhere(self) -> "Search":
-        """A place or a name that somebody typed counts more than the district they looked at."""
-        if self.near:
-            return replace(self, region="", district="")
-        if self.name and self.district:
-            around = f"{self.region} {self.district}".strip()
-            return replace(self, region="", district="", near=around)
-        return self
-
-    def wants(self, *, vaccine_id: int, vaccine_code: str, on: date, part: str) -> bool:
+    def matches(self, *, vaccine_id: int, vaccine_code: str, on: date, part: str) -> bool:
         return (
             (not self.part or part == self.part)
             and (not self.weekdays or on.weekday() in self.weekdays)
@@ -97,10 +91,10 @@ class Search:
 
 @dataclass
 class ClinicTimes:
-    """A clinic with its open times on the chosen day."""
+    """A clinic with its open slots on the chosen day."""
 
     clinic: ClinicFacts
-    times: Sequence[Time] = ()
+    times: Sequence[OpenSlot] = ()
     left: int = 0
     more: int = 0  # times beyond those shown
     km: float | None = None
@@ -108,16 +102,16 @@ class ClinicTimes:
 
 @dataclass
 class SearchResult:
-    """The answer to a search."""
+    """The result of a search; cached and shared by threads."""
 
     search: Search
     days: list[tuple[date, int]] = field(default_factory=list)  # every open day, how many left
     on: date | None = None  # the day shown
     clinics: list[ClinicTimes] = field(default_factory=list)
     pages: int = 1
-    looked: int = 0  # how many clinics were asked
-    # What pages were made of it, by language and purpose: the same for everybody who looks.
-    pages_made: dict[Hashable, str] = field(default_factory=dict)
+    clinics_searched: int = 0  # how many clinics were asked
+    # Rendered HTML by template, language and purpose: cached with the result, for all visitors.
+    rendered_parts: dict[Hashable, str] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -125,8 +119,8 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """A clinic of another district that still has times, and on which day first."""
+class OpenClinic:
+    """A nearby clinic with open slots, and its first open day."""
 
     clinic: ClinicFacts
     on: date
@@ -134,9 +128,9 @@ class Elsewhere:
     km: float | None = None
 
 
-def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
+def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:
     """Great-circle distance by the haversine formula; the earth's mean radius is 6,371 km."""
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, spot) for spot in (one, other))
+    (lat1, lon1), (lat2, lon2) = (map(math.radians, point) for point in (start, end))
     a = (
         math.sin((lat2 - lat1) / 2) ** 2
         + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
@@ -144,17 +138,18 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * 6371 * math.asin(math.sqrt(a))
 
 
-def plain(text: str) -> str:
-    """For comparing names: full-width, case and blanks do not count."""
+def normalised(text: str) -> str:
+    """Text for comparing names: NFKC, lower case, without blanks."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def spot_of(
-    text: str, known: Directory | None = None, *, region: str = ""
+def coordinates_of(
+    text: str, directory: Directory | None = None, *, region: str = ""
 ) -> tuple[float, float] | None:
-    """Latitude and longitude of what somebody typed: `37.51, 127.04`, `강남구`, `서울 중구`.
+    """(latitude, longitude) of a typed place; None if unknown.
 
-    Of several districts of one name the one in `region` is meant.
+    Understands `37.51, 127.04`, `강남구` and `서울 중구`. Of several districts with one name, the
+    one in `region` is preferred.
     """
     parts = unicodedata.normalize("NFKC", text).replace(",", " ").split()
     if len(parts) == 2:
@@ -163,343 +158,251 @@ def spot_of(
         except ValueError:
             pass
         else:
+            # The bounds of Korea, as validated for Clinic.latitude and longitude.
             inside = 32 <= latitude <= 40 and 123 <= longitude <= 133
             return (latitude, longitude) if inside else None
-    wanted = plain(text)
+    wanted = normalised(text)
     if not wanted:
         return None
-    known = known or availability.directory()
-    spots = {(place.region, place.district) for place in all_places()} | known.by_district.keys()
-    # 강남구, 서울강남구, 강남: whatever of it was typed, the shortest district that has it.
+    directory = directory or availability.directory()
+    districts = {(place.region, place.district) for place in all_places()}
+    districts |= directory.by_district.keys()
+    # Matches 강남구, 서울강남구 and 강남; the shortest name wins, then the preferred region.
     fitting = [
-        (len(district), where != region, where, district)
-        for where, district in spots
-        if plain(district).startswith(wanted) or _says(where, district, wanted)
+        (len(district), region_name != region, region_name, district)
+        for region_name, district in districts
+        if normalised(district).startswith(wanted) or _names_district(region_name, district, wanted)
     ]
     if not fitting:
         return None
-    *_order, where, district = min(fitting)
-    return known.centre(where, district)
+    *_order, region_name, district = min(fitting)
+    return directory.centre(region_name, district)
 
 
-def _says(region: str, district: str, wanted: str) -> bool:
-    full = plain(region + district)
+def _names_district(region: str, district: str, wanted: str) -> bool:
+    """Whether `wanted` is the region, in full or by its first two letters, and the district."""
+    full = normalised(region + district)
     return full == wanted or (
-        len(wanted) > 2 and wanted[:2] == full[:2] and wanted.endswith(plain(district))
+        len(wanted) > 2 and wanted[:2] == full[:2] and wanted.endswith(normalised(district))
     )
 
 
 def find(search: Search) -> SearchResult:
-    """The days and times that suit, of the clinics the search names; kept for a second."""
-    return _found.get([search])[search]
+    """Open days, and the open slots of the day shown; cached for FRESH_SECONDS."""
+    return _results.get([search])[search]
 
 
 def _find(search: Search) -> SearchResult:
-    known = availability.directory()
-    places, spot = _candidates(search, known)
-    found = SearchResult(search=search, looked=len(places))
-    if not places:
-        return found
-    wanted = _wanted(search, known)
-    open_spans = availability.spans([place.id for place in places])
+    directory = availability.directory()
+    clinics, origin = _candidates(search, directory)
+    result = SearchResult(search=search, clinics_searched=len(clinics))
+    if not clinics:
+        return result
+    matches = _matcher(search, directory)
+    open_spans = availability.spans([clinic.id for clinic in clinics])
     by_day: Counter[date] = Counter()
     for clinic_spans in open_spans.values():
-        for span in filter(wanted, clinic_spans):
+        for span in filter(matches, clinic_spans):
             by_day[span.on] += span.left
-    found.days = sorted(by_day.items())
-    if not found.days:
-        return found
-    found.on = search.on or found.days[0][0]
+    result.days = sorted(by_day.items())
+    if not result.days:
+        return result
+    result.on = search.on or result.days[0][0]
     open_here = [
-        place
-        for place in places
-        if any(span.on == found.on and wanted(span) for span in open_spans[place.id])
+        clinic
+        for clinic in clinics
+        if any(span.on == result.on and matches(span) for span in open_spans[clinic.id])
     ]
-    found.pages = max(1, math.ceil(len(open_here) / CLINICS_PER_PAGE))
-    page = min(max(1, search.page), found.pages)
-    found.search = replace(search, page=page)
+    result.pages = max(1, math.ceil(len(open_here) / CLINICS_PER_PAGE))
+    page = min(max(1, search.page), result.pages)
+    result.search = replace(search, page=page)
     shown = open_here[(page - 1) * CLINICS_PER_PAGE : page * CLINICS_PER_PAGE]
-    found.clinics = list(_with_times(shown, found.on, wanted, spot, most=TIMES_PER_CLINIC))
-    return found
+    result.clinics = list(_with_times(shown, result.on, matches, origin, most=TIMES_PER_CLINIC))
+    return result
 
 
-def clinic_times(place: ClinicFacts, search: Search) -> SearchResult:
-    """All open times of one clinic on the chosen day, or on its first open one; as `find`."""
-    return _found_at.get([(place, search)])[place, search]
+def clinic_times(clinic: ClinicFacts, search: Search) -> SearchResult:
+    """All open slots of one clinic on the chosen or the first open day; cached as in `find`."""
+    return _clinic_results.get([(clinic, search)])[clinic, search]
 
 
-def _clinic_times(place: ClinicFacts, search: Search) -> SearchResult:
-    wanted = _wanted(search, availability.directory())
+def _clinic_times(clinic: ClinicFacts, search: Search) -> SearchResult:
+    matches = _matcher(search, availability.directory())
     by_day: Counter[date] = Counter()
-    for span in filter(wanted, availability.spans([place.id])[place.id]):
+    for span in filter(matches, availability.spans([clinic.id])[clinic.id]):
         by_day[span.on] += span.left
-    found = SearchResult(search=search, days=sorted(by_day.items()), looked=1)
-    if found.days:
-        found.on = search.on or found.days[0][0]
-        found.clinics = list(_with_times([place], found.on, wanted, None, most=None))
-    return found
+    result = SearchResult(search=search, days=sorted(by_day.items()), clinics_searched=1)
+    if result.days:
+        result.on = search.on or result.days[0][0]
+        result.clinics = list(_with_times([clinic], result.on, matches, None, most=None))
+    return result
 
 
-_found: TimedCache[Search, SearchResult] = TimedCache(
+_results: TimedCache[Search, SearchResult] = TimedCache(
     lambda searches: {search: _find(search) for search in searches}, FRESH_SECONDS, most=5_000
 )
-_found_at: TimedCache[tuple[ClinicFacts, Search], SearchResult] = TimedCache(
+_clinic_results: TimedCache[tuple[ClinicFacts, Search], SearchResult] = TimedCache(
     lambda pairs: {pair: _clinic_times(*pair) for pair in pairs}, FRESH_SECONDS, most=5_000
 )
-availability.all_kept += [_found, _found_at]
+availability.all_caches += [_results, _clinic_results]
 
 
-def _wanted(search: Search, known: Directory) -> Callable[[Span | Time], bool]:
-    codes = {pk: vaccine.code for pk, vaccine in known.vaccines.items()}
+def _matcher(search: Search, directory: Directory) -> Callable[[OpenSpan | OpenSlot], bool]:
+    codes = {pk: vaccine.code for pk, vaccine in directory.vaccines.items()}
 
-    def wanted(one: Span | Time) -> bool:
-        on = one.on if isinstance(one, Span) else timezone.localtime(one.starts_at).date()
-        return search.wants(
-            vaccine_id=one.vaccine_id,
-            vaccine_code=codes.get(one.vaccine_id, ""),
+    def matches(item: OpenSpan | OpenSlot) -> bool:
+        on = item.on if isinstance(item, OpenSpan) else timezone.localtime(item.starts_at).date()
+        return search.matches(
+            vaccine_id=item.vaccine_id,
+            vaccine_code=codes.get(item.vaccine_id, ""),
             on=on,
-            part=one.part,
+            part=item.part,
         )
 
-    return wanted
+    return matches
 
 
 def _with_times(
-    places: Sequence[ClinicFacts],
+    clinics: Sequence[ClinicFacts],
     on: date,
-    wanted: Callable[[Time], bool],
-    spot: tuple[float, float] | None,
+    matches: Callable[[OpenSlot], bool],
+    origin: tuple[float, float] | None,
     *,
     most: int | None,
 ) -> Iterator[ClinicTimes]:
-    by_clinic: dict[int, list[Time]] = {place.id: [] for place in places}
-    for time in availability.times(by_clinic, on):
-        if wanted(time):
-            by_clinic[time.clinic_id].append(time)
-    for place in places:
-        open_times = by_clinic[place.id]
+    by_clinic: dict[int, list[OpenSlot]] = {clinic.id: [] for clinic in clinics}
+    for slot in availability.times(by_clinic, on):
+        if matches(slot):
+            by_clinic[slot.clinic_id].append(slot)
+    for clinic in clinics:
+        open_times = by_clinic[clinic.id]
         if open_times:
             yield ClinicTimes(
-                clinic=place,
+                clinic=clinic,
                 times=open_times[:most],
-                left=sum(time.left for time in open_times),
+                left=sum(slot.left for slot in open_times),
                 more=len(open_times[most:]) if most else 0,
-                km=distance_km(spot, place.where) if spot and place.where else None,
+                km=distance_km(origin, clinic.coordinates)
+                if origin and clinic.coordinates
+                else None,
             )
 
 
 def _candidates(
-    search: Search, known: Directory
+    search: Search, directory: Directory
 ) -> tuple[list[ClinicFacts], tuple[float, float] | None]:
-    """The clinics to ask, in the order in which to show them."""
+    """The clinics of a search in the order to show them, and the origin of the distances."""
     if search.is_named():
-        wanted = plain(search.name)
-        places = [
-            place
-            for place in known.clinics.values()
-            if wanted in plain(place.name) and search.may_show(place)
+        wanted = normalised(search.name)
+        clinics = [
+            clinic
+            for clinic in directory.clinics.values()
+            if wanted in normalised(clinic.name) and search.in_scope(clinic)
         ]
-        spot = _spot(search, known)
-        return (nearest(spot, places) if spot else places)[:NEAREST], spot
+        origin = _origin(search, directory)
+        return (nearest(origin, clinics) if origin else clinics)[:NEAREST], origin
     if search.district:
-        places = [
-            place
-            for (region, district), there in known.by_district.items()
+        clinics = [
+            clinic
+            for (region, district), there in directory.by_district.items()
             if district == search.district and search.region in ("", region)
-            for place in there
+            for clinic in there
         ]
     else:
-        places = []  # a region or a country is asked district by district
-    return places, None
+        clinics = []  # the visitor chooses a district first
+    return clinics, None
 
 
-def _spot(search: Search, known: Directory) -> tuple[float, float] | None:
-    """From where distances count: the place somebody named, else the district they look from."""
+def _origin(search: Search, directory: Directory) -> tuple[float, float] | None:
+    """The origin of distances: the place typed, else the centre of the district."""
     if search.near:
-        return spot_of(search.near, known, region=search.region)
-    return known.centre(search.region, search.district)
+        return coordinates_of(search.near, directory, region=search.region)
+    return directory.centre(search.region, search.district)
 
 
-def nearest(spot: tuple[float, float], places: Iterable[ClinicFacts]) -> list[ClinicFacts]:
-    """The nearest first; where nobody knows where they are, last."""
-    far = [(distance_km(spot, one.where) if one.where else math.inf, one) for one in places]
-    return [place for _km, place in sorted(far, key=lambda pair: (pair[0], pair[1].id))]
+def nearest(origin: tuple[float, float], clinics: Iterable[ClinicFacts]) -> list[ClinicFacts]:
+    """The clinics by distance; those without coordinates last."""
+    by_distance = [
+        (distance_km(origin, clinic.coordinates) if clinic.coordinates else math.inf, clinic)
+        for clinic in clinics
+    ]
+    return [clinic for _km, clinic in sorted(by_distance, key=lambda pair: (pair[0], pair[1].id))]
 
 
 def districts_with_times(search: Search) -> list[tuple[str, int]]:
-    """The districts of a region, with how many places are left in each."""
-    known = availability.directory()
-    wanted = _wanted(search, known)
-    districts = known.districts(search.region)
-    ids = [place.id for name in districts for place in known.by_district[search.region, name]]
+    """(district, free seats) of each district of the searched region."""
+    directory = availability.directory()
+    matches = _matcher(search, directory)
+    districts = directory.districts(search.region)
+    ids = [clinic.id for name in districts for clinic in directory.by_district[search.region, name]]
     open_spans = availability.spans(ids)
     return [
         (
             name,
             sum(
                 span.left
-                for place in known.by_district[search.region, name]
-                for span in open_spans[place.id]
-                if wanted(span)
+                for clinic in directory.by_district[search.region, name]
+                for span in open_spans[clinic.id]
+                if matches(span)
             ),
         )
         for name in districts
     ]
 
 
-def elsewhere(search: Search, *, most: int = 6) -> list[Elsewhere]:
-    """The nearest clinics that still have times when the district asked for has none."""
-    known = availability.directory()
-    spot = _spot(search, known)
-    wanted = _wanted(replace(search, on=None), known)
-    districts = _districts_by_distance(spot, known) if spot else list(known.by_district)
-    found: list[Elsewhere] = []
-    asked = 0
-    for reach in WIDER:
-        places = [place for key in districts[asked:reach] for place in known.by_district[key]]
-        asked = reach
-        # When all is sold out everybody asks for the whole country.
-        seconds = FRESH_SECONDS if reach == WIDER[0] else FAR_SECONDS
-        found += _open_at(places, wanted, spot, seconds)
-        if len(found) >= most:
+def nearest_open_clinics(search: Search, *, most: int = 6) -> list[OpenClinic]:
+    """The nearest clinics with open slots, for a search that found none."""
+    directory = availability.directory()
+    origin = _origin(search, directory)
+    matches = _matcher(replace(search, on=None), directory)
+    districts = districts_by_distance(origin, directory) if origin else list(directory.by_district)
+    open_clinics: list[OpenClinic] = []
+    searched = 0
+    for number in DISTRICT_STEPS:
+        clinics = [
+            clinic for key in districts[searched:number] for clinic in directory.by_district[key]
+        ]
+        searched = number
+        # When all is sold out every search reaches the last step, the whole country: older spans
+        # keep it from being read every second.
+        seconds = FRESH_SECONDS if number == DISTRICT_STEPS[0] else FAR_SECONDS
+        open_clinics += _open_at(clinics, matches, origin, seconds)
+        if len(open_clinics) >= most:
             break
-    far = math.inf
-    found.sort(key=lambda one: (far if one.km is None else one.km, one.on))
-    # Some were seen a while ago; what is shown is as fresh as everything else.
-    return list(_open_at([one.clinic for one in found[:most]], wanted, spot, FRESH_SECONDS))
+    open_clinics.sort(key=lambda clinic: (math.inf if clinic.km is None else clinic.km, clinic.on))
+    # Those from older spans are read again, so that only open ones are shown.
+    shown = [open_clinic.clinic for open_clinic in open_clinics[:most]]
+    return list(_open_at(shown, matches, origin, FRESH_SECONDS))
 
 
 def _open_at(
-    places: Sequence[ClinicFacts],
-    wanted: Callable[[Span], bool],
-    spot: tuple[float, float] | None,
+    clinics: Sequence[ClinicFacts],
+    matches: Callable[[OpenSpan], bool],
+    origin: tuple[float, float] | None,
     seconds: float,
-) -> Iterator[Elsewhere]:
-    open_spans = availability.spans([place.id for place in places], seconds=seconds)
-    for place in places:
-        suiting = [span for span in open_spans[place.id] if wanted(span)]
-        if suiting:
-            first = suiting[0].on
-            left = sum(span.left for span in suiting if span.on == first)
-            km = distance_km(spot, place.where) if spot and place.where else None
-            yield Elsewhere(place, first, left, km)
+) -> Iterator[OpenClinic]:
+    open_spans = availability.spans([clinic.id for clinic in clinics], seconds=seconds)
+    for clinic in clinics:
+        fitting = [span for span in open_spans[clinic.id] if matches(span)]
+        if fitting:
+            first = fitting[0].on
+            left = sum(span.left for span in fitting if span.on == first)
+            km = distance_km(origin, clinic.coordinates) if origin and clinic.coordinates else None
+            yield OpenClinic(clinic, first, left, km)
 
 
 def districts_near(region: str, district: str) -> list[tuple[str, str]]:
-    """Every district with a clinic, this one first, then by distance from it."""
-    known = availability.directory()
-    centre = known.centre(region, district)
-    return _districts_by_distance(centre, known) if centre else list(known.by_district)
+    """All districts with clinics by distance from this one."""
+    directory = availability.directory()
+    centre = directory.centre(region, district)
+    return districts_by_distance(centre, directory) if centre else list(directory.by_district)
 
 
-def _districts_by_distance(spot: tuple[float, float], known: Directory) -> list[tuple[str, str]]:
-    far = []
-    for region, district in known.by_district:
-        centre = known.centre(region, district)
-        far.append((distance_km(spot, centre) if centre else math.inf, region, district))
-    return [(region, district) for _km, region, district in sorted(far)]
-
-
-def alternatives(
-    *,
-    clinic_id: int,
-    vaccines: frozenset[int],
-    starts_at: datetime,
-    days: tuple[date, date] | None = None,
-) -> list[Time]:
-    """The three nearest open times when one was just lost, fresh from the table.
-
-    The next ones at the same clinic, and the same hour at clinics nearby; of each at least one
-    where there is one.
-    """
-    known = availability.directory()
-    day = timezone.localtime(starts_at).date()
-    # The time just lost may still look open for a second.
-    here = _same_clinic(clinic_id, vaccines, starts_at, day, days)
-    there = _nearby(known, clinic_id, vaccines, starts_at, day)
-    chosen = [*here[:2], *there[:1]]
-    for spare in [*here[2:], *there[1:]]:
-        if len(chosen) >= 3:
-            break
-        chosen.append(spare)
-    if len(chosen) < 3:
-        chosen += _further(known, clinic_id, vaccines, starts_at, days, chosen)
-    return chosen[:3]
-
-
-def _further(
-    known: Directory,
-    clinic_id: int,
-    vaccines: frozenset[int],
-    starts_at: datetime,
-    days: tuple[date, date] | None,
-    chosen: Sequence[Time],
-) -> Iterator[Time]:
-    """Where neither the clinic nor the day has enough: the nearest clinics with any time."""
-    home = known.clinics.get(clinic_id)
-    if home is None:
-        return
-    search = Search(region=home.region, district=home.district, vaccines=vaccines, days=days)
-    have = {time.id for time in chosen}
-    for other in elsewhere(search):
-        of_day = [
-            time
-            for time in availability.times([other.clinic.id], other.on)
-            if time.vaccine_id in vaccines and time.id not in have
-        ]
-        if of_day and other.clinic.id != clinic_id:
-            yield min(of_day, key=lambda time: _hours_apart(time.starts_at, starts_at))
-
-
-def _hours_apart(one: datetime, other: datetime) -> timedelta:
-    """Of the two times of day, whatever the days."""
-    here, there = timezone.localtime(one), timezone.localtime(other)
-    return abs(timedelta(hours=here.hour - there.hour, minutes=here.minute - there.minute))
-
-
-def _same_clinic(
-    clinic_id: int,
-    vaccines: frozenset[int],
-    starts_at: datetime,
-    day: date,
-    days: tuple[date, date] | None,
-) -> list[Time]:
-    open_days = sorted(
-        {
-            span.on
-            for span in availability.spans([clinic_id])[clinic_id]
-            if span.vaccine_id in vaccines and (days is None or days[0] <= span.on <= days[1])
-        },
-        key=lambda on: (abs((on - day).days), on < day),
-    )
-    found: list[Time] = []
-    for on in open_days[:3]:
-        of_day = [
-            t
-            for t in availability.times([clinic_id], on)
-            if t.vaccine_id in vaccines and t.starts_at != starts_at
-        ]
-        found += sorted(of_day, key=lambda t: abs(t.starts_at - starts_at))
-        if len(found) >= 3:
-            break
-    return found[:3]
-
-
-def _nearby(
-    known: Directory, clinic_id: int, vaccines: frozenset[int], starts_at: datetime, day: date
-) -> list[Time]:
-    home = known.clinics.get(clinic_id)
-    if home is None or home.where is None:
-        return []
-    near = known.by_district[home.region, home.district]
-    if len(near) < 3:
-        districts = _districts_by_distance(home.where, known)[:4]
-        near = [place for key in districts for place in known.by_district[key]]
-    around = [place.id for place in nearest(home.where, near) if place.id != clinic_id][:12]
-    rank = {pk: number for number, pk in enumerate(around)}
-    open_times = [t for t in availability.times(around, day) if t.vaccine_id in vaccines]
-    return sorted(
-        open_times,
-        # The hour counts first, then the distance: half an hour is worth one clinic further.
-        key=lambda t: abs(t.starts_at - starts_at) / timedelta(minutes=30) + rank[t.clinic_id],
-    )[:3]
+def districts_by_distance(
+    origin: tuple[float, float], directory: Directory
+) -> list[tuple[str, str]]:
+    by_distance = []
+    for region, district in directory.by_district:
+        centre = directory.centre(region, district)
+        by_distance.append((distance_km(origin, centre) if centre else math.inf, region, district))
+    return [(region, district) for _km, region, district in sorted(by_distance)]

@@ -20,16 +20,16 @@ def confirm_hold(
     *,
     person_id: int,
     key: uuid.UUID,
-    wanted: ContactChoice | None = None,
+    contact: ContactChoice | None = None,
 ) -> list[Reservation]:
     """Confirm all holds with this key or none, and queue one message about them.
 
     Repeating it returns the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
     and BadReceiver for an e-mail address that the form would have refused.
     """
-    wanted = wanted or ContactChoice()
-    if wanted.email:
-        checked_receiver(Channel.EMAIL, wanted.email)
+    contact = contact or ContactChoice()
+    if contact.email:
+        checked_receiver(Channel.EMAIL, contact.email)
     # booking/sql/booking_confirm_at_once inserts the message without its text. The worker renders
     # it (notices.confirmed_letters), which keeps that work out of the opening minute.
     call_result = functions.call(
@@ -38,8 +38,8 @@ def confirm_hold(
             "key": key,
             "person": person_id,
             "language": get_language() or "ko",
-            "channel": wanted.channel,
-            "email": _email.get_db_prep_value(wanted.email or None, connection),
+            "channel": contact.channel,
+            "email": _email.get_db_prep_value(contact.email or None, connection),
         },
     )
     if call_result is None or call_result[0] is None:

@@ -455,11 +455,11 @@ def take_back_holds(*, now: datetime | None = None, batch: int = 200) -> int:
             return freed
 
 
-def keep_typed(*, key: uuid.UUID, wanted: ContactChoice) -> None:
+def keep_typed(*, key: uuid.UUID, contact: ContactChoice) -> None:
     """Store contact details typed into an unsent form with the hold of this key.
 
     No person is asked for: the form may come after the session ended, and the key is secret.
     """
     Reservation.objects.filter(key=key, status=ReservationStatus.HELD).update(
-        channel=wanted.channel, email=wanted.email
+        channel=contact.channel, email=contact.email
     )

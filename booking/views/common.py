@@ -1,4 +1,4 @@
-"""What the booking pages share: who is asking, and keeping what was typed when things break."""
+"""Shared by the booking pages: guards for the session, and the page of an outage."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -21,17 +21,17 @@ from web.language import FIELD, asks_language, in_language, is_unsent
 from web.remembered import Remembered
 
 View = Callable[..., HttpResponse]
-# The reservation numbers that were looked up with their phone in this browser.
-seen = Remembered(cookie=named("jari_seen"), salt="booking.seen", most=6, seconds=60 * 60)
+# Reservation numbers looked up with their phone in this browser, in a signed cookie.
+looked_up = Remembered(cookie=named("jari_seen"), salt="booking.seen", most=6, seconds=60 * 60)
 
 
 def keeps_typed(view: View) -> View:
-    """When the database is away, answer a page that holds what was typed and sends it again."""
+    """Answer 503 with a form that holds the posted fields when the database is away."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST" and asks_language(request):
-            # Only the page of an outage asks this of a view that has no form of its own.
+            # The language switch of the outage page, which posts its fields back.
             return in_language(request, lambda: outage(request))
         try:
             return view(request, *args, **kwargs)
@@ -44,6 +44,7 @@ def keeps_typed(view: View) -> View:
 
 
 def outage(request: HttpRequest) -> HttpResponse:
+    """The outage page, with the posted fields to send again."""
     typed = [
         (name, value)
         for name, values in request.POST.lists()
@@ -58,36 +59,49 @@ def outage(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def known(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
-    """A door for whoever proved who they are: the view's `person_id`."""
-    who = signed_in(request)
-    if who is None:
+def identified(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
+    """Guard: a signed-in person; gives the view `person_id`, else redirects to identity.
+
+    After a POST the way back is the confirm page: a redirect can't repeat the POST.
+    """
+    session = signed_in(request)
+    if session is None:
         return to_identity(
             request.get_full_path() if request.method == "GET" else reverse("confirm")
         )
-    return {"person_id": who.person_id, **address}
+    return {"person_id": session.person_id, **address}
 
 
-def in_sight(request: HttpRequest, reservations: list[Reservation]) -> list[Reservation]:
-    """Without what was booked before the person said yes to whoever acts for them."""
-    who = signed_in(request)
-    return [one for one in reservations if who is None or who.may_see(one.created_at)]
+def visible_reservations(
+    request: HttpRequest, reservations: list[Reservation]
+) -> list[Reservation]:
+    """The reservations this session may see: a proxy none from before the person's consent."""
+    session = signed_in(request)
+    return [
+        reservation
+        for reservation in reservations
+        if session is None or session.may_see(reservation.created_at)
+    ]
 
 
 def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpResponse:
-    """A door for the reservation's person, and whoever looked it up with its phone.
+    """Guard: the reservation's person, or a browser that looked it up with its phone.
 
-    The view's `reservation`, and with it all `reservations` of the same person. Anybody else is
-    asked to look it up: whether a number exists is not told.
+    Gives the view `reservation` and all `reservations` of the same person. Everybody else is
+    sent to the lookup, whether the number exists or not: the answer must not tell.
     """
     try:
         number = read(number, NUMBER_LETTERS)
     except UnreadableCode:
         raise Http404 from None
-    who = signed_in(request)
-    reservations = in_sight(request, services.reservations_of(who.person_id)) if who else []
+    session = signed_in(request)
+    reservations = (
+        visible_reservations(request, services.reservations_of(session.person_id))
+        if session
+        else []
+    )
     reservation = _with_number(number, reservations)
-    if reservation is None and number in seen.read(request):
+    if reservation is None and number in looked_up.read(request):
         people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
         reservations = services.reservations_of(people[0]) if people else []
         reservation = _with_number(number, reservations)

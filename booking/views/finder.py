@@ -1,4 +1,4 @@
-"""Finding a time: for a first booking, for a second dose, and for a change."""
+"""The finder pages: for a first dose, a second dose, and a change of an appointment."""
 
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -19,21 +19,21 @@ from booking import services
 from booking.enums import ReservationStatus
 from booking.exceptions import Refused, SlotFull
 from booking.finder import availability
+from booking.finder.alternatives import alternatives
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import (
     Search,
     SearchResult,
-    alternatives,
     clinic_times,
     districts_with_times,
-    elsewhere,
     find,
+    nearest_open_clinics,
 )
 from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import Course, NextDose
 from booking.views import headlines
-from booking.views.common import known
+from booking.views.common import identified
 from eligibility.models import Person
 from waiting_room.decorators import admitted, booking_page
 from waiting_room.models import Admission
@@ -41,11 +41,11 @@ from waiting_room.models import Admission
 
 @dataclass(frozen=True)
 class Purpose:
-    """What the times are looked for: where a choice is sent, and what it must suit."""
+    """What a finder page is for: where a choice is posted, and which slots it may be."""
 
     title: str
     base: str  # the address of this finder
-    action: str  # where a chosen time is posted
+    action: str  # where a chosen slot is posted
     hidden: dict[str, str] = field(default_factory=dict)
     field: str = "slot"
     lead: str = ""
@@ -64,25 +64,25 @@ class Purpose:
         return f"{self.base}?clinic={code}" + (f"&{query}" if query else "")
 
 
-def to_book(admission: Admission | None = None) -> Purpose:
-    """A first time, of the vaccines that the cohort of this admission names."""
+def first_dose_purpose(admission: Admission | None = None) -> Purpose:
+    """To book a first dose, of the vaccines that the admission's cohort names."""
     codes = admission.room.cohort.vaccines if admission else []
     return Purpose(
         title=_("Choose a clinic and a time"),
         base=reverse("booking"),
         action=reverse("hold"),
-        vaccines=availability.directory().named(codes),
+        vaccines=availability.directory().vaccine_ids(codes),
     )
 
 
 @require_safe
 @booking_page(admitted)
 def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
-    home = admission.ticket.person
-    course = services.course_of(home.pk)
+    person = admission.ticket.person
+    course = services.course_of(person.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    return show(request, _purpose(course, admission), home=home)
+    return finder_page(request, _purpose(course, admission), home=person)
 
 
 @require_safe
@@ -91,66 +91,66 @@ def clinic(request: HttpRequest, admission: Admission, code: str) -> HttpRespons
     course = services.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    return show(request, _purpose(course, admission), code=code)
+    return finder_page(request, _purpose(course, admission), code=code)
 
 
 def _to_second(*query: str) -> HttpResponse:
-    """Whoever has a first dose is shown only times that fit it."""
+    """With a first dose only slots within its interval are shown."""
     asked = "&".join(filter(None, query))
     return redirect(f"{reverse('second')}?{asked}" if asked else "second")
 
 
-def to_choose(person_id: int, admission: Admission | None) -> Purpose:
-    """Whatever this person may book next."""
+def next_dose_purpose(person_id: int, admission: Admission | None) -> Purpose:
+    """To book this person's next dose."""
     return _purpose(services.course_of(person_id), admission)
 
 
 def _purpose(course: Course, admission: Admission | None) -> Purpose:
-    """A first time, also after a first dose that was missed; or a second one."""
-    first = to_book(admission)
-    coming = _what_next(course, first.vaccines)
-    if coming.refusal:
+    """To book the next dose of this course; a first dose also after a missed one."""
+    first = first_dose_purpose(admission)
+    next_dose = _next_dose(course, first.vaccines)
+    if next_dose.refusal:
         return first
-    if coming.dose == 2:
+    if next_dose.dose == 2:
         return _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
-    return replace(first, vaccines=coming.vaccines, days=coming.days)
+    return replace(first, vaccines=next_dose.vaccines, days=next_dose.days)
 
 
-def _what_next(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:
-    """As services.what_next, with the vaccines that the directory keeps: no statement."""
+def _next_dose(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:
+    """services.what_next with the vaccines of the cached directory: no SQL statement."""
     begun = {booked.vaccine_id for booked in course.doses.values()}
     intervals = [services.interval_of(_vaccine(pk)) for pk in begun]
     return course.what_next(intervals, admitted_for)
 
 
 @require_safe
-@booking_page(known)
+@booking_page(identified)
 def second(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Times for the second dose: beside a held first one, or after one booked or given."""
+    """Slots for the second dose: with a held first dose, or after one booked or given."""
     held = services.held_by(person_id)
-    first = next((one for one in held if one.dose == 1), None)
+    first = next((reservation for reservation in held if reservation.dose == 1), None)
     code = request.GET.get("clinic")
     if first:
         if first.slot.vaccine.doses < 2:
             return redirect("confirm")
-        return show(request, beside(first.slot), code=code, default=first.slot)
+        return finder_page(request, second_beside(first.slot), code=code, default=first.slot)
     course = services.course_of(person_id)
     if 1 not in course.doses:
         return redirect("booking")
-    coming = _what_next(course)
-    if coming.refusal:
-        return _nothing_more(request, person_id, coming.refusal)
+    next_dose = _next_dose(course)
+    if next_dose.refusal:
+        return _no_dose_left_page(request, person_id, next_dose.refusal)
     purpose = _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
     booked = Reservation.objects.live().with_slot().filter(person=person_id, dose=1)
     confirmed = booked.first()
     if confirmed:
         back = reverse("reservation", args=[confirmed.number])
-        return show(request, replace(purpose, back=back), code=code, default=confirmed.slot)
-    home = Person.objects.get(pk=person_id)
-    return show(request, purpose, code=code, home=home)
+        return finder_page(request, replace(purpose, back=back), code=code, default=confirmed.slot)
+    person = Person.objects.get(pk=person_id)
+    return finder_page(request, purpose, code=code, home=person)
 
 
-def _nothing_more(request: HttpRequest, person_id: int, refusal: Refused) -> HttpResponse:
+def _no_dose_left_page(request: HttpRequest, person_id: int, refusal: Refused) -> HttpResponse:
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_slot()
     context = {
         "refusal": refusal,
@@ -163,8 +163,8 @@ def _nothing_more(request: HttpRequest, person_id: int, refusal: Refused) -> Htt
     return render(request, "booking/refused.html", context, status=409)
 
 
-def beside(first: Slot) -> Purpose:
-    """A second time to be held together with this first one."""
+def second_beside(first: Slot) -> Purpose:
+    """To hold a second slot together with this first one."""
     vaccine, on = first.vaccine, timezone.localtime(first.starts_at).date()
     return replace(
         _second_dose(vaccine, on),
@@ -183,14 +183,14 @@ def _second_dose(vaccine: Vaccine, first_on: date) -> Purpose:
         title=_("Choose the time of your second dose"),
         base=reverse("second"),
         action=reverse("hold"),
-        lead=_when_second(vaccine, first_on),
+        lead=_second_dose_lead(vaccine, first_on),
         vaccines=frozenset([vaccine.pk]),
         days=services.interval_of(vaccine).days_for_second(first_on),
     )
 
 
-def _when_second(vaccine: Vaccine, on: date) -> str:
-    """Between which days, and which is best."""
+def _second_dose_lead(vaccine: Vaccine, on: date) -> str:
+    """A sentence with the first, last and best day of the second dose."""
     interval = services.interval_of(vaccine)
     earliest, latest = interval.days_for_second(on)
     best = interval.best_for_second(on)
@@ -201,7 +201,7 @@ def _when_second(vaccine: Vaccine, on: date) -> str:
     ) % {name: date_format(day, _("D j M")) for name, day in days.items()}
 
 
-def show(
+def finder_page(
     request: HttpRequest,
     purpose: Purpose,
     *,
@@ -210,14 +210,18 @@ def show(
     default: Slot | None = None,
     refusal: Exception | None = None,
 ) -> HttpResponse:
-    """One page of the finder: regions, districts, clinics with times, or one clinic."""
-    # Most people ask for nothing yet; then the form is needed only where it is shown anew.
+    """A page of the finder: regions, districts, clinics with slots, or one clinic.
+
+    `code` is the clinic asked for, `home` the person whose district is the default, `default`
+    the slot whose clinic and district are. Status 409 with a refusal, 422 for invalid criteria.
+    """
+    # Building the form is slow, and most requests have no criteria: the cached HTML suffices.
     form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
     if form:
         search = form.search(vaccines=purpose.vaccines, days=purpose.days)
     else:
         search = Search(vaccines=purpose.vaccines, days=purpose.days)
-    wrong = bool(form and form.errors)
+    invalid = bool(form and form.errors)
     context: dict[str, Any] = {
         "form": form,
         "purpose": purpose,
@@ -226,23 +230,23 @@ def show(
         "clinic": None,
         "code": None,
     }
-    status = 409 if refusal else 422 if wrong else 200
+    status = 409 if refusal else 422 if invalid else 200
     if code:
         return _one_clinic(request, code, search, context, status)
     if "choose" in request.GET or search.region or search.district:
         pass
     elif search.is_named():
-        search = _from_here(search, home, default)
+        search = _from_own_district(search, home, default)
     elif default:
         return _one_clinic(request, default.clinic.code, search, context, status)
     elif home:
-        search = _at_home(search, home)
+        search = _in_home_district(search, home)
     if not (search.district or search.is_named()):
         return _choose_district(request, search, context, status)
-    search = _with_region(search)
-    found = find(search)
-    context |= {"found": found, "search": found.search}
-    if not found.days:
+    search = _with_known_region(search)
+    result = find(search)
+    context |= {"found": result, "search": result.search}
+    if not result.days:
         return _sold_out(request, search, context, status)
     return _with_parts(request, "times", context, status)
 
@@ -255,43 +259,44 @@ def _with_form(context: dict[str, Any]) -> dict[str, Any]:
 def _with_parts(
     request: HttpRequest, page: str, context: dict[str, Any], status: int
 ) -> HttpResponse:
-    """The page around its two big parts, which are the same for everybody who looks."""
+    """Render a page around its two large parts, which are cached for all visitors."""
     for part in ("days", "list"):
-        context[part] = _part(f"booking/parts/{page}_{part}.html", context)
+        context[part] = _rendered_part(f"booking/parts/{page}_{part}.html", context)
     return render(request, f"booking/{page}.html", context, status=status)
 
 
-def _part(template: str, context: dict[str, Any]) -> str:
-    found, purpose = context["found"], context["purpose"]
-    wrong = context["form"] and context["form"].errors
+def _rendered_part(template: str, context: dict[str, Any]) -> str:
+    result, purpose = context["found"], context["purpose"]
+    invalid = context["form"] and context["form"].errors
+    # Everything that the HTML depends on besides the search, by which the result is cached.
     key = (template, get_language(), purpose.key)
-    made = None if wrong else found.pages_made.get(key)
-    if made is None:
-        more = {"calendar": _calendar(found), "where": headlines.where(found.search)}
-        made = render_to_string(template, _with_form(context) | more)
-        if not wrong:
-            found.pages_made[key] = made
-    return made
+    html = None if invalid else result.rendered_parts.get(key)
+    if html is None:
+        extra = {"calendar": _calendar(result), "where": headlines.list_heading(result.search)}
+        html = render_to_string(template, _with_form(context) | extra)
+        if not invalid:
+            result.rendered_parts[key] = html
+    return html
 
 
-def _at_home(search: Search, person: Person) -> Search:
-    """Start in the person's own district, where one is known and has a clinic."""
+def _in_home_district(search: Search, person: Person) -> Search:
+    """Search in the person's own district, if it is known and has clinics."""
     if (person.region, person.district) in availability.directory().by_district:
         return replace(search, region=person.region, district=person.district)
     return search
 
 
-def _from_here(search: Search, home: Person | None, default: Slot | None) -> Search:
-    """From one's own district, or that of the appointment: which 중구 is meant."""
+def _from_own_district(search: Search, home: Person | None, default: Slot | None) -> Search:
+    """Distances from the appointment's or the person's district; it also resolves 중구."""
     if default:
-        here = default.clinic.region, default.clinic.district
+        place = default.clinic.region, default.clinic.district
     else:
-        here = (home.region, home.district) if home else ("", "")
-    return replace(search, region=here[0], district=here[1])
+        place = (home.region, home.district) if home else ("", "")
+    return replace(search, region=place[0], district=place[1])
 
 
-def _with_region(search: Search) -> Search:
-    """`중구` alone names several; with a name of its own the region follows from the district."""
+def _with_known_region(search: Search) -> Search:
+    """Add the region if the district's name is unique; `중구` exists in several regions."""
     if search.region or not search.district:
         return search
     districts = availability.directory().by_district
@@ -315,18 +320,18 @@ def _choose_district(
 def _one_clinic(
     request: HttpRequest, code: str, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
-    place = availability.directory().by_code.get(code)
-    if place is None:
-        # Known, but not open for booking: a link from yesterday still leads on.
+    clinic = availability.directory().by_code.get(code)
+    if clinic is None:
+        # Not in the directory: unknown, or closed since a link to it was shown.
         if not code.isprintable():
-            raise Http404  # no code has such letters, and Postgres refuses to look
-        clinic = get_object_or_404(Clinic, code=code)
+            raise Http404  # Postgres refuses NUL in text
+        closed_clinic = get_object_or_404(Clinic, code=code)
+        return _no_times_at(request, closed_clinic, search, context, status)
+    result = clinic_times(clinic, search)
+    context |= {"found": result, "search": search, "code": code}
+    if not result.days:
         return _no_times_at(request, clinic, search, context, status)
-    found = clinic_times(place, search)
-    context |= {"found": found, "search": search, "code": code}
-    if not found.days:
-        return _no_times_at(request, place, search, context, status)
-    return _with_parts(request, "clinic", context | {"clinic": place}, status)
+    return _with_parts(request, "clinic", context | {"clinic": clinic}, status)
 
 
 def _no_times_at(
@@ -336,53 +341,55 @@ def _no_times_at(
     context: dict[str, Any],
     status: int,
 ) -> HttpResponse:
-    there = replace(search, region=clinic.region, district=clinic.district, name="", near="")
-    return _sold_out(request, there, context | {"clinic": clinic, "search": there}, status)
+    in_district = replace(search, region=clinic.region, district=clinic.district, name="", near="")
+    return _sold_out(
+        request, in_district, context | {"clinic": clinic, "search": in_district}, status
+    )
 
 
 def _sold_out(
     request: HttpRequest, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
-    """Nothing is open that was asked for: say why, and where the nearest open times are."""
+    """The page without a result: the reason, and the nearest clinics with open slots."""
     context |= {
-        "instead": elsewhere(search),
+        "instead": nearest_open_clinics(search),
         "headline": headlines.sold_out(
             context["search"],
             context["clinic"],
             closed="found" not in context,
-            looked=context["found"].looked if "found" in context else 0,
+            clinics_searched=context["found"].clinics_searched if "found" in context else 0,
             narrowed=bool(context["conditions"]),
         ),
     }
     return render(request, "booking/sold_out.html", _with_form(context), status=status)
 
 
-def _calendar(found: SearchResult) -> list[dict[str, Any]]:
-    """The open days as weeks from Monday, for a table; empty days stay in their place."""
-    if not found.days:
+def _calendar(result: SearchResult) -> list[dict[str, Any]]:
+    """The open days as rows of a week from Monday; days without slots have 0 seats."""
+    if not result.days:
         return []
-    left = dict(found.days)
-    first, last = found.days[0][0], found.days[-1][0]
+    seats = dict(result.days)
+    first, last = result.days[0][0], result.days[-1][0]
     day = date.fromordinal(first.toordinal() - first.weekday())
     weeks = []
     while day <= last:
         days = [date.fromordinal(day.toordinal() + number) for number in range(7)]
-        weeks.append({"days": [(one, left.get(one, 0)) for one in days]})
+        weeks.append({"days": [(day, seats.get(day, 0)) for day in days]})
         day = date.fromordinal(day.toordinal() + 7)
     return weeks
 
 
-def like(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:
-    """The vaccine of a time that was lost, or what may be booked instead of it."""
+def replacement_vaccines(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:
+    """The vaccine of a lost slot if it is allowed, else all allowed ones."""
     if allowed is None or slot.vaccine_id in allowed:
         return frozenset([slot.vaccine_id])
     return allowed
 
 
-def lost(
+def slot_lost_page(
     request: HttpRequest, purpose: Purpose, person_id: int, slot_id: int, refusal: Exception
 ) -> HttpResponse:
-    """Somebody was faster: say so, and offer the nearest open times at once."""
+    """The page after a lost race for a slot, with the nearest open slots."""
     slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
     if slot is None:
         raise Http404
@@ -391,7 +398,7 @@ def lost(
         (time, clinics[time.clinic_id])
         for time in alternatives(
             clinic_id=slot.clinic_id,
-            vaccines=like(slot, purpose.vaccines),
+            vaccines=replacement_vaccines(slot, purpose.vaccines),
             starts_at=slot.starts_at,
             days=purpose.days,
         )

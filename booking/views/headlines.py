@@ -1,4 +1,4 @@
-"""What the head of a page says: one sentence for each status, chosen here and not in a template."""
+"""Headlines of the booking pages: one sentence per status, chosen here, not in templates."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -40,13 +40,16 @@ def sold_out(
     clinic: ClinicFacts | Clinic | None,
     *,
     closed: bool,
-    looked: int,
+    clinics_searched: int,
     narrowed: bool,
 ) -> str:
-    """Why nothing is open. `looked`: how many clinics were asked; `narrowed`: by hours and such."""
+    """Why a search found nothing.
+
+    `closed`: the clinic takes no bookings; `narrowed`: by weekday, hours or vaccine.
+    """
     if clinic:
         return _of_clinic(closed=closed, narrowed=narrowed) % {"name": clinic.name}
-    if search.name and not looked:
+    if search.name and not clinics_searched:
         return _("There is no clinic named “%(name)s”") % {"name": search.name}
     if search.district and not search.is_named():
         text = _("Nothing is open in %(name)s")
@@ -64,8 +67,8 @@ def _of_clinic(*, closed: bool, narrowed: bool) -> str:
     return _("Nothing is open at %(name)s")
 
 
-def where(search: Search) -> str:
-    """Which clinics are listed, and in what order."""
+def list_heading(search: Search) -> str:
+    """Which clinics are listed, and their order."""
     names = {
         "name": search.name,
         "place": search.near,

@@ -1,4 +1,4 @@
-"""Hold, extend, give up, confirm."""
+"""Views that hold a slot, extend, release and confirm the hold."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -24,11 +24,17 @@ from booking.exceptions import (
     SlotOver,
 )
 from booking.finder import availability
-from booking.finder.search import alternatives
+from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.views.common import in_sight, keeps_typed, known
-from booking.views.finder import beside, lost, show, to_book, to_choose
+from booking.views.common import identified, keeps_typed, visible_reservations
+from booking.views.finder import (
+    finder_page,
+    first_dose_purpose,
+    next_dose_purpose,
+    second_beside,
+    slot_lost_page,
+)
 from database.clock import known_now
 from eligibility.sessions import signed_in, to_identity
 from messaging.enums import Channel
@@ -39,21 +45,21 @@ from waiting_room.services import end_admission
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import posted_id
 
-# Who comes back later than this has forgotten which time it was.
-RECENT = timedelta(hours=2)
-# What a form says in which nothing was typed.
-UNTOUCHED = {"channel": Channel.SMS, "email": ""}
+# How long after a hold lapsed its slot is offered again.
+LAPSED_SHOWN = timedelta(hours=2)
+# The values of a contact form that was not filled in.
+EMPTY_CONTACT = {"channel": Channel.SMS, "email": ""}
 
 
 def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
-    """A door for whoever has an admission to book under: `person_id` and `admission`."""
+    """Guard: a person with an admission; gives the view `person_id` and `admission`."""
     if request.method != "POST":
-        return redirect("confirm")  # a language switch or a bookmark after a refused hold
-    who = signed_in(request)
-    admission = services.admission_for(who.person_id) if who else None
-    if who is None or admission is None:
+        return redirect("confirm")  # GET by the language switch or a bookmark of a refusal page
+    session = signed_in(request)
+    admission = services.admission_for(session.person_id) if session else None
+    if session is None or admission is None:
         return not_inside(request)
-    return {"person_id": who.person_id, "admission": admission}
+    return {"person_id": session.person_id, "admission": admission}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,8 +69,8 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
     slot_id, second_id = posted_id(request, "slot"), posted_id(request, "second")
     if slot_id is None:
         request.GET = request.POST
-        purpose, home = to_choose(person_id, admission), admission.ticket.person
-        return show(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
+        purpose, home = next_dose_purpose(person_id, admission), admission.ticket.person
+        return finder_page(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
     try:
         services.hold_best_slots(
             person_id=person_id,
@@ -75,32 +81,35 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
     except (SlotFull, SlotOver) as refusal:
         missed = getattr(refusal, "slot_id", None) or slot_id
         if missed == slot_id:
-            return lost(request, to_choose(person_id, admission), person_id, missed, refusal)
+            return slot_lost_page(
+                request, next_dose_purpose(person_id, admission), person_id, missed, refusal
+            )
         first = get_object_or_404(Slot.objects.select_related("vaccine"), pk=slot_id)
-        return lost(request, beside(first), person_id, missed, refusal)
+        return slot_lost_page(request, second_beside(first), person_id, missed, refusal)
     except HeldLongEnough as refusal:
+        # The admission is used up: ending it lets the next person in.
         if admission.ended_at is None:
             end_admission(admission=admission, ending=Ending.LAPSED)
         return refusal_page(request, refusal)
     except Refused as refusal:
         return refusal_page(request, refusal)
-    # At once, without a redirect: pressing reload holds the same again, which changes nothing.
+    # Without a redirect, which saves a request: a reload holds the same again, which is idempotent.
     return _show_hold(request, person_id)
 
 
 def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
-    """What happened, and every way to go on that this person has."""
-    who = signed_in(request)
-    person_id = who.person_id if who else 0
+    """A refusal with all ways to go on: holds, appointments, a lapsed slot and alternatives."""
+    session = signed_in(request)
+    person_id = session.person_id if session else 0
     reservations = list(
         Reservation.objects.live().filter(person=person_id).with_slot().order_by("dose")
     )
-    reservations = in_sight(request, reservations)
+    reservations = visible_reservations(request, reservations)
     now = known_now()
     context = {
         "refusal": refusal,
-        "held": [one for one in reservations if one.is_holding(now)],
-        "booked": [one for one in reservations if one.status != "held"],
+        "held": [reservation for reservation in reservations if reservation.is_holding(now)],
+        "booked": [reservation for reservation in reservations if reservation.status != "held"],
         "offered": [],
         "again": None,
         "nothing_more": False,
@@ -109,14 +118,14 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         if isinstance(refusal, NothingHeld) and not context["held"]:
             context["refusal"] = _("You have booked already.")
     elif isinstance(refusal, HoldLapsed | NothingHeld):
-        context |= _what_ran_out(person_id)
+        context |= _lapsed_hold(person_id)
         if context["offered"] or context["again"]:
             context["refusal"] = HoldLapsed()
     return render(request, "booking/refused.html", context, status=status)
 
 
-def _what_ran_out(person_id: int) -> dict[str, Any]:
-    """The time somebody lost to the clock: once more if it is still open, else the nearest."""
+def _lapsed_hold(person_id: int) -> dict[str, Any]:
+    """Context of a hold that lapsed lately: its slot if still open, and the nearest others."""
     last = (
         Reservation.objects.filter(person=person_id, status__in=["held", "lapsed"], dose=1)
         .with_slot()
@@ -126,30 +135,30 @@ def _what_ran_out(person_id: int) -> dict[str, Any]:
     now = known_now()
     if last is None or last.held_until is None:
         return {}
-    if last.slot.starts_at <= now or last.held_until < now - RECENT:
+    if last.slot.starts_at <= now or last.held_until < now - LAPSED_SHOWN:
         return {}
-    places = availability.directory().clinics
-    again = last.slot if last.slot.left > 0 or last.status == "held" else None
+    clinics = availability.directory().clinics
+    open_slot = last.slot if last.slot.left > 0 or last.status == "held" else None
     offered = alternatives(
         clinic_id=last.slot.clinic_id,
         vaccines=frozenset([last.slot.vaccine_id]),
         starts_at=last.slot.starts_at,
     )
     return {
-        "again": again,
-        "offered": [(time, places[time.clinic_id]) for time in offered],
-        "purpose": to_book(),
+        "again": open_slot,
+        "offered": [(time, clinics[time.clinic_id]) for time in offered],
+        "purpose": first_dose_purpose(),
     }
 
 
 def _may_confirm(request: HttpRequest) -> dict[str, Any] | HttpResponse:
-    """A door for whoever proved who they are; signed out, what was typed waits with the hold."""
-    who = signed_in(request)
-    if who is None:
+    """Guard: a signed-in person; signed out, the posted contact is kept with the hold."""
+    session = signed_in(request)
+    if session is None:
         if request.method == "POST":
             keep_unsent(request)
         return to_identity(reverse("confirm"))
-    return {"person_id": who.person_id}
+    return {"person_id": session.person_id}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -165,24 +174,27 @@ def confirm(request: HttpRequest, person_id: int) -> HttpResponse:
     if not key:
         return refusal_page(request, NothingHeld())
     if not valid:
-        services.keep_typed(key=key, wanted=form.typed())
+        services.keep_typed(key=key, contact=form.typed_contact())
         return _show_hold(request, person_id, form)
-    return _confirmed(request, person_id, key, form)
+    return _confirm_posted(request, person_id, key, form)
 
 
 def keep_unsent(request: HttpRequest) -> None:
-    """Keep what was typed into a form that can't be taken, as when all cookies are gone."""
+    """Store the posted contact with its hold when the form itself can't be accepted.
+
+    For example after all cookies are gone: the form's secret key identifies the hold.
+    """
     form = ConfirmForm(request.POST)
     form.is_valid()
     if key := form.cleaned_data.get("key"):
-        services.keep_typed(key=key, wanted=form.typed())
+        services.keep_typed(key=key, contact=form.typed_contact())
 
 
-def _confirmed(
+def _confirm_posted(
     request: HttpRequest, person_id: int, key: uuid.UUID, form: ConfirmForm
 ) -> HttpResponse:
     try:
-        confirmed = services.confirm_hold(person_id=person_id, key=key, wanted=form.wanted())
+        confirmed = services.confirm_hold(person_id=person_id, key=key, contact=form.contact())
     except HoldChanged as refusal:
         return _show_hold(request, person_id, refusal=refusal)
     except Refused as refusal:
@@ -196,22 +208,22 @@ def _show_hold(
     form: ConfirmForm | None = None,
     refusal: Refused | None = None,
 ) -> HttpResponse:
-    held = in_sight(request, services.held_by(person_id))
+    held = visible_reservations(request, services.held_by(person_id))
     now = known_now()
     if not held:
         return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)
-    if not all(one.is_holding(now) for one in held):
+    if not all(reservation.is_holding(now) for reservation in held):
         return refusal_page(request, HoldLapsed())
     first = held[0]
     if form is None:
-        kept = {"channel": first.channel, "email": first.email or ""}
-        kept |= typed(request, "channel", "email")
-        if kept != UNTOUCHED:
-            form = ConfirmForm(initial=kept)
+        initial = {"channel": first.channel, "email": first.email or ""}
+        initial |= typed(request, "channel", "email")
+        if initial != EMPTY_CONTACT:
+            form = ConfirmForm(initial=initial)
     context = {
         "form": form,
         "key": form["key"].value() if form and form.is_bound else first.key,
-        "questions": _questions(form) if form else _untouched_questions(get_language()),
+        "questions": _questions(form) if form else _empty_questions(get_language()),
         "typed_form": "confirm",
         "typed_at": reverse("confirm"),
         "held": held,
@@ -219,19 +231,19 @@ def _show_hold(
         "refusal": refusal,
         "clock": _clock(first, now),
         "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
-        "second": next((one for one in held if one.dose == 2), None),
+        "second": next((reservation for reservation in held if reservation.dose == 2), None),
     }
     status = 409 if refusal else 422 if form and form.errors else 200
     return render(request, "booking/confirm.html", context, status=status)
 
 
 def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
-    """How long the held times are kept, and what is said towards the end."""
+    """Context of the countdown: expiry, seconds left, extensions and its announcements."""
     extensions_left = services.MOST_EXTENSIONS - first.extensions
     soon = _("Less than two minutes left. Extend the time, or confirm.")
     if extensions_left <= 0:
         soon = _("Less than two minutes left. Confirm now: the time can’t be extended again.")
-    assert first.held_until  # a hold has its time
+    assert first.held_until  # constraint hold_has_a_clock
     return {
         "until": first.held_until,
         "seconds_left": int((first.held_until - now).total_seconds()),
@@ -249,15 +261,15 @@ def _questions(form: ConfirmForm) -> str:
 
 
 @lru_cache
-def _untouched_questions(_language: str) -> str:
-    """As nearly everybody sees them: nothing typed yet, nothing wrong."""
-    return _questions(ConfirmForm(initial=UNTOUCHED))
+def _empty_questions(_language: str) -> str:
+    """The empty contact form, cached by language: nearly every hold shows it."""
+    return _questions(ConfirmForm(initial=EMPTY_CONTACT))
 
 
 def _may_extend(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     if request.method != "POST":
         return redirect("confirm")
-    return known(request)
+    return identified(request)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -279,15 +291,15 @@ def extend(request: HttpRequest, person_id: int) -> HttpResponse:
         if services.held_by(person_id):
             return _show_hold(request, person_id, refusal=refusal)
         return refusal_page(request, refusal)
-    services.keep_typed(key=key, wanted=form.typed())
+    services.keep_typed(key=key, contact=form.typed_contact())
     return redirect("confirm")
 
 
 def _may_release(request: HttpRequest) -> dict[str, Any] | HttpResponse:
-    who = signed_in(request)
-    if who is None or request.method != "POST":
+    session = signed_in(request)
+    if session is None or request.method != "POST":
         return redirect("booking")
-    return {"person_id": who.person_id}
+    return {"person_id": session.person_id}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,4 +1,4 @@
-"""The cancellation list, and answering an offer."""
+"""The pages of the cancellation list and of an offer."""
 
 import uuid
 from datetime import timedelta
@@ -20,7 +20,7 @@ from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
 from booking.views import headlines
-from booking.views.common import keeps_typed, known
+from booking.views.common import identified, keeps_typed
 from booking.views.holds import refusal_page
 from database.clock import known_now, known_today
 from eligibility.models import Person
@@ -37,15 +37,15 @@ DAYS_OFFERED = 14
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 @keeps_typed
-@booking_page(known)
+@booking_page(identified)
 def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Join it, see what one waits for, leave it."""
+    """The person's entries, or the form to join the list."""
     entries = list(
         ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST).order_by("dose")
     )
-    who = who_of(request)
-    if any(not who.may_see(entry.joined_at) for entry in entries):
-        # From before the yes: neither shown nor touched by whoever acts for the person.
+    session = who_of(request)
+    if any(not session.may_see(entry.joined_at) for entry in entries):
+        # Made before the person's consent: a proxy may neither see nor end the entry.
         return refusal_page(request, OnTheListAlready())
     if entries:
         return render(
@@ -64,7 +64,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         places=places,
         dose=dose,
-        vaccines=availability.directory().named(admission.room.cohort.vaccines),
+        vaccines=availability.directory().vaccine_ids(admission.room.cohort.vaccines),
         initial={
             "places": [places[0][0]] if places else [],
             "date_from": known_today(),
@@ -80,23 +80,26 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
             ),
         },
     )
-    refused: Refused | None = None
+    refusal_shown: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
             services.join_list(
                 person_id=person_id, admission_id=admission.pk, dose=dose, **form.entry()
             )
         except Refused as reason:
-            refused = reason
+            refusal_shown = reason
         else:
             return redirect("cancellation_list")
-    status = 409 if refused else 422 if form.errors else 200
-    context = {"form": form, "typed_form": "entry", "refusal": refused, "dose": dose}
+    status = 409 if refusal_shown else 422 if form.errors else 200
+    context = {"form": form, "typed_form": "entry", "refusal": refusal_shown, "dose": dose}
     return render(request, "booking/join_list.html", context, status=status)
 
 
 def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
-    """The clinic somebody comes from, and the districts around it or around their home."""
+    """Area keys and names to choose from: the linked clinic, and the districts around it.
+
+    Without a clinic the districts around the one searched, else around the person's home.
+    """
     directory = availability.directory()
     choices = []
     clinic = directory.by_code.get(request.GET.get("clinic") or request.POST.get("clinic", ""))
@@ -109,8 +112,8 @@ def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
         row = Person.objects.filter(pk=person_id).values_list("region", "district")
         home = row.first() or home
     chosen = areas_in(request.POST.getlist("places"))
-    more = [(area.region, area.district) for area in chosen if area.clinic_id is None]
-    districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *more]))
+    chosen_districts = [(area.region, area.district) for area in chosen if area.clinic_id is None]
+    districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *chosen_districts]))
     return choices + [
         (
             district_key(region, district),
@@ -131,7 +134,7 @@ def _shown(entry: ListEntry) -> dict[str, Any]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
-@booking_page(known)
+@booking_page(identified)
 def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("cancellation_list")
@@ -145,52 +148,52 @@ def leave(request: HttpRequest, person_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed
 def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
-    """The time kept for whoever has this address: the message went to their phone alone.
+    """Show an offer, or accept it; the secret address is enough, and works once.
 
-    The address answers the offer, once. Afterwards it says only when that was: the reservation
-    opens for its person, or by number and phone.
+    The message with it went to the person's phone only. After the answer the page shows the
+    status alone: the reservation opens for its person, or by number and phone.
     """
-    made = _offer(token)
-    if request.method != "POST" or made.answered_at:
-        return _show(request, made)
+    offer_row = _offer(token)
+    if request.method != "POST" or offer_row.answered_at:
+        return _show(request, offer_row)
     try:
         confirmed = services.confirm_hold(
-            person_id=made.person_id,
-            key=made.reservation.key,
-            wanted=services.ContactChoice(
-                Channel(made.reservation.channel), made.reservation.email
+            person_id=offer_row.person_id,
+            key=offer_row.reservation.key,
+            contact=services.ContactChoice(
+                Channel(offer_row.reservation.channel), offer_row.reservation.email
             ),
         )
     except Refused:
         return _show(request, _offer(token), OfferOver())
-    who = signed_in(request)
-    if who and who.person_id == made.person_id:
+    session = signed_in(request)
+    if session and session.person_id == offer_row.person_id:
         return redirect("reservation", number=confirmed[0].number)
     return redirect("offer", token=token)
 
 
 def _offer(token: uuid.UUID) -> Offer:
-    made = services.open_offer(token)
-    if made is None:
+    offer = services.open_offer(token)
+    if offer is None:
         raise Http404
-    return made
+    return offer
 
 
-def _show(request: HttpRequest, made: Offer, refusal: Refused | None = None) -> HttpResponse:
+def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) -> HttpResponse:
     now = known_now()
-    reservation = made.reservation
-    is_open = made.status == OfferStatus.OPEN and reservation.is_holding(now)
+    reservation = offer.reservation
+    is_open = offer.status == OfferStatus.OPEN and reservation.is_holding(now)
     context = {
-        "offer": made,
+        "offer": offer,
         "reservation": reservation,
         "open": is_open,
-        "taken": made.status == OfferStatus.TAKEN,
+        "taken": offer.status == OfferStatus.TAKEN,
         "refusal": refusal,
-        "headline": headlines.of_offer(made, is_open=is_open),
+        "headline": headlines.of_offer(offer, is_open=is_open),
         "title": _("A place is kept for you") if is_open else _("This offer has ended"),
         "clock": {
-            "until": made.until,
-            "seconds_left": int((made.until - now).total_seconds()),
+            "until": offer.until,
+            "seconds_left": int((offer.until - now).total_seconds()),
             "soon": _("Less than two minutes left. Answer now."),
             "over": _("The time has run out; the place goes to the next person."),
             "after": reverse("cancellation_list"),
@@ -209,7 +212,7 @@ def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
         try:
             services.decline_offer(token=token, by=CITIZEN)
         except Refused as refusal:
-            made = _offer(token)
-            if made.status != OfferStatus.TAKEN:
-                return _show(request, made, refusal)
+            offer_row = _offer(token)
+            if offer_row.status != OfferStatus.TAKEN:
+                return _show(request, offer_row, refusal)
     return redirect("offer", token=token)

@@ -1,4 +1,4 @@
-"""Afterwards: the receipt, looking it up, changing and cancelling."""
+"""The receipt of a reservation, its lookup, change, cancellation and calendar file."""
 
 import logging
 from datetime import datetime
@@ -16,13 +16,13 @@ from booking.calendar_file import calendar_file
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import AlreadyBooked, Refused, SlotClosed, SlotFull, SlotOver, TooLate
 from booking.forms import LookupForm
-from booking.history import to_the_person
+from booking.history import actor_for_person
 from booking.limits import count_failure, look_up_is_slowed
 from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.views import headlines
-from booking.views.common import in_sight, keeps_typed, own_reservation, seen
-from booking.views.finder import Purpose, lost, show
+from booking.views.common import keeps_typed, looked_up, own_reservation, visible_reservations
+from booking.views.finder import Purpose, finder_page, slot_lost_page
 from database.clock import known_now
 from eligibility.brakes import NO_WORK, work_for
 from eligibility.sessions import signed_in
@@ -45,7 +45,7 @@ OVER = [
     ReservationStatus.RELEASED,
     ReservationStatus.NO_SHOW,
 ]
-# What the receipt says where a cancellation can't be taken back.
+# States of the receipt for refusals of undoing a cancellation.
 WHY_NOT_UNDO: dict[type[Refused], str] = {
     AlreadyBooked: "replaced",
     SlotClosed: "closed",
@@ -53,9 +53,7 @@ WHY_NOT_UNDO: dict[type[Refused], str] = {
     SlotOver: "late",
     TooLate: "late",
 }
-
-
-# The colour of a status in a list.
+# Badge colours of statuses in a list.
 BADGES = {ReservationStatus.CONFIRMED: "success", ReservationStatus.HELD: "warning"}
 
 
@@ -75,18 +73,21 @@ def receipt(
     refusal: Refused | None = None,
     asks_cancel: bool = False,
 ) -> HttpResponse:
+    """The page of one reservation; status 409 with a refusal."""
     now = known_now()
-    others = [row for row in reservations if row.pk != reservation.pk and row.status in LIVE]
+    others = [
+        other for other in reservations if other.pk != reservation.pk and other.status in LIVE
+    ]
     current = reservation.status == ReservationStatus.CONFIRMED
-    second = next((one for one in others if one.dose == 2), None)
-    replaced = any(one.dose == reservation.dose for one in others)
+    second = next((other for other in others if other.dose == 2), None)
+    replaced = any(other.dose == reservation.dose for other in others)
     context = {
         "reservation": reservation,
-        "others": [one for one in others if one.status != ReservationStatus.HELD],
+        "others": [other for other in others if other.status != ReservationStatus.HELD],
         "refusal": refusal,
         "headline": headlines.of_reservation(reservation, asks_cancel=asks_cancel and current),
         "asks_cancel": asks_cancel and current,
-        # Large only where it is shown at a desk.
+        # In large letters for statuses in which it is shown at the clinic's desk.
         "shows_number": reservation.status in SHOWN_AT_THE_DESK and not (asks_cancel and current),
         "goes_along": second if reservation.dose == 1 else None,
         "may_change": current and now < reservation.changes_until,
@@ -103,7 +104,7 @@ def receipt(
 
 
 def _undo(reservation: Reservation, reservations: list[Reservation], now: datetime) -> str:
-    """Whether a cancellation can be taken back: "open", or why not; empty if there is none."""
+    """State of the undo button: "open", why not, or empty if it is not cancelled."""
     if reservation.status != ReservationStatus.CANCELLED:
         return ""
     refusal = services.why_not_undo(reservation, reservations, by=CITIZEN, now=now)
@@ -111,9 +112,14 @@ def _undo(reservation: Reservation, reservations: list[Reservation], now: dateti
 
 
 def _history_rows(reservation: Reservation) -> list[dict[str, Any]]:
-    """What happened to it, in order, and who did it."""
+    """The events of a reservation in order, with their actors."""
     return [
-        {"at": event.at, "what": event.what, "detail": event.detail, "by": to_the_person(event.by)}
+        {
+            "at": event.at,
+            "what": event.what,
+            "detail": event.detail,
+            "by": actor_for_person(event.by),
+        }
         for event in history.history_of(reservation)
     ]
 
@@ -164,27 +170,29 @@ def change(
 ) -> HttpResponse:
     if reservation.status != ReservationStatus.CONFIRMED:
         return redirect("reservation", number=reservation.number)
-    purpose = _to_change(reservation)
+    purpose = _change_purpose(reservation)
     if request.method != "POST":
         if _is_too_late(reservation):
             return receipt(request, reservation, reservations, refusal=TooLate())
-        return show(request, purpose, code=request.GET.get("clinic"), default=reservation.slot)
+        return finder_page(
+            request, purpose, code=request.GET.get("clinic"), default=reservation.slot
+        )
     slot_id = posted_id(request, "slot")
     if slot_id is None:
-        return show(
+        return finder_page(
             request, purpose, default=reservation.slot, refusal=Refused(_("Choose a time."))
         )
     try:
         services.change_reservation(reservation=reservation, slot_id=slot_id, by=CITIZEN)
     except (SlotFull, SlotOver) as refusal:
-        return lost(request, purpose, reservation.person_id, slot_id, refusal)
+        return slot_lost_page(request, purpose, reservation.person_id, slot_id, refusal)
     except Refused as refusal:
         return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
 
 
-def _to_change(reservation: Reservation) -> Purpose:
-    """Any time of any vaccine, unless the other dose says which and when."""
+def _change_purpose(reservation: Reservation) -> Purpose:
+    """To move an appointment; another dose limits the vaccine and the days."""
     address = reverse("change", args=[reservation.number])
     others = list(
         Reservation.objects.live()
@@ -202,18 +210,18 @@ def _to_change(reservation: Reservation) -> Purpose:
         action=address,
         back=reverse("reservation", args=[reservation.number]),
         lead=_("Your old time is kept until the new one is yours."),
-        vaccines=_may_be(reservation, days is not None),
+        vaccines=_vaccines_to_change_to(reservation, days is not None),
         days=days,
     )
 
 
-def _may_be(reservation: Reservation, fixed: bool) -> frozenset[int] | None:
-    """The vaccines it may be changed to: with another dose its own, else what was admitted."""
-    own = frozenset([reservation.slot.vaccine_id])
+def _vaccines_to_change_to(reservation: Reservation, fixed: bool) -> frozenset[int] | None:
+    """Vaccines it may be changed to: its own, and without another dose the cohort's; None: any."""
+    current = frozenset([reservation.slot.vaccine_id])
     if fixed:
-        return own
+        return current
     admitted_for = services.vaccines_for(reservation)
-    return None if admitted_for is None else admitted_for | own
+    return None if admitted_for is None else admitted_for | current
 
 
 @require_safe
@@ -230,19 +238,21 @@ def calendar(
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 def lookup(request: HttpRequest) -> HttpResponse:
-    """One's reservations: by identity, or one by its number and phone."""
-    who = signed_in(request)
-    mine = []
-    if who:
-        mine = list(
+    """The signed-in person's reservations, and the form to find one by number and phone."""
+    session = signed_in(request)
+    reservations = []
+    if session:
+        reservations = list(
             Reservation.objects.with_slot()
-            .filter(person=who.person_id)
+            .filter(person=session.person_id)
             .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
             .order_by("-slot__starts_at")[:20]
         )
-        mine = in_sight(request, mine)
-        to_come = [one for one in mine if one.status in TO_COME]
-        mine = to_come[::-1] + [one for one in mine if one.status not in TO_COME]
+        reservations = visible_reservations(request, reservations)
+        to_come = [reservation for reservation in reservations if reservation.status in TO_COME]
+        reservations = to_come[::-1] + [
+            reservation for reservation in reservations if reservation.status not in TO_COME
+        ]
     number = request.GET.get("number", "")
     form = LookupForm(
         request.POST if request.method == "POST" else None,
@@ -256,7 +266,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
                 work = work_for(form.cleaned_data["phone"])
             elif services.find_by_number(**form.cleaned_data):
                 response = redirect("reservation", number=form.cleaned_data["number"])
-                seen.add(request, response, form.cleaned_data["number"])
+                looked_up.add(request, response, form.cleaned_data["number"])
                 return response
             else:
                 count_failure(request, form.cleaned_data["number"])
@@ -264,14 +274,14 @@ def lookup(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "typed_form": "lookup",
-        "mine": [_listed(one) for one in mine],
+        "mine": [_listed(reservation) for reservation in reservations],
         **work,
     }
     return render(request, "booking/lookup.html", context, status=status)
 
 
 def _listed(reservation: Reservation) -> dict[str, Any]:
-    """A reservation in the list of a person's own."""
+    """Context of one reservation in the list."""
     held = reservation.status == ReservationStatus.HELD
     return {
         "reservation": reservation,

@@ -359,7 +359,7 @@ def test_a_lost_race_says_so_keeps_the_form_and_offers_own_times_near(local, our
     address = book_address(local, caller, slot)
     key = key_on(local.get(address))
     ReservationFactory(slot=slot)
-    availability.forget()
+    availability.clear_caches()
 
     lost = local.post(address, {"key": key, "language": "en"})
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.finder import availability
-from booking.finder.search import Search, distance_km, find, spot_of
+from booking.finder.search import Search, coordinates_of, distance_km, find
 from booking.models import Clinic, Reservation, Slot
 from booking.services import book_for, confirm_hold, hold_slot, mark_no_show, record_outside_dose
 from tests.booking.test_path import heading, page, sign_in, slots_on
@@ -114,12 +114,12 @@ def test_a_named_search_that_finds_nothing_does_not_blame_the_district(inside):
     ],
 )
 def test_a_district_is_known_however_it_is_typed(typed, place):
-    assert spot_of(typed) == availability.directory().centre("서울특별시", place)
+    assert coordinates_of(typed) == availability.directory().centre("서울특별시", place)
 
 
 @pytest.mark.parametrize("typed", ["", "없는구", "127.04, 37.51", "nan nan", "91 200", "37.5"])
 def test_what_is_no_place_is_none(typed):
-    assert spot_of(typed) is None
+    assert coordinates_of(typed) is None
 
 
 def test_distances_are_those_of_the_map():
@@ -241,17 +241,17 @@ def test_a_load_that_fails_is_told_to_all_who_wait_and_tried_anew():
     answers = [OSError("gone"), {"a": 1}]
 
     def load(_keys):
-        kept.forget()
+        cache.clear()
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    kept = availability.TimedCache(load, 1)
+    cache = availability.TimedCache(load, 1)
 
     with pytest.raises(OSError, match="gone"):
-        kept.get(["a"])
-    assert kept.get(["a"]) == {"a": 1}
+        cache.get(["a"])
+    assert cache.get(["a"]) == {"a": 1}
 
 
 def test_where_all_is_sold_out_the_country_is_not_read_at_every_look(inside, monkeypatch):

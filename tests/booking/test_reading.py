@@ -34,7 +34,7 @@ def test_the_reservations_of_a_person_are_those_of_the_models():
             person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk
         )
     wanted = services.ContactChoice(Channel.EMAIL, "me@example.org")
-    services.confirm_hold(person_id=person.pk, key=held.key, wanted=wanted)
+    services.confirm_hold(person_id=person.pk, key=held.key, contact=wanted)
     ReservationFactory()
 
     read = services.reservations_of(person.pk)

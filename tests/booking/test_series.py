@@ -228,7 +228,7 @@ def test_the_message_of_both_doses_is_written_in_their_language_and_sent_where_t
         made = confirm_hold(
             person_id=held.person_id,
             key=held.key,
-            wanted=ContactChoice(channel=Channel.EMAIL, email="me@example.org"),
+            contact=ContactChoice(channel=Channel.EMAIL, email="me@example.org"),
         )
 
     send_waiting()

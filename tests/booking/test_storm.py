@@ -21,7 +21,7 @@ from django.utils import timezone
 from booking.enums import ReservationStatus
 from booking.exceptions import SlotFull
 from booking.finder import availability
-from booking.finder.search import alternatives
+from booking.finder.alternatives import alternatives
 from booking.models import Reservation, Slot
 from booking.services import (
     HOLD_LIFETIME,

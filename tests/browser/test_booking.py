@@ -23,9 +23,9 @@ from tests.factories import (
 
 @pytest.fixture(autouse=True)
 def _nothing_kept():
-    availability.forget()
+    availability.clear_caches()
     yield
-    availability.forget()
+    availability.clear_caches()
 
 
 def enter(context, live_server, language="en"):

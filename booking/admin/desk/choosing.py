@@ -15,7 +15,8 @@ from booking.admin.desk.forms import PlaceForm
 from booking.admin.desk.wording import moment, said, short_day
 from booking.exceptions import LineWaits
 from booking.finder import availability
-from booking.finder.search import Search, SearchResult, alternatives, clinic_times, find
+from booking.finder.alternatives import alternatives
+from booking.finder.search import Search, SearchResult, clinic_times, find
 from booking.models import Clinic, Slot
 from booking.models.clinics import HAS_SEAT
 from booking.rules import Course, day_bounds, day_of
