@@ -39,14 +39,12 @@ LAWFUL_MOVES = {
     ],
     ReservationStatus.CONFIRMED: [
         ReservationStatus.ARRIVED,
-        ReservationStatus.VACCINATED,
         ReservationStatus.NO_SHOW,
         ReservationStatus.CANCELLED,
     ],
     ReservationStatus.ARRIVED: [
         ReservationStatus.CONFIRMED,
         ReservationStatus.VACCINATED,
-        ReservationStatus.NO_SHOW,
     ],
     # Undoing a mark of the desk.
     ReservationStatus.VACCINATED: [ReservationStatus.ARRIVED],

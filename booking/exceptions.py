@@ -109,6 +109,27 @@ class TooEarly(Refused):
     message = _("The appointment has not begun yet.")
 
 
+class OtherDay(Refused):
+    message = _("The appointment is on a later day. Move it to today first, then mark it.")
+
+
+class NotArrived(Refused):
+    message = _("Mark the arrival first, then the vaccination.")
+
+
+class ChangedMeanwhile(Refused):
+    """An old page: another desk has marked since."""
+
+    message = _("%(status)s since %(time)s, marked by %(who)s. Nothing was changed.")
+
+    def __init__(self, *, status: Any, time: str, who: str):
+        self.values = {"status": status, "time": time, "who": who}
+        super().__init__()
+
+    def __str__(self) -> str:
+        return str(self.message) % self.values
+
+
 class DoseOnRecord(Refused):
     message = _("This dose is on record already. Correct that record instead.")
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from staff.actors import CITIZEN, SYSTEM, actor, user_id_of
-from staff.models import User
+from staff.actors import actor
+from staff.names import who
 from staff.pages import Row, StaffPages
 
 _BEFORE = "before"  # the label of events that hold what was before a change
@@ -145,16 +145,6 @@ class _Names:
     def fill(self) -> None:
         for model, keys in self.wanted.items():
             self.found[model] = model._default_manager.in_bulk(keys)
-
-
-def who(by: Any) -> str:
-    """Who `by` is: a user's name, the person themselves, the system, or a command."""
-    text = str(by)
-    user_id = user_id_of(text)
-    if user_id is not None:
-        name = User.objects.filter(pk=user_id).values_list("username", flat=True).first()
-        return name or text
-    return {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}.get(text, text)
 
 
 def _text(field: models.Field[Any, Any], value: Any) -> str:

@@ -39,7 +39,7 @@ from booking.services import (
 from database.clock import known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of
-from staff.history import who
+from staff.names import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
 from staff.services import staff_of
 

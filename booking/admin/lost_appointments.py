@@ -20,8 +20,8 @@ from booking.services import course_of, interval_of, lost_appointments, put_firs
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
-from staff.history import who
 from staff.models import User
+from staff.names import who
 from staff.pages import StaffPages
 from staff.scoping import PersonalDataMixin, rows_for
 from staff.services import staff_of

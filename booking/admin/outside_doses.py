@@ -32,8 +32,8 @@ from eligibility.admin import people_meant
 from eligibility.models import Person
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
-from staff.history import who
 from staff.models import User
+from staff.names import who
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
 from staff.services import staff_of
 

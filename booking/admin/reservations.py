@@ -38,7 +38,13 @@ from booking.exports import CantBeWritten, Encoding, Selection, write_export
 from booking.history import history_of, place_and_time
 from booking.models import Clinic, Reservation
 from booking.models.reservations import NUMBER_LETTERS
-from booking.services import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
+from booking.services.visits import (
+    mark_arrived,
+    mark_no_show,
+    mark_vaccinated,
+    undo_mark,
+    why_not_mark,
+)
 from database.clock import known_now, known_today
 from dataio.districts import REGIONS
 from dataio.values import BadValue, day
@@ -46,13 +52,13 @@ from eligibility.admin import people_meant
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.history import who
+from staff.names import who
 from staff.pages import fieldsets_of
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import record_access, staff_of
 from web.codes import UnreadableCode, read
 
-# The buttons of the desk: what may be pressed follows from the status (enums.LAWFUL_MOVES).
+# The buttons of the desk: what may be pressed is decided by services.visits.
 MARKS = {
     "arrived": (mark_arrived, ReservationStatus.ARRIVED, gettext_lazy("Arrived")),
     "vaccinated": (mark_vaccinated, ReservationStatus.VACCINATED, gettext_lazy("Vaccinated")),
@@ -123,7 +129,8 @@ class ReservationAdmin(
     ordering = ["slot__starts_at", "pk"]
     sortable_by = ["number", "status"]
     show_full_result_count = False
-    actions = ["mark_as_arrived", "mark_as_vaccinated", "mark_as_no_show", "take_back"]
+    # Nothing here takes marks back: that is done one by one, from a page that shows the mark.
+    actions = ["mark_as_arrived", "mark_as_vaccinated", "mark_as_no_show"]
     fields = readonly_fields = (
         "number",
         "status",
@@ -199,10 +206,6 @@ class ReservationAdmin(
     def mark_as_no_show(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, mark_no_show)
 
-    @admin.action(description=gettext_lazy("Take the last mark back"), permissions=["mark"])
-    def take_back(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
-        self._mark_each(request, queryset, undo_mark)
-
     def _mark_each(
         self, request: HttpRequest, rows: Iterable[Reservation], service: Callable[..., Any]
     ) -> None:
@@ -272,11 +275,22 @@ class ReservationAdmin(
         service = undo_mark if act == "take_back" else MARKS.get(act, [None])[0]
         if service is None:
             raise PermissionDenied
-        self._mark_each(request, [row], service)
+        try:
+            row = service(
+                reservation=row,
+                by=actor_of(staff_of(request)),
+                seen=request.POST.get("seen", ""),
+            )
+        except Refused as refusal:
+            messages.error(request, f"{row.person.name} ({row.number}): {refusal}")
+        else:
+            row = self.get_queryset(request).get(pk=row.pk)
+            status = row.get_status_display()
+            messages.success(request, f"{row.person.name} ({row.number}): {status}")
         back = request.POST.get("next", "")
         if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
-            back = reverse("admin:booking_reservation_change", args=[row.pk])
-        return HttpResponseRedirect(back)
+            return HttpResponseRedirect(reverse("admin:booking_reservation_change", args=[row.pk]))
+        return HttpResponseRedirect(f"{back}#{anchor_of(row)}")
 
     def day_view(self, request: HttpRequest) -> HttpResponse:
         """One clinic's day: who comes when, with the buttons of the desk; made to be printed."""
@@ -302,6 +316,7 @@ class ReservationAdmin(
             entries=[
                 {
                     "row": row,
+                    "anchor": anchor_of(row),
                     "phone": shown_phone(row.person.phone),
                     "doubles": doubles.get(row.person_id),
                     "buttons": buttons_of(row, now) if may_mark else [],
@@ -376,22 +391,26 @@ class ReservationAdmin(
         return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv")
 
 
+def anchor_of(row: Reservation) -> str:
+    """Where a row stands on its page: after a mark the page is back at the same row."""
+    return f"reservation-{row.pk}"
+
+
 def buttons_of(row: Reservation, now: datetime) -> list[tuple[str, str]]:
     """(act, label) for every mark that may follow on this row's status now."""
     buttons = [
         (act, str(label))
         for act, (_service, status, label) in MARKS.items()
-        if row.may_become(status)
-        and row.status != ReservationStatus.CANCELLED
-        # Taking a mark back moves the same way; it has a button of its own.
-        and not (row.status in _MARKED and status == ReservationStatus.ARRIVED)
-        and not (act == "no_show" and row.slot.starts_at > now)
+        if not why_not_mark(row, status, now=now)
     ]
     return [*buttons, ("take_back", str(TAKE_BACK))] if row.status in _TAKEN_BACK else buttons
 
 
-_MARKED = [ReservationStatus.VACCINATED, ReservationStatus.NO_SHOW]
-_TAKEN_BACK = [*_MARKED, ReservationStatus.ARRIVED]
+_TAKEN_BACK = [
+    ReservationStatus.ARRIVED,
+    ReservationStatus.VACCINATED,
+    ReservationStatus.NO_SHOW,
+]
 
 
 def _counts(rows: list[Reservation]) -> list[tuple[str, int]]:

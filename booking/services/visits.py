@@ -1,15 +1,37 @@
-"""Marks of the desk on the day of the appointment: arrived, vaccinated, did not come."""
+"""Marks of the desk on the day of the appointment: arrived, vaccinated, did not come.
 
+A mark moves a reservation forward only. Backwards goes `undo_mark` alone, on purpose and from a
+page that showed the present mark: a tablet with an old page changes nothing.
+"""
+
+from datetime import datetime
 from typing import cast
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django_stubs_ext import WithAnnotations
 
 from booking.enums import ReservationStatus
-from booking.exceptions import AlreadyBooked, NotConfirmed, NothingToUndo, TooEarly
+from booking.exceptions import (
+    AlreadyBooked,
+    ChangedMeanwhile,
+    NotArrived,
+    NotConfirmed,
+    NothingToUndo,
+    OtherDay,
+    Refused,
+    TooEarly,
+)
 from booking.models import Reservation
+from booking.rules import day_of
 from database.clock import AtNow, Now
+from staff.names import who
 
+# Which mark may follow on which.
+FOLLOWS = {
+    ReservationStatus.CONFIRMED: (ReservationStatus.ARRIVED, ReservationStatus.NO_SHOW),
+    ReservationStatus.ARRIVED: (ReservationStatus.VACCINATED,),
+}
 # The status that undoing a mark restores.
 _BEFORE_MARK = {
     ReservationStatus.ARRIVED: ReservationStatus.CONFIRMED,
@@ -18,36 +40,66 @@ _BEFORE_MARK = {
 }
 
 
-def mark_arrived(*, reservation: Reservation, by: str) -> Reservation:
-    return _mark(reservation, ReservationStatus.ARRIVED, by)
+def mark_arrived(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
+    """Raises OtherDay before the day of the appointment, and what `why_not_mark` answers."""
+    return _mark(reservation, ReservationStatus.ARRIVED, by, seen)
 
 
-def mark_vaccinated(*, reservation: Reservation, by: str) -> Reservation:
-    return _mark(reservation, ReservationStatus.VACCINATED, by)
+def mark_vaccinated(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
+    """Raises NotArrived without an arrival, and what `why_not_mark` answers."""
+    return _mark(reservation, ReservationStatus.VACCINATED, by, seen)
 
 
-def mark_no_show(*, reservation: Reservation, by: str) -> Reservation:
-    """Mark as not come; raises TooEarly before the appointment and NotConfirmed."""
-    return _mark(reservation, ReservationStatus.NO_SHOW, by)
+def mark_no_show(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
+    """Raises TooEarly before the appointment: until then the person may still come."""
+    return _mark(reservation, ReservationStatus.NO_SHOW, by, seen)
+
+
+def why_not_mark(
+    reservation: Reservation, status: ReservationStatus, *, now: datetime, seen: str = ""
+) -> Refused | None:
+    """Why this mark can't be set; None if it can. The rule of the buttons and of the services.
+
+    `seen` is the status on the page from which the mark comes; empty if there was no page.
+    """
+    if status not in FOLLOWS.get(ReservationStatus(reservation.status), ()):
+        if seen and seen != reservation.status:
+            return changed_meanwhile(reservation)
+        to_vaccinate = status == ReservationStatus.VACCINATED
+        if to_vaccinate and reservation.status == ReservationStatus.CONFIRMED:
+            return NotArrived()
+        marked = reservation.status in _BEFORE_MARK
+        return changed_meanwhile(reservation) if marked else NotConfirmed()
+    if status == ReservationStatus.NO_SHOW:
+        return TooEarly() if reservation.slot.starts_at > now else None
+    return OtherDay() if day_of(reservation.slot.starts_at) > day_of(now) else None
+
+
+def changed_meanwhile(reservation: Reservation) -> ChangedMeanwhile:
+    changed_at = reservation.changed_at or reservation.created_at
+    return ChangedMeanwhile(
+        status=ReservationStatus(reservation.status).label,
+        time=f"{timezone.localtime(changed_at):%m-%d %H:%M}",
+        who=who(reservation.by),
+    )
 
 
 @transaction.atomic
-def _mark(reservation: Reservation, status: ReservationStatus, by: str) -> Reservation:
-    """Set a mark; repeating it changes nothing. Raises TooEarly or NotConfirmed."""
+def _mark(reservation: Reservation, status: ReservationStatus, by: str, seen: str) -> Reservation:
+    """One mark; the same again changes nothing."""
     row = _locked(reservation)
-    if status == ReservationStatus.NO_SHOW and reservation.slot.starts_at > row.now:
-        raise TooEarly
     if row.status == status:
         return row
-    # CANCELLED may become CONFIRMED, but only by undo_cancel, which takes the seat again.
-    if row.status == ReservationStatus.CANCELLED or not row.may_become(status):
-        raise NotConfirmed
+    refusal = why_not_mark(row, status, now=row.now, seen=seen)
+    if refusal:
+        raise refusal
     return _set(row, status, by)
 
 
 def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
-    """The locked row, annotated with the database's clock as `now`."""
-    row = Reservation.objects.locked().annotate(now=Now()).get(pk=reservation.pk)
+    """The row with the database's clock, as `now`."""
+    rows = Reservation.objects.select_related("slot").locked()
+    row = rows.annotate(now=Now()).get(pk=reservation.pk)
     return cast("WithAnnotations[Reservation, AtNow]", row)
 
 
@@ -60,9 +112,15 @@ def _set(
 
 
 @transaction.atomic
-def undo_mark(*, reservation: Reservation, by: str) -> Reservation:
-    """Undo the last mark; raises NothingToUndo, or AlreadyBooked if the dose was booked anew."""
+def undo_mark(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
+    """Take the last mark back.
+
+    Raises ChangedMeanwhile if the page showed another mark than the present one, NothingToUndo,
+    or AlreadyBooked if a new time was booked since.
+    """
     row = _locked(reservation)
+    if seen and seen != row.status:
+        raise changed_meanwhile(row)
     before = _BEFORE_MARK.get(ReservationStatus(row.status))
     if before is None:
         raise NothingToUndo

@@ -25,7 +25,7 @@ from eligibility.services.changes import CHANGEABLE, Preview
 from eligibility.timeline import timeline
 from privacy.cipher import blind_index
 from staff.actors import actor_of
-from staff.history import who
+from staff.names import who
 from staff.scoping import ScopedAdmin
 from staff.services import staff_of
 

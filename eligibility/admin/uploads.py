@@ -22,7 +22,7 @@ from eligibility.services.uploads import (
 )
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.history import who
+from staff.names import who
 from staff.scoping import ScopedAdmin
 from staff.services import record_access, staff_of
 

@@ -82,9 +82,10 @@ def test_the_day_sheet_asks_no_more_for_three_rows_than_for_one(client):
     assert queries_of(client, address) == one
 
 
-def test_the_day_sheet_has_a_button_for_each_mark_that_may_follow(client):
+def test_the_day_sheet_has_a_button_for_each_mark_that_may_follow(client, clock):
     slot = SlotFactory()
     reservation = ReservationFactory(slot=slot, person=PersonFactory(name="남궁민수"))
+    clock.move_to(slot.starts_at)
     user = StaffFactory(role=Role.CLINIC, clinic=slot.clinic)
     client.force_login(user)
     day = f"{timezone.localtime(slot.starts_at):%Y-%m-%d}"
@@ -92,34 +93,38 @@ def test_the_day_sheet_has_a_button_for_each_mark_that_may_follow(client):
     page = client.get(f"{LIST}day/?day={day}")
     [entry] = page.context["entries"]
     assert "남궁민수" in page.content.decode()
-    assert [act for act, _label in entry["buttons"]] == ["arrived", "vaccinated"]
+    assert [act for act, _label in entry["buttons"]] == ["arrived", "no_show"]
 
     answer = client.post(
         f"{LIST}{reservation.pk}/mark/", {"act": "arrived", "next": f"{LIST}day/?day={day}"}
     )
-    assert answer.url == f"{LIST}day/?day={day}"
+    assert answer.url == f"{LIST}day/?day={day}#reservation-{reservation.pk}"
+    assert f'id="reservation-{reservation.pk}"' in page.content.decode()
     reservation.refresh_from_db()
     assert (reservation.status, reservation.by) == ("arrived", f"staff:{user.pk}")
 
 
-def test_buttons_follow_the_status_and_the_clock():
+def test_buttons_follow_the_status_and_the_clock(clock):
     reservation = ReservationFactory()
-    now = timezone.now()
-    later = reservation.slot.starts_at + timedelta(minutes=1)
+    starts_at = reservation.slot.starts_at
+    later = clock.move_to(starts_at + timedelta(minutes=1))
 
-    def acts(at=now):
+    def acts(at=later):
         return [act for act, _label in buttons_of(reservation, at)]
 
-    assert acts() == ["arrived", "vaccinated"]
-    assert acts(later) == ["arrived", "vaccinated", "no_show"]
+    assert acts(starts_at - timedelta(days=1)) == []
+    assert acts(starts_at - timedelta(minutes=1)) == ["arrived"]
+    assert acts() == ["arrived", "no_show"]
     reservation = mark_arrived(reservation=reservation, by="staff:1")
-    assert acts(later) == ["vaccinated", "no_show", "take_back"]
+    assert acts() == ["vaccinated", "take_back"]
     reservation = mark_vaccinated(reservation=reservation, by="staff:1")
-    assert acts(later) == ["take_back"]
+    assert acts() == ["take_back"]
 
 
-def test_a_mark_can_be_taken_back(client):
-    reservation = mark_arrived(reservation=ReservationFactory(), by="staff:1")
+def test_a_mark_can_be_taken_back(client, clock):
+    reservation = ReservationFactory()
+    clock.move_to(reservation.slot.starts_at)
+    mark_arrived(reservation=reservation, by="staff:1")
     client.force_login(StaffFactory(superuser=True))
 
     client.post(f"{LIST}{reservation.pk}/mark/", {"act": "take_back"})
@@ -128,8 +133,9 @@ def test_a_mark_can_be_taken_back(client):
     assert reservation.status == ReservationStatus.CONFIRMED
 
 
-def test_the_history_says_who_did_what(client):
+def test_the_history_says_who_did_what(client, clock):
     reservation = ReservationFactory()
+    clock.move_to(reservation.slot.starts_at)
     user = StaffFactory(role=Role.CLINIC, clinic=reservation.slot.clinic, username="desk")
     client.force_login(user)
     client.post(f"{LIST}{reservation.pk}/mark/", {"act": "arrived"})
@@ -158,7 +164,7 @@ def test_what_was_never_changed_has_its_beginning_for_a_history(client):
     assert detail.endswith(reservation.slot.clinic.name)
 
 
-def test_the_history_tells_the_whole_story_in_words(client):
+def test_the_history_tells_the_whole_story_in_words(client, clock):
     user = StaffFactory(superuser=True, username="officer")
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     client.force_login(user)
@@ -170,6 +176,8 @@ def test_the_history_tells_the_whole_story_in_words(client):
     change_reservation(reservation=reservation, slot_id=target.pk, by="citizen")
     cancel_reservation(reservation=reservation, by=f"staff:{user.pk}")
     undo_cancel(reservation=reservation, by="citizen")
+    clock.move_to(target.starts_at)
+    client.force_login(user)
     client.post(f"{LIST}{reservation.pk}/mark/", {"act": "arrived"})
 
     story = story_on(client, reservation)

@@ -93,7 +93,7 @@ class Bookings(RuleBasedStateMachine):
                 "TRUNCATE booking_offer, booking_listentry, booking_reservation,"
                 " booking_reservationevent, booking_outsidedose, booking_slot CASCADE"
             )
-        clock.move_to(timezone.now(), tick=True)
+        clock.at("08:00", tick=True)
         clinic = ClinicFactory()
         double = VaccineFactory(doses=2, min_days=20, best_days=21, max_days=23)
         single = VaccineFactory()
@@ -103,7 +103,7 @@ class Bookings(RuleBasedStateMachine):
             SlotFactory(
                 clinic=clinic, vaccine=kind, starts_at=start + timedelta(days=day), capacity=2
             ).pk
-            for day, kind in [*days, (3, single), (5, single)]
+            for day, kind in [*days, (0, single), (3, single), (5, single)]
         ]
         self.double = double
         self.people = admit(RoomFactory(), PEOPLE)

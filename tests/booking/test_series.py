@@ -14,10 +14,7 @@ from booking.exceptions import (
     HoldChanged,
     HoldLapsed,
     NoDoseLeft,
-    NotConfirmed,
-    NothingToUndo,
     SlotFull,
-    TooEarly,
     TooLate,
     WrongInterval,
     WrongVaccine,
@@ -31,9 +28,7 @@ from booking.services import (
     confirm_hold,
     hold_best_slots,
     hold_slot,
-    mark_arrived,
     mark_no_show,
-    mark_vaccinated,
     measure_no_shows,
     record_outside_dose,
     remind,
@@ -413,33 +408,6 @@ def test_after_the_last_outside_dose_nothing_is_left_to_book():
 
     with pytest.raises(NoDoseLeft):
         hold(admission, slot)
-
-
-def test_marks_of_the_desk_can_be_taken_back():
-    reservation = ReservationFactory()
-    by = "staff:1"
-
-    with pytest.raises(TooEarly):
-        mark_no_show(reservation=reservation, by=by)
-    seen = [
-        mark_arrived(reservation=reservation, by=by).status,
-        mark_arrived(reservation=reservation, by=by).status,
-        mark_vaccinated(reservation=reservation, by=by).status,
-        undo_mark(reservation=reservation, by=by).status,
-        undo_mark(reservation=reservation, by=by).status,
-    ]
-
-    assert seen == ["arrived", "arrived", "vaccinated", "arrived", "confirmed"]
-    with pytest.raises(NothingToUndo):
-        undo_mark(reservation=reservation, by=by)
-
-
-def test_a_cancelled_reservation_is_not_marked():
-    reservation = ReservationFactory()
-    cancel_reservation(reservation=reservation, by="citizen")
-
-    with pytest.raises(NotConfirmed):
-        mark_arrived(reservation=reservation, by="staff:1")
 
 
 def test_a_no_show_may_book_again_and_then_the_mark_stays(clock):

@@ -1,0 +1,16 @@
+"""Names of those who acted, for staff to read."""
+
+from django.utils.translation import gettext as _
+
+from staff.actors import CITIZEN, SYSTEM, user_id_of
+from staff.models import User
+
+
+def who(by: object) -> str:
+    """Who `by` is: a user's name, the person themselves, the system, or a command."""
+    text = str(by)
+    user_id = user_id_of(text)
+    if user_id is not None:
+        name = User.objects.filter(pk=user_id).values_list("username", flat=True).first()
+        return name or text
+    return {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}.get(text, text)
