@@ -4,6 +4,7 @@ from waiting_room import now_cache, views
 
 urlpatterns = [
     path("queue/verify_line.py", views.verifier, name="verifier"),
+    path("queue/witness.py", views.witness_program, name="witness_program"),
     path("queue/resume/", views.resume, name="resume"),
     path("queue/t/<uuid:ticket_id>/", views.ticket_page, name="ticket"),
     path("queue/t/<uuid:ticket_id>/qr.svg", views.resume_picture, name="resume_picture"),

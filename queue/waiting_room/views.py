@@ -355,9 +355,19 @@ def line_log(request: HttpRequest, code: str) -> FileResponse:
 @require_http_methods(["GET", "HEAD"])
 def verifier(request: HttpRequest) -> FileResponse:
     """The program that checks a log offline, as it stands in the repository."""
-    program = Path(verify_line.__file__).open("rb")  # noqa: SIM115  (the response closes it)
+    return _program(verify_line.__file__)
+
+
+@require_http_methods(["GET", "HEAD"])
+def witness_program(request: HttpRequest) -> FileResponse:
+    """The program with which anybody can witness the logs of this portal."""
+    return _program(str(Path(verify_line.__file__).with_name("witness.py")))
+
+
+def _program(path: str) -> FileResponse:
+    program = Path(path).open("rb")  # noqa: SIM115  (the response closes it)
     response = FileResponse(program, content_type="text/x-python")
-    response.headers["Content-Disposition"] = 'attachment; filename="verify_line.py"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{Path(path).name}"'
     return response
 
 

@@ -63,7 +63,7 @@ class Note:
 def parse_signature(line: str) -> Signature:
     """One signature line, without its line feed; raises BadNote."""
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space or not name or "+" in name:
+    if not line.startswith(_DASH) or not space or not _is_name(name):
         raise BadNote(f"“{line[:60]}” is no signature line.")
     value = from_base64(encoded)
     if len(value) < 5:
@@ -95,7 +95,7 @@ class Verifier:
             raise BadNote("A verifier key is written name+id+key.")
         name, key_id, encoded = parts
         value = from_base64(encoded)
-        if not name or len(value) != 33 or value[0] not in (ED25519, COSIGNATURE):
+        if not _is_name(name) or len(value) != 33 or value[0] not in (ED25519, COSIGNATURE):
             raise BadNote(f"The key of “{name[:60]}” is no Ed25519 key.")
         verifier = cls(name, value[0], value[1:])
         if verifier.key_id.hex() != key_id.lower():
@@ -127,7 +127,7 @@ class Signer:
     """A private Ed25519 key (32 bytes) under a name: signs notes, or cosigns checkpoints."""
 
     def __init__(self, name: str, seed: bytes, kind: int = ED25519) -> None:
-        if not name or "+" in name or any(letter.isspace() for letter in name):
+        if not _is_name(name):
             raise ValueError(f"“{name}” can't be the name of a key.")
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.verifier = Verifier(name, kind, self._key.public_key().public_bytes_raw())
@@ -148,7 +148,14 @@ def timestamp_of(cosignature: Signature) -> int:
     """POSIX seconds; raises BadNote."""
     if len(cosignature.value) != 72:
         raise BadNote(f"The cosignature of {cosignature.name} is not 72 bytes long.")
-    return int(struct.unpack(">Q", cosignature.value[:8])[0])
+    seconds = int(struct.unpack(">Q", cosignature.value[:8])[0])
+    if not 0 < seconds < 1 << 63:
+        raise BadNote(f"The cosignature of {cosignature.name} has no time.")
+    return seconds
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(letter.isspace() for letter in name)
 
 
 def _cosigned(text: str, timestamp: int) -> bytes:

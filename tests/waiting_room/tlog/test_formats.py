@@ -1,10 +1,5 @@
 """Notes, checkpoints, tiles and proofs: judged by a stranger's tool, and by the specifications."""
 
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from pathlib import Path
-from uuid import UUID
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,52 +9,13 @@ from tlog_scales.reader import TilesReader
 from tlog_scales.tlog import Checkpoint as TheirCheckpoint
 from tlog_scales.tlog import ConsistencyProofInvalid, InclusionProofInvalid
 
-from waiting_room import merkle, public_log
-from waiting_room.tlog import notes, tiles
+from tests.waiting_room.tlog.logs import SIGNER, Log
+from waiting_room import merkle
+from waiting_room.tlog import notes
 from waiting_room.tlog.checkpoints import Checkpoint
 from waiting_room.tlog.notes import BadNote, Note, Signer, Verifier
 from waiting_room.tlog.proofs import Proof
 from waiting_room.tlog.tiles import Tile, tiles_between
-
-ORIGIN = "jari.example.kr/queue/seoul/log"
-SIGNER = Signer(ORIGIN, sha256(b"a key for tests").digest())
-AT = datetime(2026, 7, 12, 11, tzinfo=UTC)
-
-
-class Log:
-    """A log of pages as the portal makes them, each with one ticket."""
-
-    def __init__(self, size: int, salt: int = 0) -> None:
-        self.records: list[bytes] = []
-        self.nodes: dict[int, bytes] = {}
-        previous = merkle.EMPTY_ROOT.hex()
-        for number in range(1, size + 1):
-            digest = public_log.ticket_hash(UUID(int=number + salt))
-            joined = AT + timedelta(seconds=number)
-            page = public_log.make_page(
-                room="seoul", number=number, previous=previous, after=number - 1, upto=number,
-                ticket_leaves=[public_log.leaf_for_ticket("seoul", number, joined, digest)],
-                act_leaves=[], at=joined,
-            )  # fmt: skip
-            self.nodes[number], previous = public_log.append(page, self.read)
-            self.records.append(page.record())
-
-    def read(self, numbers):
-        return {number: self.nodes[number] for number in numbers}
-
-    def checkpoint(self, size: int) -> Note:
-        return Checkpoint(ORIGIN, size, merkle.log_root(size, self.read)).signed_by([SIGNER])
-
-    def write(self, folder: Path, old: int, new: int) -> None:
-        for tile in tiles_between(old, new):
-            path = folder / tile.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if tile.level is None:
-                entries = [self.records[number - 1] for number in tile.numbers()]
-                path.write_bytes(tiles.bundle(entries))
-            else:
-                path.write_bytes(tiles.hashes_of(tile, self.read))
-        (folder / "checkpoint").write_text(str(self.checkpoint(new)))
 
 
 @pytest.fixture(scope="module")
