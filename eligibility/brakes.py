@@ -1,6 +1,7 @@
-"""Brakes on guessing: failures are counted by source, and beyond a limit guessing costs work.
+"""Brakes on guessing: failures are counted by network, and above a limit the next attempt needs a
+proof of work.
 
-Nobody is refused. Without Redis the brakes rest.
+No request is refused outright. Without Redis nothing is counted.
 """
 
 import logging
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Brake:
-    """`rate` failures ("10/10m") are free, for one key of one network."""
+    """`rate` failures ("10/10m") are free per network and `key`."""
 
     name: str
     rate: str
@@ -37,6 +38,7 @@ class Brake:
                 request, group=self.name, key=f"{source}|{key}", rate=self.rate, counts=increment
             )
         except RedisError:
+            # Fail open: an outage of Redis must not lock citizens out of their own reservations.
             log.warning("redis is gone: %s is not counted", self.name)
             return False
 
@@ -44,7 +46,8 @@ class Brake:
 def needs_work(
     request: HttpRequest, brakes: Sequence[Brake], keys: Sequence[str], *, wait_for: str
 ) -> bool:
-    """Whether a brake is on and neither work was done nor a minute waited (for `wait_for`)."""
+    """Whether a brake is on and the form carries neither a proof of work nor a wait token a minute
+    old. `wait_for` is the text that the wait token is bound to, as in `work_for`."""
     if not any(brake.is_on(request, key) for brake, key in zip(brakes, keys, strict=True)):
         return False
     return not (
@@ -53,12 +56,12 @@ def needs_work(
     )
 
 
-# Of a page that asks for none.
+# Template context of a page that asks for no proof of work.
 NO_WORK = {"challenge": "", "wait": ""}
 
 
 def work_for(wait_for: str) -> dict[str, str]:
-    """What the page needs to ask for work (eligibility/components/work.html)."""
+    """Template context of eligibility/components/work.html: a challenge and a wait token."""
     return {
         "challenge": proof_of_work.new_challenge(),
         "wait": proof_of_work.new_wait(_clean(wait_for)),
@@ -66,5 +69,5 @@ def work_for(wait_for: str) -> dict[str, str]:
 
 
 def _clean(text: str) -> str:
-    """Whatever was typed, as text that can be hashed."""
+    """Typed text cut to 200 letters; lone surrogates, which can't be hashed, are replaced."""
     return text[:200].encode(errors="replace").decode()

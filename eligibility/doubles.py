@@ -1,4 +1,4 @@
-"""Who may be one person under two phones: same name and birth date, and nothing tells more."""
+"""People who may be stored twice under two phones: same name and birth date."""
 
 from collections.abc import Iterable
 
@@ -6,9 +6,10 @@ from eligibility.models import Person
 
 
 def likely_doubles(people: Iterable[Person]) -> dict[int, set[int]]:
-    """For each of these people, by id, the ids of others they may be; one query.
+    """Person id → ids of people who may be the same; people without any are left out. One query.
 
-    Where the roster knows both, or a certified provider vouched for both, they are two people.
+    Two rows that both stand on the roster, or that a certified provider both confirmed, are two
+    people.
     """
     people = list(people)
     by_index: dict[bytes, list[Person]] = {}
@@ -20,12 +21,14 @@ def likely_doubles(people: Iterable[Person]) -> dict[int, set[int]]:
         person.pk: {
             other.pk
             for other in by_index.get(bytes(person.name_birth_index), [])
-            if other.pk != person.pk and not _known_as_two(person, other)
+            if other.pk != person.pk and not _are_distinct(person, other)
         }
         for person in people
     }
     return {pk: others for pk, others in doubles.items() if others}
 
 
-def _known_as_two(one: Person, other: Person) -> bool:
-    return bool((one.roster_key and other.roster_key) or (one.certified_at and other.certified_at))
+def _are_distinct(person: Person, other: Person) -> bool:
+    return bool(
+        (person.roster_key and other.roster_key) or (person.certified_at and other.certified_at)
+    )

@@ -64,7 +64,7 @@ class ReviewStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
-# What the birth date alone decides: typed wrong it is typed again, and nobody can say otherwise.
+# Decided by the birth date or the phone alone. A wrong one is typed again; no review changes it.
 NEVER_REVIEWED = {Reason.NOT_BORN, Reason.NO_DIGIT_DAY, Reason.HOUSEHOLD}
 
 # Each arrow is one service; nothing else sets a status.
@@ -74,7 +74,7 @@ REVIEW_MOVES: dict[str, list[ReviewStatus]] = {
 
 
 class ProxyAnswer(models.TextChoices):
-    """What a person, or the counter for them, said to somebody who asks to book for them."""
+    """Answer of a person, or of the counter for them, to a request to book for them."""
 
     WAITING = "waiting", _("Waiting for their yes")
     YES = "yes", _("Yes")

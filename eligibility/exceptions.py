@@ -2,7 +2,7 @@
 
 
 class Refusal(Exception):
-    """Something a person asked for can't be done; the message says what to do instead."""
+    """The request can't be fulfilled; the message says what to do instead."""
 
 
 class WrongCode(Refusal):
@@ -10,7 +10,7 @@ class WrongCode(Refusal):
 
 
 class CodeExpired(Refusal):
-    """The code was not used in time, or was used up."""
+    """The code's lifetime is over, or it was used already."""
 
 
 class TooManyTries(Refusal):
@@ -22,23 +22,23 @@ class ResendTooSoon(Refusal):
 
 
 class DistrictUnclear(Refusal):
-    """Several people of the roster share these details; only where they live tells them apart."""
+    """Several people of the roster share name, birth date and phone; the district must decide."""
 
 
 class LimitReached(Refusal):
-    """So many codes went to this phone that the next one has to wait."""
+    """The pause between two codes to this phone is not over (code_limits.PACED)."""
 
 
 class WorkNeeded(Refusal):
-    """Many codes went to this phone, or out for this source: a proof of work comes first."""
+    """Many codes went to this phone, or for this source: a proof of work is needed."""
 
 
 class ReviewRefused(Refusal):
-    """This answer can't be looked at again, or not any more."""
+    """This decision can't be reviewed, or not any more."""
 
 
 class CorrectionRefused(Refusal):
-    """What is held of a person can't be changed this way."""
+    """This value of a person can't be corrected this way."""
 
 
 class ProxyRefused(Refusal):

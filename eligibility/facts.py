@@ -1,4 +1,4 @@
-"""From rows to what the pure rules ask for."""
+"""Builds the input of the pure rules (Facts and Rule) from rows."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -40,10 +40,11 @@ def rule_of(cohort: Cohort) -> Rule:
 
 
 def with_values(cohort: Cohort, values: dict[str, Any]) -> Cohort:
-    """A copy of the cohort with these values, as a CohortChange holds them."""
+    """An unsaved copy of the cohort with `values`, in the JSON form that CohortChange stores."""
     copy = Cohort(
         **{field.attname: getattr(cohort, field.attname) for field in Cohort._meta.fields}
     )
+    # Marked as stored: `full_clean` must not report the cohort's own code as taken.
     copy._state.adding, copy._state.db = False, "default"
     for name, value in values.items():
         setattr(copy, name, read_value(name, value))
@@ -51,7 +52,7 @@ def with_values(cohort: Cohort, values: dict[str, Any]) -> Cohort:
 
 
 def read_value(name: str, value: Any) -> Any:
-    """A value of a field of Cohort, out of JSON."""
+    """A value of a Cohort field from its JSON form: ISO dates and times are parsed."""
     if name in ("birth_from", "birth_to") and isinstance(value, str):
         return parse_date(value)
     if name in ("opens_at", "closes_at") and isinstance(value, str):
@@ -60,7 +61,7 @@ def read_value(name: str, value: Any) -> Any:
 
 
 def cohorts_in_force(at: datetime) -> list[Cohort]:
-    """All cohorts with the rules they have at `at`, also when no job has applied a change yet."""
+    """All cohorts with their rules at `at`, including due changes that no job has applied yet."""
     due: dict[int, list[CohortChange]] = {}
     changes = CohortChange.objects.filter(
         applied_at=None, withdrawn_at=None, takes_effect_at__lte=at

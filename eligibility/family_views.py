@@ -1,4 +1,4 @@
-"""Booking for somebody else: asking for it, answering, acting, and ending it."""
+"""Views for booking for another person: request, answer, act as proxy, and end it."""
 
 from functools import wraps
 from typing import Any
@@ -23,8 +23,10 @@ from web.language import keeps_typed_in_any_language, typed
 
 
 def asks_oneself(view: View) -> View:
-    """The person who is signed in, and acts for nobody: acting for one person opens no way to those
-    for whom that person acts, nor to who acts for them."""
+    """Passes the signed-in person; a proxy who acts for another person is sent back.
+
+    Otherwise acting for one person would open the way to that person's own wards and proxies.
+    """
 
     @asks
     @wraps(view)
@@ -41,7 +43,7 @@ def asks_oneself(view: View) -> View:
 @keeps_typed_in_any_language
 @asks_oneself
 def family(request: HttpRequest, person: Person) -> HttpResponse:
-    """Whom one books for, who has not said yes yet, and who books for oneself."""
+    """Lists wards, open requests and proxies of the person; POST asks for a new ward."""
     form = WardForm(
         request.POST if request.method == "POST" else None,
         initial=typed(request, *WardForm.base_fields),
@@ -62,7 +64,7 @@ def _family_page(
     request: HttpRequest, person: Person, *, form: WardForm | None = None, refusal: str = ""
 ) -> HttpResponse:
     live = Proxy.objects.filter(ended_at=None)
-    asked = services.waiting_requests().filter(by=person).order_by("pk")
+    sent = services.waiting_requests().filter(by=person).order_by("pk")
     proxies = live.filter(person=person).select_related("by")
     form = form or WardForm()
     context = {
@@ -70,9 +72,11 @@ def _family_page(
         "typed_form": "ward",
         "refusal": refusal,
         "wards": live.filter(by=person).select_related("person").order_by("pk"),
-        "asked": asked,
+        "asked": sent,
         "proxies": [(proxy, masked_phone(proxy.by.phone)) for proxy in proxies],
-        "asking": [(one, masked_phone(one.by.phone)) for one in services.requests_to(person)],
+        "asking": [
+            (received, masked_phone(received.by.phone)) for received in services.requests_to(person)
+        ],
         "most": settings.FAMILY_SIZE,
     }
     status = 409 if refusal else 422 if form.is_bound else 200
@@ -82,13 +86,14 @@ def _family_page(
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
-    """Yes or no, by the address that went to the phone of the person alone."""
-    asked = get_object_or_404(ProxyRequest.objects.select_related("by"), token=token)
+    """Answer page of a proxy request. Its secret token was sent to the ward's phone alone, so no
+    sign-in is needed."""
+    proxy_request = get_object_or_404(ProxyRequest.objects.select_related("by"), token=token)
     refusal = ""
     if request.method == "POST" and request.POST.get("answer") in ("yes", "no"):
         try:
             services.answer_proxy_request(
-                request=asked,
+                request=proxy_request,
                 yes=request.POST["answer"] == "yes",
                 by="phone",
                 shows_earlier="earlier" in request.POST,
@@ -97,13 +102,14 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
             refusal = str(reason)
         else:
             return redirect("family_answer", token=token)
-    open_ = services.waiting_requests().filter(pk=asked.pk).exists()
+    is_open = services.waiting_requests().filter(pk=proxy_request.pk).exists()
     context = {
-        "asked": asked,
-        "open": open_,
-        "agreed": asked.answer == ProxyAnswer.YES,
-        # The birth date alone of what was typed: it can say nothing but a day.
-        "phone": masked_phone(asked.by.phone),
+        "asked": proxy_request,
+        "open": is_open,
+        "agreed": proxy_request.answer == ProxyAnswer.YES,
+        # Of the typed details only the birth date is shown: free text could carry a message to the
+        # ward in the portal's name.
+        "phone": masked_phone(proxy_request.by.phone),
         "refusal": refusal,
     }
     return render(request, "eligibility/answer_proxy.html", context, status=409 if refusal else 200)
@@ -112,13 +118,15 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
 @acts(page="family")
 @asks_oneself
 def family_reply(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
-    """Yes or no by the person who is signed in; their phone is proven."""
-    asked = next((one for one in services.requests_to(person) if one.pk == pk), None)
-    if asked is None:
+    """Answer to a proxy request by the signed-in ward, whose phone is proven."""
+    proxy_request = next(
+        (candidate for candidate in services.requests_to(person) if candidate.pk == pk), None
+    )
+    if proxy_request is None:
         return redirect("family")
     try:
         services.answer_proxy_request(
-            request=asked,
+            request=proxy_request,
             yes=request.POST.get("answer") == "yes",
             by="phone",
             shows_earlier="earlier" in request.POST,
@@ -131,16 +139,16 @@ def family_reply(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
 @acts(page="family")
 @asks_oneself
 def family_withdraw(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
-    """Take back a request that nobody has answered."""
-    asked = get_object_or_404(ProxyRequest, pk=pk, by=person)
-    services.withdraw_proxy_request(request=asked)
+    """Withdraw an unanswered request."""
+    proxy_request = get_object_or_404(ProxyRequest, pk=pk, by=person)
+    services.withdraw_proxy_request(request=proxy_request)
     return redirect("family")
 
 
 @acts(page="family")
 @asks_oneself
 def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
-    """Go on as somebody one books for."""
+    """Sign this browser in as the ward, with the person as proxy."""
     who = who_of(request)
     proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
     response = redirect("eligibility")
@@ -148,6 +156,7 @@ def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
         response,
         person_id=proxy.person_id,
         by_id=person.pk,
+        # The proxy's own proof of identity: acting for a ward must not prolong it.
         verified_at=who.verified_at if who else None,
     )
     return response
@@ -155,7 +164,8 @@ def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
 
 @acts(page="family")
 def family_back(request: HttpRequest) -> HttpResponse:
-    """Be oneself again: back to who signed in, also where acting has been ended meanwhile."""
+    """Sign the proxy in as themselves again, also when the ward has ended the proxy meanwhile."""
+    # The cookie is read without the check of the proxy row, which may have ended.
     who = read_cookie(request.COOKIES.get(COOKIE, ""))
     response = redirect("family")
     if who and who.by_id and is_current(Who(who.by_id, who.verified_at, who.by_generation)):
@@ -166,7 +176,7 @@ def family_back(request: HttpRequest) -> HttpResponse:
 @acts(page="family")
 @asks_oneself
 def family_end(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
-    """End booking for somebody, or take it back from somebody."""
+    """End a proxy, as the ward or as the proxy."""
     proxy = get_object_or_404(Proxy.objects.filter(Q(person=person) | Q(by=person)), pk=pk)
     services.end_proxy(proxy=proxy, by=person)
     return redirect("family")

@@ -12,7 +12,7 @@ from eligibility.enums import Correctable, ReviewReason
 
 
 class IdentityForm(forms.Form):
-    """Who you are, typed the way people type it. What was meant is in `cleaned_data`."""
+    """Name, birth date and phone in any usual spelling; `cleaned_data` has the normal forms."""
 
     name = forms.CharField(
         label=_("Name"),
@@ -48,13 +48,13 @@ class IdentityForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        # Asked only where two digits of a year fit two centuries.
+        # True only where a two-digit year fits two centuries.
         self.asks_century = False
         if not self.is_bound and self.initial.get("birth_date"):
             self._show_again(self.initial["birth_date"])
 
     def _show_again(self, typed: str) -> None:
-        """The page once more without checking it, as in another language."""
+        """Prepare an unbound form that repeats typed values, as after a change of language."""
         six_digits = spelling.resident_number_typed(typed)
         if six_digits:
             self.initial = {**self.initial, "birth_date": six_digits}
@@ -83,7 +83,7 @@ class IdentityForm(forms.Form):
         typed = self.cleaned_data["birth_date"]
         six_digits = spelling.resident_number_typed(typed)
         if six_digits:
-            # Nothing of it is kept, on the page neither.
+            # The number is replaced in the posted data too, so that the page doesn't repeat it.
             sent = cast("QueryDict", self.data).copy()
             sent["birth_date"] = six_digits
             self.data = sent
@@ -119,7 +119,7 @@ class IdentityForm(forms.Form):
 
 
 class WardForm(IdentityForm):
-    """Somebody one books for: the same fields, typed the same way."""
+    """The same fields for a ward, without the browser's autofill of the proxy's own data."""
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -148,31 +148,35 @@ class CodeForm(forms.Form):
         return code
 
 
-_NO_PLACE = "none"
+_NOT_LISTED = "none"
 
 
-def _places() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Districts under their regions, as a select shows them."""
+def _district_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Choices of a select: districts grouped by region."""
     return [
-        # The closed select shows the option alone, and six regions have a 중구.
+        # Each option names its region: the closed select shows the option alone, and six regions
+        # have a 중구.
         (region, [(f"{region}|{name}", f"{region} {name}") for name in districts_of(region)])
         for region in REGIONS
     ]
 
 
 class DistrictForm(forms.Form):
-    """Where you live, out of all there is: the page tells nobody's district."""
+    """The person's district among all of the country.
+
+    The choices must not be limited to the candidates: that would show where they live.
+    """
 
     home = forms.ChoiceField(
         label=_("City, county or district"),
         help_text=_("Where you are registered as a resident."),
         error_messages={"required": _("Choose where you are registered.")},
-        choices=lambda: [("", "—"), *_places(), (_NO_PLACE, _("Not in this list"))],
+        choices=lambda: [("", "—"), *_district_choices(), (_NOT_LISTED, _("Not in this list"))],
     )
 
     def clean_home(self) -> District | None:
         chosen = self.cleaned_data["home"]
-        return None if chosen == _NO_PLACE else District(*chosen.split("|"))
+        return None if chosen == _NOT_LISTED else District(*chosen.split("|"))
 
 
 class ReviewForm(forms.Form):
@@ -192,7 +196,7 @@ class ReviewForm(forms.Form):
 
 
 class CorrectionForm(forms.Form):
-    """One value to be put right, typed as on the identity page."""
+    """A request to correct one value, in the spellings that the identity page takes."""
 
     field = forms.ChoiceField(
         label=_("What is wrong?"),
@@ -210,10 +214,10 @@ class CorrectionForm(forms.Form):
     def clean(self) -> None:
         super().clean()
         values = self.cleaned_data
-        field, wanted = values.get("field"), values.get("wanted")
-        if field and wanted:
+        field, value = values.get("field"), values.get("wanted")
+        if field and value:
             try:
-                values["wanted"] = _CORRECT[field](wanted)
+                values["wanted"] = _NORMALIZED[field](value)
             except ValueError:
                 self.add_error("wanted", _("This can't be read. Write it as when you sign in."))
 
@@ -222,7 +226,7 @@ def _birth_date(text: str) -> str:
     return spelling.birth_date(text, today=known_today()).isoformat()
 
 
-_CORRECT = {
+_NORMALIZED = {
     Correctable.NAME: spelling.person_name,
     Correctable.BIRTH_DATE: _birth_date,
     Correctable.PHONE: spelling.mobile_phone,

@@ -1,4 +1,4 @@
-"""What apps above eligibility add to it, each in its `ready`."""
+"""Hooks that apps above eligibility fill, each in its AppConfig.ready()."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from eligibility.models import Cohort
 from web.hooks import Hook
 
-# From when the lines of these cohorts can be joined, by the cohort's id.
+# Cohort ids → when the line of each can be joined.
 joins_from: Hook[Callable[[Collection[int]], dict[int, datetime]]] = Hook()
-# What else may be wrong with cohorts, such as windows without times: lint.Finding.
+# Further checks of cohorts, such as windows without slots; each yields lint.Finding.
 lint_checks: Hook[Callable[[Sequence[Cohort], datetime], Iterable[Any]]] = Hook()
-# Whom a purge must not forget yet, as querysets of person ids, and what it forgets of others.
+# Person ids that a purge at this time must spare, as a queryset.
 still_needed: Hook[Callable[[datetime], QuerySet[Any, int]]] = Hook()
+# Destroys an app's own personal data of these person ids.
 also_forget: Hook[Callable[[list[int]], None]] = Hook()

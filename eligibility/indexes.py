@@ -1,6 +1,6 @@
-"""Keyed blind indexes over a person's identity: the only way to find somebody in the database.
+"""Keyed blind indexes over a person's identity, since names and phones are stored encrypted.
 
-Whoever fills a Person uses these, so that one person has one index however they are spelled.
+All code that fills a Person uses these, so that every spelling of a person gives one index.
 """
 
 from datetime import date
@@ -10,7 +10,8 @@ from privacy.cipher import blind_index
 
 
 def identity_index(name: str, birth_date: date, phone: str, district: str = "") -> bytes:
-    """Name, birth date and E.164 phone as one key; the district only for a double of all three."""
+    """Index of name, birth date and E.164 phone. `district` is added only for the second of two
+    people who share all three."""
     parts = [name_key(name), birth_date.isoformat(), phone, *([district] if district else [])]
     return blind_index("|".join(parts), context=b"person.identity")
 
@@ -24,7 +25,7 @@ def phone_index(phone: str) -> bytes:
 
 
 def indexes_of(name: str, birth_date: date, phone: str) -> dict[str, bytes]:
-    """The three columns of Person, by name."""
+    """Values of Person's three index columns, by column name."""
     return {
         "identity_index": identity_index(name, birth_date, phone),
         "name_birth_index": name_birth_index(name, birth_date),

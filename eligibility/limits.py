@@ -1,7 +1,6 @@
-"""What is counted by request rather than by row.
+"""Limits that are counted per request in Redis; without Redis they are off.
 
-Without Redis these limits rest, and nobody is locked out. Codes are counted where they are kept
-(eligibility.services.code_limits).
+Codes are counted from their rows instead (eligibility.services.code_limits).
 """
 
 import secrets
@@ -12,7 +11,7 @@ from redis import RedisError
 
 from database import signing
 from eligibility.indexes import phone_index
-from eligibility.services.code_limits import Asker
+from eligibility.services.code_limits import RequestSource
 from privacy.cipher import blind_index
 from web import addresses, cookies
 from web.limits import over
@@ -21,26 +20,27 @@ DISTRICTS_PER_PHONE = "5/10m"
 KNOWN_COOKIE = cookies.named("jari_known")
 _KNOWN_SALT = "eligibility.known"
 _KNOWN_AGE = 180 * 86400
-_MOST_KNOWN = 6  # phones around one browser
+_MOST_KNOWN = 6  # phones that one browser may have proved, as in a family
 
 
-def source_of(request: HttpRequest, phone: str) -> Asker:
-    """Who asks for a code to `phone`: a browser that proved it before, or a network."""
-    name, phones = _known(request)
+def source_of(request: HttpRequest, phone: str) -> RequestSource:
+    """Source of a request for a code: a browser that proved `phone` before, else a network."""
+    name, phones = _proved_phones(request)
     if name and phone_index(phone).hex() in phones:
-        return Asker(blind_index(name, context=b"browser"), known_browser=True)
+        return RequestSource(blind_index(name, context=b"browser"), known_browser=True)
     address = client_address(request)
-    return Asker(blind_index(address, context=b"network") if address else None)
+    return RequestSource(blind_index(address, context=b"network") if address else None)
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, phone: str) -> None:
-    """This browser has proved `phone`: what strangers ask for does not slow it down."""
-    name, phones = _known(request)
+    """Note in a signed cookie that this browser proved `phone`: codes that strangers ask for don't
+    count against it any more. Keeps the newest phones."""
+    name, phones = _proved_phones(request)
     index = phone_index(phone).hex()
-    value = [name or secrets.token_urlsafe(12), [index, *(p for p in phones if p != index)]]
+    newest = [index, *(other for other in phones if other != index)][:_MOST_KNOWN]
     response.set_cookie(
         KNOWN_COOKIE,
-        signing.dumps([value[0], value[1][:_MOST_KNOWN]], salt=_KNOWN_SALT),
+        signing.dumps([name or secrets.token_urlsafe(12), newest], salt=_KNOWN_SALT),
         max_age=_KNOWN_AGE,
         httponly=True,
         samesite="Lax",
@@ -48,7 +48,8 @@ def remember_browser(request: HttpRequest, response: HttpResponse, phone: str) -
     )
 
 
-def _known(request: HttpRequest) -> tuple[str, list[str]]:
+def _proved_phones(request: HttpRequest) -> tuple[str, list[str]]:
+    """The browser's random name and the indexes of the phones it proved; ("", []) without."""
     cookie = request.COOKIES.get(KNOWN_COOKIE, "")
     try:
         name, phones = signing.loads(cookie, salt=_KNOWN_SALT, max_age=_KNOWN_AGE)
@@ -58,7 +59,7 @@ def _known(request: HttpRequest) -> tuple[str, list[str]]:
 
 
 def names_districts_too_often(request: HttpRequest, phone: str) -> bool:
-    """Whoever lives there knows it at once."""
+    """Counts one guess of a district for this phone; residents know theirs at once."""
     try:
         return _counted(request, "district", phone_index(phone).hex(), DISTRICTS_PER_PHONE)
     except RedisError:
@@ -66,7 +67,8 @@ def names_districts_too_often(request: HttpRequest, phone: str) -> bool:
 
 
 def address_is_busy(request: HttpRequest) -> bool:
-    """Far more from one address than a mobile carrier's shared address brings: ask for work."""
+    """Counts one request; True above what a mobile carrier's shared address brings. The caller then
+    asks for a proof of work."""
     address = client_address(request)
     if address is None:
         return False
@@ -76,14 +78,12 @@ def address_is_busy(request: HttpRequest) -> bool:
         return False
 
 
-def _counted(request: HttpRequest, what: str, key: str, rate: str) -> bool:
-    return over(request, group=f"identity.{what}", key=key, rate=rate)
+def _counted(request: HttpRequest, limit: str, key: str, rate: str) -> bool:
+    return over(request, group=f"identity.{limit}", key=key, rate=rate)
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The caller's public network; None where it is not known.
-
-    A private address is that of our own proxy, or of a test: it says nothing about the caller.
-    """
+    """The caller's public network, or None for a private address: that is a proxy of ours or a
+    test, and counting it would put all callers into one bucket."""
     address = addresses.client_address(request)
     return addresses.network_of(address) if address and address.is_global else None

@@ -1,6 +1,6 @@
-"""What is wrong, or looks wrong, with a set of cohorts.
+"""Checks a set of cohorts for errors and for what is probably a mistake.
 
-Apps above add checks of what they know (`hooks.lint_checks`), such as windows without slots.
+Apps above add checks (`hooks.lint_checks`), such as windows without slots.
 """
 
 from collections.abc import Iterator, Sequence
@@ -43,15 +43,15 @@ def lint(cohorts: Sequence[Cohort], rules: Sequence[Rule], at: datetime) -> list
     pairs.sort(key=lambda pair: (pair[1].birth_from, pair[1].opens_at, pair[0].code))
     findings = [
         *_inverted(pairs),
-        *_nobody(pairs),
-        *_double(pairs),
-        *_pauses(pairs),
-        *_digits(pairs),
-        *_rosters(pairs),
+        *_birth_gaps(pairs),
+        *_overlaps(pairs),
+        *_window_gaps(pairs),
+        *_missing_digits(pairs),
+        *_missing_roster(pairs),
     ]
-    living = [cohort for cohort, _rule in pairs]
+    current = [cohort for cohort, _rule in pairs]
     for check in hooks.lint_checks:
-        findings += check(living, at)
+        findings += check(current, at)
     return sorted(findings, key=lambda finding: (finding.level != Level.ERROR, finding.cohorts))
 
 
@@ -68,8 +68,8 @@ def _inverted(pairs: Pairs) -> Iterator[Finding]:
             yield Finding(Level.ERROR, (cohort.code,), _("It closes before it opens."))
 
 
-def _nobody(pairs: Pairs) -> Iterator[Finding]:
-    """Birth dates between two cohorts that belong to neither."""
+def _birth_gaps(pairs: Pairs) -> Iterator[Finding]:
+    """Birth dates between two cohorts that belong to neither; `pairs` are sorted by birth date."""
     reached: date | None = None
     before = ""
     for cohort, rule in pairs:
@@ -84,18 +84,18 @@ def _nobody(pairs: Pairs) -> Iterator[Finding]:
             reached, before = rule.birth_to, cohort.code
 
 
-def _double(pairs: Pairs) -> Iterator[Finding]:
-    """Birth dates in two cohorts that are open at one time and ask for nothing else."""
-    for (one, first), (other, second) in combinations(pairs, 2):
+def _overlaps(pairs: Pairs) -> Iterator[Finding]:
+    """Birth dates in two cohorts with overlapping windows and the same other conditions."""
+    for (cohort, first), (other, second) in combinations(pairs, 2):
         start, end = max(first.birth_from, second.birth_from), min(first.birth_to, second.birth_to)
         opens, closes = max(first.opens_at, second.opens_at), min(first.closes_at, second.closes_at)
         if start > end or opens >= closes or _conditions(first) != _conditions(second):
             continue
-        # With priorities set apart, somebody meant it so.
+        # Different priorities show that the overlap is meant.
         if first.priority == second.priority:
             yield Finding(
                 Level.ERROR,
-                (one.code, other.code),
+                (cohort.code, other.code),
                 _("Born %(first)s to %(last)s: in both cohorts at one time, with one priority.")
                 % {"first": start, "last": end},
             )
@@ -112,28 +112,30 @@ def _conditions(rule: Rule) -> tuple[Any, ...]:
     )
 
 
-def _pauses(pairs: Pairs) -> Iterator[Finding]:
-    """The same people wait between two windows of theirs: on 20 July 2021 nobody had noticed."""
+def _window_gaps(pairs: Pairs) -> Iterator[Finding]:
+    """Time between two windows of the same people, as happened unnoticed on 20 July 2021."""
     windows: dict[tuple[Any, ...], list[tuple[Cohort, Rule]]] = {}
     for cohort, rule in pairs:
         key = (rule.birth_from, rule.birth_to, _conditions(rule))
         windows.setdefault(key, []).append((cohort, rule))
     for same in windows.values():
         same.sort(key=lambda pair: pair[1].opens_at)
-        for (one, first), (other, second) in pairwise(same):
+        for (cohort, first), (following, second) in pairwise(same):
             if first.closes_at < second.opens_at:
                 yield Finding(
                     Level.WARNING,
-                    (one.code, other.code),
+                    (cohort.code, following.code),
                     _("Nothing is open for these people from %(start)s to %(end)s.")
                     % {"start": _clock(first.closes_at), "end": _clock(second.opens_at)},
                 )
 
 
-def _digits(pairs: Pairs) -> Iterator[Finding]:
+def _missing_digits(pairs: Pairs) -> Iterator[Finding]:
+    """Birth digits for which no day of the cohort's window ends in that digit."""
     for cohort, rule in pairs:
         if rule.digit_hours is None:
             continue
+        # Ten birth dates, one for each last digit of the day: 1, 2, … 9, 0.
         days = [date(2000, 1, day) for day in range(1, 11)]
         without = [str(day.day % 10) for day in days if not any(digit_windows(rule, day))]
         if without:
@@ -145,7 +147,7 @@ def _digits(pairs: Pairs) -> Iterator[Finding]:
             )
 
 
-def _rosters(pairs: Pairs) -> Iterator[Finding]:
+def _missing_roster(pairs: Pairs) -> Iterator[Finding]:
     needing = [
         cohort.code for cohort, rule in pairs if rule.members_only or rule.proof == Proof.ROSTER
     ]

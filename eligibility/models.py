@@ -101,13 +101,13 @@ class Cohort(models.Model):
 
 
 class Person(models.Model):
-    """Somebody who books. No resident registration number here, nor anywhere else."""
+    """A person who can be booked for. The resident registration number is stored nowhere."""
 
-    # The authority's own key; NULL while only the person's word is known.
+    # The authority's own key; NULL for a person who is not on the roster.
     roster_key = models.CharField(  # noqa: DJ001 - many without one, unique where there is one
         _("roster key"), max_length=64, null=True, blank=True
     )
-    # Of the roster's row as it was read last: a row that has not changed is not written again.
+    # Hash of the person's last roster row: an import does not write unchanged rows again.
     roster_digest = models.BinaryField(max_length=16, null=True, editable=False)
     source = models.CharField(_("source"), max_length=8, choices=Source, default=Source.DECLARED)
     name = EncryptedTextField(_("name"))
@@ -125,22 +125,22 @@ class Person(models.Model):
     last_dose_on = EncryptedDateField(_("last dose on"), null=True, blank=True)
     # When a certified provider last vouched for name and birth date.
     certified_at = models.DateTimeField(_("certified at"), null=True, blank=True)
-    # Blind indexes (privacy.cipher): of name, birth date and phone together, and of parts.
+    # Blind indexes (eligibility.indexes) of the encrypted columns. The first is unique: one row for
+    # one name, birth date and phone.
     identity_index = models.BinaryField(max_length=16, unique=True, editable=False)
     name_birth_index = models.BinaryField(max_length=16, db_index=True, editable=False)
     phone_index = models.BinaryField(max_length=16, db_index=True, editable=False)
-    # In every sign-in cookie: raising it signs the person out everywhere, and out of acting for
-    # others.
+    # Copied into every sign-in cookie; raising it signs the person out everywhere, also as a proxy.
     session_generation = models.PositiveIntegerField(db_default=0, editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
-    # When name, birth date and phone were destroyed; the row stays for the counts.
+    # When name, birth date and phone were destroyed; the row stays for statistics.
     forgotten_at = models.DateTimeField(_("forgotten at"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
         constraints = [
-            # A constraint, since unique=True would add a second index that nothing asks.
+            # Not unique=True on the field: for text that adds a second, LIKE index nothing uses.
             models.UniqueConstraint(fields=["roster_key"], name="one_person_per_roster_key"),
             models.CheckConstraint(
                 condition=~Q(source=Source.ROSTER) | Q(roster_key__isnull=False),
@@ -154,7 +154,10 @@ class Person(models.Model):
 
 
 class Decision(models.Model):
-    """What one person was told about one cohort; a yes is never taken back within its window."""
+    """The eligibility decision for one person and cohort, with its window.
+
+    A yes is never revoked within its window, whatever the rules become.
+    """
 
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="decisions", verbose_name=_("person")
@@ -164,11 +167,11 @@ class Decision(models.Model):
     )
     eligible = models.BooleanField(_("eligible"))
     rule = models.CharField(_("rule"), max_length=30)
-    # Codes and values that eligibility.reasons turns into sentences, in whichever language.
+    # [code, values] pairs; eligibility.reasons makes sentences of them in the reader's language.
     reasons = models.JSONField(_("reasons"), default=list)
     window_from = models.DateTimeField(_("from"))
     window_to = models.DateTimeField(_("to"))
-    # A yes for now, while a review is open.
+    # A yes that lasts while a review is open: it lets the person queue, not enter.
     provisional = models.BooleanField(_("provisional"), default=False)
     decided_at = models.DateTimeField(_("decided at"), db_default=Now())
 
@@ -186,24 +189,25 @@ class Decision(models.Model):
 
 
 class PhoneCode(models.Model):
-    """One try at proving who one is: what was typed, and the code that goes to the phone."""
+    """One sign-in attempt: the typed details, and the hash of the code sent to the phone."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = EncryptedTextField(_("name"))
     birth_date = EncryptedDateField(_("date of birth"))
     phone = EncryptedTextField(_("mobile phone"))
     phone_index = models.BinaryField(max_length=16, editable=False)
-    # Who asked for it: a keyed hash of the network, or of a browser that proved this phone before.
+    # Keyed hash of the network that asked, or of a browser that proved this phone before.
     source_index = models.BinaryField(max_length=16, null=True, editable=False)
     from_known_browser = models.BooleanField(default=False, editable=False)
+    # Keyed hash bound to the row and to `sends`: a resend invalidates the code before it.
     code_hash = models.BinaryField(max_length=16, editable=False)
     tries = models.PositiveSmallIntegerField(_("tries"), default=0)
-    # How many codes went out, the first included.
+    # Codes sent in all, the first one included.
     sends = models.PositiveSmallIntegerField(_("codes sent"), default=0)
     sent_at = models.DateTimeField(_("sent at"))
     expires_at = models.DateTimeField(_("expires at"))
     used_at = models.DateTimeField(_("used at"), null=True, blank=True)
-    # The code was right, and where the person lives must still be told.
+    # The code was right; the district is still needed (DistrictUnclear).
     awaits_district = models.BooleanField(default=False, editable=False)
 
     class Meta:
@@ -213,6 +217,7 @@ class PhoneCode(models.Model):
             models.CheckConstraint(condition=Q(tries__lte=5), name="phone_code_has_five_tries")
         ]
         indexes = [
+            # Read by services.code_limits before each code, and by the daily purge.
             models.Index(fields=["phone_index", "sent_at"], name="phone_codes_by_phone"),
             models.Index(fields=["expires_at"], name="phone_codes_by_end"),
             models.Index(fields=["source_index", "sent_at"], name="phone_codes_by_source"),
@@ -224,13 +229,13 @@ class PhoneCode(models.Model):
 
 @pghistory.track()
 class CohortChange(models.Model):
-    """A change of a cohort's rule that takes effect by its time, without anybody's help."""
+    """A planned change of a cohort's rule; in force from `takes_effect_at` by itself."""
 
     cohort = models.ForeignKey(
         Cohort, on_delete=models.PROTECT, related_name="changes", verbose_name=_("cohort")
     )
     takes_effect_at = models.DateTimeField(_("takes effect at"))
-    # Names of Cohort's fields and their new values, as JSON writes them.
+    # Cohort field name → new value in JSON form (facts.read_value parses it).
     values = models.JSONField(_("new values"))
     by = models.CharField(_("by"), max_length=40)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
@@ -252,8 +257,8 @@ class CohortChange(models.Model):
         return f"{self.cohort_id} {self.takes_effect_at:%Y-%m-%d %H:%M}"
 
 
-class Asked(models.Model):
-    """What a person asks of the health authority, and how that ended."""
+class AuthorityRequest(models.Model):
+    """Common columns of what a person asks of the health authority, and of its answer."""
 
     status = models.CharField(
         _("status"), max_length=9, choices=ReviewStatus, default=ReviewStatus.OPEN
@@ -271,8 +276,8 @@ class Asked(models.Model):
 
 
 @pghistory.track(exclude=["note"])
-class Review(Asked):
-    """“I think this is wrong”: a person asks the health authority to look at one answer."""
+class Review(AuthorityRequest):
+    """A person doubts an eligibility decision; the health authority settles it."""
 
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="reviews", verbose_name=_("person")
@@ -282,7 +287,7 @@ class Review(Asked):
     )
     reason = models.CharField(_("reason"), max_length=12, choices=ReviewReason)
     note = EncryptedTextField(_("note"), blank=True, default="")
-    # The answer that was doubted: a code of eligibility.enums.Reason.
+    # The doubted decision's code, of eligibility.enums.Reason.
     doubted = models.CharField(_("doubted answer"), max_length=30)
 
     class Meta:
@@ -308,10 +313,10 @@ class Review(Asked):
 
 
 class ProxyRequest(models.Model):
-    """Somebody asks to book for a person. Until the yes nobody looks up whom the details fit.
+    """A request to book for another person. The typed details are not matched before the yes.
 
-    The answer comes from the phone that was named, by the address in the message to it, or from
-    the counter. The typed details are destroyed with the answer.
+    The answer comes from the typed phone, by the link in the message to it, or from the counter.
+    The typed details are destroyed with the answer.
     """
 
     by = models.ForeignKey(
@@ -321,10 +326,10 @@ class ProxyRequest(models.Model):
     birth_date = EncryptedDateField(_("date of birth"), null=True)
     phone = EncryptedTextField(_("mobile phone"))
     phone_index = models.BinaryField(max_length=16, editable=False)
-    # Stands in the message to that phone, and nowhere else.
+    # The secret of the answer link; only the message to that phone has it.
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     asked_at = models.DateTimeField(_("asked at"), db_default=Now(), editable=False)
-    # NULL where the phone had a message of this kind that day already.
+    # NULL if no message was written, as the phone had one of this kind that day.
     told_at = models.DateTimeField(_("message written at"), null=True, editable=False)
     answer = models.CharField(
         _("answer"), max_length=9, choices=ProxyAnswer, default=ProxyAnswer.WAITING
@@ -352,7 +357,7 @@ class ProxyRequest(models.Model):
 
 
 class Proxy(models.Model):
-    """Somebody who books for a person, who said yes; `by` proved a phone, the person can end it."""
+    """`by` may book for `person`, who agreed. Either of them can end it."""
 
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="proxies", verbose_name=_("person")
@@ -361,9 +366,9 @@ class Proxy(models.Model):
         Person, on_delete=models.CASCADE, related_name="wards", verbose_name=_("declared by")
     )
     declared_at = models.DateTimeField(_("agreed at"), db_default=Now(), editable=False)
-    # Whether the proxy sees what the person had booked before they said yes.
+    # Whether the proxy sees bookings made before `declared_at`.
     shows_earlier = models.BooleanField(_("sees earlier bookings"), default=False)
-    # Who said yes: "phone", or "staff:<user id>" at the counter.
+    # Who agreed: "phone", or "staff:<user id>" at the counter.
     agreed_by = models.CharField(_("agreed by"), max_length=40, blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
     # Who ended it: the person, or the proxy.
@@ -388,7 +393,7 @@ class Proxy(models.Model):
 
 
 class ProviderAccount(models.Model):
-    """Whom a certified provider's subject belongs to; the subject is kept as a blind index."""
+    """The person of a certified provider's subject; the subject is stored as a blind index."""
 
     provider = models.CharField(_("provider"), max_length=20)
     subject_index = models.BinaryField(max_length=16, editable=False)
@@ -411,7 +416,7 @@ class ProviderAccount(models.Model):
 
 
 class ProviderTry(models.Model):
-    """One answer, or failure, of an identity provider: what its public light is made of."""
+    """One success or failure of an identity provider; its traffic light is computed from these."""
 
     provider = models.CharField(_("provider"), max_length=20)
     at = models.DateTimeField(_("at"), db_default=Now())
@@ -427,8 +432,8 @@ class ProviderTry(models.Model):
         return f"{self.provider} {self.at:%H:%M:%S}"
 
 
-class Correction(Asked):
-    """A person says what is wrong in what is held of them; the health authority answers."""
+class Correction(AuthorityRequest):
+    """A person asks to correct a stored value of theirs; the health authority decides."""
 
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="corrections", verbose_name=_("person")
@@ -449,8 +454,9 @@ class Correction(Asked):
 
 
 class RosterUpload(models.Model):
-    """A roster file sent through the admin, imported by a worker."""
+    """A roster file uploaded in the admin and imported by a worker."""
 
+    # Name of the file as uploaded; the bytes lie under services.uploads.upload_path.
     file = models.CharField(_("file"), max_length=200)
     status = models.CharField(
         _("status"), max_length=8, choices=UploadStatus, default=UploadStatus.WAITING

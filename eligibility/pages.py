@@ -1,4 +1,4 @@
-"""What the pages show, put together from answers."""
+"""Template context of the eligibility page, built from answers."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,8 @@ from eligibility.spelling import masked_phone
 def eligibility_page(
     person: Person, answers: list[Answer], reviews: list[Review], now: datetime
 ) -> dict[str, Any]:
-    """The context of the eligibility page: what is possible first, then what nearly is."""
+    """The eligibility page's context: possible cohorts, near misses, and the other ones."""
+    # `reviews` are newest first; reversed, the newest of a cohort is the one that stays.
     latest = {review.cohort_id: review for review in reversed(reviews)}
     eligible = [answer.cohort.pk for answer in answers if answer.eligible]
     lines = {pk: at for ask in hooks.joins_from for pk, at in ask(eligible).items()}
@@ -23,7 +24,7 @@ def eligibility_page(
     ]
     possible = [card for card in cards if card["eligible"]]
     others = [card for card in cards if not card["eligible"] and card["state"] != Window.CLOSED]
-    # Somebody of the right age wants to know what else is missing; other ages matter less.
+    # Near miss: the age fits, another condition does not. Shown above cohorts of other ages.
     near = [card for card in others if card["near"]]
     return {
         "person": {

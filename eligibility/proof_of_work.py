@@ -1,7 +1,7 @@
-"""Work instead of refusal: what a browser does when very many codes are asked for from its address.
+"""Proof of work that a browser does instead of being refused when a limit is exceeded.
 
-ALTCHA's proof of work (PBKDF2, version 2 of its challenges), made and checked here. A browser
-without scripts waits a minute instead.
+ALTCHA's challenges (version 2, PBKDF2), created and verified here. A browser without scripts waits
+a minute instead (`new_wait`).
 """
 
 import base64
@@ -21,7 +21,7 @@ from eligibility.indexes import phone_index
 
 LIFETIME = timedelta(minutes=10)
 PATIENCE = timedelta(minutes=1)
-# About a second on a telephone, 0.3 ms here: one derivation is made and one is compared.
+# About a second on a phone, which derives up to _LEAST + _SPREAD keys; 0.3 ms here, for one key.
 _COST, _LEAST, _SPREAD = 1000, 3000, 3000
 _SALT = "eligibility.proof_of_work"
 
@@ -36,7 +36,7 @@ def new_challenge() -> str:
         "PBKDF2/SHA-256",
         _COST,
         counter=_LEAST + secrets.randbelow(_SPREAD),
-        # Beside ALTCHA's own expiry, which asks the clock of this node.
+        # Not ALTCHA's own `expires`: that compares with this node's clock, not the database's.
         data={"until": int((known_now() + LIFETIME).timestamp())},
         hmac_secret=_secret("challenge"),
         hmac_key_secret=_secret("key"),
@@ -45,7 +45,8 @@ def new_challenge() -> str:
 
 
 def is_done(payload: str) -> bool:
-    """Whether this is the answer to a challenge of ours, for the first time."""
+    """Whether `payload` solves a challenge of this site, in time and for the first time."""
+    # Untrusted input; a real payload has fewer than 1,000 letters.
     if not payload or len(payload) > 4000:
         return False
     result = altcha.verify_solution(payload, _secret("challenge"), hmac_key_secret=_secret("key"))
@@ -54,12 +55,12 @@ def is_done(payload: str) -> bool:
     challenge = json.loads(base64.b64decode(payload))["challenge"]
     if challenge["parameters"]["data"]["until"] < known_now().timestamp():
         return False
-    # The same answer may be written in many ways; its challenge's signature is one.
+    # Replays are found by the challenge's signature: the payload itself can be re-encoded.
     return _first_time(challenge["signature"])
 
 
 def new_wait(phone: str) -> str:
-    """For a browser without scripts: good after a minute, for this phone, once."""
+    """A signed token for a browser without scripts: valid for `phone` once, PATIENCE after now."""
     return signing.dumps([phone_index(phone).hex(), int(known_now().timestamp())], salt=_SALT)
 
 
@@ -73,7 +74,8 @@ def has_waited(token: str, phone: str) -> bool:
 
 
 def _first_time(answer: str) -> bool:
-    """Each answer counts once. Without Redis there is no limit per address, and nothing to keep."""
+    """Mark a solution as used; False if it was. Without Redis always True: the limits that ask for
+    work are off then too."""
     key = f"work:{hashlib.sha256(answer.encode()).hexdigest()}"
     try:
         return bool(cache.add(key, 1, timeout=LIFETIME.total_seconds()))

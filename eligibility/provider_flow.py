@@ -98,7 +98,7 @@ def with_district(request: HttpRequest, home: District | None) -> HttpResponse:
         return redirect("identity")
     said = {**known["vouched"], "birth_date": date.fromisoformat(known["vouched"]["birth_date"])}
     person = providing.vouched_for(
-        provider=provider, identity=Identity(**said), home=home, asked=True
+        provider=provider, identity=Identity(**said), home=home, home_chosen=True
     )
     return _welcome(person, known["next"])
 

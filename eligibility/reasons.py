@@ -1,4 +1,4 @@
-"""The sentences behind reason codes, in whichever language the reader has."""
+"""Turns reason codes into sentences in the reader's language."""
 
 from collections.abc import Callable
 from datetime import date
@@ -10,12 +10,12 @@ from eligibility.enums import Reason
 
 
 def sentence(code: str, values: dict[str, str]) -> str:
-    """One reason as a sentence; `values` are those that eligibility.rules put beside the code."""
+    """One reason as a sentence; `values` as eligibility.rules gives them with the code."""
     return _SENTENCES[Reason(code)](values)
 
 
 def what_would_change_it(code: str) -> str:
-    """What the person can do about a no; empty where nothing but time helps."""
+    """Advice for a refused person; "" where only time helps."""
     advice = _ADVICE.get(Reason(code))
     return advice() if advice else ""
 

@@ -1,7 +1,7 @@
-"""The rows of a roster, made ready for the database: read, checked, encrypted, hashed, packed.
+"""Reads, checks, encrypts and hashes roster rows, and packs them for Postgres.
 
-No queries: this is the part that several processes do at once. A packed row is one tuple of
-Postgres' binary COPY format, in the order of STAGED.
+No queries: several processes run this in parallel. A packed row is one tuple of Postgres' binary
+COPY format, with the columns of STAGED in that order.
 """
 
 import io
@@ -32,20 +32,22 @@ from eligibility.spelling import OLDEST, mobile_phone, name_key, plain
 from eligibility.spelling import person_name as spelled_name
 from privacy.cipher import encryptor, indexer
 
+# The usual spellings, which need no library: a mobile number, and days that every year has
+# (29 February goes the slow way).
 _PLAIN_PHONE = re.compile(r"010-?[0-9]{4}-?[0-9]{4}")
-# Days that every year has.
 _PLAIN_DAY = re.compile(
     r"[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 )
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-# Columns of the staging table, in the order in which a packed row has them.
+# Columns of the staging table, in the order of a packed row.
 STAGED = (
     "line", "roster_key", "name", "birth_date", "phone", "region", "district", "groups",
     "last_dose_on", "identity_index", "name_birth_index", "phone_index", "roster_digest",
 )  # fmt: skip
 
+# Contexts of the encryption: the same as those of Person's encrypted fields, which read the values.
 NAME = b"eligibility_person.name"
 BIRTH = b"eligibility_person.birth_date"
 PHONE = b"eligibility_person.phone"
@@ -78,23 +80,24 @@ def past_day(text: str) -> date:
     return value
 
 
+# Cached by the minute: two columns of each of millions of rows ask for it.
 @lru_cache(maxsize=2)
 def _today(minute: int) -> date:
     return known_today()
 
 
-# A country has few regions and districts, and a roster millions of rows.
-place = lru_cache(maxsize=4096)(line_of_text)
+# Cached: a country has few districts, and a roster millions of rows.
+district = lru_cache(maxsize=4096)(line_of_text)
 
 
 @lru_cache(maxsize=4096)
 def region(text: str) -> str:
-    """서울 and 서울시 become 서울특별시, by which local government sees its people."""
+    """서울 and 서울시 become 서울특별시: staff of a region see rows by this name."""
     return region_of(text) or line_of_text(text)
 
 
 def phone(text: str) -> str:
-    # Nearly all numbers are written this way; the library takes thirty times as long.
+    # The spelling of nearly all numbers; the library takes thirty times as long.
     if _PLAIN_PHONE.fullmatch(text):
         return _e164(text)
     try:
@@ -124,7 +127,7 @@ LAYOUT = Layout(
         Column("birth_date", past_day, personal=True),
         Column("phone", phone, personal=True),
         Column("region", region, max_length=20),
-        Column("district", place, required=False, max_length=30),
+        Column("district", district, required=False, max_length=30),
         Column("groups", group_list, required=False, default=(), personal=True),
         Column("last_dose_on", past_day, required=False, default=None, personal=True),
     ],
@@ -132,19 +135,19 @@ LAYOUT = Layout(
 
 
 @dataclass
-class Packed:
-    """What one process made of a piece of the file."""
+class PackedRows:
+    """The result for one piece of the file: COPY tuples, their number, (line, reason) refused."""
 
     rows: bytes
     count: int
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def pack(header: Sequence[str], piece: Piece) -> Packed:
-    """Read, check and seal the rows of a piece of the file."""
-    packed = Packed(b"", 0)
-    seal = sealer(absent_columns(header, LAYOUT))
-    rows = [seal(*entry) for entry in _entries(header, piece, packed.refused)]
+def pack(header: Sequence[str], piece: Piece) -> PackedRows:
+    """Read, check and encrypt the rows of a piece of the file."""
+    packed = PackedRows(b"", 0)
+    pack_row = row_packer(absent_columns(header, LAYOUT))
+    rows = [pack_row(*entry) for entry in _entries(header, piece, packed.refused)]
     packed.rows, packed.count = b"".join(rows), len(rows)
     return packed
 
@@ -156,22 +159,22 @@ _Entry = tuple[int, str, str, str, str, str, str, str, str, str]
 def _entries(
     header: Sequence[str], piece: Piece, refused: list[tuple[int, str]]
 ) -> Iterator[_Entry]:
-    """The good rows of a piece, as texts in one spelling; the others go into `refused`."""
-    careful = row_reader(header, LAYOUT)
-    # Quotation marks may hold commas and line ends: there only the CSV reader knows the rows.
-    quick = None if '"' in piece.text else plain_reader(header)
+    """The valid rows of a piece as normalized texts; (line, reason) of others go into `refused`."""
+    read_carefully = row_reader(header, LAYOUT)
+    # Quoted cells may contain commas and line ends: such a piece needs the CSV reader.
+    read_plain = None if '"' in piece.text else plain_reader(header)
     lines = io.StringIO(piece.text, newline="")
     pieces = (
         [piece]
-        if quick is None
+        if read_plain is None
         else (Piece(number, line) for number, line in enumerate(lines, piece.first_line))
     )
     for part in pieces:
-        if quick and (entry := quick(part.first_line, part.text)):
+        if read_plain and (entry := read_plain(part.first_line, part.text)):
             yield entry
             continue
         for line, cells in part.rows():
-            row = careful(line, cells)
+            row = read_carefully(line, cells)
             if row.problems:
                 refused.append((line, " ".join(map(str, row.problems))))
             else:
@@ -195,8 +198,8 @@ def _entry(row: Row) -> _Entry:
     )
 
 
-# How nearly every line is written. Whatever differs goes the careful way, which takes thrice
-# as long and knows why it refuses.
+# Fast path: the spelling of nearly every line. Any other line goes through the CSV reader, which
+# takes three times as long and gives the reason of a refusal.
 _PLAIN = {
     "person_id": _KEY.pattern,
     "name": r"[가-힣]{1,60}",
@@ -210,25 +213,28 @@ _PLAIN = {
 
 
 def plain_reader(header: Sequence[str]) -> Callable[[int, str], _Entry | None]:
-    """Reads a line at one go if it is written in the plainest way, with the same result."""
+    """A function that reads a line by one regular expression; it returns None for a line that needs
+    the CSV reader. For the lines it reads, both give the same entry."""
     names = [name.casefold() for name in header]
     absent = [name for name in _PLAIN if name not in names]
-    passed_over = {REFUSED_LINE: r"[^,\r\n]*", REFUSED_REASON: r"[^,\r\n]*"}
-    cells = ",".join(f"({(_PLAIN | passed_over)[name]})" for name in names)
+    ignored = {REFUSED_LINE: r"[^,\r\n]*", REFUSED_REASON: r"[^,\r\n]*"}
+    cells = ",".join(f"({(_PLAIN | ignored)[name]})" for name in names)
+    # Absent columns become empty groups at the end, so that every column has a group number.
     match = re.compile(f"{cells}[\r\n]*{'()' * len(absent)}").fullmatch
-    places = [(names + absent).index(name) + 1 for name in _PLAIN]
+    groups_in_order = [(names + absent).index(name) + 1 for name in _PLAIN]
     today = _today(int(known_now().timestamp()) // 60)
     first, last = f"{today.year - OLDEST}-01-01", today.isoformat()
 
     def read(line: int, text: str) -> _Entry | None:
-        found = match(text)
-        if found is None:
+        row = match(text)
+        if row is None:
             return None
-        key, name, birth, number, *rest, dose = found.group(*places)
+        key, name, birth, number, *rest, dose = row.group(*groups_in_order)
+        # ISO dates compare as text.
         if not first <= birth <= last or (dose and not first <= dose <= last):
             return None
         try:
-            region, district, groups = _written(*rest)
+            region, district, groups = _normalized(*rest)
         except BadValue:
             return None
         return line, key, name, name, birth, _e164(number), region, district, groups, dose
@@ -237,8 +243,8 @@ def plain_reader(header: Sequence[str]) -> Callable[[int, str], _Entry | None]:
 
 
 @lru_cache(maxsize=8192)
-def _written(region: str, district: str, groups: str) -> tuple[str, str, str]:
-    """As the careful way reads them; a country has few combinations."""
+def _normalized(region: str, district: str, groups: str) -> tuple[str, str, str]:
+    """The values as the CSV reader gives them; BadValue. Cached, as few combinations exist."""
     columns = {column.name: column for column in LAYOUT.columns}
     return (
         columns["region"].value_of(region),
@@ -247,32 +253,33 @@ def _written(region: str, district: str, groups: str) -> tuple[str, str, str]:
     )
 
 
-# Postgres' binary COPY: a signature, flags, the length of a header extension; at the end -1.
+# Postgres' binary COPY format: signature, flags, length of a header extension; the trailer is -1.
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
 COPY_END = struct.pack("!h", -1)
 
-_START = struct.pack("!hi", len(STAGED), 4)  # the number of values, and the length of the first
+_START = struct.pack("!hi", len(STAGED), 4)  # number of columns; length of the first one, `line`
 _NULL = struct.pack("!i", -1)
 _INDEX_LENGTH = struct.pack("!i", 16)
 
 
-def sealer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
-    """What makes an entry one binary tuple, encrypted and hashed; for one piece of a file.
+def row_packer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
+    """A function that encrypts and hashes an entry and packs it as one binary tuple.
 
-    `absent` columns go into the digest of a row by name: without them it is another row than with
-    empty cells, since an absent column changes nothing.
+    The names of `absent` columns go into a row's digest: a file with an empty column clears its
+    values, a file without the column does not, so the two rows must differ.
     """
     without = "".join(f"\x1f-{name}" for name in sorted(absent))
     encrypt_name, encrypt_birth = encryptor(context=NAME), encryptor(context=BIRTH)
     encrypt_phone, encrypt_dose = encryptor(context=PHONE), encryptor(context=DOSE)
-    # The same texts as in eligibility.indexes, with the name's key worked out once.
+    # The same texts as in eligibility.indexes, but the name's key is computed once for both. Each
+    # object derives its key once per piece, not once per row.
     identity, name_birth = (
         indexer(context=b"person.identity"),
         indexer(context=b"person.name_birth"),
     )
     by_phone, digest = indexer(context=b"person.phone"), indexer(context=b"person.roster_row")
 
-    def seal(
+    def pack_row(
         line: int,
         key: str,
         name: str,
@@ -285,7 +292,8 @@ def sealer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
         dose: str,
     ) -> bytes:
         born = f"{bare_name}|{birth}"
-        whole = "\x1f".join((key, name, birth, number, region, district, groups, dose)) + without
+        # \x1f, the unit separator, can't stand in a value.
+        content = "\x1f".join((key, name, birth, number, region, district, groups, dose)) + without
         return b"".join(
             (
                 _START,
@@ -305,11 +313,11 @@ def sealer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
                 _INDEX_LENGTH,
                 by_phone(number),
                 _INDEX_LENGTH,
-                digest(whole),
+                digest(content),
             )
         )
 
-    return seal
+    return pack_row
 
 
 def _sized(value: bytes) -> bytes:

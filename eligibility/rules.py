@@ -1,4 +1,4 @@
-"""Who may book, and when: pure decisions from a person's facts, a cohort's rule and an instant."""
+"""Eligibility rules: pure functions of a person's facts, a cohort's rule and an instant."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SEOUL = ZoneInfo("Asia/Seoul")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of a person when a decision is made."""
+    """A person's data that the rules read."""
 
     birth_date: date
     on_roster: bool = False
@@ -25,7 +25,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one cohort asks for, as it is in force at some instant."""
+    """A cohort's conditions at one instant."""
 
     cohort_id: int
     birth_from: date
@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One answer: `reasons` are (code, values) pairs that eligibility.reasons puts into words."""
+    """The rules' result for one cohort; `reasons` are (code, values) for eligibility.reasons."""
 
     cohort_id: int
     eligible: bool
@@ -60,10 +60,10 @@ class Outcome:
 
 
 def decide(facts: Facts, rule: Rule, at: datetime) -> Outcome:
-    """Whether these facts fit this rule at `at`, by which condition, and for which window.
+    """Whether the facts meet the rule at `at`, by which condition, and for which window.
 
-    The conditions are asked from the plainest to the most particular; the first that fails is
-    the one that decided, since it is what would have to change first.
+    Conditions are checked from general to particular; the first that fails is the reason given,
+    since it would have to change first.
     """
     start, end = window_of(rule, facts.birth_date, at)
     failed = _failed(facts, rule, start)
@@ -73,7 +73,7 @@ def decide(facts: Facts, rule: Rule, at: datetime) -> Outcome:
 
 
 def decide_all(facts: Facts, rules: Iterable[Rule], at: datetime) -> list[Outcome]:
-    """Every cohort's answer, the one to take first: yes before no, open before soon, priority."""
+    """All cohorts' outcomes, best first: yes before no, open before soon, then by priority."""
     ordered = [(decide(facts, rule, at), rule.priority) for rule in rules]
     ordered.sort(key=lambda pair: _rank(pair[0], pair[1], at))
     return [outcome for outcome, _priority in ordered]
@@ -95,7 +95,8 @@ def _rank(outcome: Outcome, priority: int, at: datetime) -> tuple[Any, ...]:
 def _failed(facts: Facts, rule: Rule, start: datetime) -> tuple[str, dict[str, str]] | None:
     if not rule.birth_from <= facts.birth_date <= rule.birth_to:
         return _born(Reason.NOT_BORN, rule)
-    # One answer for "not on the roster" and "other phone there": it must not tell an outsider.
+    # One reason for "not on the roster" and "another phone there": two would show an outsider who
+    # is on the roster.
     if rule.members_only and not facts.on_roster:
         return Reason.NOT_CONFIRMED, {}
     if rule.proof == Proof.ROSTER and not (facts.on_roster or facts.certified):
@@ -122,7 +123,8 @@ def _born(code: str, rule: Rule) -> tuple[str, dict[str, str]]:
 
 
 def window_of(rule: Rule, birth_date: date, at: datetime) -> tuple[datetime, datetime]:
-    """The person's own window: the cohort's, or their digit's day that runs now or comes next."""
+    """The person's own window: the cohort's, or on a birth-digit calendar the current or next day
+    of their digit (the last one when all are over)."""
     if rule.digit_hours is None:
         return rule.opens_at, rule.closes_at
     last = (rule.opens_at, rule.closes_at)
@@ -134,7 +136,8 @@ def window_of(rule: Rule, birth_date: date, at: datetime) -> tuple[datetime, dat
 
 
 def digit_windows(rule: Rule, birth_date: date) -> Iterator[tuple[datetime, datetime]]:
-    """The days that end in the same digit as the birth day, within the cohort's window."""
+    """Windows on the days that end in the birth day's digit, within the cohort's window."""
+    # In Seoul's time: days and digits are those of the calendar there.
     first = rule.opens_at.astimezone(SEOUL)
     days = (rule.closes_at.astimezone(SEOUL).date() - first.date()).days
     for offset in range(days + 1):

@@ -1,6 +1,7 @@
-"""One spelling for what people type in many: names, birth dates and mobile phones.
+"""Normal forms of names, birth dates and mobile phones, which people type in many spellings.
 
-Pure functions; ValueError (Unclear where only the century is missing) for what has no meaning.
+Pure functions. They raise ValueError for invalid text, and Unclear where only the century is
+missing.
 """
 
 import re
@@ -9,42 +10,44 @@ from datetime import date
 
 import phonenumbers
 
-OLDEST = 125  # years; nobody has lived longer
+OLDEST = 125  # years; the longest documented life was 122
 _SYLLABLES = re.compile(r"[가-힣]+")
 LONGEST_NAME = 60
 _NAME_SIGNS = " -'·"
-# What keyboards and word processors put in place of hyphen, apostrophe and middle dot.
+# Substitutes that keyboards and word processors make for hyphen, apostrophe and middle dot.
 _SAME_SIGN = str.maketrans(
     dict.fromkeys("‐‑–", "-") | dict.fromkeys("’‘ʼ`", "'") | dict.fromkeys("・‧･•ㆍ", "·")
 )
-# Fillers and joiners that count as letters or marks, and are not seen.
+# Invisible characters of the categories letter and mark: fillers, joiners, variation selectors.
 _UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(0xFE00, 0xFE10)))
+# Resident registration number: birth date, then a digit for century and sex, then six more.
 _RRN = re.compile(r"(\d{6})[-\s]?[1-8]\d{6}")
 _SPLIT_DATE = re.compile(r"(\d{4}|\d{2})\D+(\d{1,2})\D+(\d{1,2})\D*")
 _MOBILE = re.compile(r"1[016789]\d{7,8}")
 
 
 class Unclear(ValueError):
-    """Two digits of a year that fit two centuries."""
+    """A two-digit year that fits two centuries; the argument is the two digits."""
 
 
 def plain(text: str) -> str:
-    """Full-width letters and digits, as Korean keyboards make them, become plain ones."""
+    """NFKC: full-width letters and digits, as Korean keyboards make them, become ASCII."""
     return unicodedata.normalize("NFKC", text).strip()
 
 
 def shown_name(text: str) -> str:
-    """A name as typed, only composed (NFC) and without needless spaces."""
+    """A name as typed, composed (NFC), with single spaces."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def person_name(text: str) -> str:
-    """A name as typed, composed and without needless spaces; ValueError for what is no name.
+    """A name, composed and with single spaces; ValueError if it is none.
 
-    Letters of any script, and between them spaces, hyphens, apostrophes and middle dots: a name
-    stands in pages, messages and files, and must never read as an address or a number there.
+    Allowed are letters of any script, and between them spaces, hyphens, apostrophes and middle
+    dots: a name appears in pages, messages and files, and must not read as a link or a number.
     """
     name = shown_name(text.translate(_SAME_SIGN))
+    # Shortcut for nearly all names; a roster has millions.
     if _SYLLABLES.fullmatch(name) and len(name) <= LONGEST_NAME:
         return name
     if (
@@ -58,13 +61,13 @@ def person_name(text: str) -> str:
 
 
 def _is_letter(sign: str) -> bool:
-    """Letters and the marks above and below them, as Thai and Hindi need; nothing unseen."""
+    """Letters and combining marks, which Thai and Hindi need; no invisible characters."""
     return unicodedata.category(sign)[0] in "LM" and sign not in _UNSEEN
 
 
 def name_key(text: str) -> str:
-    """What two spellings of one name share: no case, spaces, accents or punctuation."""
-    if _SYLLABLES.fullmatch(text):  # nearly all names: nothing to do
+    """A key that all spellings of a name share: without case, spaces, accents and punctuation."""
+    if _SYLLABLES.fullmatch(text):  # nearly all names, and already the key
         return text
     bare = "".join(
         mark for mark in unicodedata.normalize("NFKD", text) if not unicodedata.combining(mark)
@@ -72,23 +75,23 @@ def name_key(text: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", bare).casefold()))
 
 
-def names_agree(one: str, other: str) -> bool:
-    """Whether two names may be one person's: any order of their parts, middle names left out."""
-    if name_key(one) == name_key(other):
+def names_agree(name: str, other: str) -> bool:
+    """Whether two names may be one person's: parts in any order, middle names optional."""
+    if name_key(name) == name_key(other):
         return True
-    first, second = _parts(one), _parts(other)
+    first, second = _parts(name), _parts(other)
     if sorted(first) == sorted(second):
         return True
     shorter, longer = sorted([first, second], key=len)
-    # A middle name is left out: both outer names stay, in either order.
+    # Middle names may be missing in one of them, the first and the last part may not.
     return (
         (
             len(shorter) >= 2
             and set(shorter) <= set(longer)
             and {shorter[0], shorter[-1]} == {longer[0], longer[-1]}
         )
-        or _turned(first, second)
-        or _turned(second, first)
+        or _is_rotation(first, second)
+        or _is_rotation(second, first)
     )
 
 
@@ -96,20 +99,25 @@ def _parts(name: str) -> list[str]:
     return [key for part in re.split(r"[\s,·]+", plain(name)) if (key := name_key(part))]
 
 
-def _turned(first: list[str], second: list[str]) -> bool:
-    """Kim Min Jun, Minjun Kim: the parts of one, turned round, spell the other."""
-    whole = "".join(second)
-    return any("".join(first[cut:] + first[:cut]) == whole for cut in range(1, len(first)))
+def _is_rotation(first: list[str], second: list[str]) -> bool:
+    """Whether the parts of `first`, rotated, spell `second`: Kim Min Jun and Minjun Kim."""
+    joined = "".join(second)
+    return any("".join(first[cut:] + first[:cut]) == joined for cut in range(1, len(first)))
 
 
 def resident_number_typed(text: str) -> str | None:
-    """The six birth digits if somebody typed a resident registration number; it is not kept."""
+    """The six birth digits of a typed resident registration number, else None. Callers must drop
+    the rest of the number at once."""
     match = _RRN.fullmatch(plain(text))
     return match[1] if match else None
 
 
 def birth_date(text: str, *, today: date, century: str = "") -> date:
-    """1969-05-12, 19690512, 690512, 1969.5.12, 1969년 5월 12일; `century` is "", "19" or "20"."""
+    """Parse 1969-05-12, 19690512, 690512, 1969.5.12 or 1969년 5월 12일.
+
+    `century` is "", "19" or "20" and settles a two-digit year. Raises ValueError, or Unclear where
+    the century is needed.
+    """
     text = plain(text)
     match = _SPLIT_DATE.fullmatch(text)
     year, month, day = match.groups() if match else _cut(re.sub(r"\s", "", text))
@@ -136,9 +144,9 @@ def _century_of(year: str, today: date, chosen: str) -> str:
 
 
 def mobile_phone(text: str) -> str:
-    """A Korean mobile number as E.164; ValueError for any other."""
+    """A Korean mobile number in E.164; ValueError for any other number."""
     try:
-        # 0082 is how the country code is written from abroad.
+        # 0082: the country code as dialled from abroad.
         number = phonenumbers.parse(re.sub(r"^00\s*82", "+82", plain(text)), "KR")
     except phonenumbers.NumberParseException as error:
         raise ValueError("not a phone number") from error
@@ -153,12 +161,12 @@ def mobile_phone(text: str) -> str:
 
 
 def shown_phone(e164: str) -> str:
-    """010-1234-5678, as people in Korea write it."""
+    """E.164 as 010-1234-5678, the usual spelling in Korea."""
     digits = "0" + e164.removeprefix("+82")
     return f"{digits[:3]}-{digits[3:-4]}-{digits[-4:]}"
 
 
 def masked_phone(e164: str) -> str:
-    """010-****-5678: enough to recognise one's own number."""
+    """E.164 as 010-****-5678: the owner recognises it, nobody else can call it."""
     digits = "0" + e164.removeprefix("+82")
     return f"{digits[:3]}-{'*' * len(digits[3:-4])}-{digits[-4:]}"

@@ -1,4 +1,4 @@
-"""All windows in one picture: where each bar of the drawing lies, worked out here."""
+"""Coordinates of the admin's timeline drawing: one bar per cohort window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,29 +30,30 @@ class Picture:
 
 
 def timeline(cohorts: Sequence[Cohort], at: datetime) -> Picture | None:
-    """None where there is nothing to draw."""
-    cohorts = sorted(cohorts, key=lambda one: (one.opens_at, one.closes_at, one.code))
+    """The drawing of all cohorts, by opening; None without cohorts."""
+    cohorts = sorted(cohorts, key=lambda cohort: (cohort.opens_at, cohort.closes_at, cohort.code))
     if not cohorts:
         return None
-    start = _midnight(min(one.opens_at for one in cohorts))
-    end = _midnight(max(one.closes_at for one in cohorts)) + timedelta(days=1)
-    whole = (end - start).total_seconds()
+    start = _midnight(min(cohort.opens_at for cohort in cohorts))
+    end = _midnight(max(cohort.closes_at for cohort in cohorts)) + timedelta(days=1)
+    length = (end - start).total_seconds()
 
-    def place(moment: datetime) -> int:
-        return LABEL + round((WIDTH - LABEL - MARGIN) * (moment - start).total_seconds() / whole)
+    def x_at(moment: datetime) -> int:
+        return LABEL + round((WIDTH - LABEL - MARGIN) * (moment - start).total_seconds() / length)
 
     bars = []
     for number, cohort in enumerate(cohorts):
-        x = place(cohort.opens_at)
-        width = max(3, place(cohort.closes_at) - x)
+        x = x_at(cohort.opens_at)
+        # At least 3 units, so that a window of an hour is seen in a picture of months.
+        width = max(3, x_at(cohort.closes_at) - x)
         bars.append(Bar(cohort, x, width, ROW * (number + 1), _state(cohort, at)))
     days = (end - start).days
-    step = max(1, -(-days // 12))
+    step = max(1, -(-days // 12))  # at most 12 labels fit
     marks = [start + timedelta(days=day) for day in range(0, days, step)]
     return Picture(
         bars=bars,
-        days=[(place(mark), f"{mark:%m-%d}") for mark in marks],
-        now=place(at) if start <= at <= end else None,
+        days=[(x_at(mark), f"{mark:%m-%d}") for mark in marks],
+        now=x_at(at) if start <= at <= end else None,
         height=ROW * (len(cohorts) + 1) + 10,
     )
 

@@ -58,11 +58,11 @@ View = Callable[..., HttpResponse]
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 def identity(request: HttpRequest) -> HttpResponse:
-    """Name, birth date and phone; a code goes to the phone."""
+    """Identity page: name, birth date and phone. A valid POST sends a code to the phone."""
     following = _following(request)
     if request.method != "POST":
-        kept = provider_flow.typed_before(request) | typed(request, *IdentityForm.base_fields)
-        extra = {"form": IdentityForm(initial=kept), "next": following}
+        initial = provider_flow.typed_before(request) | typed(request, *IdentityForm.base_fields)
+        extra = {"form": IdentityForm(initial=initial), "next": following}
         return _identity_page(request, extra)
     if request.POST.get("provider") in configured():
         return provider_flow.leave(request, request.POST["provider"], following)
@@ -70,17 +70,18 @@ def identity(request: HttpRequest) -> HttpResponse:
     extra = {"form": form, "next": following}
     if not form.is_valid():
         return _identity_page(request, extra, status=422)
-    who = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
-    has_worked = lru_cache(partial(_has_worked, request, who["phone"]))
+    details = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
+    # Cached: a proof of work counts once, and two limits may ask for it in this request.
+    has_worked = lru_cache(partial(_has_worked, request, details["phone"]))
     try:
         busy = limits.address_is_busy(request) or codes_are_above_budget()
         if busy and not has_worked():
             raise WorkNeeded
         challenge = services.start_verification(
-            **who, source=limits.source_of(request, who["phone"]), has_worked=has_worked
+            **details, source=limits.source_of(request, details["phone"]), has_worked=has_worked
         )
     except WorkNeeded:
-        return _identity_page(request, extra | work_for(who["phone"]), status=422)
+        return _identity_page(request, extra | work_for(details["phone"]), status=422)
     except LimitReached as refusal:
         form.add_error("phone", str(refusal))
         return _identity_page(request, extra, status=429)
@@ -106,21 +107,21 @@ def _identity_page(
 @never_cache
 @require_GET
 def identity_provider(request: HttpRequest, code: str) -> HttpResponse:
-    """Back from a provider: signed in, or on the identity page with what is known filled in."""
+    """Redirect target of a provider: signs in, or leads to the filled-in identity page."""
     if code not in configured():
         raise Http404
     return provider_flow.come_back(request, code)
 
 
 def _has_worked(request: HttpRequest, phone: str) -> bool:
-    """Whether this browser did its proof of work, or waited a minute; each counts once."""
+    """Whether the form has a proof of work or a wait token a minute old; each counts once."""
     return proof_of_work.is_done(request.POST.get("work", "")) or proof_of_work.has_waited(
         request.POST.get("wait", ""), phone
     )
 
 
 def _following(request: HttpRequest) -> str:
-    """Where to go on afterwards; only within this site."""
+    """The address to continue at after sign-in; "" unless it is within this site."""
     address = (request.POST.get("next") or request.GET.get("next", ""))[:2000]
     safe = url_has_allowed_host_and_scheme(
         address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
@@ -129,6 +130,7 @@ def _following(request: HttpRequest) -> str:
 
 
 def _remember(response: HttpResponse, challenge: PhoneCode, following: str) -> None:
+    """Put the open sign-in attempt into a signed cookie."""
     response.set_cookie(
         CODE_COOKIE,
         signing.dumps([str(challenge.pk), following], salt=_SALT),
@@ -140,6 +142,7 @@ def _remember(response: HttpResponse, challenge: PhoneCode, following: str) -> N
 
 
 def _remembered(request: HttpRequest) -> tuple[PhoneCode | None, str]:
+    """The browser's open sign-in attempt and the address to continue at; (None, "") without."""
     try:
         key, following = signing.loads(
             request.COOKIES.get(CODE_COOKIE, ""), salt=_SALT, max_age=_CODE_COOKIE_AGE
@@ -153,10 +156,10 @@ def _remembered(request: HttpRequest) -> tuple[PhoneCode | None, str]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 def identity_code(request: HttpRequest) -> HttpResponse:
-    """The six digits from the phone."""
+    """Page for the six-digit code; a right one signs the browser in."""
     challenge, following = _remembered(request)
     if challenge is None:
-        # The form sent again, after its answer was lost on the way: the first one counted.
+        # A repeated POST whose first answer got lost: the first one has signed in.
         return redirect("eligibility" if signed_in(request) else "identity")
     if request.method != "POST":
         return _code_page(request, challenge, CodeForm(initial=typed(request, "code")))
@@ -169,7 +172,8 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         person = services.check_code(challenge=challenge, code=form.cleaned_data["code"])
     except DistrictUnclear:
         response = redirect("identity_district")
-        provider_flow.forget(response)  # what a provider said before was for another try
+        # A provider's identity of an earlier attempt must not be combined with this code.
+        provider_flow.forget(response)
         return response
     except Refusal as refusal:
         log.warning(
@@ -197,7 +201,7 @@ def _welcome(
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 def identity_district(request: HttpRequest) -> HttpResponse:
-    """Asked only after the proof, and only where several people share all other details."""
+    """District page: shown after the proof, if several people share all other details."""
     challenge, following = _remembered(request)
     vouched = provider_flow.phone_vouched_for(request)
     proved = challenge if challenge and challenge.awaits_district else None
@@ -254,7 +258,7 @@ def _code_page(
 
 
 def acts(*, page: str) -> Callable[[View], View]:
-    """Only a POST does something; a bookmark or the browser's history leads to the page."""
+    """Only a POST reaches the view; a GET, as from a bookmark, is redirected to `page`."""
 
     def decorate(view: View) -> View:
         @require_http_methods(["GET", "HEAD", "POST"])
@@ -269,20 +273,20 @@ def acts(*, page: str) -> Callable[[View], View]:
 
 @acts(page="home")
 def identity_sign_out(request: HttpRequest) -> HttpResponse:
-    """This browser forgets who you are, or every browser does. Tickets and reservations stay."""
+    """Sign this browser out, or all of the person's. Tickets and reservations stay."""
     who = signed_in(request)
     if who and "everywhere" in request.POST:
         sign_out_everywhere(who.by_id or who.person_id)
     response = redirect("home")
     sign_out(response)
-    # What this browser kept for the person goes too: pages, forms half typed. Cookies stay:
-    # language and tickets are shown to nobody else by themselves.
+    # Cached pages and half-typed forms go, for the next user of a shared computer. Not "cookies":
+    # the language and tickets that were resumed by their code don't belong to the sign-in.
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 def asks(view: View) -> View:
-    """The view gets the person who is signed in; strangers go to the identity page and back."""
+    """Passes the signed-in person to the view; other visitors go to the identity page and back."""
 
     @never_cache
     @wraps(view)
@@ -290,6 +294,7 @@ def asks(view: View) -> View:
         who = signed_in(request)
         person = Person.objects.filter(pk=who.person_id).first() if who else None
         if person is None:
+            # A POST can't be repeated after the redirect; its own address may refuse a GET.
             back = request.path if request.method in ("GET", "HEAD") else reverse("eligibility")
             return to_identity(back)
         return view(request, person, *args, **kwargs)
@@ -300,7 +305,7 @@ def asks(view: View) -> View:
 @require_GET
 @asks
 def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
-    """What this person may book, from when to when, and why."""
+    """The person's decision for each cohort, with window and reasons."""
     answers = services.store_decisions(person=person)
     who = who_of(request)
     reviews = [
@@ -322,7 +327,7 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
 @keeps_typed_in_any_language
 @asks
 def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
-    """“I think this is wrong”: asks the health authority to look at one answer."""
+    """Form to ask for a review of one decision."""
     cohort = get_object_or_404(Cohort, code=code)
     form = ReviewForm(
         request.POST if request.method == "POST" else None,
@@ -344,7 +349,7 @@ def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
 @acts(page="eligibility")
 @asks
 def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResponse:
-    """Takes an open question back; repeating it changes nothing."""
+    """Withdraw the open review; repeating it changes nothing."""
     review = person.reviews.filter(cohort__code=code, status=ReviewStatus.OPEN).first()
     if review:
         services.withdraw_review(review=review)
@@ -355,7 +360,8 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
 @keeps_typed_in_any_language
 @asks
 def my_data(request: HttpRequest, person: Person) -> HttpResponse:
-    """What is held of this person, who looked at it, and how to have it corrected."""
+    """Stored data of the person, staff accesses to it, and a form to ask for a correction."""
+    # Not for proxies: it shows more than booking needs.
     if who_of(request).by_id:
         return redirect("eligibility")
     form = CorrectionForm(

@@ -1,4 +1,4 @@
-"""The admin of the health authority; one file per desk. Importing them registers them."""
+"""Admin pages of the health authority. Importing the modules registers their models."""
 
 from eligibility.admin import cohorts, family, people, reviews, uploads
 from eligibility.admin.people import people_meant

@@ -1,4 +1,4 @@
-"""Cohorts: what is open to whom; their timeline and check; changes planned ahead."""
+"""Admin of cohorts: their windows, timeline, lint, and planned changes."""
 
 from typing import Any, ClassVar, cast
 
@@ -45,7 +45,7 @@ class CohortForm(forms.ModelForm[Cohort]):
 
 @admin.register(Cohort)
 class CohortAdmin(ScopedAdmin[Cohort]):
-    """Opening the next age group is a row here: no code, no closed site."""
+    """Cohorts. Opening the next age group is a new row; nothing is deployed or restarted."""
 
     form = CohortForm
     change_list_template = "admin/eligibility/cohort/change_list.html"
@@ -96,8 +96,8 @@ class CohortAdmin(ScopedAdmin[Cohort]):
     def get_readonly_fields(self, request: HttpRequest, obj: Cohort | None = None) -> list[str]:
         if obj is None:
             return []
-        # The code stands in addresses that people have kept. Rules that somebody was told of
-        # change by a planned change, which is previewed and keeps what was promised.
+        # The code stands in addresses that people have bookmarked. Once decisions are stored, the
+        # rule changes only by a CohortChange, which is previewed and keeps promises.
         return ["code", *CHANGEABLE, "order"] if obj.decisions.exists() else ["code"]
 
     def get_urls(self) -> list[URLPattern]:
@@ -107,7 +107,7 @@ class CohortAdmin(ScopedAdmin[Cohort]):
         ]
 
     def timeline_view(self, request: HttpRequest) -> HttpResponse:
-        """All windows in one picture, and what the lint says about them."""
+        """All windows in one drawing, with the findings of the lint."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         now = known_now()
@@ -129,7 +129,7 @@ class CohortAdmin(ScopedAdmin[Cohort]):
 
 
 class ChangeForm(forms.ModelForm[CohortChange]):
-    """One or more new values; what stays empty does not change."""
+    """New values of a cohort; empty fields do not change. Saved once to preview, twice to plan."""
 
     birth_from = forms.DateField(
         label=gettext_lazy("born from"), required=False, widget=AdminDateWidget
@@ -159,8 +159,8 @@ class ChangeForm(forms.ModelForm[CohortChange]):
         required=False,
         help_text=gettext_lazy("Separated by commas; a hyphen takes all away."),
     )
-    by: ClassVar[str]  # who fills it in; of a form made for one request
-    # What was previewed: other values are previewed anew.
+    by: ClassVar[str]  # the acting user; set on a form class made for one request
+    # Keyed hash of the previewed values: a save with other values is previewed again.
     confirmed = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
@@ -168,7 +168,7 @@ class ChangeForm(forms.ModelForm[CohortChange]):
         fields = ["cohort", "takes_effect_at"]
 
     def values(self) -> dict[str, Any]:
-        """What is to change, as services.plan_change takes it."""
+        """The filled-in fields, as services.plan_change takes them."""
         values = {}
         for name in CHANGEABLE:
             value = self.cleaned_data.get(name)
@@ -181,7 +181,7 @@ class ChangeForm(forms.ModelForm[CohortChange]):
         return values
 
     def _post_clean(self) -> None:
-        """The service checks everything; its refusals come back beside the form."""
+        """Call plan_change, which validates; its ValidationError becomes the form's errors."""
         self.preview: Preview | None = None
         if self.errors:
             return
@@ -191,14 +191,15 @@ class ChangeForm(forms.ModelForm[CohortChange]):
                 self.instance = plan_change(
                     cohort=cohort, values=self.values(), takes_effect_at=at, by=self.by
                 )
-                asked = f"{cohort.pk} {at.isoformat()} {sorted(self.values().items())}"
-                seen = blind_index(asked, context=b"cohort_change").hex()
-                if self.cleaned_data["confirmed"] != seen:
+                content = f"{cohort.pk} {at.isoformat()} {sorted(self.values().items())}"
+                token = blind_index(content, context=b"cohort_change").hex()
+                if self.cleaned_data["confirmed"] != token:
                     self.preview = preview_change(cohort=cohort, values=self.values(), at=at)
-                    self.add_error(None, _told(self.preview))
-                    sent = cast("QueryDict", self.data).copy()
-                    sent["confirmed"] = seen
-                    self.data = sent
+                    # An error keeps the admin from saving; changeform_view shows it as a message.
+                    self.add_error(None, _preview_text(self.preview))
+                    data = cast("QueryDict", self.data).copy()
+                    data["confirmed"] = token
+                    self.data = data
                     transaction.set_rollback(True)
         except ValidationError as error:
             self.add_error(None, error.messages)
@@ -210,7 +211,7 @@ class ChangeForm(forms.ModelForm[CohortChange]):
         pass
 
 
-def _told(preview: Preview) -> str:
+def _preview_text(preview: Preview) -> str:
     numbers = {
         "gain": f"{preview.gain:,}",
         "lose": f"{preview.lose:,}",
@@ -229,7 +230,7 @@ def _told(preview: Preview) -> str:
 
 @admin.register(CohortChange)
 class CohortChangeAdmin(ScopedAdmin[CohortChange]):
-    """A change is planned, previewed, and in force by its time; or withdrawn before."""
+    """Planned changes: previewed, in force from their time, or withdrawn before it."""
 
     list_display = ["cohort", "takes_effect", "shown_values", "state", "by_whom"]
     list_filter = ["cohort"]
@@ -247,13 +248,13 @@ class CohortChangeAdmin(ScopedAdmin[CohortChange]):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """A preview is no mistake: it stands where messages stand."""
+        """Show a preview as a message rather than as an error of the form."""
         response = super().changeform_view(request, object_id, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
         preview = getattr(getattr(context.get("adminform"), "form", None), "preview", None)
         if preview:
             context["errors"] = None
-            self.message_user(request, _told(preview), messages.WARNING)
+            self.message_user(request, _preview_text(preview), messages.WARNING)
         return response
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CohortChange]:
@@ -306,7 +307,7 @@ class CohortChangeAdmin(ScopedAdmin[CohortChange]):
         form: forms.ModelForm[CohortChange],
         change: bool,
     ) -> None:
-        """The form's service has written it."""
+        """Nothing to do: plan_change has written the row during validation."""
 
     @admin.display(description=gettext_lazy("takes effect at"), ordering="takes_effect_at")
     def takes_effect(self, change: CohortChange) -> str:

@@ -1,4 +1,5 @@
-"""The counter says yes for people without a phone, after seeing them and their identity card."""
+"""Admin of proxy requests: the counter answers for people without a phone, who show their identity
+card."""
 
 from typing import Any, ClassVar, cast
 
@@ -20,7 +21,7 @@ from staff.services import staff_of
 
 
 class AnswerForm(forms.ModelForm[ProxyRequest]):
-    by: ClassVar[str]  # who fills it in; of a form made for one request
+    by: ClassVar[str]  # the acting user; set on a form class made for one request
     verdict = forms.ChoiceField(
         label=gettext_lazy("What the person says"),
         choices=[
@@ -36,7 +37,7 @@ class AnswerForm(forms.ModelForm[ProxyRequest]):
         fields: list[str] = []
 
     def _post_clean(self) -> None:
-        """The service writes; its refusal comes back beside the form."""
+        """Call the service, which validates and writes; its refusal becomes the form's error."""
         verdict = self.cleaned_data.get("verdict")
         if self.errors or not verdict:
             return
@@ -48,7 +49,7 @@ class AnswerForm(forms.ModelForm[ProxyRequest]):
 
 @admin.register(ProxyRequest)
 class ProxyRequestAdmin(ReadOnlyAdmin[ProxyRequest]):
-    """Requests to book for somebody: open ones first, the oldest on top."""
+    """Requests to book for another person: open ones first, the oldest on top."""
 
     form = AnswerForm
     region_path = "by"
@@ -105,37 +106,37 @@ class ProxyRequestAdmin(ReadOnlyAdmin[ProxyRequest]):
         form: forms.ModelForm[ProxyRequest],
         change: bool,
     ) -> None:
-        """The form's service has written it."""
+        """Nothing to do: the form's service has written the answer."""
 
     def find(self, queryset: QuerySet[ProxyRequest], term: str) -> QuerySet[ProxyRequest]:
-        """By who asks: their phone, or their name and date of birth."""
+        """Rows of the asking people that `term` names (see people_meant)."""
         people = people_meant(term)
         return queryset.none() if people is None else queryset.filter(by__in=people)
 
     @admin.display(description=gettext_lazy("number"))
-    def number(self, asked: ProxyRequest) -> str:
-        return str(asked)
+    def number(self, proxy_request: ProxyRequest) -> str:
+        return str(proxy_request)
 
     @admin.display(description=gettext_lazy("asked by the phone"))
-    def asking(self, asked: ProxyRequest) -> str:
-        return masked_phone(asked.by.phone)
+    def asking(self, proxy_request: ProxyRequest) -> str:
+        return masked_phone(proxy_request.by.phone)
 
     @admin.display(description=gettext_lazy("asked at"))
-    def asked(self, asked: ProxyRequest) -> str:
-        return moment(asked.asked_at)
+    def asked(self, proxy_request: ProxyRequest) -> str:
+        return moment(proxy_request.asked_at)
 
     @admin.display(description=gettext_lazy("answered at"))
-    def answered(self, asked: ProxyRequest) -> str:
-        return moment(asked.answered_at)
+    def answered(self, proxy_request: ProxyRequest) -> str:
+        return moment(proxy_request.answered_at)
 
     @admin.display(description=gettext_lazy("name"))
-    def shown_name(self, asked: ProxyRequest) -> str:
-        return asked.name or "–"
+    def shown_name(self, proxy_request: ProxyRequest) -> str:
+        return proxy_request.name or "–"
 
     @admin.display(description=gettext_lazy("date of birth"))
-    def born(self, asked: ProxyRequest) -> str:
-        return asked.birth_date.isoformat() if asked.birth_date else "–"
+    def born(self, proxy_request: ProxyRequest) -> str:
+        return proxy_request.birth_date.isoformat() if proxy_request.birth_date else "–"
 
     @admin.display(description=gettext_lazy("mobile phone"))
-    def mobile(self, asked: ProxyRequest) -> str:
-        return shown_phone(asked.phone) if asked.phone else "–"
+    def mobile(self, proxy_request: ProxyRequest) -> str:
+        return shown_phone(proxy_request.phone) if proxy_request.phone else "–"

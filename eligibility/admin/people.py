@@ -19,9 +19,10 @@ _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월�
 
 
 def people_meant(term: str) -> list[int] | None:
-    """Ids of the people with this phone, number (#12), or name and birth date; None if unclear.
+    """Ids of the people with this phone, number (#12), or name and birth date; None if `term` is
+    none of these.
 
-    Names and phones are encrypted: only whole values can be found, through their blind indexes.
+    Names and phones are encrypted: only full values can be found, by their blind indexes.
     """
     term = term.strip()
     if re.fullmatch(r"#\d{1,18}", term):
@@ -43,7 +44,7 @@ def people_meant(term: str) -> list[int] | None:
 
 
 def moment(at: datetime | None) -> str:
-    """2026-07-19 20:00, short enough for a column."""
+    """Local time as 2026-07-19 20:00, short enough for a column; "–" for None."""
     return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"
 
 
@@ -73,6 +74,8 @@ class DecisionsInline(admin.TabularInline[Decision, Person]):
 
 
 class ReadOnlyAdmin(PersonalDataMixin[Row], ScopedAdmin[Row]):
+    """Rows with personal data that staff may view, each look recorded, and not edit."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -82,7 +85,7 @@ class ReadOnlyAdmin(PersonalDataMixin[Row], ScopedAdmin[Row]):
 
 @admin.register(Person)
 class PersonAdmin(ReadOnlyAdmin[Person]):
-    """Looked up one at a time; the roster's importer is what changes people."""
+    """People, found one at a time by a full value. Only the roster import changes them."""
 
     region_path = ""
     person_path = "pk"
@@ -123,7 +126,7 @@ class PersonAdmin(ReadOnlyAdmin[Person]):
 
     @admin.display(description=gettext_lazy("mobile phone"))
     def masked(self, person: Person) -> str:
-        """Whole on the person's page, which is on record."""
+        """Unmasked only on the person's page, whose viewing is recorded."""
         return masked_phone(person.phone)
 
     @admin.display(description=gettext_lazy("mobile phone"))

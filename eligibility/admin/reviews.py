@@ -1,4 +1,4 @@
-"""Where the health authority decides what people doubt, with the facts beside it."""
+"""Admin of reviews and corrections: the health authority decides them, with the facts shown."""
 
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -23,10 +23,10 @@ from staff.actors import actor_of
 from staff.enums import Act
 from staff.services import staff_of
 
-Asks = TypeVar("Asks", Review, Correction)
+Requested = TypeVar("Requested", Review, Correction)
 
 
-class VerdictForm(forms.ModelForm[Asks]):
+class VerdictForm(forms.ModelForm[Requested]):
     verdict = forms.ChoiceField(
         label=gettext_lazy("Your decision"),
         choices=[
@@ -51,7 +51,7 @@ class VerdictForm(forms.ModelForm[Asks]):
 
 @admin.register(Review)
 class ReviewAdmin(ReadOnlyAdmin[Review]):
-    """“I think this is wrong”: open ones first, the oldest on top."""
+    """Doubted decisions: open ones first, the oldest on top."""
 
     form = VerdictForm[Review]
     region_path = "person"
@@ -81,9 +81,9 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Review | None = None) -> list[Any]:
         decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
-        asked = ["person", "cohort", "reason", "shown_note", "opened_at"]
+        doubt = ["person", "cohort", "reason", "shown_note", "opened_at"]
         return [
-            (_("What the person asks"), {"fields": asked}),
+            (_("What the person asks"), {"fields": doubt}),
             (_("What is known"), {"fields": ["says", "declared", "same_name"]}),
             (_("Decision"), {"fields": [*decided, "status", "closed_at", "by"]}),
         ]
@@ -101,7 +101,7 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
     def save_model(
         self, request: HttpRequest, obj: Review, form: forms.ModelForm[Review], change: bool
     ) -> None:
-        """The verdict is a service's; nothing else on this page can be changed."""
+        """Write the verdict by a service; nothing else on this page can be changed."""
         by = actor_of(staff_of(request))
         verdict, answer = form.cleaned_data.get("verdict"), form.cleaned_data["answer"]
         if verdict == ReviewStatus.GRANTED:
@@ -118,12 +118,12 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
         return str(review)
 
     @admin.display(description=gettext_lazy("opened at"))
-    def opened(self, asked: Review | Correction) -> str:
-        return moment(asked.opened_at)
+    def opened(self, row: Review | Correction) -> str:
+        return moment(row.opened_at)
 
     @admin.display(description=gettext_lazy("closed at"))
-    def closed(self, asked: Review | Correction) -> str:
-        return moment(asked.closed_at)
+    def closed(self, row: Review | Correction) -> str:
+        return moment(row.closed_at)
 
     @admin.display(description=gettext_lazy("note"))
     def shown_note(self, review: Review) -> str:
@@ -151,7 +151,7 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """The others beside it were seen too, and go on record."""
+        """Record that the people of the same name, shown beside the review, were seen too."""
         response = super().changeform_view(request, object_id, *args, **kwargs)
         review = (getattr(response, "context_data", None) or {}).get("original")
         if review is not None and (others := _same_name(review.person)):
@@ -166,7 +166,7 @@ def _same_name(person: Person) -> list[Person]:
 
 
 class CorrectionForm(VerdictForm[Correction]):
-    by: ClassVar[str]  # who fills it in; of a form made for one request
+    by: ClassVar[str]  # the acting user; set on a form class made for one request
     verdict = forms.ChoiceField(
         label=gettext_lazy("Your decision"),
         choices=[
@@ -181,7 +181,7 @@ class CorrectionForm(VerdictForm[Correction]):
         model = Correction
 
     def _post_clean(self) -> None:
-        """The service writes; its refusal comes back beside the form."""
+        """Call the service, which validates and writes; its refusal becomes the form's error."""
         if self.errors:
             return
         verdict, answer = self.cleaned_data.get("verdict"), self.cleaned_data["answer"]
@@ -196,7 +196,7 @@ class CorrectionForm(VerdictForm[Correction]):
 
 @admin.register(Correction)
 class CorrectionAdmin(ReadOnlyAdmin[Correction]):
-    """What people say is wrong in what is held of them."""
+    """Requests to correct a stored value: open ones first, the oldest on top."""
 
     form = CorrectionForm
     region_path = "person"
@@ -246,7 +246,7 @@ class CorrectionAdmin(ReadOnlyAdmin[Correction]):
     def save_model(
         self, request: HttpRequest, obj: Correction, form: forms.ModelForm[Correction], change: bool
     ) -> None:
-        """The form's service has written it."""
+        """Nothing to do: the form's service has written the verdict."""
 
     @admin.display(description=gettext_lazy("wanted"))
     def shown_wanted(self, correction: Correction) -> str:

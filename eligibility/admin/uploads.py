@@ -1,4 +1,4 @@
-"""The roster, sent through the admin and imported by a worker."""
+"""Admin of roster uploads, which a worker imports."""
 
 from typing import Any
 
@@ -26,13 +26,13 @@ from staff.names import who
 from staff.scoping import ScopedAdmin
 from staff.services import record_access, staff_of
 
-SHOWN_AGAIN_SECONDS = 3
+REFRESH_SECONDS = 3
 
 
-def _looking_again(response: HttpResponse) -> HttpResponse:
-    """While an upload is under way the page comes again by itself, without a script."""
+def _refreshing(response: HttpResponse) -> HttpResponse:
+    """Reload the page while an upload is running; by a header, as it needs no script."""
     if is_going_on():
-        response["Refresh"] = str(SHOWN_AGAIN_SECONDS)
+        response["Refresh"] = str(REFRESH_SECONDS)
     return response
 
 
@@ -106,13 +106,13 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return _looking_again(super().changelist_view(request, extra_context))
+        return _refreshing(super().changelist_view(request, extra_context))
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         response = super().changeform_view(request, object_id, *args, **kwargs)
-        return _looking_again(response) if object_id and request.method == "GET" else response
+        return _refreshing(response) if object_id and request.method == "GET" else response
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -125,7 +125,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         ]
 
     def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
-        """The refused rows as they were sent, with line and reason; on record."""
+        """Download the refused rows as sent, with line and reason; the access is recorded."""
         upload = self.get_object(request, str(pk))
         if upload is None or not self.has_add_permission(request):
             raise Http404

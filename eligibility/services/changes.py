@@ -1,4 +1,4 @@
-"""Rules change for the future: planned, previewed, and in force by their time, by themselves."""
+"""Planned changes of cohort rules: previewed before, in force from their time."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from database.clock import Now, database_now
 from eligibility.facts import facts_of, read_value, rule_of, with_values
 from eligibility.models import Cohort, CohortChange, Decision, Person
-from eligibility.rules import decide as decide_one
+from eligibility.rules import decide
 from eligibility.services.decisions import widen_decisions
 
 CHANGEABLE = [
@@ -34,28 +34,29 @@ CHANGEABLE = [
     "digit_hours",
     "vaccines",
 ]
-# A preview reads so many people; of more, it takes every so manieth.
+# People that a preview decides for (some seconds); of a larger roster it samples every n-th.
 PREVIEWED = 200_000
 
 
 def broken_promise(cohort: Cohort, changed: Cohort) -> str:
-    """Why this change would go against what people were told; empty if it does not.
+    """Why the change would shorten a window that people were promised; "" if it does not.
 
-    What they were told about themselves stands in their decisions and is kept anyway. The line
-    itself must stay open as long as it was promised.
+    Stored decisions keep their own windows; what a change could break is the cohort's line, which
+    must stay open for all of them.
     """
-    told = Decision.objects.filter(cohort=cohort, eligible=True, window_to__gt=Now()).aggregate(
+    promised = Decision.objects.filter(cohort=cohort, eligible=True, window_to__gt=Now()).aggregate(
         first=Min("window_from"), last=Max("window_to")
     )
-    if told["last"] is None:
+    if promised["last"] is None:
         return ""
-    if changed.closes_at < told["last"]:
+    if changed.closes_at < promised["last"]:
         return _("People were told that they can book until %(at)s.") % {
-            "at": f"{timezone.localtime(told['last']):%Y-%m-%d %H:%M}"
+            "at": f"{timezone.localtime(promised['last']):%Y-%m-%d %H:%M}"
         }
-    if changed.opens_at > max(told["first"], cohort.opens_at):
+    # A decision may begin before the opening, after an earlier postponement: not this change's.
+    if changed.opens_at > max(promised["first"], cohort.opens_at):
         return _("People were told that they can book from %(at)s.") % {
-            "at": f"{timezone.localtime(told['first']):%Y-%m-%d %H:%M}"
+            "at": f"{timezone.localtime(promised['first']):%Y-%m-%d %H:%M}"
         }
     return ""
 
@@ -68,7 +69,10 @@ def _write(value: Any) -> Any:
 def plan_change(
     *, cohort: Cohort, values: dict[str, Any], takes_effect_at: datetime, by: str
 ) -> CohortChange:
-    """Plan a change of rules; ValidationError if it breaks a rule or a promise."""
+    """Plan a change of a cohort's rule.
+
+    Raises ValidationError if the values are invalid, the time is past, or a promise would break.
+    """
     unknown = set(values) - set(CHANGEABLE)
     if unknown or not values:
         raise ValidationError(_("Choose what is to change."))
@@ -77,6 +81,7 @@ def plan_change(
             raise ValidationError(_("Write %(field)s as a list.") % {"field": name})
     if takes_effect_at < database_now():
         raise ValidationError({"takes_effect_at": _("Rules change for the future only.")})
+    # Locked, so that the check of promises sees the cohort as it will be changed.
     cohort = Cohort.objects.select_for_update(no_key=True).get(pk=cohort.pk)
     changed = with_values(cohort, values)
     changed.full_clean(validate_unique=False)
@@ -93,7 +98,8 @@ def plan_change(
 
 @transaction.atomic
 def withdraw_change(*, change: CohortChange) -> CohortChange:
-    """Take a planned change back, while it is not in force."""
+    """Withdraw a planned change; one that is in force stays as it is."""
+    # One conditional UPDATE, so that a change can't come into force between check and write.
     CohortChange.objects.filter(
         pk=change.pk, applied_at=None, withdrawn_at=None, takes_effect_at__gt=Now()
     ).update(withdrawn_at=Now())
@@ -103,8 +109,12 @@ def withdraw_change(*, change: CohortChange) -> CohortChange:
 
 @transaction.atomic
 def apply_due_changes() -> int:
-    """Write what is in force into the cohorts themselves; how many changes that were."""
+    """Write changes that are in force into their cohorts; returns how many.
+
+    Readers don't depend on it: `facts.cohorts_in_force` applies due changes itself.
+    """
     now = database_now()
+    # skip_locked: two workers share the changes instead of waiting for each other.
     due = CohortChange.objects.select_for_update(skip_locked=True).filter(
         applied_at=None, withdrawn_at=None, takes_effect_at__lte=now
     )
@@ -123,32 +133,34 @@ def apply_due_changes() -> int:
 
 @dataclass(frozen=True)
 class Preview:
-    """How many people of the roster a change lets in, and how many it would turn away.
+    """How many people of the roster gain and lose eligibility by a change.
 
-    Whoever was told yes keeps it: `kept` of those who would lose it were told.
+    `kept` of those who lose it have a stored yes, and keep it.
     """
 
     gain: int
     lose: int
     kept: int
-    about: bool  # counted in a sample
+    about: bool  # estimated from a sample
 
 
 def preview_change(*, cohort: Cohort, values: dict[str, Any], at: datetime) -> Preview:
-    """Decide for everybody on the roster by the old and by the new rules."""
+    """Decide for the roster (or a sample) by the old and the new rule, and count differences."""
     before, after = rule_of(cohort), rule_of(with_values(cohort, values))
     people = Person.objects.exclude(roster_key=None)
     step = max(1, -(-people.count() // PREVIEWED))
     gain, losers = 0, []
     if step > 1:
         people = people.annotate(turn=Mod("pk", step)).filter(turn=0)
+    # Names and phones stay encrypted: decrypting them would take most of the time.
     fields = ["id", "birth_date", "roster_key", "certified_at", "region", "groups", "last_dose_on"]
     for person in people.only(*fields).iterator(chunk_size=5000):
         facts = facts_of(person)
-        one, other = (decide_one(facts, rule, at).eligible for rule in (before, after))
-        gain += other and not one
-        if one and not other:
+        was, becomes = (decide(facts, rule, at).eligible for rule in (before, after))
+        gain += becomes and not was
+        if was and not becomes:
             losers.append(person.pk)
-    told = Decision.objects.filter(cohort=cohort, eligible=True, person__in=losers[:50_000])
-    kept = told.count() if losers else 0
-    return Preview(gain * step, len(losers) * step, kept * step, about=step > 1)
+    # Cut, as the ids travel in the statement; beyond that `kept` is a lower bound.
+    promised = Decision.objects.filter(cohort=cohort, eligible=True, person__in=losers[:50_000])
+    keeping = promised.count() if losers else 0
+    return Preview(gain * step, len(losers) * step, keeping * step, about=step > 1)

@@ -1,9 +1,9 @@
-"""How many codes go to one phone, and out for one source: counted where they are kept.
+"""Limits on sign-in codes per phone and per source, counted from the rows of PhoneCode.
 
-What counts is a code that was not used: who signs in costs nobody anything. Above a limit work is
-asked for, above the next one patience; nobody is refused, and a code that was sent stays good.
-Texts to one phone, asked for by strangers: 10 in an hour and then one each quarter of an hour, 20
-in a day and then one an hour. A browser that proved this phone before has a count of its own.
+Only unused codes count, so signing in costs nothing. Above a first limit a proof of work is
+needed, above a second a pause between codes; a code that was sent stays valid. One phone gets at
+most 10 texts an hour and then one per quarter of an hour, 20 a day and then one an hour. A browser
+that proved the phone before is counted apart from strangers.
 """
 
 from collections.abc import Callable
@@ -18,30 +18,34 @@ from django.utils.translation import gettext as _
 
 from eligibility.exceptions import LimitReached, WorkNeeded
 
-# (how long, how many): from then on a proof of work.
+# (period, codes in it): at this number a proof of work is needed.
 FREE_FROM_SOURCE = (timedelta(minutes=10), 3)
 FREE_TO_PHONE = [(timedelta(minutes=10), 6), (timedelta(days=1), 12)]
-# (how long, how many, least pause): from then on one code in that time.
+# (period, codes in it, pause): at this number one code per pause. The longer pause first.
 PACED = [
     (timedelta(days=1), 20, timedelta(hours=1)),
     (timedelta(hours=1), 10, timedelta(minutes=15)),
 ]
-# Unused codes that one source asked for, to whichever phones, before work is asked for.
+# Unused codes that one source may ask for, to all phones, before a proof of work is needed.
 FREE_OF_SOURCE = (timedelta(minutes=10), 100)
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Who asks: a network, or a browser that proved this very phone before."""
+class RequestSource:
+    """Where a request for a code comes from: a network, or a browser that proved this phone.
+
+    `index` is a keyed hash of either; None for a private network, which is not counted.
+    """
 
     index: bytes | None = None
     known_browser: bool = False
 
 
-ANYBODY = Asker()
+UNKNOWN_SOURCE = RequestSource()
 
-_Sent = tuple[int, datetime, bytes | None]  # sends, when last, for whom
+_SentCodes = tuple[int, datetime, bytes | None]  # number of sends, time of the last, source index
 
+# Newest first. 60 rows of a day suffice: the limits above stop far below.
 UNUSED_TO_PHONE = """
 SELECT sends, sent_at, source_index FROM eligibility_phonecode
 WHERE phone_index = %(phone)s AND sent_at > %(since)s AND used_at IS NULL
@@ -55,9 +59,12 @@ WHERE source_index = %s AND sent_at > %s AND used_at IS NULL
 
 
 def check_asking(
-    *, phone_index: bytes, source: Asker, has_worked: Callable[[], bool], now: datetime
+    *, phone_index: bytes, source: RequestSource, has_worked: Callable[[], bool], now: datetime
 ) -> None:
-    """LimitReached or WorkNeeded if no code may go out now; the caller holds the phone's lock."""
+    """Raise LimitReached or WorkNeeded if no code may be sent now.
+
+    The caller holds `lock_phone`, so that concurrent requests are all counted.
+    """
     rows = _unused_to_phone(phone_index, source, now)
     for period, most, pause in PACED:
         if _count(rows, now - period) >= most and now < rows[0][1] + pause:
@@ -68,11 +75,11 @@ def check_asking(
                 )
                 % {"at": time_format(timezone.localtime(rows[0][1] + pause), "H:i")}
             )
-    if _is_much(rows, source, now) and not has_worked():
+    if _needs_work(rows, source, now) and not has_worked():
         raise WorkNeeded(_("Many codes went to this number. Start again on the first page."))
 
 
-def _unused_to_phone(phone_index: bytes, source: Asker, now: datetime) -> list[_Sent]:
+def _unused_to_phone(phone_index: bytes, source: RequestSource, now: datetime) -> list[_SentCodes]:
     values: dict[str, Any] = {
         "phone": phone_index,
         "since": now - timedelta(days=1),
@@ -81,11 +88,11 @@ def _unused_to_phone(phone_index: bytes, source: Asker, now: datetime) -> list[_
     }
     with connection.cursor() as cursor:
         cursor.execute(UNUSED_TO_PHONE, values)
-        rows: list[_Sent] = cursor.fetchall()
+        rows: list[_SentCodes] = cursor.fetchall()
     return rows
 
 
-def _count(rows: list[_Sent], since: datetime, source: bytes | None = None) -> int:
+def _count(rows: list[_SentCodes], since: datetime, source: bytes | None = None) -> int:
     return sum(
         sends
         for sends, at, index in rows
@@ -93,9 +100,10 @@ def _count(rows: list[_Sent], since: datetime, source: bytes | None = None) -> i
     )
 
 
-def _is_much(rows: list[_Sent], source: Asker, now: datetime) -> bool:
+def _needs_work(rows: list[_SentCodes], source: RequestSource, now: datetime) -> bool:
     if any(_count(rows, now - period) >= most for period, most in FREE_TO_PHONE):
         return True
+    # The owner's own browser is limited by the phone alone, never by its network.
     if source.index is None or source.known_browser:
         return False
     period, most = FREE_FROM_SOURCE

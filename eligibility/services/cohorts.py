@@ -10,18 +10,20 @@ ADDED, CHANGED, UNCHANGED = "added", "changed", "unchanged"
 
 
 def save_cohorts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Add or change cohorts by their code; what a row does not name stays as it is.
+    """Add or change cohorts by code; fields that a row does not name stay as they are.
 
-    Each row's answer is ADDED, CHANGED or UNCHANGED, or the promise that the change would break.
+    Returns for each row ADDED, CHANGED or UNCHANGED, or the text of a promise it would break; such
+    a row is not written. The caller opens the transaction.
     """
     codes = [row["code"] for row in rows]
-    known = {
+    # Locked, so that no planned change is applied between the comparison and the write.
+    stored = {
         cohort.code: cohort
         for cohort in Cohort.objects.select_for_update(no_key=True).filter(code__in=codes)
     }
     answers = []
     for row in rows:
-        cohort = known.get(row["code"])
+        cohort = stored.get(row["code"])
         if cohort is None:
             Cohort.objects.create(**row)
             answers.append(ADDED)

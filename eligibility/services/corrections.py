@@ -16,7 +16,8 @@ from messaging.services import write_message
 
 @transaction.atomic
 def ask_correction(*, person: Person, field: Correctable, wanted: str) -> Correction:
-    """Ask for one value to be put right; asking again for the same field replaces the wish."""
+    """Ask for a correction of one value; a second request for the field replaces the first."""
+    # The lock lets a second request find the first: one open correction per field.
     person = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
     correction = Correction.objects.filter(
         person=person, field=field, status=ReviewStatus.OPEN
@@ -28,8 +29,10 @@ def ask_correction(*, person: Person, field: Correctable, wanted: str) -> Correc
 
 @transaction.atomic
 def grant_correction(*, correction: Correction, by: str, answer: str = "") -> Correction:
-    """Put the value right, with all that finds the person by it. CorrectionRefused if somebody
-    else is already known by these details."""
+    """Change the person's value and the blind indexes over it, and notify the person.
+
+    Raises CorrectionRefused if it was closed already, or another person has these details.
+    """
     correction = _close(correction, ReviewStatus.GRANTED, by=by, answer=answer)
     person = Person.objects.select_for_update().get(pk=correction.person_id)
     value = correction.wanted
@@ -38,24 +41,26 @@ def grant_correction(*, correction: Correction, by: str, answer: str = "") -> Co
         correction.field,
         date.fromisoformat(value) if correction.field == Correctable.BIRTH_DATE else value,
     )
-    # The roster's digest stays: an unchanged row of the next roster does not undo this.
+    # roster_digest is not touched: an unchanged row of the next roster would else undo this.
     for name, index in indexes_of(person.name, person.birth_date, person.phone).items():
         setattr(person, name, index)
     try:
+        # A savepoint, so that the refusal can be raised inside the outer transaction.
         with transaction.atomic():
             person.save()
     except IntegrityError:
         raise CorrectionRefused(
             _("Somebody else has this name, birth date and phone already.")
         ) from None
-    _tell(correction, person)
+    _notify(correction, person)
     return correction
 
 
 @transaction.atomic
 def refuse_correction(*, correction: Correction, by: str, answer: str) -> Correction:
+    """Close the request unchanged and notify the person. CorrectionRefused if closed already."""
     correction = _close(correction, ReviewStatus.REFUSED, by=by, answer=answer)
-    _tell(correction, Person.objects.get(pk=correction.person_id))
+    _notify(correction, Person.objects.get(pk=correction.person_id))
     return correction
 
 
@@ -70,7 +75,7 @@ def _close(correction: Correction, status: ReviewStatus, *, by: str, answer: str
     return correction
 
 
-def _tell(correction: Correction, person: Person) -> None:
+def _notify(correction: Correction, person: Person) -> None:
     with translation.override(settings.LANGUAGE_CODE):
         text = (
             _("[Jari] Your details were corrected: %(field)s.")

@@ -11,7 +11,7 @@ from eligibility.enums import ReviewStatus, Window
 from eligibility.facts import cohorts_in_force, facts_of, rule_of
 from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.rules import Outcome, decide_all
-from eligibility.rules import decide as decide_one
+from eligibility.rules import decide as decide_by_rule
 from eligibility.services.households import (
     beyond_household,
     full_cohorts,
@@ -23,7 +23,7 @@ from staff.actors import SYSTEM
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person is told about one cohort."""
+    """A person's decision for one cohort as the pages show it: the stored one, or a new outcome."""
 
     cohort: Cohort
     eligible: bool
@@ -31,7 +31,7 @@ class Answer:
     reasons: list[Any]
     window_from: datetime
     window_to: datetime
-    # What the rules say now, and what the person was told before: a yes given before holds.
+    # The rules' result now, and the decision stored before; a stored yes prevails.
     outcome: Outcome
     stored: Decision | None = None
     provisional: bool = False
@@ -43,7 +43,7 @@ class Answer:
 
 
 def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
-    """Every cohort's answer for this person, the one to take first in front; writes nothing."""
+    """Answers for all cohorts, the best one first; writes nothing."""
     at = at or known_now()
     cohorts = {cohort.pk: cohort for cohort in cohorts_in_force(at)}
     outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
@@ -53,7 +53,7 @@ def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
         _answer(cohorts[outcome.cohort_id], outcome, stored.get(outcome.cohort_id))
         for outcome in outcomes
     ]
-    # A yes that was given before may stand higher than the rules of today would put it.
+    # Again, and stably: a stored yes may rank higher than today's outcome of the rules.
     answers.sort(key=lambda answer: not answer.eligible)
     return answers
 
@@ -61,13 +61,15 @@ def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
 def _within_household(
     person: Person, outcomes: list[Outcome], stored: dict[int, Decision]
 ) -> list[Outcome]:
-    """A yes that was given stays; a new one needs room in the household of the phone."""
-    given = {cohort_id for cohort_id, decision in stored.items() if decision.eligible}
-    if not any(one.eligible and one.cohort_id not in given for one in outcomes):
+    """Outcomes with a new yes turned into a no where the phone's household limit is reached."""
+    granted = {cohort_id for cohort_id, decision in stored.items() if decision.eligible}
+    # Without a new yes the query is spared, which is the ordinary case.
+    if not any(outcome.eligible and outcome.cohort_id not in granted for outcome in outcomes):
         return outcomes
-    full = full_cohorts(person) - given
+    full = full_cohorts(person) - granted
     return [
-        beyond_household(one) if one.eligible and one.cohort_id in full else one for one in outcomes
+        beyond_household(outcome) if outcome.eligible and outcome.cohort_id in full else outcome
+        for outcome in outcomes
     ]
 
 
@@ -97,15 +99,15 @@ def _answer(cohort: Cohort, outcome: Outcome, stored: Decision | None) -> Answer
 
 
 def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answer]:
-    """Keep every yes of an open or coming window, so that joining finds it in the database.
+    """Store every yes of an open or coming window, as the joining statement reads decisions.
 
-    A yes that was given stays. Only a longer window, or the next day of a birth-digit calendar
-    after the last one is over, is written over it.
+    A stored yes stays; it is only changed to a longer window, or to the next day of a birth-digit
+    calendar after the last one is over.
     """
     at = at or known_now()
     if is_vouched_for(person):
         return _store(person, at)
-    # Those of one phone one after the other, so that a household is counted right.
+    # One at a time per phone: the household limit counts rows that others may be writing.
     with transaction.atomic():
         lock_phone(person.phone_index)
         return _store(person, at)
@@ -113,19 +115,21 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
 
 def _store(person: Person, at: datetime) -> list[Answer]:
     answers = decide(person=person, at=at)
-    told = [
+    grants = [
         answer
         for answer in answers
         if answer.outcome.eligible and answer.outcome.window(at) != Window.CLOSED
     ]
     fresh = [
-        _decision(person, answer.outcome, answer.cohort, at) for answer in told if not answer.stored
+        _decision(person, answer.outcome, answer.cohort, at)
+        for answer in grants
+        if not answer.stored
     ]
     changed = [
-        answer for answer in told if answer.stored and _improve(answer.stored, answer.outcome, at)
+        answer for answer in grants if answer.stored and _improve(answer.stored, answer.outcome, at)
     ]
     if fresh:
-        # Two devices may sign in at once; both found the same.
+        # Two devices may sign in at once and both insert the same decisions.
         Decision.objects.bulk_create(fresh, ignore_conflicts=True)
     for answer in changed:
         assert answer.stored
@@ -135,7 +139,7 @@ def _store(person: Person, at: datetime) -> list[Answer]:
 
 
 def _grant_open_reviews(cohort: Cohort, people: list[int], at: datetime) -> None:
-    """The rules say yes by themselves now: nobody needs to look at it any more."""
+    """Close open reviews of people for whom the rules now say yes without one."""
     Review.objects.filter(person__in=people, cohort=cohort, status=ReviewStatus.OPEN).update(
         status=ReviewStatus.GRANTED, closed_at=at, by=SYSTEM
     )
@@ -155,7 +159,7 @@ def _decision(person: Person, outcome: Outcome, cohort: Cohort, at: datetime) ->
 
 
 def _improve(stored: Decision, outcome: Outcome, at: datetime) -> bool:
-    """Put a yes of today over what was stored; False if the person gains nothing by it."""
+    """Merge a yes of the rules into the stored decision, unsaved; False if nothing changed."""
     before = _state(stored)
     if not stored.eligible or stored.window_to <= at:
         stored.window_from, stored.window_to = outcome.window_from, outcome.window_to
@@ -175,27 +179,27 @@ def _state(stored: Decision) -> tuple[Any, ...]:
     return stored.eligible, stored.provisional, stored.window_from, stored.window_to
 
 
-# A window is only ever widened: what a person was told of it stays true.
+# Only rows whose window grows: a promised window never shrinks, and no row is rewritten unchanged.
 WIDEN = """
 UPDATE eligibility_decision
 SET window_from = least(window_from, %(opens_at)s), window_to = greatest(window_to, %(closes_at)s)
 WHERE cohort_id = %(cohort)s AND eligible
     AND (window_from > %(opens_at)s OR window_to < %(closes_at)s)
 """
-AT_A_TIME = 1000
+WIDENED_AT_A_TIME = 1000
 
 
 def widen_decisions(cohort: Cohort, changed: Collection[str]) -> int:
-    """Take each yes that was given along with the cohort's new window; how many were widened.
+    """Extend the stored yes decisions of a cohort to its new window; returns how many changed.
 
-    `changed` are the fields of the cohort that changed. Where only its opening or closing moved,
-    one statement does it for everybody. A birth-digit calendar, and a change of the conditions,
-    are decided for each person: birth dates are sealed, no SQL can read them.
+    `changed` are the cohort's changed fields. If only opening or closing moved, one UPDATE does it.
+    A birth-digit calendar or changed conditions are decided person by person, since birth dates
+    are encrypted and SQL can't read them.
     """
     if not WINDOW_FIELDS.intersection(changed):
         return 0
     if cohort.digit_hours is not None or not set(changed) <= PLAIN_WINDOW_FIELDS:
-        return _widen_one_by_one(cohort)
+        return _widen_per_person(cohort)
     with connection.cursor() as cursor:
         values = {"opens_at": cohort.opens_at, "closes_at": cohort.closes_at}
         cursor.execute(WIDEN, {"cohort": cohort.pk, **values})
@@ -207,16 +211,16 @@ PLAIN_WINDOW_FIELDS = {"opens_at", "closes_at"}
 WINDOW_FIELDS = PLAIN_WINDOW_FIELDS | {"digit_hours"}
 
 
-def _widen_one_by_one(cohort: Cohort) -> int:
+def _widen_per_person(cohort: Cohort) -> int:
     at, rule, widened = database_now(), rule_of(cohort), 0
     decisions = Decision.objects.filter(
         cohort=cohort, eligible=True, person__forgotten_at=None
     ).select_related("person")
-    rows = decisions.order_by("pk").iterator(AT_A_TIME)
-    while batch := list(islice(rows, AT_A_TIME)):
+    rows = decisions.order_by("pk").iterator(WIDENED_AT_A_TIME)
+    while batch := list(islice(rows, WIDENED_AT_A_TIME)):
         better = []
         for decision in batch:
-            outcome = decide_one(facts_of(decision.person), rule, at)
+            outcome = decide_by_rule(facts_of(decision.person), rule, at)
             gains = outcome.eligible and outcome.window(at) != Window.CLOSED
             if gains and _improve(decision, outcome, at):
                 better.append(decision)
@@ -232,17 +236,17 @@ IMPROVED = [
 
 
 def eligible_decision(person_id: int, cohort: Cohort) -> Decision | None:
-    """The yes this person has for this cohort, decided and stored now if nothing was before.
+    """The person's yes for a cohort, or None; decides and stores it if none is stored yet.
 
-    One query in the ordinary case. After the person signed in a cohort may have been added, or
-    its window or a birth-digit day of it may have come nearer.
+    One query in the ordinary case.
     """
     at = known_now()
-    found = Decision.objects.filter(person_id=person_id, cohort=cohort).first()
-    if found and not found.eligible:
+    stored = Decision.objects.filter(person_id=person_id, cohort=cohort).first()
+    if stored and not stored.eligible:
         return None
-    if found and found.window_to > at and found.window_from <= max(at, cohort.opens_at):
-        return found
+    if stored and stored.window_to > at and stored.window_from <= max(at, cohort.opens_at):
+        return stored
+    # Since the sign-in a cohort may have been added, its window changed, or a birth-digit day come.
     person = Person.objects.filter(pk=person_id).first()
     if person is None:
         return None

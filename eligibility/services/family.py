@@ -1,7 +1,7 @@
-"""Booking for somebody else: asked for, agreed to by the person, limited, and ended by either.
+"""Booking for another person: request, consent, limits, and the end of it.
 
-Before the yes nothing of the person is looked up, shown or made: the details are kept as they were
-typed, and the answer to asking is the same whomever they fit.
+Before the consent no person is looked up or created: the details are stored as typed, and the
+response to a request is the same whether they fit a person or not.
 """
 
 from datetime import date, datetime, timedelta
@@ -26,25 +26,26 @@ from eligibility.spelling import masked_phone, name_key, names_agree
 from messaging.enums import Channel
 from messaging.services import write_message
 
-# How long somebody has time to say yes.
+# How long a request can be answered.
 REQUEST_LIFETIME = timedelta(days=3)
-# Asked from one phone in a day, whatever became of it.
+# Requests from one phone in 24 hours, whatever their answers.
 REQUESTS_PER_DAY = 6
-# One phone gets one such message in this time, whoever asks.
+# One phone gets one such message in this time, from all who ask together.
 QUIET = timedelta(days=1)
 
 
 @transaction.atomic
 def ask_to_book_for(*, by: Person, name: str, birth_date: date, phone: str) -> ProxyRequest:
-    """`by`, whose phone is proven, asks the person with these details for a yes.
+    """`by`, whose phone is proven, asks the person with these details for consent.
 
-    A link goes to the person's phone. Asking again for the same person answers the open request.
-    ProxyRefused for oneself, beyond the family's size and beyond a few requests a day.
+    A link goes to the person's phone. A repeated request returns the open one. Raises ProxyRefused
+    for oneself, beyond FAMILY_SIZE and beyond REQUESTS_PER_DAY.
     """
-    # One after the other, so that limits are limits; in one order, so that nobody deadlocks.
+    # Serializes requests from and to a phone, so that the limits hold; sorted, so that two people
+    # who ask for each other at once do not deadlock.
     index = phone_index(phone)
-    for one in sorted({bytes(by.phone_index), index}):
-        lock_phone(one)
+    for phone_to_lock in sorted({bytes(by.phone_index), index}):
+        lock_phone(phone_to_lock)
     now = database_now()
     if _is_oneself(by, name, birth_date, phone):
         raise ProxyRefused(_("That is yourself. You can book without this."))
@@ -56,8 +57,8 @@ def ask_to_book_for(*, by: Person, name: str, birth_date: date, phone: str) -> P
             return request
     _refuse_too_many(by, len(waiting), now)
     recent = ProxyRequest.objects.filter(phone_index=index, told_at__gt=now - QUIET)
-    # To one's own phone each request may write: a family may share it.
-    tells = index == bytes(by.phone_index) or not recent.exists()
+    # The asking phone itself is exempt: a family may share it, and it can't pester a stranger.
+    sends_message = index == bytes(by.phone_index) or not recent.exists()
     request = ProxyRequest.objects.create(
         by=by,
         name=name,
@@ -65,10 +66,10 @@ def ask_to_book_for(*, by: Person, name: str, birth_date: date, phone: str) -> P
         phone=phone,
         phone_index=index,
         asked_at=now,
-        told_at=now if tells else None,
+        told_at=now if sends_message else None,
     )
-    if tells:
-        _ask_the_person(request)
+    if sends_message:
+        _send_answer_link(request)
     return request
 
 
@@ -96,19 +97,20 @@ def waiting_requests() -> QuerySet[ProxyRequest]:
 
 
 def requests_to(person: Person) -> list[ProxyRequest]:
-    """Whoever asks to book for this person, by the details they proved."""
-    asked = waiting_requests().filter(phone_index=bytes(person.phone_index))
+    """Open requests to book for this person, matched by the details that the person proved."""
+    to_phone = waiting_requests().filter(phone_index=bytes(person.phone_index))
+    # Name and birth date are encrypted, so the few requests to one phone are compared here.
     return [
         request
-        for request in asked.exclude(by=person).select_related("by").order_by("pk")
+        for request in to_phone.exclude(by=person).select_related("by").order_by("pk")
         if request.birth_date == person.birth_date and names_agree(request.name, person.name)
     ]
 
 
-def _ask_the_person(request: ProxyRequest) -> None:
+def _send_answer_link(request: ProxyRequest) -> None:
     address = settings.PUBLIC_URL.rstrip("/") + reverse("family_answer", args=[request.token])
     with translation.override(settings.LANGUAGE_CODE):
-        # Nothing that the asking person typed: their words in our name could say anything.
+        # Nothing typed by the asking person: it could carry a message in the portal's name.
         text = _(
             "[Jari] The phone %(phone)s asks to book a vaccination for you. Yes or no: %(address)s"
         ) % {"phone": masked_phone(request.by.phone), "address": address}
@@ -126,10 +128,12 @@ def _ask_the_person(request: ProxyRequest) -> None:
 def answer_proxy_request(
     *, request: ProxyRequest, yes: bool, by: str, shows_earlier: bool = False
 ) -> Proxy | None:
-    """The person's answer, or the counter's for them, once; the proxy where it is yes.
+    """Record the answer to a request, once; returns the new Proxy after a yes, else None.
 
-    `by` is "phone" or "staff:<user id>". `shows_earlier`: what was booked before may be seen.
+    `by` is "phone" or "staff:<user id>". With `shows_earlier` the proxy also sees earlier bookings.
+    Raises ProxyRefused if it was answered, is too old, or the yes can't be carried out.
     """
+    # The lock makes the answer of the phone and that of the counter one after the other.
     request = (
         ProxyRequest.objects.select_for_update(of=("self",), no_key=True)
         .select_related("by")
@@ -147,7 +151,7 @@ def answer_proxy_request(
 
 
 def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now: datetime) -> Proxy:
-    # So that two people who are agreed to at once do not pass the family's size.
+    # Locks the proxy's row: two wards who agree at once must not exceed FAMILY_SIZE.
     Person.objects.select_for_update(no_key=True).get(pk=request.by_id)
     if Proxy.objects.filter(by=request.by, ended_at=None).count() >= settings.FAMILY_SIZE:
         raise ProxyRefused(_("This person books for as many people as one may already."))
@@ -164,6 +168,7 @@ def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now: datetime
     if person.pk == request.by_id:
         raise ProxyRefused(_("That is yourself. You can book without this."))
     try:
+        # A savepoint: the unique index one_live_proxy_per_person may refuse the row.
         with transaction.atomic():
             proxy = Proxy.objects.create(
                 person=person,
@@ -177,7 +182,7 @@ def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now: datetime
             _("Somebody else books for you. End that first, then say yes.")
         ) from None
     store_decisions(person=person)
-    _tell(
+    _notify_ward(
         proxy,
         f"proxy-yes:{proxy.pk}",
         gettext_noop(
@@ -188,7 +193,7 @@ def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now: datetime
 
 
 def _close(request: ProxyRequest, answer: ProxyAnswer, *, by: str, now: datetime) -> None:
-    """With the answer the typed details have done their part."""
+    """Store the answer and destroy the typed details, which are not needed any more."""
     request.answer, request.answered_at, request.answered_by = answer, now, by
     request.name, request.birth_date, request.phone = "", None, ""
     request.save()
@@ -196,14 +201,14 @@ def _close(request: ProxyRequest, answer: ProxyAnswer, *, by: str, now: datetime
 
 @transaction.atomic
 def withdraw_proxy_request(*, request: ProxyRequest) -> None:
-    """Whoever asked takes it back; repeating it changes nothing."""
+    """Withdraw an unanswered request; repeating it changes nothing."""
     request = ProxyRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
     if request.answer == ProxyAnswer.WAITING:
         _close(request, ProxyAnswer.WITHDRAWN, by="asking", now=database_now())
 
 
 def forget_old_requests(now: datetime) -> int:
-    """Destroy the details of requests that nobody answered in time; how many."""
+    """Close requests that were not answered in time, with their details; returns how many."""
     old = ProxyRequest.objects.filter(
         answer=ProxyAnswer.WAITING, asked_at__lte=now - REQUEST_LIFETIME
     )
@@ -216,9 +221,10 @@ def forget_old_requests(now: datetime) -> int:
 
 @transaction.atomic
 def end_proxy(*, proxy: Proxy, by: Person) -> Proxy:
-    """End it, as the person or as the proxy; tickets and reservations stay the person's.
+    """End a proxy, as the ward or as the proxy; tickets and reservations stay the ward's.
 
-    The proxy's browsers are out at once; the person is told.
+    It takes effect at the proxy's next request; the ward gets a message. Raises ProxyRefused for
+    anybody else.
     """
     if by.pk not in (proxy.person_id, proxy.by_id):
         raise ProxyRefused(_("Only the two of you can end this."))
@@ -227,7 +233,7 @@ def end_proxy(*, proxy: Proxy, by: Person) -> Proxy:
     )
     proxy.refresh_from_db()
     if ended:
-        _tell(
+        _notify_ward(
             proxy,
             f"proxy-end:{proxy.pk}",
             gettext_noop("[Jari] The phone %(phone)s does not book for you any more."),
@@ -235,7 +241,7 @@ def end_proxy(*, proxy: Proxy, by: Person) -> Proxy:
     return proxy
 
 
-def _tell(proxy: Proxy, key: str, sentence: str) -> None:
+def _notify_ward(proxy: Proxy, key: str, sentence: str) -> None:
     with translation.override(settings.LANGUAGE_CODE):
         text = translation.gettext(sentence) % {"phone": masked_phone(proxy.by.phone)}
     write_message(

@@ -1,4 +1,4 @@
-"""Whom one proven phone speaks for: a household, not as many names as can be invented."""
+"""Limit of people per proven phone: a household, so that one phone can't invent many people."""
 
 from dataclasses import replace
 
@@ -12,21 +12,25 @@ from eligibility.rules import Outcome
 
 
 def lock_phone(phone_index: bytes | memoryview) -> None:
-    """One after the other for all people of one phone, until the transaction ends."""
+    """Serialize transactions that concern one phone, until the end of the transaction.
+
+    An advisory lock, as the rows it protects may not exist yet. Two phones whose first 64 bits
+    agree merely wait for each other.
+    """
     number = int.from_bytes(bytes(phone_index)[:8], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def is_vouched_for(person: Person) -> bool:
-    """Whether the roster or a certified provider knows that this person exists."""
+    """Whether the roster or a certified provider confirms that this person exists."""
     return person.roster_key is not None or person.certified_at is not None
 
 
 def full_cohorts(person: Person) -> set[int]:
-    """The cohorts that enough people of this phone may book already, this person aside.
+    """Cohort ids for which HOUSEHOLD_SIZE other people of this phone are eligible already.
 
-    Only people for whom nobody vouches count, and only they are counted.
+    The limit concerns, and counts, only people who are not vouched for.
     """
     if is_vouched_for(person):
         return set()
@@ -46,6 +50,6 @@ def full_cohorts(person: Person) -> set[int]:
 
 
 def beyond_household(outcome: Outcome) -> Outcome:
-    """A yes of the rules that the phone's household has no room for."""
+    """The outcome turned into a no, since the phone's household limit is reached."""
     reason = (Reason.HOUSEHOLD, {"count": str(settings.HOUSEHOLD_SIZE)})
     return replace(outcome, eligible=False, rule=Reason.HOUSEHOLD, reasons=(reason,))

@@ -20,7 +20,7 @@ from eligibility.exceptions import (
 )
 from eligibility.indexes import identity_index, indexes_of, phone_index
 from eligibility.models import Person, PhoneCode
-from eligibility.services.code_limits import ANYBODY, Asker, check_asking
+from eligibility.services.code_limits import UNKNOWN_SOURCE, RequestSource, check_asking
 from eligibility.services.decisions import store_decisions
 from eligibility.services.households import lock_phone
 from eligibility.spelling import name_key, names_agree, person_name
@@ -44,17 +44,16 @@ def start_verification(
     name: str,
     birth_date: date,
     phone: str,
-    source: Asker = ANYBODY,
+    source: RequestSource = UNKNOWN_SOURCE,
     has_worked: Callable[[], bool] = _has_not_worked,
 ) -> PhoneCode:
-    """Send a six-digit code to `phone` (E.164). The roster is not asked: nothing shows whether
-    the person is on it, not even the time the answer takes.
+    """Send a six-digit code to `phone` (E.164).
 
-    WorkNeeded or LimitReached where many codes went to this phone, or out for this source.
-    ValueError for what is no name.
+    The roster is not read here: neither the response nor its time may show who is on it. Raises
+    WorkNeeded or LimitReached (code_limits), and ValueError for an invalid name.
     """
     index = phone_index(phone)
-    lock_phone(index)  # so that what comes at once is counted
+    lock_phone(index)  # concurrent requests for one phone must count each other
     now = database_now()
     check_asking(phone_index=index, source=source, has_worked=has_worked, now=now)
     challenge = PhoneCode(
@@ -74,9 +73,10 @@ def start_verification(
 
 @transaction.atomic
 def resend_code(*, challenge: PhoneCode) -> PhoneCode:
-    """A new code for the same person, with five new tries; the old one ends.
+    """Send a new code with five new tries; the code before it becomes invalid.
 
-    Counted like a first one: ResendTooSoon, WorkNeeded or LimitReached.
+    Counted like a first one. Raises CodeExpired if the code was used, and ResendTooSoon,
+    WorkNeeded or LimitReached.
     """
     lock_phone(challenge.phone_index)
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
@@ -92,7 +92,7 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
     index = None if challenge.source_index is None else bytes(challenge.source_index)
     check_asking(
         phone_index=bytes(challenge.phone_index),
-        source=Asker(index, challenge.from_known_browser),
+        source=RequestSource(index, challenge.from_known_browser),
         has_worked=_has_not_worked,
         now=now,
     )
@@ -124,21 +124,22 @@ def _message_key(challenge: PhoneCode) -> str:
 
 
 def _hash(challenge: PhoneCode, code: str) -> bytes:
+    # Keyed: a plain hash of six digits could be reversed by trying a million codes.
     return blind_index(f"{challenge.pk}:{challenge.sends}:{code}", context=b"phone_code")
 
 
 def sent_message(challenge: PhoneCode) -> str:
-    """What went to the phone; only a sample campaign may show it."""
+    """Text of the sent message; only the sample campaign shows it on a page."""
     message = Message.objects.filter(key=_message_key(challenge)).first()
     return (message.text if message else "") or ""
 
 
 def check_code(*, challenge: PhoneCode, code: str) -> Person:
-    """The person behind a right code; WrongCode, TooManyTries or CodeExpired otherwise, and
-    DistrictUnclear where the code is right and `choose_district` must follow.
+    """The person of a right code, found on the roster or newly declared. A code works once.
 
-    A try is counted also when it is refused, so the refusal is raised after the commit. A code is
-    right once: afterwards it is used up, and tries of it count on.
+    Raises WrongCode, TooManyTries or CodeExpired, and DistrictUnclear where the code is right and
+    `choose_district` must follow. A refused try counts too, so the refusal is raised after the
+    commit.
     """
     answer = _check(challenge.pk, code)
     if isinstance(answer, Refusal):
@@ -148,7 +149,7 @@ def check_code(*, challenge: PhoneCode, code: str) -> Person:
 
 @transaction.atomic
 def _check(challenge_id: UUID, code: str) -> Person | Refusal:
-    # The lock makes one try after the other: five tries are five, however many come at once.
+    # The row lock serializes tries: concurrent guesses must not share one count.
     challenge = PhoneCode.objects.select_for_update().annotate(now=Now()).get(pk=challenge_id)
     if challenge.expires_at <= challenge.now:
         return CodeExpired(_("The three minutes are over. Ask for a new code."))
@@ -160,10 +161,12 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
         return CodeExpired(_("This code was used already. Start again if you signed out."))
     if not hmac.compare_digest(bytes(challenge.code_hash), _hash(challenge, code)):
         challenge.save(update_fields=["tries"])
-        left = MOST_TRIES - challenge.tries
-        if not left:
+        tries_left = MOST_TRIES - challenge.tries
+        if not tries_left:
             return TooManyTries(_("That was wrong five times. Ask for a new code."))
-        return WrongCode(_("That is not the code we sent. Tries left: %(left)s.") % {"left": left})
+        return WrongCode(
+            _("That is not the code we sent. Tries left: %(left)s.") % {"left": tries_left}
+        )
     challenge.used_at = database_now()
     answer: Person | Refusal
     try:
@@ -176,43 +179,53 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
 
 @transaction.atomic
 def choose_district(*, challenge: PhoneCode, home: District | None) -> Person:
-    """The person of a proven code who lives there, once; None is a place in no list."""
+    """The person of a proven code who lives in `home`; None stands for a district in no list.
+
+    Works once. Raises CodeExpired if the code is not proven or was used for this, and
+    DistrictUnclear if no single person fits.
+    """
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
     if not challenge.awaits_district:
         raise CodeExpired(_("Enter the code first."))
-    person = _person_of(challenge, home, asked=True)
+    person = _person_of(challenge, home, home_chosen=True)
     challenge.awaits_district = False
     challenge.save(update_fields=["awaits_district"])
     return person
 
 
-def _person_of(challenge: PhoneCode, home: District | None, *, asked: bool = False) -> Person:
+def _person_of(challenge: PhoneCode, home: District | None, *, home_chosen: bool = False) -> Person:
     person = find_or_declare(
         name=challenge.name,
         birth_date=challenge.birth_date,
         phone=challenge.phone,
         home=home,
-        asked=asked,
+        home_chosen=home_chosen,
     )
     store_decisions(person=person)
     return person
 
 
 def find_or_declare(
-    *, name: str, birth_date: date, phone: str, home: District | None = None, asked: bool = False
+    *,
+    name: str,
+    birth_date: date,
+    phone: str,
+    home: District | None = None,
+    home_chosen: bool = False,
 ) -> Person:
-    """The one person these verified details belong to, known by the roster or newly declared.
+    """The person of these verified details: from the roster, declared before, or declared now.
 
-    DistrictUnclear if several are on the roster and `home` does not tell them apart; `asked`
-    tells "in no list" from "not asked yet".
+    Raises DistrictUnclear if several people of the roster fit and `home` does not decide.
+    `home_chosen` distinguishes a `home` of None that the person chose ("in no list") from none yet.
     """
-    person = _find(name, birth_date, phone, home, asked=asked)
+    person = _find(name, birth_date, phone, home, home_chosen=home_chosen)
     if person:
         return person
     with transaction.atomic():
-        # Two spellings of one person may arrive at once; the phone decides who goes first.
+        # Two spellings of one person may arrive at once and have different indexes, so the unique
+        # index alone would let both in.
         lock_phone(phone_index(phone))
-        person = _find(name, birth_date, phone, home, asked=asked)
+        person = _find(name, birth_date, phone, home, home_chosen=home_chosen)
         if person:
             return person
         declared = Person(
@@ -222,15 +235,18 @@ def find_or_declare(
             source=Source.DECLARED,
             **indexes_of(name, birth_date, phone),
         )
-        # A roster may be loading the same person right now: whoever commits first, is.
+        # A roster import may insert the same person at once; then its row is taken below.
         Person.objects.bulk_create([declared], ignore_conflicts=True)
     return Person.objects.get(identity_index=identity_index(name, birth_date, phone))
 
 
 def _find(
-    name: str, birth_date: date, phone: str, home: District | None, *, asked: bool
+    name: str, birth_date: date, phone: str, home: District | None, *, home_chosen: bool
 ) -> Person | None:
-    """Among the few who have this phone: same birth date and a name that agrees, roster first."""
+    """The best match among the people of this phone: same birth date, agreeing name, roster first.
+
+    Compared in Python, as names are encrypted; a phone has few people.
+    """
     exact = identity_index(name, birth_date, phone)
     same = [
         person
@@ -238,10 +254,10 @@ def _find(
         if person.birth_date == birth_date and names_agree(person.name, name)
     ]
     on_roster = [person for person in same if person.source == Source.ROSTER]
-    # Whoever is called exactly so comes before whoever may be.
+    # An equal name prevails over one that merely agrees.
     twins = [person for person in on_roster if name_key(person.name) == name_key(name)]
     if len(twins or on_roster) > 1:
-        return _who_lives(twins or on_roster, home, asked=asked)
+        return _resident_of(twins or on_roster, home, home_chosen=home_chosen)
     same.sort(
         key=lambda person: (
             person.source != Source.ROSTER,
@@ -253,14 +269,14 @@ def _find(
     return same[0] if same else None
 
 
-def _who_lives(twins: list[Person], home: District | None, *, asked: bool) -> Person:
-    """The one of several with these details who lives at `home`."""
-    places = [place_of(person.region, person.district) for person in twins]
-    if asked and places.count(home) == 1:
-        return twins[places.index(home)]
-    # Nobody is listed there: it may be the one whose place the roster does not tell.
-    if asked and home not in places and places.count(None) == 1:
-        return twins[places.index(None)]
+def _resident_of(twins: list[Person], home: District | None, *, home_chosen: bool) -> Person:
+    """The only one of `twins` who lives in `home`; DistrictUnclear if there is no single one."""
+    districts = [place_of(person.region, person.district) for person in twins]
+    if home_chosen and districts.count(home) == 1:
+        return twins[districts.index(home)]
+    # Nobody is listed there: it can only be the one whose district the roster leaves open.
+    if home_chosen and home not in districts and districts.count(None) == 1:
+        return twins[districts.index(None)]
     raise DistrictUnclear(
         _("Nobody with your details is registered there. Choose where you are registered.")
     )

@@ -1,4 +1,4 @@
-"""What identity providers did: their lights, and whom their subjects are."""
+"""Identity providers: their traffic lights, and the people whom their subjects are."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from privacy.cipher import blind_index
 
 PERIOD = timedelta(minutes=5)
 PHONE = "phone"
-_SLOW, _TOO_SLOW = 3.0, 10.0  # seconds, of the ninth of ten
+_SLOW, _TOO_SLOW = 3.0, 10.0  # seconds, of the 90th percentile
 
 
 class Colour(models.TextChoices):
@@ -32,6 +32,8 @@ class Colour(models.TextChoices):
 
 @dataclass(frozen=True)
 class Light:
+    """The traffic light of one way to prove an identity."""
+
     code: str
     name: str
     colour: Colour
@@ -42,19 +44,19 @@ def record_try(*, provider: str, worked: bool, seconds: float) -> None:
 
 
 def colour_of(tries: list[tuple[bool, float]]) -> Colour:
-    """A light from (worked, seconds) of some minutes."""
+    """The colour for the (worked, seconds) of the last PERIOD."""
     if not tries:
         return Colour.GREY
     share = sum(worked for worked, _seconds in tries) / len(tries)
     times = sorted(seconds for worked, seconds in tries if worked)
-    ninth = times[min(len(times) - 1, len(times) * 9 // 10)] if times else _TOO_SLOW
-    if share < 0.7 or ninth >= _TOO_SLOW:
+    p90 = times[min(len(times) - 1, len(times) * 9 // 10)] if times else _TOO_SLOW
+    if share < 0.7 or p90 >= _TOO_SLOW:
         return Colour.RED
-    return Colour.GREEN if share >= 0.95 and ninth < _SLOW else Colour.AMBER
+    return Colour.GREEN if share >= 0.95 and p90 < _SLOW else Colour.AMBER
 
 
 def lights() -> list[Light]:
-    """The phone code and every configured provider; asked of the database every few seconds."""
+    """Lights of the phone code and of every configured provider, at most 5 seconds old."""
     colours = caches["local"].get("provider-lights")
     if colours is None:
         colours = _colours()
@@ -77,7 +79,7 @@ def _colours() -> dict[str, Colour]:
 
 
 def _phone_tries(since: datetime) -> list[tuple[bool, float]]:
-    """Codes that left within seconds worked; those that failed or still wait did not."""
+    """(worked, seconds) of recent phone codes: failed ones and ones still waiting count as not."""
     now = known_now()
     codes = Message.objects.filter(kind="code", created_at__gt=since).order_by("-pk")
     tries = []
@@ -91,11 +93,16 @@ def _phone_tries(since: datetime) -> list[tuple[bool, float]]:
 
 @transaction.atomic
 def vouched_for(
-    *, provider: Provider, identity: Identity, home: District | None = None, asked: bool = False
+    *,
+    provider: Provider,
+    identity: Identity,
+    home: District | None = None,
+    home_chosen: bool = False,
 ) -> Person:
-    """The person a certified provider vouches for; one subject is one person, whatever the phone.
+    """The person of a certified provider's identity, which must be complete.
 
-    `identity` must be whole. DistrictUnclear, `home` and `asked` as with `find_or_declare`.
+    A subject seen before is the same person, also with another name or phone. `home`,
+    `home_chosen` and DistrictUnclear as with `find_or_declare`.
     """
     index = blind_index(f"{provider.code}|{identity.subject}", context=b"provider.subject")
     account = (
@@ -114,7 +121,7 @@ def vouched_for(
             birth_date=identity.birth_date,
             phone=identity.phone,
             home=home,
-            asked=asked,
+            home_chosen=home_chosen,
         )
         ProviderAccount.objects.update_or_create(
             provider=provider.code, subject_index=index, defaults={"person": person}
@@ -126,5 +133,5 @@ def vouched_for(
 
 
 def _is_same(person: Person, identity: Identity) -> bool:
-    """Names change and phones too; a birth date does not."""
+    """Whether the subject's stored person still fits: names and phones change, births do not."""
     return person.forgotten_at is None and person.birth_date == identity.birth_date

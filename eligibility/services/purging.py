@@ -1,4 +1,4 @@
-"""Destroys personal data when its purpose has ended."""
+"""Destroys personal data after its retention time."""
 
 from datetime import date, datetime, timedelta
 
@@ -28,8 +28,9 @@ from privacy.cipher import encrypt
 CODES = TRIES = timedelta(days=1)
 MESSAGES = REFUSED_ROWS = timedelta(days=30)
 
-_BATCH = 1000
+_BATCH = 1000  # people per transaction
 
+# Random indexes, not NULL: the unique index stays, and nobody is found by them again.
 _FORGET = """
 UPDATE eligibility_person SET
     roster_key = NULL, roster_digest = NULL, source = 'declared', name = %(name)s,
@@ -42,12 +43,13 @@ WHERE id = ANY(%(ids)s)
 
 
 def purge(*, now: datetime | None = None) -> dict[str, int]:
-    """Apply the retention times; how much of what was destroyed. Repeating it changes nothing."""
+    """Destroy what is past its retention time; returns counts by kind. Repeating it is harmless."""
     now = now or database_now()
     done = {
         "codes": PhoneCode.objects.filter(expires_at__lt=now - CODES).delete()[0],
         "provider tries": ProviderTry.objects.filter(at__lt=now - TRIES).delete()[0],
         "requests to book for others": forget_old_requests(now),
+        # Reminders written long ahead are not due yet.
         "messages": Message.objects.filter(created_at__lt=now - MESSAGES)
         .exclude(not_before__gt=now)
         .delete()[0],
@@ -57,7 +59,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
     }
     last = Cohort.objects.aggregate(last=Max("closes_at"))["last"]
     if last and last + timedelta(days=settings.KEEP_DAYS) < now:
-        done["people"] = _forget_everybody(now)
+        done["people"] = _forget_people(now)
     return done
 
 
@@ -69,7 +71,8 @@ def _remove_refused_rows(now: datetime) -> int:
     return len(files)
 
 
-def _forget_everybody(now: datetime) -> int:
+def _forget_people(now: datetime) -> int:
+    """Forget all people whom no app still needs, batch by batch; returns how many."""
     people = Person.objects.filter(forgotten_at=None)
     for needed in hooks.still_needed:
         people = people.exclude(pk__in=needed(now))
@@ -82,7 +85,7 @@ def _forget_everybody(now: datetime) -> int:
 
 @transaction.atomic
 def forget(ids: list[int], *, now: datetime) -> None:
-    """Destroy name, birth date and phone of these people, and what was written about them."""
+    """Destroy name, birth date and phone of these people, and texts written by or about them."""
     values = {
         "name": encrypt("", context=b"eligibility_person.name"),
         "birth_date": encrypt(
@@ -97,5 +100,5 @@ def forget(ids: list[int], *, now: datetime) -> None:
     ProviderAccount.objects.filter(person__in=ids).delete()
     ProxyRequest.objects.filter(by__in=ids).delete()
     Message.objects.filter(person_id__in=ids).delete()
-    for forget_theirs in hooks.also_forget:
-        forget_theirs(ids)
+    for forget_of_app in hooks.also_forget:
+        forget_of_app(ids)

@@ -25,22 +25,21 @@ from staff.actors import CITIZEN
 
 @transaction.atomic
 def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: str = "") -> Review:
-    """Ask the health authority to look at a no; meanwhile the person may wait in the line, and
-    enters it once the answer is yes.
+    """Ask the health authority to review a no. Meanwhile the person may wait in the line on a
+    provisional decision, but not enter.
 
-    Asking twice answers the review that is open.
+    A repeated request returns the open review. Raises ReviewRefused if a review is not possible.
     """
-    # One phone's wishes one after the other: the second finds the first.
+    # Serializes the reviews of one phone, so that its limits hold.
     lock_phone(person.phone_index)
     people = Person.objects.select_for_update(no_key=True).annotate(now=Now())
     locked = people.get(pk=person.pk)
-    person = locked
+    person, now = locked, locked.now
     review = Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.OPEN).first()
     if review:
         return review
-    now = locked.now
     answer = next(answer for answer in decide(person=person, at=now) if answer.cohort == cohort)
-    _refuse_needless(person, cohort, answer, now)
+    _check_reviewable(person, cohort, answer, now)
     review = Review.objects.create(
         person=person, cohort=cohort, reason=reason, note=note, doubted=answer.outcome.rule
     )
@@ -60,7 +59,7 @@ def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: s
     return review
 
 
-def _refuse_needless(person: Person, cohort: Cohort, answer: Answer, now: datetime) -> None:
+def _check_reviewable(person: Person, cohort: Cohort, answer: Answer, now: datetime) -> None:
     if answer.eligible:
         raise ReviewRefused(_("You can book in this period already."))
     if answer.outcome.window(now) == Window.CLOSED:
@@ -71,39 +70,39 @@ def _refuse_needless(person: Person, cohort: Cohort, answer: Answer, now: dateti
         )
     if Review.objects.filter(person=person, status=ReviewStatus.OPEN).exists():
         raise ReviewRefused(_("Another review of yours is open. Wait for its answer first."))
-    _refuse_invention(person, cohort)
+    _check_phone_limits(person, cohort)
     if Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.REFUSED).exists():
         raise ReviewRefused(
             _("This was decided already. Ask your local public health centre if it is wrong.")
         )
 
 
-def _refuse_invention(person: Person, cohort: Cohort) -> None:
-    """A review costs nothing but a name: a phone has a few of them, not as many as it likes."""
+def _check_phone_limits(person: Person, cohort: Cohort) -> None:
+    """Limit reviews per phone: an invented name is all that a review costs."""
     of_phone = Review.objects.filter(person__phone_index=bytes(person.phone_index))
     if of_phone.filter(status=ReviewStatus.OPEN).count() >= settings.REVIEWS_PER_PHONE:
         raise ReviewRefused(
             _("Reviews for other people with your phone number are open. Wait for their answers.")
         )
-    asked = of_phone.filter(cohort=cohort).exclude(status=ReviewStatus.GRANTED).count()
-    if asked >= settings.HOUSEHOLD_SIZE or cohort.pk in full_cohorts(person):
+    not_granted = of_phone.filter(cohort=cohort).exclude(status=ReviewStatus.GRANTED).count()
+    if not_granted >= settings.HOUSEHOLD_SIZE or cohort.pk in full_cohorts(person):
         raise ReviewRefused(
             _("Too many people with your phone number asked. Ask your local public health centre.")
         )
 
 
 def grant_review(*, review: Review, by: str, answer: str = "") -> Review:
-    """The person was right: the place becomes an ordinary one."""
+    """Grant: the provisional place becomes an ordinary one. ReviewRefused if closed otherwise."""
     return _close(review, ReviewStatus.GRANTED, by=by, answer=answer)
 
 
 def refuse_review(*, review: Review, by: str, answer: str) -> Review:
-    """The no stands. The waiting room ends the provisional ticket, which never entered."""
+    """Refuse: the waiting room ends the provisional ticket. ReviewRefused if closed otherwise."""
     return _close(review, ReviewStatus.REFUSED, by=by, answer=answer)
 
 
 def withdraw_review(*, review: Review) -> Review:
-    """The person takes the question back, and with it the provisional place."""
+    """Withdraw for the person; the provisional place ends. ReviewRefused if closed otherwise."""
     return _close(review, ReviewStatus.WITHDRAWN, by=CITIZEN, answer="")
 
 
@@ -121,7 +120,7 @@ def _close(review: Review, status: ReviewStatus, *, by: str, answer: str) -> Rev
     decision = Decision.objects.select_for_update(of=("self",), no_key=True).get(
         person_id=review.person_id, cohort_id=review.cohort_id
     )
-    # A person whom the rules let in by themselves meanwhile keeps that.
+    # Not provisional: the rules have said yes meanwhile, which stays.
     if decision.provisional:
         decision.provisional = False
         decision.eligible = status == ReviewStatus.GRANTED
@@ -133,11 +132,11 @@ def _close(review: Review, status: ReviewStatus, *, by: str, answer: str) -> Rev
         else:
             decision.save()
     if status != ReviewStatus.WITHDRAWN:
-        _tell(review)
+        _notify(review)
     return review
 
 
-def _tell(review: Review) -> None:
+def _notify(review: Review) -> None:
     person = Person.objects.get(pk=review.person_id)
     with translation.override(settings.LANGUAGE_CODE):
         text = (

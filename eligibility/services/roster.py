@@ -1,10 +1,9 @@
-"""A roster of any size, in one transaction.
+"""Imports a roster of any size in one transaction.
 
-The file is cut into pieces whose rows several processes check, encrypt and hash. Meanwhile the
-sealed rows are copied into Postgres, batch by batch: who is new goes in at once, who is unchanged
-is noted, and the rest (changed, double, known under another key) is set aside and settled in SQL
-when the whole file is known. People who are booking are never locked: a row that does not change
-is not touched.
+Several processes check, encrypt and hash pieces of the file. Their packed rows are copied into
+Postgres batch by batch: new people are inserted at once, unchanged ones are noted, and the rest
+(changed, double, stored under another key) is staged and settled in SQL at the end of the file.
+Unchanged rows are not touched, so people who are booking are not locked.
 """
 
 import multiprocessing
@@ -40,15 +39,15 @@ from eligibility import roster
 from eligibility.indexes import identity_index
 from privacy.cipher import decrypt
 
-PIECE = 2000  # lines that one process seals at a time
-BATCH = 20  # pieces that go into Postgres at a time
+PIECE = 2000  # lines that one process packs at a time
+BATCH = 20  # pieces that are copied into Postgres at a time
 _AHEAD = 2 * BATCH  # pieces in memory at most
-_ONE_AT_A_TIME = 7_003_001  # number of the advisory lock
+_IMPORT_LOCK = 7_003_001  # number of the advisory lock: one import at a time
 
 
 @dataclass
 class RosterReport:
-    """What an import did; `refused` is line → reason."""
+    """Counts of an import; `refused` is line number → reason."""
 
     encoding: str
     added: int = 0
@@ -59,7 +58,7 @@ class RosterReport:
 
 
 class RosterRefused(Exception):
-    """Some rows were refused, and the good ones were not asked for: nothing was changed."""
+    """Some rows were refused and `skip_refused` was off: nothing was changed."""
 
     def __init__(self, report: RosterReport):
         super().__init__(report)
@@ -67,21 +66,21 @@ class RosterRefused(Exception):
 
 
 @dataclass
-class _Taken:
-    """How the rows came in so far."""
+class _Progress:
+    """State of the import between batches."""
 
-    rows: int = 0  # good or not
-    all_new: bool = True  # nobody was known, and no key stood there twice
+    rows: int = 0  # read, refused ones included
+    all_new: bool = True  # so far no person was stored before, and no key occurred twice
     mostly_new: bool = True  # in the last batch
     tries: int = 0
     failures: int = 0
 
     @property
-    def may_hope(self) -> bool:
-        """Whether to try a batch as if everybody in it were new, which is quickest.
+    def may_insert_blindly(self) -> bool:
+        """Whether to try the next batch as one plain INSERT, which is fastest for new people.
 
-        Each try is a subtransaction, and with more than 64 of them other people's reads would
-        slow down. A few failures show that the file is not of that kind.
+        Each try is a subtransaction; with more than 64 of them Postgres' cache of subtransactions
+        overflows and other sessions' reads slow down. After three failures the file is mixed.
         """
         return self.mostly_new and self.tries < 50 and self.failures < 3
 
@@ -93,37 +92,40 @@ def import_roster(
     processes: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RosterReport:
-    """Add and change the people of a roster file; BadFile or RosterRefused change nothing.
+    """Add and change the people of a roster file; nobody is removed (see `remove_from_roster`).
 
-    `progress` is told (lines read, lines). Nobody is removed: that is `remove_from_roster`.
+    `progress` is called with (lines read, lines). Raises BadFile or RosterRefused, which change
+    nothing.
     """
     total = _count_lines(path)
     processes = processes or (os.cpu_count() or 1)
     if total <= PIECE:
-        processes = 1
+        processes = 1  # starting processes would take longer than the work
     with (
         open_pieces(path, [roster.LAYOUT], size=PIECE) as opened,
-        _sealers(processes) as seal,
+        _packers(processes) as pack,
     ):
         report = RosterReport(encoding=opened.encoding)
         with transaction.atomic(), connection.cursor() as cursor:
-            _take_turn(cursor)
+            _lock_imports(cursor)
             cursor.execute(_TABLES)
-            taken = _take_in(cursor, opened, seal, report, lambda done: progress(done, total))
-            if not taken.rows:
+            state = _load_batches(cursor, opened, pack, report, lambda done: progress(done, total))
+            if not state.rows:
                 raise BadFile(_("There is no row below the first line."))
-            if not taken.all_new:
+            if not state.all_new:
                 _refuse_doubles(cursor, report)
             if report.refused and not skip_refused:
                 raise RosterRefused(report)
-            if taken.all_new:
-                report.added = taken.rows - len(report.refused)
+            if state.all_new:
+                report.added = state.rows - len(report.refused)
             else:
                 _settle(cursor, report, absent_columns(opened.header, roster.LAYOUT))
-            aside = _write_refused(path, report) if report.refused else None
-        if aside:
+            # Written before the commit, so that a full disk rolls the import back; renamed after
+            # it, so that the file never tells of an import that failed.
+            temporary = _write_refused(path, report) if report.refused else None
+        if temporary:
             report.refused_path = path.with_name(f"{path.name}.refused.csv")
-            os.replace(aside, report.refused_path)
+            os.replace(temporary, report.refused_path)
     progress(total, total)
     return report
 
@@ -136,110 +138,114 @@ def _count_lines(path: Path) -> int:
         raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
 
 
-# Seals a piece of the file: here, or in another process.
-Seal = Callable[..., Future[Any]]
+# Packs a piece of the file (roster.pack), in this or another process.
+Pack = Callable[..., Future[Any]]
 
 
-def _take_turn(cursor: CursorWrapper) -> None:
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_AT_A_TIME])
+def _lock_imports(cursor: CursorWrapper) -> None:
+    """Take the lock of imports until the end of the transaction; BadFile if another holds it."""
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_IMPORT_LOCK])
     if not cursor.fetchone()[0]:
         raise BadFile(_("Another roster is being imported. Try again when it is done."))
+    # The joins of a roster with millions of rows sort and hash more than the portal's pages.
     cursor.execute("SET LOCAL work_mem = '32MB'")
 
 
-# Reading and sealing
+# Reading and packing
 
 
 @contextmanager
-def _sealers(processes: int) -> Iterator[Seal]:
-    """A function that seals a piece of the file somewhere, and gives a Future of it."""
+def _packers(processes: int) -> Iterator[Pack]:
+    """A function that packs a piece of the file in one of `processes`, returning a Future."""
     if processes == 1:
-        yield _sealed_here
+        yield _pack_here
         return
-    # Forking is quickest; elsewhere than on Linux a forked process is not safe to use.
+    # fork starts fastest, but is unsafe on macOS, whose libraries use threads.
     method = "fork" if sys.platform == "linux" else "spawn"
     with ProcessPoolExecutor(
         processes,
         mp_context=multiprocessing.get_context(method),
-        initializer=_start_sealing,
+        initializer=_start_process,
         initargs=(translation.get_language(),),
     ) as pool:
         yield lambda *arguments: pool.submit(roster.pack, *arguments)
 
 
-def _start_sealing(language: str) -> None:
+def _start_process(language: str) -> None:
     django.setup()
-    translation.activate(language)
+    translation.activate(language)  # reasons of refusals are texts made in the process
 
 
-def _sealed_here(*arguments: Any) -> Future[Any]:
+def _pack_here(*arguments: Any) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_result(roster.pack(*arguments))
     return future
 
 
-def _take_in(
+def _load_batches(
     cursor: CursorWrapper,
     opened: Pieces,
-    seal: Seal,
+    pack: Pack,
     report: RosterReport,
-    tell: Callable[..., None],
-) -> _Taken:
-    """Bring every good row into Postgres."""
-    taken = _Taken()
-    sealed = _in_order(opened, seal)
-    while batch := list(islice(sealed, BATCH)):
+    progress: Callable[..., None],
+) -> _Progress:
+    """Copy all valid rows into Postgres batch by batch; insert, note or stage each of them."""
+    state = _Progress()
+    pieces = _in_order(opened, pack)
+    while batch := list(islice(pieces, BATCH)):
         with cursor.copy(_COPY) as copy:
             copy.write(roster.COPY_HEADER)
             for packed, _line in batch:
                 copy.write(packed.rows)
                 report.refused.update(packed.refused)
-                taken.rows += packed.count + len(packed.refused)
+                state.rows += packed.count + len(packed.refused)
             copy.write(roster.COPY_END)
-        good = sum(packed.count for packed, _line in batch)
-        if not (taken.may_hope and _add_all(cursor, taken)):
-            _sort_batch(cursor, good, taken)
+        valid = sum(packed.count for packed, _line in batch)
+        if not (state.may_insert_blindly and _insert_all(cursor, state)):
+            _sort_batch(cursor, valid, state)
         cursor.execute("TRUNCATE roster_batch")
-        tell(batch[-1][1])
-    return taken
+        progress(batch[-1][1])
+    return state
 
 
-def _add_all(cursor: CursorWrapper, taken: _Taken) -> bool:
-    """Add a batch in which everybody is new; if somebody is not, change nothing."""
-    taken.tries += 1
+def _insert_all(cursor: CursorWrapper, state: _Progress) -> bool:
+    """Insert a batch of new people; False, and nothing changed, if one is stored already."""
+    state.tries += 1
     try:
         with transaction.atomic():
             cursor.execute(_ADD_BATCH)
             cursor.execute(_NOTE_BATCH)
     except IntegrityError:
-        taken.failures += 1
+        state.failures += 1
         return False
     return True
 
 
-def _sort_batch(cursor: CursorWrapper, count: int, taken: _Taken) -> None:
-    """Add who is new, note who is unchanged, set the rest aside.
+def _sort_batch(cursor: CursorWrapper, count: int, state: _Progress) -> None:
+    """Insert the new people of a batch, note the unchanged ones, stage the rest.
 
-    Where most people are known, none is added at once: nearly all would be tried in vain.
+    After a batch of mostly stored people the INSERT is left out: nearly every row would conflict.
     """
     cursor.execute(_LAST_ID)
     before, added = cursor.fetchone()[0], 0
-    if taken.mostly_new:
+    if state.mostly_new:
         cursor.execute(f"{_ADD_BATCH} ON CONFLICT DO NOTHING")
         added = cursor.rowcount
     if added == count:
         cursor.execute(_NOTE_BATCH)
         return
     cursor.execute(_SORT_BATCH, [before])
-    taken.mostly_new = (added if taken.mostly_new else cursor.rowcount) * 2 > count
-    taken.all_new = False
+    # Without the INSERT the staged rows tell how many people are new.
+    state.mostly_new = (added if state.mostly_new else cursor.rowcount) * 2 > count
+    state.all_new = False
 
 
-def _in_order(opened: Pieces, seal: Seal) -> Iterator[tuple[roster.Packed, int]]:
-    """Sealed pieces in the order of the file; only so many are ahead of what Postgres took."""
+def _in_order(opened: Pieces, pack: Pack) -> Iterator[tuple[roster.PackedRows, int]]:
+    """Packed pieces with their first lines, in the order of the file."""
     waiting: deque[tuple[Future[Any], int]] = deque()
     for piece in opened.pieces:
-        waiting.append((seal(opened.header, piece), piece.first_line))
+        waiting.append((pack(opened.header, piece), piece.first_line))
+        # Bounds memory where Postgres is slower than the packing processes.
         if len(waiting) > _AHEAD:
             future, line = waiting.popleft()
             yield future.result(), line
@@ -249,7 +255,7 @@ def _in_order(opened: Pieces, seal: Seal) -> Iterator[tuple[roster.Packed, int]]
 
 _COPY = f"COPY roster_batch ({', '.join(roster.STAGED)}) FROM STDIN (FORMAT BINARY)"
 
-# Dropped first for whoever imports twice in one transaction.
+# Dropped first: tests import twice in one transaction, and ON COMMIT DROP waits for its end.
 _TABLES = """
 DROP TABLE IF EXISTS
     pg_temp.roster_batch, pg_temp.roster_done, pg_temp.roster_staging, pg_temp.roster_todo;
@@ -269,6 +275,7 @@ INSERT INTO eligibility_person (
 )
 """
 
+# The highest id given out so far: people with a higher one were inserted by the next statement.
 _LAST_ID = """
 SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('eligibility_person', 'id')), 0)
 """
@@ -283,9 +290,9 @@ FROM roster_batch
 
 _NOTE_BATCH = "INSERT INTO roster_done SELECT line, roster_key, true FROM roster_batch"
 
-# A row that is stored as it stands here was added just now, if its number is new (nobody else
-# gives out roster keys), or is unchanged. All other rows are set aside.
-# LIMIT 1 makes it an index look-up for each row, however large the table is.
+# A row whose digest is stored was either added just now, if its id is above _LAST_ID (only this
+# import writes roster keys), or is unchanged. All other rows are staged.
+# LIMIT 1 forces an index look-up per row, where the planner would join by reading the whole table.
 _SORT_BATCH = """
 WITH known AS MATERIALIZED (
     SELECT b.line, b.roster_key, p.id > %s AS added
@@ -304,8 +311,9 @@ INSERT INTO roster_staging
 SELECT b.* FROM roster_batch AS b LEFT JOIN settled USING (line) WHERE settled.line IS NULL
 """
 
-# What must hold between rows
+# Checks between rows
 
+# Lines with the key of an earlier line, with that line. roster_done has the lines settled already.
 _SAME_KEY = """
 WITH rows AS (
     SELECT line, roster_key FROM roster_done UNION ALL SELECT line, roster_key FROM roster_staging
@@ -316,7 +324,8 @@ SELECT rows.line, first.line FROM rows JOIN (
 WHERE rows.line > first.line
 """
 
-# Rows that differ from what is stored. `moved`: they need an identity of their own.
+# Rows that differ from the stored person. `moved`: name, birth date or phone differ, so that the
+# row needs an identity_index that nobody else has.
 _TODO = """
 CREATE TEMPORARY TABLE roster_todo ON COMMIT DROP AS
 SELECT s.line, p.id AS person_id, s.identity_index,
@@ -327,14 +336,14 @@ FROM roster_staging AS s LEFT JOIN eligibility_person AS p ON p.roster_key = s.r
 WHERE p.id IS NULL OR p.roster_digest IS DISTINCT FROM s.roster_digest
 """
 
-# Somebody who signed in before the roster knew them: the row becomes theirs.
+# A person who declared themselves before the roster had them: the row takes over that person.
 _ADOPT = """
 UPDATE roster_todo AS t SET adopts = p.id FROM eligibility_person AS p
 WHERE t.moved AND p.identity_index = t.identity_index AND p.roster_key IS NULL
 """
 
-# More than one row for one name, birth date and phone: in the file, or with somebody stored
-# who keeps theirs. The last column is the line that holds it, if this file brought it.
+# Rows that share name, birth date and phone with another row, or with a stored person who keeps
+# them. The last column is the line of this file that brought the stored person, if one did.
 _TWINS = """
 WITH stays AS (
     SELECT p.id, p.identity_index, p.district, p.roster_key
@@ -357,6 +366,8 @@ WHERE t.moved ORDER BY t.line
 
 
 def _refuse_doubles(cursor: CursorWrapper, report: RosterReport) -> None:
+    """Refuse repeated keys and indistinguishable people; prepares roster_todo for `_settle`."""
+    # Autovacuum does not analyze temporary tables; without it the planner guesses row counts.
     cursor.execute("ANALYZE roster_staging")
     cursor.execute(_SAME_KEY)
     doubles = dict(cursor.fetchall())
@@ -366,7 +377,7 @@ def _refuse_doubles(cursor: CursorWrapper, report: RosterReport) -> None:
     cursor.execute(_TODO)
     cursor.execute("ANALYZE roster_todo")
     cursor.execute(_TWINS)
-    _tell_twins_apart(cursor, cursor.fetchall(), report)
+    _separate_twins(cursor, cursor.fetchall(), report)
     cursor.execute(_ADOPT)
 
 
@@ -374,7 +385,7 @@ def _drop_lines(cursor: CursorWrapper, lines: list[int]) -> None:
     if not lines:
         return
     cursor.execute("DELETE FROM roster_staging WHERE line = ANY(%s)", [lines])
-    # A later line may be in already, put there before an earlier one of its key was settled.
+    # A later line may have been inserted already, before an earlier one of its key was settled.
     cursor.execute(
         """
         WITH dropped AS (
@@ -387,34 +398,35 @@ def _drop_lines(cursor: CursorWrapper, lines: list[int]) -> None:
     )
 
 
-def _tell_twins_apart(
+def _separate_twins(
     cursor: CursorWrapper, rows: list[tuple[Any, ...]], report: RosterReport
 ) -> None:
-    """Two people of one name, birth date and phone are told apart by district, or refused."""
-    # index → district → line of the file, None for somebody stored
-    taken: dict[bytes, dict[str, int | None]] = {}
-    others: dict[int, bytes] = {}
+    """Give people who share name, birth date and phone an index with their district, or refuse
+    them where the district is the same or missing."""
+    # identity index → district → line of the file, or None for a stored person
+    holders: dict[bytes, dict[str, int | None]] = {}
+    own_indexes: dict[int, bytes] = {}
     refused: list[int] = []
     for line, name, birth, phone, district, index, holder, holder_district, done_line in rows:
         index = bytes(index)
-        if index not in taken:
-            taken[index] = {holder_district: done_line} if holder else {district: line}
+        if index not in holders:
+            holders[index] = {holder_district: done_line} if holder else {district: line}
             if holder is None:
-                continue
-        other = _index_with_district(name, birth, phone, district)
-        cursor.execute("SELECT FROM eligibility_person WHERE identity_index = %s", [other])
-        if district and district not in taken[index] and cursor.rowcount == 0:
-            taken[index][district] = line
-            others[line] = other
+                continue  # the first of them keeps the index without a district
+        own = _index_with_district(name, birth, phone, district)
+        cursor.execute("SELECT FROM eligibility_person WHERE identity_index = %s", [own])
+        if district and district not in holders[index] and cursor.rowcount == 0:
+            holders[index][district] = line
+            own_indexes[line] = own
             continue
-        report.refused[line] = _same_person_as(next(iter(taken[index].values())))
+        report.refused[line] = _same_person_as(next(iter(holders[index].values())))
         refused.append(line)
     _drop_lines(cursor, refused)
     cursor.execute("DELETE FROM roster_todo WHERE line = ANY(%s)", [refused])
     cursor.execute(
         "UPDATE roster_todo AS t SET identity_index = new.value"
         " FROM unnest(%s::integer[], %s::bytea[]) AS new (line, value) WHERE t.line = new.line",
-        [list(others), list(others.values())],
+        [list(own_indexes), list(own_indexes.values())],
     )
 
 
@@ -437,8 +449,9 @@ def _same_person_as(line: int | None) -> str:
 
 # Writing
 
-# Whoever had the key gives it up to the one who signed in with the new details; people who
-# change places with each other step aside first, since uniqueness is asked row by row.
+# Frees unique values before _CHANGE writes them. A person whose key goes to a declared person (see
+# _ADOPT) gives it up. People who swap details get random indexes first: Postgres checks a unique
+# index row by row, not at the end of the statement.
 _STEP_ASIDE = [
     """
     UPDATE eligibility_person AS p
@@ -453,7 +466,7 @@ _STEP_ASIDE = [
     """,
 ]
 
-# Each optional column is changed only if the file has it.
+# An optional column that the file does not have stays as it is stored.
 _CHANGE = """
 UPDATE eligibility_person AS p SET
     roster_key = s.roster_key, roster_digest = s.roster_digest, source = 'roster',
@@ -469,7 +482,7 @@ FROM roster_todo AS t JOIN roster_staging AS s USING (line)
 WHERE p.id = coalesce(t.adopts, t.person_id)
 """
 
-# The conflict: somebody signed in for the first time while the file was being read.
+# On conflict: the person declared themselves while the file was being read.
 _ADD = f"""
 {_INSERT_PERSON}
 SELECT s.roster_key, s.roster_digest, 'roster', s.name, s.birth_date, s.phone, s.region,
@@ -487,6 +500,10 @@ WHERE eligibility_person.roster_key IS NULL
 
 
 def _settle(cursor: CursorWrapper, report: RosterReport, absent: frozenset[str]) -> None:
+    """Write the changes of roster_todo and complete the report; BadFile after a concurrent change.
+
+    `absent`: optional columns that the file does not have.
+    """
     cursor.execute(
         "SELECT count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added) FROM roster_done"
     )
@@ -502,14 +519,18 @@ def _settle(cursor: CursorWrapper, report: RosterReport, absent: frozenset[str])
     written = cursor.rowcount
     cursor.execute(_ADD)
     written += cursor.rowcount
+    # Fewer rows: a person was changed or adopted in another transaction since _TODO was computed.
     if written != added + report.changed:
         raise BadFile(_("Somebody changed the same people meanwhile. Import the file again."))
 
 
 def _write_refused(path: Path, report: RosterReport) -> Path:
-    """The refused rows as sent, with line and reason after them; readable by the owner only."""
+    """Write the refused rows as sent, with line and reason, to a temporary file beside `path`.
+
+    mkstemp makes it readable by the owner only. Raises BadFile if the folder can't be written.
+    """
     try:
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".refused-")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".refused-")
     except OSError as error:
         raise BadFile(
             _("The refused rows can't be written beside the file: %s. Nothing was changed.")
@@ -519,26 +540,27 @@ def _write_refused(path: Path, report: RosterReport) -> Path:
         os.fdopen(handle, "w", encoding=report.encoding, errors="replace", newline="") as file,
         open_pieces(path, [roster.LAYOUT], size=PIECE) as opened,
     ):
+        # A corrected file may be the refused one of before: its line and reason are left out.
         own = [
-            place
-            for place, name in enumerate(opened.header)
+            position
+            for position, name in enumerate(opened.header)
             if name not in (REFUSED_LINE, REFUSED_REASON)
         ]
-        names = [opened.header[place] for place in own]
+        names = [opened.header[position] for position in own]
         file.write(csv_line([*names, REFUSED_LINE, REFUSED_REASON]))
         rows = (row for piece in opened.pieces for row in piece.rows())
         for line, cells in rows:
             if line in report.refused:
-                whole = len(cells) == len(opened.header)
-                kept = [cells[place] for place in own] if whole else cells
-                file.write(csv_line([*kept, line, report.refused[line]]))
+                is_complete = len(cells) == len(opened.header)
+                own_cells = [cells[position] for position in own] if is_complete else cells
+                file.write(csv_line([*own_cells, line, report.refused[line]]))
         file.flush()
         os.fsync(file.fileno())
-    return Path(aside)
+    return Path(temporary)
 
 
 def remove_from_roster(*, roster_keys: list[str]) -> int:
-    """Take people off the roster; how many were on it. Who was told yes keeps it."""
+    """Take people off the roster; returns how many were on it. Stored yes decisions stay."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE eligibility_person SET roster_key = NULL, roster_digest = NULL,"

@@ -1,4 +1,4 @@
-"""A roster sent through the admin: kept for the worker, imported, and the file destroyed."""
+"""Roster files uploaded in the admin: stored for a worker, imported, then deleted."""
 
 import os
 from contextlib import suppress
@@ -29,7 +29,7 @@ _SHOWN = 50  # refused rows in the report; the file has all
 
 @transaction.atomic
 def start_upload(*, file: UploadedFile[Any], skip_refused: bool, by: str) -> RosterUpload:
-    """Keep the file where only this portal reads it, and ask a worker to import it."""
+    """Store the uploaded file, readable by the portal's account only, and enqueue its import."""
     upload = RosterUpload.objects.create(
         file=Path(file.name or "roster.csv").name[:200], skip_refused=skip_refused, by=by
     )
@@ -38,7 +38,7 @@ def start_upload(*, file: UploadedFile[Any], skip_refused: bool, by: str) -> Ros
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as target:
         for chunk in file.chunks():
             target.write(chunk)
-    transaction.on_commit(partial(_ring, upload.pk))
+    transaction.on_commit(partial(_enqueue, upload.pk))
     return upload
 
 
@@ -51,29 +51,32 @@ def refused_path(upload: RosterUpload) -> Path:
     return path.with_name(f"{path.name}.refused.csv")
 
 
-def _ring(upload_id: int) -> None:
-    # Without Redis it waits, until somebody asks again (run_again).
+def _enqueue(upload_id: int) -> None:
+    # Without Redis the upload stays waiting until staff ask again (run_again).
     with suppress(RedisError):
         jobs.enqueue(jobs.EXPORTS, "eligibility.jobs.run_upload", upload_id)
 
 
 def is_going_on() -> bool:
-    """Whether an upload of the last hour has not ended; an older one waits for `run_again`."""
+    """Whether an upload of the last hour has not ended; an older one needs `run_again`."""
     return RosterUpload.objects.filter(
         status__in=_OPEN, created_at__gt=Now() - timedelta(hours=1)
     ).exists()
 
 
 def run_again(*, upload: RosterUpload) -> bool:
-    """Ask for it once more, after a worker or Redis had died; nothing of it was done by halves."""
+    """Enqueue an upload again after a failure of the worker or Redis; False if it has ended.
+
+    Safe at any time: an import is one transaction, and imports exclude each other.
+    """
     if upload.status in _OPEN and upload_path(upload).exists():
-        _ring(upload.pk)
+        _enqueue(upload.pk)
         return True
     return False
 
 
 def run_upload(upload_id: int) -> None:
-    """Import one upload. Another worker at the same is told that a roster is being imported."""
+    """Import one upload and store its report; a database error is stored and raised again."""
     upload = RosterUpload.objects.get(pk=upload_id)
     if upload.status not in _OPEN:
         return
@@ -92,13 +95,14 @@ def run_upload(upload_id: int) -> None:
         except BadFile as problem:
             _end(upload, UploadStatus.REFUSED, str(problem))
         except RosterRefused as refusal:
-            _end(upload, UploadStatus.REFUSED, _told(refusal.report))
+            _end(upload, UploadStatus.REFUSED, _summary(refusal.report))
         except DatabaseError as error:
+            # Only the kind of error: the database's text may contain a person's values.
             kind = type(error.__cause__ or error).__name__
             _end(upload, UploadStatus.REFUSED, _("The database refused it: %s.") % kind)
             raise
         else:
-            _end(upload, UploadStatus.DONE, _told(report))
+            _end(upload, UploadStatus.DONE, _summary(report))
     path.unlink(missing_ok=True)
 
 
@@ -106,7 +110,7 @@ def _end(upload: RosterUpload, status: UploadStatus, report: str) -> None:
     RosterUpload.objects.filter(pk=upload.pk).update(status=status, report=report, ended_at=Now())
 
 
-def _told(report: RosterReport) -> str:
+def _summary(report: RosterReport) -> str:
     lines = [
         _("%(added)s added, %(changed)s changed, %(unchanged)s unchanged, %(refused)s refused.")
         % {
@@ -124,12 +128,13 @@ def _told(report: RosterReport) -> str:
 
 
 def _remember_progress(upload_id: int, done: int, total: int) -> None:
-    """Beside the database: the import's own transaction would hide it until the end."""
+    """In the cache, since the import's own transaction would hide a row until the end."""
     with suppress(RedisError):
         cache.set(f"roster_upload:{upload_id}", (done, total), timeout=3600)
 
 
 def progress_of(upload: RosterUpload) -> tuple[int, int] | None:
+    """(Lines read, lines) of a running import; None if unknown."""
     try:
         progress: tuple[int, int] | None = cache.get(f"roster_upload:{upload.pk}")
     except RedisError:

@@ -18,7 +18,7 @@ code = matching(
 
 
 def list_of(parse: Callable[[str], str]) -> Callable[[str], list[str]]:
-    """`a; b; c`, each part parsed alone."""
+    """A parser of `a; b; c` that parses each part by `parse` and sorts them."""
 
     def parse_all(text: str) -> list[str]:
         return sorted({parse(part.strip()) for part in text.split(";") if part.strip()})
@@ -36,7 +36,7 @@ def yes_or_no(text: str) -> bool:
 
 
 def optional(name: str, parse: Callable[..., Any]) -> Column:
-    """A column that may be missing (what is stored stays) or empty (back to the default)."""
+    """An optional column: absent it leaves the stored value, an empty cell sets the default."""
     field = Cohort._meta.get_field(name)
     assert isinstance(field, Field)  # no relation
     return Column(name, parse, required=False, default=field.get_default())

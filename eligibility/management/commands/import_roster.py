@@ -48,12 +48,15 @@ class Command(PortalCommand):
         with translation.override(language), pghistory.context(by="command:import_roster"):
             try:
                 report = import_roster(
-                    file, skip_refused=skip_refused, processes=processes, progress=self.show
+                    file,
+                    skip_refused=skip_refused,
+                    processes=processes,
+                    progress=self.show_progress,
                 )
             except BadFile as problem:
                 raise CommandError(f"{file.name}: {problem}") from None
             except RosterRefused as refusal:
-                self.tell(file, refusal.report)
+                self.show_report(file, refusal.report)
                 raise CommandError(
                     _(
                         "Nothing was changed. Correct the file, or take the good rows with "
@@ -62,21 +65,21 @@ class Command(PortalCommand):
                     % {"option": "--skip-refused"}
                 ) from None
             except DatabaseError as error:
-                # The database's own text may hold values of a row: only its kind is named.
+                # Only the kind of error: the database's text may contain a person's values.
                 raise CommandError(
                     _("%(file)s: the database refused it (%(rule)s). Nothing was changed.")
                     % {"file": file.name, "rule": type(error.__cause__ or error).__name__}
                 ) from None
-            self.tell(file, report)
+            self.show_report(file, report)
 
-    def show(self, done: int, total: int) -> None:
+    def show_progress(self, done: int, total: int) -> None:
         if sys.stderr.isatty():
             filled = 40 * done // max(total, 1)
             end = "\n" if done >= total else ""
             sys.stderr.write(f"\r[{'#' * filled:40}] {done:,} / {total:,}{end}")
             sys.stderr.flush()
 
-    def tell(self, file: Path, report: RosterReport) -> None:
+    def show_report(self, file: Path, report: RosterReport) -> None:
         for line, problem in sorted(report.refused.items())[:MOST_PROBLEMS_SHOWN]:
             self.stderr.write(_("line %(line)s, %(problem)s") % {"line": line, "problem": problem})
         hidden = len(report.refused) - MOST_PROBLEMS_SHOWN

@@ -10,5 +10,5 @@ class Command(PortalCommand):
     help = gettext_lazy("Destroy personal data whose retention time is over")
 
     def handle(self, **options: Any) -> None:
-        for what, count in purge().items():
-            self.stdout.write(f"{what}: {count:,}")
+        for kind, count in purge().items():
+            self.stdout.write(f"{kind}: {count:,}")

@@ -25,9 +25,10 @@ class Command(PortalCommand):
                 rows = list(table.rows)
         except BadFile as problem:
             raise CommandError(f"{file.name}: {problem}") from None
+        # All rows are read before the first is removed: one bad key refuses the file.
         problems = [(row.line, " ".join(row.problems)) for row in rows if row.problems]
-        for line, said in problems:
-            self.stderr.write(_("line %(line)s, %(problem)s") % {"line": line, "problem": said})
+        for line, text in problems:
+            self.stderr.write(_("line %(line)s, %(problem)s") % {"line": line, "problem": text})
         if problems:
             raise CommandError(_("Nothing was changed."))
         count = remove_from_roster(roster_keys=[row.values["person_id"] for row in rows])
