@@ -1,4 +1,5 @@
-"""Answers on their way out: none larger than a page is kept in memory for a slow reader."""
+"""Sends responses: small ones from memory, larger ones from a file, so that a slow client holds
+little memory."""
 
 import os
 import tempfile
@@ -37,7 +38,7 @@ class Answer:
     file: int | None = None
     start: int = 0
     size: int = 0
-    # Of a file that keeps its name and content for ever.
+    # Set instead of `file` for a static file, which keeps its name and content.
     path: str = ""
 
     def close(self) -> None:
@@ -48,18 +49,18 @@ class Answer:
 def answer_of(
     status: int, headers: Headers, body: Iterable[bytes], limits: Limits, static: str
 ) -> Answer:
-    """Taken from Django in its thread, to the end: no thread ever waits for a client."""
+    """Read a WSGI response to its end, in Django's thread: the thread never waits for a client."""
     if isinstance(body, FileBody):
-        opened = _opened(body.file)
-        if opened:
-            return _of_file(status, headers, body.file, opened, limits, static)
+        descriptor = _descriptor(body.file)
+        if descriptor:
+            return _of_file(status, headers, body.file, descriptor, limits, static)
     with tempfile.SpooledTemporaryFile(limits.memory_bytes) as spool:
         for piece in body:
             spool.write(piece)
         return _of_spool(status, headers, spool, limits)
 
 
-def _opened(file: Any) -> int | None:
+def _descriptor(file: Any) -> int | None:
     try:
         return int(file.fileno())
     except (AttributeError, OSError):  # in memory, or a part of a file
@@ -67,19 +68,21 @@ def _opened(file: Any) -> int | None:
 
 
 def _of_file(
-    status: int, headers: Headers, file: Any, number: int, limits: Limits, static: str
+    status: int, headers: Headers, file: Any, descriptor: int, limits: Limits, static: str
 ) -> Answer:
     start = file.tell()
-    size = os.fstat(number).st_size - start
-    told = dict(headers).get("content-length", "")
-    if told.isdecimal():
-        size = min(size, int(told))
+    size = os.fstat(descriptor).st_size - start
+    # Shorter than the file for a range request.
+    declared = dict(headers).get("content-length", "")
+    if declared.isdecimal():
+        size = min(size, int(declared))
     if size <= limits.memory_bytes:
         return Answer(status, headers, file.read(size))
     name = file.name if isinstance(file.name, str) else ""
     if static and name.startswith(static):
         return Answer(status, headers, start=start, size=size, path=name)
-    return Answer(status, headers, file=os.dup(number), start=start, size=size)
+    # A copy of the descriptor: Django closes the file before the client has all of it.
+    return Answer(status, headers, file=os.dup(descriptor), start=start, size=size)
 
 
 def _of_spool(status: int, headers: Headers, spool: Any, limits: Limits) -> Answer:
@@ -91,12 +94,14 @@ def _of_spool(status: int, headers: Headers, spool: Any, limits: Limits) -> Answ
 
 
 class Answers:
+    """Sends the answers of one lane; large files count as downloads, which are limited."""
+
     def __init__(self, limits: Limits, guard: Guard) -> None:
         self._limits, self._guard = limits, guard
         self._downloads = Share(each=limits.downloads_per_address, all=limits.downloads)
 
     async def send(self, protocol: Any, answer: Answer, address: str, client: str) -> None:
-        """Raises Refused where too many downloads are under way."""
+        """Send and close `answer`; raises Refused if too many downloads are running."""
         if answer.path:
             self._send_part(protocol, answer, answer.path, answer.headers)
         elif answer.file is None:
@@ -110,7 +115,7 @@ class Answers:
     async def _send_file(self, protocol: Any, answer: Answer, address: str, client: str) -> None:
         large = answer.size > self._limits.download_bytes
         with self._downloads.of(address) if large else nullcontext():
-            # The end of the connection tells that the file has been sent.
+            # Closing the connection is the only sign that granian has sent the file.
             headers = [*answer.headers, ("connection", "close")]
             self._send_part(protocol, answer, f"/dev/fd/{answer.file}", headers)
             await self._guard.gone(client)

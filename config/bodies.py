@@ -1,4 +1,4 @@
-"""Bodies of requests, received whole in the event loop before a thread is asked for anything."""
+"""Receives request bodies completely in the event loop, before a thread starts on the request."""
 
 import asyncio
 import re
@@ -10,13 +10,12 @@ from config.lanes import Share
 from config.limits import MIB, Limits
 from config.refusals import Refused
 
-# What is read of a body that is too large, so that the client hears why instead of a broken
-# connection.
+# Read of a body that is too large: a client that is still sending would see a reset connection
+# instead of the answer.
 READ_ON_BYTES, READ_ON_SECONDS = 1 * MIB, 3
 
 
-# Where staff send files: the larger limit is for these, and only for requests whose sender would
-# be shown the form there. The list is for others to extend.
+# Addresses with the larger limit, for senders who may see the form there. Apps may add to it.
 UPLOADS = [re.compile(r"/admin/eligibility/rosterupload/add/")]
 
 
@@ -25,6 +24,8 @@ def takes_files(path: str) -> bool:
 
 
 class Bodies:
+    """Reads bodies within the limits of size, rate and number at a time."""
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._coming = Share(each=limits.bodies_per_address, all=limits.bodies)
@@ -37,9 +38,9 @@ class Bodies:
         address: str,
         may_send: Callable[[], Awaitable[bool]],
     ) -> IO[bytes]:
-        """The body as a file at its beginning; raises Refused (408, 413, 503).
+        """The body as a file at its start; raises Refused (303, 400, 408, 413, 503).
 
-        `may_send` is asked before a larger body is read where one is taken at all.
+        `may_send` is called before a large body is read at an address for uploads.
         """
         limits, length = self._limits, int(environ.get("CONTENT_LENGTH") or 0)
         chunked = "HTTP_TRANSFER_ENCODING" in environ
@@ -48,7 +49,7 @@ class Bodies:
         if takes_files(environ["PATH_INFO"]) and (chunked or length > limits.body_bytes):
             if not await may_send():
                 await self._read_on(protocol)
-                # Whose session has ended finds the log-in there.
+                # Back to the form: with an ended session it leads to the log-in page.
                 raise Refused(303, "400.html", location=environ["PATH_INFO"])
             with self._uploads.of(address):
                 return await self._read(protocol, environ, limits.upload_bytes, limits.upload_rate)
@@ -68,13 +69,14 @@ class Bodies:
         except BaseException:
             file.close()
             raise
-        # Of a body in chunks the length is known only now.
+        # The length of a chunked body is known only now; WSGI needs CONTENT_LENGTH.
         environ["CONTENT_LENGTH"] = str(size)
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         file.seek(0)
         return file
 
     async def _fill(self, file: IO[bytes], protocol: Any, length: int, most: int, rate: int) -> int:
+        """Copy the body into `file` and return its size; each byte sent extends the deadline."""
         due = asyncio.get_running_loop().time() + self._limits.body_grace_seconds
         pieces, size = protocol.__aiter__(), 0
         try:
@@ -88,17 +90,17 @@ class Bodies:
         except TimeoutError:
             raise Refused(408) from None
         except StopAsyncIteration:
-            if size < length:  # whoever sent it has gone
+            if size < length:  # the client disconnected
                 raise Refused(400) from None
         return size
 
     async def _read_on(self, protocol: Any) -> None:
-        left = READ_ON_BYTES
+        remaining = READ_ON_BYTES
         try:
             async with asyncio.timeout(READ_ON_SECONDS):
                 async for piece in protocol:
-                    left -= len(piece)
-                    if left < 0:
+                    remaining -= len(piece)
+                    if remaining < 0:
                         return
         except TimeoutError:
             return

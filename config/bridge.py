@@ -1,10 +1,10 @@
-"""Django's pages behind the event loop of the web server, each request in a thread.
+"""Runs Django's WSGI application behind the web server's event loop, each request in a thread.
 
-A thread gets a request whose body is there and gives back an answer that is whole: it never waits
-for a client. Staff have threads of their own, and what can be answered without a thread is.
+A thread gets a request with its complete body and returns a complete answer, so it never waits for
+a client. Staff have threads of their own; probes are answered without a thread.
 
-Why not Django's own ASGI handler or a2wsgi: they cost three to ten times as much for views that
-are not asynchronous (docs/performance.md).
+Django's ASGI handler and a2wsgi cost three to ten times as much for synchronous views
+(docs/performance.md).
 """
 
 import io
@@ -34,7 +34,7 @@ CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 
 
 def alive() -> tuple[int, Headers, bytes]:
-    """This process answers; nothing else is asked."""
+    """Liveness: 200 whenever the event loop runs."""
     return (
         200,
         [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")],
@@ -45,8 +45,8 @@ def alive() -> tuple[int, Headers, bytes]:
 class Pages:
     """A WSGI application, called by the RSGI protocol of granian.
 
-    `hops` is how many proxies of ours stand in front, `static` the folder of static files,
-    `headers` what every answer has, `probes` what is answered without a thread.
+    `hops` is the number of trusted proxies, `static` the folder of static files, `headers` are
+    added to every answer, `probes` maps paths to functions that are called in the event loop.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Pages:
         except Refused as refused:
             self._answer(protocol, *refused.answer)
         except Exception as error:
-            # One line: the address may hold what a person typed, so it is left out.
+            # The address is left out of the log: its query may contain personal data.
             unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
             name = type(error).__name__
             log.error("a request was not answered: %s", name, exc_info=not unreadable)
@@ -104,7 +104,7 @@ class Pages:
         lane = self._staff if path.startswith("/admin/") else self._citizens
         environ["wsgi.input"] = body = await self._receive(protocol, environ, address, lane)
         try:
-            answer = await lane.run(address, partial(self._ask, environ))
+            answer = await lane.run(address, partial(self._call, environ))
         finally:
             body.close()
         await self._answers[lane].send(protocol, answer, address, scope.client)
@@ -118,14 +118,15 @@ class Pages:
         return await self._bodies.receive(protocol, environ, address, may_send)
 
     def _shows_form(self, environ: dict[str, Any]) -> bool:
-        """Whether the sender of a file is shown the form for it: who may see it may send it."""
+        """Whether a GET of the upload's address answers 200, so that this sender may upload."""
         framing = ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING")
-        asked = {name: value for name, value in environ.items() if name not in framing}
-        answer = self._ask({**asked, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()})
+        get = {name: value for name, value in environ.items() if name not in framing}
+        answer = self._call({**get, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()})
         answer.close()
         return answer.status == 200
 
-    def _ask(self, environ: dict[str, Any]) -> Answer:
+    def _call(self, environ: dict[str, Any]) -> Answer:
+        """Call the WSGI application and read its response (PEP 3333)."""
         started: list[Any] = []
 
         def start_response(status: str, headers: Headers, *_error: object) -> None:
@@ -144,21 +145,21 @@ class Pages:
 
 
 def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:
-    """One name of the host, as HTTP/1.1 has it: of two, a proxy may have gone by the other."""
+    """Require exactly one Host header (RFC 9112 3.2): of two, a proxy may have used the other."""
     hosts = sum(name == "host" for name, _value in pairs)
     if hosts > 1 or (hosts == 0 and scope.http_version == "1.1"):
         raise Refused(400)
 
 
 def _check_charset(environ: dict[str, Any]) -> None:
-    """Forms are UTF-8, as the pages are; Django has no answer for others."""
+    """Require UTF-8 where a charset is named; Django would fail on an unknown one with 500."""
     charset = CHARSET.search(environ.get("CONTENT_TYPE", ""))
     if charset and not UTF_8.fullmatch(charset[1]):
         raise Refused(400)
 
 
 def environ_of(scope: Any, path: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """The request as PEP 3333 has it: text holds the bytes of the address as Latin-1."""
+    """The request as a WSGI environ (PEP 3333), whose texts are bytes decoded as Latin-1."""
     host, _colon, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
@@ -180,7 +181,8 @@ def environ_of(scope: Any, path: str, pairs: list[tuple[str, str]]) -> dict[str,
     if scope.authority:
         environ["HTTP_HOST"] = scope.authority
     for name, value in pairs:
-        # `X_Forwarded_For` would pass for what only our own proxy may write.
+        # Both X-Forwarded-For and X_Forwarded_For become HTTP_X_FORWARDED_FOR; a caller could
+        # forge the header of the trusted proxy with the latter.
         if "_" in name:
             continue
         key = name.upper().replace("-", "_")

@@ -1,9 +1,8 @@
-"""A look at the connections of a web process, which the web server itself does not give.
+"""Watches the client connections of a web process, for which granian has no interface.
 
-It tells when a client has gone, and ends two kinds of connections. Those above what one address
-may have: the web server stops accepting at its own limit, and whoever had taken all of them would
-keep everybody out. And those whose client takes next to nothing of an answer: each holds memory
-or an open file.
+Notices when a client has disconnected, and closes two kinds of connections: those above one
+address's share, since granian stops accepting at its own limit and one address could use it up;
+and those whose client reads an answer too slowly, since each holds memory or an open file.
 """
 
 import asyncio
@@ -27,15 +26,15 @@ log = logging.getLogger(__name__)
 
 Client = tuple[str, int]  # address and port
 Peer = tuple[Any, ...]  # address and port, of IPv6 also flow and scope
-Key = tuple[int, Peer]  # a descriptor may be another connection's by the next look
+Key = tuple[int, Peer]  # with the peer, as a descriptor's number may be reused between two looks
 
 DESCRIPTORS = Path("/dev/fd")
 LOOK_SECONDS = 1.0
 # struct tcp_info of Linux: tcpi_bytes_acked and tcpi_bytes_received.
 TCP_INFO_SIZE, TCP_INFO_BYTES = 136, struct.Struct("=120xQQ")
-# What the kernel may keep of a connection: up to 4 MB by default, for each that never reads.
+# Kernel buffer of a connection. By default up to 4 MB each, for clients that never read.
 BUFFER_BYTES = 128 * 1024
-# Of its connections a process keeps some free for addresses that have few.
+# Above this share of all connections the limit per address shrinks (fair_share).
 FULL = 0.75
 
 
@@ -46,7 +45,7 @@ class Connection:
     taken: int
     sent: int
     waiting: int
-    """Bytes that the client took, that it sent, and that wait for it."""
+    """Bytes acknowledged by the client, received from it, and waiting in the send buffer."""
 
     @property
     def key(self) -> Key:
@@ -58,7 +57,10 @@ class Connection:
 
 
 class Guard:
-    """Looks once a second; `shared` says that proxies stand between us and the addresses."""
+    """Inspects the connections once a second.
+
+    With `shared` (behind proxies) an address stands for many callers, so none are too many.
+    """
 
     def __init__(self, limits: Limits, *, shared: bool = False) -> None:
         self._limits, self._shared = limits, shared
@@ -69,14 +71,14 @@ class Guard:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, port: int) -> None:
-        """Not before the process has forked."""
+        """Start the watching thread; call it after the fork, which no thread survives."""
         self._port = port
         threading.Thread(target=self._watch, daemon=True, name="connections").start()
 
     async def gone(self, client: str) -> None:
-        """Returns within a second or two of the end of this connection, as granian names it.
+        """Return within about two seconds of the end of a connection; `client` is scope.client.
 
-        Its own `client_disconnect` says nothing any more once an answer has begun.
+        Granian's own `client_disconnect` never returns once a response has begun.
         """
         self._loop = asyncio.get_running_loop()
         address, _colon, port = client.rpartition(":")
@@ -93,9 +95,11 @@ class Guard:
             time.sleep(LOOK_SECONDS)
 
     def look(self, now: float) -> None:
-        awaited = list(self._awaited)  # all of them open when the look begins
+        """Wake those who wait for a disconnected client; end stalled and excess connections."""
+        # Copied first: a connection awaited later may be missing in the list below.
+        awaited = list(self._awaited)
         connections = list(self._connections())
-        self._tell(set(awaited) - {connection.client for connection in connections})
+        self._wake(set(awaited) - {connection.client for connection in connections})
         stalled = self._stalled(connections, now)
         excess = [] if self._shared else self._excess(connections)
         ended = sum(end(connection) for connection in [*stalled, *excess])
@@ -104,8 +108,8 @@ class Guard:
                 "%d connections ended: %d too slow, %d too many", ended, len(stalled), len(excess)
             )
 
-    def _tell(self, gone: set[Client]) -> None:
-        for client in gone:
+    def _wake(self, disconnected: set[Client]) -> None:
+        for client in disconnected:
             event = self._awaited.pop(client)
             if self._loop:
                 self._loop.call_soon_threadsafe(event.set)
@@ -120,7 +124,7 @@ class Guard:
                 self._listening.add(number)
 
     def _stalled(self, connections: list[Connection], now: float) -> list[Connection]:
-        """Those that had an answer waiting all the time and took too little of it."""
+        """Connections with unsent bytes that acknowledged fewer than `send_rate` a second."""
         limits, before = self._limits, self._slow
         self._slow, stalled = {}, []
         for connection in connections:
@@ -135,7 +139,7 @@ class Guard:
         return stalled
 
     def _excess(self, connections: list[Connection]) -> list[Connection]:
-        """Of each address with too many: those that have asked for least, the youngest first."""
+        """Connections above each address's share; first those that sent least, then the newest."""
         by_address: dict[str, list[Connection]] = {}
         for connection in connections:
             address = parse(connection.peer[0])
@@ -154,17 +158,18 @@ class Guard:
 
 
 def fair_share(counts: list[int], *, each: int, together: int) -> int:
-    """What one address may have, so that together they have no more than that."""
+    """The limit per address: `each`, halved until all together stay within `together`."""
     while each > 1 and sum(min(count, each) for count in counts) > together:
         each //= 2
     return each
 
 
 def connection_at(number: int, port: int) -> Connection | None:
-    """What is behind a descriptor of this process, where it is a client of ours.
+    """The client connection behind a descriptor of this process; None if it is something else.
 
-    The web server's own threads may close it at any time: every step may fail.
+    Granian's threads may close the descriptor at any time, so every step may fail.
     """
+    # A socket object over a descriptor that isn't ours: `detach` keeps it from being closed.
     borrowed = None
     try:
         borrowed = socket.socket(fileno=number)
@@ -173,7 +178,7 @@ def connection_at(number: int, port: int) -> Connection | None:
         peer = borrowed.getpeername()
         waiting = struct.unpack("i", fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)))[0]
         info = bytes(TCP_INFO_SIZE)
-        if hasattr(socket, "TCP_INFO"):  # on macOS nobody is too slow
+        if hasattr(socket, "TCP_INFO"):  # absent on macOS: no client counts as slow there
             info = borrowed.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
         taken, sent = TCP_INFO_BYTES.unpack(info)
         return Connection(number, peer, taken, sent, waiting)
@@ -185,7 +190,7 @@ def connection_at(number: int, port: int) -> Connection | None:
 
 
 def listens_at(number: int, port: int) -> bool:
-    """Whether this is where our clients arrive; each inherits its buffers from there."""
+    """Whether this is the listening socket; sets its buffer sizes, which connections inherit."""
     borrowed = None
     try:
         borrowed = socket.socket(fileno=number)
@@ -205,14 +210,15 @@ def listens_at(number: int, port: int) -> bool:
 
 
 def end(connection: Connection) -> bool:
-    """A copy of the descriptor can't become another connection's while it is looked at."""
+    """Reset the connection; False if it has ended meanwhile."""
     try:
-        with socket.socket(fileno=os.dup(connection.number)) as held:
-            if held.getpeername() != connection.peer:
+        # On a copy, whose number can't be reused for another connection meanwhile.
+        with socket.socket(fileno=os.dup(connection.number)) as copy:
+            if copy.getpeername() != connection.peer:
                 return False
-            # What waits is thrown away: the client gets a reset, not a short answer.
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            held.shutdown(socket.SHUT_RDWR)
+            # Linger 0 discards unsent bytes: the client sees a reset, not a truncated answer.
+            copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            copy.shutdown(socket.SHUT_RDWR)
     except OSError:
         return False
     return True

@@ -8,5 +8,5 @@ from eligibility.sessions import named
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """What every page shows: the server's clock, who is signed in, whether this is a sample."""
+    """Template context of every page: the time, who is signed in, and the sample campaign flag."""
     return {"now": known_now(), "who": named(request), "sample": settings.SAMPLE}

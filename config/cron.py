@@ -1,4 +1,4 @@
-"""What runs by the clock; started with `manage.py rqcron config.cron`."""
+"""Periodic jobs; run by `manage.py rqcron config.cron`. Intervals and ttls are seconds."""
 
 from rq import cron
 
@@ -8,7 +8,8 @@ import messaging.jobs
 import staff.jobs
 import waiting_room.jobs
 
-# A tick that waited longer than its ttl is dropped: the next one catches up.
+# A tick that waited longer than its ttl is dropped; the next one catches up. Queues of their own
+# keep the tick and the sign-in codes from waiting behind slower jobs.
 cron.register(waiting_room.jobs.tick, queue_name="line", interval=1, ttl=5, result_ttl=0)
 cron.register(
     waiting_room.jobs.fetch_beacons, queue_name="default", interval=1, ttl=5, result_ttl=0

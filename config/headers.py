@@ -1,10 +1,10 @@
-"""The security headers of every answer, whoever gives it: Django, the line, the web server."""
+"""Security headers of every answer, from Django, the fast path or the web server."""
 
 from django.conf import settings
 
 Headers = list[tuple[str, str]]
 
-# For what is no page; pages come with the policy of the settings (config/policy.py).
+# For answers that are no HTML pages; pages have CONTENT_SECURITY_POLICY of the settings.
 BARE_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 
@@ -22,7 +22,7 @@ def security_headers() -> Headers:
 
 
 def _transport_security() -> str:
-    """As django.middleware.security writes it for pages."""
+    """The value that django.middleware.security sets for pages."""
     parts = [f"max-age={settings.SECURE_HSTS_SECONDS}"]
     if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
         parts.append("includeSubDomains")
@@ -31,7 +31,7 @@ def _transport_security() -> str:
     return "; ".join(parts)
 
 
-def completed(headers: Headers, with_these: Headers) -> Headers:
-    """An answer's own headers come first: a page may have another policy."""
+def completed(headers: Headers, defaults: Headers) -> Headers:
+    """`headers` with those of `defaults` that are missing: a page may have its own policy."""
     names = {name for name, _value in headers}
-    return [*headers, *(pair for pair in with_these if pair[0] not in names)]
+    return [*headers, *(pair for pair in defaults if pair[0] not in names)]

@@ -1,4 +1,4 @@
-"""The front page: the one page that every layer has a part in."""
+"""The front page. It lies above all apps, as it shows cohorts and tickets."""
 
 from datetime import datetime
 from typing import Any
@@ -13,14 +13,14 @@ from eligibility.models import Cohort
 from eligibility.sessions import signed_in
 from waiting_room.models import JOINABLE_FROM, Room, Ticket
 
-# What one can do now comes first; within a state the order of the openings stays.
+# Order of the cohorts on the page; within a state they stay in the order of their openings.
 STATES = ["open", "gathering", "soon", "closed"]
 
 
 @never_cache
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Cohorts with their windows, the server's clock, where to start, and the way back."""
+    """Cohorts with their windows, and the tickets of the signed-in person."""
     now = known_now()
     joins_from = dict(Room.objects.values_list("cohort_id", JOINABLE_FROM))
     cohorts: list[dict[str, Any]] = [

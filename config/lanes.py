@@ -1,4 +1,4 @@
-"""Threads that make pages, with the addresses that wait for one served in turn."""
+"""Thread pools for pages, with a queue that is fair between network addresses."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -13,10 +13,10 @@ Result = TypeVar("Result")
 
 
 class Lane:
-    """A few threads and a queue that one address can't fill.
+    """A thread pool whose queue one address can't fill.
 
-    Each address that waits gets the next free thread in its turn, however many requests it sent.
-    Where the queue is full, the address with the most requests in it loses its newest.
+    Free threads go to the waiting addresses in rotation, however many requests each of them sent.
+    When the queue is full, the address with the most requests in it loses its newest one.
     """
 
     def __init__(self, threads: int, *, waiting: int, name: str) -> None:
@@ -27,7 +27,7 @@ class Lane:
         self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
-        """Raises Refused when too many wait already."""
+        """Run `work` in a thread; raises Refused (503) if the queue is full."""
         await self._turn(address)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -35,6 +35,7 @@ class Lane:
             self._pass_on()
 
     async def _turn(self, address: str) -> None:
+        """Return when this request has a thread."""
         if self._free:
             self._free -= 1
             return
@@ -46,13 +47,14 @@ class Lane:
         try:
             await turn
         except asyncio.CancelledError:
+            # The client disconnected just when its turn came: the thread goes to the next one.
             if turn.done() and not turn.cancelled():
                 self._pass_on()
             raise
 
     def _drop_newest(self, address: str) -> None:
-        """Of the address with most waiting, which may be the one that asks."""
-        largest = max(self._turns, key=lambda one: len(self._turns[one]))
+        """Refuse the newest request of the address with most waiting, or else this one."""
+        largest = max(self._turns, key=lambda waiting: len(self._turns[waiting]))
         if len(self._turns[largest]) <= len(self._turns.get(address, ())) + 1:
             raise busy()
         turn = self._turns[largest].pop()
@@ -74,25 +76,25 @@ class Lane:
 
 
 class Share:
-    """So many at a time, for each address and in all."""
+    """A limit on concurrent uses, per address and in all."""
 
     def __init__(self, *, each: int, all: int) -> None:
         self._each, self._all = each, all
-        self._taken: dict[str, int] = {}
-        self._sum = 0
+        self._in_use: dict[str, int] = {}
+        self._total = 0
 
     @contextmanager
     def of(self, address: str) -> Iterator[None]:
-        """Raises Refused where it is used up."""
-        taken = self._taken.get(address, 0)
-        if taken >= self._each or self._sum >= self._all:
+        """Hold one use while the block runs; raises Refused (503) above a limit."""
+        in_use = self._in_use.get(address, 0)
+        if in_use >= self._each or self._total >= self._all:
             raise busy()
-        self._taken[address] = taken + 1
-        self._sum += 1
+        self._in_use[address] = in_use + 1
+        self._total += 1
         try:
             yield
         finally:
-            self._sum -= 1
-            self._taken[address] -= 1
-            if not self._taken[address]:
-                del self._taken[address]
+            self._total -= 1
+            self._in_use[address] -= 1
+            if not self._in_use[address]:
+                del self._in_use[address]

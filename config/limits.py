@@ -1,6 +1,6 @@
-"""What one request, one address and all of them may take from a web process.
+"""Limits of one web process, per request, per address and in all.
 
-Each number is of one process. Bytes a second and seconds are of the clock of the process.
+Rates are bytes per second; times are seconds of the process's monotonic clock.
 """
 
 from dataclasses import dataclass
@@ -12,31 +12,31 @@ MIB = 1024 * KIB
 @dataclass(frozen=True)
 class Limits:
     body_bytes: int = 64 * KIB
-    # A body is due at `body_grace_seconds` plus what has come of it by its least rate.
+    # Deadline of a body: `body_grace_seconds` plus the received bytes divided by `body_rate`.
     body_grace_seconds: float = 10
     body_rate: int = 4 * KIB
     bodies: int = 2_048
     bodies_per_address: int = 512
 
-    # Files that staff may send once their role is known.
+    # Bodies at the addresses of bodies.UPLOADS, from staff who may see the form there.
     upload_bytes: int = 100 * MIB
     upload_rate: int = 32 * KIB
     uploads: int = 4
 
-    # Requests that wait for a thread: above it citizens are told to come back at once.
+    # Requests waiting for a thread; above it 503 with Retry-After.
     waiting: int = 1_000
 
-    # An answer above this is sent from a file, piece by piece as the client takes it.
+    # An answer above this is sent from a file, piece by piece as the client reads.
     memory_bytes: int = 128 * KIB
-    # An answer above this is a download, of which there may be so many at a time.
+    # An answer above this counts as a download.
     download_bytes: int = 1 * MIB
     downloads: int = 32
     downloads_per_address: int = 4
 
-    # Who takes less than `send_rate` over `send_seconds`, with answers waiting, is cut off.
+    # A client that reads less than `send_rate` for `send_seconds`, with bytes waiting, is cut off.
     send_rate: int = 4 * KIB
     send_seconds: float = 30
 
     connections: int = 8_192
-    # An address may stand for a whole mobile carrier.
+    # High, as one address may be shared by a whole mobile carrier.
     connections_per_address: int = 4_096

@@ -3,13 +3,14 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-# Korean mobile numbers, birth dates and e-mail addresses, however they got into a line.
+# Korean mobile numbers, birth dates and e-mail addresses.
 _PERSONAL = re.compile(
     r"(?:\+82|0)[-\s.]?1[016789][-\s.]?\d{3,4}[-\s.]?\d{4}"
     r"|\b(?:19\d\d|20[01]\d)[-./]?[01]\d[-./]?[0-3]\d\b"
     r"|[^\s@<>\"'(),:;=]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250})"
 )
-# What others wrote could otherwise begin a line of its own, or steer the terminal of a reader.
+# Line breaks and control characters: text from outside could forge a log line or send escape
+# sequences to the reader's terminal.
 _BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]+")
 
 
@@ -18,8 +19,10 @@ def masked(text: str) -> str:
 
 
 class MaskPersonalData(logging.Filter):
-    """The last net below calls that name nobody: masks what looks like a phone, a birth date or an
-    e-mail address, and keeps a message in its line."""
+    """Masks what looks like a phone, a birth date or an e-mail address, and removes line breaks.
+
+    A safety net: log calls themselves name nobody.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -30,7 +33,7 @@ class MaskPersonalData(logging.Filter):
 
 
 class MaskedFormatter(logging.Formatter):
-    """Masks tracebacks too, which may quote what was typed. Times are of UTC, and say so."""
+    """Masks tracebacks too, which may quote typed values. Times are UTC with an offset."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -40,24 +43,23 @@ class MaskedFormatter(logging.Formatter):
 
 
 class Caller(logging.Filter):
-    """Who asked, behind what Django says of a refused or failed request: address and account.
-
-    Numbers only; who a number is, the database knows."""
+    """Appends address, method and account number to Django's messages about a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         if hasattr(request, "META") and not hasattr(record, "caller"):
             caller = _caller(request)
-            vars(record)["caller"] = caller  # once for each record, whatever handles it
+            # Marks the record: several handlers filter the same one.
+            vars(record)["caller"] = caller
             record.msg, record.args = f"{record.getMessage()} [{caller}]", ()
         return True
 
 
 def _caller(request: Any) -> str:
-    from web.addresses import client_address  # settings must be there first
+    from web.addresses import client_address  # the settings, which load this module, come first
 
     address = client_address(request)
-    # Nothing is asked of the database here: the request may have failed on it.
+    # Only what the request has loaded already: a query could fail, as the request may have.
     user = getattr(request, "_cached_user", None)
     who = getattr(request, "_jari_who", None)
     return ", ".join(
@@ -71,7 +73,7 @@ def _caller(request: Any) -> str:
 
 
 class OnlyWarnings(logging.Filter):
-    """For loggers whose level somebody else sets."""
+    """For loggers whose level a library sets at start, such as rq's."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.WARNING

@@ -1,6 +1,6 @@
-"""Whether traffic may be sent here, known without asking: a probe never waits for anything.
+"""Readiness probe that answers from memory, so that it never waits.
 
-Each part is asked by a thread of its own, so that one that hangs leaves the others known.
+One thread per part checks it every few seconds; a part that hangs does not delay the others.
 """
 
 import json
@@ -11,41 +11,43 @@ from collections.abc import Callable, Mapping
 from config.headers import Headers
 from database.clock import known_now
 
-ASKED_EVERY_SECONDS = 2.0
-AGAIN_SECONDS = 0.3  # when it was not reached: a portal that starts is waited for
-# An answer older than this counts as none: the part hangs.
+CHECK_SECONDS = 2.0
+RETRY_SECONDS = 0.3  # after a failure, so that a starting portal is ready soon
+# A result older than this counts as unreachable: the check hangs.
 OLD_SECONDS = 10.0
 HEADERS: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
 
 
 class Readiness:
-    """`parts` gives a word for each part, "ok" where it can be reached."""
+    """Readiness of `parts`: functions that return "ok" or a word for the failure.
+
+    The probe answers 200 if the part `needs` is ok, else 503.
+    """
 
     def __init__(self, parts: Mapping[str, Callable[[], str]], *, needs: str) -> None:
         self._parts, self._needs = parts, needs
-        self._known: dict[str, tuple[str, float]] = {}
+        self._results: dict[str, tuple[str, float]] = {}
         self._started = False
 
     def __call__(self) -> tuple[int, Headers, bytes]:
-        if not self._started:  # not before the process has forked
+        if not self._started:  # at the first call, which is after the fork
             self._started = True
             for name in self._parts:
-                threading.Thread(target=self._look, args=[name], daemon=True, name=name).start()
-        known = {name: self._state(name) for name in self._parts}
-        ready = known[self._needs] == "ok"
-        time_now = known_now().isoformat()
-        content = {"ready": ready, **known, "time": time_now}
+                threading.Thread(target=self._watch, args=[name], daemon=True, name=name).start()
+        states = {name: self._state(name) for name in self._parts}
+        ready = states[self._needs] == "ok"
+        content = {"ready": ready, **states, "time": known_now().isoformat()}
         return 200 if ready else 503, HEADERS, json.dumps(content).encode()
 
     def _state(self, name: str) -> str:
-        state, at = self._known.get(name, ("unreachable", time.monotonic()))
+        state, at = self._results.get(name, ("unreachable", time.monotonic()))
         return state if time.monotonic() - at < OLD_SECONDS else "unreachable"
 
-    def _look(self, name: str) -> None:
+    def _watch(self, name: str) -> None:
         while True:
             try:
                 state = self._parts[name]()
             except Exception as error:
                 state = type(error).__name__
-            self._known[name] = state, time.monotonic()
-            time.sleep(ASKED_EVERY_SECONDS if state == "ok" else AGAIN_SECONDS)
+            self._results[name] = state, time.monotonic()
+            time.sleep(CHECK_SECONDS if state == "ok" else RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""Answers of the web server itself, given where Django is not asked or could not answer."""
+"""Error answers of the web server itself, for requests that do not reach Django or fail in it."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ RETRY_SECONDS = 10
 
 
 class Refused(Exception):
-    """A request that is not done: `status` as HTTP has it, `page` the template that says why."""
+    """A refused request: its HTTP `status`, the error `page` and further headers."""
 
     def __init__(self, status: int, page: str = "", **headers: str) -> None:
         super().__init__(status)
@@ -22,7 +22,7 @@ class Refused(Exception):
         headers = [
             ("content-type", "text/html; charset=utf-8"),
             ("cache-control", "no-store"),
-            # What is left of the request is not read.
+            # The rest of the request is not read, so the connection can't be reused.
             ("connection", "close"),
             *self.headers,
         ]
@@ -37,7 +37,7 @@ _pages: dict[str, bytes] = {}
 
 
 def page(name: str) -> bytes:
-    """These pages stand alone: both languages, no database, nobody signed in."""
+    """Bytes of a static error page: in both languages, without database or sign-in."""
     if name not in _pages:
         _pages[name] = (PAGES / name).read_bytes()
     return _pages[name]

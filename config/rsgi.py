@@ -1,4 +1,4 @@
-"""The portal as the web server runs it: `python -m config.serve`.
+"""The RSGI application that `python -m config.serve` runs.
 
 Polls and joins are answered in the event loop, everything else by Django in threads.
 """

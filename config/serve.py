@@ -2,8 +2,8 @@
 
     python -m config.serve [--bind HOST:PORT] [--workers 2]
 
-The application is loaded before the processes fork, so that the successor of a killed one
-answers at once. SIGTERM finishes what is under way; SIGHUP renews the processes one by one.
+The application is loaded before the processes fork, so that the successor of a killed one answers
+at once. SIGTERM finishes running requests; SIGHUP replaces the processes one by one.
 """
 
 import argparse
@@ -28,43 +28,44 @@ from config.gc_tuning import leave_loaded_alone
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 KILL_AFTER_SECONDS = 9
-# How long a connection may be open and ask nothing; browsers keep several.
+# Time an open connection may be idle; browsers keep several.
 IDLE_MILLISECONDS = 15_000
-# The most that the lines before a body may take; above it the answer is 431.
+# Limit of request line and headers; above it granian answers 431.
 HEAD_BYTES = 32 * 1024
-# Connections wait here, in order, where a process has as many as config.limits allows.
+# Queue of the listening socket, for when a process has Limits.connections open.
 BACKLOG = 4_096
 FILES = 65_536
-# A worker that dies younger than this is replaced after a pause: it may well die again.
+# A worker that dies younger than this is replaced after a pause, as it may die again at once.
 YOUNG_SECONDS, PAUSE_SECONDS = 2.0, 1.0
 
 
-class Server(Granian):  # type: ignore[misc, valid-type]  # one of two, as Python was built
-    """Replaces its workers however often they die.
+class Server(Granian):  # type: ignore[misc, valid-type]  # one of two classes, by Python's build
+    """Replaces workers however often they die.
 
-    Granian ends the whole server when one of them dies twice within 5.5 seconds, and with it
-    the others and whatever they do; then nobody answers until somebody starts it again.
+    Granian stops the whole server when a worker dies twice within 5.5 seconds; the portal would
+    then be down until it is started again.
     """
 
     def _respawn_workers(
         self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0
     ) -> None:
-        if not delay:  # nobody asked for new ones: some have died, perhaps more than were told
+        # Without a delay it is no SIGHUP: workers have died, perhaps more than granian noticed.
+        if not delay:
             now = time.monotonic()
-            workers = [place for place, one in enumerate(self.wrks) if not one.is_alive()]
-            if any(now - self.wrks[place].birth < YOUNG_SECONDS for place in workers):
+            workers = [index for index, worker in enumerate(self.wrks) if not worker.is_alive()]
+            if any(now - self.wrks[index].birth < YOUNG_SECONDS for index in workers):
                 self.main_loop_interrupt.wait(PAUSE_SECONDS)
             if self.interrupt_signal:
                 return
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
-        self.respawned_wrks.clear()  # what granian goes by
+        self.respawned_wrks.clear()  # by which granian would decide to stop the server
 
 
 def one_worker(port: int) -> Any:
-    """The application, in a worker process that ends with its main process.
+    """The application, in a worker process that is killed when its main process dies.
 
-    Without one it would hold the port and never be looked after. Killed and not asked: a worker
-    that has only just begun does not hear SIGTERM.
+    An orphan would hold the port, and nothing would replace it. SIGKILL, as a worker that is just
+    starting has no handler for SIGTERM yet.
     """
     main_process = multiprocessing.parent_process()
     if main_process and main_process.pid:
@@ -77,7 +78,7 @@ def _end_with(parent: int) -> None:
     """Have the kernel kill this process when `parent` dies. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the parent died before the call above
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -85,8 +86,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bind", default="127.0.0.1:8000")
     parser.add_argument("--workers", type=int, default=2)
-    given = parser.parse_args()
-    address, _colon, port = given.bind.rpartition(":")
+    options = parser.parse_args()
+    address, _colon, port = options.bind.rpartition(":")
     _allow_many_files()
     leave_loaded_alone()
     Server(
@@ -98,7 +99,7 @@ def main() -> None:
         http1_settings=HTTP1Settings(
             header_read_timeout=IDLE_MILLISECONDS, max_buffer_size=HEAD_BYTES
         ),
-        workers=given.workers,
+        workers=options.workers,
         websockets=False,
         backlog=BACKLOG,
         backpressure=rsgi.limits.connections,
@@ -110,11 +111,11 @@ def main() -> None:
 
 
 def _allow_many_files() -> None:
-    """Each connection is one; most systems let a process raise its own limit."""
+    """Raise the limit of open files: each connection is one, and the usual soft limit is 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit that it does not tell
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    target = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    with contextlib.suppress(ValueError, OSError):  # macOS has a lower, undocumented limit
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, target), hard))
 
 
 if __name__ == "__main__":

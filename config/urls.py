@@ -3,7 +3,7 @@ from django.urls import include, path
 
 from config import home, views
 
-# Tried in this order: what most requests of an opening ask for comes first.
+# Django tries the patterns in order, so the pages of an opening's rush come first.
 urlpatterns = [
     path("", include("booking.urls")),
     path("", include("waiting_room.urls")),

@@ -15,9 +15,10 @@ from outside import jobs, redis
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form without a valid CSRF token: most often an old page or refused cookies.
+    """Answer a form without a valid CSRF token, mostly from an old page or with cookies off.
 
-    Nothing is done that it asked for; what was typed waits with the hold, whose key it knows.
+    The request is not carried out; values typed for a hold are stored with it, as the form has
+    its key.
     """
     if request.path in (reverse("confirm"), reverse("extend")):
         with suppress(OperationalError, InterfaceError, PoolTimeout):
@@ -27,18 +28,18 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 @never_cache
 def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers; nothing else is asked."""
+    """Liveness of this process; it checks nothing else."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether database, Redis and a worker can be reached, each by name.
+    """Readiness: the state of each part by name.
 
-    Only the database makes it fail: without Redis or a worker the line stands still, but people
-    can join, enter and book, and a load balancer must keep sending them here.
+    Only an unreachable database makes it fail. Without Redis or a worker the line stands still,
+    but people can join, enter and book, so a load balancer must keep sending them here.
     """
-    parts = {name: asked() for name, asked in PARTS.items()}
+    parts = {name: check() for name, check in PARTS.items()}
     ready = parts["database"] == "ok"
     return JsonResponse(
         {"ready": ready, **parts, "time": known_now().isoformat()}, status=200 if ready else 503
@@ -56,7 +57,8 @@ def _database() -> str:
 
 
 def _clock() -> str:
-    """Nothing is decided by this node's clock, but its log lines and certificates go by it."""
+    """Whether this node's clock agrees with the database's. Decisions use the database's clock;
+    log lines and TLS use this one."""
     ahead = clock_ahead()
     if ahead is None:
         return "unknown"
@@ -80,7 +82,7 @@ def _worker() -> str:
 
 def _messages() -> str:
     try:
-        above = [one.kind for one in budget.spent() if one.over]
+        above = [spending.kind for spending in budget.spent() if spending.over]
     except DatabaseError:
         return "unknown"
     return f"above budget: {', '.join(above)}" if above else "ok"

@@ -1,4 +1,4 @@
-"""For WSGI servers and runserver; `python -m config.serve` has a quicker way for the line."""
+"""For WSGI servers and runserver. `python -m config.serve` has a fast path for the line's polls."""
 
 import os
 

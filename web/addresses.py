@@ -1,4 +1,4 @@
-"""Where a request comes from, behind as many proxies of ours as JARI_PROXIES says."""
+"""The caller's network address, behind the trusted proxies that JARI_PROXIES counts."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def client_address(request: HttpRequest) -> Address | None:
-    """The caller's address, private ones included; None where it is not known.
+    """The caller's address, private ones included; None if it is unknown.
 
-    Each proxy of ours appends the address that it saw to X-Forwarded-For: only the last
-    `settings.PROXIES` entries can be believed, what stands before them is the caller's claim.
+    Each trusted proxy appends the address that it saw to X-Forwarded-For. Entries before the last
+    `settings.PROXIES` come from the caller and are ignored.
     """
     return address_of(request.META, settings.PROXIES)
 
 
 def address_of(environ: Mapping[str, Any], hops: int) -> Address | None:
-    """The same of a request that Django does not know yet, behind `hops` proxies of ours."""
+    """`client_address` of a WSGI environ, behind `hops` trusted proxies."""
     text = environ.get("REMOTE_ADDR", "")
     if hops:
         forwarded = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -44,7 +44,7 @@ def parse(text: str) -> Address | None:
 
 
 def network_of(address: Address) -> str:
-    """What limits count by: one IPv4 address, or the /64 that a household has to itself."""
+    """The key of limits: an IPv4 address, or the IPv6 /64, which one household usually has."""
     if address.version == 6:
         return str(ipaddress.ip_network((address, 64), strict=False).network_address)
     return str(address)

@@ -1,10 +1,10 @@
 """Codes that people read, write down and type: resume codes and reservation numbers.
 
-Crockford's 32 letters (no I, L, O, U). The last letter is a check letter: the letters, read as
-elements of the field GF(32) and weighted with the powers of its generator, add up to zero. As
-the weights differ from each other and from zero, every single wrong letter and every swap of
-two letters is caught, also when they are not neighbours, up to 31 letters. (Luhn mod 32 lets
-0Z pass for Z0; ISO 7064 mod 37,36 needs 36 letters, among them the four that people confuse.)
+Crockford's 32 letters (no I, L, O, U). The last letter is a check letter: the letters, as elements
+of the field GF(32) weighted with the powers of its generator, add up to zero. The weights are
+distinct and not zero, so every single wrong letter and every swap of two letters is detected, up
+to 31 letters. (Luhn mod 32 accepts 0Z for Z0; ISO 7064 mod 37,36 needs 36 letters, among them the
+four that people confuse.)
 """
 
 import hmac
@@ -19,15 +19,16 @@ GROUP = 4
 _VALUE = {letter: value for value, letter in enumerate(ALPHABET)}
 _VALUE |= {"O": 0, "I": 1, "L": 1, "U": _VALUE["V"]}
 
-# Each element of the field, times its generator x.
+# Each element of the field times its generator x, reduced by x⁵+x²+1 (0b100101).
 _TIMES_X = [value << 1 ^ (0b100101 if value & 16 else 0) for value in range(32)]
 
+# Domain separation: the two HMACs under one key must never have the same input.
 RESUME_TAG = b"jari/resume/v1\n"
 INDEX_TAG = b"jari/resume-index/v1\n"
 
 
 class UnreadableCode(ValueError):
-    """What was typed is no code."""
+    """The typed text is no code."""
 
 
 class WrongLength(UnreadableCode):
@@ -39,15 +40,14 @@ class WrongLetter(UnreadableCode):
 
 
 class WrongCheckLetter(UnreadableCode):
-    """Length and letters are right, but some letter was mistyped."""
+    """Length and letters are valid, but a letter was mistyped."""
 
 
 def resume_code(ticket_id: UUID, key: bytes) -> str:
     """The code that brings a person back to their ticket on any device.
 
-    It follows from the ticket and the server's key, so it need not be stored. Two tickets of a
-    room of a million share a code with a chance of one in 70,000; whoever looks a code up must
-    be ready for two.
+    Derived from the ticket and the server's key, so it is not stored. In a room of a million, two
+    tickets share a code with a chance of one in 70,000; a look-up must handle two results.
     """
     return group(_resume_letters(ticket_id.bytes, key))
 
@@ -58,15 +58,15 @@ def _resume_letters(ticket_id: bytes, key: bytes) -> str:
 
 
 def lookup_index(code: str, key: bytes) -> int:
-    """What the database keeps of a resume code, for finding it again: 63 bits of an HMAC.
+    """The stored index of a resume code, 63 bits of an HMAC; raises UnreadableCode.
 
-    Raises UnreadableCode. Without the key, the stored number tells nothing about the code.
+    Without the key it reveals nothing about the code.
     """
     return _index(read(code, RESUME_LETTERS), key)
 
 
 def index_of_ticket(ticket_id: bytes, key: bytes) -> int:
-    """`lookup_index` of the ticket's own code, without writing and reading it."""
+    """`lookup_index` of the ticket's own code, without formatting and parsing it."""
     return _index(_resume_letters(ticket_id, key), key)
 
 
@@ -75,7 +75,7 @@ def _index(letters: str, key: bytes) -> int:
 
 
 def parse(text: str) -> str:
-    """The resume code as we write it, from whatever way it was typed; raises UnreadableCode."""
+    """A typed resume code in its normal form; raises UnreadableCode."""
     return group(read(text, RESUME_LETTERS))
 
 
@@ -85,10 +85,10 @@ def random_number(length: int = 10) -> str:
 
 
 def read(text: str, length: int) -> str:
-    """The bare letters of a code of `length` letters; raises UnreadableCode.
+    """The letters of a typed code of `length` letters; raises UnreadableCode.
 
-    Takes lower case, full-width letters, any spaces and punctuation, O for 0, I and L for 1,
-    U for V.
+    Accepts lower case, full-width letters, spaces and punctuation, O for 0, I and L for 1, and U
+    for V.
     """
     typed = [
         sign
@@ -117,7 +117,7 @@ def _hmac(key: bytes, message: bytes) -> bytes:
 
 
 def _with_check(number: int, length: int) -> str:
-    """`length` letters that stand for a number, and the check letter behind them."""
+    """A number in `length` letters, followed by the check letter."""
     values = [number >> shift & 31 for shift in range(5 * length - 5, -1, -5)]
     return "".join([ALPHABET[value] for value in values]) + ALPHABET[_TIMES_X[_weighed(values)]]
 

@@ -1,4 +1,4 @@
-"""What the management commands of all apps share."""
+"""Base class of the management commands of all apps."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 
 class PortalCommand(BaseCommand):
-    """A command whose help may be translated: argparse formats plain text only."""
+    """A command whose help may be a lazy translation; argparse can't format one."""
 
     help: Any  # text, or a lazy text
 

@@ -1,4 +1,4 @@
-"""The Content-Security-Policy header, written once instead of for every answer."""
+"""The Content-Security-Policy header, built once instead of for every answer."""
 
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
@@ -16,7 +16,7 @@ class PolicyMiddleware(CSPMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        # A view may still ask for another policy, by decorator or by a nonce.
+        # A view may set its own policy, by django-csp's decorators or a nonce.
         if hasattr(request, "_csp_nonce") or any(key.startswith("_csp") for key in vars(response)):
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, self._policy)

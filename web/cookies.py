@@ -1,7 +1,7 @@
-"""The names of our cookies.
+"""Names of the portal's cookies.
 
-In production each begins with `__Host-`: browsers then take it only over TLS, from this very
-host and for all of it, so that no neighbour under the same domain can plant one.
+In production each begins with `__Host-`: browsers accept it only over TLS, from this host and for
+all of its paths, so that another host of the same domain can't set it.
 https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes
 """
 

@@ -1,4 +1,4 @@
-"""How an app calls what only apps above it know: they register their functions when they start."""
+"""Hooks: an app calls functions that the apps above it register in their AppConfig.ready()."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Hook(list[F]):
-    """Functions in the order of their registering; the same one counts once."""
+    """Functions in order of registration; registering one again changes nothing."""
 
     def register(self, function: F) -> None:
         if function not in self:

@@ -1,4 +1,4 @@
-"""Another language on a page with a form: what was typed and not sent yet comes along."""
+"""Changes of language on a page with a form, keeping typed values that are not submitted yet."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,8 @@ FIELD = "language"
 
 
 def keeps_typed_in_any_language(view: View) -> View:
-    """The language buttons send the page's own form: show it again, unsent, in that language."""
+    """Handles the language buttons, which submit the page's own form: the view is called as for a
+    GET, in the new language, and shows the typed values again (`typed`)."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -26,17 +27,18 @@ def keeps_typed_in_any_language(view: View) -> View:
 
 
 def asks_language(request: HttpRequest) -> bool:
-    """Whether a language button sent this form."""
+    """Whether a language button submitted this form."""
     language = request.POST.get(FIELD, "")
     return language in dict(settings.LANGUAGES) and check_for_language(language)
 
 
 def in_language(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """The page in the language that was asked for, which this browser keeps from now on."""
+    """The page in the requested language, which a cookie stores for this browser."""
     language = request.POST[FIELD]
     translation.activate(language)
     request.LANGUAGE_CODE = language
-    request.method = "GET"  # nothing is sent yet, though request.POST stays
+    # The view must not submit the form; `typed` still reads request.POST.
+    request.method = "GET"
     response = answer()
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
@@ -51,7 +53,7 @@ def in_language(request: HttpRequest, answer: Callable[[], HttpResponse]) -> Htt
 
 
 def typed(request: HttpRequest, *names: str, lists: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What was typed before the language changed, as a form's initial values; else nothing."""
+    """Typed values before a change of language, as a form's initial values; {} otherwise."""
     if not is_unsent(request):
         return {}
     values = {name: request.POST.get(name, "") for name in names}
@@ -59,5 +61,5 @@ def typed(request: HttpRequest, *names: str, lists: tuple[str, ...] = ()) -> dic
 
 
 def is_unsent(request: HttpRequest) -> bool:
-    """Whether this is a form in the middle of being typed, shown again in another language."""
+    """Whether this request shows a half-typed form again in another language."""
     return request.method == "GET" and asks_language(request)

@@ -1,4 +1,4 @@
-"""Postgres gone: say that the place is kept, and come back by itself."""
+"""Pages for an unreachable Postgres: they say that the place is kept, and reload by themselves."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from psycopg_pool import PoolTimeout
 
 
 class OutageMiddleware:
-    """Answers 503 for a database that can't be reached; every other error stays an error."""
+    """Answers 503 if the database can't be reached; other exceptions are not handled."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -20,6 +20,7 @@ class OutageMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
             if request.method == "POST":
+                # A POST can't simply be reloaded: its page has a form to submit it again.
                 response = render(request, "503_sent.html", {"sent": _sent(request)}, status=503)
             else:
                 response = render(request, "503.html", status=503)
@@ -30,7 +31,7 @@ class OutageMiddleware:
 
 
 def _sent(request: HttpRequest) -> list[tuple[str, str]]:
-    """What was typed, so that the page can send it again; a password or a file it does not keep."""
+    """Posted fields for submitting again, without passwords; [] if there were files."""
     if request.FILES:
         return []
     return [

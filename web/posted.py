@@ -1,17 +1,17 @@
-"""Ids as forms and addresses bring them."""
+"""Parses ids from forms and addresses."""
 
 from django.http import HttpRequest
 
-# Every id fits a bigint of Postgres; a longer number would be an error of the database.
+# 18 digits always fit into Postgres' bigint; a longer number would be a database error.
 _MOST_DIGITS = 18
 
 
 def id_in(text: str) -> int | None:
-    """The id that this text is; None if it is none."""
+    """`text` as an id; None if it is not one."""
     plain = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
     return int(text) if plain else None
 
 
 def posted_id(request: HttpRequest, name: str) -> int | None:
-    """The id in a field of a form."""
+    """The id in a posted field; None if it is missing or not one."""
     return id_in(request.POST.get(name, ""))

@@ -1,4 +1,4 @@
-"""The last few things of a kind that a browser has shown to know, in a signed cookie."""
+"""Keys that a browser has proved to know, such as tickets by their codes, in a signed cookie."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from database import signing
 
 @dataclass(frozen=True)
 class Remembered:
-    """The newest first, at most `most`; forgotten `seconds` after the last one."""
+    """The last `most` keys, newest first; the cookie expires `seconds` after the last one."""
 
     cookie: str
     salt: str
@@ -18,19 +18,20 @@ class Remembered:
     seconds: int
 
     def read(self, request: HttpRequest) -> list[str]:
-        """What this browser has shown to know; nothing where the cookie is not ours."""
+        """The browser's keys; [] without a valid cookie."""
         value = request.COOKIES.get(self.cookie, "")
         try:
-            kept = signing.loads(value, salt=self.salt, max_age=self.seconds)
+            keys = signing.loads(value, salt=self.salt, max_age=self.seconds)
         except signing.BadSignature:
             return []
-        return kept if isinstance(kept, list) else []
+        return keys if isinstance(keys, list) else []
 
-    def add(self, request: HttpRequest, response: HttpResponse, thing: str) -> None:
-        others = [other for other in self.read(request) if other != thing]
+    def add(self, request: HttpRequest, response: HttpResponse, key: str) -> None:
+        """Put `key` first in the cookie of `response`."""
+        others = [other for other in self.read(request) if other != key]
         response.set_cookie(
             self.cookie,
-            signing.dumps([thing, *others][: self.most], salt=self.salt, compress=True),
+            signing.dumps([key, *others][: self.most], salt=self.salt, compress=True),
             max_age=self.seconds,
             httponly=True,
             samesite="Lax",

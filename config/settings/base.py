@@ -1,4 +1,4 @@
-"""Settings of every way to run. A missing or odd value stops the start and says what to set."""
+"""Common settings. A missing or invalid variable stops the start with what to set."""
 
 import base64
 import binascii
@@ -27,6 +27,7 @@ env = environ.Env()
 
 
 def required(name: str, hint: str) -> str:
+    """The variable `name`; ImproperlyConfigured with `hint` if it is missing or empty."""
     value: str = env.str(name, default="")
     if not value:
         raise ImproperlyConfigured(f"Set {name}: {hint}")
@@ -79,27 +80,27 @@ def message_budgets(text: str) -> dict[str, tuple[int, int]]:
     """Parse `KIND=HOUR/DAY,…,other=HOUR/DAY`."""
     budgets = {}
     for part in text.split(","):
-        found = re.fullmatch(r"\s*([a-z_]+)=(\d+)/(\d+)\s*", part)
-        if not found:
+        budget = re.fullmatch(r"\s*([a-z_]+)=(\d+)/(\d+)\s*", part)
+        if not budget:
             raise ImproperlyConfigured(
                 "JARI_MESSAGE_BUDGETS: write KIND=HOUR/DAY for each, separated by commas, for "
                 "example code=100000/1000000,other=300000/3000000"
             )
-        budgets[found[1]] = int(found[2]), int(found[3])
+        budgets[budget[1]] = int(budget[2]), int(budget[3])
     if "other" not in budgets:
         raise ImproperlyConfigured("JARI_MESSAGE_BUDGETS: add other=HOUR/DAY.")
     return budgets
 
 
 SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.")
-# What the key before signed is still read: an old one stays here for as long as a cookie lives.
+# Earlier keys, whose signatures are still accepted; keep one as long as the longest cookie lives.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Personal data is encrypted under the first key and read under any of them.
 DATA_KEYS = data_keys(required("JARI_DATA_KEYS", "NUMBER:BASE64 of 32 random bytes."))
-# The public logs of the lines are signed with all of them, so that a new key is known before the
-# old one goes (docs/line-log.md).
+# Public logs are signed with all of these keys, so that verifiers know a new key before the old
+# one is removed (docs/line-log.md).
 LOG_KEYS = log_keys(required("JARI_LOG_KEYS", "BASE64 of 32 random bytes."))
-# Blind indexes are keyed apart from the data, so that rotating data keys does not touch them.
+# A key apart from the data keys, whose rotation must not change the blind indexes.
 INDEX_KEY = required("JARI_INDEX_KEY", "a long random text; it can't be changed later.").encode()
 
 DEBUG = False
@@ -124,7 +125,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
-    "django.forms",  # the widgets of TemplatesSetting; our field.html stands before theirs
+    "django.forms",  # widget templates for TemplatesSetting; templates/ overrides its field.html
     "django_otp",
     "django_rq",
     "pgtrigger",
@@ -179,9 +180,9 @@ TEMPLATES = [
 DATABASES = {
     "default": database_settings(
         required("DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME"),
-        # A process that dies or hangs with locks held must not hold up the line.
+        # A process that dies or hangs while holding locks must not stop the line.
         options="-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC",
-        # Without reuse of connections most of a short request is spent on logging in.
+        # Without a pool most of a short request's time goes into connecting.
         pool={
             "min_size": env.int("DATABASE_POOL_MIN", default=1),
             "max_size": env.int("DATABASE_POOL_MAX", default=14),
@@ -196,16 +197,17 @@ REDIS_URL = required("REDIS_URL", "redis://HOST:PORT/0")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        # A database of its own: emptying the cache must not empty the queues.
+        # Its own Redis database: clearing the cache must not clear the queues.
         "LOCATION": env.str("JARI_CACHE_URL", default=redis.next_database(REDIS_URL)),
         "OPTIONS": {**redis.QUICK, "serializer": "outside.redis.JsonCache"},
         "KEY_PREFIX": "jari",
     },
-    # What every process may keep for itself for a second or two.
+    # Per process, for values that may be some seconds old.
     "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "jari"},
 }
-# `line` and `codes` are for the tick and the sign-in codes alone: an import must delay neither.
-_WORKS = bool({"rqworker", "rqcron"} & set(sys.argv))  # these wait for Redis; a page does not
+# Queue → time limit of a job, in seconds. `line` and `codes` are only for the tick and the sign-in
+# codes, which an import must not delay. Workers wait for Redis without a time limit, pages don't.
+_WORKS = bool({"rqworker", "rqcron"} & set(sys.argv))
 _QUEUES = {"line": 30, "codes": 60, "messages": 60, "default": 300, "exports": 3600}
 _RQ_URL = REDIS_URL if _WORKS else redis.with_time_limit(REDIS_URL)
 RQ_QUEUES = {
@@ -229,13 +231,13 @@ LOGIN_REDIRECT_URL = "admin:index"
 SESSION_ENGINE = "staff.sessions"
 SESSION_COOKIE_AGE = 60 * 60 * 10  # a working day at the clinic, however busy
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-# Counters are shared: who walked away is signed out.
+# Computers at the counter are shared: an idle session ends.
 STAFF_IDLE_MINUTES = env.int("JARI_STAFF_IDLE_MINUTES", default=30)
 SESSION_COOKIE_HTTPONLY = True
 
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
-COOKIE_PREFIX = ""  # of all our cookies; production has another (web/cookies.py)
+COOKIE_PREFIX = ""  # of all cookies; "__Host-" in production (web/cookies.py)
 LANGUAGE_COOKIE_NAME = "jari_language"
 LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365
 LANGUAGE_COOKIE_SAMESITE: Literal["Lax"] = "Lax"
@@ -255,9 +257,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "config.views.form_expired"
-# Identity providers beside the phone code (eligibility/providers.py): a JSON list.
+# Identity providers besides the phone code, as a JSON list (eligibility/providers.py).
 PROVIDERS = env.json("JARI_PROVIDERS", default=[])
-# How long a page waits in all for a provider that exchanges its code.
+# Seconds that a page waits in all for a provider's token endpoint.
 PROVIDER_SECONDS = env.float("JARI_PROVIDER_SECONDS", default=2.0)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -268,7 +270,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "media-src": [SELF],
-        # A form that ends at an identity provider is redirected there.
+        # The sign-in form is redirected to an identity provider, which form-action restricts too.
         "form-action": [SELF, *sorted({_origin(provider["issuer"]) for provider in PROVIDERS})],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
@@ -277,15 +279,15 @@ CONTENT_SECURITY_POLICY = {
 
 RATELIMIT_USE_CACHE = "default"
 SILENCED_SYSTEM_CHECKS = [
-    "django_ratelimit.W001",  # the one wrapper (eligibility.limits) handles a missing Redis
+    "django_ratelimit.W001",  # the callers of web.limits.over handle a missing Redis
     "django_ratelimit.E003",
 ]
 
-# Codes asked for from one public address before the page asks for a proof of work: far above
-# what the shared address of a mobile carrier brings.
+# Codes requested from one public address before a proof of work is needed: far above the traffic of
+# a mobile carrier's shared address.
 ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
-# Where the number comes from that fixes the order of a draw (docs/line-log.md): drand, officers or
-# stated. Without one, the sample campaign makes up a number; a real one must name its source.
+# Source of the random number that fixes a draw (docs/line-log.md): drand, officers or stated. The
+# sample campaign generates one itself ("sample"); production must name a source.
 DRAW_SOURCE = env.str("JARI_DRAW_SOURCE", default="sample" if SAMPLE else "drand")
 DRAW_AFTER = env.int("JARI_DRAW_AFTER", default=3 if SAMPLE else 6)
 SAMPLE_DRAWS = SAMPLE
@@ -293,34 +295,34 @@ DRAND_URLS = env.list(
     "JARI_DRAND_URLS", default=["https://api.drand.sh", "https://drand.cloudflare.com"]
 )
 
-# How many proxies of ours stand in front and add to X-Forwarded-For.
+# Number of trusted proxies in front, each of which appends to X-Forwarded-For.
 PROXIES = proxies(env.str("JARI_PROXIES", default="0"))
 
-# Pages that one web process makes at a time; each takes a database connection meanwhile.
+# Threads of one web process for pages; each uses a database connection.
 WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)
-# As many more for staff alone, whatever the crowd asks for.
+# Further threads for staff only, so that the rush of an opening does not keep them out.
 STAFF_THREADS = env.int("JARI_STAFF_THREADS", default=3)
-# Page requests that wait for a thread before citizens are asked to come back in ten seconds.
+# Page requests that may wait for a thread; further ones get 503 with Retry-After: 10.
 WAITING_PAGES = env.int("JARI_WAITING_PAGES", default=1_000)
-# The largest file that staff may send, for each address that takes one.
+# Largest upload by staff.
 UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)
 
-# How long a verified identity stays good for joining (days): checked ahead of the opening.
+# Days that a sign-in lasts: people verify their identity ahead of the opening's rush.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
-# For how many people one declared proxy may book.
+# People that one proxy may book for.
 FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
-# How many people who are neither on the roster nor certified may book one cohort from one phone.
+# People per phone and cohort who are neither on the roster nor certified.
 HOUSEHOLD_SIZE = env.int("JARI_HOUSEHOLD_SIZE", default=5)
-# How many reviews may be open for the people of one phone.
+# Open reviews per phone.
 REVIEWS_PER_PHONE = env.int("JARI_REVIEWS_PER_PHONE", default=2)
-# How long personal data is kept after the last cohort has closed (days); then purge forgets it.
+# Days that personal data is kept after the last cohort has closed; then `purge` destroys it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
-# Where no channel is set, messages lie as readable files under JARI_HOME for so long.
+# Without a channel, messages are written as files under JARI_HOME, kept for OUTBOX_DAYS.
 OUTBOX_ALLOWED = True
 OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
-# How many messages of a kind an hour and a day may bring: above, new codes ask for a proof of work
-# and the operator is told. `other` is each kind that is not named.
+# Messages per hour and day, by kind. Above a budget new codes need a proof of work, and the
+# operator is notified. `other` is the budget of each kind that is not named.
 MESSAGE_BUDGETS = message_budgets(
     env.str("JARI_MESSAGE_BUDGETS", default="code=100000/1000000,other=300000/3000000")
 )
@@ -351,11 +353,11 @@ LOGGING = {
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # A tick a second would write four lines a second; what fails is a warning or worse. The
-    # worker sets its own level when it starts, so a filter has to hold it.
+    # rq logs four lines per tick, one tick a second; failures are warnings or worse. The worker
+    # sets its own logger's level when it starts, so that one needs a filter.
     "loggers": {
         "rq": {"level": "WARNING"},
         "rq.worker": {"filters": ["warnings"]},
-        "apprise": {"level": "WARNING"},  # it tells to whom each message went
+        "apprise": {"level": "WARNING"},  # its INFO lines contain recipients
     },
 }

@@ -1,4 +1,4 @@
-"""DATABASE_URL as Django's settings. libpq reads it, so that it means what it means to psql."""
+"""Parses DATABASE_URL by libpq, so that it means the same as for psql, into Django's settings."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,9 +12,9 @@ FORM = (
     "%3A for : and %25 for % in user and password; "
     "for a Unix socket postgres://USER:PASSWORD@/NAME?host=/FOLDER."
 )
-# Django's names of what libpq calls otherwise; all other parameters are OPTIONS.
+# Django setting → libpq parameter; all other parameters go into OPTIONS.
 NAMES = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-# libpq finds a wrong value only when it connects, and then every page fails. PostgreSQL 18,
+# Checked here, as libpq reports a wrong value only when it connects, on every page. PostgreSQL 18,
 # "Parameter Key Words": https://www.postgresql.org/docs/18/libpq-connect.html
 VALUES = {
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
@@ -31,67 +31,67 @@ NUMBERS = ("connect_timeout", "keepalives_idle", "keepalives_interval", "tcp_use
 def database_settings(url: str, *, options: str, pool: dict[str, int]) -> dict[str, Any]:
     """Settings for Django from `url`, with a connection pool.
 
-    `options` are ours for the server (`-c name=value …`); those of the URL come after them, so
-    that the URL has the last word. Raises ImproperlyConfigured for anything that could not
-    connect; its message never holds the password.
+    `options` are server options (`-c name=value …`); those of the URL are appended and so override
+    them. Raises ImproperlyConfigured for a URL that could not connect; its message never contains
+    the password.
     """
-    given = _parameters(url)
-    _check(given)
-    options = f"{options} {given.pop('options', '')}".rstrip()
-    settings = {ours: given.pop(theirs, "") for ours, theirs in NAMES.items()}
+    parameters = _parameters(url)
+    _check(parameters)
+    options = f"{options} {parameters.pop('options', '')}".rstrip()
+    settings = {setting: parameters.pop(name, "") for setting, name in NAMES.items()}
     return {
         "ENGINE": "django.db.backends.postgresql",
         **settings,
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {**given, "options": options, "pool": pool},
+        "OPTIONS": {**parameters, "options": options, "pool": pool},
     }
 
 
 def _parameters(url: str) -> dict[str, Any]:
-    """The parameters of a connection as libpq reads them from `url`."""
+    """Connection parameters as libpq parses them from `url`; ImproperlyConfigured if it can't."""
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(FORM)
-    known = {parameter.keyword.decode() for parameter in pq.Conninfo.get_defaults()} | {"ssl"}
+    keywords = {parameter.keyword.decode() for parameter in pq.Conninfo.get_defaults()} | {"ssl"}
     try:
         # After the last @: a question mark before it is part of a password.
         query = url.rpartition("@")[2].partition("?")[2]
-        asked = [name for name, _value in parse_qsl(query, keep_blank_values=True)]
-        unknown = [name for name in asked if name not in known]
-        given = {} if unknown else conninfo_to_dict(url)
+        names = [name for name, _value in parse_qsl(query, keep_blank_values=True)]
+        unknown = [name for name in names if name not in keywords]
+        parameters = {} if unknown else conninfo_to_dict(url)
     except (ValueError, ProgrammingError):
-        # `from None`: the error of libpq quotes the text, and with it the password.
+        # `from None`: libpq's error quotes the URL with the password.
         raise ImproperlyConfigured(FORM) from None
     if unknown:
         raise ImproperlyConfigured(
             f"DATABASE_URL: PostgreSQL knows no parameter {unknown[0]!r}; see "
             "https://www.postgresql.org/docs/current/libpq-connect.html"
         )
-    return {name: value for name, value in given.items() if value}
+    return {name: value for name, value in parameters.items() if value}
 
 
-def _check(given: dict[str, Any]) -> None:
-    """Raise ImproperlyConfigured for what libpq takes from the text but could never use."""
-    # An @ or / that was not escaped in the password ends up in another part.
-    if "@" in given.get("host", "") or "/" in given.get("dbname", ""):
+def _check(parameters: dict[str, Any]) -> None:
+    """Raise ImproperlyConfigured for values that libpq parses but could never connect with."""
+    # An unescaped @ or / in the password ends up in another part.
+    if "@" in parameters.get("host", "") or "/" in parameters.get("dbname", ""):
         raise ImproperlyConfigured(FORM)
-    if not given.get("dbname") and not given.get("service"):
+    if not parameters.get("dbname") and not parameters.get("service"):
         raise ImproperlyConfigured(f"DATABASE_URL names no database. {FORM}")
-    ports = given.get("port", "").split(",")
+    ports = parameters.get("port", "").split(",")
     if any(port and not (port.isdecimal() and 0 < int(port) < 65536) for port in ports):
         raise ImproperlyConfigured(f"DATABASE_URL: a port is a number from 1 to 65535. {FORM}")
-    hosts = given.get("hostaddr", given.get("host", "")).split(",")
+    hosts = parameters.get("hostaddr", parameters.get("host", "")).split(",")
     if len(ports) not in (1, len(hosts)):
         raise ImproperlyConfigured(
             f"DATABASE_URL names {len(hosts)} hosts and {len(ports)} ports: "
             "write one port for all, or one for each."
         )
     for name, allowed in VALUES.items():
-        if given.get(name, allowed[0]) not in allowed:
+        if parameters.get(name, allowed[0]) not in allowed:
             raise ImproperlyConfigured(
-                f"DATABASE_URL: {name} is {given[name]!r}; write one of {', '.join(allowed)}."
+                f"DATABASE_URL: {name} is {parameters[name]!r}; write one of {', '.join(allowed)}."
             )
     for name in NUMBERS:
-        if not given.get(name, "0").isdecimal():
+        if not parameters.get(name, "0").isdecimal():
             raise ImproperlyConfigured(
-                f"DATABASE_URL: {name} is {given[name]!r}; write a whole number."
+                f"DATABASE_URL: {name} is {parameters[name]!r}; write a whole number."
             )

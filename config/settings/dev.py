@@ -1,10 +1,10 @@
-"""A newcomer's machine: `make run`, or manage.py beside it."""
+"""A developer's machine: `make run`, and manage.py besides it."""
 
 import os
 
 from launcher.home import fill_environment
 
-# `make run` left its addresses and secrets under JARI_HOME; manage.py alone finds them there.
+# `make run` stores addresses and secrets under JARI_HOME, where manage.py reads them.
 fill_environment(os.environ)
 
 from config.settings.base import *  # noqa: E402, F403

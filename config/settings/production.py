@@ -1,4 +1,4 @@
-"""A real campaign, behind TLS. Everything comes from the environment."""
+"""A real campaign behind TLS, configured by environment variables alone."""
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -10,22 +10,22 @@ ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by
 )
 PUBLIC_URL = required("JARI_PUBLIC_URL", "the portal's address, for links in messages.")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")]
-# Every caller would have the proxy's address, and share its limits, were this left out.
+# No default: behind a proxy 0 would give all callers the proxy's address and one common limit.
 PROXIES = proxies(
     required("JARI_PROXIES", "how many proxies of yours add to X-Forwarded-For; 0 means none.")
 )
-# Readable files are no channel for real people, unless somebody says so.
+# Message files are no channel for real people, unless it is switched on explicitly.
 OUTBOX_ALLOWED = env.bool("JARI_OUTBOX_ALLOWED", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
-# Every name below the portal's own; 0 where one of them is not behind TLS.
+# Includes all subdomains of the portal's host; set 0 if one of them is not behind TLS.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("JARI_HSTS_SUBDOMAINS", default=True)
-# Being in the lists of the browsers can't be undone for months: whoever owns the domain decides.
+# The browsers' preload lists can't be left for months: a decision of the domain's owner.
 SECURE_HSTS_PRELOAD = env.bool("JARI_HSTS_PRELOAD", default=False)
 SILENCED_SYSTEM_CHECKS = [
     *SILENCED_SYSTEM_CHECKS,
-    *([] if SECURE_HSTS_INCLUDE_SUBDOMAINS else ["security.W005"]),  # said on purpose
+    *([] if SECURE_HSTS_INCLUDE_SUBDOMAINS else ["security.W005"]),  # switched off explicitly
     *([] if SECURE_HSTS_PRELOAD else ["security.W021"]),
 ]
 COOKIE_PREFIX = "__Host-"
@@ -36,7 +36,7 @@ SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 LANGUAGE_COOKIE_SECURE = True
 SAMPLE = SAMPLE_DRAWS = False
-# The sample campaign and the crowd that tries it: nothing that real people need.
+# Sample data and load tests are not installed.
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "rehearsal"]
 DRAW_SOURCE = required("JARI_DRAW_SOURCE", "drand, officers or stated (docs/line-log.md).")
 if DRAW_SOURCE not in ("drand", "officers", "stated"):

@@ -1,4 +1,4 @@
-"""The test suite: the real Postgres and Redis that tests/services.py started."""
+"""The test suite, with the real Postgres and Redis that tests/services.py starts."""
 
 import base64
 import os
@@ -11,7 +11,7 @@ os.environ.setdefault("JARI_LOG_KEYS", base64.b64encode(b"l" * 32).decode())
 from config.settings.base import *  # noqa: F403
 from config.settings.base import DATABASES, STORAGES
 
-# Threads of a race test each need a connection of their own; a pool would make them wait.
+# Each thread of a race test needs its own connection; a pool would serialize them.
 DATABASES["default"]["OPTIONS"].pop("pool")
 DATABASES["default"]["TEST"] = {"TEMPLATE": "template0"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -22,5 +22,5 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 ALLOWED_HOSTS = ["*"]
 SAMPLE = False
-# No network, and the number comes with the next tick.
+# No network; the random number is there at the next tick.
 DRAW_SOURCE, DRAW_AFTER, SAMPLE_DRAWS = "sample", 0, True

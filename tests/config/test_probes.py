@@ -27,7 +27,7 @@ def states(readiness: Readiness) -> tuple[int, dict]:
 def test_a_part_that_hangs_is_named_and_the_others_stay_known(
     monkeypatch, hangs: str, status: int, known: dict
 ):
-    monkeypatch.setattr(probes, "ASKED_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(probes, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(probes, "OLD_SECONDS", 0.5)
     may_answer, hanging = threading.Event(), threading.Event()
     may_answer.set()

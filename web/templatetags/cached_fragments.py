@@ -1,4 +1,4 @@
-"""Parts of a page that are the same for everybody: made once for each language, then kept."""
+"""Template fragments that are the same for all readers, rendered once per language and value."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,37 +10,43 @@ from django.template.loader_tags import BlockNode
 from django.utils.translation import get_language
 
 register = Library()
-MOST = 200
+MOST = 200  # cached versions of one fragment
 
 
 class OnceNode(Node):
+    """Caches the rendered fragment in the node, by language and values."""
+
     def __init__(self, nodelist: NodeList, values: Mapping[str, FilterExpression]) -> None:
         self.nodelist = nodelist
         self._values = values
-        self._made: dict[tuple[Any, ...], str] = {}
+        self._rendered: dict[tuple[Any, ...], str] = {}
 
     def render(self, context: Context) -> str:
         values = {name: value.resolve(context) for name, value in self._values.items()}
         key = (get_language(), *values.values())
-        made = self._made.get(key)
+        html = self._rendered.get(key)
         assert context.template
-        if made is None or context.template.engine.debug:
-            made = self._make(context.template, values)
-            if len(self._made) >= MOST:
-                self._made.clear()
-            self._made[key] = made
-        return made
+        if html is None or context.template.engine.debug:
+            html = self._render(context.template, values)
+            # Emptied rather than evicted one by one: a fragment has a few values, not hundreds.
+            if len(self._rendered) >= MOST:
+                self._rendered.clear()
+            self._rendered[key] = html
+        return html
 
-    def _make(self, template: Template, values: dict[str, Any]) -> str:
-        # A context of its own, without the request: nothing of a person can get in and stay.
-        alone = Context(values)
-        with alone.bind_template(template):
-            return self.nodelist.render(alone)
+    def _render(self, template: Template, values: dict[str, Any]) -> str:
+        # A separate context without the request: no reader's data can get into the cache.
+        context = Context(values)
+        with context.bind_template(template):
+            return self.nodelist.render(context)
 
 
 @register.tag
 def once(parser: Parser, token: Token) -> OnceNode:
-    """{% once name=value %}…{% endonce %}, of constants and the values named, which must be few."""
+    """{% once name=value %}…{% endonce %}: a cached fragment that may use only the named values.
+
+    The values must be few, as each combination is cached.
+    """
     bits = token.split_contents()[1:]
     values = token_kwargs(bits, parser)
     if bits:

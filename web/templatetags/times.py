@@ -1,4 +1,4 @@
-"""Times on pages: said in the reader's language, readable for machines."""
+"""Template tags that show times in the reader's language, in a <time> element."""
 
 from datetime import date, datetime
 from functools import lru_cache
@@ -18,37 +18,37 @@ register = Library()
 
 @register.simple_tag
 def when(at: date | None, style: str = "") -> str:
-    """A time with its year, `short` without; `day` and `date` are the same without the hour."""
+    """A day with its hour. `style` "short" leaves out the year, "day" the hour, "date" both."""
     return _when(at, style, get_language()) if at else ""
 
 
-# An opening shows the same few hundred appointments to everybody.
+# Cached: an opening shows the same few hundred times to all readers.
 @lru_cache(maxsize=4096)
 def _when(at: date, style: str, _language: str) -> SafeString:
     days = {"short": _("D j M,"), "day": _("D j F Y"), "date": _("D j M")}
-    day = date_format(_here(at), days.get(style) or _("D j F Y,"))
+    day = date_format(_local(at), days.get(style) or _("D j F Y,"))
     if style in ("day", "date"):
         return _time(at, format_html('<span class="jari-whole">{}</span>', day))
-    # A narrow page breaks the line between day and hour, never within either.
-    whole = '<span class="jari-whole">{}</span> <span class="jari-whole">{}</span>'
-    return _time(at, format_html(whole, day, f"{_here(at):%H:%M}"))
+    # Two spans, so that a narrow page breaks the line between day and hour, never within them.
+    spans = '<span class="jari-whole">{}</span> <span class="jari-whole">{}</span>'
+    return _time(at, format_html(spans, day, f"{_local(at):%H:%M}"))
 
 
 @register.simple_tag
 def clock(at: datetime) -> str:
     """A time of day to the second."""
-    return _time(at, f"{_here(at):%H:%M:%S}")
+    return _time(at, f"{_local(at):%H:%M:%S}")
 
 
 @register.simple_tag
 def server_time() -> str:
     now = known_now()
-    return _time(now, f"{_here(now):%Y-%m-%d %H:%M:%S}")
+    return _time(now, f"{_local(now):%Y-%m-%d %H:%M:%S}")
 
 
 def _time(at: date, text: str) -> SafeString:
-    return format_html('<time datetime="{}">{}</time>', _here(at).isoformat(), text)
+    return format_html('<time datetime="{}">{}</time>', _local(at).isoformat(), text)
 
 
-def _here(at: date) -> date:
+def _local(at: date) -> date:
     return timezone.localtime(at) if isinstance(at, datetime) else at
