@@ -1,4 +1,5 @@
-"""Starts the portal and everything it needs on one machine, for newcomers, tests and benches.
+"""Starts the portal and its services on one machine, for developers, tests and benches.
 
-Plain Python, no Django: production runs the same commands by its own means (docs/running.md).
+Plain Python without Django. Production runs the same commands by its own service manager
+(docs/running.md).
 """

@@ -35,7 +35,7 @@ def requirements() -> list[dict[str, str]]:
 
 
 def table() -> str:
-    """Counts by chapter and by level, and what is not met with its reason."""
+    """Counts of statuses by chapter and level, and the unmet requirements with their reasons."""
     rows = requirements()
     lines = ["| chapter | " + " | ".join(STATUSES) + " |", "|---|" + "---|" * len(STATUSES)]
     for number, name in enumerate(CHAPTERS, 1):
@@ -51,13 +51,15 @@ def table() -> str:
 
 
 def _counts(name: str, rows: list[dict[str, str]]) -> str:
-    found = Counter(row["status"] for row in rows)
-    return f"| {name} | " + " | ".join(str(found[status]) for status in STATUSES) + " |"
+    counts = Counter(row["status"] for row in rows)
+    return f"| {name} | " + " | ".join(str(counts[status]) for status in STATUSES) + " |"
 
 
 def with_table(text: str) -> str:
-    made = f"{BEGIN}\n{table()}\n{END}"
-    return re.sub(f"{BEGIN}.*?{END}", lambda _match: made, text, flags=re.DOTALL)
+    """`text` with the table between the two markers replaced."""
+    section = f"{BEGIN}\n{table()}\n{END}"
+    # By a function: a replacement text would have its backslashes interpreted.
+    return re.sub(f"{BEGIN}.*?{END}", lambda _match: section, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""What a production node installs, from requirements/run.txt: docs/sbom.cdx.json (CycloneDX 1.6)
-and docs/licences.md, as the installed packages state their licences. Part of `make lock`."""
+"""Writes docs/sbom.cdx.json (CycloneDX 1.6) and docs/licences.md from requirements/run.txt, the
+lock of a production node. Licences are as the installed packages state them. Run by `make lock`.
+"""
 
 import json
 import os
@@ -19,12 +20,12 @@ LICENCES = ROOT / "docs" / "licences.md"
 def locked() -> Iterator[tuple[str, str, list[str]]]:
     """(name, version, SHA-256 of each file) of every package in the lock."""
     for entry in re.split(r"\n(?=\S)", LOCK.read_text()):
-        if found := re.match(r"([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", entry):
-            yield found[1], found[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
+        if package := re.match(r"([\w.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", entry):
+            yield package[1], package[2], re.findall(r"--hash=sha256:([0-9a-f]{64})", entry)
 
 
 def bill() -> dict[str, Any]:
-    """Without a time or a random number, so that the same lock makes the same file."""
+    """The bill of materials, without time or serial number: one lock always gives one file."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -55,8 +56,9 @@ def _component(name: str, version: str, hashes: list[str]) -> dict[str, Any]:
 def licences() -> str:
     venv = ROOT / os.environ.get("VENV", ".venv")
     folders = [str(folder) for folder in venv.glob("lib/python*/site-packages")]
-    known = {
-        _normal(one.metadata["Name"]): _licence(one) for one in metadata.distributions(path=folders)
+    stated = {
+        _normal(package.metadata["Name"]): _licence(package)
+        for package in metadata.distributions(path=folders)
     }
     lines = [
         "# Licences",
@@ -67,24 +69,28 @@ def licences() -> str:
         "|---|---|---|",
     ]
     for name, version, _hashes in locked():
-        said = known.get(_normal(name), "not installed where this was made")
-        lines.append(f"| {name} | {version} | {said} |")
+        licence = stated.get(_normal(name), "not installed where this was made")
+        lines.append(f"| {name} | {version} | {licence} |")
     return "\n".join(lines) + "\n"
 
 
 def _licence(package: metadata.Distribution) -> str:
-    # Its type in the standard library lacks what email.message.Message has.
-    of = cast(Message, package.metadata)
+    # It is an email.message.Message, though the standard library types it with fewer methods.
+    headers = cast(Message, package.metadata)
     classified = [
         text.rpartition(" :: ")[2]
-        for text in of.get_all("Classifier") or []
+        for text in headers.get_all("Classifier") or []
         if text.startswith("License :: ")
     ]
-    stated = (of.get("License") or "").strip().splitlines()
-    return of.get("License-Expression") or ", ".join(classified) or (stated or ["not stated"])[0]
+    # The field License may hold the licence's full text; its first line is the title.
+    lines = (headers.get("License") or "").strip().splitlines()
+    return (
+        headers.get("License-Expression") or ", ".join(classified) or (lines or ["not stated"])[0]
+    )
 
 
 def _normal(name: str) -> str:
+    """A package's normal name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

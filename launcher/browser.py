@@ -1,4 +1,4 @@
-"""A Chromium for the tests of pages: the one that is there, or Debian's."""
+"""Finds a Chromium for the browser tests, or installs Debian's."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launcher.trouble import Trouble
+from launcher.errors import LauncherError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
 ON_A_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -20,16 +20,21 @@ def find_chromium() -> str | None:
     named = os.environ.get("CHROMIUM")
     if named:
         return shutil.which(named)
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    return found or (str(ON_A_MAC) if ON_A_MAC.exists() else None)
+    program = next((path for name in NAMES if (path := shutil.which(name))), None)
+    return program or (str(ON_A_MAC) if ON_A_MAC.exists() else None)
 
 
 def provide_chromium() -> None:
-    """Before the tests, as root on Debian: install one. Else say that it is missing."""
+    """Install Chromium as root on Debian; elsewhere only print that the tests are skipped.
+
+    Raises LauncherError if CHROMIUM names no program.
+    """
     if find_chromium():
         return
     if os.environ.get("CHROMIUM"):
-        raise Trouble(f"CHROMIUM is {os.environ['CHROMIUM']!r}, and there is no such program.")
+        raise LauncherError(
+            f"CHROMIUM is {os.environ['CHROMIUM']!r}, and there is no such program."
+        )
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
         sys.stderr.write("Installing Chromium for the tests of pages…\n")
@@ -39,12 +44,12 @@ def provide_chromium() -> None:
 
 
 def install(apt: str, package: str) -> None:
-    """As root on Debian, quietly; whether it worked is asked afterwards."""
-    quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    """Install a Debian package; failures are not raised, so the caller looks for its program."""
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
         subprocess.run(  # noqa: S603
             [apt, "-q", *command],
-            env=quietly,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             check=False,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from launcher.trouble import Trouble
+from launcher.errors import LauncherError
 
 USAGE = """\
 usage: python -m launcher run                     the portal, until Ctrl-C
@@ -25,17 +25,17 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         if sys.platform == "win32":
-            raise Trouble("The launcher runs on Linux and macOS; on Windows use WSL.")
+            raise LauncherError("The launcher runs on Linux and macOS; on Windows use WSL.")
         return commands[arguments[0]](_after_dashes(arguments[1:]))
-    except Trouble as trouble:
-        sys.stderr.write(f"{trouble}\n")
+    except LauncherError as error:
+        sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
 
 
 def run(_: list[str]) -> int:
-    from launcher import portal
+    from launcher import portal  # here and below: each command loads only what it needs
 
     return portal.run(os.environ)
 
@@ -43,7 +43,7 @@ def run(_: list[str]) -> int:
 def test(arguments: list[str]) -> int:
     from launcher.browser import provide_chromium
 
-    # Asked for by folder or marker, other tests need none.
+    # A run of named folders may not need a browser; only a full run installs one.
     if not any(argument.startswith("tests/") for argument in arguments):
         provide_chromium()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606
@@ -52,6 +52,7 @@ def test(arguments: list[str]) -> int:
 def hours(arguments: list[str]) -> int:
     from launcher import hours
 
+    # SIGTERM like Ctrl-C, so that the services are stopped on the way out.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return hours.run(arguments)
 

@@ -1,8 +1,8 @@
-"""JARI_HOME: what one portal keeps on this machine (var/ unless set).
+"""JARI_HOME: the files of one portal on this machine (default var/).
 
-secrets.env     keys and passwords, made once; without them the data can't be read
-addresses.env   where the running portal's database and Redis are
-postgres.made   says that there is data in postgres/
+secrets.env     keys and passwords, created once; the data can't be decrypted without them
+addresses.env   DATABASE_URL and REDIS_URL of the running portal
+postgres.made   marks that postgres/ has data
 postgres/  valkey/  outbox/  static/  log/  run/
 """
 
@@ -15,10 +15,11 @@ import shutil
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
-from launcher.trouble import Trouble
+from launcher.errors import LauncherError
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED_MEGABYTES = 400  # cluster, sample campaign and logs, with room to grow
+# Reasons why a file can't be written that the user can remove.
 NO_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _NOTE = "Keys and passwords of this portal. Keep a copy: without it the data is lost."
 DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS", "JARI_LOG_KEYS")
@@ -29,10 +30,10 @@ def home_folder(environ: Mapping[str, str]) -> Path:
 
 
 def fill_environment(environ: MutableMapping[str, str]) -> None:
-    """Take from JARI_HOME what the environment does not say."""
+    """Set variables from JARI_HOME's files that the environment lacks."""
     home = home_folder(environ)
     for file in (home / "secrets.env", home / "addresses.env"):
-        # Someone else's portal: the settings say what is missing.
+        # Unreadable: the settings report the missing variables.
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             for name, value in read_env(file).items():
                 environ.setdefault(name, value)
@@ -45,7 +46,7 @@ def read_env(file: Path) -> dict[str, str]:
 
 
 def write_env(file: Path, values: Mapping[str, str], *, note: str) -> None:
-    """Whole or not at all, and never readable by others, not even for a moment."""
+    """Replace `file` atomically; it is readable by its owner only from the first byte."""
     fresh = file.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -68,6 +69,8 @@ def new_secrets() -> dict[str, str]:
 
 
 class Home:
+    """Paths below JARI_HOME, and its secrets."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "log"
@@ -80,9 +83,10 @@ class Home:
         self.addresses_file = folder / "addresses.env"
 
     def prepare(self) -> None:
-        """Make the folders, and find out now rather than later whether we can write here."""
+        """Create the folders; LauncherError if they can't be written or the disk is nearly full."""
         try:
-            # Messages with codes lie here; root's Postgres passes through as another user.
+            # Private, as outbox/ holds sign-in codes. Started by root, Postgres runs as another
+            # user, who must pass through.
             self.folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
             for folder in (self.log, self.run, self.static):
                 folder.mkdir(exist_ok=True)
@@ -91,28 +95,31 @@ class Home:
             probe.unlink()
             free = shutil.disk_usage(self.folder).free // 1_000_000
         except OSError as refused:
-            raise Trouble(could_not_write(self.folder, refused)) from refused
+            raise LauncherError(could_not_write(self.folder, refused)) from refused
         if free < NEEDED_MEGABYTES and not self.postgres.exists():
-            raise Trouble(
+            raise LauncherError(
                 f"The disk is almost full: {free} MB are free at {self.folder}, "
                 f"{NEEDED_MEGABYTES} MB are needed. Make room, or set JARI_HOME to another disk."
             )
 
     def load_secrets(self) -> dict[str, str]:
-        """Those of the first start. New ones never replace lost ones: the data would be lost."""
+        """The secrets, created at the first start.
+
+        Raises LauncherError if they are missing while there is data: new ones could not read it.
+        """
         if not self.secrets_file.exists():
             if (self.postgres / "data").exists() or self.postgres_mark.exists():
-                raise Trouble(
+                raise LauncherError(
                     f"{self.secrets_file} is missing, but the data beside it was written with it: "
                     f"put it back, or begin anew by removing {self.folder}."
                 )
             write_env(self.secrets_file, new_secrets(), note=_NOTE)
-        kept = read_env(self.secrets_file)
-        if not kept.keys() >= set(DJANGO_SECRETS):
-            # Made by an earlier version: what it did not know yet is added, nothing is replaced.
-            kept = new_secrets() | kept
-            write_env(self.secrets_file, kept, note=_NOTE)
-        return kept
+        stored = read_env(self.secrets_file)
+        if not stored.keys() >= set(DJANGO_SECRETS):
+            # Written by an earlier version: secrets it did not know are added, none is replaced.
+            stored = new_secrets() | stored
+            write_env(self.secrets_file, stored, note=_NOTE)
+        return stored
 
 
 def could_not_write(folder: Path, refused: OSError) -> str:

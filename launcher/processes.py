@@ -1,4 +1,4 @@
-"""Child processes that end when we end, and what an earlier run may have left behind."""
+"""Child processes that end with the launcher, and those that an earlier run left behind."""
 
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from launcher.trouble import Trouble
+from launcher.errors import LauncherError
 
 LOOPBACK = "127.0.0.1"
 PR_SET_PDEATHSIG = 1
@@ -25,7 +25,7 @@ STOPPING = "stopping"
 
 @dataclass(frozen=True)
 class Account:
-    """Whom a process runs as. Postgres refuses to run as root."""
+    """The user and group that a process runs as. Postgres refuses to run as root."""
 
     uid: int
     gid: int
@@ -42,24 +42,24 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
-def ends_with_us(sig: signal.Signals) -> Callable[[], None] | None:
-    """A preexec_fn that has the kernel send `sig` to the child when this process dies, even by
-    kill -9. Linux only; elsewhere the next start ends what is left (`end_leftovers`)."""
+def death_signal_setter(sig: signal.Signals) -> Callable[[], None] | None:
+    """A preexec_fn that makes the kernel send `sig` to the child when this process dies, also by
+    SIGKILL. Linux only; elsewhere the next start ends leftovers (`end_leftovers`)."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
-    def ask_the_kernel() -> None:
+    def set_death_signal() -> None:
         prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
-        if os.getppid() != parent:  # we died before the line above
+        if os.getppid() != parent:  # the parent died before the call above
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return ask_the_kernel
+    return set_death_signal
 
 
 def end_with(parent: int, sig: signal.Signals = signal.SIGTERM) -> None:
-    """Have the kernel send us `sig` when `parent` dies, so that killing make ends the portal."""
+    """Make the kernel send `sig` to this process when `parent` dies, such as a killed make."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
         if os.getppid() != parent:
@@ -75,11 +75,11 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child that writes to `log`, in a session of its own, so that Ctrl-C reaches only us
-    and we stop things in the right order."""
+    """Start a child that writes to `log`. It has a session of its own: Ctrl-C reaches only the
+    launcher, which stops its children in order."""
     with appending(log) if log else contextlib.nullcontext(subprocess.DEVNULL) as out:
         output: IO[bytes] | int = out
-        return subprocess.Popen(  # noqa: S603  (our own commands)
+        return subprocess.Popen(  # noqa: S603  (fixed commands)
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -87,20 +87,20 @@ def spawn(
             env=env,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=ends_with_us(death_signal),
+            preexec_fn=death_signal_setter(death_signal),
             **(account.popen_options() if account else {}),
         )
 
 
 def appending(log: Path) -> IO[bytes]:
-    """A log file for writing on, which nobody else on the machine may read."""
+    """Open a log file for appending, readable by its owner only."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.fchmod(descriptor, 0o600)  # also one that an earlier version made
+    os.fchmod(descriptor, 0o600)  # an existing file keeps its mode at open
     return os.fdopen(descriptor, "ab")
 
 
 def stop(process: subprocess.Popen[bytes], sig: signal.Signals, *, patience: float) -> None:
-    """Ask with `sig`, and after `patience` seconds insist."""
+    """Send `sig`, and SIGKILL after `patience` seconds; returns when the process has ended."""
     if process.poll() is None:
         process.send_signal(sig)
         try:
@@ -118,7 +118,7 @@ def free_port() -> int:
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
     with socket.socket() as probe:
-        # As servers do: a connection of the last run in TIME_WAIT is no hindrance.
+        # Servers set it too: connections of the last run in TIME_WAIT don't block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -128,7 +128,8 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def usual_port(file: Path) -> int:
-    """The port used last time if it is still free, so that psql and friends find it again."""
+    """The port of the last run if it is free, so that other programs' settings stay valid; else a
+    new one. `file` stores it."""
     with contextlib.suppress(FileNotFoundError, ValueError):
         port = int(file.read_text())
         if is_free(port):
@@ -139,14 +140,16 @@ def usual_port(file: Path) -> int:
 
 
 def started_at(pid: int) -> str | None:
-    """When a process started, in whatever words the system uses; None when there is none.
+    """When a process started, in the system's own format; None if it does not run.
 
-    Together with the number this tells one process from a later one of the same number."""
+    With the pid it identifies a process, as pids are reused."""
     if sys.platform == "linux":
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()
         except OSError:
             return None
+        # proc_pid_stat(5): the name in parentheses may contain spaces; field 3 is the state (Z: a
+        # zombie), field 22 the start in clock ticks since boot.
         fields = stat.rpartition(")")[2].split()
         return None if fields[0] == "Z" else fields[19]
     ps = subprocess.run(  # noqa: S603
@@ -160,10 +163,10 @@ def started_at(pid: int) -> str | None:
 
 
 class RunFolder:
-    """Holds the lock of one home and the list of its children.
+    """The lock of one JARI_HOME, and the list of its child processes.
 
-    The lock goes away with our process however it ends; the list tells the next run which
-    processes are still ending."""
+    The lock ends with the launcher's process, however it ends; from the list the next run ends
+    children that are left."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -172,7 +175,7 @@ class RunFolder:
         self._lock: IO[str] | None = None
 
     def take(self, *, patience: float = 1.0) -> bool:
-        """Take the lock; False when another launcher has it. One that is stopping is awaited."""
+        """Take the lock; False if another launcher holds it. Waits for one that is stopping."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = (self.folder / "lock").open("a+")
         deadline = time.monotonic() + patience
@@ -184,14 +187,15 @@ class RunFolder:
                 return False
             time.sleep(0.05)
         self._lock = lock
-        lock.truncate(0)
+        lock.truncate(0)  # removes the mark of an earlier launcher that was stopping
         return True
 
     @property
     def is_stopping(self) -> bool:
         return (self.folder / "lock").read_text() == STOPPING
 
-    def say_stopping(self) -> None:
+    def mark_stopping(self) -> None:
+        """Let another launcher wait for the lock (`take`)."""
         if self._lock:
             self._lock.write(STOPPING)
             self._lock.flush()
@@ -202,19 +206,21 @@ class RunFolder:
             self._lock = None
 
     def remember(self, process: subprocess.Popen[bytes]) -> None:
+        """Add a child to the list, and drop those that have ended."""
         self.children = {pid: t for pid, t in self.children.items() if started_at(int(pid)) == t}
         self.children[str(process.pid)] = started_at(process.pid)
+        # Renamed when complete: a launcher killed while writing must leave a readable list.
         fresh = self.list.with_suffix(".new")
         fresh.write_text(json.dumps(self.children))
         fresh.replace(self.list)
 
     def end_leftovers(self, *, patience: float = 10) -> None:
-        """End the children of a run that was killed; they have mostly ended by themselves."""
+        """End the children of a run that was killed, unless they ended by their death signal."""
         try:
-            known = json.loads(self.list.read_text())
+            children = json.loads(self.list.read_text())
         except (FileNotFoundError, ValueError):
             return
-        pids = [int(pid) for pid, at in known.items() if at and started_at(int(pid)) == at]
+        pids = [int(pid) for pid, at in children.items() if at and started_at(int(pid)) == at]
         end_processes(pids, patience=patience)
         self.list.unlink(missing_ok=True)
 
@@ -228,7 +234,7 @@ def _locked(file: IO[str]) -> bool:
 
 
 def end_processes(pids: Sequence[int], *, patience: float) -> None:
-    """SIGTERM, then SIGKILL, for processes that are not our children (else see `stop`)."""
+    """Send SIGTERM, then SIGKILL, to processes that are not children of this one (see `stop`)."""
     alive = {pid: at for pid in pids if (at := started_at(pid))}
     for sig, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5)):
         for pid in alive:
@@ -236,10 +242,10 @@ def end_processes(pids: Sequence[int], *, patience: float) -> None:
                 os.kill(pid, sig)
             except ProcessLookupError:
                 continue
-            except PermissionError as refused:
-                raise Trouble(
+            except PermissionError as error:
+                raise LauncherError(
                     f"Process {pid} of an earlier run belongs to another user: stop it first."
-                ) from refused
+                ) from error
         deadline = time.monotonic() + seconds
         while alive and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Keeps child processes running, their logs small, and what matters on the terminal."""
+"""Restarts child processes, limits their logs, and prints their errors on the terminal."""
 
 import re
 import shutil
@@ -13,26 +13,26 @@ from typing import Protocol
 from launcher.processes import RunFolder, spawn
 
 LOG_BYTES = 10_000_000
-OLD_LOGS = 5  # of each process, so that a minute of noise does not erase what was before it
+OLD_LOGS = 5  # per process, so that a burst of lines does not push out earlier ones
 LONGEST_PAUSE = 30.0
-SETTLED_SECONDS = 60.0  # after this long, an end is news and not part of a series
+SETTLED_SECONDS = 60.0  # after running this long, the pause before a restart is short again
 IMPORTANT = re.compile(
     r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback|^\w+(\.\w+)*(Error|Exception): "
 )
-# Postgres calls every refused insert an ERROR, and refusing is what constraints are for.
+# Postgres logs each refused INSERT as ERROR, which is how the portal's constraints work.
 IMPORTANT_TO_POSTGRES = re.compile(r"\b(FATAL|PANIC)\b")
 LINES_A_MINUTE = 10
 
 
-class Watched(Protocol):
-    """Something with a process that can be started again: a child or a service."""
+class Restartable(Protocol):
+    """A child or a service: it has a process, which can be started again."""
 
     process: subprocess.Popen[bytes] | None
 
 
 @dataclass
 class Child:
-    """One command. `stop_signals` are sent one after another while it does not end."""
+    """A command's process. `stop_signals` are sent in turn, `patience` seconds apart."""
 
     name: str
     command: Sequence[str]
@@ -52,11 +52,11 @@ class Child:
 
 
 @dataclass
-class _Care:
-    """What the supervisor knows about one watched thing."""
+class _Watch:
+    """The supervisor's state of one process. Times are of the monotonic clock."""
 
     name: str
-    thing: Watched
+    target: Restartable
     start: Callable[[], None]
     started: float
     pause: float = 0.5
@@ -64,58 +64,63 @@ class _Care:
 
 
 class Supervisor:
-    def __init__(self, run: RunFolder, say: Callable[[str], None]) -> None:
+    """Watches processes; `report` prints a line for the user."""
+
+    def __init__(self, run: RunFolder, report: Callable[[str], None]) -> None:
         self.run = run
-        self.say = say
-        self.cares: list[_Care] = []
+        self.report = report
+        self.watches: list[_Watch] = []
         self.logs: list[Log] = []
 
-    def watch(self, name: str, thing: Watched, start: Callable[[], None], log: Path) -> None:
-        """Look after `thing`, which runs already."""
-        self._remember(thing)
-        self.cares.append(_Care(name, thing, start, time.monotonic()))
+    def watch(self, name: str, target: Restartable, start: Callable[[], None], log: Path) -> None:
+        """Restart `target`, which runs already, by `start` whenever it ends."""
+        self._remember(target)
+        self.watches.append(_Watch(name, target, start, time.monotonic()))
         important = IMPORTANT_TO_POSTGRES if name == "postgres" else IMPORTANT
         self.logs.append(Log(name, log, important))
 
     def look(self) -> None:
-        """One round: start again what has ended, tell what matters, keep the logs small."""
-        for care in self.cares:
-            self._look_at(care)
+        """One round: restart ended processes, report important log lines, rotate logs."""
+        for watch in self.watches:
+            self._look_at(watch)
         for log in self.logs:
             for line in log.important_lines():
-                self.say(f"{log.name}: {line}")
-            log.keep_small()
+                self.report(f"{log.name}: {line}")
+            log.rotate()
 
     def ended(self) -> list[str]:
-        return [care.name for care in self.cares if care.due is not None]
+        return [watch.name for watch in self.watches if watch.due is not None]
 
-    def _look_at(self, care: _Care) -> None:
+    def _look_at(self, watch: _Watch) -> None:
         now = time.monotonic()
-        if care.due is None:
-            code = care.thing.process.poll() if care.thing.process else 1
+        if watch.due is None:
+            code = watch.target.process.poll() if watch.target.process else 1
             if code is None:
                 return
-            if now - care.started > SETTLED_SECONDS:
-                care.pause = 0.5
-            care.due = now + care.pause
-            self.say(f"{care.name} ended ({_how(code)}); starting it again in {care.pause:g} s")
-            care.pause = min(care.pause * 2, LONGEST_PAUSE)
-        elif now >= care.due:
-            care.due, care.started = None, now
+            if now - watch.started > SETTLED_SECONDS:
+                watch.pause = 0.5
+            watch.due = now + watch.pause
+            self.report(
+                f"{watch.name} ended ({_how(code)}); starting it again in {watch.pause:g} s"
+            )
+            # Doubled each time, so that a process that can't start doesn't load the machine.
+            watch.pause = min(watch.pause * 2, LONGEST_PAUSE)
+        elif now >= watch.due:
+            watch.due, watch.started = None, now
             try:
-                care.start()
-            except Exception as trouble:
-                self.say(f"{care.name}: {trouble}")
+                watch.start()
+            except Exception as error:
+                self.report(f"{watch.name}: {error}")
             else:
-                self._remember(care.thing)
+                self._remember(watch.target)
 
-    def _remember(self, thing: Watched) -> None:
-        if thing.process:
-            self.run.remember(thing.process)
+    def _remember(self, target: Restartable) -> None:
+        if target.process:
+            self.run.remember(target.process)
 
 
 def stop_all(children: Sequence[Child]) -> None:
-    """Stop several at once, each with its own signals and patience."""
+    """Stop children at the same time, each by its own signals, the last of them SIGKILL."""
     running = [child for child in children if child.process]
     rounds = max((len(child.stop_signals) for child in running), default=0)
     for number in range(rounds + 1):
@@ -129,22 +134,23 @@ def stop_all(children: Sequence[Child]) -> None:
 
 
 class Log:
-    """A child's log file: read on from where we were, and cut before it fills the disk."""
+    """A child's log file: returns new important lines, and is rotated by size."""
 
     def __init__(self, name: str, path: Path, important: re.Pattern[str] = IMPORTANT) -> None:
         self.name = name
         self.important = important
         self.path = path
         self.position = path.stat().st_size if path.exists() else 0
-        self._rest = b""
-        self._told: list[float] = []
+        self._rest = b""  # of a line that is not complete yet
+        self._shown: list[float] = []  # when lines of the last minute were returned
 
     def important_lines(self) -> list[str]:
+        """New important lines, at most LINES_A_MINUTE of them in a minute."""
         lines = [line for line in self._new_lines() if self.important.search(line)]
         now = time.monotonic()
-        self._told = [at for at in self._told if now - at < 60]
-        room = max(LINES_A_MINUTE - len(self._told), 0)
-        self._told += [now] * min(len(lines), room)
+        self._shown = [at for at in self._shown if now - at < 60]
+        room = max(LINES_A_MINUTE - len(self._shown), 0)
+        self._shown += [now] * min(len(lines), room)
         if room and len(lines) > room:
             return [*lines[:room], f"… more in {self.path}"]
         return lines[:room]
@@ -158,11 +164,11 @@ class Log:
             log.seek(self.position)
             new = self._rest + log.read(1_000_000)
             self.position = log.tell()
-        *whole, self._rest = new.split(b"\n")
-        return [line.decode(errors="replace") for line in whole]
+        *lines, self._rest = new.split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
 
-    def keep_small(self) -> None:
-        """Copy and cut: the child goes on writing to the same open file."""
+    def rotate(self) -> None:
+        """Copy and truncate a large log: the child keeps writing to the same open file."""
         if self.path.exists() and self.path.stat().st_size > LOG_BYTES:
             for number in range(OLD_LOGS, 1, -1):
                 younger = self._old(number - 1)
@@ -178,7 +184,7 @@ class Log:
 
 
 def last_line(log: Path) -> str:
-    """What a command said last, which is where Python and Django put the reason."""
+    """The last line of a log, where Python and Django put the reason of a failure."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""`make messages`: add the texts that the code asks for to locale/, and lose none.
+"""`make messages`: adds new texts of the code to the catalog in locale/, and removes none.
 
-makemessages alone would drop the texts of Django's own that are said better here, and put every
-entry in another order, so that two branches could never be merged."""
+makemessages alone would drop entries that override Django's own translations, and reorder all
+entries, so that branches could not be merged."""
 
 import subprocess
 import sys
@@ -22,22 +22,23 @@ def main() -> int:
         collected = polib.pofile(str(CATALOG))
     finally:
         CATALOG.write_bytes(before)
-    known = polib.pofile(str(CATALOG), wrapwidth=WIDTH)
-    missing = add_new(known, collected)
-    known.save()
+    catalog = polib.pofile(str(CATALOG), wrapwidth=WIDTH)
+    missing = add_new(catalog, collected)
+    catalog.save()
     for text in missing:
         print(f"not translated yet: {text}")  # noqa: T201
     subprocess.run([*manage, "compilemessages", "--ignore", ".venv*"], check=True)  # noqa: S603
     return 0
 
 
-def add_new(known: polib.POFile, collected: polib.POFile) -> list[str]:
-    """Put what is new into `known`, in the order of the texts; what has no translation yet."""
-    there = {(entry.msgctxt, entry.msgid) for entry in known}
+def add_new(catalog: polib.POFile, collected: polib.POFile) -> list[str]:
+    """Add new entries of `collected` to `catalog` and sort it; returns the untranslated texts."""
+    existing = {(entry.msgctxt, entry.msgid) for entry in catalog}
     for entry in collected:
-        if not entry.obsolete and (entry.msgctxt, entry.msgid) not in there:
+        if not entry.obsolete and (entry.msgctxt, entry.msgid) not in existing:
+            # gettext's guess from a similar text is dropped: it would be shown as it is.
             guessed = "fuzzy" in entry.flags
-            known.append(
+            catalog.append(
                 polib.POEntry(
                     msgctxt=entry.msgctxt,
                     msgid=entry.msgid,
@@ -47,8 +48,8 @@ def add_new(known: polib.POFile, collected: polib.POFile) -> list[str]:
                     flags=[flag for flag in entry.flags if flag != "fuzzy"],
                 )
             )
-    known.sort(key=lambda entry: (entry.msgid, entry.msgctxt or ""))
-    return [entry.msgid for entry in known if not entry.translated()]
+    catalog.sort(key=lambda entry: (entry.msgid, entry.msgctxt or ""))
+    return [entry.msgid for entry in catalog if not entry.translated()]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Services that live as long as one test run, in a folder that goes away with them."""
+"""Services for one test run, in a temporary folder that is removed with them."""
 
 import os
 import secrets
@@ -13,11 +13,11 @@ from launcher.processes import RunFolder, free_port
 from launcher.valkey import Valkey
 
 PREFIX = "jari-services-"
-NOT_LOCKED_YET_SECONDS = 5
+NOT_LOCKED_YET_SECONDS = 5  # a folder younger than this may belong to a run that is starting
 
 
 class ThrowawayServices:
-    """Starts what the environment does not bring: `.urls` holds what was started."""
+    """Starts Postgres and Valkey unless the environment names them; `urls` has those started."""
 
     def __init__(self) -> None:
         self.folder = Path()
@@ -61,7 +61,7 @@ class ThrowawayServices:
         self.urls[variable] = service.url()
 
     def restart(self) -> None:
-        """Stop what runs and start it again on the data it has, in the environment of now."""
+        """Restart the services on their data, with the current environment variables."""
         assert self._run
         for service in self._running:
             service.stop()
@@ -79,7 +79,7 @@ class ThrowawayServices:
 
 
 def sweep(base: Path) -> None:
-    """Remove what a killed run left: nobody holds its lock any more."""
+    """Remove folders and processes of killed runs, whose locks are free."""
     for folder in base.glob(f"{PREFIX}*"):
         run = RunFolder(folder)
         try:
@@ -94,7 +94,7 @@ def sweep(base: Path) -> None:
 
 
 def _base_folder() -> Path:
-    """The temporary folder; root's private one would shut out the user Postgres runs as."""
+    """The temporary folder, or /tmp if root's own is closed to the user that Postgres runs as."""
     base = Path(tempfile.gettempdir()).resolve()
     if os.geteuid() == 0:
         for folder in [base, *base.parents]:

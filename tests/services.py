@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from launcher.errors import LauncherError
 from launcher.throwaway import ThrowawayServices
-from launcher.trouble import Trouble
 
 OURS = "JARI_TEST_SERVICES"  # which variables were set here
 
@@ -29,7 +29,7 @@ def _start(config: pytest.Config) -> None:
     services = ThrowawayServices()
     try:
         services.__enter__()
-    except Trouble as trouble:
+    except LauncherError as trouble:
         raise pytest.UsageError(str(trouble)) from trouble
     os.environ.update(services.urls)
     os.environ[OURS] = " ".join(services.urls)

@@ -1,4 +1,4 @@
-"""Loaded by every Python whose clock libfaketime shifts (launcher/hours.py)."""
+"""Loaded at start by every Python whose clock libfaketime shifts (launcher/hours.py)."""
 
 import select
 import time
@@ -6,8 +6,8 @@ from typing import Any
 
 
 def sleep(seconds: Any) -> None:
-    """As time.sleep, which fails: libfaketime 0.9.10 shifts the deadline of clock_nanosleep by the
-    wall clock's offset even where it leaves the monotonic clock alone."""
+    """Replaces time.sleep, which fails: libfaketime 0.9.10 shifts the deadline of clock_nanosleep
+    by the wall clock's offset even if the monotonic clock is not shifted."""
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
     select.select([], [], [], seconds)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from launcher import browser
+from launcher.errors import LauncherError
 from launcher.home import ROOT
-from launcher.trouble import Trouble
 from tests.launcher.conftest import plain_environ
 
 
@@ -34,7 +34,9 @@ def test_the_chromium_that_is_named_goes_first_and_has_to_exist(
 
     monkeypatch.setenv("CHROMIUM", "/no/such/chromium")
     assert browser.find_chromium() is None
-    with pytest.raises(Trouble, match=r"^CHROMIUM is '/no/such/chromium', and there is no such"):
+    with pytest.raises(
+        LauncherError, match=r"^CHROMIUM is '/no/such/chromium', and there is no such"
+    ):
         browser.provide_chromium()
 
 

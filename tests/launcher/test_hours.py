@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 
 from launcher import hours
+from launcher.errors import LauncherError
 from launcher.home import ROOT
-from launcher.trouble import Trouble
 from tests.clock_marker import speaks_of_time
 from tests.factories import PersonFactory, SlotFactory
 from tests.launcher.conftest import plain_environ
@@ -157,5 +157,5 @@ def test_everybody_else_is_told_in_one_sentence(
     monkeypatch.setattr(hours.sys, "platform", platform)
     monkeypatch.setattr(hours.os, "geteuid", lambda: user)
 
-    with pytest.raises(Trouble, match=sentence):
+    with pytest.raises(LauncherError, match=sentence):
         hours.provide_library()

@@ -13,9 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from launcher import home, install
+from launcher.errors import LauncherError
 from launcher.home import Home
 from launcher.lock import without
-from launcher.trouble import Trouble
 
 LOCKS = Path(install.ROOT) / "requirements"
 
@@ -88,7 +88,9 @@ def test_an_old_python_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(install.platform, "python_version", lambda: "3.9.1")
     monkeypatch.setattr(install.shutil, "which", lambda name: None)
 
-    with pytest.raises(install.Trouble, match=r"^Python 3\.11 or newer is needed and this is 3\.9"):
+    with pytest.raises(
+        install.InstallError, match=r"^Python 3\.11 or newer is needed and this is 3\.9"
+    ):
         install.suitable_python()
 
 
@@ -114,7 +116,7 @@ def test_the_installer_uses_no_grammar_that_an_old_python_cannot_read() -> None:
 def test_windows_is_told_what_to_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
 
-    with pytest.raises(install.Trouble, match="on Windows use WSL"):
+    with pytest.raises(install.InstallError, match="on Windows use WSL"):
         install.suitable_python()
 
 
@@ -162,7 +164,7 @@ def test_a_full_disk_is_said_before_anything_is_written(
     usage = home.shutil.disk_usage(tmp_path)._replace(free=5_000_000)
     monkeypatch.setattr(home.shutil, "disk_usage", lambda folder: usage)
 
-    with pytest.raises(Trouble, match=r"^The disk is almost full: 5 MB are free at .*\.$"):
+    with pytest.raises(LauncherError, match=r"^The disk is almost full: 5 MB are free at .*\.$"):
         Home(tmp_path / "var").prepare()
 
 
@@ -203,7 +205,7 @@ def test_lost_secrets_are_not_replaced_beside_data_written_with_them(
     here.prepare()
     (here.folder / left).mkdir(parents=True)
 
-    with pytest.raises(Trouble, match=r"secrets\.env is missing, but the data beside it"):
+    with pytest.raises(LauncherError, match=r"secrets\.env is missing, but the data beside it"):
         here.load_secrets()
 
 

@@ -14,11 +14,11 @@ import pytest
 import redis
 
 from launcher import postgres, valkey
+from launcher.errors import LauncherError
 from launcher.postgres import Postgres
 from launcher.processes import Account, RunFolder, free_port, started_at
 from launcher.supervisor import Supervisor
 from launcher.throwaway import PREFIX, sweep
-from launcher.trouble import Trouble
 from launcher.valkey import Valkey
 from tests.launcher.conftest import look_until
 
@@ -142,10 +142,10 @@ def test_lost_data_is_never_replaced_by_an_empty_cluster(server: Postgres, lost:
     kept = gone.rename(home / "kept")
 
     for _ in range(2):
-        with pytest.raises(Trouble) as trouble:
+        with pytest.raises(LauncherError) as error:
             server.start(free_port())
 
-    assert str(trouble.value) == (
+    assert str(error.value) == (
         f"{server.data} is missing, but there was data in it: put it back, mount its disk "
         f"or load a backup, or begin anew by removing {home}."
     )
@@ -189,7 +189,9 @@ def test_data_of_another_version_is_named_in_one_sentence(server: Postgres) -> N
     server.stop()
     (server.data / "PG_VERSION").write_text("15\n")
 
-    with pytest.raises(Trouble, match=r"^The data in .* is of another Postgres version: .*\.$"):
+    with pytest.raises(
+        LauncherError, match=r"^The data in .* is of another Postgres version: .*\.$"
+    ):
         server.start(free_port())
 
 
@@ -222,11 +224,11 @@ def test_valkey_keeps_what_it_was_told_through_kill_9(folder: Path) -> None:
 def test_a_missing_wheel_is_said_in_one_sentence(find, sentence, monkeypatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
-    with pytest.raises(Trouble) as trouble:
+    with pytest.raises(LauncherError) as error:
         find()
 
-    assert str(trouble.value).endswith(sentence)
-    assert "\n" not in str(trouble.value)
+    assert str(error.value).endswith(sentence)
+    assert "\n" not in str(error.value)
 
 
 def test_services_end_with_the_process_that_started_them(tmp_path: Path, start_launcher) -> None:

@@ -118,7 +118,7 @@ def test_a_log_is_cut_before_it_fills_the_disk_and_its_writer_goes_on(
     with path.open("a") as writer:
         writer.write("x" * 200 + "\n")
         writer.flush()
-        log.keep_small()
+        log.rotate()
         writer.write("ERROR after the cut\n")
 
     assert log.important_lines() == ["ERROR after the cut"]
@@ -134,7 +134,7 @@ def test_a_flood_of_noise_leaves_what_was_logged_before_it(
     log = Log("web", path)
     for number in range(7):
         path.write_text(f"{number} " + "x" * 20)
-        log.keep_small()
+        log.rotate()
 
     old = [(tmp_path / f"web.log.{number}").read_text()[0] for number in range(1, 6)]
     assert old == ["6", "5", "4", "3", "2"]
@@ -147,7 +147,7 @@ def test_a_log_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.Monkey
     path.write_text("an earlier version made it\n")
     path.chmod(0o644)
     spawn(["true"], log=path).wait()
-    Log("web", path).keep_small()
+    Log("web", path).rotate()
 
     modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert modes == {"web.log": 0o600, "web.log.1": 0o600}

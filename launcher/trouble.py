@@ -1,2 +1,0 @@
-class Trouble(Exception):
-    """Something the person at the terminal can put right; the message is one clear sentence."""
