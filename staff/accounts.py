@@ -1,8 +1,9 @@
-"""Accounts: who gives which role to whom. Nobody changes their own, and two give what shows people.
+"""Roles and links of staff accounts. Nobody changes their own role, and a role that shows people's
+data needs two users: one requests it, another grants it.
 
-Whoever makes an account, or holds the link that opens it, could sign in as its owner. So an
-account that first gets rights over people starts anew: its password, second factor and sessions
-end, and only those who decide on roles make its next link.
+The user who created an account, or who has its link, could sign in as its owner. So an account that
+gets its first right over people's data loses password, second factor and sessions, and only users
+who decide on roles may make its next link.
 """
 
 from typing import Any
@@ -15,14 +16,14 @@ from django.utils.translation import gettext as _
 
 from database.clock import database_now
 from staff.door.links import tokens
-from staff.door.services import note_link, remove_second_factor
+from staff.door.services import record_link, remove_second_factor
 from staff.enums import AT_A_CLINIC, RequestStatus, Role
 from staff.models import RoleRequest, User
 from staff.roles import sees_people
 
 
-class NotYours(Exception):
-    """This act on this account is not this user's; the message says whose it is."""
+class AccountRefused(Exception):
+    """This user may not do this to this account; the message says who may."""
 
 
 def may_act(actor: User, account: User, act: str) -> bool:
@@ -31,42 +32,45 @@ def may_act(actor: User, account: User, act: str) -> bool:
         return False
     if account.is_superuser:
         return actor.is_superuser
-    opens = act in ("link", "reset")
-    return not (opens and sees_people(account.role)) or decides(actor)
+    # Both let their maker sign in as the owner, or take over at the next log-in.
+    gives_access = act in ("link", "reset")
+    return not (gives_access and sees_people(account.role)) or decides_on_roles(actor)
 
 
-def decides(user: User) -> bool:
+def decides_on_roles(user: User) -> bool:
     return user.has_perm("staff.decide_rolerequest")
 
 
 @transaction.atomic
-def ask_for_role(*, user: User, role: str, reason: str, by: User, **place: Any) -> RoleRequest:
-    """Ask for a role, with its `clinic`, or `region` and `district`; NotYours for one's own.
+def request_role(*, user: User, role: str, reason: str, by: User, **workplace: Any) -> RoleRequest:
+    """Request a role, with its `clinic`, or `region` and `district`.
 
-    Without rights over people it is in force at once; else another person decides.
+    A role without rights over people's data is granted at once, any other by a second user. Raises
+    AccountRefused for oneself, a superuser, and while a request is open.
     """
     user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     if user.pk == by.pk:
-        raise NotYours(_("Nobody changes their own role. Ask somebody else to propose it."))
+        raise AccountRefused(_("Nobody changes their own role. Ask somebody else to propose it."))
     if user.is_superuser:
-        raise NotYours(_("A superuser has every right already."))
-    place = place_of(role, **place)
+        raise AccountRefused(_("A superuser has every right already."))
+    workplace = workplace_of(role, **workplace)
     try:
+        # A savepoint: the index one_open_role_request may refuse the row.
         with transaction.atomic():
-            asked = RoleRequest.objects.create(
-                user=user, role=role, reason=reason, asked_by=by, **place
+            request = RoleRequest.objects.create(
+                user=user, role=role, reason=reason, asked_by=by, **workplace
             )
     except IntegrityError as error:
-        raise NotYours(_("A request for this account is open already.")) from error
+        raise AccountRefused(_("A request for this account is open already.")) from error
     if not sees_people(role):
-        _apply(asked)
-    return asked
+        _apply(request)
+    return request
 
 
-def place_of(
+def workplace_of(
     role: str, *, clinic: Any = None, region: str = "", district: str = ""
 ) -> dict[str, Any]:
-    """Only the place that the role works at."""
+    """The workplace columns of a user with this role; those that it does not use are empty."""
     if role in AT_A_CLINIC:
         return {"clinic": clinic, "region": "", "district": ""}
     if role == Role.LOCAL:
@@ -75,47 +79,51 @@ def place_of(
 
 
 @transaction.atomic
-def decide_on(*, asked: RoleRequest, granted: bool, by: User) -> RoleRequest:
-    """Grant or refuse a role that another asked for; what was decided once stays."""
-    asked = RoleRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=asked.pk)
-    if not may_decide(by, asked):
-        raise NotYours(
+def decide_on(*, request: RoleRequest, granted: bool, by: User) -> RoleRequest:
+    """Grant or refuse a requested role; a request that is closed already is returned as it is.
+
+    Raises AccountRefused if `by` made the request, would get the role, or may not decide.
+    """
+    request = RoleRequest.objects.select_for_update(of=("self",), no_key=True).get(pk=request.pk)
+    if not may_decide(by, request):
+        raise AccountRefused(
             _("A role is granted by another person of the health authority than who asked for it.")
         )
-    if asked.status != RequestStatus.OPEN:
-        return asked
-    asked.decided_by = by
+    if request.status != RequestStatus.OPEN:
+        return request
+    request.decided_by = by
     if granted:
-        _apply(asked)
+        _apply(request)
     else:
-        _close(asked, RequestStatus.REFUSED)
-    return asked
+        _close(request, RequestStatus.REFUSED)
+    return request
 
 
-def may_decide(user: User, asked: RoleRequest) -> bool:
-    return decides(user) and user.pk not in (asked.user_id, asked.asked_by_id)
+def may_decide(user: User, request: RoleRequest) -> bool:
+    return decides_on_roles(user) and user.pk not in (request.user_id, request.asked_by_id)
 
 
-def _apply(asked: RoleRequest) -> None:
-    user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=asked.user_id)
-    begins_to_see = sees_people(asked.role) and not sees_people(user.role)
-    user.role, user.clinic_id = asked.role, asked.clinic_id
-    user.region, user.district = asked.region, asked.district
-    if begins_to_see:
+def _apply(request: RoleRequest) -> None:
+    user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=request.user_id)
+    # The user who created the account may know its password or have set up its second factor.
+    first_sees_people = sees_people(request.role) and not sees_people(user.role)
+    user.role, user.clinic_id = request.role, request.clinic_id
+    user.region, user.district = request.region, request.district
+    if first_sees_people:
         user.set_unusable_password()
     user.save()
-    if begins_to_see:
+    if first_sees_people:
         remove_second_factor(user=user)
-    _close(asked, RequestStatus.GRANTED)
+    _close(request, RequestStatus.GRANTED)
 
 
-def _close(asked: RoleRequest, status: RequestStatus) -> None:
-    asked.status, asked.decided_at = status, database_now()
-    asked.save()
+def _close(request: RoleRequest, status: RequestStatus) -> None:
+    request.status, request.decided_at = status, database_now()
+    request.save()
 
 
 def link_for(user: User) -> str:
-    """The address at which this user sets a password: good once, for PASSWORD_RESET_TIMEOUT."""
-    note_link(user=user)
+    """An address at which the user sets a password; works once, for PASSWORD_RESET_TIMEOUT."""
+    record_link(user=user)
     number = urlsafe_base64_encode(force_bytes(user.pk))
     return reverse("admin:invitation", args=[number, tokens.make_token(user)])

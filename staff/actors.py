@@ -1,11 +1,11 @@
-"""Who acted, as the rows keep it in `by`: the person themselves, the system, or a user of staff."""
+"""The `by` of rows: who acted. The person themselves, the system, or a user of staff."""
 
 from collections.abc import Iterable
 from typing import Protocol
 
 CITIZEN = "citizen"
 SYSTEM = "system"
-STAFF = "staff:"  # and the user's id
+STAFF = "staff:"  # followed by the user's id
 
 
 class _User(Protocol):
@@ -29,7 +29,7 @@ def is_staff(by: str) -> bool:
 
 
 def user_id_of(by: str) -> int | None:
-    """The user who acted; None for everybody else, and where a command acted for staff."""
+    """The user's id in `by`; None for anybody else, and for a command that acted for staff."""
     number = by.removeprefix(STAFF)
-    known = is_staff(by) and number.isascii() and number.isdecimal() and len(number) < 19
-    return int(number) if known else None
+    is_id = is_staff(by) and number.isascii() and number.isdecimal() and len(number) < 19
+    return int(number) if is_id else None

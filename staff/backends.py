@@ -10,7 +10,7 @@ Account = User | AnonymousUser
 
 
 class RoleBackend(ModelBackend):
-    """Permissions follow from the role alone, so that who may do what is one table in one file."""
+    """Permissions by role alone (staff.roles): none are stored with users or groups."""
 
     def get_user_permissions(self, user_obj: Account, obj: Any = None) -> set[str]:
         return set()

@@ -22,7 +22,7 @@ class RequestStatus(models.TextChoices):
 
 
 class Act(models.TextChoices):
-    """What staff did with personal data, or to get at it."""
+    """Recorded acts of staff: signing in, and access to personal data."""
 
     LOG_IN = "log_in", _("Logged in")
     LOG_IN_REFUSED = "log_in_refused", _("Log-in refused")

@@ -1,4 +1,4 @@
-"""Who did what to a row, as pghistory's triggers caught it, shown on its history page."""
+"""A row's history page, from the events that pghistory's triggers recorded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from staff.actors import actor
-from staff.names import who
+from staff.names import actor_name
 from staff.pages import Row, StaffPages
 
-_BEFORE = "before"  # the label of events that hold what was before a change
+_BEFORE = "before"  # label of events with a row's state before a change; others have it after
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Change:
 
 
 class HistoryMixin(StaffPages[Row]):
-    """Replaces the admin's own log, which knows only what was done in the admin."""
+    """Replaces the admin's history page, whose log has only changes made in the admin."""
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -56,7 +56,7 @@ class HistoryMixin(StaffPages[Row]):
 
 
 def changes_of(row: models.Model) -> list[Change]:
-    """Every recorded change of this row, the newest first."""
+    """All recorded changes of a row, newest first."""
     model = _event_model(type(row))
     if model is None:
         return []
@@ -72,9 +72,9 @@ def changes_of(row: models.Model) -> list[Change]:
         if (change := _change(event, before, after, names))
     ]
     names.fill()
-    users = {by: who(by) for _at, by, _fields in changes}
+    names_of_actors = {by: actor_name(by) for _at, by, _fields in changes}
     return [
-        Change(at, users[by], [(label, old(), new()) for label, old, new in fields])
+        Change(at, names_of_actors[by], [(label, old(), new()) for label, old, new in fields])
         for at, by, fields in reversed(changes)
     ]
 
@@ -89,15 +89,17 @@ def _event_model(model: type[models.Model]) -> type[models.Model] | None:
 
 
 def _pairs(events: list[Any], row: models.Model) -> Iterator[tuple[Any, Any, Any]]:
-    """(event, state before or None, state after) for events of either kind."""
+    """(event, state before or None, state after) for both kinds of events."""
     if any(event.pgh_label == _BEFORE for event in events):
+        # The state after a change is the next event's state before, or the row as it is now.
         following = [*events[1:], row]
         yield from zip(events, events, following, strict=True)
     else:
         yield from zip(events, [None, *events][: len(events)], events, strict=True)
 
 
-# When, by whom, and of each field its name with how to show it before and after.
+# (time, actor, fields), each field with its label and functions that give the texts before and
+# after: they are called once all foreign keys of the page are read (_Names).
 _Raw = tuple[datetime, str, list[tuple[str, Callable[[], str], Callable[[], str]]]]
 
 
@@ -112,14 +114,15 @@ def _change(event: Any, before: Any, after: Any, names: "_Names") -> _Raw | None
     if not fields:
         return None
     context = event.pgh_context
-    said = context.metadata if context else {}
-    user_id = said.get("user")
-    by = actor(user_id) if user_id else said.get("by") or getattr(after, "by", None) or ""
+    metadata = context.metadata if context else {}
+    user_id = metadata.get("user")
+    # The admin's middleware records the user; commands and services their own `by`.
+    by = actor(user_id) if user_id else metadata.get("by") or getattr(after, "by", None) or ""
     return event.pgh_created_at, by, fields
 
 
 def _tracked(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    """What was recorded of the row, without pghistory's own columns and what only repeats them."""
+    """The recorded columns, without pghistory's own and those that repeat them."""
     return [
         field
         for field in model._meta.concrete_fields
@@ -128,23 +131,23 @@ def _tracked(model: type[models.Model]) -> list[models.Field[Any, Any]]:
 
 
 class _Names:
-    """Reads the names behind foreign keys and users once for the whole page."""
+    """Texts of foreign keys, read by one query per model for the whole page."""
 
     def __init__(self) -> None:
-        self.wanted: dict[type[models.Model], set[Any]] = {}
-        self.found: dict[type[models.Model], dict[str, Any]] = {}
+        self._keys: dict[type[models.Model], set[Any]] = {}
+        self._rows: dict[type[models.Model], dict[str, Any]] = {}
 
     def shown(self, field: models.Field[Any, Any], value: Any) -> Callable[[], str]:
         related = field.related_model
         if related is not None and value is not None:
-            self.wanted.setdefault(related, set()).add(value)
-            return lambda: str(self.found[related].get(value, value))
+            self._keys.setdefault(related, set()).add(value)
+            return lambda: str(self._rows[related].get(value, value))
         text = _text(field, value)
         return lambda: text
 
     def fill(self) -> None:
-        for model, keys in self.wanted.items():
-            self.found[model] = model._default_manager.in_bulk(keys)
+        for model, keys in self._keys.items():
+            self._rows[model] = model._default_manager.in_bulk(keys)
 
 
 def _text(field: models.Field[Any, Any], value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Run by the clock (config.cron)."""
+"""Periodic jobs (config.cron)."""
 
 from database.clock import database_now
 from staff.limits import forget_old_failures
@@ -6,6 +6,6 @@ from staff.models import Session
 
 
 def tidy() -> None:
-    """Forget failed log-ins after ninety days, and sessions that are over."""
+    """Delete failed log-ins after ninety days, and expired sessions."""
     forget_old_failures()
     Session.objects.filter(expire_date__lt=database_now()).delete()

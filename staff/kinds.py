@@ -1,4 +1,4 @@
-"""What a record of access says in words. Stored are a kind and its data, shown in any language."""
+"""Texts of access records. A kind and its data are stored, and shown in the reader's language."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,7 +7,7 @@ from django.apps import apps
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-# For everything that is not a row or list of a model, whose kind is the model's label.
+# Kinds besides the labels of models, which stand for a row or list of the model.
 KINDS = {
     "/admin/": _("Sign-in"),
     "day_sheet": _("Day sheet %(clinic)s %(day)s"),
@@ -25,7 +25,7 @@ KINDS = {
 
 
 def in_words(kind: str, data: dict[str, Any]) -> str:
-    """The record in the reader's language; a kind of an older release as it was written."""
+    """The text of a record; an unknown kind, as of an older release, is returned as stored."""
     text = KINDS.get(kind)
     if text is not None:
         return str(text) % defaultdict(lambda: "–", data)

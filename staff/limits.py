@@ -1,12 +1,11 @@
-"""How often a password or code may be wrong.
+"""Limits on wrong passwords and codes of staff, counted in the database.
 
-Counted in the database: a log-in is rare, and without Redis nothing changes. Three rules:
-
-- an account takes so many wrong tries from all unknown browsers together; then those wait, or a
-  manager unlocks it. Browsers that the owner signed in with before have a count of their own;
-- an address that failed often waits a little longer after each failure, up to a minute. It is
-  never locked: an office has one address, and a guest of it must not close it;
-- what is asked is the same whether or not a name exists.
+- Per account: wrong tries from all unknown browsers are counted together; above a limit they have
+  to wait, or a manager unlocks the account. Each browser that the owner signed in with before has
+  its own count.
+- Per network: after many failures each further one doubles the wait, up to a minute. A network is
+  never locked, as an office has one address and a guest could lock its staff out.
+- The same queries run whether or not a user name exists.
 """
 
 import logging
@@ -24,24 +23,24 @@ from web.addresses import client_address, network_of
 
 log = logging.getLogger(__name__)
 
-# Wrong tries of one account, from all unknown browsers or from one known one, within a time.
+# (wrong tries, period) of one account, from all unknown browsers or from one known browser.
 PER_ACCOUNT = [(10, timedelta(minutes=10)), (50, timedelta(days=1))]
-# From one address: so many within ten minutes cost nothing, each further one doubles the wait.
+# Wrong tries from one network in NETWORK_PERIOD without a wait; each further one doubles the wait.
 FREE_PER_NETWORK, NETWORK_PERIOD = 20, timedelta(minutes=10)
 LONGEST_WAIT = 60  # seconds
 KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why a try is not even looked at; `wait` in seconds, None for an account that is guarded."""
+class AttemptRefused:
+    """The password or code was not checked. `wait`: seconds, or None if the account is guarded."""
 
     wait: int | None
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """Who tries, from where, at which step."""
+    """One try of a password or code; `device` is the number of a known browser, or ""."""
 
     user: User | None
     name_index: str
@@ -49,8 +48,11 @@ class Attempt:
     device: str
     step: Step
 
-    def reserve(self) -> LogInFailure | Refusal:
-        """Count this try as a failure until `succeeded`; Refusal if there were too many."""
+    def reserve(self) -> LogInFailure | AttemptRefused:
+        """Count this try as a failure; the caller deletes the row if it succeeds.
+
+        Counted before the check, so that concurrent tries can't all pass below the limit.
+        """
         refusal = self._refusal(own=0)
         if refusal:
             return refusal
@@ -61,17 +63,18 @@ class Attempt:
             device=self.device,
             step=self.step,
         )
-        # Others may have been counted meanwhile: each sees the rows of all before it.
+        # Checked again with the own row in: concurrent tries see each other's rows.
         if self._account_is_guarded(own=1):
             row.delete()
-            return Refusal(wait=None)
+            return AttemptRefused(wait=None)
         return row
 
-    def _refusal(self, *, own: int) -> Refusal | None:
+    def _refusal(self, *, own: int) -> AttemptRefused | None:
         if self._account_is_guarded(own=own):
-            return Refusal(wait=None)
+            return AttemptRefused(wait=None)
+        # A known browser is not slowed down by other people of its network.
         if not self.device and (wait := self._network_waits()):
-            return Refusal(wait=wait)
+            return AttemptRefused(wait=wait)
         return None
 
     def _account_is_guarded(self, *, own: int) -> bool:
@@ -84,7 +87,7 @@ class Attempt:
         )
 
     def _network_waits(self) -> int:
-        """Seconds until this address may try again."""
+        """Seconds until this network may try again."""
         if not self.network:
             return 0
         now = known_now()
@@ -99,8 +102,8 @@ class Attempt:
         seconds: int = round(wait - (now - latest[0]).total_seconds())
         return max(0, seconds)
 
-    def failed(self) -> None:
-        """Into the log, without the name: the account's number, or a piece of the hash."""
+    def log_failure(self) -> None:
+        """Log the wrong try without the typed name, which may be a mistyped password."""
         account = f"account {self.user.pk}" if self.user else f"no account {self.name_index[:8]}"
         log.warning(
             "log-in refused: wrong %s, %s, from %s, %s browser",
@@ -112,6 +115,7 @@ class Attempt:
 
 
 def attempt_of(request: HttpRequest, username: str, step: Step) -> Attempt:
+    # Postgres refuses NUL in texts.
     user = User.objects.filter(username=username).first() if "\0" not in username else None
     address = client_address(request)
     return Attempt(
@@ -124,7 +128,7 @@ def attempt_of(request: HttpRequest, username: str, step: Step) -> Attempt:
 
 
 def is_guarded(user: User) -> bool:
-    """Whether unknown browsers must wait to sign in as this user; what a manager can unlock."""
+    """Whether unknown browsers must wait to sign in as this user; a manager can unlock it."""
     index = blind_index(user.username.casefold(), context=b"staff.username").hex()
     return Attempt(user, index, "", "", Step.PASSWORD)._account_is_guarded(own=0)
 

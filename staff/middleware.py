@@ -17,15 +17,16 @@ from django_otp.middleware import OTPMiddleware
 from pghistory.middleware import HistoryMiddleware
 from rq.exceptions import NoSuchJobError
 
-from staff.door.steps import OPEN, is_over, next_step, note_use
+from staff.door.steps import ALWAYS_OPEN, has_expired, next_step, record_use
 from staff.door.views import remember_next
 from staff.sessions import BEGAN, begin
 
 
 class OfStaff:
-    """Left out on citizens' pages: who they are stands in a cookie of its own."""
+    """Mixin: the middleware runs for /admin/ only. Citizens are identified by a signed cookie
+    (eligibility.sessions), so their pages need neither sessions nor users."""
 
-    get_response: Any  # of the middleware that this one stands before
+    get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
         if request.path.startswith("/admin/"):
@@ -50,22 +51,22 @@ class SecondFactorMiddleware(OfStaff, OTPMiddleware):  # type: ignore[misc]  # h
 
 
 class DoorMiddleware(OfStaff, MiddlewareMixin):
-    """Nothing is shown before every step of signing in is done; sessions end when they end."""
+    """Redirects to the next step of signing in until all are done; ends expired sessions."""
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
         if not request.path.startswith("/admin/") or not request.user.is_authenticated:
             return None
-        if BEGAN not in request.session:
+        if BEGAN not in request.session:  # made by Django's own login, as in tests
             begin(request)
-        if is_over(request):
+        if has_expired(request):
             logout(request)
             messages.info(request, _("You were signed out, since nothing was done for a while."))
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
-        note_use(request)
+        record_use(request)
         step, here = next_step(request), _match(request).url_name
-        if step is None or here == step or here in OPEN:
+        if step is None or here == step or here in ALWAYS_OPEN:
             return None
         if request.method == "GET":
             remember_next(request, request.get_full_path())
@@ -73,17 +74,16 @@ class DoorMiddleware(OfStaff, MiddlewareMixin):
 
 
 class HistoryContextMiddleware(OfStaff, HistoryMiddleware):
-    """Every change made in the admin is recorded with who made it.
+    """Records the user with every change made in the admin.
 
-    On citizens' pages the rows themselves say who acted, and the booking path must not pay a
-    statement for it.
+    Not on citizens' pages: their rows have a `by`, and the booking path would pay a statement.
     """
 
 
 class QueuePagesMiddleware:
-    """The pages of the job queues ask only for a staff log-in; ours ask for the role as well.
+    """Checks the role on django-rq's pages, which themselves only require a staff log-in.
 
-    To look at them is one right, to empty, requeue or stop is another.
+    GET needs the right to view, any other method (empty, requeue, stop) the right to change.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -96,23 +96,23 @@ class QueuePagesMiddleware:
         user = request.user if _is_of_queues(request) else None
         if user is None or not user.is_authenticated:
             return
-        needed = "view" if request.method in ("GET", "HEAD") else "change"
-        if not user.has_perm(f"django_rq.{needed}_dashboard"):
+        right = "view" if request.method in ("GET", "HEAD") else "change"
+        if not user.has_perm(f"django_rq.{right}_dashboard"):
             raise PermissionDenied
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Jobs come and go in Redis: one that is gone is no fault of the page."""
+        """404 instead of django-rq's 500 for jobs and workers that have gone meanwhile."""
         if not _is_of_queues(request):
             return None
-        # Without rq-scheduler, which nothing here needs, its page is not configured.
-        gone: tuple[Any, ...] = (NoSuchJobError, LookupError, ImproperlyConfigured)
+        # ImproperlyConfigured: the page of rq-scheduler, which is not installed.
+        not_found: tuple[Any, ...] = (NoSuchJobError, LookupError, ImproperlyConfigured)
         if (_match(request).url_name or "").endswith("worker_details"):
-            gone = (*gone, ValueError, AssertionError)
-        return page_not_found(request, exception) if isinstance(exception, gone) else None
+            not_found = (*not_found, ValueError, AssertionError)
+        return page_not_found(request, exception) if isinstance(exception, not_found) else None
 
 
 def _match(request: HttpRequest) -> ResolverMatch:
-    assert request.resolver_match  # views are asked for after the address was resolved
+    assert request.resolver_match  # set before process_view is called
     return request.resolver_match
 
 
@@ -121,7 +121,7 @@ def _is_of_queues(request: HttpRequest) -> bool:
 
 
 class NoNulMiddleware(OfStaff, MiddlewareMixin):
-    """Postgres has no NUL in its texts: a page asked for with one is answered, not tried."""
+    """Answers 400 to values with NUL, which Postgres refuses in texts."""
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any

@@ -1,4 +1,4 @@
-"""Names of those who acted, for staff to read."""
+"""Names of actors (staff.actors) for staff pages."""
 
 from django.utils.translation import gettext as _
 
@@ -6,8 +6,8 @@ from staff.actors import CITIZEN, SYSTEM, user_id_of
 from staff.models import User
 
 
-def who(by: object) -> str:
-    """Who `by` is: a user's name, the person themselves, the system, or a command."""
+def actor_name(by: object) -> str:
+    """The name of an actor for a page: a user's name, the person, the system, or a command."""
     text = str(by)
     user_id = user_id_of(text)
     if user_id is not None:

@@ -1,4 +1,4 @@
-"""Pages of the admin beside its lists and forms: one frame, one trail of links."""
+"""Further pages of the admin, with the frame and breadcrumbs of its own pages."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar, cast
@@ -13,19 +13,19 @@ from django.urls import reverse
 
 from staff.site import PortalSite
 
-Crumb = tuple[str, str]  # what a link says, and its address
+Crumb = tuple[str, str]  # text and address of a link
 
 
 Row = TypeVar("Row", bound=Model)
 
 
 def fieldsets_of(form: Form, fieldsets: list[Any]) -> AdminForm:
-    """A form that is of no model, laid out as the admin lays out its own."""
+    """A plain form in the layout of the admin's model forms."""
     return AdminForm(cast("ModelForm[Any]", form), fieldsets, {})
 
 
 class StaffPages(admin.ModelAdmin[Row]):
-    """For an admin: `page` answers with a template that extends admin/page.html."""
+    """Adds `page`, for templates that extend admin/page.html."""
 
     admin_site: PortalSite
 
@@ -40,8 +40,11 @@ class StaffPages(admin.ModelAdmin[Row]):
         status: int = 200,
         **context: Any,
     ) -> TemplateResponse:
-        """`crumbs` are the links that lead here, by default the admin's list; `end` is the last
-        word of that trail, by default the title."""
+        """Render `template` with the admin's context.
+
+        `crumbs` are the links before this page, by default to the model's list; `end` is the last
+        crumb, by default the title.
+        """
         frame = {
             **self.admin_site.each_context(request),
             "title": title,
@@ -65,7 +68,7 @@ class StaffPages(admin.ModelAdmin[Row]):
         media: Media | str = "",
         **context: Any,
     ) -> TemplateResponse:
-        """One question or form before an act; `back` is the way out that changes nothing."""
+        """A page that asks for confirmation or input before an act; `back` is the cancel link."""
         return self.page(
             request,
             "admin/act.html",

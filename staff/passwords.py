@@ -1,7 +1,7 @@
-"""Which passwords staff may choose: long ones that nobody would guess first.
+"""Password rules for staff: length, no known passwords, no words of the service.
 
-No rule asks for kinds of characters (OWASP ASVS 5, 6.2.5); the list of known ones is kept with
-the portal, so that no password, nor a piece of one, ever leaves it.
+No composition rules (OWASP ASVS 5.0, 6.2.5). The list of known passwords is part of the portal, so
+that no part of a password is sent to a service.
 """
 
 import hashlib
@@ -16,12 +16,13 @@ from django.utils.translation import gettext as _
 from staff.models import User
 
 LEAST, MOST = 12, 128  # characters
-# All digits are a phone number, a birth date or both: they have to be longer than that.
+# Digits only: longer than a phone number or a birth date.
 LEAST_DIGITS = 15
 _FILE = Path(__file__).resolve().parent / "data" / "known_passwords.bin"
-_WIDTH = 5  # bytes of each hash; one in 25 million other passwords is refused by chance
+# Bytes of each sorted, truncated SHA-256. One in 25 million other passwords is refused by chance.
+_WIDTH = 5
 
-# What a guesser of this portal tries first, also as typed on a keyboard left in English.
+# First guesses at this portal, with Korean words also as typed on an English keyboard.
 SERVICE_WORDS = [
     *("jari", "wkfl", "vaccine", "vaccination", "vaccinate", "corona", "covid", "pfizer"),
     *("moderna", "janssen", "clinic", "hospital", "health", "authority", "operator", "local"),
@@ -42,7 +43,7 @@ SERVICE_WORDS = [
     ),
     *("관리자", "비밀번호", "dPdir", "qortls", "wjqwhd", "qlalfqjsgh"),
 ]
-# A word is taken out of the password; so many letters of its own must be left.
+# Distinct letters that must remain once the service's words are removed.
 _OWN_LETTERS = 6
 _LOOKALIKES = str.maketrans("013457@$!", "oieastasi")
 
@@ -94,12 +95,12 @@ class ServiceWordValidator:
 
 
 def is_well_known(password: str, user: User | None) -> bool:
-    """Whether somebody who knows this portal would try it: such a one must be changed."""
+    """Whether it is a likely guess at this portal, so that its owner must change it."""
     return is_known(password) or is_made_of_service_words(password, user)
 
 
 def is_known(password: str) -> bool:
-    """Whether the password, or it without what is often hung on at its end, is in the list."""
+    """Whether the password, with or without usual endings (digits and signs), is in the list."""
     plain = password.casefold()
     return any(_in_list(text) for text in {plain, plain.rstrip("0123456789!?.*#@")})
 
@@ -107,8 +108,8 @@ def is_known(password: str) -> bool:
 def _in_list(text: str) -> bool:
     digest = hashlib.sha256(text.encode()).digest()[:_WIDTH]
     hashes = _hashes()
-    place = bisect_left(range(len(hashes) // _WIDTH), digest, key=lambda n: _at(hashes, n))
-    return place < len(hashes) // _WIDTH and _at(hashes, place) == digest
+    index = bisect_left(range(len(hashes) // _WIDTH), digest, key=lambda n: _at(hashes, n))
+    return index < len(hashes) // _WIDTH and _at(hashes, index) == digest
 
 
 @cache
@@ -121,14 +122,18 @@ def _at(hashes: bytes, number: int) -> bytes:
 
 
 def is_made_of_service_words(password: str, user: User | None) -> bool:
-    """jari2026, J@ri-Clinic-01, a user's own name with a year: too little is left beside them."""
+    """Whether too few letters remain without the service's words and the user's own names.
+
+    jari2026, J@ri-Clinic-01, the user's name with a year.
+    """
     words = {word.casefold() for word in [*SERVICE_WORDS, *_words_of(user)] if len(word) > 1}
+    # Longest first: removing "vaccine" first would leave "ation" of "vaccination".
     longest_first = sorted(words, key=len, reverse=True)
     for text in (password.casefold(), password.casefold().translate(_LOOKALIKES)):
-        left = text
+        remaining = text
         for word in longest_first:
-            left = left.replace(word, " ")
-        if left != text and len(set(re.sub(r"[\W\d_]", "", left))) < _OWN_LETTERS:
+            remaining = remaining.replace(word, " ")
+        if remaining != text and len(set(re.sub(r"[\W\d_]", "", remaining))) < _OWN_LETTERS:
             return True
     return False
 

@@ -1,14 +1,13 @@
-"""Who may do what in the admin. Which rows they see is staff.scoping's part."""
+"""Permissions of each role in the admin. staff.scoping limits them to rows of clinic or region."""
 
 from staff.enums import Role
 
 _VIEW, _ADD, _CHANGE = "view", "add", "change"
-# Acts on accounts: a link to set a password, forgiving wrong tries, taking off a second factor.
+# Acts on accounts: make a link to set a password, reset wrong tries, remove a second factor.
 _LINK, _UNLOCK, _RESET = "link", "unlock", "reset"
-# Deciding on the role that somebody else asked for an account.
+# Grant or refuse a role that another user requested.
 _DECIDE = "decide"
-# Beyond Django's own: downloads with a reason, booking for others, and sending failed messages
-# again.
+# Downloads with a reason, booking for other people, sending failed messages again.
 _EXPORT, _BOOK, _RETRY = "export", "book", "retry"
 _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.CLINIC: {
@@ -91,7 +90,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
 
 
 def allowed_to(role: str) -> set[str]:
-    """All permissions of a role, as Django writes them: `booking.view_slot`."""
+    """All permissions of a role in Django's form, `booking.view_slot`."""
     return {
         f"{label}.{act}_{model}"
         for dotted, acts in _PERMISSIONS.get(role, {}).items()
@@ -100,8 +99,8 @@ def allowed_to(role: str) -> set[str]:
     }
 
 
-# What shows people, or can be made to: these rights are given by two.
-_OF_PEOPLE = {
+# Models that show people's data: a role with a right over one is granted by a second user.
+_WITH_PEOPLE = {
     "booking.reservation",
     "booking.listentry",
     "booking.outsidedose",
@@ -117,11 +116,11 @@ _OF_PEOPLE = {
 
 def sees_people(role: str) -> bool:
     """Whether this role has any right over people's data."""
-    return not _OF_PEOPLE.isdisjoint(_PERMISSIONS.get(role, {}))
+    return not _WITH_PEOPLE.isdisjoint(_PERMISSIONS.get(role, {}))
 
 
 def table() -> dict[str, dict[str, list[str]]]:
-    """For each model the acts of each role: what docs/roles.md is made from."""
+    """Model → role → acts, for docs/roles.md."""
     models = sorted({model for rights in _PERMISSIONS.values() for model in rights})
     return {
         model: {str(role): _PERMISSIONS[role].get(model, []) for role in Role} for model in models

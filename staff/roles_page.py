@@ -1,4 +1,4 @@
-"""docs/roles.md, written out of the permission table."""
+"""Writes docs/roles.md from the permission table."""
 
 from django.utils import translation
 

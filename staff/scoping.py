@@ -1,4 +1,5 @@
-"""Whose rows a user sees: one rule for lists, pages, actions, searches, look-ups and downloads."""
+"""Limits rows to the user's clinic or region: one rule for lists, pages, actions, searches,
+autocompletion and downloads."""
 
 import base64
 import binascii
@@ -36,10 +37,10 @@ def rows_for(
     clinic_path: str | None = None,
     region_path: str | None = None,
 ) -> QuerySet[Row]:
-    """The rows of this user's clinic or region; none at all for who has neither.
+    """The rows of the user's clinic or region; no rows for a user with neither.
 
-    `clinic_path` leads from the row to its clinic ("" for the clinic itself), `region_path` to
-    what has `region` and `district`, if that is not the clinic.
+    `clinic_path` is the lookup from a row to its clinic ("" for the clinic itself), `region_path`
+    that to the object with `region` and `district`, if it is not the clinic.
     """
     if sees_everything(user):
         return queryset
@@ -49,6 +50,7 @@ def rows_for(
     if user.role == Role.LOCAL and user.region and path is not None:
         prefix = f"{path}__" if path else ""
         own = {f"{prefix}region": user.region}
+        # Without a district it is a provincial government, which sees its whole region.
         if user.district:
             own[f"{prefix}district"] = user.district
         return queryset.filter(**own)
@@ -56,10 +58,11 @@ def rows_for(
 
 
 class CarefulMixin(admin.ModelAdmin[Row]):
-    """Addresses are typed and cut short: a value that makes no sense is left out, never a crash."""
+    """Ignores invalid values in the query of an address, where Django's admin would fail."""
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         values = super().get_changeform_initial_data(request)
+        # The admin looks a foreign key up unchecked; a number of 19 digits may overflow a bigint.
         keys = {field.name for field in self.opts.fields if field.is_relation}
         return {
             name: value
@@ -70,19 +73,19 @@ class CarefulMixin(admin.ModelAdmin[Row]):
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
             return super().get_changelist_instance(request)
-        except OverflowError as error:  # a year beyond any calendar
+        except OverflowError as error:  # a year above 9999 in the date hierarchy
             raise IncorrectLookupParameters(error) from error
 
 
 class ScopedAdmin(CarefulMixin[Row], HistoryMixin[Row]):
-    """An admin that shows each user the rows of their clinic or region, and nobody else's.
+    """An admin limited to the rows of the user's clinic or region.
 
-    Nothing is deleted in the admin: rows end by services, so that their history stays.
+    Nothing is deleted in the admin: services end rows, so that their history stays.
     """
 
     clinic_path: ClassVar[str | None] = None
     region_path: ClassVar[str | None] = None
-    # Lists longer than this can't be read anyway, and each row is a person to account for.
+    # Short pages, as every person on a page is recorded as seen.
     list_per_page = 50
     list_max_show_all = 200
 
@@ -100,9 +103,9 @@ class ScopedAdmin(CarefulMixin[Row], HistoryMixin[Row]):
     def get_field_queryset(
         self, db: str | None, db_field: RelatedField[Any, Any], request: HttpRequest
     ) -> QuerySet[Any] | None:
-        """Choices of a foreign key: what the other admin would show this user.
+        """Choices of a foreign key: the rows that the related model's admin shows this user.
 
-        The form checks what was sent against the same rows.
+        The form validates against the same rows.
         """
         other = self.admin_site._registry.get(db_field.remote_field.model)
         if other is not None:
@@ -111,13 +114,13 @@ class ScopedAdmin(CarefulMixin[Row], HistoryMixin[Row]):
 
 
 class PersonalDataMixin(admin.ModelAdmin[Row]):
-    """Records who saw whose data, in lists and on pages, and keeps searches out of addresses."""
+    """Records whose data a user saw, in lists and on pages, and encrypts searches in addresses."""
 
-    # From a row to the person it is about.
+    # Attribute of a row with its person's id.
     person_path: ClassVar[str] = "person_id"
-    # A list of people shows nobody until somebody is searched for: nobody leafs through a roster.
+    # Whether the list stays empty until a search: nobody needs to browse the whole roster.
     search_first: ClassVar[bool] = False
-    holds_people: ClassVar[bool] = True  # for the site, which can't import this module
+    holds_people: ClassVar[bool] = True  # read by staff.site, which can't import this module
 
     def people_of(self, rows: Iterable[Any]) -> list[int]:
         return [getattr(row, self.person_path) for row in rows]
@@ -133,9 +136,9 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         if changelist is not None:
             people = self.people_of(changelist.result_list)
             if changelist.query:
-                # Who searches in vain, again and again, may be guessing.
-                found = {"found": changelist.result_count}
-                self._record(request, Act.SEARCH, self.opts.label_lower, people, **found)
+                # The count, as repeated searches without a result may be guessing.
+                count = {"found": changelist.result_count}
+                self._record(request, Act.SEARCH, self.opts.label_lower, people, **count)
             elif people:
                 self._record(request, Act.LIST, self.opts.label_lower, people)
         return response
@@ -166,21 +169,22 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         record_access(request, act=act, what=what, data=data, people=people)
 
     def _hide_search(self, request: HttpRequest) -> HttpResponse:
-        """Addresses end up in logs and histories: a name or phone in one is encrypted first."""
+        """Redirect a posted search to an address with the encrypted term: addresses end up in logs
+        and browser histories."""
         query = request.GET.copy()
         for name in ["q", "p"]:
             query.pop(name, None)
         term = request.POST["search"].strip()[:100]
         if term:
-            hidden = encrypt(term, context=self._search_context(request))
-            query["q"] = base64.urlsafe_b64encode(hidden).decode()
+            encrypted = encrypt(term, context=self._search_context(request))
+            query["q"] = base64.urlsafe_b64encode(encrypted).decode()
         return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
 
     def search_term(self, request: HttpRequest) -> str:
-        """What is searched for; nothing when the address was made for somebody else."""
+        """The decrypted search term; "" in an address that was made for another user or model."""
         try:
-            hidden = base64.urlsafe_b64decode(request.GET.get("q", ""))
-            return decrypt(hidden, context=self._search_context(request)) if hidden else ""
+            encrypted = base64.urlsafe_b64decode(request.GET.get("q", ""))
+            return decrypt(encrypted, context=self._search_context(request)) if encrypted else ""
         except (UnreadableData, binascii.Error, ValueError):
             return ""
 
@@ -195,8 +199,9 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         if guesses_too_often(staff_of(request)):
             messages.error(request, TOO_MANY_GUESSES)
             return queryset.none(), False
+        # `search_term` is the encrypted text of the address.
         return self.find(queryset, self.search_term(request)), False
 
     def find(self, queryset: QuerySet[Row], term: str) -> QuerySet[Row]:
-        """The rows a term means: a number, a phone, or name and birth date."""
+        """The rows that `term` finds: by number, phone, or name with birth date."""
         raise NotImplementedError

@@ -15,7 +15,7 @@ GUESSES, GUESS_PERIOD = 20, timedelta(minutes=10)
 
 
 def staff_of(request: HttpRequest) -> User:
-    """Who sent this request to the admin, which lets in nobody else."""
+    """The signed-in user; for requests to the admin, which no one else reaches."""
     return cast("User", request.user)
 
 
@@ -30,11 +30,12 @@ def record_access(
     user: User | None = None,
     by: str = "",
 ) -> Access:
-    """Record that this user saw personal data: whose, what, from where, and for a download why.
+    """Record an access to personal data: by whom, to whose data, and from which address.
 
-    `what` is a kind of staff.kinds, or the label of a model. Without a request it was a command,
-    named in `by`.
+    `what` is a kind of staff.kinds or the label of a model; `reason` is given for downloads.
+    Without a request the access was a command's, named in `by`.
     """
+    # Sorted and distinct, so that equal sets have one digest.
     numbers = sorted(set(people))
     few = len(numbers) <= FEW
     return Access.objects.create(
@@ -51,20 +52,20 @@ def record_access(
 
 
 def _set_of(numbers: list[int]) -> PeopleSet:
-    """These people, kept once: a sheet that is looked at all day is one set and many records."""
+    """The stored set of these people: a day sheet that is opened all day needs one set."""
     digest = sha256(",".join(map(str, numbers)).encode()).hexdigest()
     values = {"size": len(numbers), "people": numbers}
     return PeopleSet.objects.get_or_create(digest=digest, defaults=values)[0]
 
 
 def guesses_too_often(user: User) -> bool:
-    """Whether this user searched in vain so often that it looks like guessing."""
+    """Whether so many of the user's searches found nobody that they look like guesses."""
     since = database_now() - GUESS_PERIOD
-    vain = Access.objects.filter(user=user, act=Act.SEARCH, at__gt=since, data__found=0)
-    return vain.count() >= GUESSES
+    failed = Access.objects.filter(user=user, act=Act.SEARCH, at__gt=since, data__found=0)
+    return failed.count() >= GUESSES
 
 
 def caller_address(request: HttpRequest) -> str | None:
-    """Where the caller sits, private addresses included: an office is known by its own."""
+    """The caller's address for a record; also a private one, as offices use them."""
     address = client_address(request)
     return str(address) if address else None

@@ -1,4 +1,4 @@
-"""Sessions of staff, in a table that says whose they are (SESSION_ENGINE)."""
+"""Sessions of staff (SESSION_ENGINE), in a table with their users."""
 
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,12 +16,14 @@ BEGAN, SEEN, ADDRESS, AGENT = "began_at", "seen_at", "address", "agent"
 
 
 class SessionStore(DBStore):
+    """Django's database store, with expiry by the database's clock and data of the browser."""
+
     @classmethod
     def get_model_class(cls) -> type[Session]:
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        """As Django's, by the database's clock."""
+        """Overrides Django's, which compares with this node's clock."""
         live = Session.objects.filter(expire_date__gt=Now())
         row = live.filter(session_key=self.session_key).first()
         if row is None:
@@ -48,8 +50,9 @@ def _moment(seconds: int | None) -> datetime | None:
 
 
 def begin(request: HttpRequest) -> None:
-    """Note when, where and in which browser this session began."""
+    """Store start time, address and browser in the session."""
     now = int(known_now().timestamp())
+    # Shown on the account's page; control characters could forge lines in a log.
     agent = "".join(sign for sign in request.headers.get("User-Agent", "") if sign.isprintable())
     request.session[BEGAN] = request.session[SEEN] = now
     request.session[ADDRESS] = caller_address(request)
@@ -61,6 +64,6 @@ def sessions_of(user: User) -> QuerySet[Session]:
 
 
 def end_sessions(user: User, *, other_than: str | None = None) -> int:
-    """End every session of this user, or all but the one in use; how many that were."""
+    """Delete the user's sessions, except the one with key `other_than`; returns how many."""
     rows = Session.objects.filter(user=user).exclude(session_key=other_than)
     return rows.delete()[0]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from staff.door import views
 from staff.door.forms import LoginForm
-from staff.door.services import password_was_set
+from staff.door.services import after_password_change
 from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
 from staff.models import User
@@ -20,7 +20,7 @@ from staff.passwords import is_well_known
 from staff.services import record_access, staff_of
 from staff.sessions import begin
 
-# What belongs together for the people who use it, whichever app it comes from.
+# The overview's groups of models, by task rather than by app.
 GROUPS: list[tuple[Any, list[str]]] = [
     (
         _("At the clinic"),
@@ -50,8 +50,8 @@ class PortalSite(admin.AdminSite):
             return path(address, self.admin_view(view), name=name)
 
         return [
-            # No row has a public page to jump to, so the short way there leads nowhere.
-            path("r/<path:rest>", self.admin_view(_nowhere)),
+            # Overrides the admin's "view on site" redirect: no row has a public page.
+            path("r/<path:rest>", self.admin_view(_not_found)),
             own("second-factor/", views.second_factor, "second_factor"),
             own("second-factor/set-up/", views.second_factor_setup, "second_factor_setup"),
             own("second-factor/codes/", views.recovery_codes, "recovery_codes"),
@@ -71,29 +71,29 @@ class PortalSite(admin.AdminSite):
         if request.method != "POST":
             return response
         if not isinstance(response, HttpResponseRedirect):
-            refused = _refused(response)
-            if refused:
+            if _was_refused(response):
                 response.status_code = 429
             else:
                 self._record_refusal(request)
             return response
         begin(request)
+        # Checked here, where the plain password is known; the sample's log-ins are printed.
         if not settings.SAMPLE and is_well_known(request.POST["password"], staff_of(request)):
             request.session[MUST_CHANGE] = True
         if next_step(request) is None:
-            return views.signed_in(request, response)
+            return views.complete_sign_in(request, response)
         views.remember_next(request, response.url)
-        return views.onwards(request)
+        return views.continue_sign_in(request)
 
     def _record_refusal(self, request: HttpRequest) -> None:
-        """Whose password was tried in vain; what was not even looked at is in the log alone."""
+        """Record a wrong password with the account, so that its owner's history shows it."""
         name = request.POST.get("username", "")
-        tried = User.objects.filter(username=name).first()
-        if tried:
-            record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=tried)
+        user = User.objects.filter(username=name).first()
+        if user:
+            record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/", user=user)
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
-        return cast("HttpResponse", _LookUps.as_view(admin_site=self)(request))
+        return cast("HttpResponse", _Autocomplete.as_view(admin_site=self)(request))
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -101,7 +101,7 @@ class PortalSite(admin.AdminSite):
         response = super().password_change(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
             request.session.pop(MUST_CHANGE, None)
-            password_was_set(user=staff_of(request), session_key=request.session.session_key)
+            after_password_change(user=staff_of(request), session_key=request.session.session_key)
         return response
 
     def get_app_list(
@@ -118,21 +118,22 @@ class PortalSite(admin.AdminSite):
         groups = []
         for title, labels in GROUPS:
             members = [
-                (place, model)
+                (rank, model)
                 for name, model in models
-                for place, label in enumerate(labels)
+                for rank, label in enumerate(labels)
                 if name == label or (label.endswith(".") and name.startswith(label))
             ]
             if members:
                 members.sort(key=lambda pair: pair[0])
-                groups.append(_group(str(title), [model for _place, model in members]))
-        shown = {id(model) for group in groups for model in group["models"]}
-        rest = [model for _name, model in models if id(model) not in shown]
-        return groups + ([_group(str(_("Other")), rest)] if rest else [])
+                groups.append(_group(str(title), [model for _rank, model in members]))
+        # Models in no group, for superusers.
+        grouped = {id(model) for group in groups for model in group["models"]}
+        others = [model for _name, model in models if id(model) not in grouped]
+        return groups + ([_group(str(_("Other")), others)] if others else [])
 
 
-class _LookUps(AutocompleteJsonView):
-    """Names in a choice of clinics; never people, whose searches stand in no address."""
+class _Autocomplete(AutocompleteJsonView):
+    """Autocompletion of clinics and the like; refused for people, as the term is in the address."""
 
     def process_request(self, request: HttpRequest) -> Any:
         answer = super().process_request(request)
@@ -141,13 +142,13 @@ class _LookUps(AutocompleteJsonView):
         return answer
 
 
-def _refused(response: HttpResponse) -> bool:
-    """Whether the try was not even looked at, for it came after too many others."""
+def _was_refused(response: HttpResponse) -> bool:
+    """Whether the password was not checked, after too many wrong ones."""
     form = (getattr(response, "context_data", None) or {}).get("form")
     return isinstance(form, LoginForm) and form.refusal is not None
 
 
-def _nowhere(request: HttpRequest, rest: str) -> HttpResponse:
+def _not_found(request: HttpRequest, rest: str) -> HttpResponse:
     raise Http404
 
 

@@ -39,7 +39,7 @@ from booking.services import (
 from database.clock import known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of
-from staff.names import who
+from staff.names import actor_name
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
 from staff.services import staff_of
 
@@ -302,11 +302,11 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
 
     @admin.display(description=gettext_lazy("put on the list by"))
     def put_on_by(self, entry: ListEntry) -> str:
-        return who(entry.by)
+        return actor_name(entry.by)
 
     @admin.display(description=gettext_lazy("taken off by"))
     def taken_off_by(self, entry: ListEntry) -> str:
-        return who(entry.ended_by)
+        return actor_name(entry.ended_by)
 
     def find(self, queryset: QuerySet[ListEntry], term: str) -> QuerySet[ListEntry]:
         people = people_meant(term)

@@ -21,7 +21,7 @@ from eligibility.spelling import shown_phone
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
-from staff.names import who
+from staff.names import actor_name
 from staff.pages import StaffPages
 from staff.scoping import PersonalDataMixin, rows_for
 from staff.services import staff_of
@@ -62,7 +62,7 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
         if rows:
             people = [row.reservation.person_id for row in rows]
             self._record(request, Act.LIST, "lost_appointments", people)
-        names = {by: who(by) for by in {row.by for row in rows}}
+        names = {by: actor_name(by) for by in {row.by for row in rows}}
         return self.page(
             request,
             "admin/booking/outsidedose/lost.html",

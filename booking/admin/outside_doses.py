@@ -33,7 +33,7 @@ from eligibility.models import Person
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
-from staff.names import who
+from staff.names import actor_name
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
 from staff.services import staff_of
 
@@ -151,7 +151,7 @@ class OutsideDoseAdmin(
 
     @admin.display(description=gettext_lazy("recorded by"))
     def by_whom(self, outside_dose: OutsideDose) -> str:
-        return who(outside_dose.by)
+        return actor_name(outside_dose.by)
 
     def find(self, queryset: QuerySet[OutsideDose], term: str) -> QuerySet[OutsideDose]:
         people = people_meant(term)
@@ -285,7 +285,7 @@ class OutsideDoseAdmin(
             .select_related("vaccine", "person")
             .order_by("-pgh_id")[: self.list_max_show_all]
         )
-        names = {by: who(by) for by in {row.by for row in rows}}
+        names = {by: actor_name(by) for by in {row.by for row in rows}}
         if rows:
             people = [row.person_id for row in rows]
             self._record(request, Act.LIST, "withdrawn_records", people)

@@ -52,7 +52,7 @@ from eligibility.admin import people_meant
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.names import who
+from staff.names import actor_name
 from staff.pages import fieldsets_of
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import record_access, staff_of
@@ -181,7 +181,7 @@ class ReservationAdmin(
 
     @admin.display(description=gettext_lazy("last changed by"))
     def by_whom(self, row: Reservation) -> str:
-        return who(row.by)
+        return actor_name(row.by)
 
     def find(self, queryset: QuerySet[Reservation], term: str) -> QuerySet[Reservation]:
         people = people_meant(term)
@@ -259,7 +259,7 @@ class ReservationAdmin(
         context = response.context_data or {}
         row: Reservation = context["object"]
         story = history_of(row)
-        names = {by: who(by) for by in {event.by for event in story}}
+        names = {by: actor_name(by) for by in {event.by for event in story}}
         response.context_data = context | {
             "story": [(event, names[event.by]) for event in story],
             "now": place_and_time(row.slot),

@@ -25,7 +25,7 @@ from booking.exceptions import (
 from booking.models import Reservation
 from booking.rules import day_of
 from database.clock import AtNow, Now
-from staff.names import who
+from staff.names import actor_name
 
 # Which mark may follow on which.
 FOLLOWS = {
@@ -80,7 +80,7 @@ def changed_meanwhile(reservation: Reservation) -> ChangedMeanwhile:
     return ChangedMeanwhile(
         status=ReservationStatus(reservation.status).label,
         time=f"{timezone.localtime(changed_at):%m-%d %H:%M}",
-        who=who(reservation.by),
+        who=actor_name(reservation.by),
     )
 
 

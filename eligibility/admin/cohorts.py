@@ -25,7 +25,7 @@ from eligibility.services.changes import CHANGEABLE, Preview
 from eligibility.timeline import timeline
 from privacy.cipher import blind_index
 from staff.actors import actor_of
-from staff.names import who
+from staff.names import actor_name
 from staff.scoping import ScopedAdmin
 from staff.services import staff_of
 
@@ -315,7 +315,7 @@ class CohortChangeAdmin(ScopedAdmin[CohortChange]):
 
     @admin.display(description=gettext_lazy("by"))
     def by_whom(self, change: CohortChange) -> str:
-        return who(change.by)
+        return actor_name(change.by)
 
     @admin.display(description=gettext_lazy("new values"))
     def shown_values(self, change: CohortChange) -> str:

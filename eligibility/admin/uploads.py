@@ -22,7 +22,7 @@ from eligibility.services.uploads import (
 )
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.names import who
+from staff.names import actor_name
 from staff.scoping import ScopedAdmin
 from staff.services import record_access, staff_of
 
@@ -162,7 +162,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
 
     @admin.display(description=gettext_lazy("by"))
     def by_whom(self, upload: RosterUpload) -> str:
-        return who(upload.by)
+        return actor_name(upload.by)
 
     @admin.display(description=gettext_lazy("report"))
     def shown_report(self, upload: RosterUpload) -> str:

@@ -1,4 +1,4 @@
-"""The admin of staff's own rows; importing its files registers them."""
+"""Admin of accounts, role requests, accesses and failed log-ins. Importing registers the models."""
 
 from staff.admin import accesses, failures, role_requests, users
 

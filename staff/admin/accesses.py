@@ -40,7 +40,7 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
         return ", ".join(f"#{number}" for number in access.numbers) or "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Access]:
-        # A page of the list needs the sizes of the sets, not a million numbers.
+        # The list needs the sizes of the sets, not up to a million ids of each.
         return super().get_queryset(request).defer("people_set__people")
 
     def get_search_results(
@@ -50,6 +50,7 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
         if not (number.isascii() and number.isdecimal() and len(number) < 19):
             return super().get_search_results(request, queryset, search_term)
         person = int(number)
+        # Two queries: the first uses the index, which only has sets up to INDEXED.
         small = PeopleSet.objects.filter(size__lte=INDEXED, people__contains=[person])
         large = PeopleSet.objects.filter(size__gt=INDEXED, people__contains=[person])
         sets = [*small.values_list("pk", flat=True), *large.values_list("pk", flat=True)]

@@ -7,7 +7,7 @@ from staff.scoping import CarefulMixin
 
 @admin.register(LogInFailure)
 class LogInFailureAdmin(CarefulMixin[LogInFailure], admin.ModelAdmin[LogInFailure]):
-    """Wrong passwords and codes of the last weeks; what was typed as a name is not kept."""
+    """Wrong passwords and codes of the last ninety days; typed names are not stored."""
 
     list_display = ["at", "user", "network", "step"]
     list_filter = ["step", "at"]

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from dataio.districts import REGIONS, districts_of
-from staff.accounts import NotYours, decide_on, may_decide
+from staff.accounts import AccountRefused, decide_on, may_decide
 from staff.enums import AT_A_CLINIC, RequestStatus, Role
 from staff.models import RoleRequest, User
 from staff.pages import fieldsets_of
@@ -21,7 +21,7 @@ from staff.services import staff_of
 
 
 class RoleForm(forms.Form):
-    """A role needs the place it works at; the database says the same."""
+    """A role with its clinic or region, as the constraints of User require."""
 
     role = forms.ChoiceField(
         label=gettext_lazy("Role"), choices=[("", "–"), *Role.choices], required=False
@@ -65,6 +65,7 @@ class RoleForm(forms.Form):
         code = self.cleaned_data["clinic"].strip()
         if not code:
             return None
+        # Through the field: staff lies below booking and can't import its models.
         clinics = User._meta.get_field("clinic").related_model._default_manager
         clinic = clinics.filter(code=code).first()
         if clinic is None:
@@ -86,7 +87,7 @@ class RoleForm(forms.Form):
 
 @admin.register(RoleRequest)
 class RoleRequestAdmin(CarefulMixin[RoleRequest], admin.ModelAdmin[RoleRequest]):
-    """Who asked for which role, and who decided; open ones wait for a second person."""
+    """Role requests; an open one waits for a second user's decision."""
 
     change_form_template = "admin/staff/rolerequest/change_form.html"
     list_display = ["number", "user", "role", "clinic", "region", "status", "asked_by", "asked_at"]
@@ -108,8 +109,8 @@ class RoleRequestAdmin(CarefulMixin[RoleRequest], admin.ModelAdmin[RoleRequest])
     )
 
     @admin.display(description=gettext_lazy("number"))
-    def number(self, asked: RoleRequest) -> str:
-        return str(asked)
+    def number(self, role_request: RoleRequest) -> str:
+        return str(role_request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # asked for on the account's page
@@ -130,23 +131,31 @@ class RoleRequestAdmin(CarefulMixin[RoleRequest], admin.ModelAdmin[RoleRequest])
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        asked: RoleRequest | None = kwargs.get("obj")
-        is_open = asked is not None and asked.status == RequestStatus.OPEN
-        context["may_decide"] = bool(asked and is_open and may_decide(staff_of(request), asked))
+        role_request: RoleRequest | None = kwargs.get("obj")
+        is_open = role_request is not None and role_request.status == RequestStatus.OPEN
+        context["may_decide"] = bool(
+            role_request and is_open and may_decide(staff_of(request), role_request)
+        )
         context["waits"] = is_open and not context["may_decide"]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        asked = get_object_or_404(RoleRequest, pk=pk)
+        role_request = get_object_or_404(RoleRequest, pk=pk)
         verdict = request.POST.get("verdict")
         if verdict not in ("grant", "refuse"):
             raise PermissionDenied
         try:
-            asked = decide_on(asked=asked, granted=verdict == "grant", by=staff_of(request))
-        except NotYours as refusal:
+            role_request = decide_on(
+                request=role_request, granted=verdict == "grant", by=staff_of(request)
+            )
+        except AccountRefused as refusal:
             raise PermissionDenied(str(refusal)) from refusal
-        if asked.status == RequestStatus.GRANTED:
+        if role_request.status == RequestStatus.GRANTED:
             messages.success(request, _("Granted. If the account is new, make its link now."))
-            return HttpResponseRedirect(reverse("admin:staff_user_change", args=[asked.user_id]))
+            return HttpResponseRedirect(
+                reverse("admin:staff_user_change", args=[role_request.user_id])
+            )
         messages.success(request, _("Refused."))
-        return HttpResponseRedirect(reverse("admin:staff_rolerequest_change", args=[asked.pk]))
+        return HttpResponseRedirect(
+            reverse("admin:staff_rolerequest_change", args=[role_request.pk])
+        )

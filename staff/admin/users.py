@@ -1,7 +1,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-import django.contrib.auth.admin  # noqa: F401  (registers groups, before they are taken away)
+import django.contrib.auth.admin  # noqa: F401  (registers Group, which is unregistered below)
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from staff.accounts import NotYours, ask_for_role, decides, link_for, may_act
+from staff.accounts import AccountRefused, decides_on_roles, link_for, may_act, request_role
 from staff.admin.role_requests import RoleForm
 from staff.door.services import remove_second_factor, unlock
 from staff.door.steps import has_second_factor
@@ -27,15 +27,16 @@ from staff.roles import sees_people
 from staff.scoping import ScopedAdmin, sees_everything
 from staff.services import staff_of
 
-# Rights follow from the role (staff.roles); groups would only pretend to give some.
+# Rights follow from the role (staff.roles); a group would have no effect.
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
 
 
 class UserForm(forms.ModelForm[User]):
-    """Who it is; the role is asked for apart, and the password is set by its owner alone."""
+    """Name and state of an account. Its role is requested on another page, and only its owner sets
+    the password."""
 
-    by: ClassVar[User]  # who fills it in; of a form made for one request
+    by: ClassVar[User]  # the acting user; set on a form class made for one request
 
     class Meta:
         model = User
@@ -46,8 +47,8 @@ class UserForm(forms.ModelForm[User]):
         user = self.instance
         if user.pk == self.by.pk and not active:
             raise forms.ValidationError(_("Nobody switches off their own account."))
-        on_again = active and not self.initial.get("is_active", True)
-        if on_again and sees_people(user.role) and not decides(self.by):
+        reactivated = active and not self.initial.get("is_active", True)
+        if reactivated and sees_people(user.role) and not decides_on_roles(self.by):
             raise forms.ValidationError(
                 _("This account sees people's data: the health authority switches it on again.")
             )
@@ -56,7 +57,7 @@ class UserForm(forms.ModelForm[User]):
 
 @admin.register(User)
 class UserAdmin(ScopedAdmin[User]):
-    """Accounts. Roles, links and second factors are acts of their own, each with its rule."""
+    """Accounts. Roles, links, unlocking and second factors have views of their own."""
 
     clinic_path = "clinic"
     form = UserForm
@@ -79,6 +80,7 @@ class UserAdmin(ScopedAdmin[User]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         rows = super().get_queryset(request)
+        # Managers and local governments see accounts of clinics only.
         if not sees_everything(staff_of(request)):
             rows = rows.filter(role__in=AT_A_CLINIC)
         return rows
@@ -115,7 +117,7 @@ class UserAdmin(ScopedAdmin[User]):
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool
     ) -> None:
-        # Everybody with an account works in the admin; what they see is the role's part.
+        # Django's condition to enter the admin; rights follow from the role.
         obj.is_staff = True
         if not change:
             obj.set_unusable_password()
@@ -134,6 +136,7 @@ class UserAdmin(ScopedAdmin[User]):
 
     def get_urls(self) -> list[URLPattern]:
         def act(name: str, view: Callable[..., HttpResponse]) -> URLPattern:
+            # Not cached: the page of a link has a secret.
             guarded = self.admin_site.admin_view(never_cache(view))
             return path(f"<int:pk>/{name}/", guarded, name=f"staff_user_{name}")
 
@@ -175,19 +178,19 @@ class UserAdmin(ScopedAdmin[User]):
         user = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self._may_ask(request, user):
             raise PermissionDenied
-        now = {name: getattr(user, name) for name in ("role", "clinic", "region", "district")}
-        form = RoleForm(request.POST or None, initial=now)
+        current = {name: getattr(user, name) for name in ("role", "clinic", "region", "district")}
+        form = RoleForm(request.POST or None, initial=current)
         if request.method == "POST" and form.is_valid():
             try:
-                asked = ask_for_role(user=user, by=staff_of(request), **form.cleaned_data)
-            except NotYours as refusal:
+                role_request = request_role(user=user, by=staff_of(request), **form.cleaned_data)
+            except AccountRefused as refusal:
                 form.add_error(None, str(refusal))
             else:
-                done = asked.status == RequestStatus.GRANTED
+                granted = role_request.status == RequestStatus.GRANTED
                 messages.success(
                     request,
                     _("The role is changed.")
-                    if done
+                    if granted
                     else _("Asked for. Another person of the health authority decides."),
                 )
                 return self._back(user)
@@ -206,7 +209,7 @@ class UserAdmin(ScopedAdmin[User]):
         )
 
     def link_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Shown once, to be handed over; who has it sets the password."""
+        """Shows a new link once. Its holder sets the account's password."""
         user = self._account(request, pk, "link")
         if not user.is_active:
             raise PermissionDenied

@@ -1,1 +1,1 @@
-"""Signing in: what it takes, in which order, and how often it may be tried."""
+"""Signing in of staff: forms, steps and second factors."""

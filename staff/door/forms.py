@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from staff.door.services import verify_code
 from staff.enums import Step
-from staff.limits import Attempt, Refusal, attempt_of
+from staff.limits import Attempt, AttemptRefused, attempt_of
 from staff.models import Authenticator, RecoveryCodes, User
 from staff.models.devices import matching_step
 from staff.passwords import MOST
@@ -20,7 +20,7 @@ from staff.services import staff_of
 Answer = TypeVar("Answer")
 
 
-def said(refusal: Refusal) -> str:
+def refusal_text(refusal: AttemptRefused) -> str:
     if refusal.wait is None:
         return _(
             "This account had too many wrong tries, so browsers in which it was not used before "
@@ -35,23 +35,26 @@ def said(refusal: Refusal) -> str:
 
 
 class CountedForm(forms.Form):
-    """A try that counts as wrong until it was right."""
+    """A form whose wrong tries are counted (staff.limits)."""
 
-    refusal: Refusal | None = None  # the try was not even looked at
+    refusal: AttemptRefused | None = None  # set if the try was not checked
 
     def counted(self, attempt: Attempt, check: Callable[[], Answer]) -> Answer | None:
-        """What `check()` answers; a ValidationError of it, and None, were wrong."""
+        """The result of `check()`; None and a ValidationError of it count as wrong.
+
+        Raises ValidationError, with `refusal` set, after too many wrong tries.
+        """
         reserved = attempt.reserve()
-        if isinstance(reserved, Refusal):
+        if isinstance(reserved, AttemptRefused):
             self.refusal = reserved
-            raise ValidationError(said(reserved), code="refused")
+            raise ValidationError(refusal_text(reserved), code="refused")
         try:
             answer = check()
         except ValidationError:
-            attempt.failed()
+            attempt.log_failure()
             raise
         if answer is None:
-            attempt.failed()
+            attempt.log_failure()
             return None
         reserved.delete()
         return answer
@@ -70,13 +73,13 @@ class LoginForm(CountedForm, AdminAuthenticationForm):
         password = self.cleaned_data.get("password")
         if not username or not password:
             return self.cleaned_data
-        assert self.request  # Django's view hands it over
+        assert self.request  # passed by Django's LoginView
         attempt = attempt_of(self.request, username, Step.PASSWORD)
         return self.counted(attempt, super().clean) or self.cleaned_data
 
 
 class CodeForm(CountedForm):
-    """The code of the authenticator, or one of the recovery codes."""
+    """A code of the authenticator or a recovery code."""
 
     code = forms.CharField(
         label=gettext_lazy("Code"),
@@ -103,7 +106,7 @@ class CodeForm(CountedForm):
 
 
 class PasswordAgainForm(forms.Form):
-    """Before anything that changes how one signs in, the password is asked for again."""
+    """Asks for the password again before a change of the second factor."""
 
     password = forms.CharField(
         label=gettext_lazy("Your password, again"),
@@ -124,7 +127,7 @@ class PasswordAgainForm(forms.Form):
 
 
 class SetUpForm(PasswordAgainForm):
-    """The first code of a new authenticator shows that the app has its key."""
+    """The first code of a new authenticator, which proves that the app has the key."""
 
     code = forms.CharField(
         label=gettext_lazy("Code that the app shows now"),
@@ -137,6 +140,7 @@ class SetUpForm(PasswordAgainForm):
         super().__init__(*args, user=user, **kwargs)
         self.key = key
         self.step: int | None = None
+        # The first set-up follows the log-in, which had the password.
         if not replacing:
             del self.fields["password"]
 

@@ -1,7 +1,7 @@
-"""Browsers in which somebody signed in before.
+"""Browsers in which users signed in before, by a signed cookie.
 
-Whoever tries passwords from elsewhere can use up an account's tries, but not those of the
-browsers that its owner works in. The cookie opens nothing by itself.
+Wrong tries from other browsers can use up an account's limit, but not that of its owner's browsers
+(staff.limits). The cookie gives no access.
 """
 
 import secrets
@@ -16,18 +16,20 @@ from web import cookies
 
 COOKIE = cookies.named("jari_device")
 DAYS = 180
-USERS = 20  # a shared counter has many; the oldest are forgotten
+USERS = 20  # of a shared computer; the oldest are dropped
 _SALT = "staff.known_device"
 
 
 @dataclass(frozen=True)
 class KnownDevice:
+    """A browser's random number, and the ids of users who signed in there, newest first."""
+
     number: str
     users: tuple[int, ...]
 
 
 def device_of(request: HttpRequest) -> KnownDevice | None:
-    """The browser, if somebody signed in there in the last half year."""
+    """The browser, if a user signed in there in the last DAYS."""
     try:
         number, users = signing.loads(
             request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=DAYS * 24 * 3600
@@ -38,7 +40,7 @@ def device_of(request: HttpRequest) -> KnownDevice | None:
 
 
 def known_for(request: HttpRequest, user: User | None) -> str:
-    """The number of the browser if this user signed in there before; empty otherwise."""
+    """The browser's number if this user signed in there before, else ""."""
     device = device_of(request)
     return device.number if device and user and user.pk in device.users else ""
 
@@ -52,5 +54,5 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
         max_age=DAYS * 24 * 3600,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
-        samesite="Strict",
+        samesite="Strict",  # needed only by the portal's own log-in form
     )

@@ -1,4 +1,4 @@
-"""The tokens of links by which an account is invited."""
+"""Tokens of invitation links."""
 
 from datetime import datetime
 
@@ -9,9 +9,10 @@ from database.clock import known_now
 
 
 class LinkTokens(PasswordResetTokenGenerator):
-    """Django's, whose age is told by the database's clock."""
+    """Django's tokens for setting a password, with their age by the database's clock."""
 
     def _now(self) -> datetime:
+        # Naive, as Django subtracts it from a naive 1 January 2001.
         return timezone.make_naive(known_now())
 
 

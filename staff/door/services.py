@@ -1,4 +1,4 @@
-"""What changes how somebody signs in; each act ends what rested on the state before it."""
+"""Changes of a user's password state and second factor; each ends sessions that relied on it."""
 
 from typing import cast
 
@@ -11,7 +11,11 @@ from staff.sessions import end_sessions
 
 @transaction.atomic
 def enrol(*, user: User, key: str, step: int) -> tuple[Authenticator, list[str]]:
-    """One authenticator instead of any before it, with new recovery codes."""
+    """Replace the user's authenticator; returns it with new recovery codes.
+
+    `step` is the time step of the code that proved the key, which can't be used again.
+    """
+    # Serializes two set-ups, so that one authenticator and one set of codes remain.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     Authenticator.objects.filter(user=user).delete()
     device = Authenticator.objects.create(user=user, name="totp", key=key, last_step=step)
@@ -20,6 +24,7 @@ def enrol(*, user: User, key: str, step: int) -> tuple[Authenticator, list[str]]
 
 @transaction.atomic
 def renew_codes(*, user: User) -> list[str]:
+    """Replace the user's recovery codes and return the new ones."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     RecoveryCodes.objects.filter(user=user).delete()
     return RecoveryCodes(user=user, name="codes").renew()
@@ -27,7 +32,7 @@ def renew_codes(*, user: User) -> list[str]:
 
 @transaction.atomic
 def verify_code(*, user: User, code: str) -> Authenticator | RecoveryCodes | None:
-    """The authenticator or the recovery codes that this code is of; a code is good once."""
+    """The device that accepts `code`, or None. A code works once, so the rows are locked."""
     for model in (Authenticator, RecoveryCodes):
         for device in model.objects.select_for_update().filter(user=user, confirmed=True):
             if device.verify_token(code):
@@ -37,7 +42,7 @@ def verify_code(*, user: User, code: str) -> Authenticator | RecoveryCodes | Non
 
 @transaction.atomic
 def remove_second_factor(*, user: User) -> None:
-    """For somebody who lost it: the next log-in sets up a new one."""
+    """Remove a lost second factor and end the sessions; the next log-in sets up a new one."""
     Authenticator.objects.filter(user=user).delete()
     RecoveryCodes.objects.filter(user=user).delete()
     user.second_factor_removed_at = database_now()
@@ -46,18 +51,19 @@ def remove_second_factor(*, user: User) -> None:
 
 
 def unlock(*, user: User) -> None:
-    """Wrong tries until now no longer count against this account."""
+    """Stop counting the account's wrong tries until now."""
     user.unlocked_at = database_now()
     user.save(update_fields=["unlocked_at"])
 
 
-def note_link(*, user: User) -> None:
+def record_link(*, user: User) -> None:
+    """Note that a link was made; pghistory records who made it."""
     user.link_made_at = database_now()
     user.save(update_fields=["link_made_at"])
 
 
 @transaction.atomic
-def password_was_set(*, user: User, session_key: str | None = None) -> None:
-    """A new password ends every session but the one it was set in, and forgives wrong tries."""
+def after_password_change(*, user: User, session_key: str | None = None) -> None:
+    """End the user's other sessions than `session_key`, and delete wrong tries."""
     end_sessions(user, other_than=session_key)
     LogInFailure.objects.filter(user=user).delete()

@@ -1,4 +1,4 @@
-"""What stands between a password that was right and the first page."""
+"""Steps between a right password and the first page, and the end of sessions."""
 
 from datetime import timedelta
 
@@ -12,16 +12,17 @@ from staff.sessions import BEGAN, SEEN
 
 MUST_CHANGE = "password_must_change"
 CODES_SHOWN = "recovery_codes"
-# Open to whoever is half way: the way out, and what belongs to no step.
-OPEN = {"invitation", "login", "logout", "jsi18n"}
-# A password alone opens nothing, and is not kept waiting for its second factor for long.
+# Names of addresses that need no finished sign-in.
+ALWAYS_OPEN = {"invitation", "login", "logout", "jsi18n"}
+# Lifetime of a session between password and second factor.
 HALF_WAY = timedelta(minutes=10)
-# Noting each request would write a row for each.
-NOTED_EVERY = 60  # seconds
+# Seconds between two updates of a session's last use: each is a write.
+RECORD_EVERY = 60
 
 
 def is_verified(user: User) -> bool:
-    """Whether this session passed the second factor; right after the password it has none."""
+    """Whether this session passed the second factor. Right after the password the user has no
+    `otp_device` attribute yet."""
     return getattr(user, "otp_device", None) is not None
 
 
@@ -31,10 +32,9 @@ def has_second_factor(user: User) -> bool:
 
 
 def next_step(request: HttpRequest) -> str | None:
-    """The page that this user must pass before any other; None when signed in whole.
+    """Name of the page that the user must pass next; None if signed in completely.
 
-    In the sample campaign, whose log-ins are printed, a second factor is asked for only from
-    those who set one up.
+    In the sample campaign, whose log-ins are printed, a second factor is optional.
     """
     user, session = staff_of(request), request.session
     if not is_verified(user):
@@ -47,17 +47,17 @@ def next_step(request: HttpRequest) -> str | None:
     return "recovery_codes" if session.get(CODES_SHOWN) else None
 
 
-def is_over(request: HttpRequest) -> bool:
-    """Whether the session ended: too long ago begun, or too long unused."""
+def has_expired(request: HttpRequest) -> bool:
+    """Whether the session is too old, or was not used for STAFF_IDLE_MINUTES."""
     now = known_now().timestamp()
-    began, seen = request.session.get(BEGAN, now), request.session.get(SEEN, now)
-    whole = is_verified(staff_of(request)) or settings.SAMPLE
-    most = settings.SESSION_COOKIE_AGE if whole else HALF_WAY.total_seconds()
-    return bool(now - began > most or now - seen > settings.STAFF_IDLE_MINUTES * 60)
+    began_at, seen_at = request.session.get(BEGAN, now), request.session.get(SEEN, now)
+    is_complete = is_verified(staff_of(request)) or settings.SAMPLE
+    most = settings.SESSION_COOKIE_AGE if is_complete else HALF_WAY.total_seconds()
+    return bool(now - began_at > most or now - seen_at > settings.STAFF_IDLE_MINUTES * 60)
 
 
-def note_use(request: HttpRequest) -> None:
-    """A page that refreshes itself is not used by anybody."""
+def record_use(request: HttpRequest) -> None:
+    """Update the session's last use, except for pages that refresh by themselves (`?live`)."""
     now = int(known_now().timestamp())
-    if now - request.session.get(SEEN, 0) > NOTED_EVERY and "live" not in request.GET:
+    if now - request.session.get(SEEN, 0) > RECORD_EVERY and "live" not in request.GET:
         request.session[SEEN] = now

@@ -1,4 +1,4 @@
-"""The pages between the password and the overview, and the page of one's own account."""
+"""Pages between the password and the overview, and the page of the user's own account."""
 
 import base64
 import json
@@ -23,52 +23,51 @@ from privacy.cipher import decrypt, encrypt
 from staff.door import known_devices
 from staff.door.forms import CodeForm, PasswordAgainForm, SetUpForm
 from staff.door.links import tokens
-from staff.door.services import enrol, password_was_set, renew_codes
+from staff.door.services import after_password_change, enrol, renew_codes
 from staff.door.steps import CODES_SHOWN, has_second_factor, is_verified, next_step
 from staff.enums import Act
 from staff.models import Authenticator, RecoveryCodes
-from staff.models.devices import address_of, new_key, readable
+from staff.models.devices import key_as_text, new_key, otpauth_uri
 from staff.services import record_access, staff_of
 from staff.sessions import end_sessions, sessions_of
 
 _NEW_KEY, _WRONG, _NEXT = "new_key", "wrong_codes", "next_page"
-WRONG_CODES = 5  # then the password is asked for again
+WRONG_CODES = 5  # in one session; then the password is needed again
 _CONTEXT = b"staff.door"
 
 
 def page(request: HttpRequest, name: str, status: int = 200, **context: Any) -> TemplateResponse:
-    """A page of the door: nothing of the admin around it, not even which parts there are."""
-    around: dict[str, Any] = {**admin.site.each_context(request), "has_permission": False}
-    around |= {"available_apps": [], "is_nav_sidebar_enabled": False}
-    return TemplateResponse(
-        request, f"admin/door/{name}.html", {**around, **context}, status=status
-    )
+    """A page before sign-in is complete: without the admin's navigation and list of apps."""
+    frame: dict[str, Any] = {**admin.site.each_context(request), "has_permission": False}
+    frame |= {"available_apps": [], "is_nav_sidebar_enabled": False}
+    return TemplateResponse(request, f"admin/door/{name}.html", {**frame, **context}, status=status)
 
 
-def _hidden(value: Any) -> str:
-    """Secrets wait in the session for one page; its row in the database does not show them."""
+def _encrypted(value: Any) -> str:
+    """`value` encrypted for the session, whose row in the database must not show secrets."""
     return base64.b64encode(encrypt(json.dumps(value), context=_CONTEXT)).decode()
 
 
-def _shown(text: str) -> Any:
+def _decrypted(text: str) -> Any:
     return json.loads(decrypt(base64.b64decode(text), context=_CONTEXT))
 
 
 def remember_next(request: HttpRequest, address: str) -> None:
-    """Where somebody wanted to go before the steps of the door came between."""
+    """Store the requested address, to continue at it after sign-in; foreign hosts are ignored."""
     if url_has_allowed_host_and_scheme(address, allowed_hosts={request.get_host()}):
         request.session[_NEXT] = address
 
 
-def onwards(request: HttpRequest) -> HttpResponse:
+def continue_sign_in(request: HttpRequest) -> HttpResponse:
+    """Redirect to the next step, or to the address requested first."""
     step = next_step(request)
     if step:
         return HttpResponseRedirect(reverse(f"admin:{step}"))
     return HttpResponseRedirect(request.session.pop(_NEXT, reverse("admin:index")))
 
 
-def signed_in(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """Past every step: on record, and the browser is known from now on."""
+def complete_sign_in(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Record the log-in, and remember the browser as known for this user."""
     record_access(request, act=Act.LOG_IN, what="/admin/")
     known_devices.remember(request, response, staff_of(request))
     return response
@@ -78,11 +77,11 @@ def signed_in(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 @never_cache
 def second_factor(request: HttpRequest) -> HttpResponse:
     if is_verified(staff_of(request)) or not has_second_factor(staff_of(request)):
-        return onwards(request)
+        return continue_sign_in(request)
     form = CodeForm(request.POST or None, request=request)
     if request.method == "POST":
         if form.is_valid() and form.device:
-            return _pass(request, form.device)
+            return _accept(request, form.device)
         record_access(request, act=Act.LOG_IN_REFUSED, what="/admin/")
         request.session[_WRONG] = request.session.get(_WRONG, 0) + 1
         if request.session[_WRONG] >= WRONG_CODES:
@@ -93,32 +92,34 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     return page(request, "second_factor", 429 if form.refusal else 200, title=title, form=form)
 
 
-def _pass(request: HttpRequest, device: Authenticator | RecoveryCodes) -> HttpResponse:
+def _accept(request: HttpRequest, device: Authenticator | RecoveryCodes) -> HttpResponse:
     verified_by(request, device)
+    # The session gains rights, so its key of before must not be worth anything.
     request.session.cycle_key()
     request.session.pop(_WRONG, None)
     if isinstance(device, RecoveryCodes):
-        left = len(device.hashes)
+        remaining = len(device.hashes)
         messages.warning(
             request,
             _(
                 "That was a recovery code; %(left)s are left. Lost your phone? Set up a new "
                 "authenticator on the page of your account."
             )
-            % {"left": left},
+            % {"left": remaining},
         )
-    return signed_in(request, onwards(request))
+    return complete_sign_in(request, continue_sign_in(request))
 
 
 @sensitive_post_parameters()
 @never_cache
 def second_factor_setup(request: HttpRequest) -> HttpResponse:
-    """A new authenticator: the first one, or instead of the one before it."""
+    """Set up the first authenticator, or replace it."""
     user, session = staff_of(request), request.session
     replacing = has_second_factor(user)
+    # The same key until the code is right: the app has scanned it.
     if _NEW_KEY not in session:
-        session[_NEW_KEY] = _hidden(new_key())
-    key = _shown(session[_NEW_KEY])
+        session[_NEW_KEY] = _encrypted(new_key())
+    key = _decrypted(session[_NEW_KEY])
     form = SetUpForm(request.POST or None, user=user, key=key, replacing=replacing)
     if request.method == "POST" and form.is_valid() and form.step is not None:
         device, codes = enrol(user=user, key=key, step=form.step)
@@ -126,10 +127,10 @@ def second_factor_setup(request: HttpRequest) -> HttpResponse:
         verified_by(request, device)
         session.cycle_key()
         end_sessions(user, other_than=session.session_key)
-        session[CODES_SHOWN] = _hidden(codes)
-        response = onwards(request)
-        return response if replacing else signed_in(request, response)
-    picture = segno.make(address_of(key, user.get_username()), error="m")
+        session[CODES_SHOWN] = _encrypted(codes)
+        response = continue_sign_in(request)
+        return response if replacing else complete_sign_in(request, response)
+    picture = segno.make(otpauth_uri(key, user.get_username()), error="m")
     return page(
         request,
         "second_factor_setup",
@@ -137,31 +138,31 @@ def second_factor_setup(request: HttpRequest) -> HttpResponse:
         form=form,
         replacing=replacing,
         picture=picture.svg_data_uri(scale=5, border=4, dark="#000", light="#fff"),
-        typed=readable(key),
+        typed=key_as_text(key),
     )
 
 
 @never_cache
 def recovery_codes(request: HttpRequest) -> HttpResponse:
-    """Shown until somebody says that they are kept; then never again."""
+    """Show new recovery codes until the user confirms having saved them."""
     if CODES_SHOWN not in request.session:
-        return onwards(request)
+        return continue_sign_in(request)
     if request.method == "POST":
         del request.session[CODES_SHOWN]
-        return onwards(request)
-    codes = _shown(request.session[CODES_SHOWN])
+        return continue_sign_in(request)
+    codes = _decrypted(request.session[CODES_SHOWN])
     return page(request, "recovery_codes", title=_("Your recovery codes"), codes=codes)
 
 
 @sensitive_post_parameters()
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
-    """What one's own account may do, how it signs in, and where it is signed in now."""
+    """The user's own account: second factors, recovery codes and sessions."""
     user = staff_of(request)
     form = PasswordAgainForm(request.POST if "codes" in request.POST else None, user=user)
     if request.method == "POST":
         if "end" in request.POST:
-            # Some of the key only: a whole one on a page would be a way in.
+            # The page has the first letters of a key only: a full key would be a session.
             for row in sessions_of(user):
                 if row.session_key[:8] == request.POST["end"]:
                     row.delete()
@@ -171,8 +172,8 @@ def account(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Signed out elsewhere: %(n)s.") % {"n": count})
             return HttpResponseRedirect(request.path)
         if form.is_bound and form.is_valid() and has_second_factor(user):
-            request.session[CODES_SHOWN] = _hidden(renew_codes(user=user))
-            return onwards(request)
+            request.session[CODES_SHOWN] = _encrypted(renew_codes(user=user))
+            return continue_sign_in(request)
     codes = RecoveryCodes.objects.filter(user=user).first()
     context = {
         **admin.site.each_context(request),
@@ -191,9 +192,9 @@ def account(request: HttpRequest) -> HttpResponse:
 
 @method_decorator(never_cache, name="dispatch")
 class InvitationView(PasswordResetConfirmView):
-    """Where a link leads that an account was invited with: the only way a password is first set.
+    """Target of an invitation link, the only way to set an account's first password.
 
-    Django's token is bound to the password before, so that the link is good once, and only for
+    Django's token is bound to the password hash of before, so a link works once, and only for
     PASSWORD_RESET_TIMEOUT.
     """
 
@@ -204,12 +205,12 @@ class InvitationView(PasswordResetConfirmView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
-        assert self.user  # the link was checked
-        password_was_set(user=self.user)
+        assert self.user  # dispatch has checked the link
+        after_password_change(user=self.user)
         messages.success(self.request, _("Your password is set. Sign in with it now."))
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
-        around = {**admin.site.each_context(self.request), "has_permission": False}
-        return {**around, "available_apps": [], "is_nav_sidebar_enabled": False, **context}
+        frame = {**admin.site.each_context(self.request), "has_permission": False}
+        return {**frame, "available_apps": [], "is_nav_sidebar_enabled": False, **context}

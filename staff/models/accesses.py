@@ -8,14 +8,15 @@ from database.clock import Now
 from staff.enums import Act
 from staff.models.users import User
 
-# Up to so many people stand in the row itself; larger sets are kept once, however often seen.
+# Up to this many people are stored in the Access row; a larger set is a PeopleSet, stored once.
 FEW = 20
-# Of larger sets each number is indexed up to here; whole exports are read through, one by one.
+# Sets up to this size are indexed by person. An export of millions would make the index huge, so
+# larger ones are scanned.
 INDEXED = 5000
 
 
 class PeopleSet(models.Model):
-    """Some people who were seen together: the sheet of a day, a page of a list, an export."""
+    """People who were seen together: on a day sheet, a list or in an export. Never changed."""
 
     digest = models.CharField(max_length=64, primary_key=True)  # SHA-256 of the sorted numbers
     size = models.PositiveIntegerField()
@@ -38,20 +39,21 @@ class PeopleSet(models.Model):
 
 
 class Access(models.Model):
-    """Who saw whose personal data; kept two years, never changed (safety notice, art. 8)."""
+    """Record of an access to personal data: kept two years and never changed, as Korea's notice on
+    safety measures for personal data requires (article 8)."""
 
     at = models.DateTimeField(_("at"), db_default=Now(), editable=False, db_index=True)
     user = models.ForeignKey(
         User, on_delete=models.PROTECT, null=True, related_name="accesses", verbose_name=_("user")
     )
-    # A command has no user: which one, and who ran it on the machine.
+    # For a command, which has no user: its name, and the account that ran it.
     by = models.CharField(_("by"), max_length=100, blank=True)
     address = models.GenericIPAddressField(_("address"), null=True)
     act = models.CharField(_("act"), max_length=30, choices=Act)
-    # A kind of staff.kinds, or the label of a model; with its data it can be said in any language.
+    # A kind of staff.kinds or the label of a model; the text is made of it and `data`.
     what = models.CharField(_("what"), max_length=200)
     data = models.JSONField(default=dict)
-    # Whose data: no foreign keys, since the record outlives the person's row.
+    # Person ids; no foreign keys, as the record outlives the person's row.
     people = models.JSONField(_("people"), default=list)
     people_set = models.ForeignKey(PeopleSet, on_delete=models.PROTECT, null=True)
     reason = models.CharField(_("reason"), max_length=200, blank=True)
@@ -83,6 +85,6 @@ class Access(models.Model):
 
     @property
     def numbers(self) -> list[int]:
-        """The numbers of all people who were seen."""
+        """Ids of all people who were seen."""
         people: list[int] = self.people_set.people if self.people_set else self.people
         return people

@@ -1,4 +1,4 @@
-"""What a person holds beside the password. Tries are counted by staff.limits, for all of them."""
+"""Second factors: authenticator apps and recovery codes. staff.limits counts their wrong tries."""
 
 import hashlib
 import hmac
@@ -16,18 +16,19 @@ from database.clock import Now, known_now
 from privacy.fields import EncryptedTextField
 
 ISSUER = "Jari"
-KEY_BYTES = 20  # as RFC 4226 recommends for HMAC-SHA-1, which is all that every app can do
+KEY_BYTES = 20  # recommended by RFC 4226 for HMAC-SHA-1, the one algorithm that all apps have
 CODES = 10
-# Without the letters that are mixed up with digits: 32 of them, 5 bits each.
+# 32 letters and digits, 5 bits each; those that look alike are left out.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _CODE_LENGTH = 12
 
 
 class Authenticator(Device):  # type: ignore[misc]  # django-otp has no types
-    """An app that shows a new code every 30 seconds (RFC 6238)."""
+    """A TOTP app, with a new code every 30 seconds (RFC 6238)."""
 
     key = EncryptedTextField()  # in hexadecimal
-    last_step = models.BigIntegerField(default=-1, editable=False)  # a code is good once
+    # Time step of the last accepted code: it and earlier ones are refused, so each works once.
+    last_step = models.BigIntegerField(default=-1, editable=False)
     made_at = models.DateTimeField(_("made at"), db_default=Now(), editable=False)
 
     class Meta:
@@ -35,7 +36,7 @@ class Authenticator(Device):  # type: ignore[misc]  # django-otp has no types
         verbose_name_plural = _("authenticators")
 
     def verify_token(self, token: str) -> bool:
-        """Whether this is the code of now, or of the step before or after; the row is locked."""
+        """Whether `token` is the code of this or a neighbouring time step; call it under a lock."""
         step = matching_step(self.key, token, after=self.last_step)
         if step is None:
             return False
@@ -49,7 +50,7 @@ def new_key() -> str:
 
 
 def matching_step(key: str, token: str, *, after: int = -1) -> int | None:
-    """The time step of which `token` is the code; None if of none near now."""
+    """The time step of the code `token`, at most one away from now and above `after`; or None."""
     digits = "".join(token.split())
     if not (digits.isascii() and digits.isdecimal() and len(digits) == 6):
         return None
@@ -61,22 +62,22 @@ def matching_step(key: str, token: str, *, after: int = -1) -> int | None:
     return step
 
 
-def address_of(key: str, username: str) -> str:
-    """What the QR code says to the app: otpauth://totp/Jari:name?secret=…"""
-    query = urlencode({"secret": readable(key).replace(" ", ""), "issuer": ISSUER})
+def otpauth_uri(key: str, username: str) -> str:
+    """The content of the QR code, otpauth://totp/Jari:name?secret=…"""
+    query = urlencode({"secret": key_as_text(key).replace(" ", ""), "issuer": ISSUER})
     return f"otpauth://totp/{quote(f'{ISSUER}:{username}')}?{query}"
 
 
-def readable(key: str) -> str:
-    """For typing it in by hand, in groups of four."""
+def key_as_text(key: str) -> str:
+    """The key in base32 and groups of four, for typing it into an app."""
     text = b32encode(bytes.fromhex(key)).decode().rstrip("=")
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 class RecoveryCodes(Device):  # type: ignore[misc]  # django-otp has no types
-    """Ten codes on paper, each good once; only their hashes are kept.
+    """Ten codes on paper, each of which works once; only hashes are stored.
 
-    A code has 60 random bits, so a plain hash can't be searched through.
+    A code has 60 random bits, so a hash without salt or key can't be reversed by trying.
     """
 
     hashes = ArrayField(models.CharField(max_length=64), default=list)
@@ -87,16 +88,17 @@ class RecoveryCodes(Device):  # type: ignore[misc]  # django-otp has no types
         verbose_name_plural = _("recovery codes")
 
     def verify_token(self, token: str) -> bool:
+        """Whether `token` is one of the codes, which is then used up; call it under a lock."""
         digest = _digest(token)
-        kept = [known for known in self.hashes if not hmac.compare_digest(known, digest)]
-        if len(kept) == len(self.hashes):
+        others = [code for code in self.hashes if not hmac.compare_digest(code, digest)]
+        if len(others) == len(self.hashes):
             return False
-        self.hashes = kept
+        self.hashes = others
         self.save(update_fields=["hashes"])
         return True
 
     def renew(self) -> list[str]:
-        """New codes instead of the old ones; shown once, never readable again."""
+        """Replace the codes by new ones and return them; they can't be read again."""
         codes = [_code() for _ in range(CODES)]
         self.hashes = [_digest(code) for code in codes]
         self.save()

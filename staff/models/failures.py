@@ -7,10 +7,10 @@ from staff.models.users import User
 
 
 class LogInFailure(models.Model):
-    """A password or code that was wrong. Limits count these rows; nobody's typed name is kept.
+    """A wrong password or code, counted by staff.limits. The typed name is not stored.
 
-    A row is written before the password is checked and removed when it was right, so that many
-    tries at once can't pass together under the limit.
+    A row is written before the check and deleted if it succeeds, so that concurrent tries can't
+    all pass below the limit.
     """
 
     at = models.DateTimeField(_("at"), db_default=Now(), editable=False, db_index=True)
@@ -21,15 +21,16 @@ class LogInFailure(models.Model):
         related_name="failures",
         verbose_name=_("user"),
     )
-    name_index = models.CharField(max_length=64)  # a keyed hash of the name that was typed
+    name_index = models.CharField(max_length=64)  # keyed hash of the typed name
     network = models.CharField(_("address"), max_length=45, blank=True)  # IPv6: the /64
-    device = models.CharField(max_length=32, blank=True)  # one that signed in here before
+    device = models.CharField(max_length=32, blank=True)  # number of a known browser, or ""
     step = models.CharField(_("step"), max_length=10, choices=Step)
 
     class Meta:
         verbose_name = _("failed log-in")
         verbose_name_plural = _("failed log-ins")
         ordering = ["-at"]
+        # Read by staff.limits before each try.
         indexes = [
             models.Index(fields=["name_index", "-at"], name="failures_of_an_account"),
             models.Index(fields=["network", "-at"], name="failures_of_a_network"),

@@ -10,9 +10,9 @@ from staff.models.users import User
 
 @pghistory.track()
 class RoleRequest(models.Model):
-    """A role that somebody is to get: asked for by one, decided by another.
+    """A role requested for a user by one user and decided by another.
 
-    What gives no right over people's data takes effect at once, and is kept here all the same.
+    A role without rights over people's data is granted at once, and recorded here too.
     """
 
     user = models.ForeignKey(
@@ -52,6 +52,7 @@ class RoleRequest(models.Model):
                 condition=Q(status=RequestStatus.OPEN),
                 name="one_open_role_request",
             ),
+            # The rule of two users, also against errors in the services.
             models.CheckConstraint(
                 condition=~Q(asked_by=F("user")), name="nobody_asks_for_their_own_role"
             ),

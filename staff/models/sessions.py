@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Session(AbstractBaseSession):
-    """A browser in which somebody is signed in; a person sees their own and can end them."""
+    """A browser in which a user is signed in; users see their own sessions and can end them."""
 
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="sessions", verbose_name=_("user")
@@ -26,6 +26,6 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> "type[SessionStore]":
-        from staff.sessions import SessionStore  # it needs this model
+        from staff.sessions import SessionStore  # a circle: the store imports this model
 
         return SessionStore

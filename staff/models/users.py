@@ -9,7 +9,7 @@ from staff.enums import AT_A_CLINIC, Role
 
 @pghistory.track(exclude=["password", "last_login"])
 class User(AbstractUser):  # type: ignore[django-manager-missing]  # django-otp has no types
-    """Somebody who works here; the role says what they may do, clinic or region where."""
+    """A member of staff. `role` gives the rights (staff.roles), clinic or region the rows."""
 
     role = models.CharField(_("role"), max_length=10, choices=Role, blank=True)
     clinic = models.ForeignKey(
@@ -22,7 +22,7 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # django-otp 
     )
     region = models.CharField(_("region"), max_length=20, blank=True)
     district = models.CharField(_("district"), max_length=30, blank=True)
-    # Acts of others on the account; the trigger records each with who did it.
+    # Times of other users' acts on the account, so that pghistory records who did them.
     unlocked_at = models.DateTimeField(_("unlocked at"), null=True, editable=False)
     link_made_at = models.DateTimeField(_("link made at"), null=True, editable=False)
     second_factor_removed_at = models.DateTimeField(

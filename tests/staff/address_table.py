@@ -17,7 +17,7 @@ from django.utils import timezone
 from booking.models import OutsideDose, Stock
 from eligibility.models import CohortChange, Correction, Decision, Review, RosterUpload
 from messaging.models import Message
-from staff.accounts import ask_for_role
+from staff.accounts import request_role
 from staff.enums import Act, Role, Step
 from staff.models import Access, LogInFailure
 from tests.factories import (
@@ -126,7 +126,7 @@ def scene() -> tuple[dict, dict]:
         "staff.loginfailure": LogInFailure.objects.create(
             user=other, name_index="x", step=Step.CODE
         ),
-        "staff.rolerequest": ask_for_role(
+        "staff.rolerequest": request_role(
             user=StaffFactory(role=""), by=other, role=Role.LOCAL, region="서울특별시", reason="x"
         ),
     }

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from staff.accounts import NotYours, ask_for_role, decide_on, link_for, may_act
+from staff.accounts import AccountRefused, decide_on, link_for, may_act, request_role
 from staff.enums import RequestStatus, Role
 from staff.models import Authenticator, RoleRequest, User
 from staff.roles import sees_people
@@ -46,8 +46,8 @@ def test_nobody_changes_their_own_role(client, operator):
     operator.refresh_from_db()
     assert answer.status_code == 403
     assert operator.role == Role.OPERATOR
-    with pytest.raises(NotYours):
-        ask_for_role(user=operator, by=operator, **ASKED)
+    with pytest.raises(AccountRefused):
+        request_role(user=operator, by=operator, **ASKED)
 
 
 def test_the_form_of_an_account_changes_no_role(client, operator, newcomer):
@@ -97,13 +97,13 @@ def test_who_asked_does_not_grant(client, authority, newcomer):
 
 
 def test_who_is_to_get_it_does_not_grant(authority):
-    asked = ask_for_role(
+    asked = request_role(
         user=authority, by=StaffFactory(role=Role.OPERATOR), role=Role.LOCAL, region="서울특별시",
         reason="자리 이동",
     )  # fmt: skip
 
-    with pytest.raises(NotYours):
-        decide_on(asked=asked, granted=True, by=authority)
+    with pytest.raises(AccountRefused):
+        decide_on(request=asked, granted=True, by=authority)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if sees_people(role)])
@@ -112,9 +112,9 @@ def test_an_account_that_first_sees_people_starts_anew(role, operator, authority
     authenticator_of(newcomer)
     place = {"clinic": ClinicFactory(), "region": "서울특별시"}
 
-    asked = ask_for_role(user=newcomer, by=operator, role=role, reason="업무 시작", **place)
+    asked = request_role(user=newcomer, by=operator, role=role, reason="업무 시작", **place)
     assert asked.status == RequestStatus.OPEN
-    decide_on(asked=asked, granted=True, by=authority)
+    decide_on(request=asked, granted=True, by=authority)
 
     newcomer.refresh_from_db()
     assert newcomer.role == role
@@ -124,7 +124,7 @@ def test_an_account_that_first_sees_people_starts_anew(role, operator, authority
 
 @pytest.mark.parametrize("role", ["", Role.OPERATOR, Role.AUDITOR])
 def test_roles_without_people_are_given_at_once_and_kept(role, operator, newcomer):
-    asked = ask_for_role(user=newcomer, by=operator, role=role, reason="야간 당직")
+    asked = request_role(user=newcomer, by=operator, role=role, reason="야간 당직")
 
     newcomer.refresh_from_db()
     assert (newcomer.role, asked.status, asked.decided_by) == (role, RequestStatus.GRANTED, None)
@@ -134,17 +134,17 @@ def test_roles_without_people_are_given_at_once_and_kept(role, operator, newcome
 def test_another_place_is_granted_like_a_role(operator):
     clerk = StaffFactory(role=Role.LOCAL, region="서울특별시", district="강남구")
 
-    ask_for_role(user=clerk, by=operator, role=Role.LOCAL, region="부산광역시", reason="전보")
+    request_role(user=clerk, by=operator, role=Role.LOCAL, region="부산광역시", reason="전보")
 
     clerk.refresh_from_db()
     assert clerk.region == "서울특별시"
 
 
 def test_a_refused_role_changes_nothing_and_stays_refused(operator, authority, newcomer):
-    asked = ask_for_role(user=newcomer, by=operator, **ASKED)
+    asked = request_role(user=newcomer, by=operator, **ASKED)
 
-    decide_on(asked=asked, granted=False, by=authority)
-    decide_on(asked=asked, granted=True, by=authority)
+    decide_on(request=asked, granted=False, by=authority)
+    decide_on(request=asked, granted=True, by=authority)
 
     newcomer.refresh_from_db()
     assert newcomer.role == ""

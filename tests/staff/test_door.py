@@ -143,9 +143,9 @@ def test_the_key_of_an_authenticator_is_not_readable_in_the_database(desk):
 
 
 def test_the_picture_says_what_apps_read(client, desk):
-    from staff.models.devices import address_of
+    from staff.models.devices import otpauth_uri
 
-    parts = urlsplit(address_of("00" * 20, "desk"))
+    parts = urlsplit(otpauth_uri("00" * 20, "desk"))
 
     assert (parts.scheme, parts.netloc, parts.path) == ("otpauth", "totp", "/Jari%3Adesk")
     assert parse_qs(parts.query) == {"secret": ["A" * 32], "issuer": ["Jari"]}

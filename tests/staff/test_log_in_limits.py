@@ -4,7 +4,7 @@ import pytest
 
 from staff.door.services import unlock
 from staff.enums import Step
-from staff.limits import FREE_PER_NETWORK, Refusal, attempt_of, is_guarded
+from staff.limits import FREE_PER_NETWORK, AttemptRefused, attempt_of, is_guarded
 from staff.models import LogInFailure
 from tests.concurrency import at_once
 from tests.factories import StaffFactory
@@ -163,6 +163,6 @@ def test_many_tries_at_once_do_not_pass_together(rf):
 
     outcomes = at_once([reserve] * 16)
 
-    looked_at = [one for one in outcomes if not isinstance(one, Refusal)]
+    looked_at = [one for one in outcomes if not isinstance(one, AttemptRefused)]
     assert len(looked_at) <= 10
     assert LogInFailure.objects.count() == len(looked_at)

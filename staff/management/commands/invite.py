@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from staff.accounts import link_for, place_of
+from staff.accounts import link_for, workplace_of
 from staff.enums import AT_A_CLINIC, Role
 from staff.models import User
 
@@ -41,18 +41,19 @@ class Command(BaseCommand):
                 user = User(username=username, is_staff=True)
                 user.set_unusable_password()
             if role:
-                self._give(user, role, clinic, region, district)
+                self._assign(user, role, clinic, region, district)
             user.save()
             self.stdout.write(urljoin(settings.PUBLIC_URL, link_for(user)))
 
-    def _give(self, user: User, role: str, clinic: str, region: str, district: str) -> None:
+    def _assign(self, user: User, role: str, clinic: str, region: str, district: str) -> None:
+        # Through the field: staff lies below booking and can't import its models.
         clinics = User._meta.get_field("clinic").related_model._default_manager
-        workplace = clinics.filter(code=clinic).first()
-        if role in AT_A_CLINIC and workplace is None:
+        clinic_row = clinics.filter(code=clinic).first()
+        if role in AT_A_CLINIC and clinic_row is None:
             raise CommandError("--clinic: give the code of a clinic that exists.")
         if role == Role.LOCAL and not region:
             raise CommandError("--region: give the region of the local government.")
         user.role = role
-        place = place_of(role, clinic=workplace, region=region, district=district)
-        for name, value in place.items():
+        workplace = workplace_of(role, clinic=clinic_row, region=region, district=district)
+        for name, value in workplace.items():
             setattr(user, name, value)
