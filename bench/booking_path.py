@@ -163,7 +163,7 @@ def main(seconds: int) -> int:
         took = sorted(one for times, _problems in answers for one in times)
         problems = [one for _times, some in answers for one in some]
         rate = len(took) / seconds
-        broken = [answer.question.name for answer in verify() if answer.broken]
+        broken = [result.invariant.name for result in verify() if result.broken]
         sys.stdout.write(
             f"{rate:.0f} bookings a second ({rate * 3600:,.0f} an hour; promised {PROMISED}/s),"
             f" whole booking {1000 * took[len(took) // 2]:.0f} ms in the middle,"

@@ -163,7 +163,7 @@ def main(seconds: int) -> int:
                 f"{name:14} pgbench {bare:8,.0f}/s   hold + confirm {ours:8,.0f}/s"
                 f"   ratio {ours / bare:.2f} (promised {PROMISED[name]})\n"
             )
-        broken = [answer.question.name for answer in verify() if answer.broken]
+        broken = [result.invariant.name for result in verify() if result.broken]
         sys.stdout.write(f"verify_bookings: {broken or 'every invariant holds'}\n")
         connection.close()
         return 0 if kept and not broken else 1

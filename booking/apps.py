@@ -7,7 +7,7 @@ class BookingConfig(AppConfig):
     verbose_name = _("Booking")
 
     def ready(self) -> None:
-        # Models can be imported only now.
+        # Imported here because models are loaded only by now.
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked
         from booking.services.notices import confirmed_letters, reminder_letters

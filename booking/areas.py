@@ -1,12 +1,12 @@
-"""Where somebody on the cancellation list would come: to one clinic, or anywhere in a district.
+"""Areas of list entries: a clinic, or all clinics of a district.
 
-An entry keeps areas as keys in one array, so that one index finds them: `c:12` is a clinic,
-`d:서울특별시/강남구` a district.
+An entry holds area keys in one array, for one GIN index: `c:12` is a clinic, `d:서울특별시/강남구`
+a district.
 """
 
 from dataclasses import dataclass
 
-# The keys of a clinic's areas in SQL, from a row `clinic`: the twin of `keys_of`.
+# SQL twin of `keys_of`, for a row named `clinic`.
 KEYS_OF_CLINIC = """ARRAY[
     'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
 ]::varchar[]"""
@@ -28,11 +28,11 @@ class Area:
 
     @classmethod
     def of(cls, key: str) -> "Area":
-        """The area of a key; ValueError if it is none."""
-        kind, _colon, rest = key.partition(":")
-        if kind == "c" and rest.isascii() and rest.isdecimal():
-            return cls(clinic_id=int(rest))
-        region, slash, district = rest.partition("/")
+        """The area of a key; raises ValueError."""
+        kind, _colon, text = key.partition(":")
+        if kind == "c" and text.isascii() and text.isdecimal():
+            return cls(clinic_id=int(text))
+        region, slash, district = text.partition("/")
         if kind == "d" and slash:
             return cls(region=region, district=district)
         raise ValueError(key)
@@ -47,12 +47,12 @@ def district_key(region: str, district: str) -> str:
 
 
 def keys_of(*, clinic_id: int, region: str, district: str) -> list[str]:
-    """What an entry may name to be offered times of this clinic."""
+    """The area keys by which an entry is offered slots of this clinic."""
     return [clinic_key(clinic_id), district_key(region, district)]
 
 
 def areas_in(keys: list[str]) -> list[Area]:
-    """The areas among keys that a form brought; anything else is left out."""
+    """The areas of posted keys; invalid ones are left out."""
     areas = []
     for key in keys:
         try:

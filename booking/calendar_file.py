@@ -18,7 +18,7 @@ _STATUS = {
 
 
 def calendar_file(reservation: Reservation) -> bytes:
-    """One event that a later download of the same number replaces; cancelled if it is."""
+    """A calendar with one event; UID and sequence let a later download replace an earlier one."""
     slot = reservation.slot
     event = Event()
     event.add("uid", f"{reservation.number}@jari")

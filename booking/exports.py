@@ -1,7 +1,7 @@
-"""Reservations as CSV: one snapshot, streamed by COPY, so that a million rows need no memory.
+"""Reservations as CSV: one snapshot, streamed by COPY, in constant memory.
 
-Without personal data Postgres writes the lines itself. With it, names, birth dates and phones
-are encrypted in the rows, and are decrypted here one by one on their way through.
+Without personal data Postgres formats the lines itself. With it, COPY streams the encrypted
+cells, which are decrypted here row by row.
 """
 
 import csv
@@ -26,7 +26,7 @@ from eligibility.spelling import shown_phone
 from privacy.cipher import decrypt
 from privacy.fields import EncryptedField
 
-# A cell that begins so is a formula to a spreadsheet, whoever typed it.
+# A cell that begins with one of these is run as a formula by spreadsheets (CSV injection).
 FORMULA = "=+-@\t\r"
 _BATCH = 500  # rows
 
@@ -37,21 +37,21 @@ class Encoding(models.TextChoices):
     CP949 = "cp949", gettext_lazy("Old programs (CP949)")
 
 
-class CantBeWritten(Exception):
-    """The encoding has no letter for something in the rows; nothing was written."""
+class UnencodableText(Exception):
+    """The encoding lacks a character in the rows; the message names the row."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which reservations: rows the asker may see, by day of the appointment (Asia/Seoul)."""
+    """The rows the user may see, filtered by day of the appointment (Asia/Seoul) and region."""
 
     rows: QuerySet[Reservation]
     first: date | None = None
     last: date | None = None
     region: str = ""
 
-    def in_short(self, count: int) -> dict[str, Any]:
-        """What is kept of it with the record of access."""
+    def summary(self, count: int) -> dict[str, Any]:
+        """The selection as kept in the record of access, with the number of rows."""
         first, last = self.first or "", self.last or ""
         return {
             "first": str(first) or "–",
@@ -76,26 +76,28 @@ def _midnight(on: date) -> datetime:
 
 
 class _Local(Func):
-    """A time as it stands on the clock in Seoul, to be read by people and spreadsheets."""
+    """A timestamp as local time of Seoul, in a format that spreadsheets read."""
 
     template = "to_char(%(expressions)s AT TIME ZONE 'Asia/Seoul', 'YYYY-MM-DD HH24:MI')"
     output_field = CharField()
 
 
 def _guarded(field: str) -> Case:
-    starts = models.Q()
-    for sign in FORMULA:
-        starts |= models.Q(**{f"{field}__startswith": sign})
+    """`guard` in SQL."""
+    is_formula = models.Q()
+    for first_character in FORMULA:
+        is_formula |= models.Q(**{f"{field}__startswith": first_character})
     return Case(
         When(
-            starts, then=Func(Value("'"), F(field), template="%(expressions)s", arg_joiner=" || ")
+            is_formula,
+            then=Func(Value("'"), F(field), template="%(expressions)s", arg_joiner=" || "),
         ),
         default=F(field),
         output_field=CharField(),
     )
 
 
-# Name in the file → where it comes from. docs/schemas/reservations.json describes the file.
+# Expression by column name, in the order of the file (docs/schemas/reservations.json).
 COLUMNS: dict[str, Any] = {
     "number": F("number"),
     "status": F("status"),
@@ -112,6 +114,7 @@ COLUMNS: dict[str, Any] = {
 
 
 def guard(text: str) -> str:
+    """Prefix a cell that a spreadsheet would run as a formula."""
     return f"'{text}" if text.startswith(tuple(FORMULA)) else text
 
 
@@ -134,18 +137,18 @@ def header(*, people: bool) -> list[str]:
 
 
 def write_export(
-    selection: Selection, *, people: bool, encoding: Encoding, seen: set[int] | None = None
+    selection: Selection, *, people: bool, encoding: Encoding, person_ids: set[int] | None = None
 ) -> tuple[IO[bytes], int]:
-    """A nameless temporary file that holds the whole export, and how many rows it has.
+    """An unnamed temporary file with the export, and its number of rows.
 
-    Whole before the first byte is sent: a letter that CP949 lacks, or a lost database, is a
-    message and not half a file, and a slow reader holds no snapshot open.
+    Complete before the first byte is sent: UnencodableText or a lost database is an error page,
+    not half a file, and a slow client keeps no snapshot open.
     """
     with ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile())
-        count = export_to(file, selection, people=people, encoding=encoding, seen=seen)
+        count = export_to(file, selection, people=people, encoding=encoding, person_ids=person_ids)
         file.seek(0)
-        stack.pop_all()  # whoever asked closes it
+        stack.pop_all()  # the caller closes the file
     return file, count
 
 
@@ -155,20 +158,20 @@ def export_to(
     *,
     people: bool,
     encoding: Encoding,
-    seen: set[int] | None = None,
+    person_ids: set[int] | None = None,
 ) -> int:
-    """Write the export to `file`; how many rows. CantBeWritten if the encoding can't hold it.
+    """Write the export to `file`; returns the number of rows. Raises UnencodableText.
 
-    The numbers of the people whose data went into it are added to `seen`.
+    With `people`, the ids of all people in the file are added to `person_ids`.
     """
-    count = -1  # the header is no row
+    count = -1  # the header is not counted
     start = "\ufeff" if encoding == Encoding.EXCEL else ""
     codec = "utf-8" if encoding == Encoding.EXCEL else str(encoding.value)
-    for text, lines in _chunks(selection, people=people, seen=seen):
+    for text, lines in _chunks(selection, people=people, person_ids=person_ids):
         try:
             file.write((start + text).encode(codec))
         except UnicodeEncodeError as error:
-            raise CantBeWritten(
+            raise UnencodableText(
                 _("Row %(row)s holds a letter that CP949 does not have. Choose UTF-8.")
                 % {"row": count + 1 + text[: error.start - len(start)].count("\r\n")}
             ) from None
@@ -178,9 +181,9 @@ def export_to(
 
 
 def _chunks(
-    selection: Selection, *, people: bool, seen: set[int] | None
+    selection: Selection, *, people: bool, person_ids: set[int] | None
 ) -> Iterator[tuple[str, int]]:
-    """(text, number of lines), the header first."""
+    """Yield (text, number of lines), the header first."""
     yield _lines([header(people=people)])
     columns = dict(COLUMNS)
     if people:
@@ -190,41 +193,45 @@ def _chunks(
     rows = rows.values_list(*columns.values())
     with snapshot(), connection.cursor() as cursor:
         sql = cursor.mogrify(*rows.query.sql_with_params())
-        yield from _sealed(cursor, sql, seen) if people else _plain(cursor, sql)
+        yield from _sealed(cursor, sql, person_ids) if people else _plain(cursor, sql)
 
 
 def _plain(cursor: CursorWrapper, sql: str) -> Iterator[tuple[str, int]]:
-    waiting: list[bytes] = []
+    batch: list[bytes] = []
     with cursor.copy(f"COPY ({sql}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')") as copy:
-        for line in copy:  # Postgres sends each row on its own
-            waiting.append(bytes(line))
-            if len(waiting) == _BATCH:
-                yield _text(waiting), len(waiting)
-                waiting = []
-    if waiting:
-        yield _text(waiting), len(waiting)
+        for line in copy:  # one row each, encoded in batches
+            batch.append(bytes(line))
+            if len(batch) == _BATCH:
+                yield _text(batch), len(batch)
+                batch = []
+    if batch:
+        yield _text(batch), len(batch)
 
 
 def _text(lines: list[bytes]) -> str:
     return b"".join(lines).decode().replace("\n", "\r\n")
 
 
-def _sealed(cursor: CursorWrapper, sql: str, seen: set[int] | None) -> Iterator[tuple[str, int]]:
+def _sealed(
+    cursor: CursorWrapper, sql: str, person_ids: set[int] | None
+) -> Iterator[tuple[str, int]]:
     fields = [
         cast("EncryptedField[Any, Any]", Person._meta.get_field(column.field))
         for column in PERSONAL
     ]
-    shown = [column.shown for column in PERSONAL]
+    formats = [column.shown for column in PERSONAL]
     first = len(COLUMNS)
     batch: list[list[str]] = []
     with cursor.copy(f"COPY ({sql}) TO STDOUT") as copy:
         for row in copy.rows():
             open_cells = [cell or "" for cell in row[:first]]
-            if seen is not None:
-                seen.add(int(row[-1]))
-            for cell, field, show in zip(row[first:-1], fields, shown, strict=True):
-                # COPY writes bytes as \x and hexadecimal digits.
-                open_cells.append(show(decrypt(bytes.fromhex(cell[2:]), context=field.context)))
+            if person_ids is not None:
+                person_ids.add(int(row[-1]))
+            for cell, field, format_cell in zip(row[first:-1], fields, formats, strict=True):
+                # COPY writes bytea as \x and hexadecimal digits.
+                open_cells.append(
+                    format_cell(decrypt(bytes.fromhex(cell[2:]), context=field.context))
+                )
             batch.append(open_cells)
             if len(batch) == _BATCH:
                 yield _lines(batch)
@@ -241,9 +248,10 @@ def _lines(rows: list[list[str]]) -> tuple[str, int]:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """One transaction that sees the database as it was at one instant, and changes nothing.
+    """A read-only transaction with one snapshot.
 
-    Inside a transaction that has already begun (a test), that one is used as it is.
+    Inside a transaction that has already begun (in tests) that one is used unchanged: Postgres
+    allows SET TRANSACTION only before the first statement.
     """
     outermost = not connection.in_atomic_block
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What happened to a reservation, in plain words, from its first moment to now."""
+"""The history of a reservation as sentences, from its events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ S = ReservationStatus
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened: when, by whom (as `Reservation.by`), what."""
+    """One change: time, actor (as `Reservation.by`), sentence and detail."""
 
     at: datetime
     by: str
@@ -29,10 +29,9 @@ class Event:
 
 
 def history_of(reservation: Reservation) -> list[Event]:
-    """Everything in order, the first thing first.
+    """All changes of a reservation, the oldest first.
 
-    Each record of the history holds what was before a change, so that the states are the
-    records and, last, the row itself.
+    Each history event holds the values before a change: the states are the events, then the row.
     """
     records = reservation.events.select_related("slot__clinic").order_by("pgh_id")
     states = list(_with_holds(reservation, [*records, reservation]))
@@ -40,7 +39,7 @@ def history_of(reservation: Reservation) -> list[Event]:
 
 
 def _with_holds(reservation: Reservation, states: list[Any]) -> Iterator[Any]:
-    """Confirming by the person leaves no record: put the hold back before what was confirmed."""
+    """Insert the hold before each confirmation, which writes no event (Reservation's tracking)."""
     if states[0].status != S.HELD and reservation.origin != Origin.STAFF:
         yield _hold_of(states[0], since=reservation.created_at)
     for before, after in pairwise(states):
@@ -62,14 +61,14 @@ def _hold_of(confirmed: Any, *, since: datetime) -> SimpleNamespace:
 
 
 def _beginning(reservation: Reservation, first: Any) -> Event:
-    said = {
+    texts = {
         Origin.STAFF: _("Booked by staff"),
         Origin.OFFER: _("Offered from the cancellation list"),
         Origin.LINE: _("Time chosen and kept"),
     }
     by = first.by or CITIZEN
     return Event(
-        reservation.created_at, by, said[Origin(reservation.origin)], place_and_time(first.slot)
+        reservation.created_at, by, texts[Origin(reservation.origin)], place_and_time(first.slot)
     )
 
 
@@ -95,7 +94,7 @@ def _moved_on(before: ReservationStatus, after: ReservationStatus) -> str:
         (S.VACCINATED, S.ARRIVED): _("Vaccination mark taken back"),
         (S.NO_SHOW, S.CONFIRMED): _("“Did not come” taken back"),
     }
-    plain = {
+    texts = {
         S.CONFIRMED: _("Appointment confirmed"),
         S.CANCELLED: _("Cancelled"),
         S.ARRIVED: _("Arrived at the clinic"),
@@ -104,7 +103,7 @@ def _moved_on(before: ReservationStatus, after: ReservationStatus) -> str:
         S.LAPSED: _("Not confirmed in time; the place was given back"),
         S.RELEASED: _("Given up before booking"),
     }
-    return taken_back.get((before, after)) or plain[after]
+    return taken_back.get((before, after)) or texts[after]
 
 
 def place_and_time(slot: Slot) -> str:
@@ -113,7 +112,7 @@ def place_and_time(slot: Slot) -> str:
 
 
 def actor_for_person(by: str) -> str:
-    """Who did it, in words for the person; staff have no names here."""
+    """The actor as the person sees it; staff are not named."""
     if by == CITIZEN:
         return _("by you")
     return _("by staff") if is_staff(by) else _("automatically")

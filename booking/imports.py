@@ -1,4 +1,4 @@
-"""What the import commands write: clinics, and the slots people book."""
+"""Writing of the import commands: clinics and slots."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from dataio.importing import Outcome, Refused
 
 
 def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
-    """Add or change clinics, found by `code`; what `facts` does not name stays as it is.
+    """Add or change clinics, found by `code`; fields that `facts` does not name stay.
 
-    A clinic that a list no longer names stays: its reservations do too.
+    Clinics that are not in the file stay too, because of their reservations.
     """
     codes = [fact["code"] for fact in facts]
-    known = {
+    clinics = {
         clinic.code: clinic
         for clinic in Clinic.objects.select_for_update(no_key=True)
         .filter(code__in=codes)
@@ -32,13 +32,13 @@ def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
     changed: dict[str, Clinic] = {}
     outcomes = []
     for fact in facts:
-        clinic = known.get(fact["code"])
+        clinic = clinics.get(fact["code"])
         if clinic is None:
             clinic = Clinic(**fact)
-            known[clinic.code] = clinic
+            clinics[clinic.code] = clinic
             added.append(clinic)
             outcomes.append(Outcome.ADDED)
-        elif _take_over(clinic, fact):
+        elif _apply(clinic, fact):
             changed[clinic.code] = clinic
             outcomes.append(Outcome.CHANGED)
         else:
@@ -49,7 +49,8 @@ def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
     return outcomes
 
 
-def _take_over(row: models.Model, fact: dict[str, Any]) -> bool:
+def _apply(row: models.Model, fact: dict[str, Any]) -> bool:
+    """Set the fields; returns whether one of them changed."""
     before = {name: getattr(row, name) for name in fact}
     for name, value in fact.items():
         setattr(row, name, value)
@@ -58,7 +59,7 @@ def _take_over(row: models.Model, fact: dict[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class SlotPlan:
-    """What one row of a slots file asks for: one time, or several cut from opening hours."""
+    """The slots of one row of the file: one start, or several cut from opening hours."""
 
     line: int
     clinic: str
@@ -68,7 +69,7 @@ class SlotPlan:
 
 
 class SlotImport:
-    """Saves plans batch by batch and remembers which line asked for which slot."""
+    """Saves plans batch by batch and keeps the line of each slot, to refuse duplicates."""
 
     def __init__(self, *, by: str):
         self.by = by
@@ -78,21 +79,21 @@ class SlotImport:
         self.lines: dict[tuple[Any, ...], int] = {}
 
     def save(self, plans: Sequence[SlotPlan]) -> list[Outcome | Refused]:
-        known = self._known(plans)
-        fresh: list[Slot] = []
+        existing = self._existing_slots(plans)
+        new_slots: list[Slot] = []
         outcomes: list[Outcome | Refused] = []
         for plan in plans:
             try:
-                added, outcome = self._one(plan, known)
+                slots, outcome = self._add_or_change(plan, existing)
             except Refused as refusal:
                 outcomes.append(refusal)
             else:
-                fresh += added
+                new_slots += slots
                 outcomes.append(outcome)
-        Slot.objects.bulk_create(fresh, batch_size=2000)
+        Slot.objects.bulk_create(new_slots, batch_size=2000)
         return outcomes
 
-    def _known(self, plans: Iterable[SlotPlan]) -> dict[tuple[Any, ...], Slot]:
+    def _existing_slots(self, plans: Iterable[SlotPlan]) -> dict[tuple[Any, ...], Slot]:
         times = [time for plan in plans for time in plan.times]
         if not times:
             return {}
@@ -102,47 +103,55 @@ class SlotImport:
         )
         return {(slot.clinic_id, slot.vaccine_id, slot.starts_at): slot for slot in rows}
 
-    def _one(
-        self, plan: SlotPlan, known: dict[tuple[Any, ...], Slot]
+    def _add_or_change(
+        self, plan: SlotPlan, existing: dict[tuple[Any, ...], Slot]
     ) -> tuple[list[Slot], Outcome]:
-        """The slots to add; those to change are changed. Refused leaves all of the row undone."""
-        clinic, vaccine = self._found(plan)
+        """Change existing slots and return the new ones, which the caller inserts in bulk.
+
+        Raises Refused, which leaves all slots of the row unchanged.
+        """
+        clinic, vaccine = self._ids_of(plan)
         keys = [(clinic, vaccine, time) for time in plan.times]
         for key in keys:
             if key in self.lines:
                 raise Refused(
                     _("asks for %(time)s, as line %(line)s does.")
-                    % {"time": _shown(key[2]), "line": self.lines[key]}
+                    % {"time": _local_time(key[2]), "line": self.lines[key]}
                 )
-        unlike = [
-            known[key] for key in keys if key in known and known[key].capacity != plan.capacity
+        to_change = [
+            existing[key]
+            for key in keys
+            if key in existing and existing[key].capacity != plan.capacity
         ]
-        missing = [key for key in keys if key not in known]
-        for time in [slot.starts_at for slot in unlike] + [key[2] for key in missing]:
+        missing = [key for key in keys if key not in existing]
+        for time in [slot.starts_at for slot in to_change] + [key[2] for key in missing]:
             if time <= self.now:
-                raise _refused("starts_at", _("%s is over.") % _shown(time))
-        self._set_capacities(unlike, plan.capacity)
+                raise _refused("starts_at", _("%s is over.") % _local_time(time))
+        self._set_capacities(to_change, plan.capacity)
         self.lines.update(dict.fromkeys(keys, plan.line))
         added = [
             Slot(clinic_id=clinic, vaccine_id=vaccine, starts_at=time, capacity=plan.capacity)
             for _clinic, _vaccine, time in missing
         ]
-        if unlike or (added and len(added) < len(keys)):
+        if to_change or (added and len(added) < len(keys)):
             return added, Outcome.CHANGED
         return added, Outcome.ADDED if added else Outcome.UNCHANGED
 
-    def _found(self, plan: SlotPlan) -> tuple[int, int]:
-        for column, value, known in [
+    def _ids_of(self, plan: SlotPlan) -> tuple[int, int]:
+        for column, value, ids_by_code in [
             ("clinic", plan.clinic, self.clinics),
             ("vaccine", plan.vaccine, self.vaccines),
         ]:
-            if value not in known:
+            if value not in ids_by_code:
                 raise _refused(column, _("there is none with the code “%s”.") % value)
         return self.clinics[plan.clinic], self.vaccines[plan.vaccine]
 
     @transaction.atomic
     def _set_capacities(self, slots: list[Slot], capacity: int) -> None:
-        """All slots of a row or none: each is locked, and the first refusal undoes the rest."""
+        """Change all slots of a row or none; raises Refused.
+
+        In order of ids, the lock order of slots.
+        """
         for slot in sorted(slots, key=lambda slot: slot.pk):
             try:
                 set_capacity(slot=slot, capacity=capacity, by=self.by)
@@ -151,7 +160,7 @@ class SlotImport:
                 raise _refused(
                     "capacity",
                     _("at %(time)s %(booked)s places are booked already.")
-                    % {"time": _shown(slot.starts_at), "booked": slot.booked},
+                    % {"time": _local_time(slot.starts_at), "booked": slot.booked},
                 ) from None
 
 
@@ -159,5 +168,5 @@ def _refused(column: str, problem: str) -> Refused:
     return Refused(_("column %(column)s: %(problem)s") % {"column": column, "problem": problem})
 
 
-def _shown(time: datetime) -> str:
+def _local_time(time: datetime) -> str:
     return f"{timezone.localtime(time):%Y-%m-%d %H:%M}"

@@ -1,7 +1,8 @@
-"""How often a reservation number may be tried: ten letters can't be guessed, a phone could be.
+"""Rate limits of the lookup by reservation number and phone.
 
-Failures are counted. Above a limit the browser does a short proof of work, or waits a minute:
-nobody is refused, and whoever tries wrong phones slows down nobody but themselves.
+The number can't be guessed, but the phone to a known number could be. Failures are counted;
+above a limit the browser does a short proof of work or waits a minute, so that nobody is locked
+out by the failures of others.
 """
 
 from django.http import HttpRequest
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 from eligibility.brakes import Brake, needs_work
 
 FAILURES = [
-    # A number tried from one network; where that is not known, with all others.
+    # Failures by number, and by the caller's network ("" for all unknown ones).
     Brake("lookup.number", "10/10m"),
     Brake("lookup.source", "100/10m"),
 ]

@@ -1,4 +1,4 @@
-"""What the lint of cohorts can't know by itself: vaccines and times."""
+"""Checks of cohorts that need vaccines and slots, registered as a hook of eligibility."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,19 +11,19 @@ from eligibility.models import Cohort
 
 
 def windows_without_slots(cohorts: Sequence[Cohort], at: datetime) -> Iterator[Finding]:
-    known = set(Vaccine.objects.values_list("code", flat=True))
+    codes = set(Vaccine.objects.values_list("code", flat=True))
     for cohort in cohorts:
-        unknown = sorted(set(cohort.vaccines) - known)
+        unknown = sorted(set(cohort.vaccines) - codes)
         if unknown:
             yield Finding(
                 Level.ERROR,
                 (cohort.code,),
                 _("No such vaccine: %(codes)s.") % {"codes": ", ".join(unknown)},
             )
-        coming = Slot.objects.filter(starts_at__gt=max(at, cohort.opens_at), capacity__gt=0)
+        slots = Slot.objects.filter(starts_at__gt=max(at, cohort.opens_at), capacity__gt=0)
         if cohort.vaccines:
-            coming = coming.filter(vaccine__code__in=cohort.vaccines)
-        if not coming.exists():
+            slots = slots.filter(vaccine__code__in=cohort.vaccines)
+        if not slots.exists():
             yield Finding(
                 Level.ERROR, (cohort.code,), _("It opens with no time that could be booked.")
             )

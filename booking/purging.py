@@ -1,4 +1,4 @@
-"""Whom booking still needs when a campaign is over, and what it forgets of all others."""
+"""Hooks of eligibility's purge: people to keep, and addresses to delete of all others."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from waiting_room.models import Alert
 
 
 def still_booked(now: datetime) -> QuerySet[Any, Any]:
-    """People with an appointment to come, or one within the time that is kept."""
+    """Ids of people with an appointment to come or within the last KEEP_DAYS."""
     since = now - timedelta(days=settings.KEEP_DAYS)
     return Reservation.objects.filter(status__in=LIVE, slot__starts_at__gt=since).values("person")
 

@@ -1,8 +1,8 @@
 """A reservation's number as a QR code.
 
-Every receipt shows one, and computing it anew took a third of the page. But QR codes of one size
-and mask are linear: changing a bit of the text turns the same modules, whatever the rest says. So
-segno is asked once what each bit turns, and a number's picture is the sum of its bits'.
+Every receipt shows one, and encoding it took a third of the page's time. QR codes of one size and
+mask are linear over GF(2): a bit of the text flips the same modules whatever the other bits are.
+So segno encodes each single bit once, and a code is the XOR of the pictures of its bits.
 """
 
 import re
@@ -10,14 +10,14 @@ from functools import cache
 
 import segno
 
-# The alphanumeric mode writes two of these letters as one number of 11 bits (ISO/IEC 18004).
+# Alphanumeric mode encodes two of these 45 letters as one number of 11 bits (ISO/IEC 18004).
 LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 PAIR_BITS = 11
 BORDER = 2
 
 
 def qr_svg(text: str) -> str:
-    """Capitals and digits, of even length, as an SVG picture."""
+    """An SVG of capitals and digits; the length has to be even."""
     side, picture, turned = _parts(len(text))
     for place, pair in enumerate(_pairs(text)):
         for bit in range(PAIR_BITS):
@@ -35,17 +35,17 @@ def qr_svg(text: str) -> str:
 
 @cache
 def _parts(length: int) -> tuple[int, int, list[list[int]]]:
-    """Modules on a side, the picture of zeros alone, and what each bit of each pair turns."""
+    """(modules on a side, picture of all zeros, modules flipped by each bit of each pair)."""
     zeros = "0" * length
-    side, nothing = _drawn(zeros)
+    side, zeros_picture = _drawn(zeros)
     turned = []
     for start in range(0, length, 2):
         texts = [
             zeros[:start] + LETTERS[pair // 45] + LETTERS[pair % 45] + zeros[start + 2 :]
             for pair in (1 << bit for bit in range(PAIR_BITS))
         ]
-        turned.append([_drawn(text)[1] ^ nothing for text in texts])
-    return side, nothing, turned
+        turned.append([_drawn(text)[1] ^ zeros_picture for text in texts])
+    return side, zeros_picture, turned
 
 
 def _pairs(text: str) -> list[int]:
@@ -54,10 +54,10 @@ def _pairs(text: str) -> list[int]:
 
 
 def _drawn(text: str) -> tuple[int, int]:
-    """Modules on a side, and all of them as one number, row by row.
+    """(modules on a side, all modules as one number, row by row).
 
-    Level M is read even when a corner of the paper is wet. Any mask is valid; it has to be the
-    same for all.
+    Level M corrects damage of about 15 %. Any mask is valid, but linearity needs the same one
+    for all.
     """
     code = segno.make_qr(text, mode="alphanumeric", error="m", mask=3)
     modules = "".join("1" if module else "0" for row in code.matrix for module in row)

@@ -1,7 +1,8 @@
-"""What must be true of all slots, holds and reservations, asked of the live table.
+"""Invariants of slots, holds and reservations, checked on the live tables.
 
-Each question is one statement without locks; together they read the tables a few times over,
-from one snapshot, so that a booking half done while they run is never taken for a fault.
+Each invariant is one statement without locks; all run in one snapshot, so that a booking
+committed in between is not reported. The rules are written anew on purpose: an oracle must not
+share code with what it checks.
 """
 
 from dataclasses import dataclass
@@ -16,32 +17,32 @@ from booking.enums import LIVE, TAKING
 from booking.services.offers import OFFER_LIFETIME
 from database.clock import database_now
 
-# The job takes holds back every ten seconds; whoever is later than this has stopped.
+# The job takes lapsed holds back every ten seconds; a hold older than this means that it stopped.
 LATE = timedelta(minutes=5)
-# An offer is kept longest; web servers' clocks may differ by a moment.
+# The longest a hold may last: offers, with a minute to spare.
 PROMISED = OFFER_LIFETIME + timedelta(minutes=1)
 EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Question:
-    """One invariant: its name, what it says, and the statement that finds what breaks it."""
+class Invariant:
+    """An invariant, and the SQL that returns one line of text for each violation."""
 
     name: str
-    says: str
+    statement: str
     sql: str
 
 
 @dataclass(frozen=True)
-class Answer:
-    question: Question
-    broken: int
-    examples: list[str]
+class InvariantResult:
+    invariant: Invariant
+    broken: int  # violations
+    examples: list[str]  # at most EXAMPLES
     seconds: float = 0.0
 
 
-QUESTIONS = [
-    Question(
+INVARIANTS = [
+    Invariant(
         "counters",
         "Slot.booked is the number of holds and reservations that take a place.",
         """
@@ -54,7 +55,7 @@ QUESTIONS = [
         WHERE slot.booked <> coalesce(n, 0)
         """,
     ),
-    Question(
+    Invariant(
         "capacity",
         "No slot has more places taken than its capacity and margin.",
         """
@@ -62,7 +63,7 @@ QUESTIONS = [
         FROM booking_slot WHERE booked > capacity + margin OR booked < 0
         """,
     ),
-    Question(
+    Invariant(
         "one live reservation per person and dose",
         "Nobody has two live reservations for one dose.",
         """
@@ -71,7 +72,7 @@ QUESTIONS = [
         GROUP BY person_id, dose HAVING count(*) > 1
         """,
     ),
-    Question(
+    Invariant(
         "holds in date",
         "Holds that ran out are taken back within minutes, and none is kept longer than promised.",
         """
@@ -80,7 +81,7 @@ QUESTIONS = [
             AND (held_until <= %(late)s OR held_until > %(promised)s)
         """,
     ),
-    Question(
+    Invariant(
         "intervals",
         "Two doses are of one vaccine and within its interval, also after a first given elsewhere.",
         """
@@ -117,7 +118,7 @@ QUESTIONS = [
         )
         """,
     ),
-    Question(
+    Invariant(
         "second doses",
         "Nobody has a second dose to come without a first, booked or given.",
         """
@@ -125,7 +126,7 @@ QUESTIONS = [
         FROM booking_reservation AS second
         WHERE dose = 2 AND status IN ('held', 'confirmed')
             AND NOT EXISTS (
-                -- Whoever did not come may book the first dose anew.
+                -- A missed first dose counts: it may be booked anew after the second.
                 SELECT FROM booking_reservation AS first
                 WHERE first.person_id = second.person_id AND first.dose = 1
                     AND first.status = ANY(%(taking)s)
@@ -133,7 +134,7 @@ QUESTIONS = [
             AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = second.person_id)
         """,
     ),
-    Question(
+    Invariant(
         "admissions",
         "Whoever booked was called: the admission is the person's own.",
         """
@@ -142,7 +143,7 @@ QUESTIONS = [
         LEFT JOIN waiting_room_admission AS admission ON admission.id = reservation.admission_id
         LEFT JOIN waiting_room_ticket AS ticket ON ticket.id = admission.ticket_id
         WHERE origin <> 'staff' AND ticket.person_id IS DISTINCT FROM reservation.person_id
-            -- Whom staff put on the cancellation list at their request is offered what frees up.
+            -- Staff may put a person without an admission on the cancellation list.
             AND NOT (reservation.admission_id IS NULL AND EXISTS (
                 SELECT FROM booking_offer AS offer
                 JOIN booking_listentry AS entry ON entry.id = entry_id
@@ -151,7 +152,7 @@ QUESTIONS = [
             ))
         """,
     ),
-    Question(
+    Invariant(
         "vaccines",
         "Nobody books a first dose of a vaccine that their cohort did not name at the time.",
         """
@@ -165,7 +166,8 @@ QUESTIONS = [
         JOIN booking_vaccine AS vaccine
             ON vaccine.id = slot.vaccine_id AND vaccine.code <> ALL(cohort.vaccines)
         WHERE reservation.dose = 1 AND reservation.status = ANY(%(taking)s)
-            -- The cohort may have named others since; what was booked before that stands.
+            -- The cohort's vaccines may have changed: an event that names the vaccine, and was
+            -- in force when the reservation was made, excuses it.
             AND NOT EXISTS (
                 SELECT FROM eligibility_cohortevent AS past
                 WHERE past.pgh_obj_id = cohort.id
@@ -178,7 +180,7 @@ QUESTIONS = [
             )
         """,
     ),
-    Question(
+    Invariant(
         "orphans",
         "Every reservation has its slot and person, and confirmed ones their time.",
         """
@@ -189,7 +191,7 @@ QUESTIONS = [
             OR (status IN ('confirmed', 'arrived', 'vaccinated') AND confirmed_at IS NULL)
         """,
     ),
-    Question(
+    Invariant(
         "doses given",
         "No future dose is booked that was given elsewhere.",
         """
@@ -199,7 +201,7 @@ QUESTIONS = [
         WHERE status IN ('held', 'confirmed') AND outside_dose.dose >= reservation.dose
         """,
     ),
-    Question(
+    Invariant(
         "offers",
         "An open offer has its hold, an ended one has none, and a entry with an offer has one.",
         """
@@ -216,8 +218,8 @@ QUESTIONS = [
 ]
 
 
-def verify(*, now: datetime | None = None) -> list[Answer]:
-    """Ask every question of one snapshot."""
+def verify(*, now: datetime | None = None) -> list[InvariantResult]:
+    """Check all invariants in one snapshot."""
     now = now or database_now()
     values: dict[str, Any] = {
         "taking": TAKING,
@@ -226,19 +228,22 @@ def verify(*, now: datetime | None = None) -> list[Answer]:
         "promised": now + PROMISED,
         "zone": timezone.get_default_timezone_name(),
     }
-    answers = []
+    results = []
     with transaction.atomic(), connection.cursor() as cursor:
+        # Inside a test's transaction it is too late to set the level.
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        for question in QUESTIONS:
+        for invariant in INVARIANTS:
             started = monotonic()
             cursor.execute(
-                f"SELECT *, count(*) OVER () FROM ({question.sql}) AS broken LIMIT {EXAMPLES}",  # noqa: S608
+                f"SELECT *, count(*) OVER () FROM ({invariant.sql}) AS broken LIMIT {EXAMPLES}",  # noqa: S608
                 values,
             )
             rows = cursor.fetchall()
             seconds = monotonic() - started
-            answers.append(
-                Answer(question, rows[0][1] if rows else 0, [row[0] for row in rows], seconds)
+            results.append(
+                InvariantResult(
+                    invariant, rows[0][1] if rows else 0, [row[0] for row in rows], seconds
+                )
             )
-    return answers
+    return results

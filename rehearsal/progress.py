@@ -104,7 +104,7 @@ def waits_for_room(progress: Progress, room: RoomView, *, over: float) -> bool:
     return progress.seconds >= over and 0 < under_way <= 2 * progress.in_line and room.waiting > 0
 
 
-def in_short(progress: Progress, left: float | None) -> str:
+def summary(progress: Progress, left: float | None) -> str:
     """One line: how far it is, who is where, rate, errors, and about how long it goes on."""
     stages = [f"{progress.stages.get(name, 0)} {label}" for name, label in STAGES.items()]
     broken = progress.outcomes.get("broken", 0)

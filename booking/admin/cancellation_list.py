@@ -1,4 +1,4 @@
-"""The cancellation list: who waits where, in which order, and what they were offered."""
+"""Admin of the cancellation list: entries with their rank and offers; adding and ending them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -47,7 +47,7 @@ DAYS_OFFERED = 14
 
 
 class StateFilter(admin.SimpleListFilter):
-    """Who waits now, unless somebody asks for those who left."""
+    """Entries on the list by default, else those that ended, or all."""
 
     title = gettext_lazy("status")
     parameter_name = "state"
@@ -88,12 +88,12 @@ class EntryClinicFilter(ClinicFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value():
             return queryset
-        seen = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
-        return queryset.filter(entries_at(clinics=seen.filter(code=self.value())))
+        visible = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
+        return queryset.filter(entries_at(clinics=visible.filter(code=self.value())))
 
 
-class CallerForm(PersonForm, ListEntryForm):
-    """Somebody who asked for it, and what would suit them."""
+class AddEntryForm(PersonForm, ListEntryForm):
+    """The person to put on the list, and the slots that suit them."""
 
     clinic = forms.ModelChoiceField(
         label=gettext_lazy("Clinic"),
@@ -106,7 +106,7 @@ class CallerForm(PersonForm, ListEntryForm):
     language = forms.ChoiceField(
         label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
     )
-    ENTERED = (
+    SUITABLE = (
         "clinic",
         "whole_district",
         "date_from",
@@ -124,6 +124,8 @@ class CallerForm(PersonForm, ListEntryForm):
         field = cast("forms.ModelChoiceField[Clinic]", self.fields["clinic"])
         field.queryset = clinics
         if staff_of(request).clinic_id:
+            # Autocomplete is for lists too long for a select; setting the widget drops the choices,
+            # which assigning the queryset again fills.
             field.widget = forms.Select()
             field.queryset = clinics
             field.initial = staff_of(request).clinic_id
@@ -168,10 +170,10 @@ class OfferInline(admin.TabularInline[Offer, ListEntry]):
 
 @admin.register(ListEntry)
 class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[ListEntry]):
-    """In the order in which times that come free are offered."""
+    """Entries in the order in which freed seats are offered."""
 
     list_display = [
-        "place",
+        "rank",
         "name",
         "phone",
         "state",
@@ -188,7 +190,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         "vaccine",
     ]
     list_select_related = ["person", "vaccine"]
-    search_fields = ["pk"]  # shows the box; `find` searches
+    search_fields = ["pk"]  # only makes the admin show the box; `find` searches
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-priority", "joined_at", "pk"]
     sortable_by = ()
@@ -238,20 +240,20 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        lines = ranks_on_list(entry.pk for entry in changelist.result_list)
+        ranks = ranks_on_list(entry.pk for entry in changelist.result_list)
         for entry in changelist.result_list:
-            entry.place_in_line = lines.get(entry.pk)
+            entry.rank = ranks.get(entry.pk)
         return changelist
 
     def has_change_permission(self, request: HttpRequest, obj: ListEntry | None = None) -> bool:
-        return False  # on and off the list by services
+        return False  # entries change only through services
 
     def may_take_off(self, request: HttpRequest, entry: ListEntry) -> bool:
         return request.user.has_perm("booking.change_listentry") and entry.status in ON_THE_LIST
 
     @admin.display(description=gettext_lazy("place in the order"))
-    def place(self, entry: ListEntry) -> str:
-        number = getattr(entry, "place_in_line", None)
+    def rank(self, entry: ListEntry) -> str:
+        number = getattr(entry, "rank", None)
         return str(number) if number else "–"
 
     @admin.display(description=gettext_lazy("places"))
@@ -331,7 +333,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         if not self.has_add_permission(request):
             raise PermissionDenied
         today = known_today()
-        form = CallerForm(
+        form = AddEntryForm(
             request.POST or None,
             request=request,
             initial={"date_from": today, "date_to": today + timedelta(days=DAYS_OFFERED)},
@@ -356,14 +358,14 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
                 "At their request only. What frees up is offered to them by message, in their turn."
             ),
             adminform=as_fieldsets(
-                form, (_("Who"), list(form.ASKED)), (_("What would suit"), list(form.ENTERED))
+                form, (_("Who"), list(form.ASKED)), (_("What would suit"), list(form.SUITABLE))
             ),
             form=form,
             media=self.media + form.media,
             submit=_("Put on the list"),
         )
 
-    def _put_on(self, request: HttpRequest, form: CallerForm) -> ListEntry:
+    def _put_on(self, request: HttpRequest, form: AddEntryForm) -> ListEntry:
         person = form.person
         assert person  # the form is valid
         admission = admission_for(person.pk, also_ended=True)
@@ -384,7 +386,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         return entry
 
     def end_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Off the list, after one question: the place on it can't be got back."""
+        """Confirm, then end the entry: its rank is lost for good."""
         entry = get_object_or_404(self.get_queryset(request).select_related("person"), pk=pk)
         if not self.may_take_off(request, entry):
             raise PermissionDenied
@@ -406,7 +408,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
 
 
 def names_of(places: list[str]) -> list[str]:
-    """The clinics and districts of an entry as people say them."""
+    """The names of an entry's clinics and districts."""
     directory = availability.directory()
     areas = [Area.of(key) for key in places]
     return [directory.area_name(area) or f"#{area.clinic_id}" for area in areas]

@@ -1,3 +1,5 @@
+"""Admin of clinics, vaccines, slots and stock."""
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,7 +84,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         return format_html('<a href="{}">{}</a>', address, _("Doses and no-shows"))
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        # Who runs the machines does not see who comes.
+        # Links only where the user may follow them: operators see clinics, but no people.
         return [*self.list_display, *self._ways_on(request)]
 
     def _ways_on(self, request: HttpRequest) -> list[str]:
@@ -112,7 +114,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         return [doses, *super().get_urls()]
 
     def doses_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What people who do not come do to a clinic's day: rate, margin, doses on hand."""
+        """No-show rate, margin and doses on hand of a clinic; the doses may be changed here."""
         if not request.user.has_perm("booking.view_stock"):
             raise PermissionDenied
         clinic = get_object_or_404(self.get_queryset(request), pk=pk)
@@ -151,7 +153,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Clinic | None = None) -> list[str]:
-        # The code is how lists and importers find the clinic again.
+        # Importers find clinics by their code.
         return [*self.readonly_fields, *(["code"] if obj else []), *self._ways_on(request)]
 
 
@@ -160,7 +162,7 @@ def _link(name: str, clinic: Clinic, text: str) -> str:
 
 
 class DosesForm(forms.Form):
-    """One number for each day and vaccine; empty where it is not known."""
+    """Doses on hand, one number field per day and vaccine; empty if unknown."""
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, days: list[DayOfDoses]) -> None:
         super().__init__(data)
@@ -181,7 +183,7 @@ class DosesForm(forms.Form):
         return f"doses-{row.on}-{row.vaccine_id}"
 
     def clean(self) -> dict[str, Any]:
-        # An empty number says "not known" and deletes one: a form without numbers says nothing.
+        # An empty number deletes the stock of its day, so a truncated POST must not pass as empty.
         if not any(name in self.data for name in self.fields):
             raise forms.ValidationError(
                 _("The form came without its numbers. Nothing was changed.")
@@ -189,8 +191,8 @@ class DosesForm(forms.Form):
         return self.cleaned_data
 
     def changed(self) -> list[tuple[DayOfDoses, int | None]]:
-        came = [row for row in self.days if self.name_of(row) in self.data]
-        values = [(row, self.cleaned_data[self.name_of(row)]) for row in came]
+        posted = [row for row in self.days if self.name_of(row) in self.data]
+        values = [(row, self.cleaned_data[self.name_of(row)]) for row in posted]
         return [(row, doses) for row, doses in values if doses != row.doses]
 
 
@@ -200,7 +202,7 @@ class VaccineAdmin(ScopedAdmin[Vaccine]):
     search_fields = ["code", "name_ko", "name_en"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Vaccine]:
-        return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
+        return admin.ModelAdmin.get_queryset(self, request)  # vaccines have no scope
 
     def get_readonly_fields(self, request: HttpRequest, obj: Vaccine | None = None) -> list[str]:
         return ["code"] if obj else []
@@ -252,7 +254,7 @@ class SlotAdmin(ScopedAdmin[Slot]):
         return super().get_queryset(request).select_related("clinic", "vaccine")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Slot | None = None) -> list[str]:
-        # People booked this time at this place; only how many fit can change.
+        # People have booked this clinic and time: only the capacity may change.
         return [*self.readonly_fields, *(["clinic", "vaccine", "starts_at"] if obj else [])]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -279,7 +281,7 @@ class SlotAdmin(ScopedAdmin[Slot]):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except Refused as refusal:
-            # Somebody booked between the form's check and the lock.
+            # A booking came between the form's check and the lock.
             messages.error(request, str(refusal))
             return HttpResponseRedirect(request.get_full_path())
 
@@ -305,6 +307,6 @@ class StockAdmin(ScopedAdmin[Stock]):
     def save_model(
         self, request: HttpRequest, obj: Stock, form: forms.ModelForm[Stock], change: bool
     ) -> None:
-        """What may be booked beyond the capacity follows from the doses at once."""
+        """Save, and set the day's margins by the new number of doses."""
         super().save_model(request, obj, form, change)
         set_margins(clinic=obj.clinic, day=obj.on)

@@ -1,4 +1,4 @@
-"""On the day sheet and at the desk: who may be booked twice, under two phone numbers."""
+"""Possible double bookings of one person under two phone numbers, for day sheet and desk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,16 +19,16 @@ _COUNTS = [
 
 @dataclass
 class Doubles:
-    """Bookings of people with the same name and birth date as the one looked at."""
+    """Bookings of other people with the same name and birth date."""
 
-    seen: list[Reservation] = field(default_factory=list)
-    # Booked where this user may not look: that it is so, and nothing else.
+    visible: list[Reservation] = field(default_factory=list)
+    # Whether there are bookings this user may not see; nothing else of them is shown.
     elsewhere: bool = False
     people: set[int] = field(default_factory=set)
 
 
 def doubles_of(people: Sequence[Person], visible: QuerySet[Reservation]) -> dict[int, Doubles]:
-    """By the id of a person; `visible` are the reservations this user may see."""
+    """Doubles by person id; `visible` are the reservations this user may see."""
     others = likely_doubles(people)
     everybody = set().union(*others.values())
     if not everybody:
@@ -38,18 +38,18 @@ def doubles_of(people: Sequence[Person], visible: QuerySet[Reservation]) -> dict
             "slot__starts_at", "pk"
         )
     )
-    seen = {
+    visible_rows = {
         row.pk: row
         for row in visible.filter(pk__in=[row.pk for row in booked]).select_related("slot__clinic")
     }
     doubles: dict[int, Doubles] = {}
-    for person, those in others.items():
+    for person, other_ids in others.items():
         for row in booked:
-            if row.person_id in those:
-                mine = doubles.setdefault(person, Doubles())
-                mine.people.add(row.person_id)
-                if row.pk in seen:
-                    mine.seen.append(seen[row.pk])
+            if row.person_id in other_ids:
+                doubles_of_person = doubles.setdefault(person, Doubles())
+                doubles_of_person.people.add(row.person_id)
+                if row.pk in visible_rows:
+                    doubles_of_person.visible.append(visible_rows[row.pk])
                 else:
-                    mine.elsewhere = True
+                    doubles_of_person.elsewhere = True
     return doubles

@@ -1,4 +1,4 @@
-"""Filters of the lists: by day, and by region, district and clinic."""
+"""Filters of admin lists by day, region, district and clinic."""
 
 from datetime import timedelta
 from typing import Any
@@ -57,7 +57,7 @@ class DoseDayFilter(DayFilter):
 
 
 class RegionFilter(admin.SimpleListFilter):
-    """Only for those who see more than one region."""
+    """Offered only to users of more than one region."""
 
     title = gettext_lazy("region")
     parameter_name = "region"
@@ -80,12 +80,12 @@ class SlotRegionFilter(RegionFilter):
     field = "slot__clinic__region"
 
 
-# More than this is not a list to choose from: a region and a district come first.
+# More clinics than this are not listed: a region or district has to be chosen first.
 MOST_CHOICES = 120
 
 
-class PlaceFilter(admin.SimpleListFilter):
-    """Only offered where it makes a difference, and never more than can be read."""
+class ClinicPathFilter(admin.SimpleListFilter):
+    """Base of filters on the clinic of a row."""
 
     clinic_path = ""  # from the row to its clinic
 
@@ -93,13 +93,13 @@ class PlaceFilter(admin.SimpleListFilter):
         return f"{self.clinic_path}__{name}" if self.clinic_path else name
 
     def _clinics(self, request: HttpRequest) -> QuerySet[Clinic]:
-        """Those this user sees, of the region and district chosen before."""
+        """The user's clinics in the region and district already chosen."""
         clinics = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
         chosen = {name: request.GET.get(name, "") for name in ("region", "district")}
         return clinics.filter(**{name: value for name, value in chosen.items() if value})
 
 
-class DistrictFilter(PlaceFilter):
+class DistrictFilter(ClinicPathFilter):
     title = gettext_lazy("district")
     parameter_name = "district"
 
@@ -120,7 +120,7 @@ class DistrictFilter(PlaceFilter):
         return queryset.filter(**{self._path("district"): chosen}) if chosen else queryset
 
 
-class ClinicFilter(PlaceFilter):
+class ClinicFilter(ClinicPathFilter):
     title = gettext_lazy("clinic")
     parameter_name = "clinic"
 
@@ -130,10 +130,11 @@ class ClinicFilter(PlaceFilter):
         if staff_of(request).clinic_id:
             return []
         clinics = self._clinics(request).order_by("name").values_list("code", "name")
-        found = list(clinics[: MOST_CHOICES + 1])
-        if len(found) > MOST_CHOICES:
-            found = list(clinics.filter(code=request.GET.get("clinic", "")))
-        return found
+        choices = list(clinics[: MOST_CHOICES + 1])
+        if len(choices) > MOST_CHOICES:
+            # The one already chosen, by a link from elsewhere, is still shown as chosen.
+            choices = list(clinics.filter(code=request.GET.get("clinic", "")))
+        return choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.value()

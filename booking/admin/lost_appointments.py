@@ -1,4 +1,4 @@
-"""Appointments that a mistaken record cancelled and nobody could bring back: what can be done."""
+"""Admin page of lost appointments: book anew, or put the person first on the list."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from booking.admin.desk.choosing import desk_address, times_like
+from booking.admin.desk.choosing import desk_address, slots_like
 from booking.admin.desk.pages import token_for
-from booking.admin.desk.wording import said
+from booking.admin.desk.wording import staff_message
 from booking.exceptions import Refused
 from booking.models import ListEntry, LostAppointment, OutsideDose
 from booking.services import course_of, interval_of, lost_appointments, put_first
@@ -28,7 +28,11 @@ from staff.services import staff_of
 
 
 def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppointment]:
-    """Those at the user's own clinics, of the people of its region, or lost by its colleagues."""
+    """Lost appointments in the user's scope.
+
+    For a clinic those at the clinic or lost by its staff; for the local government also those of
+    people of its region.
+    """
     own = rows_for(user, rows, clinic_path="reservation__slot__clinic")
     if user.role in AT_A_CLINIC and user.clinic_id and not user.is_superuser:
         colleagues = User.objects.filter(clinic=user.clinic_id).values_list("pk", flat=True)
@@ -40,7 +44,7 @@ def lost_for(user: User, rows: QuerySet[LostAppointment]) -> QuerySet[LostAppoin
 
 
 class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
-    """A list of its own beside the records, until each person has something instead."""
+    """The list of lost appointments whose people have no replacement yet."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -80,7 +84,7 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
         near = []
         if may_book and not needs_first:
             days = course.days(row.dose, interval_of(row.slot.vaccine))
-            near = times_like(staff_of(request), row.slot, token=token, days=days)
+            near = slots_like(staff_of(request), row.slot, token=token, days=days)
         return {
             "lost": lost,
             "row": row,
@@ -92,18 +96,18 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
         }
 
     def put_first_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """First on the cancellation list: the place was theirs, and our mistake took it."""
+        """Put the person first on the cancellation list."""
         if not (
             self.has_view_permission(request) and request.user.has_perm("booking.add_listentry")
         ):
             raise PermissionDenied
-        # Also one that has left the list by a first click.
+        # Not `lost_appointments()`: a second click must find the row that the first one settled.
         everything = LostAppointment.objects.filter(lost_at__isnull=False)
         lost = get_object_or_404(lost_for(staff_of(request), everything), pk=pk)
         try:
             entry = put_first(lost=lost, by=actor_of(staff_of(request)))
         except Refused as refusal:
-            messages.error(request, said(refusal))
+            messages.error(request, staff_message(refusal))
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         person = lost.reservation.person_id
         self._record(request, Act.CHANGE, "put_first", [person], row=str(lost.reservation))

@@ -1,4 +1,4 @@
-"""Doses given elsewhere: recorded, put right and taken back by the services."""
+"""Admin of doses given elsewhere: record, correct and withdraw them through services."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -37,15 +37,15 @@ from staff.names import actor_name
 from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
 from staff.services import staff_of
 
-OF_THE_DOSE = ["vaccine", "dose", "given_on", "place"]
+DOSE_FIELDS = ["vaccine", "dose", "given_on", "place"]
 
 
-# Where the admin's two steps of saving hand on what a correction led to.
-_AFTERMATH = "aftermath"
+# Key in the request's __dict__: `save_model` hands its effects to `response_post_save_change`.
+_EFFECTS = "record_effects"
 
 
 class DoseFields(forms.Form):
-    """What was given, when and where."""
+    """Vaccine, dose, day and place of a dose given elsewhere."""
 
     vaccine = forms.ModelChoiceField(
         label=gettext_lazy("Vaccine"), queryset=Vaccine.objects.order_by("code")
@@ -83,7 +83,10 @@ class DoseFields(forms.Form):
             )
 
     def check(self, person: Person | None, other_than: int | None = None) -> None:
-        """What only the person's own record can say."""
+        """Add errors that depend on the person: birth date, and other records of this dose.
+
+        `other_than` is the id of the record that is being corrected.
+        """
         values = self.cleaned_data
         if person is None or not {"dose", "given_on"} <= values.keys():
             return
@@ -107,7 +110,7 @@ class RecordForm(PersonForm, DoseFields):
 class OutsideDoseForm(DoseFields, forms.ModelForm[OutsideDose]):
     class Meta:
         model = OutsideDose
-        fields = OF_THE_DOSE
+        fields = DOSE_FIELDS
 
     def clean(self) -> None:
         super().clean()
@@ -123,12 +126,12 @@ class OutsideDoseAdmin(
     list_display = ["number", "name", "dose", "vaccine", "given_on", "place", "recorded_at"]
     list_filter = ["vaccine", "dose"]
     list_select_related = ["person", "vaccine"]
-    search_fields = ["pk"]  # shows the box; `find` searches
+    search_fields = ["pk"]  # only makes the admin show the box; `find` searches
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-recorded_at"]
     sortable_by = ()
     show_full_result_count = False
-    fields = ["number", "name", *OF_THE_DOSE, "by_whom", "recorded_at"]
+    fields = ["number", "name", *DOSE_FIELDS, "by_whom", "recorded_at"]
     readonly_fields = ["number", "name", "by_whom", "recorded_at"]
     change_list_template = "admin/booking/outsidedose/change_list.html"
     change_form_template = "admin/booking/outsidedose/change_form.html"
@@ -137,7 +140,7 @@ class OutsideDoseAdmin(
         return self._scoped(request, admin.ModelAdmin.get_queryset(self, request))
 
     def _scoped(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """A clinic sees what it recorded, and what its own people were given elsewhere."""
+        """For a clinic's staff the records made there, and those of people booked there."""
         user = staff_of(request)
         if user.role not in AT_A_CLINIC or user.is_superuser or not user.clinic_id:
             return rows_for(user, rows, region_path="person")
@@ -174,13 +177,13 @@ class OutsideDoseAdmin(
             raise PermissionDenied
         form = RecordForm(request.POST or None, request=request)
         if request.method == "POST" and form.is_valid():
-            values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
+            values = {name: form.cleaned_data[name] for name in DOSE_FIELDS}
             assert form.person
-            outside_dose, freed = record_outside_dose(
+            outside_dose, cancelled = record_outside_dose(
                 person_id=form.person.pk, by=actor_of(staff_of(request)), **values
             )
             messages.success(request, _("The dose is on record."))
-            _say(request, messages.WARNING, CANCELLED, freed)
+            _list_reservations(request, messages.WARNING, CANCELLED, cancelled)
             return HttpResponseRedirect(
                 reverse("admin:booking_outsidedose_change", args=[outside_dose.pk])
             )
@@ -190,7 +193,7 @@ class OutsideDoseAdmin(
             lead=_(
                 "Appointments that this dose makes needless are cancelled, and the person is told."
             ),
-            adminform=as_fieldsets(form, (_("Who"), list(form.ASKED)), (_("What"), OF_THE_DOSE)),
+            adminform=as_fieldsets(form, (_("Who"), list(form.ASKED)), (_("What"), DOSE_FIELDS)),
             form=form,
             submit=_("Record"),
         )
@@ -202,21 +205,21 @@ class OutsideDoseAdmin(
         form: forms.ModelForm[OutsideDose],
         change: bool,
     ) -> None:
-        """A correction; the service frees what it makes needless, and brings back the rest."""
-        values = {name: form.cleaned_data[name] for name in OF_THE_DOSE}
-        _outside_dose, after = correct_outside_dose(
+        """Correct the record by the service, which also cancels and restores appointments."""
+        values = {name: form.cleaned_data[name] for name in DOSE_FIELDS}
+        _outside_dose, effects = correct_outside_dose(
             outside_dose=OutsideDose.objects.get(pk=obj.pk),
             by=actor_of(staff_of(request)),
             **values,
         )
-        _say_aftermath(request, after)
-        vars(request)[_AFTERMATH] = after
+        _show_effects(request, effects)
+        vars(request)[_EFFECTS] = effects
 
     def response_post_save_change(
         self, request: HttpRequest, obj: OutsideDose
     ) -> HttpResponseRedirect:
-        after: RecordEffects = vars(request)[_AFTERMATH]
-        if after.lost:
+        effects: RecordEffects = vars(request)[_EFFECTS]
+        if effects.lost:
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         return super().response_post_save_change(request, obj)
 
@@ -240,7 +243,7 @@ class OutsideDoseAdmin(
                 request, object_id, form_url, {**buttons, **(extra_context or {})}
             )
         except Refused as refusal:
-            # Somebody recorded the same dose between the form's check and the lock.
+            # The same dose was recorded between the form's check and the lock.
             messages.error(request, str(refusal))
             return HttpResponseRedirect(request.get_full_path())
 
@@ -249,10 +252,12 @@ class OutsideDoseAdmin(
         if not self.has_change_permission(request, outside_dose):
             raise PermissionDenied
         if request.method == "POST":
-            after = withdraw_outside_dose(outside_dose=outside_dose, by=actor_of(staff_of(request)))
+            effects = withdraw_outside_dose(
+                outside_dose=outside_dose, by=actor_of(staff_of(request))
+            )
             messages.success(request, _("The record is withdrawn. Its history is kept."))
-            _say_aftermath(request, after)
-            name = "booking_outsidedose_lost" if after.lost else "booking_outsidedose_changelist"
+            _show_effects(request, effects)
+            name = "booking_outsidedose_lost" if effects.lost else "booking_outsidedose_changelist"
             return HttpResponseRedirect(reverse(f"admin:{name}"))
         self._record_row(request, outside_dose)
         return self.act_page(
@@ -274,7 +279,7 @@ class OutsideDoseAdmin(
         )
 
     def withdrawn_view(self, request: HttpRequest) -> HttpResponse:
-        """Records taken back: what they said, when and by whom."""
+        """The withdrawn records, read from the history's delete events."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         events: QuerySet[Any] = apps.get_model(
@@ -301,7 +306,9 @@ CANCELLED = gettext_lazy("Cancelled: dose %(dose)s, %(when)s, %(clinic)s (%(numb
 BOOKED_AGAIN = gettext_lazy("Booked again: dose %(dose)s, %(when)s, %(clinic)s (%(number)s).")
 
 
-def _say(request: HttpRequest, level: int, text: StrOrPromise, rows: Sequence[Reservation]) -> None:
+def _list_reservations(
+    request: HttpRequest, level: int, text: StrOrPromise, rows: Sequence[Reservation]
+) -> None:
     for row in sorted(rows, key=lambda row: row.dose):
         facts = {
             "dose": row.dose,
@@ -312,14 +319,14 @@ def _say(request: HttpRequest, level: int, text: StrOrPromise, rows: Sequence[Re
         messages.add_message(request, level, str(text) % facts)
 
 
-def _say_aftermath(request: HttpRequest, after: RecordEffects) -> None:
-    _say(request, messages.WARNING, CANCELLED, after.cancelled)
-    _say(request, messages.SUCCESS, BOOKED_AGAIN, after.restored)
-    if after.entries:
+def _show_effects(request: HttpRequest, effects: RecordEffects) -> None:
+    _list_reservations(request, messages.WARNING, CANCELLED, effects.cancelled)
+    _list_reservations(request, messages.SUCCESS, BOOKED_AGAIN, effects.restored)
+    if effects.entries:
         messages.success(
             request, _("The person is on the cancellation list again, in their old place.")
         )
-    if after.lost:
+    if effects.lost:
         messages.error(
             request,
             _("Not everything could be booked again. See below what can be done for the person."),

@@ -1,4 +1,4 @@
-"""The person of a row, and the one whom staff have before them or on the telephone."""
+"""Columns of a row's person, and the form by which staff identify a caller or walk-in."""
 
 from datetime import date
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ class OfPerson(Protocol):
 
 
 class PersonColumns:
-    """Who a row is about, for the lists of rows that belong to a person."""
+    """Name, birth date and phone, for lists of rows with a person."""
 
     @admin.display(description=gettext_lazy("name"))
     def name(self, row: OfPerson) -> str:
@@ -49,9 +49,9 @@ class PersonColumns:
 
 
 def people_for(user: User) -> QuerySet[Person]:
-    """Whom this user may look up with name, birth date and phone, all three.
+    """The people this user may look up by name, birth date and phone together.
 
-    A clinic's callers may come from anywhere; the local government's are of its region.
+    For a clinic people of all regions, for the local government those of its own.
     """
     if user.role in AT_A_CLINIC and user.clinic_id:
         return Person.objects.all()
@@ -63,7 +63,10 @@ def reservations_for(user: User) -> QuerySet[Reservation]:
 
 
 class PersonForm(forms.Form):
-    """A reservation number, or name, birth date and phone: never less than all three."""
+    """Identifies a person by a reservation number, or by name, birth date and phone together.
+
+    Every search is recorded, and the number of guesses limited (`guesses_too_often`).
+    """
 
     number = forms.CharField(
         label=gettext_lazy("Reservation number"), required=False, max_length=40
@@ -100,8 +103,8 @@ class PersonForm(forms.Form):
                 None, _("Give the reservation number, or name, date of birth and phone.")
             )
         people = [self.person.pk] if self.person else []
-        found = {"found": len(people)}
-        record_access(self.request, act=Act.SEARCH, what="find", data=found, people=people)
+        data = {"found": len(people)}
+        record_access(self.request, act=Act.SEARCH, what="find", data=data, people=people)
 
     def _by_number(self, text: str) -> Person | None:
         try:
@@ -129,7 +132,7 @@ class PersonForm(forms.Form):
             self.people().filter(
                 name_birth_index=name_birth_index(values["name"], born),
                 phone_index=phone_index(phone),
-            )[:2]
+            )[:2]  # two are enough to see that it is ambiguous
         )
         if len(people) == 1:
             return people[0]
@@ -142,7 +145,7 @@ class PersonForm(forms.Form):
         return people_for(staff_of(self.request))
 
     def unknown(self, *, name: str, birth_date: date, phone: str) -> Person | None:
-        """What to do about somebody of whom nothing is known yet."""
+        """Called when no person matches: adds an error, or returns a new person (subclass)."""
         self.add_error(
             None, _("Nobody is known with this name, date of birth and phone. Check each of them.")
         )
@@ -150,6 +153,6 @@ class PersonForm(forms.Form):
 
 
 def as_fieldsets(form: forms.Form, *sections: tuple[str | None, list[str]]) -> AdminForm:
-    """A plain form as the admin draws its own, in named parts."""
+    """A plain form as admin fieldsets; `sections` are (title, field names)."""
     parts = [(title, {"fields": fields}) for title, fields in sections]
     return fieldsets_of(form, parts)

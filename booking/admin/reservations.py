@@ -1,3 +1,5 @@
+"""Admin of reservations: search, marks, day sheet, history and CSV download."""
+
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
@@ -34,7 +36,7 @@ from booking.admin.people import PersonColumns
 from booking.admin.sheets import sheet_address
 from booking.enums import ReservationStatus
 from booking.exceptions import Refused
-from booking.exports import CantBeWritten, Encoding, Selection, write_export
+from booking.exports import Encoding, Selection, UnencodableText, write_export
 from booking.history import history_of, place_and_time
 from booking.models import Clinic, Reservation
 from booking.models.reservations import NUMBER_LETTERS
@@ -58,7 +60,7 @@ from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import record_access, staff_of
 from web.codes import UnreadableCode, read
 
-# The buttons of the desk: what may be pressed is decided by services.visits.
+# Buttons by act: service, status it leads to, label. services.why_not_mark says which are shown.
 MARKS = {
     "arrived": (mark_arrived, ReservationStatus.ARRIVED, gettext_lazy("Arrived")),
     "vaccinated": (mark_vaccinated, ReservationStatus.VACCINATED, gettext_lazy("Vaccinated")),
@@ -74,7 +76,7 @@ ON_THE_SHEET = [
 
 
 class DownloadForm(forms.Form):
-    """What to download, and why: the reason is kept with the record of the download."""
+    """Days, region and columns of a download, with the reason for the record of access."""
 
     first = forms.DateField(
         label=gettext_lazy("From day"), widget=forms.DateInput(attrs={"type": "date"})
@@ -109,7 +111,7 @@ class DownloadForm(forms.Form):
 class ReservationAdmin(
     DeskPages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
 ):
-    """Looked at here, changed only through booking.services."""
+    """Read-only; changes go through booking.services."""
 
     clinic_path = "slot__clinic"
     list_display = ["number", "when", "clinic", "name", "birth_date", "phone", "dose", "status"]
@@ -122,7 +124,7 @@ class ReservationAdmin(
         SlotClinicFilter,
     ]
     list_select_related = ["person", "slot__clinic", "slot__vaccine"]
-    search_fields = ["number"]  # shows the box; `find` searches
+    search_fields = ["number"]  # only makes the admin show the box; `find` searches
     search_help_text = gettext_lazy(
         "Reservation number, mobile phone, or name and date of birth (김영희 1962-03-01)"
     )
@@ -156,10 +158,10 @@ class ReservationAdmin(
         return rows.select_related("person", "slot__clinic", "slot__vaccine")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # bookings are made by services alone
+        return False  # bookings are made by services only
 
     def has_change_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
-        return False  # marks are buttons, each a service
+        return False  # marks are buttons, each calls a service
 
     def has_mark_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.change_reservation")
@@ -192,8 +194,6 @@ class ReservationAdmin(
         except UnreadableCode:
             return queryset.none()
 
-    # Marks, one by one or for all that are ticked.
-
     @admin.action(description=gettext_lazy("Mark as arrived"), permissions=["mark"])
     def mark_as_arrived(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, mark_arrived)
@@ -209,19 +209,19 @@ class ReservationAdmin(
     def _mark_each(
         self, request: HttpRequest, rows: Iterable[Reservation], service: Callable[..., Any]
     ) -> None:
-        done = 0
+        count = 0
         for row in rows:
             try:
                 service(reservation=row, by=actor_of(staff_of(request)))
             except Refused as refusal:
                 messages.error(request, f"{row.number}: {refusal}")
             else:
-                done += 1
-        if done:
+                count += 1
+        if count:
             text = ngettext(
-                "%(count)s reservation was changed.", "%(count)s reservations were changed.", done
+                "%(count)s reservation was changed.", "%(count)s reservations were changed.", count
             )
-            messages.success(request, text % {"count": done})
+            messages.success(request, text % {"count": count})
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -254,14 +254,14 @@ class ReservationAdmin(
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """The whole story in words."""
+        """The history of a reservation as sentences, instead of the admin's log."""
         response = cast("TemplateResponse", super().history_view(request, object_id, extra_context))
         context = response.context_data or {}
         row: Reservation = context["object"]
-        story = history_of(row)
-        names = {by: actor_name(by) for by in {event.by for event in story}}
+        events = history_of(row)
+        names = {by: actor_name(by) for by in {event.by for event in events}}
         response.context_data = context | {
-            "story": [(event, names[event.by]) for event in story],
+            "story": [(event, names[event.by]) for event in events],
             "now": place_and_time(row.slot),
         }
         response.template_name = "admin/booking/reservation/history.html"
@@ -293,7 +293,7 @@ class ReservationAdmin(
         return HttpResponseRedirect(f"{back}#{anchor_of(row)}")
 
     def day_view(self, request: HttpRequest) -> HttpResponse:
-        """One clinic's day: who comes when, with the buttons of the desk; made to be printed."""
+        """The day sheet of one clinic: its appointments with buttons; made to be printed."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         on = _day_asked_for(request)
@@ -302,7 +302,7 @@ class ReservationAdmin(
         doubles = doubles_of([row.person for row in rows], self.get_queryset(request))
         if rows and clinic:
             data = {"clinic": clinic.code, "day": on.isoformat()}
-            shown = set(self.people_of(rows)).union(*(one.people for one in doubles.values()))
+            shown = set(self.people_of(rows)).union(*(double.people for double in doubles.values()))
             record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=shown)
         now = known_now()
         may_mark = self.has_mark_permission(request)
@@ -331,13 +331,13 @@ class ReservationAdmin(
         )
 
     def _clinic_of_the_sheet(self, request: HttpRequest) -> Clinic | None:
-        """The clinic asked for, if this user may see it; of those with one clinic, that one."""
-        seen: QuerySet[Clinic] = self.admin_site._registry[Clinic].get_queryset(request)
+        """The clinic asked for if this user may see it, else the user's own clinic."""
+        visible: QuerySet[Clinic] = self.admin_site._registry[Clinic].get_queryset(request)
         code = request.GET.get("clinic", "")
         if code:
-            return get_object_or_404(seen, code=code)
+            return get_object_or_404(visible, code=code)
         own = staff_of(request).clinic_id
-        return seen.filter(pk=own).first() if own else None
+        return visible.filter(pk=own).first() if own else None
 
     def _rows_of(self, request: HttpRequest, clinic: Clinic, on: date) -> list[Reservation]:
         start = timezone.make_aware(datetime.combine(on, time.min))
@@ -350,7 +350,7 @@ class ReservationAdmin(
         return list(rows.order_by("slot__starts_at", "number"))
 
     def download_view(self, request: HttpRequest) -> HttpResponseBase:
-        """A CSV of what this user may see; the reason is recorded before the first byte goes."""
+        """CSV of the reservations this user may see, recorded before the first byte is sent."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         today = known_today()
@@ -358,7 +358,7 @@ class ReservationAdmin(
         if request.method == "POST" and form.is_valid():
             try:
                 return self._download(request, form.cleaned_data)
-            except CantBeWritten as problem:
+            except UnencodableText as problem:
                 form.add_error("encoding", str(problem))
         return self.page(
             request,
@@ -368,36 +368,39 @@ class ReservationAdmin(
             adminform=fieldsets_of(form, [(None, {"fields": list(form.fields)})]),
         )
 
-    def _download(self, request: HttpRequest, asked: dict[str, Any]) -> FileResponse:
+    def _download(self, request: HttpRequest, data: dict[str, Any]) -> FileResponse:
         selection = Selection(
             rows=super().get_queryset(request),
-            first=asked["first"],
-            last=asked["last"],
-            region=asked["region"],
+            first=data["first"],
+            last=data["last"],
+            region=data["region"],
         )
-        seen: set[int] = set()
+        person_ids: set[int] = set()
         file, count = write_export(
-            selection, people=asked["people"], encoding=Encoding(asked["encoding"]), seen=seen
+            selection,
+            people=data["people"],
+            encoding=Encoding(data["encoding"]),
+            person_ids=person_ids,
         )
         record_access(
             request,
             act=Act.DOWNLOAD,
-            what="export_people" if asked["people"] else "export",
-            data=selection.in_short(count),
-            people=seen,
-            reason=asked["reason"],
+            what="export_people" if data["people"] else "export",
+            data=selection.summary(count),
+            people=person_ids,
+            reason=data["reason"],
         )
-        name = f"reservations-{asked['first']:%Y%m%d}-{asked['last']:%Y%m%d}.csv"
+        name = f"reservations-{data['first']:%Y%m%d}-{data['last']:%Y%m%d}.csv"
         return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv")
 
 
 def anchor_of(row: Reservation) -> str:
-    """Where a row stands on its page: after a mark the page is back at the same row."""
+    """The fragment of a row: after a mark the page scrolls back to it."""
     return f"reservation-{row.pk}"
 
 
 def buttons_of(row: Reservation, now: datetime) -> list[tuple[str, str]]:
-    """(act, label) for every mark that may follow on this row's status now."""
+    """(act, label) of the marks that this row's status and time allow."""
     buttons = [
         (act, str(label))
         for act, (_service, status, label) in MARKS.items()

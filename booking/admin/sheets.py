@@ -1,3 +1,5 @@
+"""Addresses of day sheets."""
+
 from datetime import date
 
 from django.urls import reverse

@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.simple_tag
 def narrowed(search: Search, code: str | None = None, **changes: Any) -> str:
-    """The end of an address: the same search with some of it changed."""
+    """The query string of a search with some criteria changed, and the clinic's code."""
     query = search.query(**changes)
     if code:
         query = "&".join(part for part in [urlencode({"clinic": code}), query] if part)
@@ -21,13 +21,13 @@ def narrowed(search: Search, code: str | None = None, **changes: Any) -> str:
 
 @register.simple_tag
 def widened(search: Search, code: str | None = None) -> str:
-    """The end of an address: the same search for every hour, weekday and vaccine."""
+    """The query string of a search without weekdays, part of the day and vaccine."""
     return narrowed(search, code, on=search.on, weekdays=frozenset(), part="", vaccine="")
 
 
 @register.simple_tag
 def query(**fields: str) -> str:
-    """The end of an address, without the fields that are empty."""
+    """A query string of the fields that are not empty."""
     return urlencode({name: value for name, value in fields.items() if value})
 
 
@@ -38,7 +38,7 @@ def clinic_url(purpose: Purpose, code: str, query: str) -> str:
 
 @register.simple_tag
 def vaccine_name(vaccine_id: int, purpose: Purpose) -> str:
-    """A vaccine's name where there are several; nothing where it goes without saying."""
+    """The vaccine's name if the finder offers more than one, else an empty text."""
     vaccines = availability.directory().vaccines
     choice = len(vaccines) if purpose.vaccines is None else len(purpose.vaccines)
     return vaccines[vaccine_id].name if choice > 1 and vaccine_id in vaccines else ""

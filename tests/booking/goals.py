@@ -66,7 +66,7 @@ GOALS = [one_slot, ten_slots, pair_of_doses]
 
 
 def broken() -> list[str]:
-    return [answer.question.name for answer in verify() if answer.broken]
+    return [result.invariant.name for result in verify() if result.broken]
 
 
 def halves(goal: Goal) -> list[int]:

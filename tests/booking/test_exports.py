@@ -12,7 +12,7 @@ from django.db import connection, connections
 from django.utils import timezone
 from frictionless import Resource, Schema, system
 
-from booking.exports import CantBeWritten, Encoding, Selection, export_to, header, write_export
+from booking.exports import Encoding, Selection, UnencodableText, export_to, header, write_export
 from booking.models import Reservation
 from eligibility.spelling import shown_phone
 from tests.factories import (
@@ -113,7 +113,7 @@ def test_cp949_is_written_only_if_every_letter_fits():
     slot = SlotFactory(starts_at=timezone.now() + timedelta(days=5))
     ReservationFactory(person=PersonFactory(name="Nguyễn"), slot=slot)
 
-    with pytest.raises(CantBeWritten) as refusal:
+    with pytest.raises(UnencodableText) as refusal:
         exported(people=True, encoding=Encoding.CP949)
 
     assert "2" in str(refusal.value)

@@ -172,7 +172,7 @@ def test_what_the_margin_adds_is_offered_in_the_order_of_the_list():
     set_margins(clinic=clinic, day=timezone.localtime(slots[0].starts_at).date())
 
     assert [one.offers.count() for one in (first, second)] == [1, 0]
-    assert [answer.question.name for answer in verify() if answer.broken] == []
+    assert [result.invariant.name for result in verify() if result.broken] == []
 
 
 @pytest.mark.django_db

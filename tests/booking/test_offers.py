@@ -62,7 +62,7 @@ def admitted(count: int) -> list:
 
 
 def broken() -> list[str]:
-    return [answer.question.name for answer in verify() if answer.broken]
+    return [result.invariant.name for result in verify() if result.broken]
 
 
 def offered_to() -> list[int]:

@@ -118,7 +118,7 @@ def test_the_list_is_in_order_with_places_states_and_offers(desk, ours):
     assert f"Has an offer until {until:%H:%M}" in page
     assert "Open 1" in page
     assert [
-        desk.get(ENTRIES).context["cl"].model_admin.place(one)
+        desk.get(ENTRIES).context["cl"].model_admin.rank(one)
         for one in desk.get(ENTRIES).context["cl"].result_list
     ] == ["–", "1", "2"]
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from booking.models import ListEntry, Offer, OutsideDose, Reservation, Slot
 from booking.services import cancel_reservation
-from booking.verifying import QUESTIONS, verify
+from booking.verifying import INVARIANTS, verify
 from tests.booking.test_offers import entry
 from tests.factories import (
     AdmissionFactory,
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def broken() -> list[str]:
-    return [answer.question.name for answer in verify() if answer.broken]
+    return [result.invariant.name for result in verify() if result.broken]
 
 
 def without(table: str, constraint: str) -> None:
@@ -215,7 +215,7 @@ def test_each_invariant_broken_on_purpose_is_reported(name, break_it):
 
 
 def test_no_invariant_is_left_unbroken():
-    assert {name for name, _break in BREAKS} == {question.name for question in QUESTIONS}
+    assert {name for name, _break in BREAKS} == {question.name for question in INVARIANTS}
 
 
 def test_the_command_is_silent_about_good_rows_and_fails_on_bad_ones():

@@ -7,8 +7,8 @@ from rehearsal.progress import (
     Estimate,
     Progress,
     RoomView,
-    in_short,
     read,
+    summary,
     waits_for_room,
     why_waiting,
 )
@@ -45,7 +45,7 @@ def test_a_line_says_who_is_where_how_fast_and_what_failed():
         per_second=84.6,
     )
 
-    assert in_short(now, 130) == (
+    assert summary(now, 130) == (
         "1:15  200 of 200 came | 3 signing in, 120 in the line, 20 booking, 57 through "
         "(1 could not go on) | 85 requests/s, 2 failed | about 2:10 left"
     )
@@ -55,7 +55,7 @@ def test_before_locust_writes_anything_nobody_has_come(tmp_path):
     now = read(tmp_path / "progress.json", 200)
 
     assert (now.citizens, now.came) == (200, 0)
-    assert in_short(now, None).endswith("end not known yet")
+    assert summary(now, None).endswith("end not known yet")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Booking for somebody on the telephone or at the counter: find, look, choose, book, read out."""
+"""Booking for callers and walk-ins: find the person, choose a slot, book, read out."""
 
 from booking.admin.desk.pages import DeskPages
 

@@ -1,4 +1,4 @@
-"""What somebody may book next, and the times that a user may choose for them."""
+"""The next dose of a caller or walk-in, and the slots that a user may choose for them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,8 +11,8 @@ from django.utils.dateparse import parse_date
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from booking.admin.desk.forms import PlaceForm
-from booking.admin.desk.wording import moment, said, short_day
+from booking.admin.desk.forms import ClinicSearchForm
+from booking.admin.desk.wording import moment, short_day, staff_message
 from booking.exceptions import LineWaits
 from booking.finder import availability
 from booking.finder.alternatives import alternatives
@@ -34,23 +34,23 @@ from waiting_room.enums import RoomStatus
 from waiting_room.models import JOINABLE_FROM, Room, Ticket
 from waiting_room.services import waiting_before
 
-_IN_THE_ADDRESS = ["region", "district", "name", "clinic", "day"]
+_QUERY_FIELDS = ["region", "district", "name", "clinic", "day"]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What staff may choose for somebody: the dose that comes next, or why there is none."""
+    """The next dose with its vaccines and days (None: any), or the refusal as a sentence."""
 
     dose: int = 1
     vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
     refusal: str = ""
-    # Only what is left over today: others wait in the line for all else.
+    # Leftover seats of today only, because people wait in the line.
     only_today: bool = False
 
 
-def next_of(course: Course, booking_rights: BookingRights, *, at_counter: bool) -> Choice:
-    """What somebody may book next: finish a series, or begin one by a right of their own."""
+def next_choice(course: Course, booking_rights: BookingRights, *, at_counter: bool) -> Choice:
+    """The choice for a person: finish a series, or begin one by a right to book."""
     if 1 in course.doses:
         return _second(course)
     if not booking_rights.rights:
@@ -61,27 +61,27 @@ def next_of(course: Course, booking_rights: BookingRights, *, at_counter: bool) 
     if at_counter:
         return Choice(vaccines=booking_rights.vaccines(), only_today=True)
     waiting = min(right.before or 0 for right in booking_rights.rights)
-    return Choice(refusal=said(LineWaits(waiting=waiting)))
+    return Choice(refusal=staff_message(LineWaits(waiting=waiting)))
 
 
 def _second(course: Course) -> Choice:
-    coming = what_next(course)
-    if coming.refusal:
-        return Choice(refusal=said(coming.refusal))
-    if coming.days and coming.days[1] < known_today():
-        day = short_day(coming.days[1])
+    next_dose = what_next(course)
+    if next_dose.refusal:
+        return Choice(refusal=staff_message(next_dose.refusal))
+    if next_dose.days and next_dose.days[1] < known_today():
+        day = short_day(next_dose.days[1])
         return Choice(refusal=_("The second dose was possible until %(day)s.") % {"day": day})
-    return Choice(dose=coming.dose, vaccines=coming.vaccines, days=coming.days)
+    return Choice(dose=next_dose.dose, vaccines=next_dose.vaccines, days=next_dose.days)
 
 
-def is_far(answer: Answer) -> bool:
-    """Born at another time: what would have to change can't."""
+def is_born_outside(answer: Answer) -> bool:
+    """Whether the cohort is for other birth dates, which no review can change."""
     return not answer.eligible and answer.rule == Reason.NOT_BORN
 
 
 def periods_of(person: Person, booking_rights: BookingRights) -> list[dict[str, Any]]:
-    """Each period that is this person's or nearly so: why, when, and how its line stands."""
-    near = [answer for answer in booking_rights.answers if not is_far(answer)]
+    """Context of each cohort for this person's birth date: window, reasons, state of the line."""
+    near = [answer for answer in booking_rights.answers if not is_born_outside(answer)]
     cohorts = [answer.cohort.pk for answer in near]
     before = waiting_before(person_id=person.pk, cohorts=cohorts)
     rooms = Room.objects.alias(since=JOINABLE_FROM).filter(
@@ -115,71 +115,74 @@ def _period(
     }
 
 
-def counter_of(user: User) -> Clinic | None:
-    """The clinic at whose counter this user stands."""
+def own_clinic_of(user: User) -> Clinic | None:
+    """The clinic of this user, if its role works at a clinic."""
     return user.clinic if user.role in AT_A_CLINIC else None
 
 
 @dataclass(frozen=True)
-class Times:
-    """What can be chosen from: days, and on one of them clinics with their times."""
+class SlotChoices:
+    """Context of the slots to choose from: days, and the clinics with slots on one of them."""
 
-    form: PlaceForm | None = None
-    place: availability.ClinicFacts | None = None
+    form: ClinicSearchForm | None = None
+    clinic: availability.ClinicFacts | None = None
     days: list[tuple[date, int, str]] = field(default_factory=list)
     on: date | None = None
     clinics: list[dict[str, Any]] = field(default_factory=list)
-    asked: bool = False
+    searched: bool = False
     back: str = ""  # from one clinic to all
 
 
-def times_for(request: HttpRequest, token: str, coming: Choice) -> Times:
-    """At the counter its own clinic's; for the local government those of its region."""
+def slots_for(request: HttpRequest, token: str, choice: Choice) -> SlotChoices:
+    """Slots of the user's own clinic; for the local government of the clinics of its region."""
     on = _day_in(request.GET.get("day", ""))
-    wanted = Search(vaccines=coming.vaccines, days=coming.days, on=on)
-    counter = counter_of(staff_of(request))
+    search = Search(vaccines=choice.vaccines, days=choice.days, on=on)
+    counter = own_clinic_of(staff_of(request))
     if counter:
-        left_over = _left_over_today(counter, coming)
-        place = availability.directory().by_code.get(counter.code)
-        found = clinic_times(place, wanted) if place and not coming.only_today else None
-        return _times(request, token, found, on, left_over, place=place, asked=True)
-    form = PlaceForm(request.GET, user=staff_of(request))
-    place, search = _clinic_in(request), form.search()
-    if place:
-        found = clinic_times(place, wanted)
+        leftover = _leftover_slots(counter, choice)
+        clinic = availability.directory().by_code.get(counter.code)
+        result = clinic_times(clinic, search) if clinic and not choice.only_today else None
+        return _times(request, token, result, on, leftover, clinic=clinic, searched=True)
+    form = ClinicSearchForm(request.GET, user=staff_of(request))
+    clinic, form_search = _clinic_in(request), form.search()
+    if clinic:
+        result = clinic_times(clinic, search)
         back = f"?{_query(request, clinic='')}"
-        return _times(request, token, found, on, [], form=form, place=place, asked=True, back=back)
-    if search is None:
-        return Times(form=form)
-    narrowed = replace(search, vaccines=wanted.vaccines, days=wanted.days, on=on)
-    return _times(request, token, find(narrowed), on, [], form=form, asked=True)
+        return _times(
+            request, token, result, on, [], form=form, clinic=clinic, searched=True, back=back
+        )
+    if form_search is None:
+        return SlotChoices(form=form)
+    narrowed = replace(form_search, vaccines=search.vaccines, days=search.days, on=on)
+    return _times(request, token, find(narrowed), on, [], form=form, searched=True)
 
 
 def _clinic_in(request: HttpRequest) -> availability.ClinicFacts | None:
-    """The clinic chosen, if it is one of this user's."""
+    """The clinic in the query string, if this user may see it."""
     code = request.GET.get("clinic", "")
-    seen = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
-    known = code and "\0" not in code and seen.filter(code=code).exists()
-    return availability.directory().by_code.get(code) if known else None
+    visible = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
+    # Postgres refuses NUL in text.
+    is_visible = code and "\0" not in code and visible.filter(code=code).exists()
+    return availability.directory().by_code.get(code) if is_visible else None
 
 
 def _times(
     request: HttpRequest,
     token: str,
-    found: SearchResult | None,
+    result: SearchResult | None,
     on: date | None,
-    left_over: list[Slot],
+    leftover: list[Slot],
     **more: Any,
-) -> Times:
-    days, today = dict(found.days) if found else {}, known_today()
-    if left_over:
-        days[today] = sum(slot.left for slot in left_over)
+) -> SlotChoices:
+    days, today = dict(result.days) if result else {}, known_today()
+    if leftover:
+        days[today] = sum(slot.left for slot in leftover)
     shown = on or min(days, default=None)
-    if left_over and shown == today:
-        clinics = [{"name": left_over[0].clinic.name, "times": _of_slots(token, left_over)}]
+    if leftover and shown == today:
+        clinics = [{"name": leftover[0].clinic.name, "times": _of_slots(token, leftover)}]
     else:
-        clinics = list(_of_clinics(request, token, found, shown)) if found else []
-    return Times(
+        clinics = list(_of_clinics(request, token, result, shown)) if result else []
+    return SlotChoices(
         days=[
             (day, left, f"?{_query(request, day=day.isoformat())}")
             for day, left in sorted(days.items())
@@ -190,15 +193,15 @@ def _times(
     )
 
 
-def _left_over_today(clinic: Clinic, coming: Choice) -> list[Slot]:
-    """What somebody who stands here may still take today, begun or not."""
+def _leftover_slots(clinic: Clinic, choice: Choice) -> list[Slot]:
+    """Free slots of today for a walk-in, also those that have begun."""
     today = known_today()
-    if not clinic.active or (coming.days and not coming.days[0] <= today <= coming.days[1]):
+    if not clinic.active or (choice.days and not choice.days[0] <= today <= choice.days[1]):
         return []
     start, end = day_bounds(today)
     slots = clinic.slots.filter(HAS_SEAT, starts_at__gte=start, starts_at__lt=end)
-    if coming.vaccines is not None:
-        slots = slots.filter(vaccine__in=coming.vaccines)
+    if choice.vaccines is not None:
+        slots = slots.filter(vaccine__in=choice.vaccines)
     return list(slots.select_related("clinic", "vaccine").order_by("starts_at", "pk"))
 
 
@@ -207,18 +210,22 @@ def _of_slots(token: str, slots: Iterable[Slot]) -> list[dict[str, Any]]:
 
 
 def _of_clinics(
-    request: HttpRequest, token: str, found: SearchResult, on: date | None
+    request: HttpRequest, token: str, result: SearchResult, on: date | None
 ) -> Iterator[dict[str, Any]]:
     vaccines = availability.directory().vaccines
     if on is None:
         return
-    for one in found.clinics if found.on == on else []:
+    for open_clinic in result.clinics if result.on == on else []:
         times = [
             _entry(token, time.id, time.starts_at, vaccines[time.vaccine_id].name, time.left)
-            for time in one.times
+            for time in open_clinic.times
         ]
-        more = f"?{_query(request, clinic=one.clinic.code, day=on.isoformat())}"
-        yield {"name": one.clinic.name, "times": times, "more": more if one.more else ""}
+        more = f"?{_query(request, clinic=open_clinic.clinic.code, day=on.isoformat())}"
+        yield {
+            "name": open_clinic.clinic.name,
+            "times": times,
+            "more": more if open_clinic.more else "",
+        }
 
 
 def _entry(token: str, slot_id: int, at: datetime, vaccine: str, left: int) -> dict[str, Any]:
@@ -231,23 +238,30 @@ def _entry(token: str, slot_id: int, at: datetime, vaccine: str, left: int) -> d
     }
 
 
-def times_like(
+def slots_like(
     user: User, slot: Slot, *, token: str, days: tuple[date, date] | None = None
 ) -> list[tuple[str, str]]:
-    """The nearest open times like this one at clinics of this user: label and address."""
-    known = availability.directory().clinics
+    """(label, address) of the nearest open slots of this vaccine at the user's clinics."""
+    clinics = availability.directory().clinics
     near = alternatives(
         clinic_id=slot.clinic_id,
         vaccines=frozenset([slot.vaccine_id]),
         starts_at=slot.starts_at,
         days=days,
     )
-    seen = rows_for(user, Clinic.objects.all(), clinic_path="")
-    own = set(seen.filter(pk__in=[one.clinic_id for one in near]).values_list("pk", flat=True))
+    visible = rows_for(user, Clinic.objects.all(), clinic_path="")
+    own = set(
+        visible.filter(pk__in=[open_slot.clinic_id for open_slot in near]).values_list(
+            "pk", flat=True
+        )
+    )
     return [
-        (f"{moment(one.starts_at)} · {known[one.clinic_id].name}", book_address(token, one.id))
-        for one in near
-        if one.clinic_id in own
+        (
+            f"{moment(open_slot.starts_at)} · {clinics[open_slot.clinic_id].name}",
+            book_address(token, open_slot.id),
+        )
+        for open_slot in near
+        if open_slot.clinic_id in own
     ]
 
 
@@ -259,14 +273,14 @@ def book_address(token: str, slot_id: int) -> str:
     return f"{desk_address('book', token)}?{urlencode({'slot': slot_id})}"
 
 
-def where(slot: Slot) -> str:
-    """The choice that shows this time among its neighbours."""
+def clinic_day_query(slot: Slot) -> str:
+    """The query string that shows this slot's clinic and day."""
     return urlencode({"clinic": slot.clinic.code, "day": day_of(slot.starts_at).isoformat()})
 
 
 def _query(request: HttpRequest, **changes: str) -> str:
-    kept = {name: request.GET.get(name, "") for name in _IN_THE_ADDRESS} | changes
-    return urlencode({name: value for name, value in kept.items() if value})
+    query = {name: request.GET.get(name, "") for name in _QUERY_FIELDS} | changes
+    return urlencode({name: value for name, value in query.items() if value})
 
 
 def _day_in(text: str) -> date | None:

@@ -1,3 +1,5 @@
+"""Forms of the desk: the person, the clinic, the booking."""
+
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -21,7 +23,7 @@ from staff.services import staff_of
 
 
 class CallerForm(PersonForm):
-    """Who is to be booked; somebody of whom nothing is known can be entered as they say."""
+    """The person to book for; an unknown one can be entered as declared."""
 
     new = forms.BooleanField(
         label=gettext_lazy("Enter this person as new"),
@@ -37,7 +39,7 @@ class CallerForm(PersonForm):
         self.is_unknown = False
 
     def people(self) -> QuerySet[Person]:
-        """Also those who live nobody knows where: only their own word tells of them."""
+        """Also self-declared people, whose region is unknown."""
         return people_for(staff_of(self.request)) | Person.objects.filter(
             region="", forgotten_at=None
         )
@@ -60,8 +62,8 @@ class CallerForm(PersonForm):
         return [*self.ASKED, *(["new"] if self.is_unknown else [])]
 
 
-class PlaceForm(forms.Form):
-    """Which clinics of the user's own region to look at."""
+class ClinicSearchForm(forms.Form):
+    """A search for clinics in the user's own region."""
 
     region = forms.ChoiceField(label=gettext_lazy("Region"), required=False)
     district = forms.ChoiceField(label=gettext_lazy("District"), required=False)
@@ -70,21 +72,21 @@ class PlaceForm(forms.Form):
     def __init__(self, data: Mapping[str, Any], *, user: User) -> None:
         super().__init__(data)
         self.user = user
-        known = availability.directory()
+        directory = availability.directory()
         region = user.region or data.get("region", "")
-        choice_in(self, "region").choices = _choices(known.regions())
-        choice_in(self, "district").choices = _choices(known.districts(region))
+        choice_in(self, "region").choices = _choices(directory.regions())
+        choice_in(self, "district").choices = _choices(directory.districts(region))
         for name in ("region", "district"):
             if getattr(user, name):
                 del self.fields[name]
 
     def search(self) -> Search | None:
-        """What was asked for, within what this user may see; None where nothing was."""
+        """The search within the user's scope; None without a district or name."""
         self.is_valid()
-        asked = self.cleaned_data
-        region = self.user.region or asked.get("region", "")
-        district = self.user.district or asked.get("district", "")
-        name = asked.get("name", "")
+        data = self.cleaned_data
+        region = self.user.region or data.get("region", "")
+        district = self.user.district or data.get("district", "")
+        name = data.get("name", "")
         if not region or not (district or name):
             return None
         scope = (self.user.region, self.user.district)
@@ -96,7 +98,7 @@ def _choices(names: list[str]) -> list[tuple[str, str]]:
 
 
 class BookForm(forms.Form):
-    """What goes with a chosen time; the key makes that it counts once, however often it is sent."""
+    """Details of a booking; the idempotency key makes a repeated POST book only once."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     second = forms.ChoiceField(
@@ -107,7 +109,7 @@ class BookForm(forms.Form):
     )
 
     def __init__(self, *args: Any, seconds: list[Slot] | None, **kwargs: Any) -> None:
-        """`seconds` are the times for the second dose; None where there is none to choose."""
+        """`seconds` are the slots for the second dose; None if there is no second to choose."""
         super().__init__(*args, **kwargs)
         if seconds is None:
             del self.fields["second"]

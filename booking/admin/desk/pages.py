@@ -1,3 +1,5 @@
+"""The pages of the desk, mixed into the reservation admin."""
+
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -13,17 +15,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from booking.admin.desk.choosing import (
-    counter_of,
+    clinic_day_query,
     desk_address,
-    is_far,
-    next_of,
+    is_born_outside,
+    next_choice,
+    own_clinic_of,
     periods_of,
-    times_for,
-    times_like,
-    where,
+    slots_for,
+    slots_like,
 )
 from booking.admin.desk.forms import BookForm, CallerForm
-from booking.admin.desk.wording import days_for_second, moment, read_out, said
+from booking.admin.desk.wording import days_for_second, moment, sentences_to_read_out, staff_message
 from booking.admin.doubles import doubles_of
 from booking.admin.people import as_fieldsets
 from booking.enums import LIVE, ReservationStatus
@@ -45,13 +47,13 @@ from waiting_room.models import Room
 from waiting_room.services import ask_to_be_told, issue_ticket
 from web.posted import id_in
 
-# An address of the desk is good for so long, and for whoever made it.
-GOOD_FOR = timedelta(hours=2)
+# Tokens in the desk's addresses are valid this long, and only for the user who made them.
+TOKEN_LIFETIME = timedelta(hours=2)
 _SALT = "booking.desk"
 
 
 def token_for(request: HttpRequest, person_id: int) -> str:
-    """Whom this user found: no name stands in an address, and no number can be tried out."""
+    """A signed token for a person found: addresses hold no name, and ids can't be guessed."""
     return signing.dumps([staff_of(request).pk, person_id], salt=_SALT)
 
 
@@ -60,7 +62,7 @@ def desk_crumb() -> Crumb:
 
 
 class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
-    """The pages of a desk, beside the list of reservations."""
+    """Find a person, choose a slot, book it, or put the person in the line."""
 
     def get_urls(self) -> list[URLPattern]:
         def page(address: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
@@ -79,8 +81,8 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         return request.user.has_perm("booking.book_reservation")
 
     def desk_view(self, request: HttpRequest) -> HttpResponse:
-        """Who is it? Never less than a number of one's own, or name, birth date and phone."""
-        self._must_book(request)
+        """Find the person by a reservation number, or by name, birth date and phone."""
+        self._require_book_permission(request)
         form = CallerForm(request.POST or None, request=request)
         if request.method == "POST" and form.is_valid():
             assert form.person
@@ -96,15 +98,15 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         )
 
     def caller_view(self, request: HttpRequest, token: str) -> HttpResponse:
-        """What this person has and may have, and the times to choose from."""
-        self._must_book(request)
+        """The person's doses, appointments and rights to book, and the slots to choose from."""
+        self._require_book_permission(request)
         person = self._person_of(request, token)
         if person is None:
-            return self._over(request)
+            return self._token_expired(request)
         self._record(request, Act.DETAIL, "caller", [person.pk])
         booking_rights = booking_rights_of(person=person)
-        at_counter = counter_of(staff_of(request)) is not None
-        coming = next_of(course_of(person.pk), booking_rights, at_counter=at_counter)
+        at_counter = own_clinic_of(staff_of(request)) is not None
+        choice = next_choice(course_of(person.pk), booking_rights, at_counter=at_counter)
         return self.page(
             request,
             "admin/booking/desk/caller.html",
@@ -113,28 +115,28 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             person=person,
             phone=shown_phone(person.phone),
             periods=periods_of(person, booking_rights),
-            has_others=any(map(is_far, booking_rights.answers)),
+            has_others=any(map(is_born_outside, booking_rights.answers)),
             booked=self._booked(request, person),
             outside_doses=OutsideDose.objects.filter(person=person)
             .select_related("vaccine")
             .order_by("dose"),
             doubles=doubles_of([person], self.get_queryset(request)).get(person.pk),
-            next=coming,
-            times=None if coming.refusal else times_for(request, token, coming),
+            next=choice,
+            times=None if choice.refusal else slots_for(request, token, choice),
             at_counter=at_counter,
             line_address=desk_address("line", token),
             may_entry=request.user.has_perm("booking.add_listentry"),
         )
 
     def book_view(self, request: HttpRequest, token: str) -> HttpResponse:
-        """One time, confirmed for the person, with one for the second dose if there is to be."""
-        self._must_book(request)
+        """Confirm one slot for the person, for a vaccine of two doses with a second one."""
+        self._require_book_permission(request)
         person = self._person_of(request, token)
         if person is None:
-            return self._over(request)
+            return self._token_expired(request)
         slot = self._slot(request, request.GET.get("slot", ""))
         begins = 1 not in course_of(person.pk).doses
-        seconds = _seconds(person, slot) if begins and slot.vaccine.doses > 1 else None
+        seconds = _second_slots(person, slot) if begins and slot.vaccine.doses > 1 else None
         form = BookForm(request.POST or None, seconds=seconds, initial={"key": uuid.uuid4()})
         refusal = None
         if request.method == "POST":
@@ -148,7 +150,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
                     return HttpResponseRedirect(address)
         self._record(request, Act.DETAIL, "caller", [person.pk])
         status = 409 if refusal else 422 if form.errors else 200
-        missed = isinstance(refusal, SlotFull | SlotOver) and _is_of(refusal, slot)
+        missed = isinstance(refusal, SlotFull | SlotOver) and _is_first_slot(refusal, slot)
         return self.page(
             request,
             "admin/booking/desk/book.html",
@@ -161,27 +163,27 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             slot=slot,
             dose=1 if begins else 2,
             form=form,
-            refusal=said(refusal) if refusal else "",
-            offered=times_like(staff_of(request), slot, token=token) if missed else [],
+            refusal=staff_message(refusal) if refusal else "",
+            offered=slots_like(staff_of(request), slot, token=token) if missed else [],
             second_days=days_for_second(slot) if seconds is not None else None,
             no_second=seconds == [],
-            back=f"{desk_address('caller', token)}?{where(slot)}",
+            back=f"{desk_address('caller', token)}?{clinic_day_query(slot)}",
         )
 
     def _book(
         self, request: HttpRequest, person: Person, slot: Slot, form: BookForm
     ) -> list[Reservation]:
-        """What was booked; nothing where the form needs mending."""
+        """Book; returns the reservations, or [] for an invalid form. Raises Refused."""
         second = None
         if "second" in form.fields and (chosen := form.data.get("second", "")):
             second = self._slot(request, chosen)
             choices: list[Any] = list(cast("Iterable[Any]", choice_in(form, "second").choices))
             if chosen not in dict(choices):
-                # It is taken by now, or never suited: the service says which.
+                # Not among the best slots any more: the service refuses it with the reason.
                 choice_in(form, "second").choices = [(chosen, moment(second.starts_at)), *choices]
         if not form.is_valid():
             return []
-        counter = counter_of(staff_of(request))
+        counter = own_clinic_of(staff_of(request))
         booked = book_for(
             person=person,
             slot=slot,
@@ -191,17 +193,17 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             language=form.cleaned_data["language"],
             by=actor_of(staff_of(request)),
         )
-        numbers = ", ".join(one.number for one in booked)
+        numbers = ", ".join(reservation.number for reservation in booked)
         self._record(request, Act.CHANGE, "book", [person.pk], numbers=numbers)
         messages.success(request, _("Booked. Read the person what stands below."))
         return booked
 
     def line_view(self, request: HttpRequest, token: str) -> HttpResponse:
-        """A place in the line for somebody who has no other way to take one."""
-        self._must_book(request)
+        """Issue a ticket for a person who can't join the line by themselves."""
+        self._require_book_permission(request)
         person = self._person_of(request, token)
         if person is None:
-            return self._over(request)
+            return self._token_expired(request)
         code = request.POST.get("cohort", "").replace("\0", "")
         room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
         try:
@@ -222,61 +224,63 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         return HttpResponseRedirect(desk_address("caller", token))
 
     def for_the_caller(self, request: HttpRequest, row: Reservation | None) -> dict[str, Any]:
-        """What to read out about an appointment, and the way to book more for its person."""
+        """Context of an appointment's page: sentences to read out, and the link to the desk."""
         if row is None or not self.has_book_permission(request):
             return {"read_out": [], "caller_address": ""}
         return {
-            "read_out": read_out(row, self.get_queryset(request)),
+            "read_out": sentences_to_read_out(row, self.get_queryset(request)),
             "read_in": row.language,
             "caller_address": desk_address("caller", token_for(request, row.person_id)),
         }
 
-    def _must_book(self, request: HttpRequest) -> None:
+    def _require_book_permission(self, request: HttpRequest) -> None:
         if not self.has_book_permission(request):
             raise PermissionDenied
 
     def _person_of(self, request: HttpRequest, token: str) -> Person | None:
-        """Nobody by an address that somebody else made, or that is too old."""
+        """The person of a token; None if it is expired, forged or another user's."""
         try:
-            user, pk = signing.loads(token, salt=_SALT, max_age=GOOD_FOR)
+            user, pk = signing.loads(token, salt=_SALT, max_age=TOKEN_LIFETIME)
         except signing.BadSignature:
             return None
         if user != staff_of(request).pk:
             return None
         return Person.objects.filter(pk=pk, forgotten_at=None).first()
 
-    def _over(self, request: HttpRequest) -> HttpResponse:
+    def _token_expired(self, request: HttpRequest) -> HttpResponse:
         messages.warning(request, _("This page was opened too long ago. Find the person again."))
         return HttpResponseRedirect(reverse("admin:booking_reservation_desk"))
 
     def _slot(self, request: HttpRequest, text: str) -> Slot:
-        """A time at a clinic of this user."""
+        """The slot with this id at one of the user's clinics; raises Http404."""
         slot_id = id_in(text)
         if slot_id is None:
             raise Http404
-        seen = rows_for(staff_of(request), Slot.objects.all(), clinic_path="clinic")
-        return get_object_or_404(seen.select_related("clinic", "vaccine"), pk=slot_id)
+        visible = rows_for(staff_of(request), Slot.objects.all(), clinic_path="clinic")
+        return get_object_or_404(visible.select_related("clinic", "vaccine"), pk=slot_id)
 
     def _booked(self, request: HttpRequest, person: Person) -> list[dict[str, Any]]:
-        """The person's appointments; where this user may not look, only that there is one."""
-        counts = Q(status__in=LIVE) | Q(status=ReservationStatus.NO_SHOW)
-        rows = Reservation.objects.filter(counts, person=person).with_slot()
-        seen = set(self.get_queryset(request).filter(person=person).values_list("pk", flat=True))
+        """The person's appointments; of those the user may not see only dose and status."""
+        shown = Q(status__in=LIVE) | Q(status=ReservationStatus.NO_SHOW)
+        rows = Reservation.objects.filter(shown, person=person).with_slot()
+        visible_ids = set(
+            self.get_queryset(request).filter(person=person).values_list("pk", flat=True)
+        )
         return [
             {"dose": row.dose, "status": row.get_status_display(), "row": row}
-            if row.pk in seen
+            if row.pk in visible_ids
             else {"dose": row.dose, "status": row.get_status_display()}
             for row in rows.order_by("dose", "pk")
         ]
 
 
-def _seconds(person: Person, slot: Slot) -> list[Slot]:
-    """The best times for the second dose, at the same clinic."""
+def _second_slots(person: Person, slot: Slot) -> list[Slot]:
+    """The best slots for the second dose, best first."""
     ids = best_seconds(person.pk, slot.pk)
     rows = Slot.objects.select_related("clinic", "vaccine").in_bulk(ids)
     return [rows[pk] for pk in ids if pk in rows]
 
 
-def _is_of(refusal: Refused, slot: Slot) -> bool:
-    """Whether the first of two times was lost, not the second."""
+def _is_first_slot(refusal: Refused, slot: Slot) -> bool:
+    """Whether the refusal concerns this slot, not the one of the second dose."""
     return getattr(refusal, "slot_id", None) in (None, slot.pk)

@@ -1,4 +1,4 @@
-"""What the pages of the desk say, and what its staff say to the person."""
+"""Texts of the desk: refusals for staff, and sentences to read out to the person."""
 
 from datetime import date, datetime
 
@@ -16,8 +16,8 @@ from booking.services import interval_of
 from booking.services.notices import public_url
 from database.clock import known_now
 
-# Where the citizen's own words would mislead.
-_SAID = {
+# Refusals whose message for citizens ("you") would mislead staff.
+_STAFF_MESSAGES = {
     AlreadyBooked: gettext_lazy("This person has an appointment for this dose already."),
     NoDoseLeft: gettext_lazy("This person was given all doses of this vaccine."),
     VaccineNotForYou: gettext_lazy(
@@ -26,14 +26,14 @@ _SAID = {
 }
 
 
-def said(refusal: Refused) -> str:
-    """A refusal in words for the member of staff."""
+def staff_message(refusal: Refused) -> str:
+    """The message of a refusal, worded for staff."""
     if isinstance(refusal, LineWaits):
-        return _said_of_line(refusal.waiting)
-    return str(_SAID.get(type(refusal), refusal))
+        return _line_waits_message(refusal.waiting)
+    return str(_STAFF_MESSAGES.get(type(refusal), refusal))
 
 
-def _said_of_line(waiting: int) -> str:
+def _line_waits_message(waiting: int) -> str:
     if not waiting:
         return _("This person is next in the line, and not called yet.")
     text = ngettext(
@@ -53,38 +53,38 @@ def short_day(day: date) -> str:
 
 
 def days_for_second(first: Slot) -> tuple[date, date, date]:
-    """Between which days the second dose is possible, and which is best."""
+    """(first, last, best) day of the second dose."""
     on = day_of(first.starts_at)
     interval = interval_of(first.vaccine)
     return *interval.days_for_second(on), interval.best_for_second(on)
 
 
-def read_out(row: Reservation, visible: QuerySet[Reservation]) -> list[str]:
-    """What to tell the person of their appointments, sentence by sentence, in their language.
+def sentences_to_read_out(row: Reservation, visible: QuerySet[Reservation]) -> list[str]:
+    """Sentences about the person's appointments, in the person's language; [] if none is to come.
 
-    Nothing where none is to come. `visible` are the reservations this user may see.
+    `visible` are the reservations this user may see.
     """
     now = known_now()
     today, _end = day_bounds(day_of(now))
-    theirs = visible.filter(person=row.person_id, status=ReservationStatus.CONFIRMED)
-    rows = list(theirs.filter(slot__starts_at__gte=today).order_by("dose"))
+    appointments = visible.filter(person=row.person_id, status=ReservationStatus.CONFIRMED)
+    rows = list(appointments.filter(slot__starts_at__gte=today).order_by("dose"))
     if row not in rows:
         return []
     with translation.override(row.language):
-        said = [_("Your vaccination is booked."), *map(_spoken, rows)]
+        sentences = [_("Your vaccination is booked."), *map(_spoken_appointment, rows)]
         if len(rows) == 1 and row.dose == 1 and row.slot.vaccine.doses > 1:
             earliest, latest, _best = map(short_day, days_for_second(row.slot))
-            said.append(
+            sentences.append(
                 _("The second dose is not booked yet. It is possible from %(start)s to %(end)s.")
                 % {"start": earliest, "end": latest}
             )
-        said.append(_("Please bring your identity card."))
+        sentences.append(_("Please bring your identity card."))
         if row.changes_until > now:
-            said.append(_how_to_change(row))
-    return said
+            sentences.append(_how_to_change(row))
+    return sentences
 
 
-def _spoken(row: Reservation) -> str:
+def _spoken_appointment(row: Reservation) -> str:
     return _("Dose %(dose)d: %(when)s, %(clinic)s, %(address)s. The number is %(number)s.") % {
         "dose": row.dose,
         "when": moment(row.slot.starts_at),

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.exports import CantBeWritten, Encoding, Selection, export_to
+from booking.exports import Encoding, Selection, UnencodableText, export_to
 from booking.models import Reservation
 from dataio.districts import region_of
 from dataio.values import BadValue, day
@@ -73,26 +73,31 @@ class Command(PortalCommand):
             region=_region(region),
         )
         kind = _encoding(encoding, bom if bom is not None else file != "-")
-        seen: set[int] = set()
+        person_ids: set[int] = set()
 
         def record(count: int) -> None:
+            """Record the access; a command has no request, so the system user is the actor."""
             record_access(
                 None,
                 act=Act.DOWNLOAD,
                 what="export_people" if people else "export",
-                data=selection.in_short(count),
-                people=seen,
+                data=selection.summary(count),
+                people=person_ids,
                 reason=reason,
                 by=f"command:export ({getpass.getuser()})",
             )
 
-        wanted: dict[str, Any] = {"people": people, "encoding": kind, "seen": seen}
+        export_options: dict[str, Any] = {
+            "people": people,
+            "encoding": kind,
+            "person_ids": person_ids,
+        }
         try:
             if file == "-":
-                count = _to_screen(selection, record, **wanted)
+                count = _to_screen(selection, record, **export_options)
             else:
-                count = _to_file(Path(file), selection, record, **wanted)
-        except CantBeWritten as problem:
+                count = _to_file(Path(file), selection, record, **export_options)
+        except UnencodableText as problem:
             raise CommandError(str(problem)) from None
         except OSError as error:
             raise CommandError(
@@ -102,7 +107,7 @@ class Command(PortalCommand):
 
 
 def _to_screen(selection: Selection, record: Callable[[int], None], **options: Any) -> int:
-    """What went out is on record even when the reader stopped half way."""
+    """Write to stdout; the access is recorded even if the reader stops half way."""
     count = -1
     try:
         count = export_to(sys.stdout.buffer, selection, **options)
@@ -115,17 +120,17 @@ def _to_screen(selection: Selection, record: Callable[[int], None], **options: A
 def _to_file(
     path: Path, selection: Selection, record: Callable[[int], None], **options: Any
 ) -> int:
-    """Whole or not at all, and readable by its owner only."""
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".export-")
+    """Write a file that is complete or absent, and readable by its owner only."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".export-")
     try:
         with os.fdopen(handle, "wb") as file:
             count = export_to(file, selection, **options)
             file.flush()
             os.fsync(file.fileno())
-        record(count)  # before anybody can read it
-        os.replace(aside, path)
+        record(count)  # before the file appears under its name
+        os.replace(temporary, path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     return count
 

@@ -73,7 +73,7 @@ class Command(ImportCommand):
     def check_row(self, row: Row) -> None:
         row.values = _clinic_of(row.values)
         line, facts = self.first_lines.setdefault(row.values["code"], (row.line, row.values))
-        # The contract list repeats a clinic for each day; it must not contradict itself.
+        # The contract list repeats a clinic for each weekday; the rows must agree.
         if facts != row.values:
             raise Refused(_("is the clinic of line %(line)s, with other facts.") % {"line": line})
 
@@ -82,7 +82,7 @@ class Command(ImportCommand):
 
 
 def _clinic_of(values: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a clinic, out of whichever list; Refused where its district can't be told."""
+    """The fields of Clinic from a row of any layout; raises Refused for an unknown district."""
     if "orgcd" in values:
         return {
             "code": values["orgcd"],
@@ -94,7 +94,7 @@ def _clinic_of(values: dict[str, Any]) -> dict[str, Any]:
     if "centerName" in values:
         two_cells = f"{values.get('sido', '')} {values.get('sigungu', '')}".strip()
         return {
-            # Numbered from 1 in a list of their own.
+            # The list numbers its centres from 1: the prefix keeps them apart from orgcd codes.
             "code": f"center-{values['id']}",
             "name": values["centerName"],
             **_place("address", two_cells if find_place(two_cells) else values["address"]),
@@ -108,8 +108,8 @@ def _clinic_of(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(values: dict[str, Any], **names: str) -> dict[str, Any]:
-    """The values of these columns under our names, of those that the file has."""
-    return {ours: values[theirs] for theirs, ours in names.items() if theirs in values}
+    """The values of these columns under Clinic's field names; absent columns are left out."""
+    return {name: values[column] for column, name in names.items() if column in values}
 
 
 def _place(column: str, address: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ class Command(ImportCommand):
 
 
 def cut(day: date, opens: time, closes: time, minutes: int) -> Iterator[datetime]:
-    """Starts of the slots that end by closing time; a rest too short for one is left out."""
+    """Starts of the slots that end by closing time; a shorter remainder is left out."""
     length = timedelta(minutes=minutes)
     start = timezone.make_aware(datetime.combine(day, opens))
     end = timezone.make_aware(datetime.combine(day, closes))

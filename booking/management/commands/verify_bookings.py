@@ -10,14 +10,14 @@ class Command(PortalCommand):
     help = "Check every invariant of slots, holds and reservations on the live tables."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        broken = 0
-        for answer in verify():
-            state = f"{answer.broken} broken" if answer.broken else "holds"
-            self.stdout.write(f"{answer.question.name}: {state} ({answer.seconds:.1f} s)")
-            if answer.broken:
-                broken += 1
-                self.stdout.write(f"  {answer.question.says}")
-            for example in answer.examples:
+        broken_count = 0
+        for result in verify():
+            state = f"{result.broken} broken" if result.broken else "holds"
+            self.stdout.write(f"{result.invariant.name}: {state} ({result.seconds:.1f} s)")
+            if result.broken:
+                broken_count += 1
+                self.stdout.write(f"  {result.invariant.statement}")
+            for example in result.examples:
                 self.stdout.write(f"  {example}")
-        if broken:
-            raise CommandError(f"{broken} invariants are broken.", returncode=1)
+        if broken_count:
+            raise CommandError(f"{broken_count} invariants are broken.", returncode=1)

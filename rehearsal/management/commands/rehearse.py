@@ -258,7 +258,7 @@ class Command(PortalCommand):
             room = room_view(opening)
             if room is None:
                 return
-            display.show(progress.in_short(now, estimate.seconds_left(now, room)), at=now.seconds)
+            display.show(progress.summary(now, estimate.seconds_left(now, room)), at=now.seconds)
             if progress.waits_for_room(now, room, over=over):
                 display.say_once("pace", progress.why_waiting(room))
 
