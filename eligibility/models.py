@@ -432,6 +432,21 @@ class ProviderTry(models.Model):
         return f"{self.provider} {self.at:%H:%M:%S}"
 
 
+class ProviderAnswer(models.Model):
+    """The late answer of a slow provider, for the browser that waits for it; read once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    said = EncryptedTextField(_("said"), null=True)  # eligibility.services.exchanges.Outcome
+    made_at = models.DateTimeField(_("made at"), db_default=Now(), db_index=True)
+
+    class Meta:
+        verbose_name = _("answer of a provider")
+        verbose_name_plural = _("answers of providers")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class Correction(AuthorityRequest):
     """A person asks to correct a stored value of theirs; the health authority decides."""
 

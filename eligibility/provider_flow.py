@@ -5,21 +5,23 @@ import json
 import logging
 import time
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from database.clock import known_now
 from dataio.districts import District
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
-from eligibility.providers import Declined, Identity, ProviderProblem, configured
-from eligibility.services import providing
-from eligibility.sessions import sign_in
+from eligibility.providers import Identity, ProviderProblem, configured
+from eligibility.services import exchanges, providing
+from eligibility.services.exchanges import Outcome
+from eligibility.sessions import sign_in, signed_in
 from eligibility.spelling import shown_phone
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from web import cookies
@@ -29,6 +31,8 @@ log = logging.getLogger(__name__)
 COOKIE = cookies.named("jari_provider")
 _CONTEXT = b"cookie.provider"
 _AGE = 15 * 60
+LOOK_AGAIN = 2  # seconds
+_STORING = 3  # seconds that an answer may take to be stored
 _TYPED = ["name", "birth_date", "phone"]
 
 
@@ -39,27 +43,66 @@ def leave(request: HttpRequest, code: str, following: str) -> HttpResponse:
     try:
         address, kept = configured()[code].begin(redirect_uri=_redirect_uri(code))
     except ProviderProblem as problem:
-        return _failed(code, typed, problem, start)
+        log.warning("identity provider: %s", problem)
+        return _failed(code, typed, time.monotonic() - start)
     response = redirect(address)
     _keep(response, {"provider": code, "next": following, "typed": typed, "kept": kept})
     return response
 
 
 def come_back(request: HttpRequest, code: str) -> HttpResponse:
+    """What the provider sent back is exchanged for who it is; a slow one is waited for."""
     known = _known(request)
-    if known.get("provider") != code or not known.get("kept"):
+    if known.get("provider") != code:
         return redirect("identity")
-    provider, start = configured()[code], time.monotonic()
-    typed = known["typed"]
+    if "answer" in known:  # the same address once more, while the answer is under way
+        return redirect("identity_wait", code=code)
+    if not known.get("kept"):
+        return redirect("identity")
+    outcome = exchanges.begin(
+        provider=configured()[code],
+        answer=request.GET.dict(),
+        kept=known["kept"],
+        redirect_uri=_redirect_uri(code),
+    )
+    if isinstance(outcome, Outcome):
+        return _arrive(known, outcome)
+    response = redirect("identity_wait", code=code)
+    until = known_now().timestamp() + settings.PROVIDER_SECONDS + _STORING
+    waiting = {name: known[name] for name in ("provider", "next", "typed")}
+    _keep(response, {**waiting, "answer": str(outcome), "until": until})
+    return response
+
+
+def wait(request: HttpRequest, code: str) -> HttpResponse:
+    """One moment: the page asks again by itself, and ends when nothing comes."""
+    known = _known(request)
+    if known.get("provider") != code or "answer" not in known:
+        return redirect("eligibility" if signed_in(request) else "identity")
     try:
-        identity = provider.finish(
-            request.GET.dict(), kept=known["kept"], redirect_uri=_redirect_uri(code)
-        )
-    except Declined:
+        outcome = exchanges.take(UUID(known["answer"]))
+    except exchanges.Gone:
+        return redirect("eligibility" if signed_in(request) else "identity")
+    if outcome is None and known_now().timestamp() > known["until"]:
+        outcome = Outcome(seconds=settings.PROVIDER_SECONDS)
+    if outcome is not None:
+        return _arrive(known, outcome)
+    until = datetime.fromtimestamp(known["until"], tz=UTC)
+    context = {"name": configured()[code].name, "until": until, "seconds": LOOK_AGAIN}
+    response = render(request, "eligibility/identity_wait.html", context)
+    response.headers["Refresh"] = str(LOOK_AGAIN)
+    return response
+
+
+def _arrive(known: dict[str, Any], outcome: Outcome) -> HttpResponse:
+    """Signed in, asked for the district, or back at the form with what is known."""
+    code, typed, identity = known["provider"], known["typed"], outcome.identity
+    if outcome.declined:
         return _to_form(typed)
-    except ProviderProblem as problem:
-        return _failed(code, typed, problem, start)
-    providing.record_try(provider=code, worked=True, seconds=time.monotonic() - start)
+    if identity is None:
+        return _failed(code, typed, outcome.seconds)
+    providing.record_try(provider=code, worked=True, seconds=outcome.seconds)
+    provider = configured()[code]
     if not (provider.certified and identity.is_whole):
         return _to_form({**typed, **_said(identity)})
     try:
@@ -132,11 +175,8 @@ def _said(identity: Identity) -> dict[str, str]:
     }
 
 
-def _failed(
-    code: str, typed: dict[str, Any], problem: ProviderProblem, start: float
-) -> HttpResponse:
-    log.warning("identity provider: %s", problem)
-    providing.record_try(provider=code, worked=False, seconds=time.monotonic() - start)
+def _failed(code: str, typed: dict[str, Any], seconds: float) -> HttpResponse:
+    providing.record_try(provider=code, worked=False, seconds=seconds)
     return _to_form(typed, problem=code)
 
 

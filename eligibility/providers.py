@@ -1,15 +1,17 @@
 """Identity providers by configuration: OpenID Connect with PKCE, through Authlib and joserfc.
 
 `JARI_PROVIDERS` is a JSON list of {code, name_ko, name_en, issuer, client_id, client_secret, and
-where they differ: scope, claims, certified}. A certified provider vouches for name, birth date
-and phone; any other only spares typing.
+where they differ: scope, claims, certified, hosts, acr, max_age}. A certified provider vouches for
+name, birth date and phone; any other only spares typing. `hosts` are further hosts that its
+endpoints may be on, `acr` the strengths of authentication that are enough, `max_age` for how many
+seconds one may have been signed in there.
 """
 
 import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, cast
@@ -28,14 +30,16 @@ from joserfc.jwk import KeySet
 
 from database.clock import known_now, known_today
 from eligibility import spelling
-from outside.patience import TookTooLong, part
+from outside.patience import PAGES, THREADS, TookTooLong, part
+from outside.peers import NotAPeer, bound, check_peer
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 2  # seconds from one byte of a provider to the next
 DOCUMENT_SECONDS = 0.4  # in all; a page waits for it
 FRESH_SECONDS, OLD_SECONDS = 300, 3600
+_LEEWAY = 60  # seconds by which their clock may differ from ours
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
+_ENDPOINTS = ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"]
 _CLAIMS = {"name": "name", "birth_date": "birthdate", "phone": "phone_number"}
 
 
@@ -45,6 +49,17 @@ class ProviderProblem(Exception):
 
 class Declined(Exception):
     """The person broke it off there; nothing is wrong with the provider."""
+
+
+class Wait:
+    """Until when a provider is waited for, in all, and with how many others at most."""
+
+    def __init__(self, seconds: float, *, most: int) -> None:
+        self._ends, self.most = time.monotonic() + seconds, most
+
+    @property
+    def seconds(self) -> float:
+        return max(0.0, self._ends - time.monotonic())
 
 
 @dataclass(frozen=True)
@@ -72,13 +87,19 @@ class Provider:
     scope: str = "openid profile phone"
     claims: Mapping[str, str] = field(default_factory=lambda: _CLAIMS)
     certified: bool = False
+    hosts: Collection[str] = ()
+    acr: Collection[str] = ()
+    max_age: int | None = None
 
     @property
     def name(self) -> str:
         return self.name_ko if (get_language() or "ko").startswith("ko") else self.name_en
 
     def begin(self, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
-        """Where to send the browser, and what has to be kept for `finish`."""
+        """Where to send the browser, and what has to be kept for `finish`.
+
+        Asks the provider half a second at most, and only where its document is not known.
+        """
         kept = {
             "state": secrets.token_urlsafe(24),
             "nonce": secrets.token_urlsafe(24),
@@ -86,7 +107,9 @@ class Provider:
         }
         session = self._session(redirect_uri)
         address, _state = session.create_authorization_url(
-            self._endpoints()["authorization_endpoint"], **kept
+            self._endpoints(Wait(DOCUMENT_SECONDS, most=PAGES))["authorization_endpoint"],
+            **kept,
+            **self._strength(),
         )
         return address, kept
 
@@ -104,40 +127,37 @@ class Provider:
             # Only the letters of an error code: it goes to the log.
             said = re.sub(r"[^a-z_]", "", answer["error"])[:40]
             raise ProviderProblem(f"{self.code}: {said}")
-        ends = time.monotonic() + settings.PROVIDER_SECONDS
+        wait = Wait(settings.PROVIDER_SECONDS, most=THREADS)
         with self._session(redirect_uri) as session:
-            return self._identity(self._claims(session, answer.get("code", ""), kept, ends))
+            return self._identity(self._claims(session, answer.get("code", ""), kept, wait))
 
     def _claims(
-        self, session: OAuth2Session, code: str, kept: Mapping[str, str], ends: float
+        self, session: OAuth2Session, code: str, kept: Mapping[str, str], wait: Wait
     ) -> dict[str, Any]:
-        """What is believed of the person of this code, asked for until `ends`."""
-        endpoints = self._endpoints()
+        """What is believed of the person of this code."""
+        endpoints = self._endpoints(wait)
         token = self._asked(
             lambda: session.fetch_token(
-                endpoints["token_endpoint"],
-                code=code,
-                code_verifier=kept["code_verifier"],
-                timeout=TIMEOUT,
+                endpoints["token_endpoint"], code=code, code_verifier=kept["code_verifier"]
             ),
-            ends - time.monotonic(),
+            wait,
         )
         try:
-            claims = self._believed(token["id_token"], nonce=kept["nonce"])
-        except (JoseError, KeyError, ValueError) as error:
+            claims = self._believed(token["id_token"], self._keys(wait), nonce=kept["nonce"])
+        except (JoseError, KeyError, TypeError, ValueError) as error:
             raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
         if set(self.claims.values()) - set(claims) and "userinfo_endpoint" in endpoints:
             address = endpoints["userinfo_endpoint"]
-            more = self._asked(lambda: _document(address, session), ends - time.monotonic())
+            more = self._asked(lambda: _document(address, session), wait)
             # It must speak of the same person.
             if more.get("sub") == claims["sub"]:
                 claims = {**more, **claims}
         return claims
 
-    def _asked(self, call: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
+    def _asked(self, call: Callable[[], dict[str, Any]], wait: Wait) -> dict[str, Any]:
         """What the provider says to `call`; ProviderProblem if not, or not in time."""
         try:
-            return part(f"provider-{self.code}").ask(call, seconds=seconds)
+            return part(f"provider-{self.code}").ask(call, seconds=wait.seconds, most=wait.most)
         except (
             AuthlibBaseError,
             JoseError,
@@ -148,6 +168,14 @@ class Provider:
         ) as error:
             raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
 
+    def _hosts(self) -> set[str]:
+        return {urlsplit(self.issuer).hostname or "", *self.hosts}
+
+    def _strength(self) -> dict[str, str]:
+        """What is asked for in how the person shows the provider who they are."""
+        asked = {"acr_values": " ".join(self.acr)} if self.acr else {}
+        return asked | ({} if self.max_age is None else {"max_age": str(self.max_age)})
+
     def _session(self, redirect_uri: str) -> OAuth2Session:
         session = OAuth2Session(
             self.client_id,
@@ -156,23 +184,28 @@ class Provider:
             redirect_uri=redirect_uri,
             code_challenge_method="S256",
         )
-        session.max_redirects = 0  # what we send is for this address alone
-        return session
+        return bound(session, self._hosts(), seconds=settings.PROVIDER_SECONDS)
 
-    def _believed(self, id_token: str, *, nonce: str) -> dict[str, Any]:
-        """The claims of an ID token whose signature, issuer, audience, time and nonce are right."""
-        token = jwt.decode(id_token, self._keys(), algorithms=_ALGORITHMS)
-        registry = jwt.JWTClaimsRegistry(
-            now=int(known_now().timestamp()),
-            leeway=60,
-            iss={"essential": True, "value": self.issuer},
-            aud={"essential": True, "value": self.client_id},
-            nonce={"essential": True, "value": nonce},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
-        registry.validate(token.claims)
+    def _believed(self, id_token: str, keys: KeySet, *, nonce: str) -> dict[str, Any]:
+        """The claims of an ID token whose signature, issuer, audience, time and nonce are right,
+        and which says that the person signed in there as strongly and lately as is asked for."""
+        token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
+        now = int(known_now().timestamp())
+        wanted: dict[str, Any] = {
+            "iss": {"essential": True, "value": self.issuer},
+            "aud": {"essential": True, "value": self.client_id},
+            "nonce": {"essential": True, "value": nonce},
+            "exp": {"essential": True},
+            "sub": {"essential": True},
+        }
+        if self.acr:
+            wanted["acr"] = {"essential": True, "values": list(self.acr)}
+        if self.max_age is not None:
+            wanted["auth_time"] = {"essential": True}
+        jwt.JWTClaimsRegistry(now=now, leeway=_LEEWAY, **wanted).validate(token.claims)
         claims: dict[str, Any] = token.claims
+        if self.max_age is not None and int(claims["auth_time"]) < now - self.max_age - _LEEWAY:
+            raise ValueError("signed in there too long ago")
         return claims
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
@@ -190,27 +223,33 @@ class Provider:
             phone=read("phone", spelling.mobile_phone),
         )
 
-    def _endpoints(self) -> dict[str, str]:
+    def _endpoints(self, wait: Wait) -> dict[str, str]:
         address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
-        endpoints = self._fetched(address)
+        endpoints = self._fetched(address, wait)
         # Whoever can answer at this address only may still be somebody else.
         if str(endpoints.get("issuer", "")).rstrip("/") != self.issuer.rstrip("/"):
             raise ProviderProblem(f"{self.code}: speaks for another issuer")
+        for name in _ENDPOINTS:
+            try:
+                check_peer(str(endpoints.get(name, self.issuer)), self._hosts())
+            except (NotAPeer, ValueError) as error:
+                raise ProviderProblem(f"{self.code}: {name} is on a host of no setting") from error
         return endpoints
 
-    def _keys(self) -> KeySet:
-        document = self._fetched(self._endpoints()["jwks_uri"])
+    def _keys(self, wait: Wait) -> KeySet:
+        document = self._fetched(self._endpoints(wait)["jwks_uri"], wait)
         return KeySet.import_key_set(cast("Any", document))
 
-    def _fetched(self, address: str) -> dict[str, Any]:
+    def _fetched(self, address: str, wait: Wait) -> dict[str, Any]:
         """A document of the provider, kept for some minutes, and for an hour where it hangs."""
         fresh: float
         document: dict[str, Any] | None
         fresh, document = caches["local"].get(f"provider:{address}", (0.0, None))
         if document is not None and time.monotonic() < fresh:
             return document
+        session = bound(requests.Session(), self._hosts(), seconds=settings.PROVIDER_SECONDS)
         try:
-            document = self._asked(lambda: _document(address), DOCUMENT_SECONDS)
+            document = self._asked(lambda: _document(address, session), wait)
         except ProviderProblem:
             if document is None:
                 raise
@@ -220,10 +259,12 @@ class Provider:
         return document
 
 
-def _document(address: str, session: requests.Session | None = None) -> dict[str, Any]:
-    answer = (session or requests).get(address, timeout=TIMEOUT, allow_redirects=False)
+def _document(address: str, session: requests.Session) -> dict[str, Any]:
+    answer = session.get(address)
     answer.raise_for_status()
-    document: dict[str, Any] = answer.json()
+    document = answer.json()
+    if not isinstance(document, dict):
+        raise ValueError("no JSON object")
     return document
 
 

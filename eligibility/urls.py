@@ -8,6 +8,7 @@ urlpatterns = [
     path("identity/district/", views.identity_district, name="identity_district"),
     path("identity/sign-out/", views.identity_sign_out, name="identity_sign_out"),
     path("identity/with/<slug:code>/", views.identity_provider, name="identity_provider"),
+    path("identity/with/<slug:code>/wait/", views.identity_wait, name="identity_wait"),
     path("identity/data/", views.my_data, name="my_data"),
     path("family/", family_views.family, name="family"),
     path("family/back/", family_views.family_back, name="family_back"),

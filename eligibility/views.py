@@ -113,6 +113,15 @@ def identity_provider(request: HttpRequest, code: str) -> HttpResponse:
     return provider_flow.come_back(request, code)
 
 
+@never_cache
+@require_GET
+def identity_wait(request: HttpRequest, code: str) -> HttpResponse:
+    """While a provider takes its time."""
+    if code not in configured():
+        raise Http404
+    return provider_flow.wait(request, code)
+
+
 def _has_worked(request: HttpRequest, phone: str) -> bool:
     """Whether the form has a proof of work or a wait token a minute old; each counts once."""
     return proof_of_work.is_done(request.POST.get("work", "")) or proof_of_work.has_waited(

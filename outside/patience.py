@@ -10,7 +10,8 @@ from typing import TypeVar
 from circuitbreaker import CircuitBreaker
 
 REST_SECONDS = 15
-THREADS = 2  # a part that hangs holds so many of this process, and as many pages wait for it
+# A part that hangs holds so many threads of this process, and so many pages wait for it.
+THREADS, PAGES = 8, 2
 
 T = TypeVar("T")
 
@@ -29,19 +30,22 @@ class Part:
             expected_exception=TookTooLong,
             name=name,
         )
-        self._places = threading.BoundedSemaphore(THREADS)
+        self._lock, self._asking = threading.Lock(), 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
 
-    def ask(self, call: Callable[[], T], *, seconds: float) -> T:
-        """What `call` answers or raises; TookTooLong after so many seconds in all.
+    def ask(self, call: Callable[[], T], *, seconds: float, most: int = PAGES) -> T:
+        """What `call` answers or raises; TookTooLong after so many seconds in all, or where `most`
+        calls are under way.
 
         A time limit for sockets counts from one byte to the next: whoever sends a byte now and
         then could hold a page for ever.
         """
         if self.breaker.opened:
             raise TookTooLong("It did not answer just now.")
-        if not self._places.acquire(blocking=False):
-            raise TookTooLong("Others wait for it already.")
+        with self._lock:
+            if self._asking >= most:
+                raise TookTooLong("Others wait for it already.")
+            self._asking += 1
         future = self._threads.submit(self._run, call)
         with self.breaker:
             try:
@@ -55,7 +59,8 @@ class Part:
         try:
             return call()
         finally:
-            self._places.release()
+            with self._lock:
+                self._asking -= 1
 
 
 def part(name: str) -> Part:

@@ -5,7 +5,7 @@ import binascii
 import re
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -40,9 +40,11 @@ def proxies(text: str) -> int:
     return int(text)
 
 
-def _origin(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"
+def _origins(provider: dict[str, Any]) -> list[str]:
+    """Where an identity provider's pages may be."""
+    parts = urlsplit(provider["issuer"])
+    further = [f"https://{host}" for host in provider.get("hosts", [])]
+    return [f"{parts.scheme}://{parts.netloc}", *further]
 
 
 def data_keys(text: str) -> list[tuple[int, bytes]]:
@@ -259,8 +261,8 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "config.views.form_expired"
 # Identity providers besides the phone code, as a JSON list (eligibility/providers.py).
 PROVIDERS = env.json("JARI_PROVIDERS", default=[])
-# Seconds that a page waits in all for a provider's token endpoint.
-PROVIDER_SECONDS = env.float("JARI_PROVIDER_SECONDS", default=2.0)
+# Seconds that a provider may take in all to exchange its code; no page waits that long.
+PROVIDER_SECONDS = env.float("JARI_PROVIDER_SECONDS", default=20.0)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -271,7 +273,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "media-src": [SELF],
         # The sign-in form is redirected to an identity provider, which form-action restricts too.
-        "form-action": [SELF, *sorted({_origin(provider["issuer"]) for provider in PROVIDERS})],
+        "form-action": [SELF, *sorted({at for one in PROVIDERS for at in _origins(one)})],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

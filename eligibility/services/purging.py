@@ -14,6 +14,7 @@ from eligibility.models import (
     Person,
     PhoneCode,
     ProviderAccount,
+    ProviderAnswer,
     ProviderTry,
     ProxyRequest,
     Review,
@@ -26,6 +27,7 @@ from messaging.models import Message
 from privacy.cipher import encrypt
 
 CODES = TRIES = timedelta(days=1)
+ANSWERS = timedelta(hours=1)
 MESSAGES = REFUSED_ROWS = timedelta(days=30)
 
 _BATCH = 1000  # people per transaction
@@ -48,6 +50,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
     done = {
         "codes": PhoneCode.objects.filter(expires_at__lt=now - CODES).delete()[0],
         "provider tries": ProviderTry.objects.filter(at__lt=now - TRIES).delete()[0],
+        "provider answers": ProviderAnswer.objects.filter(made_at__lt=now - ANSWERS).delete()[0],
         "requests to book for others": forget_old_requests(now),
         # Reminders written long ahead are not due yet.
         "messages": Message.objects.filter(created_at__lt=now - MESSAGES)

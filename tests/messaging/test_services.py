@@ -13,6 +13,7 @@ from messaging.background import wait_until_sent
 from messaging.enums import Channel, MessageStatus
 from messaging.models import Message
 from messaging.services import Letter, send_message, send_waiting, try_again, write_message
+from outside.background import Background
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +132,7 @@ def test_without_redis_the_message_leaves_soon_and_not_by_the_thread_that_makes_
 
 
 def test_a_gateway_that_hangs_makes_no_endless_backlog_in_a_web_process(monkeypatch):
-    monkeypatch.setattr(background, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setattr(background, "_sending", Background("send", threads=2, most=2))
     go_on, started = threading.Event(), threading.Semaphore(0)
 
     def hang(pk):

@@ -7,6 +7,7 @@ choice later (docs/line-log.md, "The draw").
 import logging
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from database.clock import database_now
 from eligibility.enums import Order
+from outside.peers import bound
 from waiting_room import beacon, draw
 from waiting_room.enums import Act, DrawSource
 from waiting_room.exceptions import CantChange
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 # How long a number may be late before the way out that the plan names is open.
 PATIENCE = timedelta(minutes=10)
-FETCH_SECONDS = (1.0, 2.0)  # to connect, to answer
+FETCH_SECONDS = 2.0
 
 
 def awaits_draw(room: Room) -> bool:
@@ -100,13 +102,11 @@ def fetch_beacons() -> int:
 
 def _fetch(number: int) -> str:
     """The checked signature of a round, from the first of the relays that gives the right one."""
+    hosts = {urlsplit(address).hostname or "" for address in settings.DRAND_URLS}
     for address in settings.DRAND_URLS:
         try:
-            answer = requests.get(
-                f"{address.rstrip('/')}/{beacon.QUICKNET}/public/{number}",
-                timeout=FETCH_SECONDS,
-                allow_redirects=False,
-            )
+            with bound(requests.Session(), hosts, seconds=FETCH_SECONDS) as session:
+                answer = session.get(f"{address.rstrip('/')}/{beacon.QUICKNET}/public/{number}")
             signature = answer.json()["signature"] if answer.status_code == 200 else ""
             beacon.randomness_of(number, signature)
         except (requests.RequestException, ValueError, KeyError, TypeError) as error:
