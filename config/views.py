@@ -10,7 +10,7 @@ from redis import RedisError
 
 from booking.views.holds import keep_unsent
 from database.clock import clock_ahead, clock_line, is_off, known_now, measure_if_due
-from messaging import budget
+from messaging import budget, gateways
 from outside import jobs, redis
 
 
@@ -83,9 +83,12 @@ def _worker() -> str:
 def _messages() -> str:
     try:
         above = [spending.kind for spending in budget.spent() if spending.over]
+        silent = [f"{row} since {row.since:%H:%M:%S}" for row in gateways.out_of_order()]
     except DatabaseError:
         return "unknown"
-    return f"above budget: {', '.join(above)}" if above else "ok"
+    problems = [f"above budget: {', '.join(above)}"] if above else []
+    problems += [f"gateway takes nothing: {', '.join(silent)}"] if silent else []
+    return "; ".join(problems) or "ok"
 
 
 PARTS = {

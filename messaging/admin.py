@@ -3,9 +3,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from messaging import budget
+from messaging import budget, gateways
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from messaging.services import try_again
@@ -53,6 +54,8 @@ class MessageAdmin(admin.ModelAdmin[Message]):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if request.method == "GET":
+            self._tell_gateways(request)
         spent = budget.spent()
         for kind in spent:
             if kind.over and request.method == "GET":
@@ -67,6 +70,14 @@ class MessageAdmin(admin.ModelAdmin[Message]):
                 }
                 messages.error(request, text)
         return super().changelist_view(request, {**(extra_context or {}), "spent": spent})
+
+    def _tell_gateways(self, request: HttpRequest) -> None:
+        for row in gateways.out_of_order():
+            text = gettext(
+                "Gateway %(name)s takes no messages since %(time)s. They go by the next gateway of "
+                "their channel, or wait until one takes them; nothing is lost."
+            ) % {"name": row.name, "time": f"{timezone.localtime(row.since):%H:%M}"}
+            messages.error(request, text)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # The admin would take any column of the row: a person, or a key letter by letter.

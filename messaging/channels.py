@@ -16,45 +16,66 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from database.clock import known_now
+from messaging import gateways
 from messaging.enums import Channel
+from messaging.exceptions import ChannelProblem
 from messaging.receivers import BadReceiver, checked_receiver
 
 # Stands for the receiver while a setting is read; nobody's address and nobody's number.
 _NOBODY = {Channel.SMS: "829990001112223", Channel.EMAIL: "jari-nobody@receiver.invalid"}
-# Seconds to connect and to read, unless the setting says `cto` and `rto`: a gateway that hangs must
-# not hold the worker, nor the row that is being sent until the database ends the transaction.
+# Seconds to connect and to read, unless the setting says `cto` and `rto`: so long a thread is held
+# by a gateway that hangs; the worker waits less (messaging.gateways).
 _LIMITS = {"cto": 4, "rto": 4}
 _SETTLED = ["schema", "host", "port", "user", "password"]
 
 
-class ChannelProblem(Exception):
-    """The channel did not take the message; trying again later may work."""
-
-
 def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
-    """Send one message; ChannelProblem if the channel refuses it or can't be reached."""
+    """Send one message by the first of its gateways that takes it; ChannelProblem if none does,
+    GatewaysRest if none is asked at the moment."""
     try:
         checked_receiver(channel, to)
     except BadReceiver as bad:
         raise ChannelProblem(str(bad)) from None
-    url = settings.MESSAGE_CHANNELS.get(channel)
-    if url:
-        _by_apprise(channel, url, to=to, text=text)
+    names = gateways_of(channel)
+    if names:
+
+        def by(name: str) -> bool:
+            return _by_apprise(channel, settings.MESSAGE_CHANNELS[name], to=to, text=text)
+
+        if not gateways.send(names, by):
+            raise ChannelProblem("The channel did not take the message.")
     else:
         if not settings.OUTBOX_ALLOWED:
             raise ChannelProblem("There is no such channel.")
         _into_outbox(key=key, channel=channel, to=to, text=text)
 
 
+def gateways_of(channel: str) -> list[str]:
+    """The names of its settings, in the order in which they are tried: sms, sms2, sms3."""
+    return sorted(name for name in settings.MESSAGE_CHANNELS if _channel_of(name) == channel)
+
+
+def _channel_of(name: str) -> str:
+    return name[:-1] if name[-1:] in ("2", "3") else name
+
+
+def resting_channels() -> list[str]:
+    """The channels of which every gateway rests: their messages wait."""
+    rest = gateways.resting()
+    channels = {_channel_of(name) for name in rest}
+    return [one for one in channels if rest.issuperset(gateways_of(one))]
+
+
 def check_settings() -> None:
     """ImproperlyConfigured with what to change, unless every channel can be used."""
     for name, url in settings.MESSAGE_CHANNELS.items():
-        if name not in Channel.values:
+        channel = _channel_of(name)
+        if channel not in Channel.values:
             raise ImproperlyConfigured(
                 f"JARI_MESSAGE_CHANNELS: there is no channel {name!r}; there are "
-                f"{' and '.join(Channel.values)}."
+                f"{' and '.join(Channel.values)}, and a second and third gateway of each: sms2."
             )
-        _service(Channel(name), url, to=_NOBODY[Channel(name)])
+        _service(Channel(channel), url, to=_NOBODY[Channel(channel)])
     missing = [name for name in Channel.values if not settings.MESSAGE_CHANNELS.get(name)]
     if missing and not settings.OUTBOX_ALLOWED:
         raise ImproperlyConfigured(
@@ -63,15 +84,14 @@ def check_settings() -> None:
         )
 
 
-def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> None:
+def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> bool:
     service = _service(channel, url, to=to)
     # One receiver, however the service reads it.
     if len(service) != 1:
         raise ChannelProblem("This is no receiver for that channel.")
     target = apprise.Apprise()
     target.add(service)
-    if not target.notify(body=text):
-        raise ChannelProblem("The channel did not take the message.")
+    return bool(target.notify(body=text))
 
 
 def _service(channel: Channel, url: str, *, to: str) -> apprise.NotifyBase:

@@ -75,3 +75,22 @@ class Spending(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+
+class Gateway(models.Model):
+    """One that did not take messages lately; none without a row. Each job is a process of its own,
+    so what one learns about a gateway stands here."""
+
+    name = models.CharField(_("name"), max_length=20, primary_key=True)
+    # In a row; none of them was taken.
+    failures = models.PositiveIntegerField(_("failures"), default=0)
+    since = models.DateTimeField(_("since"), db_default=Now())
+    rests_until = models.DateTimeField(_("rests until"), null=True, blank=True)
+    alarmed_at = models.DateTimeField(_("alarmed at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("gateway that does not answer")
+        verbose_name_plural = _("gateways that do not answer")
+
+    def __str__(self) -> str:
+        return self.name

@@ -12,8 +12,9 @@ from redis import RedisError
 
 from database.clock import Now, known_now
 from messaging.background import in_background
-from messaging.channels import ChannelProblem, deliver
+from messaging.channels import deliver, resting_channels
 from messaging.enums import DUE, Channel, MessageStatus
+from messaging.exceptions import ChannelProblem, GatewaysRest
 from messaging.models import Message
 from messaging.receivers import checked_receiver
 from outside import jobs
@@ -160,6 +161,8 @@ def _deliver(message: Message, now: datetime) -> None:
     channel = Channel(message.channel)
     try:
         deliver(key=message.key, channel=channel, to=message.to, text=message.text)
+    except GatewaysRest as rest:
+        message.problem = str(rest)  # nobody was asked: no try is used up
     except ChannelProblem as problem:
         _count_try(message, str(problem))
     else:
@@ -201,8 +204,11 @@ def send_codes(*, seconds: float = SWEEP_SECONDS) -> int:
 
 
 def _due() -> QuerySet[Message]:
+    """What is to be sent now, where somebody would take it; what is too late anyway is closed."""
+    rests = Q(channel__in=resting_channels(), status=MessageStatus.WAITING)
+    late = Q(not_after__lt=Now())
     return Message.objects.filter(
-        Q(not_before=None) | Q(not_before__lte=Now()), status__in=DUE
+        Q(not_before=None) | Q(not_before__lte=Now()), ~rests | late, status__in=DUE
     ).order_by("created_at")
 
 

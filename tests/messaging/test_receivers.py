@@ -22,6 +22,8 @@ from waiting_room.forms import TellForm
 
 FORMS = {"query": "?from=jari@agency.example&to={to}", "path": "/{to}?from=jari@agency.example"}
 
+pytestmark = pytest.mark.django_db  # which gateways rest stands there
+
 
 class Mailbox:
     """A mail server that keeps what it was told: log-ins, and for each mail its receivers."""
