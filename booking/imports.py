@@ -13,7 +13,7 @@ from booking.exceptions import CapacityBelowBooked
 from booking.models import Clinic, Slot, Vaccine
 from booking.services import set_capacity
 from database.clock import database_now
-from dataio.importing import Outcome, Refused
+from dataio.importing import Outcome, RowRefused
 
 
 def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
@@ -78,14 +78,14 @@ class SlotImport:
         self.vaccines = dict(Vaccine.objects.values_list("code", "pk"))
         self.lines: dict[tuple[Any, ...], int] = {}
 
-    def save(self, plans: Sequence[SlotPlan]) -> list[Outcome | Refused]:
+    def save(self, plans: Sequence[SlotPlan]) -> list[Outcome | RowRefused]:
         existing = self._existing_slots(plans)
         new_slots: list[Slot] = []
-        outcomes: list[Outcome | Refused] = []
+        outcomes: list[Outcome | RowRefused] = []
         for plan in plans:
             try:
                 slots, outcome = self._add_or_change(plan, existing)
-            except Refused as refusal:
+            except RowRefused as refusal:
                 outcomes.append(refusal)
             else:
                 new_slots += slots
@@ -108,13 +108,13 @@ class SlotImport:
     ) -> tuple[list[Slot], Outcome]:
         """Change existing slots and return the new ones, which the caller inserts in bulk.
 
-        Raises Refused, which leaves all slots of the row unchanged.
+        Raises RowRefused, which leaves all slots of the row unchanged.
         """
         clinic, vaccine = self._ids_of(plan)
         keys = [(clinic, vaccine, time) for time in plan.times]
         for key in keys:
             if key in self.lines:
-                raise Refused(
+                raise RowRefused(
                     _("asks for %(time)s, as line %(line)s does.")
                     % {"time": _local_time(key[2]), "line": self.lines[key]}
                 )
@@ -148,7 +148,7 @@ class SlotImport:
 
     @transaction.atomic
     def _set_capacities(self, slots: list[Slot], capacity: int) -> None:
-        """Change all slots of a row or none; raises Refused.
+        """Change all slots of a row or none; raises RowRefused.
 
         In order of ids, the lock order of slots.
         """
@@ -164,8 +164,8 @@ class SlotImport:
                 ) from None
 
 
-def _refused(column: str, problem: str) -> Refused:
-    return Refused(_("column %(column)s: %(problem)s") % {"column": column, "problem": problem})
+def _refused(column: str, problem: str) -> RowRefused:
+    return RowRefused(_("column %(column)s: %(problem)s") % {"column": column, "problem": problem})
 
 
 def _local_time(time: datetime) -> str:

@@ -1,14 +1,14 @@
-"""The database's clock, the only one that decides: `jari_now()` in SQL, from Python by this module.
+"""The database's clock, the only one that decides: `jari_now()` in SQL, this module in Python.
 
-A node's own clock may be wrong by minutes or days; whatever compares with "now" takes it from here:
+A node's own clock may be wrong by minutes or days. Every comparison with "now" uses:
 
-- `Now()` in a query, where a statement is made anyway;
-- `database_now()` for a decision of a service: one statement, unless a lock told the time already
+- `Now()` in a query that is made anyway;
+- `database_now()` for a decision of a service: one statement, unless a lock has read the clock
   (`booking.services.seats.lock_person`);
-- `known_now()` for pages, forms and cookies: no statement, but the time as this process measured it
-  a few seconds ago, carried on by a clock that nobody sets (`time.monotonic`).
+- `known_now()` for pages, forms and cookies: no statement, but a measurement of some seconds ago
+  carried on by `time.monotonic`, which nobody sets.
 
-`timezone.now()` is left to log lines and to what is measured within one process.
+`timezone.now()` is for log lines and for durations within one process only.
 """
 
 import logging
@@ -33,7 +33,7 @@ UNITS = [(86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds")]
 
 
 class Now(Func):
-    """The database's clock as an expression; as the statement began."""
+    """The database's clock at the start of the statement, as an expression."""
 
     function = "jari_now"
     arity = 0
@@ -41,13 +41,13 @@ class Now(Func):
 
 
 class AtNow(TypedDict):
-    """Of rows read with `annotate(now=Now())`: the clock, in the same statement."""
+    """Annotation of rows read with `annotate(now=Now())`."""
 
     now: datetime
 
 
 def database_now() -> datetime:
-    """The database's clock, in a statement of its own."""
+    """The database's clock, by a statement of its own."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT jari_now()")
         now: datetime = cursor.fetchone()[0]
@@ -64,8 +64,8 @@ class Measured:
 
 
 _measured: Measured | None = None
-# The connection that a forked process has in common with its parent: two processes that speak on
-# one socket get each other's answers.
+# The connection that a forked process shares with its parent. It must not be used: two processes
+# on one socket would read each other's answers.
 _inherited: object = None
 
 
@@ -78,10 +78,10 @@ os.register_at_fork(after_in_child=_forked)
 
 
 def known_now() -> datetime:
-    """The database's time without a statement of its own in all but one call in ten seconds.
+    """The database's time, with a statement at most once in MEASURE_SECONDS.
 
-    Right to half the time of a round trip. A process that has never reached the database has
-    nothing but its own clock.
+    Accurate to half a round trip. Before its first connection a process falls back on its own
+    clock.
     """
     if connection.connection is not None:
         measure_if_due()
@@ -91,7 +91,7 @@ def known_now() -> datetime:
 
 
 def known_today() -> date:
-    """The day in Seoul by `known_now`."""
+    """The calendar day of `known_now` in the portal's time zone."""
     return timezone.localdate(known_now())
 
 
@@ -101,21 +101,21 @@ def clock_ahead() -> timedelta | None:
 
 
 def measure_if_due(**_signal: Any) -> None:
-    """Measure anew where the last measurement is old; also called for each new connection."""
+    """Measure if the last measurement is too old; also a signal handler for new connections."""
     if _measured is None or monotonic() - _measured.ticks > MEASURE_SECONDS:
         measure()
 
 
 def measure() -> None:
-    """Compare the clocks, by the connection that is open."""
+    """Compare the clocks by the open connection; does nothing if it can't be used now."""
     global _measured
     raw = connection.connection
-    # Not in a transaction that failed, nor in the middle of a COPY.
+    # Not in a failed transaction nor during a COPY, where a statement would be an error.
     if raw is None or raw is _inherited or raw.closed or raw.info.transaction_status not in ABLE:
         return
     before = monotonic()
     try:
-        # Beside Django's cursor: this is no statement of the page that happens to be made.
+        # Not by Django's cursor, which would count the statement as the current page's.
         [instant] = raw.execute("SELECT jari_now()").fetchone()
     except Error:
         return  # a database that is gone, or not migrated yet
@@ -125,9 +125,9 @@ def measure() -> None:
 
 
 def _warn_if_off(ahead: timedelta) -> None:
-    known = _measured.ahead if _measured else timedelta(0)
-    # Once, and again when it has moved.
-    if is_off(ahead) and abs(ahead - known) > timedelta(seconds=1):
+    reported = _measured.ahead if _measured else timedelta(0)
+    # Once, and again when the difference changes by more than a second.
+    if is_off(ahead) and abs(ahead - reported) > timedelta(seconds=1):
         log.warning("%s", clock_line(ahead))
 
 

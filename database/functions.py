@@ -22,24 +22,26 @@ def source_of(app_label: str, name: str, version: int) -> str:
 
 
 def install(app_label: str, name: str, version: int = 1) -> RunSQL:
-    """A migration's operation: install this version; backwards, the version before or none.
+    """A migration operation that installs this version; reversed, the one before or none.
 
-    The old version is dropped first, so that arguments and columns may change. Statements that
-    are under way keep the version they began with.
+    The old version is dropped first, because CREATE OR REPLACE can't change arguments or result
+    columns. Running statements finish with the version they began with.
     """
     drop = f"DROP FUNCTION IF EXISTS {name};\n"
     before = source_of(app_label, name, version - 1) if version > 1 else ""
-    # One string: with a list, each statement would be cut at its semicolons.
+    # One string, which Postgres runs as one script: semicolons in the function don't split it.
     return RunSQL(drop + source_of(app_label, name, version), drop + before)
 
 
 def call(function: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     """Call a function that succeeds or changes nothing; None if a constraint refused it.
 
-    Its body is planned once for each connection: sent as text, planning costs more than doing.
+    A function's statements are planned once per connection; sent as text, planning them takes
+    longer than running them.
     """
     marks = ", ".join(f"%({name})s" for name in values)
-    # Inside an outer transaction a failure must not spoil it; alone, the statement is one.
+    # A savepoint, so that a failure does not abort an outer transaction; in autocommit the
+    # statement is a transaction of its own and needs none.
     alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
     try:
         with alone, binding_cursor() as cursor:
@@ -51,10 +53,10 @@ def call(function: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
 
 
 def binding_cursor() -> CursorWrapper:
-    """A cursor whose values travel beside the text.
+    """A cursor that binds parameters on the server.
 
-    Django's own writes them into it, in Python: a fifth of what the portal spends on such a
-    statement. Nothing is prepared, so PgBouncer may stand between.
+    Django's default formats them into the text in Python, a fifth of the portal's time for such a
+    statement. Statements are not prepared, so PgBouncer may stand in between.
     """
     connection.ensure_connection()
     cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # the stub forgets psycopg's own arguments

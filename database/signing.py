@@ -1,6 +1,6 @@
-"""Signed values, in cookies and forms, whose age is told by the database's clock.
+"""Signed values for cookies and forms, with an age by the database's clock.
 
-Django's own tell it by the clock of the node that signed and of the one that reads.
+Django's own use the clocks of the node that signs and of the one that reads.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ BadSignature = signing.BadSignature
 
 
 class Signer(signing.TimestampSigner):
-    """Django's, of the same format, with the database's time in the value."""
+    """TimestampSigner in Django's format, with the database's time as its timestamp."""
 
     def timestamp(self) -> str:
         return signing.b62_encode(int(known_now().timestamp()))
@@ -30,10 +30,10 @@ class Signer(signing.TimestampSigner):
 
 
 def dumps(value: Any, *, salt: str, compress: bool = False) -> str:
-    """A value that `loads` with the same salt accepts."""
+    """Sign a value for `loads` with the same salt."""
     return Signer(salt=salt).sign_object(value, compress=compress)
 
 
 def loads(token: str, *, salt: str, max_age: int | timedelta | None = None) -> Any:
-    """What was signed; BadSignature if it was not, or if it is older than `max_age` (seconds)."""
+    """The signed value; raises BadSignature if it is forged or older than `max_age` (seconds)."""
     return Signer(salt=salt).unsign_object(token, max_age=max_age)

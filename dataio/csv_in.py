@@ -1,7 +1,7 @@
-"""CSV files in, as offices in Korea send them: found out strictly, refused with line and column.
+"""Strict reading of CSV files; errors name the line and column.
 
-Nothing is guessed that could turn a name into another name: a file is UTF-8 (with or without
-BOM) from its first byte to its last, or else CP949 from its first byte to its last, or refused.
+The encoding is never guessed, which could turn a name into another one: a file is UTF-8 (with or
+without BOM) or CP949 from its first byte to its last, or it is refused.
 """
 
 import codecs
@@ -22,23 +22,23 @@ from django.utils.translation import ngettext
 
 from dataio.values import BadValue
 
-# Written beside refused rows; passed over when the corrected file comes back.
+# Columns added to a file of refused rows; ignored when the corrected file is imported.
 REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # bytes
 MOST_COLUMNS = 100
-# A country's roster is about 2 GB. JSON is read as a whole.
+# A national roster has about 2 GB. JSON is read into memory as a whole.
 MOST_BYTES, MOST_JSON_BYTES = 4 << 30, 64 << 20
 
 
 class BadFile(Exception):
-    """The file as a whole can't be read; the message says where and what to do."""
+    """The file as a whole can't be read; the message says where, and what to do."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, how its text becomes a value, and what is asked of it.
+    """One column: its name, parser and conditions.
 
-    `parse` raises BadValue. Values of a `personal` column never stand in an error message.
+    `parse` raises BadValue. Values of a `personal` column never appear in messages.
     """
 
     name: str
@@ -49,6 +49,8 @@ class Column:
     default: Any = ""
 
     def value_of(self, text: str) -> Any:
+        """The value of a cell; raises BadValue."""
+        # Korean syllables may come decomposed (NFD, from macOS), which equal no composed ones.
         text = unicodedata.normalize("NFC", text.strip())
         if not text:
             if self.required:
@@ -68,28 +70,28 @@ class Column:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of one kind of file. Its header tells which layout a file has."""
+    """The columns of one kind of file; `choose_layout` finds it by the header."""
 
     name: str
     columns: Sequence[Column]
-    # A list that somebody else publishes may have more columns than we read.
+    # Whether further columns are ignored, as in lists that others publish.
     others_allowed: bool = False
 
     @property
-    def must_have(self) -> set[str]:
+    def required_names(self) -> set[str]:
         return {column.name.casefold() for column in self.columns if column.required}
 
     @property
-    def may_have(self) -> set[str]:
+    def known_names(self) -> set[str]:
         return {column.name.casefold() for column in self.columns}
 
 
 @dataclass
 class Row:
-    """One row of the file: where it stands, its cells as read, and their values.
+    """One row of a file: its line, its cells as read, and their values by column.
 
-    A column that the file does not have is not among the values: it changes nothing, while an
-    empty cell clears what was known.
+    A column that the file lacks is not among the values and changes nothing; an empty cell has
+    the column's default and clears the field.
     """
 
     line: int
@@ -100,7 +102,7 @@ class Row:
 
 @dataclass
 class Table:
-    """An opened file: rows are read as they are asked for, so that size does not matter."""
+    """An opened file; rows are read lazily, in constant memory."""
 
     encoding: str
     layout: Layout
@@ -110,19 +112,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some whole rows of a file, as text: to be cut into cells wherever there is time."""
+    """The text of some complete rows, to be split into cells by another process."""
 
     first_line: int
     text: str
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """(line, cells) of each row; BadFile where the quotation marks do not match up."""
+        """(line, cells) of each row; raises BadFile for unbalanced quotation marks."""
         return _csv_rows(io.StringIO(self.text, newline=""), self.first_line)
 
 
 @dataclass
 class Pieces:
-    """An opened file, cut at the ends of rows."""
+    """An opened file, cut into pieces at the ends of rows."""
 
     encoding: str
     layout: Layout
@@ -132,7 +134,7 @@ class Pieces:
 
 @contextmanager
 def open_table(path: Path, layouts: Sequence[Layout]) -> Iterator[Table]:
-    """Open a CSV (or, by its name, a JSON list of objects); BadFile if it is neither."""
+    """Open a CSV, or a JSON list of objects for the suffix .json; raises BadFile."""
     if path.suffix.casefold() == ".json":
         header, cells = _json_rows(path)
         yield _table("utf-8", header, cells, layouts)
@@ -146,10 +148,13 @@ def open_table(path: Path, layouts: Sequence[Layout]) -> Iterator[Table]:
 
 @contextmanager
 def open_pieces(path: Path, layouts: Sequence[Layout], *, size: int) -> Iterator[Pieces]:
-    """Open a CSV for readers in several processes; pieces of about `size` lines."""
+    """Open a CSV for parsing in several processes, in pieces of about `size` lines.
+
+    Raises BadFile.
+    """
     encoding = find_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
-        text = _whole_rows(file, 1)
+        text = _complete_rows(file, 1)
         header = next(_csv_rows(io.StringIO(text, newline="")), (1, []))[1]
         names = [unicodedata.normalize("NFC", name.strip()) for name in header]
         layout = choose_layout(names, layouts)
@@ -158,15 +163,17 @@ def open_pieces(path: Path, layouts: Sequence[Layout], *, size: int) -> Iterator
 
 
 def _pieces(file: TextIO, first: int, size: int) -> Iterator[Piece]:
-    while text := _whole_rows(file, size):
+    while text := _complete_rows(file, size):
         yield Piece(first, text)
         first += _count_lines(text)
 
 
-def _whole_rows(file: TextIO, size: int) -> str:
-    """The next lines, and so many more that no quoted cell is cut in two."""
+def _complete_rows(file: TextIO, size: int) -> str:
+    """The next `size` lines, and more until no quoted cell is cut in two."""
     text = "".join(islice(file, size))
     if '"' in text:
+        # Inside a quoted cell the number of quotation marks so far is odd; escaped ones ("")
+        # count twice.
         odd = text.count('"') % 2
         more = []
         while odd and (line := next(file, "")):
@@ -181,19 +188,19 @@ def _count_lines(text: str) -> int:
 
 
 def row_reader(header: Sequence[str], layout: Layout) -> Callable[[int, list[str]], Row]:
-    """How a line of a file with this header becomes a Row of this layout."""
-    places = {name.casefold(): place for place, name in enumerate(header)}
+    """A function that makes a Row from a line of a file with this header."""
+    positions = {name.casefold(): position for position, name in enumerate(header)}
     columns = [
-        (column, places[column.name.casefold()])
+        (column, positions[column.name.casefold()])
         for column in layout.columns
-        if column.name.casefold() in places
+        if column.name.casefold() in positions
     ]
     width = len(header)
     return lambda line, cells: _row(line, cells, width, columns)
 
 
 def absent_columns(header: Sequence[str], layout: Layout) -> frozenset[str]:
-    """The optional columns that a file with this header does not have."""
+    """The columns of the layout that this header lacks."""
     names = {name.casefold() for name in header}
     return frozenset(
         column.name for column in layout.columns if column.name.casefold() not in names
@@ -201,7 +208,7 @@ def absent_columns(header: Sequence[str], layout: Layout) -> frozenset[str]:
 
 
 def find_encoding(path: Path, *, most: int = MOST_BYTES) -> str:
-    """`utf-8`, `utf-8-sig` or `cp949`, each checked to the last byte; BadFile for all else."""
+    """`utf-8`, `utf-8-sig` or `cp949`, checked to the last byte; raises BadFile."""
     try:
         _check_size(path, most)
         with path.open("rb") as file:
@@ -214,6 +221,7 @@ def find_encoding(path: Path, *, most: int = MOST_BYTES) -> str:
         raise BadFile(_("This is UTF-16. Save the file as “CSV UTF-8” and try again."))
     if start.startswith(b"PK\x03\x04"):
         raise BadFile(_("This is an Excel file. Save it as “CSV UTF-8” and try again."))
+    # UTF-8 first: CP949 decodes some UTF-8 without an error, the reverse is practically excluded.
     wrong_line = _first_undecodable_line(path, "utf-8")
     if wrong_line is None:
         return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
@@ -235,7 +243,10 @@ def _check_size(path: Path, most: int) -> None:
 
 
 def _first_undecodable_line(path: Path, encoding: str) -> int | None:
-    """Where the strict decoder stops; also refuses NUL, which Postgres can't keep in a text."""
+    """The first line that can't be decoded; None if all can.
+
+    Raises BadFile for a NUL byte, which Postgres does not store in text.
+    """
     decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
     line = 1
     with path.open("rb") as file:
@@ -257,7 +268,7 @@ def _first_undecodable_line(path: Path, encoding: str) -> int | None:
 
 
 def _csv_rows(file: TextIO, first: int = 1) -> Iterator[tuple[int, list[str]]]:
-    """(line the row begins on, cells); lines that hold nothing are passed over."""
+    """(first line, cells) of each row that is not empty; raises BadFile."""
     reader = csv.reader(file, strict=True)
     while True:
         line = reader.line_num + first
@@ -275,7 +286,7 @@ def _csv_rows(file: TextIO, first: int = 1) -> Iterator[tuple[int, list[str]]]:
 
 
 def _json_rows(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """A list of objects, also inside `{"data": […]}` as the open-data portal answers."""
+    """Header and rows of a list of objects, also of `{"data": […]}` as data.go.kr answers."""
     encoding = find_encoding(path, most=MOST_JSON_BYTES)
     try:
         content = json.loads(path.read_text(encoding=encoding))
@@ -319,7 +330,7 @@ def _table(
 
 
 def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
-    """The layout this header belongs to; BadFile naming what is missing, unknown or double."""
+    """The layout of this header; raises BadFile for missing, unknown or repeated columns."""
     if not names:
         raise BadFile(_("The file is empty."))
     if len(names) > MOST_COLUMNS:
@@ -327,6 +338,7 @@ def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
             _("The first line has %(found)s columns; at most %(most)s can be read.")
             % {"found": len(names), "most": MOST_COLUMNS}
         )
+    # Excel separates by the locale's list separator.
     if len(names) == 1 and any(mark in names[0] for mark in "\t;|"):
         raise BadFile(_("The first line has no commas. Separate the columns by commas."))
     if "" in names:
@@ -335,25 +347,29 @@ def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
         )
     folded = [name.casefold() for name in names]
     counts = Counter(folded)
-    double = sorted({name for name in names if counts[name.casefold()] > 1})
-    if double:
-        raise BadFile(_("These columns stand there twice: %s.") % ", ".join(double))
+    repeated = sorted({name for name in names if counts[name.casefold()] > 1})
+    if repeated:
+        raise BadFile(_("These columns stand there twice: %s.") % ", ".join(repeated))
 
-    # The layout that shares most columns is the one that was meant.
+    # A layout whose required columns are all there, then the one that shares most columns: the
+    # message about a wrong header refers to the most likely layout.
     layout = max(
         layouts,
-        key=lambda one: (one.must_have <= set(folded), len(one.may_have & set(folded))),
+        key=lambda layout: (
+            layout.required_names <= set(folded),
+            len(layout.known_names & set(folded)),
+        ),
     )
     missing = [column.name for column in layout.columns if column.name.casefold() not in folded]
-    missing = [name for name in missing if name.casefold() in layout.must_have]
+    missing = [name for name in missing if name.casefold() in layout.required_names]
     if missing:
         raise BadFile(
             _("The first line lacks these columns: %(missing)s. It has: %(found)s.")
             % {"missing": ", ".join(missing), "found": _shortened(names)}
         )
     if not layout.others_allowed:
-        known = layout.may_have | {REFUSED_LINE, REFUSED_REASON}
-        unknown = [name for name in names if name.casefold() not in known]
+        accepted = layout.known_names | {REFUSED_LINE, REFUSED_REASON}
+        unknown = [name for name in names if name.casefold() not in accepted]
         if unknown:
             raise BadFile(
                 _("These columns are not known: %(unknown)s. Known are: %(known)s.")
@@ -366,9 +382,9 @@ def choose_layout(names: list[str], layouts: Sequence[Layout]) -> Layout:
 
 
 def _shortened(names: list[str]) -> str:
-    """A file without a header shows data here: what is no plausible name is not repeated."""
-    shown = [name if name.isascii() and name.isidentifier() else "…" for name in names[:20]]
-    return ", ".join(shown)
+    """Column names for a message; of a file without a header these are data, shown as "…"."""
+    names_shown = [name if name.isascii() and name.isidentifier() else "…" for name in names[:20]]
+    return ", ".join(names_shown)
 
 
 def _row(
@@ -379,25 +395,26 @@ def _row(
 ) -> Row:
     row = Row(line=line, cells=cells)
     if len(cells) != width:
+        # No cell belongs to a certain column, so none is parsed.
         row.problems.append(
             _("%(cells)s cells where the first line has %(width)s; quote texts that hold a comma.")
             % {"cells": len(cells), "width": width}
         )
         return row
-    for column, place in columns:
+    for column, position in columns:
         try:
-            row.values[column.name] = column.value_of(cells[place])
+            row.values[column.name] = column.value_of(cells[position])
         except BadValue as problem:
-            row.problems.append(problem_at(column, cells[place], str(problem)))
+            row.problems.append(problem_at(column, cells[position], str(problem)))
     return row
 
 
 def problem_at(column: Column, text: str, message: str) -> str:
-    """`column order: “drew” …`; the text itself only where it is nobody's personal data."""
-    shown = "" if column.personal or not text.strip() else f" (“{text.strip()[:40]}”)"
+    """A message about one cell; it quotes the text unless the column is personal."""
+    quoted = "" if column.personal or not text.strip() else f" (“{text.strip()[:40]}”)"
     return _("column %(column)s: %(problem)s") % {
         "column": column.name,
-        "problem": f"{message}{shown}",
+        "problem": f"{message}{quoted}",
     }
 
 

@@ -1,7 +1,7 @@
-"""The 17 regions of Korea and their cities, counties and districts, and where an address lies.
+"""The 17 regions of Korea with their cities, counties and districts; parsing of addresses.
 
-districts.csv gives each district's seat, to about a kilometre: enough to sort by distance.
-Wards of a city (수원시 장안구) count as their city; Sejong, which has no districts, as one.
+districts.csv has the position of each district's office to about a kilometre, enough to sort by
+distance. Wards of a city (수원시 장안구) count as their city; Sejong, without districts, as one.
 """
 
 import csv
@@ -13,7 +13,7 @@ from pathlib import Path
 
 _FILE = Path(__file__).with_name("districts.csv")
 
-# As people, old lists and the post write them. The longest that fits wins.
+# Other spellings and former names of each region. The longest match wins.
 _REGION_NAMES = {
     "서울특별시": ["서울시", "서울"],
     "부산광역시": ["부산시", "부산"],
@@ -35,12 +35,12 @@ _REGION_NAMES = {
 }
 REGIONS = list(_REGION_NAMES)
 _SEJONG = "세종특별자치시"
-# Districts that changed their name or region; older lists still have them.
-_MOVED = {
+# Current names of districts that changed their name or region, which older lists still have.
+_RENAMED = {
     ("경상북도", "군위군"): ("대구광역시", "군위군"),
     ("인천광역시", "남구"): ("인천광역시", "미추홀구"),
 }
-# In front of the region: a post code, the country.
+# Before the region: a postcode, the country.
 _BEFORE = re.compile(r"^(?:[\[(]?(?:우\)?)?\s?\d{3}-?\d{2,3}[\])]?\s*)?(?:대한민국\s*)?")
 
 
@@ -66,57 +66,58 @@ def _centres() -> dict[District, tuple[float, float]]:
 def _spellings() -> list[tuple[str, str]]:
     pairs = [
         (spelling, region)
-        for region, others in _REGION_NAMES.items()
-        for spelling in [region, *others]
+        for region, variants in _REGION_NAMES.items()
+        for spelling in [region, *variants]
     ]
     return sorted(pairs, key=lambda pair: -len(pair[0]))
 
 
-def all_places() -> list[District]:
+def all_districts() -> list[District]:
     return list(_centres())
 
 
 def districts_of(region: str) -> list[str]:
-    return [place.district for place in _centres() if place.region == region]
+    return [row.district for row in _centres() if row.region == region]
 
 
 def region_of(text: str) -> str | None:
-    """The region that `서울`, `서울시` or `서울특별시` means, if it is one."""
+    """The region named by any spelling (`서울`, `서울시`, `서울특별시`); None if unknown."""
     text = _tidy(text).replace(" ", "")
     return next((region for spelling, region in _spellings() if spelling == text), None)
 
 
 def centre_of(region: str, district: str) -> tuple[float, float] | None:
-    """Latitude and longitude of a district's seat."""
+    """(latitude, longitude) of a district's office; None if unknown."""
     return _centres().get(District(region, district))
 
 
-def place_of(region: str, district: str) -> District | None:
-    """Region and district as two cells of a list; the district may name a ward (수원시 장안구)."""
-    return find_place(f"{region} {district}")
+def district_of(region: str, district: str) -> District | None:
+    """The district of two cells of a list; `district` may name a ward (수원시 장안구)."""
+    return find_district(f"{region} {district}")
 
 
-def find_place(address: str) -> District | None:
-    """Where an address lies; None unless it names a region and a district of that region."""
-    # Written together or apart (서울특별시강남구): blanks tell nothing here.
+def find_district(address: str) -> District | None:
+    """The district of an address; None unless it names a region and a district of it."""
+    # Blanks are optional (서울특별시강남구).
     text = _BEFORE.sub("", _tidy(address)).replace(" ", "")
     for spelling, region in _spellings():
         if text.startswith(spelling):
-            place = _district_in(region, text.removeprefix(spelling))
-            if place:
-                return place
+            district = _district_in(region, text.removeprefix(spelling))
+            if district:
+                return district
     return None
 
 
-def _district_in(region: str, rest: str) -> District | None:
+def _district_in(region: str, text: str) -> District | None:
     if region == _SEJONG:
-        # 세종로 and 세종대로 are streets of Seoul.
-        return None if rest.startswith(("로", "대로")) else District(_SEJONG, "세종시")
-    former = [place for place in _MOVED if place[0] == region]
-    known = [*districts_of(region), *(district for _region, district in former)]
-    for district in sorted(known, key=len, reverse=True):
-        if rest.startswith(district):
-            return District(*_MOVED.get((region, district), (region, district)))
+        # 세종로 and 세종대로 are streets in Seoul.
+        return None if text.startswith(("로", "대로")) else District(_SEJONG, "세종시")
+    renamed = [old for old in _RENAMED if old[0] == region]
+    names = [*districts_of(region), *(district for _region, district in renamed)]
+    # The longest first: a name may be the prefix of another.
+    for district in sorted(names, key=len, reverse=True):
+        if text.startswith(district):
+            return District(*_RENAMED.get((region, district), (region, district)))
     return None
 
 

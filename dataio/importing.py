@@ -1,4 +1,4 @@
-"""The base of the import commands: one file, one transaction, every refusal with its line."""
+"""Base class of the import commands: one file in one transaction, refusals with their lines."""
 
 import enum
 import os
@@ -38,38 +38,38 @@ class Outcome(enum.Enum):
     UNCHANGED = "unchanged"
 
 
-class Refused(Exception):
-    """A row that reads well but breaks a rule; the message is for whoever sent the file."""
+class RowRefused(Exception):
+    """A row with valid cells breaks a rule; the message is for the sender of the file."""
 
 
-class _NothingChanges(Exception):
-    """Rolls the transaction back."""
+class _RollBack(Exception):
+    """Rolls the transaction back after refused rows."""
 
 
 class ImportCommand(PortalCommand):
-    """Reads a file of one of `layouts`, and hands rows to `write` in batches.
+    """Reads a file of one of `layouts` and passes its rows to `write` in batches.
 
-    A subclass gives `layouts`, `write`, and if rows must differ in something, `key`.
+    Subclasses define `layouts` and `write`, and optionally `key`, `check_row` and `finish`.
     """
 
-    help: Any  # text, or a lazy text
+    help: Any  # str or lazy str
     layouts: ClassVar[Sequence[Layout]] = ()
     batch_size = 1000
     requires_migrations_checks = True
 
-    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
-        """Save the rows' values inside the open transaction; one answer for each row."""
+    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | RowRefused]:
+        """Save the rows inside the open transaction; returns one outcome or refusal per row."""
         raise NotImplementedError
 
     def key(self, row: Row) -> Hashable:
-        """What may stand in the file only once; None if anything goes."""
+        """The value that must be unique in the file; None if there is none."""
         return None
 
     def check_row(self, row: Row) -> None:
-        """Rules between the cells of one row; Refused if one is broken."""
+        """Check rules between the cells of one row; raises RowRefused."""
 
     def finish(self) -> None:
-        """After the last row, in the same transaction."""
+        """Called after the last row, in the same transaction."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help=_("CSV with a header line"))
@@ -93,7 +93,7 @@ class ImportCommand(PortalCommand):
             except BadFile as problem:
                 raise CommandError(f"{file.name}: {problem}") from None
             except IntegrityError as error:
-                # The database's own text may hold values of the row: only the rule is named.
+                # The message of Postgres may hold values of the row: only the constraint is named.
                 rule = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
                 raise CommandError(
                     _("%(file)s: the database refused it (%(rule)s). Nothing was changed.")
@@ -102,7 +102,7 @@ class ImportCommand(PortalCommand):
 
 
 class _Run:
-    """One run over one file."""
+    """One import of one file."""
 
     def __init__(self, command: ImportCommand, path: Path, *, skip_refused: bool):
         self.command = command
@@ -110,60 +110,61 @@ class _Run:
         self.skip_refused = skip_refused
         self.counts: Counter[Outcome] = Counter()
         self.refused = 0
-        self.seen: dict[Hashable, int] = {}
+        self.first_lines: dict[Hashable, int] = {}
         self.table: Table
-        self.aside: TextIO | None = None
-        self.aside_path = ""
+        self.refused_rows: TextIO | None = None
+        self.temporary_path = ""
 
     def go(self) -> None:
         try:
             with open_table(self.path, self.command.layouts) as self.table:
-                self._take_all()
-        except _NothingChanges:
+                self._import_all()
+        except _RollBack:
             self._report()
             raise CommandError(
                 _("Nothing was changed. Correct the file, or take the good rows with %(option)s.")
                 % {"option": "--skip-refused"}
             ) from None
         finally:
-            self._drop_aside()
+            self._remove_temporary()
         self._report()
 
-    def _take_all(self) -> None:
+    def _import_all(self) -> None:
         with pghistory.context(by=f"command:{_name_of(self.command)}"), transaction.atomic():
-            check_as_we_go()
+            check_constraints_at_once()
             for batch in _batches(self.table.rows, self.command.batch_size):
-                self._take(batch)
+                self._import_batch(batch)
             if self.refused and not self.skip_refused:
-                raise _NothingChanges
+                raise _RollBack
             if not self.counts and not self.refused:
                 raise BadFile(_("There is no row below the first line."))
             self.command.finish()
-            if self.aside:
-                self.aside.flush()
-                os.fsync(self.aside.fileno())
-        if self.aside:
-            os.replace(self.aside_path, self.refused_path)
+            if self.refused_rows:
+                self.refused_rows.flush()
+                os.fsync(self.refused_rows.fileno())
+        # Only after the commit: no file of refused rows without the rows that were taken.
+        if self.refused_rows:
+            os.replace(self.temporary_path, self.refused_path)
 
-    def _take(self, batch: list[Row]) -> None:
-        good = [row for row in batch if self._reads_well(row)]
+    def _import_batch(self, batch: list[Row]) -> None:
+        good = [row for row in batch if self._is_valid(row)]
         for row, outcome in zip(good, self.command.write(good) if good else [], strict=True):
             if isinstance(outcome, Outcome):
                 self.counts[outcome] += 1
             else:
                 self._refuse(row, [str(outcome)])
 
-    def _reads_well(self, row: Row) -> bool:
+    def _is_valid(self, row: Row) -> bool:
         problems = list(row.problems)
         if not problems:
             try:
                 self.command.check_row(row)
-            except Refused as refusal:
+            except RowRefused as refusal:
                 problems = [str(refusal)]
         if not problems and (key := self.command.key(row)) is not None:
-            first = self.seen.setdefault(key, row.line)
-            if first != row.line:
-                problems = [_("the same as line %(line)s.") % {"line": first}]
+            first_line = self.first_lines.setdefault(key, row.line)
+            if first_line != row.line:
+                problems = [_("the same as line %(line)s.") % {"line": first_line}]
         if problems:
             self._refuse(row, problems)
         return not problems
@@ -176,43 +177,44 @@ class _Run:
                     _("line %(line)s, %(problem)s") % {"line": row.line, "problem": problem}
                 )
         if self.skip_refused:
-            self._write_aside(row, problems)
+            self._write_refused(row, problems)
 
     @property
     def refused_path(self) -> Path:
         return self.path.with_name(f"{self.path.name}.refused.csv")
 
-    def _write_aside(self, row: Row, problems: list[str]) -> None:
-        """As sent, with line and reason after it: corrected, it can be imported as it is."""
-        kept = [
-            place
-            for place, name in enumerate(self.table.header)
+    def _write_refused(self, row: Row, problems: list[str]) -> None:
+        """Write a refused row as sent, with line and reason: corrected, it can be imported."""
+        positions = [
+            position
+            for position, name in enumerate(self.table.header)
             if name not in (REFUSED_LINE, REFUSED_REASON)
         ]
-        if self.aside is None:
-            self.aside = self._open_aside()
-            names = [self.table.header[place] for place in kept]
-            self.aside.write(csv_line([*names, REFUSED_LINE, REFUSED_REASON]))
-        # A row with too few or too many cells has no certain columns: it stays as it was read.
-        right = len(row.cells) == len(self.table.header)
-        cells = [row.cells[place] for place in kept] if right else row.cells
-        self.aside.write(csv_line([*cells, row.line, " ".join(problems)]))
+        if self.refused_rows is None:
+            self.refused_rows = self._open_temporary()
+            names = [self.table.header[position] for position in positions]
+            self.refused_rows.write(csv_line([*names, REFUSED_LINE, REFUSED_REASON]))
+        # The cells of a row of the wrong width belong to no certain column: all are kept.
+        is_aligned = len(row.cells) == len(self.table.header)
+        cells = [row.cells[position] for position in positions] if is_aligned else row.cells
+        self.refused_rows.write(csv_line([*cells, row.line, " ".join(problems)]))
 
-    def _open_aside(self) -> TextIO:
+    def _open_temporary(self) -> TextIO:
         try:
-            # Readable by its owner only: rows of a roster are personal data.
-            handle, self.aside_path = tempfile.mkstemp(dir=self.path.parent, prefix=".refused-")
+            # mkstemp makes it readable by its owner only: rows of a roster are personal data.
+            handle, self.temporary_path = tempfile.mkstemp(dir=self.path.parent, prefix=".refused-")
         except OSError as error:
             raise CommandError(
                 _("The refused rows can't be written beside the file: %s. Nothing was changed.")
                 % error.strerror
             ) from error
+        # "replace", since a reason may hold characters that CP949 lacks.
         return os.fdopen(handle, "w", encoding=self.table.encoding, errors="replace", newline="")
 
-    def _drop_aside(self) -> None:
-        if self.aside:
-            self.aside.close()
-            Path(self.aside_path).unlink(missing_ok=True)
+    def _remove_temporary(self) -> None:
+        if self.refused_rows:
+            self.refused_rows.close()
+            Path(self.temporary_path).unlink(missing_ok=True)
 
     def _report(self) -> None:
         write = self.command.stdout.write
@@ -245,11 +247,11 @@ def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def check_as_we_go() -> None:
-    """Check foreign keys at each statement of this transaction, not all of them at its end.
+def check_constraints_at_once() -> None:
+    """Check foreign keys at each statement of this transaction instead of at its end.
 
-    Each row that history records opens a subtransaction, and that walks the list of all checks
-    still to come: 150,000 rows take minutes with the list, seconds without.
+    Each row recorded in the history opens a subtransaction, which walks the list of all deferred
+    checks: 150,000 rows take minutes with that list and seconds without.
     """
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

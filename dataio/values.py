@@ -1,4 +1,4 @@
-"""How the text of a cell becomes a value; BadValue says what was expected, never what was read."""
+"""Parsers of cells. BadValue says what was expected, never what was read (personal data)."""
 
 import re
 import unicodedata
@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 _Choice = TypeVar("_Choice", bound=Enum)
+# Also "2026. 7. 19.", as Excel in Korea writes it.
 _DATE = re.compile(
     r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})"
     r"|\. ?(\d{1,2})\. ?(\d{1,2})\.?|(\d{2})(\d{2}))"
@@ -19,29 +20,29 @@ _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::00)?|(\d{2})(\d{2})")
 
 
 class BadValue(Exception):
-    """The text of a cell is not what its column holds."""
+    """The text of a cell is no value of its column."""
 
 
-def _plain(text: str) -> str:
-    """Full-width digits and signs, as Korean keyboards make them, become plain ones."""
+def _half_width(text: str) -> str:
+    """Replace full-width digits and signs, which Korean keyboards type, by ASCII."""
     return unicodedata.normalize("NFKC", text).strip()
 
 
 def day(text: str) -> date:
-    """2026-07-19; also 20260719, 2026.7.19 and 2026/7/19."""
-    match = _DATE.fullmatch(_plain(text))
+    """A date: 2026-07-19, 20260719, 2026.7.19 or 2026/7/19; raises BadValue."""
+    match = _DATE.fullmatch(_half_width(text))
     if match:
-        year, *rest = [int(part) for part in match.groups() if part is not None]
+        year, *month_and_day = [int(part) for part in match.groups() if part is not None]
         try:
-            return date(year, *rest)
+            return date(year, *month_and_day)
         except ValueError:
             raise BadValue(_("There is no such day in the calendar.")) from None
     raise BadValue(_("Write a date as 2026-07-19."))
 
 
 def clock(text: str) -> time:
-    """09:30; also 0930 as the open-data lists write it."""
-    match = _TIME.fullmatch(_plain(text))
+    """A time of day: 09:30, or 0930 as in open-data lists; raises BadValue."""
+    match = _TIME.fullmatch(_half_width(text))
     if match:
         hour, minute = [int(part) for part in match.groups() if part is not None]
         if hour < 24 and minute < 60:
@@ -50,9 +51,9 @@ def clock(text: str) -> time:
 
 
 def moment(text: str) -> datetime:
-    """ISO 8601; Asia/Seoul where no zone is given."""
+    """A time in ISO 8601, by default in Asia/Seoul; raises BadValue."""
     try:
-        value = datetime.fromisoformat(_plain(text))
+        value = datetime.fromisoformat(_half_width(text))
     except ValueError:
         raise BadValue(_("Write a time as 2026-07-19T20:00.")) from None
     return value if value.tzinfo else timezone.make_aware(value)
@@ -60,7 +61,7 @@ def moment(text: str) -> datetime:
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        text = _plain(text)
+        text = _half_width(text)
         if re.fullmatch(r"-?\d{1,9}", text) and least <= int(text) <= most:
             return int(text)
         raise BadValue(
@@ -72,7 +73,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 def decimal(least: float, most: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
-        text = _plain(text)
+        text = _half_width(text)
         if re.fullmatch(r"-?\d{1,9}(\.\d{1,20})?", text) and least <= float(text) <= most:
             return float(text)
         raise BadValue(
@@ -85,20 +86,20 @@ def decimal(least: float, most: float) -> Callable[[str], float]:
 def one_of(choices: type[_Choice]) -> Callable[[str], _Choice]:
     def parse(text: str) -> _Choice:
         try:
-            return choices(_plain(text).casefold())
+            return choices(_half_width(text).casefold())
         except ValueError:
-            known = ", ".join(str(choice.value) for choice in choices)
-            raise BadValue(_("Write one of: %s.") % known) from None
+            names = ", ".join(str(choice.value) for choice in choices)
+            raise BadValue(_("Write one of: %s.") % names) from None
 
     return parse
 
 
 def matching(pattern: str, expected: Any) -> Callable[[str], str]:
-    """Text that fits `pattern` as a whole; `expected` is the sentence shown otherwise."""
+    """A parser of text that matches `pattern` in full; `expected` is the message if not."""
     compiled = re.compile(pattern)
 
     def parse(text: str) -> str:
-        text = _plain(text)
+        text = _half_width(text)
         if not compiled.fullmatch(text):
             raise BadValue(str(expected))
         return text
@@ -107,7 +108,11 @@ def matching(pattern: str, expected: Any) -> Callable[[str], str]:
 
 
 def line_of_text(text: str) -> str:
-    """One line of text: inner spaces made single, control characters refused."""
-    if any(unicodedata.category(mark) in {"Cc", "Cs", "Co"} for mark in text.replace("\t", " ")):
+    """One line of text with single blanks; raises BadValue for control characters."""
+    # Cc control, Cs surrogate, Co private use.
+    if any(
+        unicodedata.category(character) in {"Cc", "Cs", "Co"}
+        for character in text.replace("\t", " ")
+    ):
         raise BadValue(_("Use letters, digits and punctuation only, on one line."))
     return " ".join(text.split())

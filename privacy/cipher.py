@@ -1,8 +1,8 @@
-"""Personal data at rest: authenticated encryption, and keyed blind indexes to find it again.
+"""Personal data at rest: authenticated encryption, and keyed blind indexes for lookups.
 
-AES-256-GCM-SIV (RFC 8452) keeps its promise even if a random nonce ever repeats, which a
-national roster under one key comes close enough to worry about with plain GCM.
-A stored value is: key number (1 byte), nonce (12), ciphertext and tag.
+AES-256-GCM-SIV (RFC 8452) stays secure if a random nonce repeats, which for a national roster
+under one key is close to the limits of plain GCM.
+A stored value is the key number (1 byte), nonce (12 bytes), ciphertext and tag.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ NONCE_BYTES = 12
 
 
 class UnreadableData(Exception):
-    """A stored value was made under a key that is missing, or was changed."""
+    """The key of a stored value is missing, or the value was altered."""
 
 
 class _Keys:
-    """The ciphers of settings.DATA_KEYS, made once: a roster asks for them millions of times."""
+    """The ciphers of settings.DATA_KEYS, built once: a roster uses them millions of times."""
 
     def __init__(self) -> None:
         self.source: list[tuple[int, bytes]] | None = None
@@ -30,6 +30,7 @@ class _Keys:
         self.newest = 0
 
     def current(self) -> "_Keys":
+        # Tests override the settings: the ciphers are rebuilt for another list of keys.
         if self.source is not settings.DATA_KEYS:
             keys = settings.DATA_KEYS
             self.ciphers = {number: AESGCMSIV(key) for number, key in keys}
@@ -42,7 +43,10 @@ _keys = _Keys()
 
 
 def encrypt(text: str, *, context: bytes) -> bytes:
-    """Encrypt under the newest key; `context` (table and column) must be given again to read."""
+    """Encrypt under the newest key; `context` (table and column) is needed again to decrypt.
+
+    As associated data it makes a value unreadable in any other column.
+    """
     keys = _keys.current()
     nonce = os.urandom(NONCE_BYTES)
     sealed = keys.ciphers[keys.newest].encrypt(nonce, text.encode(), context)
@@ -50,8 +54,10 @@ def encrypt(text: str, *, context: bytes) -> bytes:
 
 
 def encryptor(*, context: bytes) -> Callable[[str], bytes]:
-    """`encrypt` for many values of one column: the key is looked up once, nonces are drawn many
-    at a time. Use it within one call and let it go: a forked copy would draw the same nonces."""
+    """`encrypt` for many values of one column; draws nonces in blocks.
+
+    Don't keep it beyond one call: after a fork both processes would use the same nonces.
+    """
     keys = _keys.current()
     number, seal, nonces = bytes([keys.newest]), keys.ciphers[keys.newest].encrypt, _nonces()
 
@@ -63,6 +69,7 @@ def encryptor(*, context: bytes) -> Callable[[str], bytes]:
 
 
 def _nonces() -> Iterator[bytes]:
+    # One system call for 512 nonces instead of one each.
     while True:
         block = os.urandom(512 * NONCE_BYTES)
         for start in range(0, len(block), NONCE_BYTES):
@@ -70,7 +77,7 @@ def _nonces() -> Iterator[bytes]:
 
 
 def decrypt(stored: bytes, *, context: bytes) -> str:
-    """Read what `encrypt` made; UnreadableData if the key is gone or the value was altered."""
+    """Decrypt a stored value; raises UnreadableData for a missing key or an altered value."""
     stored = bytes(stored)
     cipher = _keys.current().ciphers.get(stored[0]) if stored else None
     if cipher is None:
@@ -87,6 +94,7 @@ def newest_key_number() -> int:
     return _keys.current().newest
 
 
+# The keyed state is computed once per context, and copied for each text.
 @cache
 def _blind(index_key: bytes, context: bytes) -> "hashlib.blake2b":
     return hashlib.blake2b(
@@ -97,7 +105,7 @@ def _blind(index_key: bytes, context: bytes) -> "hashlib.blake2b":
 
 
 def indexer(*, context: bytes) -> Callable[[str], bytes]:
-    """`blind_index` for many values of one kind: the key is looked up once."""
+    """`blind_index` for many values of one context."""
     start = _blind(settings.INDEX_KEY, context).copy
 
     def index(text: str) -> bytes:
@@ -109,7 +117,7 @@ def indexer(*, context: bytes) -> Callable[[str], bytes]:
 
 
 def blind_index(text: str, *, context: bytes) -> bytes:
-    """16 bytes that are equal for equal texts and tell nothing without the index key."""
+    """16 bytes, equal for equal texts, that reveal nothing without the index key."""
     keyed = _blind(settings.INDEX_KEY, context).copy()
     keyed.update(text.encode())
     return keyed.digest()

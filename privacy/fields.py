@@ -18,9 +18,9 @@ Get = TypeVar("Get", covariant=True)
 
 
 class EncryptedField(models.BinaryField[Set, Get]):
-    """A value at rest under authenticated encryption; find rows through a blind index instead."""
+    """A field stored encrypted; rows are found through blind indexes instead."""
 
-    # django-stubs reads from these names what a row's attribute takes, and what it gives.
+    # Read by the mypy plugin of django-stubs: the types that the attribute takes and gives.
     _pyi_private_set_type: Any
     _pyi_private_get_type: Any
 
@@ -29,7 +29,7 @@ class EncryptedField(models.BinaryField[Set, Get]):
         super().__init__(*args, **kwargs)
 
     def _check_str_default_value(self) -> list[CheckMessage]:
-        return []  # what BinaryField warns of: here text becomes bytes on its way to the database
+        return []  # BinaryField warns of str defaults, which are encrypted to bytes here
 
     @cached_property
     def context(self) -> bytes:
@@ -56,6 +56,7 @@ class EncryptedField(models.BinaryField[Set, Get]):
     def to_python(self, value: Any) -> Any:
         return value
 
+    # BinaryField's own turns an empty default into b"".
     def get_default(self) -> Any:
         return models.Field.get_default(self)
 
@@ -63,13 +64,14 @@ class EncryptedField(models.BinaryField[Set, Get]):
         return self.to_text(self.value_from_object(obj))
 
     def get_lookup(self, lookup_name: str) -> type[Lookup[Any]] | None:
+        # Equal texts have different ciphertexts: any other lookup would silently find nothing.
         if lookup_name == "isnull":
             return super().get_lookup(lookup_name)
         raise FieldError(f"{self.name} is encrypted: look it up through its blind index.")
 
 
 class EncryptedTextField(EncryptedField[Set, Get]):
-    """Text at rest under authenticated encryption."""
+    """Text stored encrypted."""
 
     _pyi_private_set_type: str | Combinable
     _pyi_private_get_type: str
@@ -82,7 +84,7 @@ class EncryptedTextField(EncryptedField[Set, Get]):
 
 
 class EncryptedDateField(EncryptedField[Set, Get]):
-    """A calendar date at rest under authenticated encryption."""
+    """A calendar date stored encrypted, as ISO 8601."""
 
     _pyi_private_set_type: datetime.date | Combinable
     _pyi_private_get_type: datetime.date

@@ -1,4 +1,4 @@
-"""Moves what is stored under older keys to the newest one, while everybody goes on working."""
+"""Key rotation: encrypts values under older keys anew, while the portal runs."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,17 +22,18 @@ def encrypted_columns() -> Iterator[tuple[type[models.Model], EncryptedField[Any
                 yield model, field
 
 
-def rotate(tell: Callable[[str, int], None] = lambda column, count: None) -> int:
-    """Encrypt everything anew that is not under the newest key; how many values that were.
+def rotate(report: Callable[[str, int], None] = lambda column, count: None) -> int:
+    """Encrypt all values that are not under the newest key; returns their number.
 
-    In small steps, each of its own: it may be broken off and run again. A value that somebody
-    changes at the same moment is left to them, since they write it under the newest key.
+    In batches, each a transaction of its own: it can be interrupted and run again. A value that
+    is changed meanwhile is skipped, since it was written under the newest key. `report` gets the
+    column and the count so far after each batch.
     """
-    return sum(_rotate_column(model, field, tell) for model, field in encrypted_columns())
+    return sum(_rotate_column(model, field, report) for model, field in encrypted_columns())
 
 
 def _rotate_column(
-    model: type[models.Model], field: EncryptedField[Any, Any], tell: Callable[[str, int], None]
+    model: type[models.Model], field: EncryptedField[Any, Any], report: Callable[[str, int], None]
 ) -> int:
     names = {
         "table": sql.Identifier(model._meta.db_table),
@@ -40,11 +41,12 @@ def _rotate_column(
         "key": sql.Identifier(str(model._meta.pk.column)),
         "type": sql.SQL(str(model._meta.pk.rel_db_type(connection))),
     }
-    # The first step has no key to start after.
+    # Keyset pagination; NULL is the start. Byte 0 of a value is its key number.
     choose = sql.SQL(
         "SELECT {key}, {column} FROM {table} WHERE (%s::{type} IS NULL OR {key} > %s)"
         " AND get_byte({column}, 0) <> %s ORDER BY {key} LIMIT %s"
     ).format(**names)
+    # Compare-and-set on the old ciphertext: a concurrent write wins.
     write = sql.SQL(
         "UPDATE {table} SET {column} = new.value"
         " FROM unnest(%s::{type}[], %s::bytea[], %s::bytea[]) AS new (pk, value, old)"
@@ -62,7 +64,7 @@ def _rotate_column(
             cursor.execute(write, [keys, new, old])
             total += cursor.rowcount
             after = keys[-1]
-            tell(f"{model._meta.label}.{field.name}", total)
+            report(f"{model._meta.label}.{field.name}", total)
     return total
 
 

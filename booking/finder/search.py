@@ -20,7 +20,7 @@ from booking.finder.availability import (
     OpenSpan,
     TimedCache,
 )
-from dataio.districts import all_places
+from dataio.districts import all_districts
 
 PARTS = ["morning", "afternoon", "evening"]
 CLINICS_PER_PAGE = 10
@@ -165,7 +165,7 @@ def coordinates_of(
     if not wanted:
         return None
     directory = directory or availability.directory()
-    districts = {(place.region, place.district) for place in all_places()}
+    districts = {(place.region, place.district) for place in all_districts()}
     districts |= directory.by_district.keys()
     # Matches 강남구, 서울강남구 and 강남; the shortest name wins, then the preferred region.
     fitting = [

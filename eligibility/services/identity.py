@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from database.clock import Now, database_now
-from dataio.districts import District, place_of
+from dataio.districts import District, district_of
 from eligibility.enums import Source
 from eligibility.exceptions import (
     CodeExpired,
@@ -271,7 +271,7 @@ def _find(
 
 def _resident_of(twins: list[Person], home: District | None, *, home_chosen: bool) -> Person:
     """The only one of `twins` who lives in `home`; DistrictUnclear if there is no single one."""
-    districts = [place_of(person.region, person.district) for person in twins]
+    districts = [district_of(person.region, person.district) for person in twins]
     if home_chosen and districts.count(home) == 1:
         return twins[districts.index(home)]
     # Nobody is listed there: it can only be the one whose district the roster leaves open.

@@ -15,7 +15,7 @@ from django.utils import timezone
 from booking import services
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from database.clock import database_now
-from dataio.importing import check_as_we_go
+from dataio.importing import check_constraints_at_once
 from eligibility.enums import Order
 from eligibility.models import Cohort, Person
 from eligibility.services import store_decisions
@@ -52,7 +52,7 @@ def load(*, seed: int = 20210712) -> Loaded:
     """Fill an empty database; all of it or nothing."""
     now = database_now()
     dice = random.Random(seed)  # noqa: S311
-    check_as_we_go()
+    check_constraints_at_once()
     save_cohorts(cohorts(now))
     open_rooms()
     made = Clinic.objects.bulk_create(clinics.invented(CLINICS, dice=dice))

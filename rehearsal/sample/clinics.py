@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from booking.models import Clinic, Vaccine
-from dataio.districts import District, all_places, centre_of
+from dataio.districts import District, all_districts, centre_of
 
 _WORDS = [
     *("새봄", "한빛", "푸른", "가온", "다솜", "미소", "바른", "소망", "온누리", "햇살"),
@@ -43,7 +43,7 @@ VACCINES = [
 
 def invented(number: int, *, dice: random.Random) -> Iterator[Clinic]:
     """One clinic in each district, then more where many people live; not saved."""
-    places = all_places()
+    places = all_districts()
     towns = [place for place in places if not place.district.endswith("군")]
     chosen = [*places, *dice.choices(towns, k=max(0, number - len(places)))][:number]
     for index, place in enumerate(chosen, start=1):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from dataio.districts import District, all_places
+from dataio.districts import District, all_districts
 from eligibility.enums import Source
 from eligibility.models import Person
 from eligibility.services import identity_index, name_birth_index, phone_index
@@ -27,7 +27,7 @@ class Years:
 
 def invented(spans: list[Years], *, dice: random.Random) -> Iterator[Person]:
     """People of the roster, one span of birth years after the other; not saved."""
-    places, number = all_places(), 0
+    places, number = all_districts(), 0
     weights = [_size(place) for place in places]
     for span in spans:
         days = (date(span.last, 12, 31) - date(span.first, 1, 1)).days + 1

@@ -3,11 +3,11 @@ import pytest
 from dataio.districts import (
     REGIONS,
     District,
-    all_places,
+    all_districts,
     centre_of,
+    district_of,
     districts_of,
-    find_place,
-    place_of,
+    find_district,
     region_of,
 )
 
@@ -38,7 +38,7 @@ from dataio.districts import (
     ],
 )
 def test_an_address_tells_its_region_and_district(address, expected):
-    assert find_place(address) == District(*expected)
+    assert find_district(address) == District(*expected)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +46,21 @@ def test_an_address_tells_its_region_and_district(address, expected):
     ["", "강남구 테헤란로 1", "광주시 오포읍 1", "서울 수원시 1", "평양시 중구역", "세종대로 1"],
 )
 def test_an_address_without_region_or_district_is_not_guessed(address):
-    assert find_place(address) is None
+    assert find_district(address) is None
 
 
 def test_region_and_district_also_come_in_two_cells():
-    assert place_of("경기", "수원시 장안구") == District("경기도", "수원시")
+    assert district_of("경기", "수원시 장안구") == District("경기도", "수원시")
     assert region_of("전라 북도") == "전북특별자치도"
     assert region_of("한국") is None
 
 
 def test_every_district_finds_itself_and_lies_in_korea():
     assert len(REGIONS) == 17
-    assert len(all_places()) == 229
+    assert len(all_districts()) == 229
     assert sum(len(districts_of(region)) for region in REGIONS) == 229
-    for place in all_places():
+    for place in all_districts():
         latitude, longitude = centre_of(place.region, place.district)
-        assert find_place(f"{place.region} {place.district} 1") == place
+        assert find_district(f"{place.region} {place.district} 1") == place
         assert 33 < latitude < 39
         assert 126 < longitude < 131

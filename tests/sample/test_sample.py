@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from booking.enums import TAKING, ReservationStatus
 from booking.models import Clinic, Reservation, Slot
-from dataio.districts import REGIONS, find_place
+from dataio.districts import REGIONS, find_district
 from eligibility.models import Cohort, Person
 from eligibility.services import decide
 from rehearsal.sample import campaign, clinics
@@ -56,7 +56,7 @@ def test_the_sample_has_what_a_newcomer_needs(small):
     assert Clinic.objects.count() == 300
     assert set(Clinic.objects.values_list("region", flat=True)) == set(REGIONS)
     for clinic in Clinic.objects.all():
-        place = find_place(clinic.address)
+        place = find_district(clinic.address)
         assert (place.region, place.district) == (clinic.region, clinic.district)
     assert Person.objects.count() == 400
     assert Ticket.objects.filter(room__cohort__code="53-54").count() == 5

@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy
 
 from booking.imports import save_clinics
 from dataio.csv_in import Column, Layout, Row
-from dataio.districts import find_place, place_of
-from dataio.importing import ImportCommand, Outcome, Refused
+from dataio.districts import district_of, find_district
+from dataio.importing import ImportCommand, Outcome, RowRefused
 from dataio.values import decimal, line_of_text, matching
 
 code = matching(
@@ -75,14 +75,16 @@ class Command(ImportCommand):
         line, facts = self.first_lines.setdefault(row.values["code"], (row.line, row.values))
         # The contract list repeats a clinic for each weekday; the rows must agree.
         if facts != row.values:
-            raise Refused(_("is the clinic of line %(line)s, with other facts.") % {"line": line})
+            raise RowRefused(
+                _("is the clinic of line %(line)s, with other facts.") % {"line": line}
+            )
 
-    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
+    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | RowRefused]:
         return save_clinics([row.values for row in rows])
 
 
 def _clinic_of(values: dict[str, Any]) -> dict[str, Any]:
-    """The fields of Clinic from a row of any layout; raises Refused for an unknown district."""
+    """The fields of Clinic from a row of any layout; raises RowRefused for an unknown district."""
     if "orgcd" in values:
         return {
             "code": values["orgcd"],
@@ -97,14 +99,14 @@ def _clinic_of(values: dict[str, Any]) -> dict[str, Any]:
             # The list numbers its centres from 1: the prefix keeps them apart from orgcd codes.
             "code": f"center-{values['id']}",
             "name": values["centerName"],
-            **_place("address", two_cells if find_place(two_cells) else values["address"]),
+            **_place("address", two_cells if find_district(two_cells) else values["address"]),
             "address": values["address"],
             **_named(values, phoneNumber="phone", lat="latitude", lng="longitude"),
         }
-    place = place_of(values["region"], values["district"])
-    if place is None:
-        raise Refused(_not_found("district", f"{values['region']} {values['district']}"))
-    return {**values, "region": place.region, "district": place.district}
+    district = district_of(values["region"], values["district"])
+    if district is None:
+        raise RowRefused(_not_found("district", f"{values['region']} {values['district']}"))
+    return {**values, "region": district.region, "district": district.district}
 
 
 def _named(values: dict[str, Any], **names: str) -> dict[str, Any]:
@@ -113,10 +115,10 @@ def _named(values: dict[str, Any], **names: str) -> dict[str, Any]:
 
 
 def _place(column: str, address: str) -> dict[str, str]:
-    place = find_place(address)
-    if place is None:
-        raise Refused(_not_found(column, address))
-    return {"region": place.region, "district": place.district}
+    district = find_district(address)
+    if district is None:
+        raise RowRefused(_not_found(column, address))
+    return {"region": district.region, "district": district.district}
 
 
 def _not_found(column: str, text: str) -> str:

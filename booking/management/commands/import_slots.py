@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from booking.imports import SlotImport, SlotPlan
 from dataio.csv_in import Column, Layout, Row
-from dataio.importing import ImportCommand, Outcome, Refused
+from dataio.importing import ImportCommand, Outcome, RowRefused
 from dataio.values import clock, day, line_of_text, moment, whole_number
 
 CAPACITY = Column("capacity", whole_number(0, 1000))
@@ -52,7 +52,7 @@ class Command(ImportCommand):
         else:
             times = list(cut(values["date"], values["open"], values["close"], values["minutes"]))
         if not times:
-            raise Refused(_("no slot of this length fits between opening and closing."))
+            raise RowRefused(_("no slot of this length fits between opening and closing."))
         row.values["plan"] = SlotPlan(
             line=row.line,
             clinic=values["clinic"],
@@ -61,7 +61,7 @@ class Command(ImportCommand):
             capacity=values["capacity"],
         )
 
-    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
+    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | RowRefused]:
         return self.slots.save([row.values["plan"] for row in rows])
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dataio.csv_in import Column, Layout, Row
-from dataio.importing import ImportCommand, Outcome, Refused
+from dataio.importing import ImportCommand, Outcome, RowRefused
 from dataio.values import BadValue, day, line_of_text, matching, moment, one_of, whole_number
 from eligibility.enums import Order, Proof
 from eligibility.models import Cohort
@@ -76,12 +76,12 @@ class Command(ImportCommand):
     def check_row(self, row: Row) -> None:
         values = row.values
         if values["birth_from"] > values["birth_to"]:
-            raise Refused(_("column birth_to: this is before birth_from."))
+            raise RowRefused(_("column birth_to: this is before birth_from."))
         if values["opens_at"] >= values["closes_at"]:
-            raise Refused(_("column closes_at: this is not after opens_at."))
+            raise RowRefused(_("column closes_at: this is not after opens_at."))
 
-    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | Refused]:
+    def write(self, rows: Sequence[Row]) -> Sequence[Outcome | RowRefused]:
         return [
-            Outcome(answer) if answer in (ADDED, CHANGED, UNCHANGED) else Refused(answer)
+            Outcome(answer) if answer in (ADDED, CHANGED, UNCHANGED) else RowRefused(answer)
             for answer in save_cohorts([row.values for row in rows])
         ]
