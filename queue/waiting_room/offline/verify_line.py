@@ -10,7 +10,10 @@ words with the line of the file. Exit code: 0 all right, 1 trouble, 2 the file c
     --root HEX      a log root that you saw or wrote down earlier: it must be in the log's history
     --ticket HASH   a ticket, by its hash as shown on the ticket page: what does the log say of it?
     --place N       with --ticket: the place that you were told
-    --proof FILE    the proof saved from a ticket page (JSON): it must belong to this log
+    --proof FILE    the proof saved from a ticket page (tlog-proof or JSON): it must belong here
+    --checkpoint FILE   a checkpoint that was kept: is it of this log's history? May be given again
+    --policy FILE   the policy that was kept: who must have signed and cosigned a checkpoint
+    --tiles FOLDER  the log as static files (checkpoint, tile/…): do they hold the same?
 
 The format and the rules are written down in docs/line-log.md of the portal.
 """
@@ -18,14 +21,19 @@ The format and the rules are written down in docs/line-log.md of the portal.
 from __future__ import annotations
 
 import argparse
+import base64
+import binascii
+import contextlib
 import csv
 import datetime
 import hashlib
 import json
+import re
 import sys
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 ROUNDS = 90
@@ -46,6 +54,9 @@ SECOND = 1_000_000  # times are in microseconds
 PATIENCE = 600  # seconds that a planned source has before the way out of the plan is open
 # What no plan may change once people have joined.
 RULE = ("order", "source", "after", "chain", "officers", "statement")
+RULE += ("witnesses", "quorum", "wait")
+ED25519, COSIGNATURE = 1, 4
+TOLERANCE = 300  # seconds that a witness's clock may be off
 MOST_TROUBLES = 100
 
 
@@ -64,6 +75,10 @@ class Report:
     drawn: bool = False
     root: str = EMPTY.hex()
     roots: dict[str, int] = field(default_factory=dict)  # every root the log has had: its pages
+    history: list[str] = field(default_factory=list)  # the root at each number of pages, from 0
+    written: list[int] = field(default_factory=list)  # when each page was written
+    leaves: list[bytes] = field(default_factory=list)  # the hashes of the pages
+    keys: list[str] = field(default_factory=list)  # every key that the log named as its own
     ticket: dict[str, Any] | None = None  # what was asked for with --ticket
     newer: bool = False  # the proof is of a later moment than the file
 
@@ -207,6 +222,217 @@ def root_from_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> byt
     return None if last else node
 
 
+# Signatures: Ed25519 as in RFC 8032, 5.1, with nothing to install. Only public values are handled.
+
+FIELD = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+CURVE = -121665 * pow(121666, FIELD - 2, FIELD) % FIELD
+
+
+def point_of(data: bytes) -> tuple[int, int, int, int] | None:
+    """The point of the curve that 32 bytes stand for, in extended coordinates."""
+    y, sign = int.from_bytes(data, "little") & ((1 << 255) - 1), data[31] >> 7
+    square = (y * y - 1) * pow(CURVE * y * y + 1, FIELD - 2, FIELD) % FIELD
+    x = pow(square, (FIELD + 3) // 8, FIELD)
+    if (x * x - square) % FIELD:
+        x = x * pow(2, (FIELD - 1) // 4, FIELD) % FIELD
+    if y >= FIELD or (x * x - square) % FIELD or (x == 0 and sign):
+        return None
+    x = x if x & 1 == sign else FIELD - x
+    return x, y, 1, x * y % FIELD
+
+
+def added(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, int, int, int]:
+    a, b = (p[1] - p[0]) * (q[1] - q[0]), (p[1] + p[0]) * (q[1] + q[0])
+    c, d = 2 * p[3] * q[3] * CURVE, 2 * p[2] * q[2]
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % FIELD, g * h % FIELD, f * g % FIELD, e * h % FIELD
+
+
+def multiplied(number: int, point: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    total = (0, 1, 1, 0)
+    while number:
+        total = added(total, point) if number & 1 else total
+        point, number = added(point, point), number >> 1
+    return total
+
+
+BASE = point_of((4 * pow(5, FIELD - 2, FIELD) % FIELD).to_bytes(32, "little")) or (0, 1, 1, 0)
+
+
+def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether `signature` (64 bytes) is that of `message` under the public key (32 bytes)."""
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    key, first = point_of(public), point_of(signature[:32])
+    second = int.from_bytes(signature[32:], "little")
+    if key is None or first is None or second >= ORDER:
+        return False
+    digest = hashlib.sha512(signature[:32] + public + message).digest()
+    one = multiplied(second, BASE)
+    other = added(first, multiplied(int.from_bytes(digest, "little") % ORDER, key))
+    return all((one[at] * other[2] - other[at] * one[2]) % FIELD == 0 for at in (0, 1))
+
+
+# Checkpoints, policies, cosignatures: c2sp.org/tlog-checkpoint, tlog-policy, tlog-cosignature.
+
+
+class BadNote(ValueError):
+    """A checkpoint, key or policy that can't be read, or a wrong signature; the text says why."""
+
+
+def base64_of(text: str, what: str) -> bytes:
+    """Standard base64 in the one way that encodes back to itself."""
+    try:
+        value = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise BadNote(f"{what} is no base64") from None
+    if base64.b64encode(value).decode() != text:
+        raise BadNote(f"{what} is not written as base64 writes it")
+    return value
+
+
+@dataclass(frozen=True)
+class Key:
+    """A public key by the name of its holder, from the form name+id+key."""
+
+    name: str
+    id: bytes
+    kind: int
+    public: bytes
+
+    @classmethod
+    def parse(cls, vkey: str) -> Key:
+        name, _, rest = vkey.partition("+")
+        key_id, _, encoded = rest.partition("+")
+        value = base64_of(encoded, f"the key of {name[:80]}")
+        digest = hashlib.sha256(name.encode() + b"\n" + value).digest()[:4]
+        if not name or len(value) < 33 or digest.hex() != key_id.lower():
+            raise BadNote(f"“{vkey[:80]}” is no key: name, id and key do not belong together")
+        return cls(name, digest, value[0], value[1:])
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Size and root of a log at one moment, and who signed them: (name, key id, bytes)."""
+
+    text: str
+    origin: str
+    size: int
+    root: str
+    signatures: tuple[tuple[str, bytes, bytes], ...]
+
+    @classmethod
+    def parse(cls, note: str) -> Checkpoint:
+        text, blank, below = note.rpartition("\n\n")
+        lines = text.split("\n")
+        if not blank or not below.endswith("\n"):
+            raise BadNote("it is cut off: the signatures or their end are missing")
+        if any(ord(letter) < 0x20 and letter != "\n" for letter in note):
+            raise BadNote("it holds control characters")
+        if len(lines) < 3 or not all(lines):
+            raise BadNote("it has no three lines of origin, size and root")
+        if not re.fullmatch("0|[1-9][0-9]{0,18}", lines[1], re.ASCII):
+            raise BadNote(f"“{lines[1][:40]}” is no size")
+        root = base64_of(lines[2], "the root")
+        if len(root) != 32:
+            raise BadNote("the root is no hash of 32 bytes")
+        signed = tuple(signature_line(line) for line in below[:-1].split("\n"))
+        return cls(text + "\n", lines[0], int(lines[1]), root.hex(), signed)
+
+
+def signature_line(line: str) -> tuple[str, bytes, bytes]:
+    parts = line.split(" ")
+    if len(parts) != 3 or parts[0] != "\u2014" or not parts[1] or "+" in parts[1]:
+        raise BadNote(f"“{line[:60]}” is no signature line")
+    value = base64_of(parts[2], f"the signature of {parts[1]}")
+    if len(value) < 5:
+        raise BadNote(f"the signature of {parts[1]} is cut off")
+    return parts[1], value[:4], value[4:]
+
+
+def signed_at(checkpoint: Checkpoint, key: Key) -> int | None:
+    """When `key` cosigned, in seconds since 1970; 0 for a log's own signature, None for none.
+
+    Raises BadNote if there is a signature under its name and id and it is wrong.
+    """
+    found = [value for *who, value in checkpoint.signatures if tuple(who) == (key.name, key.id)]
+    for value in found:
+        message, time = checkpoint.text.encode(), 0
+        if key.kind == COSIGNATURE:
+            time = int.from_bytes(value[:8], "big")
+            message, value = f"cosignature/v1\ntime {time}\n".encode() + message, value[8:]
+        if not is_signed(key.public, message, value):
+            raise BadNote(f"the signature of {key.name} is wrong")
+        return time
+    return None
+
+
+class Policy:
+    """Which logs count, who may cosign them, and how many must: c2sp.org/tlog-policy."""
+
+    def __init__(self, text: str) -> None:
+        """Raises BadNote."""
+        self.logs: list[Key] = []
+        self.witnesses: dict[str, Key] = {}
+        self.groups: dict[str, tuple[int, list[str]]] = {}
+        self.quorum = ""
+        members: set[str] = set()
+        if re.search("[\x00-\x08\x0b-\x1f\x7f]", text):
+            raise BadNote("it holds control characters")
+        for number, line in enumerate(text.split("\n"), start=1):
+            words = re.split("[ \t]+", line.strip(" \t"))
+            if words != [""] and not words[0].startswith("#"):
+                try:
+                    self._read(words, members)
+                except (BadNote, ValueError) as error:
+                    raise BadNote(f"line {number}: {error}") from None
+        if not self.quorum:
+            raise BadNote("it has no line “quorum”")
+
+    def _read(self, words: list[str], members: set[str]) -> None:
+        kind, rest = words[0], words[1:]
+        known = {"none", *self.witnesses, *self.groups}
+        if kind == "log" and len(rest) in (1, 2):
+            self.logs.append(self._new_key(rest[0]))
+        elif kind == "witness" and len(rest) in (2, 3) and rest[0] not in known:
+            self.witnesses[rest[0]] = self._new_key(rest[1])
+        elif kind == "group" and len(rest) > 2 and rest[0] not in known:
+            name, count, *of = rest
+            if not set(of) <= known - {"none"} - members or len(set(of)) < len(of):
+                raise BadNote(f"the group {name} names a witness that is unknown or named before")
+            needed = {"all": len(of), "any": 1}.get(count) or int(count)
+            if not 1 <= needed <= len(of):
+                raise BadNote(f"the group {name} asks for {count} of {len(of)}")
+            members.update(of)
+            self.groups[name] = needed, of
+        elif kind == "quorum" and len(rest) == 1 and rest[0] in known and not self.quorum:
+            self.quorum = rest[0]
+        else:
+            raise BadNote(f"“{' '.join(words)[:80]}” is not understood here")
+
+    def _new_key(self, vkey: str) -> Key:
+        key = Key.parse(vkey)
+        if any(key.public == other.public for other in (*self.logs, *self.witnesses.values())):
+            raise BadNote(f"the key of {key.name} stands there twice")
+        return key
+
+    def is_met(self, signed: set[str], name: str = "") -> bool:
+        """Whether these witnesses are enough."""
+        name = name or self.quorum
+        if name in self.groups:
+            needed, of = self.groups[name]
+            return sum(self.is_met(signed, member) for member in of) >= needed
+        return name == "none" or name in signed
+
+    def asks_for(self, name: str = "") -> str:
+        name = name or self.quorum
+        if name not in self.groups:
+            return "no witness" if name == "none" else name
+        needed, of = self.groups[name]
+        return f"{needed} of ({', '.join(self.asks_for(member) for member in of)})"
+
+
 # The check.
 
 
@@ -214,7 +440,7 @@ class Checker:
     """Reads a log row by row; `report` holds what it found."""
 
     def __init__(self, ticket: str = "") -> None:
-        self.report = Report(roots={EMPTY.hex(): 0})
+        self.report = Report(roots={EMPTY.hex(): 0}, history=[EMPTY.hex()])
         self.wanted = ticket.lower()
         self.head: dict[str, tuple[int, list[str]]] = {}
         self.tree = Tree()
@@ -232,11 +458,15 @@ class Checker:
         self.officers: dict[str, str] = {}  # commitments by name
         self.planned: dict[str, str] = {}  # when the doors open, and how the order is found
         self.plan: dict[str, Any] = {}
-        self.first_joined = 0
+        self.first_joined = self.gathered_page = 0
         self.frozen: tuple[int, str] | None = None
         self.frozen_at = self.frozen_page = 0
         self.revealed: dict[str, Any] | None = None
         self.paused = self.closed = False
+        self.witnesses: list[tuple[str, Key]] = []  # as the plan names them
+        self.witnessed = ""  # the act that says so
+        self.cosigned: list[int] = []  # when each cosigned the closed list, earliest first
+        self.now_signing: list[str] = []
         self.places: array[int] | None = None
         self.end_line = 0
 
@@ -345,6 +575,8 @@ class Checker:
         self.page_tickets += 1
         self.report.tickets += 1
         self.first_joined = min(self.first_joined or joined, joined)
+        if joined < int(self.value("opens", 2) or 0):
+            self.gathered_page = self.report.pages
         self.check_entry(line, entry, digest)
         place = self.place(entry)
         if row[4] and place is not None and row[4] != str(place):
@@ -398,6 +630,9 @@ class Checker:
             "commit": self.on_commit,
             "plan": self.on_plan,
             "freeze": self.on_freeze,
+            "witnessed": self.on_witnessed,
+            "unwitnessed": self.on_witnessed,
+            "keys": self.on_keys,
             "reveal": self.on_reveal,
             "call": self.on_call,
         }
@@ -434,6 +669,80 @@ class Checker:
             self.trouble(line, "The rule of the draw was set or changed after people had joined.")
         self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
         self.plan = act
+        named = [one.split(" ") for one in act.get("witnesses", "").split("\n") if one]
+        self.witnesses = [(name, Key.parse(vkey)) for name, vkey in named]
+        if not 0 <= act.get("quorum", 0) <= len(self.witnesses):
+            self.trouble(line, "The plan asks for more witnesses than it names.")
+
+    def on_keys(self, line: int, act: dict[str, Any]) -> None:
+        """Which keys sign the log from here on."""
+        new = act["keys"].split("\n")
+        names = [Key.parse(vkey).name for vkey in new]
+        if self.report.keys and not set(new) & set(self.now_signing):
+            self.report.notes.append(
+                f"On {when(act['at'])} the key of the log was replaced by one that the key before "
+                "did not sign over: compare it with what the portal's operators announced."
+            )
+        elif self.report.keys and new != self.now_signing:
+            self.report.notes.append(f"On {when(act['at'])} the keys of the log were changed.")
+        if len(set(names)) > 1:
+            self.trouble(line, "The keys of the log have different names.")
+        self.now_signing = new
+        self.report.keys += [vkey for vkey in new if vkey not in self.report.keys]
+
+    def on_witnessed(self, line: int, act: dict[str, Any]) -> None:
+        """As many as the plan asks for cosigned the closed list, or the wait for them is over."""
+        quorum, wait = self.plan.get("quorum", 0), self.plan.get("wait", 0)
+        closed_at = self.frozen_at or int(self.value("opens", 2) or 0)
+        if self.witnessed or not quorum:
+            self.trouble(line, "The witnesses were recorded a second time, or without a plan.")
+        if self.value("order", 4) == "draw" and not self.frozen:
+            self.trouble(line, "The witnesses were recorded before the list was closed.")
+        self.witnessed = act["act"]
+        times: dict[str, int] = {}
+        for part in filter(None, act["cosignatures"].split("\n")):
+            size, _, rest = part.partition(" ")
+            self.take_cosignature(line, act, (int(size), rest), times)
+        self.cosigned = sorted(times.values())
+        missing = [name for name, _key in self.witnesses if name not in times]
+        if act["act"] == "unwitnessed":
+            if act["at"] < closed_at + wait * SECOND:
+                self.trouble(line, f"The line went on before the plan's wait of {wait} s was over.")
+            self.report.notes.append(
+                f"WITHOUT QUORUM: {len(times)} of the {quorum} witnesses that the plan asks for "
+                f"had cosigned when its wait was over. Missing: {', '.join(missing)}."
+            )
+        elif len(times) < quorum:
+            self.trouble(line, f"Only {len(times)} of {quorum} witnesses cosigned the closed list.")
+        else:
+            self.report.notes.append(f"The closed list was cosigned by {', '.join(times)}.")
+
+    def take_cosignature(
+        self, line: int, act: dict[str, Any], given: tuple[int, str], times: dict[str, int]
+    ) -> None:
+        """A cosignature line on the log at so many pages, which must hold the closed list."""
+        size, rest = given
+        closed = self.frozen_page or self.gathered_page
+        if not max(closed, 1) <= size < len(self.report.history):
+            self.trouble(line, f"A cosignature is of {size} pages, which is not the closed list.")
+            return
+        origin, root = str(self.plan.get("log", "")), self.report.history[size]
+        written = self.report.written[size - 1] // SECOND
+        text = f"{origin}\n{size}\n{base64.b64encode(bytes.fromhex(root)).decode()}\n"
+        try:
+            signed = Checkpoint(text, origin, size, root, (signature_line(rest),))
+            for name, key in self.witnesses:
+                time = signed_at(signed, key)
+                if time and not written - TOLERANCE <= time <= act["at"] // SECOND + TOLERANCE:
+                    self.trouble(line, f"{name} cosigned at {when(time * SECOND)}, out of time.")
+                elif time:
+                    times[name] = time
+        except BadNote as error:
+            self.trouble(line, f"A cosignature does not hold: {error}.")
+
+    def need_witnesses(self, line: int, what: str) -> None:
+        if self.plan.get("quorum") and not self.witnessed:
+            self.trouble(line, f"{what} before the witnesses of the plan had cosigned the list.")
 
     def on_freeze(self, line: int, act: dict[str, Any]) -> None:
         page = self.page or {}
@@ -466,6 +775,7 @@ class Checker:
             self.check_draw_v1(line, act)
             return
         self.revealed = {name: str(act[name]) for name in ("inputs", "seed")}
+        self.need_witnesses(line, "The draw was held")
         if self.page and self.page["number"] == self.frozen_page:
             self.trouble(
                 line,
@@ -553,6 +863,26 @@ class Checker:
                 f"The order was fixed by round {act['round']} of drand's quicknet, published at "
                 f"{when(round_time(act['round']))}, after the list was closed."
             )
+        self.compare_cosigned(round_time(act["round"]) // SECOND)
+
+    def compare_cosigned(self, known_at: int) -> None:
+        """Whether the witnesses saw the closed list before anybody could know its number."""
+        quorum = self.plan.get("quorum", 0)
+        if not quorum:
+            self.report.notes.append(
+                "NOT SHOWN: that the list was closed before the number existed. The portal says "
+                "so; its plan asks for no witness."
+            )
+        elif len(self.cosigned) < quorum or self.cosigned[quorum - 1] >= known_at:
+            self.report.notes.append(
+                "NOT SHOWN: that the list was closed before the number existed. Too few witnesses "
+                f"had cosigned it by {when(known_at * SECOND)}."
+            )
+        else:
+            self.report.notes.append(
+                f"{sum(time < known_at for time in self.cosigned)} witnesses cosigned the closed "
+                "list before the number existed."
+            )
 
     def check_stated(self, line: int, act: dict[str, Any], value: str, due: int) -> None:
         statement = self.plan.get("statement")
@@ -590,6 +920,7 @@ class Checker:
         if self.value("order", 4) == "draw" and not self.revealed:
             self.trouble(line, f"Places {first} to {last} were called before the draw.")
         self.check_opening(line, act, f"Places {first} to {last} were called")
+        self.need_witnesses(line, f"Places {first} to {last} were called")
         if self.paused:
             self.trouble(line, f"Places {first} to {last} were called during a pause.")
         if self.page and last > self.page["upto"]:
@@ -628,6 +959,9 @@ class Checker:
         self.tree.add(canonical.encode())
         self.report.root = self.tree.root().hex()
         self.report.roots[self.report.root] = self.tree.size
+        self.report.history.append(self.report.root)
+        self.report.written.append(page["at"])
+        self.report.leaves.append(leaf_hash(canonical.encode()))
 
     def on_root(self, line: int, row: list[str]) -> None:
         self.end_page()
@@ -741,6 +1075,31 @@ def check_ticket(report: Report, ticket: str, place: int | None) -> None:
         report.notes.append(f"Its place is {found['place']}, which {called}.")
 
 
+def read_proof(text: str) -> tuple[dict[str, Any], str]:
+    """A proof kept from a ticket page, in either of its two forms, and the checkpoint of a
+    tlog-proof. Raises Unreadable."""
+    head, blank, checkpoint = text.partition("\n\n")
+    lines = head.split("\n")
+    try:
+        if not lines[0].startswith("c2sp.org/tlog-proof@"):
+            return dict(json.loads(text)), ""
+        if lines[0] != "c2sp.org/tlog-proof@v1":
+            raise BadNote("its format is another than tlog-proof@v1")
+        if not blank or len(lines) < 3 or not lines[1].startswith("extra "):
+            raise BadNote("it is cut off, or of another log: the way to the page is missing")
+        index = re.fullmatch("index (0|[1-9][0-9]{0,18})", lines[2], re.ASCII)
+        if not index:
+            raise BadNote("it does not say which page it is of")
+        found = dict(json.loads(base64_of(lines[1][len("extra ") :], "the way to the page")))
+        found["log_path"] = [base64_of(step, "a step of the proof").hex() for step in lines[3:]]
+        note = Checkpoint.parse(checkpoint)
+        if json.loads(found["page"])["number"] != int(index[1]) + 1:
+            raise BadNote("it is mixed from two proofs: its page is not the one that it is of")
+        return {**found, "size": note.size, "root": note.root}, checkpoint
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unreadable(f"The proof can't be read: {error}.") from error
+
+
 def check_proof(report: Report, proof: dict[str, Any]) -> None:
     """A proof kept from a ticket page: it must hold, and its root be one that the log has had."""
     try:
@@ -758,12 +1117,13 @@ def check_proof(report: Report, proof: dict[str, Any]) -> None:
             [bytes.fromhex(step) for step in proof["log_path"]],
         )
         roots = bytes.fromhex(page["root"]), bytes.fromhex(proof["root"])
-        holds = (in_page, in_log) == roots
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         report.troubles.append((0, f"The proof can't be understood: {error}."))
         return
-    if not holds:
-        report.troubles.append((0, "The proof does not lead from its ticket to its root."))
+    if in_page != roots[0]:
+        report.troubles.append((0, "The proof does not lead from its ticket to its page."))
+    elif in_log != roots[1]:
+        report.troubles.append((0, "The proof does not lead from its page to its root."))
     elif proof["root"] not in report.roots and proof["size"] > report.pages:
         report.newer = True
         report.notes.append(
@@ -776,6 +1136,212 @@ def check_proof(report: Report, proof: dict[str, Any]) -> None:
         )
     else:
         report.notes.append("The proof holds, and its root is in the history of this log.")
+
+
+def check_checkpoint(report: Report, note: str, policy: Policy | None = None) -> None:
+    """A checkpoint that was kept: is it of this log's history, and who stands for it?"""
+    try:
+        checkpoint = Checkpoint.parse(note)
+    except BadNote as error:
+        report.troubles.append((0, f"The checkpoint can't be read: {error}."))
+        return
+    if not checkpoint.origin.endswith(f"/queue/{report.room}/log"):
+        report.troubles.append((0, f"The checkpoint is of another log, {checkpoint.origin}."))
+        return
+    check_history(report, checkpoint)
+    if policy is None:
+        report.notes.append(
+            "NOT CHECKED: who signed the checkpoint. Give the policy that you kept with --policy."
+        )
+    else:
+        check_signers(report, checkpoint, policy)
+
+
+def check_history(report: Report, checkpoint: Checkpoint) -> None:
+    """Whether the log ever was what the checkpoint says."""
+    size = checkpoint.size
+    if size >= len(report.history):
+        report.newer = True
+        report.notes.append(
+            f"The checkpoint is newer than this file: it is of {size} pages, and the file has "
+            f"{report.pages}. Download the log again, then check once more."
+        )
+    elif report.history[size] != checkpoint.root:
+        report.troubles.append(
+            (
+                0,
+                f"FORKED: the checkpoint of {size} pages has another root than this log had then. "
+                "There are two histories. Keep both files: if both are signed, they prove it.",
+            )
+        )
+    elif size < report.pages:
+        report.notes.append(f"The log goes on from the older checkpoint of {size} pages.")
+    else:
+        report.notes.append(f"The checkpoint is of this very log, of {size} pages.")
+
+
+def check_signers(report: Report, checkpoint: Checkpoint, policy: Policy) -> None:
+    """Whether a log of the policy signed, and as many witnesses as it asks for."""
+    logs = [key for key in policy.logs if key.name == checkpoint.origin]
+    if not logs:
+        report.troubles.append((0, f"The policy has no key of the log {checkpoint.origin}."))
+    elif not any(holds(report, checkpoint, key) is not None for key in logs):
+        known = [Key.parse(vkey) for vkey in report.keys]
+        by_ours = any(holds(report, checkpoint, key) is not None for key in known)
+        report.troubles.append(
+            (
+                0,
+                "No key of the policy signed the checkpoint."
+                + " One that the log names since did: compare it with the announcement." * by_ours,
+            )
+        )
+    signed: set[str] = set()
+    for name, key in policy.witnesses.items():
+        if key.kind != COSIGNATURE:
+            report.notes.append(f"NOT CHECKED: {name}, whose kind of key is not known here.")
+            continue
+        time = holds(report, checkpoint, key)
+        if time is not None and is_right_time(report, checkpoint.size, name, time):
+            report.notes.append(f"{name} cosigned the checkpoint at {when(time * SECOND)}.")
+            signed.add(name)
+    if not policy.is_met(signed):
+        report.troubles.append(
+            (
+                0,
+                f"The policy asks for {policy.asks_for()}; the checkpoint was cosigned by "
+                f"{', '.join(sorted(signed)) or 'nobody'}.",
+            )
+        )
+    elif not policy.witnesses:
+        report.notes.append("NOT SHOWN: that others see this log too. No witness cosigns it.")
+
+
+def holds(report: Report, checkpoint: Checkpoint, key: Key) -> int | None:
+    """As `signed_at`; a wrong signature is trouble."""
+    try:
+        return signed_at(checkpoint, key)
+    except BadNote as error:
+        report.troubles.append((0, f"The checkpoint does not hold: {error}."))
+        return None
+
+
+def is_right_time(report: Report, size: int, name: str, time: int) -> bool:
+    if 0 < size <= len(report.written) and time + TOLERANCE < report.written[size - 1] // SECOND:
+        report.troubles.append(
+            (0, f"{name} cosigned at {when(time * SECOND)}, before the last page was written.")
+        )
+        return False
+    return True
+
+
+# The log as static files: c2sp.org/tlog-tiles.
+
+WIDTH = 256
+TILE = re.compile(
+    r"tile/(?P<level>entries|[0-9]|[1-9][0-9])/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?",
+    re.ASCII,
+)
+
+
+def check_tiles(report: Report, folder: Path, policy: Policy | None = None) -> None:
+    """Whether the files of a log hold what its pages give. Raises OSError."""
+    note = (folder / "checkpoint").read_text(encoding="utf-8", errors="replace")
+    check_checkpoint(report, note, policy)
+    levels = levels_of(report.leaves)
+    found = set()
+    for path in sorted(path for path in (folder / "tile").rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if not path.name.startswith("."):
+            found.add(name)
+            trouble = tile_trouble(report, name, path.read_bytes(), levels)
+            if trouble:
+                report.troubles.append((0, f"{name} {trouble}."))
+    with contextlib.suppress(BadNote):
+        size = Checkpoint.parse(note).size
+        # Of a log that is newer than the file, nobody knows here which tiles it has.
+        missing = sorted(set(tiles_of(size)) - found) if size <= report.pages else []
+        if missing:
+            others = f", nor are {len(missing) - 1} others" if len(missing) > 1 else ""
+            report.troubles.append((0, f"{missing[0]} is not there{others}: files are missing."))
+
+
+def levels_of(leaves: list[bytes]) -> list[list[bytes]]:
+    """The hashes of each level of tiles: of the pages, of 256 pages, of 65,536 …"""
+    levels = [leaves]
+    while len(levels[-1]) >= WIDTH:
+        below = levels[-1]
+        above = []
+        for start in range(0, len(below) - WIDTH + 1, WIDTH):
+            nodes = below[start : start + WIDTH]
+            while len(nodes) > 1:
+                nodes = [node_hash(*nodes[at : at + 2]) for at in range(0, len(nodes), 2)]
+            above += nodes
+        levels.append(above)
+    return levels
+
+
+def tiles_of(size: int) -> Iterator[str]:
+    """The names of the tiles that a log of `size` pages needs."""
+    for level in ("entries", *range(8)):
+        count = size // WIDTH ** (level if isinstance(level, int) else 0)
+        for index in range(-(-count // WIDTH)):
+            digits = str(index)
+            digits = digits.zfill(-(-len(digits) // 3) * 3)
+            parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+            path = "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
+            width = min(count - index * WIDTH, WIDTH)
+            yield f"tile/{level}/{path}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def tile_trouble(report: Report, name: str, content: bytes, levels: list[list[bytes]]) -> str:
+    """What is wrong with a file; nothing if it holds what it should."""
+    parts = TILE.fullmatch(name)
+    if not parts:
+        return "is no path of a tile"
+    level = 0 if parts["level"] == "entries" else int(parts["level"])
+    index, width = int(re.sub("[x/]", "", parts["index"])), int(parts["width"] or WIDTH)
+    hashes = levels[level] if level < len(levels) else []
+    expected = hashes[index * WIDTH : index * WIDTH + width]
+    if len(expected) < width:
+        report.newer = True
+        report.notes.append(f"{name} is newer than this file: download the log again.")
+    if parts["level"] == "entries":
+        try:
+            got = [leaf_hash(entry) for entry in entries_of(content)]
+        except ValueError:
+            return "ends in the middle of an entry"
+    elif len(content) % 32:
+        return "ends in the middle of a hash"
+    else:
+        got = [content[at : at + 32] for at in range(0, len(content), 32)]
+    if len(got) != width:
+        return f"holds {len(got)} of {width}: it is cut off or goes on too long"
+    return difference(got[: len(expected)], expected, hashes)
+
+
+def difference(got: list[bytes], expected: list[bytes], hashes: list[bytes]) -> str:
+    if got == expected:
+        return ""
+    if sorted(got) == sorted(expected):
+        return "holds what it should, in another order"
+    first = next(at for at in range(len(got)) if got[at] != expected[at])
+    if set(got) <= set(hashes):
+        return "belongs in another place of this log"
+    if not set(got) & set(hashes):
+        return "is of another log"
+    return f"is mixed: from number {first + 1} on it holds something else"
+
+
+def entries_of(bundle: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(bundle):
+        length = int.from_bytes(bundle[at : at + 2], "big")
+        entry = bundle[at + 2 : at + 2 + length]
+        if len(entry) < length or at + 2 > len(bundle):
+            raise ValueError
+        yield entry
+        at += 2 + length
 
 
 def when(microseconds: object) -> str:
@@ -829,6 +1395,11 @@ def summary(report: Report) -> str:
     return "\n".join(lines)
 
 
+def text_of(path: str) -> str:
+    """As it is, line ends and all."""
+    return Path(path).read_bytes().decode("utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description="Check the log of a waiting room.", epilog="Exit code 1 if anything is wrong."
@@ -838,14 +1409,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ticket", metavar="HASH", help="the hash shown on the ticket page")
     parser.add_argument("--place", type=int, metavar="N", help="with --ticket: the place told")
     parser.add_argument("--proof", metavar="FILE", help="the proof saved from the ticket page")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", action="append", default=[], help="a checkpoint kept"
+    )
+    parser.add_argument("--policy", metavar="FILE", help="who must have signed and cosigned it")
+    parser.add_argument("--tiles", metavar="FOLDER", help="the log as static files")
     given = parser.parse_args(arguments)
     try:
+        policy = Policy(text_of(given.policy)) if given.policy else None
+        kept = [text_of(path) for path in given.checkpoint]
         with open(given.log, encoding="utf-8-sig", newline="") as file:
             report = check(rows_of(file), ticket=given.ticket or "")
         if given.proof:
-            with open(given.proof, encoding="utf-8") as file:
-                check_proof(report, json.load(file))
-    except (OSError, UnicodeDecodeError, Unreadable, json.JSONDecodeError) as error:
+            proof, checkpoint = read_proof(text_of(given.proof))
+            check_proof(report, proof)
+            kept += [checkpoint] if checkpoint else []
+        for note in kept:
+            check_checkpoint(report, note, policy)
+        if given.tiles:
+            check_tiles(report, Path(given.tiles), policy)
+    except BadNote as error:
+        sys.stderr.write(f"The policy can't be read: {error}.\n")
+        return 2
+    except (OSError, UnicodeDecodeError, Unreadable) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     if given.root:
