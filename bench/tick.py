@@ -1,9 +1,9 @@
-"""One tick, one draw, and joining, polling and entering, with a thousand and a million waiting.
+"""Ticks, a draw, joins, polls and entries, with a thousand and a million people waiting.
 
     python -m bench.tick [PEOPLE]
 
 Promised: a tick under 50 ms of database time whatever the number called; a draw that rewrites no
-table and gives a place in under 1 ms; medians with the long line within 1.2 of the short one.
+table and gives a place in under 1 ms; medians in the long line within 1.2 times the short one's.
 """
 
 import sys
@@ -14,7 +14,7 @@ from bench.line_size import report as report_size
 from bench.portal import make_room, median, portal, settle
 
 SHORT = 1_000
-EACH = 300
+EACH = 300  # joins, polls and entries measured in each room
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 class DatabaseTime:
-    """Adds up what statements take, as seen by the process that sends them."""
+    """Sums up the time of statements, including the round trip."""
 
     def __init__(self) -> None:
         self.seconds, self.statements = 0.0, 0
@@ -49,9 +49,9 @@ class DatabaseTime:
 def database_time():
     from django.db import connection
 
-    spent = DatabaseTime()
-    with connection.execute_wrapper(spent):
-        yield spent
+    database = DatabaseTime()
+    with connection.execute_wrapper(database):
+        yield database
 
 
 def draw(room) -> None:
@@ -63,12 +63,12 @@ def draw(room) -> None:
     from waiting_room.services import tick_room
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_reset()")
+        cursor.execute("SELECT pg_stat_reset()")  # to count the rows that the draw rewrites
     Cohort.objects.filter(pk=room.cohort_id).update(opens_at=timezone.now())
     started = time.perf_counter()
-    with database_time() as spent:
+    with database_time() as database:
         tick_room(room.pk)
-    took = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     room = Room.objects.get(pk=room.pk)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
@@ -78,8 +78,8 @@ def draw(room) -> None:
         )
         rewritten = cursor.fetchone()[0]
     print(
-        f"draw of {room.frozen_count:,}: revealed in one tick of {took * 1000:.0f} ms "
-        f"({spent.seconds * 1000:.0f} ms of database time), {rewritten} tickets rewritten"
+        f"draw of {room.frozen_count:,}: revealed in one tick of {seconds * 1000:.0f} ms "
+        f"({database.seconds * 1000:.0f} ms of database time), {rewritten} tickets rewritten"
     )
     started = time.perf_counter()
     for entry in range(1, 1001):
@@ -96,20 +96,21 @@ def ticks(room) -> None:
         room = Room.objects.get(pk=room.pk)
         set_pace(room=room, max_active=10**7, max_per_minute=limit * 60, by="bench")
         times, before = [], Line.objects.get(pk=room.pk).serving
+        # Seven ticks: the median leaves out those that other load disturbs.
         for _tick in range(7):
-            # As if a second had gone by at full pace.
+            # As if a second had passed at full pace.
             Line.objects.filter(pk=room.pk).update(
                 pace=limit * 60.0 if called else 0.1, credit=0,
                 ticked_at=_second_ago(),
             )  # fmt: skip
-            with database_time() as spent:
+            with database_time() as database:
                 tick_room(room.pk)
-            times.append(spent.seconds * 1000)
+            times.append(database.seconds * 1000)
         moved = (Line.objects.get(pk=room.pk).serving - before) / 7
         verdict = "kept" if median(times) < 50 else "BROKEN"
         print(
             f"tick that calls {moved:,.0f}: {median(times):.1f} ms of database time, worst "
-            f"{max(times):.1f}, {spent.statements} statements (promised under 50, {verdict})"
+            f"{max(times):.1f}, {database.statements} statements (promised under 50, {verdict})"
         )
 
 
@@ -122,9 +123,9 @@ def _second_ago():
 
 
 def compare(short, few, short_count, long, many, long_count) -> None:
-    """By turns in both rooms, so that whatever else goes on disturbs both alike."""
+    """In turn in both rooms, so that other load of the machine disturbs both alike."""
     from waiting_room.models import Line, Room
-    from waiting_room.now_cache import NowBoard
+    from waiting_room.now_cache import NowCache
     from waiting_room.services import enter, issue_ticket, set_pace
 
     rooms = {
@@ -141,22 +142,25 @@ def compare(short, few, short_count, long, many, long_count) -> None:
         times.setdefault((act, name), []).append(time.perf_counter() - started)
         return result
 
-    board = NowBoard()
+    cache = NowCache()
     for _turn in range(EACH):
         for name, (room, people) in rooms.items():
             person = next(people)
             ticket = timed("join", name, lambda r=room, p=person: issue_ticket(room=r, person_id=p))
             timed(
-                "poll", name, lambda r=room: board._refresh(r.cohort.code) and board._posted.clear()
+                "poll",
+                name,
+                lambda r=room: cache._refresh(r.cohort.code) and cache._documents.clear(),
             )
+            # Everybody is called, so that the ticket can enter.
             Line.objects.filter(pk=room.pk).update(serving=10**9)
             timed("enter", name, lambda t=ticket: enter(ticket=t))
     for act in ["join", "poll", "enter"]:
-        one, other = median(times[act, "short"]), median(times[act, "long"])
-        verdict = "kept" if other / one <= 1.2 else "BROKEN"
+        in_short, in_long = median(times[act, "short"]), median(times[act, "long"])
+        verdict = "kept" if in_long / in_short <= 1.2 else "BROKEN"
         print(
-            f"{act}: median {one * 1000:.2f} ms with {short_count:,} waiting, "
-            f"{other * 1000:.2f} ms with {long_count:,}: {other / one:.2f} "
+            f"{act}: median {in_short * 1000:.2f} ms with {short_count:,} waiting, "
+            f"{in_long * 1000:.2f} ms with {long_count:,}: {in_long / in_short:.2f} "
             f"(promised 1.2, {verdict})"
         )
 

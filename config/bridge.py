@@ -42,7 +42,7 @@ def alive() -> tuple[int, Headers, bytes]:
     )
 
 
-class Pages:
+class WsgiBridge:
     """A WSGI application, called by the RSGI protocol of granian.
 
     `hops` is the number of trusted proxies, `static` the folder of static files, `headers` are

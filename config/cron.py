@@ -14,7 +14,9 @@ cron.register(waiting_room.jobs.tick, queue_name="line", interval=1, ttl=5, resu
 cron.register(
     waiting_room.jobs.fetch_beacons, queue_name="default", interval=1, ttl=5, result_ttl=0
 )
-cron.register(waiting_room.jobs.tell, queue_name="messages", interval=5, ttl=60, result_ttl=0)
+cron.register(
+    waiting_room.jobs.send_alerts, queue_name="messages", interval=5, ttl=60, result_ttl=0
+)
 cron.register(booking.jobs.take_back_holds, queue_name="default", interval=10, result_ttl=0)
 cron.register(booking.jobs.make_offers, queue_name="default", interval=15, result_ttl=0)
 cron.register(booking.jobs.report_to_lines, queue_name="default", interval=20, ttl=30, result_ttl=0)

@@ -14,16 +14,16 @@ django = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 
 from config import views  # noqa: E402
-from config.bridge import Pages  # noqa: E402
+from config.bridge import WsgiBridge  # noqa: E402
 from config.connections import Guard  # noqa: E402
 from config.headers import security_headers  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.probes import Readiness  # noqa: E402
-from waiting_room.fast_path import LeanApplication  # noqa: E402  (needs Django set up)
+from waiting_room.fast_path import FastPathApplication  # noqa: E402  (needs Django set up)
 
 limits = Limits(upload_bytes=settings.UPLOAD_MEGABYTES * MIB, waiting=settings.WAITING_PAGES)
 guard = Guard(limits, shared=settings.PROXIES > 0)
-pages = Pages(
+pages = WsgiBridge(
     django,
     threads=settings.WEB_THREADS,
     staff_threads=settings.STAFF_THREADS,
@@ -34,4 +34,4 @@ pages = Pages(
     headers=security_headers(),
     probes={"/readyz": Readiness(views.PARTS, needs="database")},
 )
-application = LeanApplication(pages, headers=security_headers())
+application = FastPathApplication(pages, headers=security_headers())

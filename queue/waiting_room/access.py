@@ -1,4 +1,4 @@
-"""Whose ticket a browser may see: the person's own, or one whose resume code was typed here."""
+"""Tickets that a browser may show: the signed-in person's, and those resumed by their code."""
 
 from django.http import HttpRequest
 
@@ -7,7 +7,7 @@ from waiting_room.models import Ticket
 from web.cookies import named
 from web.remembered import Remembered
 
-# The tickets whose resume code was given in this browser: those of a family around one phone.
+# Tickets whose resume code was typed in this browser, as by a family with one phone.
 resumed = Remembered(
     cookie=named("jari_tickets"), salt="waiting_room.resumed", most=6, seconds=30 * 86400
 )

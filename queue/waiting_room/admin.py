@@ -36,7 +36,7 @@ from waiting_room.forms import (
 )
 from waiting_room.models import Room, Step, Ticket
 from waiting_room.now_document import state_of
-from waiting_room.reasons import in_words
+from waiting_room.reasons import sentences
 from waiting_room.services.drawing import awaits_draw
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
@@ -45,7 +45,7 @@ REFRESH_SECONDS = 5
 
 @admin.register(Room)
 class RoomAdmin(ScopedAdmin[Room]):
-    """The operator's desk: how each line stands, and the buttons, each of them a service."""
+    """Lists lines for the operator; a room's page is live, with a button for each service."""
 
     list_display = [
         "cohort",
@@ -67,7 +67,7 @@ class RoomAdmin(ScopedAdmin[Room]):
         return rows.annotate(now=Now())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False  # every cohort gets its room by the tick
+        return False  # the tick creates a room for each cohort
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, room: "WithAnnotations[Room, AtNow]") -> str:
@@ -121,19 +121,19 @@ class RoomAdmin(ScopedAdmin[Room]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """The room live: no form of fields, since every change is an act of its own."""
+        """The room's live page instead of a form of fields: each change is an act of its own."""
         room = self.get_object(request, object_id)
         if room is None:
-            # Django's own answer, which the stubs leave out.
+            # A method of Django that the type stubs lack.
             answer: HttpResponse = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
                 request, self.opts, object_id
             )
             return answer
         if not self.has_view_permission(request, room):
             raise PermissionDenied
-        return self._desk(request, cast("WithAnnotations[Room, AtNow]", room))
+        return self._live_page(request, cast("WithAnnotations[Room, AtNow]", room))
 
-    def _desk(
+    def _live_page(
         self,
         request: HttpRequest,
         room: "WithAnnotations[Room, AtNow]",
@@ -142,7 +142,7 @@ class RoomAdmin(ScopedAdmin[Room]):
     ) -> HttpResponse:
         return self.page(
             request,
-            "admin/waiting_room/room/desk.html",
+            "admin/waiting_room/room/live.html",
             str(room),
             status=status,
             room=room,
@@ -150,7 +150,7 @@ class RoomAdmin(ScopedAdmin[Room]):
             state=state_of(room, room.now),
             waiting=_waiting(room),
             document=room.board.document,
-            reasons=in_words(room.board.reasons),
+            reasons=sentences(room.board.reasons),
             last_tick=self.last_tick(room),
             may_change=self.has_change_permission(request, room),
             over=room.has_ended(room.now),
@@ -187,6 +187,7 @@ class RoomAdmin(ScopedAdmin[Room]):
     def _act(
         self, request: HttpRequest, pk: int, service: Callable[..., Any], **values: Any
     ) -> HttpResponse:
+        """Call `service` on the room and return to its page, with the refusal if there is one."""
         room = self._changeable(request, pk)
         try:
             service(room=room, by=actor_of(staff_of(request)), **values)
@@ -202,16 +203,17 @@ class RoomAdmin(ScopedAdmin[Room]):
             raise PermissionDenied
         return room
 
-    def _by_form(
+    def _act_by_form(
         self, request: HttpRequest, pk: int, form: Form, name: str, service: Callable[..., Any]
     ) -> HttpResponse:
+        """Call `service` with the form's values; the page again with its errors if invalid."""
         if not form.is_valid():
-            return self._desk(request, self._changeable(request, pk), 422, **{name: form})
+            return self._live_page(request, self._changeable(request, pk), 422, **{name: form})
         return self._act(request, pk, service, **form.cleaned_data)
 
     def pause(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = PauseForm(request.POST)
-        return self._by_form(request, pk, form, "pause_form", services.pause_room)
+        return self._act_by_form(request, pk, form, "pause_form", services.pause_room)
 
     def resume(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._act(request, pk, services.resume_room)
@@ -224,31 +226,32 @@ class RoomAdmin(ScopedAdmin[Room]):
 
     def set_pace(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = PaceForm(request.POST)
-        return self._by_form(request, pk, form, "pace_form", services.set_pace)
+        return self._act_by_form(request, pk, form, "pace_form", services.set_pace)
 
     def set_gathering(self, request: HttpRequest, pk: int) -> HttpResponse:
         def prepare(*, room: Room, by: str, joins_from: datetime) -> None:
+            # The browser's field has no seconds: an unchanged value must not cut them off.
             if joins_from != room.joins_from.replace(second=0, microsecond=0):
                 services.set_joins_from(room=room, at=joins_from, by=by)
 
         form = GatheringForm(request.POST)
-        return self._by_form(request, pk, form, "gathering_form", prepare)
+        return self._act_by_form(request, pk, form, "gathering_form", prepare)
 
     def set_draw(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = DrawPlanForm(request.POST)
-        return self._by_form(request, pk, form, "draw_form", services.set_draw_plan)
+        return self._act_by_form(request, pk, form, "draw_form", services.set_draw_plan)
 
     def add_officer(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = OfficerForm(request.POST)
-        return self._by_form(request, pk, form, "officer_form", services.add_officer)
+        return self._act_by_form(request, pk, form, "officer_form", services.add_officer)
 
     def open_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = SecretForm(request.POST)
-        return self._by_form(request, pk, form, "secret_form", services.open_secret)
+        return self._act_by_form(request, pk, form, "secret_form", services.open_secret)
 
     def state_value(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = StatedForm(request.POST)
-        return self._by_form(request, pk, form, "stated_form", services.state_value)
+        return self._act_by_form(request, pk, form, "stated_form", services.state_value)
 
 
 def _waiting(room: Room) -> int:
@@ -256,24 +259,26 @@ def _waiting(room: Room) -> int:
     return max(0, issued - room.line.serving)
 
 
-class ShownAct(NamedTuple):
+class ActRow(NamedTuple):
+    """An act on the live page; the template reads these names."""
+
     step: Step
     in_short: str
     who: str
 
 
-def _acts(room: Room) -> list[ShownAct]:
-    """What was done to the room, newest first, with who and what in words."""
+def _acts(room: Room) -> list[ActRow]:
+    """The latest acts other than calls, newest first, with their users' names."""
     acts = list(room.steps.exclude(act=Act.CALL).order_by("-pk")[:ACTS_SHOWN])
     users = User.objects.in_bulk(filter(None, (user_id_of(step.by) for step in acts)))
     return [
-        ShownAct(step, _in_short(step), user.username if user else step.by)
+        ActRow(step, _details_text(step), user.username if user else step.by)
         for step in acts
         for user in [users.get(user_id_of(step.by))]
     ]
 
 
-def _in_short(step: Step) -> str:
+def _details_text(step: Step) -> str:
     details: dict[str, Any] = step.details
     if step.act == Act.PACE:
         return _("%(max_active)s at once, %(max_per_minute)s a minute") % details
@@ -293,7 +298,7 @@ def _calls(room: Room) -> list[Step]:
 
 @admin.register(Ticket)
 class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
-    """One case's place, for whoever answers the phone; nobody can move anybody."""
+    """Tickets for staff who answer questions; read-only, as no ticket can be moved."""
 
     region_path = "person"
     list_display = ["room", "entry", "place", "person", "joined_at", "left_at", "visits"]
@@ -351,6 +356,7 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
         return rows.prefetch_related("admissions")
 
     def find(self, queryset: QuerySet[Ticket], term: str) -> QuerySet[Ticket]:
+        # Entry numbers are shorter than phone numbers (and resume codes have letters).
         if term.isascii() and term.isdecimal() and len(term) < 8:
             return queryset.filter(entry=int(term))
         index = services.joining.index_of(term)

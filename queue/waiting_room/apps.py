@@ -10,13 +10,13 @@ class WaitingRoomConfig(AppConfig):
     verbose_name = _("Waiting room")
 
     def ready(self) -> None:
-        from eligibility import hooks
+        from eligibility import hooks  # its models are ready only now
 
         hooks.joins_from.register(joins_from)
 
 
 def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:
-    """From when the lines of these cohorts can be joined."""
+    """Cohort id → when its line can be joined."""
     from waiting_room.models import JOINABLE_FROM, Room
 
     rooms = Room.objects.filter(cohort_id__in=cohort_ids)

@@ -1,9 +1,8 @@
-"""Gathering joins: those that come while one statement commits share the next.
+"""Batches joins: those that arrive while one statement commits share the next one.
 
-The event loop of each web process takes whatever joins wait, has a thread write them in one
-statement, and answers each after the commit; nobody is answered before. A lone join waits for no
-company. What a gathered statement could not settle (somebody who may not join, somebody who comes
-back) is settled alone by the page, with its reason.
+The event loop of each web process writes all waiting joins of a room in one statement, and answers
+each after the commit. A join never waits for others to arrive. People for whom the statement gives
+no ticket (they may not join, or left and come back) are left to the page, which has the reasons.
 """
 
 import asyncio
@@ -16,24 +15,27 @@ from psycopg import Error as PostgresError
 
 from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 
-AT_ONCE = 512
+BATCH_SIZE = 512
 PATIENCE_SECONDS = 15
 
-Member = tuple[int, int]  # a person, and the session generation of the cookie
-_ListEntry = tuple[int, Member, asyncio.Future[Any]]  # room, member, the ticket's id
+Member = tuple[int, int]  # person id, session generation of the cookie
+_Join = tuple[int, Member, asyncio.Future[Any]]  # room id, member, future of the ticket's id
 
 
-class Gatherer:
-    """Of one event loop, with a connection of its own: a thread for the statements would wait
-    for the interpreter at every turn, and was half as fast."""
+class JoinBatcher:
+    """Batches the joins of one event loop, over an asynchronous connection of its own.
+
+    A thread with a synchronous connection was half as fast: it competes for the GIL.
+    """
 
     def __init__(self) -> None:
-        self._waiting: deque[_ListEntry] = deque()
+        self._waiting: deque[_Join] = deque()
         self._writes: asyncio.Task[Any] | None = None
         self._connection: AsyncConnection | None = None
 
     async def join(self, room_id: int, person_id: int, generation: int) -> str | None:
-        """The person's ticket; None where the statement gave none. Raises OperationalError."""
+        """The id of the person's ticket; None if the statement gave none. Raises OperationalError
+        if the statement failed or took too long."""
         loop = asyncio.get_running_loop()
         ticket_id: asyncio.Future[str | None] = loop.create_future()
         self._waiting.append((room_id, (person_id, generation), ticket_id))
@@ -48,16 +50,17 @@ class Gatherer:
         finally:
             self._writes = None
 
-    def _take(self) -> list[_ListEntry]:
-        """Those of one room that wait; the others are for the next turn."""
+    def _take(self) -> list[_Join]:
+        """Waiting joins of the first one's room, in order; other rooms wait for the next turn."""
         room_id = self._waiting[0][0]
-        batch: list[_ListEntry] = []
-        while self._waiting and len(batch) < AT_ONCE and self._waiting[0][0] == room_id:
+        batch: list[_Join] = []
+        while self._waiting and len(batch) < BATCH_SIZE and self._waiting[0][0] == room_id:
             batch.append(self._waiting.popleft())
         return batch
 
-    async def _settle(self, batch: list[_ListEntry]) -> None:
-        # Of two cookies of one person the older can be no better than the newer, which is asked.
+    async def _settle(self, batch: list[_Join]) -> None:
+        """Write a batch and set the result or the exception of each of its futures."""
+        # A person may join from two browsers at once; the newest cookie is the one to check.
         newest: dict[int, int] = {}
         for _room, (person_id, generation), _ticket in batch:
             newest[person_id] = max(generation, newest.get(person_id, 0))
@@ -66,10 +69,10 @@ class Gatherer:
             tickets = await asyncio.wait_for(write, PATIENCE_SECONDS)
         except (PostgresError, TimeoutError) as error:
             await self.close()
-            trouble = OperationalError(f"The joins did not come to an end: {type(error).__name__}")
+            failure = OperationalError(f"The joins did not come to an end: {type(error).__name__}")
             for _room, _member, ticket_id in batch:
-                if not ticket_id.done():  # whoever went away is cancelled
-                    ticket_id.set_exception(trouble)
+                if not ticket_id.done():  # done: cancelled, as the client disconnected
+                    ticket_id.set_exception(failure)
         else:
             for _room, (person_id, generation), ticket_id in batch:
                 if not ticket_id.done():
@@ -79,14 +82,15 @@ class Gatherer:
     async def _write(self, room_id: int, people: dict[int, int]) -> dict[int, str]:
         if self._connection:
             try:
-                return await self._ask(self._connection, room_id, people)
+                return await self._execute(self._connection, room_id, people)
             except PostgresError:
-                # It had died meanwhile. Asking again can't give anybody two tickets.
+                # The connection was broken. Repeating is safe: a person's second join returns the
+                # first ticket.
                 await self.close()
         self._connection = await _connect()
-        return await self._ask(self._connection, room_id, people)
+        return await self._execute(self._connection, room_id, people)
 
-    async def _ask(
+    async def _execute(
         self, link: AsyncConnection, room_id: int, people: dict[int, int]
     ) -> dict[int, str]:
         values = parameters(room_id, list(people), list(people.values()))
@@ -100,6 +104,6 @@ class Gatherer:
 
 
 async def _connect() -> AsyncConnection:
-    """As Django connects, for one statement that is asked over and over."""
-    given = connection.get_connection_params() | {"cursor_factory": AsyncCursor, "context": None}
-    return await AsyncConnection.connect(autocommit=True, **given)
+    """An autocommit connection with Django's parameters; psycopg prepares the one statement."""
+    params = connection.get_connection_params() | {"cursor_factory": AsyncCursor, "context": None}
+    return await AsyncConnection.connect(autocommit=True, **params)

@@ -1,8 +1,8 @@
-"""The public number that fixes the order of a draw: where it comes from, and its proof. Pure.
+"""drand's quicknet, the public random beacon that fixes the order of a draw. Pure functions.
 
-drand's quicknet publishes a round every three seconds; a round is a BLS signature over its number,
-so it can't be known before, chosen or forged by fewer than a threshold of its operators. Chain
-parameters: https://drand.love (quicknet), pinned here.
+Quicknet publishes a round every three seconds. A round is a BLS signature over its number: fewer
+than a threshold of its operators can neither predict, choose nor forge it. Chain parameters:
+https://drand.love (quicknet), pinned here.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ _SAMPLE_TAG = b"jari/draw/sample-beacon/v1\n"
 
 
 class BadBeacon(ValueError):
-    """A signature that is not the one of its round."""
+    """The signature is not that of the round."""
 
 
 def round_after(moment: datetime) -> int:
     """The first round of quicknet that is published at or after `moment`; rounds count from 1."""
     if moment <= GENESIS:
         return 1
-    return -((GENESIS - moment) // PERIOD) + 1
+    return -((GENESIS - moment) // PERIOD) + 1  # -(-x // y) rounds up
 
 
 def time_of(round_number: int) -> datetime:
@@ -33,7 +33,7 @@ def time_of(round_number: int) -> datetime:
 
 
 def randomness_of(round_number: int, signature: str) -> str:
-    """The round's random number as 64 hexadecimal digits; BadBeacon if the signature is wrong."""
+    """The round's random number, 64 hexadecimal digits; raises BadBeacon for a wrong signature."""
     try:
         return str(verify_quicknet(round_number, signature))
     except (ValueError, OverflowError, TypeError) as error:
@@ -41,5 +41,5 @@ def randomness_of(round_number: int, signature: str) -> str:
 
 
 def sample_number(list_digest: bytes, commitment: str) -> str:
-    """A stand-in for newcomers and tests: needs no network, and is no proof of anything."""
+    """A substitute for the sample campaign and tests: without network, and proving nothing."""
     return hashlib.sha256(_SAMPLE_TAG + list_digest + commitment.encode()).hexdigest()

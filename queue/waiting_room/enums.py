@@ -3,7 +3,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RoomStatus(models.TextChoices):
-    """What the operator last ordered; whether it has opened yet, the clock says."""
+    """The operator's last order. Whether the room is open also depends on the time (State)."""
 
     RUNNING = "running", _("Running")
     PAUSED = "paused", _("Paused")
@@ -19,7 +19,7 @@ class Ending(models.TextChoices):
 
 
 class Act(models.TextChoices):
-    """What happened to a line; the words are those of the public log (docs/line-log.md)."""
+    """Acts of a line, with the values of the public log (docs/line-log.md)."""
 
     COMMIT = "commit", _("Draw committed to")
     PLAN = "plan", _("Opening set")
@@ -34,7 +34,7 @@ class Act(models.TextChoices):
 
 
 class DrawSource(models.TextChoices):
-    """Where the number comes from that fixes the order, once the list is closed."""
+    """Source of the random number that fixes the order after the list is closed."""
 
     DRAND = "drand", _("drand quicknet, a public beacon")
     OFFICERS = "officers", _("secrets of several officers")
@@ -43,7 +43,7 @@ class DrawSource(models.TextChoices):
 
 
 class State(models.TextChoices):
-    """What a room is to the public at an instant."""
+    """A room's state on public pages, by its status, its draw and the time."""
 
     SOON = "soon", _("Not open for joining yet")
     GATHERING = "gathering", _("Gathering")

@@ -1,10 +1,10 @@
-"""Why the line says no. Each message is written for the person who reads it."""
+"""Refusals of the line. Each message is written for the person who reads it."""
 
 from eligibility.exceptions import Refusal
 
 
 class LineRefusal(Refusal):
-    """Something the line can't do now; `str()` says what and what to do."""
+    """The line refuses a request; the message says why and what to do. `status` is HTTP's."""
 
     status = 409
 
@@ -18,7 +18,7 @@ class NotYetJoinable(LineRefusal):
 
 
 class OwnWindowLater(NotYetJoinable):
-    """The line can be joined, but this person's own window comes later, as by birth digit."""
+    """The line can be joined, but the person's own window begins later, as by birth digit."""
 
 
 class RoomClosed(LineRefusal):
@@ -30,16 +30,16 @@ class NotCalled(LineRefusal):
 
 
 class NotDecided(LineRefusal):
-    """Called on a provisional ticket: the review comes before entering."""
+    """The ticket was called but is provisional: the review must be decided before entering."""
 
 
 class AtTheDoor(LineRefusal):
-    """Called, but every place is taken this moment; whoever keeps asking goes in by place."""
+    """Called, but all admissions are in use; people at the door enter in order of place."""
 
 
 class AdmissionOver(LineRefusal):
-    """The time for booking ran out or was given up."""
+    """The admission has lapsed or was given up."""
 
 
 class CantChange(LineRefusal):
-    """What an operator asked of a room is not possible in its state."""
+    """An operator's act is not possible in the room's state."""

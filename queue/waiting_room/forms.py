@@ -7,8 +7,8 @@ from messaging.receivers import EmailAddressField
 from waiting_room.enums import DrawSource
 
 
-class TellForm(forms.Form):
-    """How somebody wants to be told that their turn is near."""
+class AlertForm(forms.Form):
+    """The channel of messages about the person's turn."""
 
     channel = forms.ChoiceField(choices=Channel.choices)
     email = EmailAddressField(required=False)
@@ -48,7 +48,7 @@ class GatheringForm(forms.Form):
 
 
 class DrawPlanForm(forms.Form):
-    """Where the number of the draw comes from; fixed once people may join."""
+    """Source of the draw's random number; fixed once people may join."""
 
     source = forms.ChoiceField(label=_("Source of the number"), choices=DrawSource.choices)
     statement = forms.CharField(

@@ -1,7 +1,7 @@
-"""How booking is doing: how long its pages take and how many fail, over all web processes.
+"""Response times and failures of the booking pages, over all web processes.
 
-Each process adds up what it served and, about once a second, adds the sums to Redis; without
-Redis nothing is known, and the pace goes by the free places alone.
+Each process sums up its requests and adds the sums to Redis about once a second. Without Redis
+nothing is known, and the pace depends on free admissions alone.
 """
 
 import threading
@@ -18,12 +18,14 @@ from outside.redis import client
 
 FLUSH_SECONDS = 1.0
 BUCKET_SECONDS = 10
-BUCKETS = 3
-FEWEST = 20  # requests that say something
+BUCKETS = 3  # that `lately` reads
+FEWEST = 20  # requests for a mean to be meaningful
 KEY = "jari:booking-health:{}"
 
 
 class Tally:
+    """Sums of one process, flushed to Redis by the request that finds them old enough."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._flushed_at = time.monotonic()
@@ -45,7 +47,7 @@ class Tally:
         try:
             self._flush(*sums)
         except RedisError:
-            # Not to be asked again by every request while it is away.
+            # The sums are dropped, and Redis is tried again in 5 seconds, not by each request.
             self._flushed_at = time.monotonic() + 5
 
     def _flush(self, requests: int, errors: int, seconds: float) -> None:
@@ -63,20 +65,20 @@ tally = Tally()
 
 @dataclass
 class Outcome:
-    """How one booking request ended; a visitor who is turned away does not count."""
+    """Result of one booking request; `counts` is False for a visitor without an admission."""
 
     counts: bool = False
     failed: bool = False
 
 
 def _bucket() -> int:
-    """The one that every node and worker adds to now, however wrong its own clock is."""
+    """Number of the current bucket, by the database's clock so that all nodes agree."""
     return int(known_now().timestamp() // BUCKET_SECONDS)
 
 
 @contextmanager
 def measured() -> Iterator[Outcome]:
-    """Measure one booking request; an exception is a failure, a page not found is none."""
+    """Measure one booking request. Exceptions count as failures, except Http404."""
     outcome = Outcome()
     started = time.perf_counter()
     try:
@@ -92,7 +94,7 @@ def measured() -> Iterator[Outcome]:
 
 
 def lately() -> tuple[float | None, float | None]:
-    """Mean seconds and share of failures of the last half minute; None if too little is known."""
+    """Mean seconds and share of failures of the last half minute; None below FEWEST requests."""
     now = _bucket()
     try:
         pipe = client().pipeline(transaction=False)

@@ -10,8 +10,8 @@ def settle_provisional() -> None:
     services.settle_provisional()
 
 
-def tell() -> None:
-    services.tell_people()
+def send_alerts() -> None:
+    services.send_alerts()
 
 
 def fetch_beacons() -> None:

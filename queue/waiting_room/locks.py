@@ -1,9 +1,9 @@
-"""The advisory locks of a room. They last as long as the transaction, so any pooler will do.
+"""Advisory locks of a room, held until the end of the transaction, so any pooler works.
 
-TICK: whoever writes steps or pages of a room: the tick, an operator's act. One at a time.
-JOIN: every join holds it shared; whoever holds it alone sees a closed list of tickets.
+TICK: exclusive; held by transactions that write steps or log pages (the tick, operators' acts).
+JOIN: each join holds it shared; the exclusive holder sees a closed list of tickets.
 
-Locks are taken in this order: TICK, JOIN, the line's row, admissions.
+Lock order: TICK, JOIN, the line's row, admissions.
 """
 
 from collections.abc import Iterator
@@ -29,15 +29,15 @@ def tick_lock(room_id: int) -> None:
 
 
 class StillJoining(Exception):
-    """Joins were under way for longer than may be waited for; the next tick tries again."""
+    """Joins took longer than `patience_ms`; the next tick tries again."""
 
 
 @contextmanager
 def list_closed(room_id: int, *, patience_ms: int) -> Iterator[None]:
-    """No join of this room is under way inside; those that come wait. Only to be read in.
+    """Hold JOIN exclusively: inside, no join is uncommitted, and new ones wait. For reading only:
 
-    What was done inside is rolled back: that is what gives the lock back before the end of the
-    transaction, so that joining goes on while the tick works.
+    the block is rolled back to a savepoint, which releases the lock before the end of the
+    transaction, so that joins go on while the tick works. Raises StillJoining.
     """
     savepoint = transaction.savepoint()
     try:

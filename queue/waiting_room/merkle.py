@@ -1,11 +1,11 @@
-"""Merkle trees as in RFC 9162 (and 6962) over SHA-256: roots, proofs and their checks.
+"""Merkle trees of RFC 9162 (and 6962) over SHA-256: roots, proofs and their verification.
 
-Two ways to hold a tree. A page of the log is small: its leaves are at hand, and `root` and
-`path` work on the list of their hashes. The log itself grows by a page every second: with page
-n are stored the roots of all complete subtrees that end with it (`nodes_ending_with`), which is
-two hashes a page on average, and any root or proof then needs a handful of pages, read at once.
+A tree is held in two ways. A log page is small: `root` and `path` work on the list of its leaf
+hashes. The log itself grows by a page a second: page n stores the roots of all complete subtrees
+that end with it (`nodes_ending_with`), two hashes per page on average, so that any root or proof
+needs only a few pages, read by one query.
 
-A `read` function takes the set of page numbers (from 1) and answers {number: stored nodes}.
+A `read` function takes a set of page numbers (from 1) and returns {number: stored nodes}.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root(hashes: Sequence[bytes]) -> bytes:
-    """The root over leaf hashes; that of no leaves is the hash of nothing."""
+    """The root over leaf hashes; for no leaves SHA-256 of the empty string (RFC 9162, 2.1.1)."""
     level = list(hashes)
     while len(level) > 1:
         level = _level_above(level)
@@ -35,7 +35,7 @@ def root(hashes: Sequence[bytes]) -> bytes:
 
 
 def path(hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """The inclusion proof of the leaf at `index`, from 0, as RFC 9162 orders it."""
+    """The inclusion proof of the leaf at `index` (from 0), RFC 9162, 2.1.3.1. Raises IndexError."""
     if not 0 <= index < len(hashes):
         raise IndexError(f"The tree has {len(hashes)} leaves, none at {index}.")
     level, steps = list(hashes), []
@@ -48,9 +48,9 @@ def path(hashes: Sequence[bytes], index: int) -> list[bytes]:
 
 
 def root_from_path(leaf: bytes, index: int, size: int, steps: Sequence[bytes]) -> bytes | None:
-    """The root that `steps` lead to from a leaf hash; None if their number is wrong.
+    """The root that inclusion proof `steps` give for a leaf hash; None if their number is wrong.
 
-    RFC 9162, section 2.1.3.2.
+    RFC 9162, 2.1.3.2.
     """
     if not 0 <= index < size:
         return None
@@ -71,12 +71,12 @@ def root_from_path(leaf: bytes, index: int, size: int, steps: Sequence[bytes]) -
 def is_consistent(
     old_size: int, new_size: int, old_root: bytes, new_root: bytes, steps: Sequence[bytes]
 ) -> bool:
-    """Whether the log of `new_size` begins with that of `old_size`: RFC 9162, section 2.1.4.2."""
+    """Whether the log of `new_size` extends that of `old_size`: RFC 9162, 2.1.4.2."""
     if old_size == new_size:
         return not steps and old_root == new_root
     if not 0 < old_size < new_size or not steps:
         return False
-    # A complete subtree is its own proof and is left out of the path.
+    # If old_size is a power of two, the old root itself is the first node, left out of the proof.
     steps = [old_root, *steps] if not old_size & (old_size - 1) else list(steps)
     number, last = old_size - 1, new_size - 1
     while number & 1:
@@ -96,9 +96,9 @@ def is_consistent(
 
 
 def nodes_ending_with(number: int, leaf: bytes, read: Read) -> bytes:
-    """What to store with leaf `number`, from 1: the roots of the complete subtrees ending there.
+    """The roots of the complete subtrees that end with leaf `number` (from 1), to store with it.
 
-    The first 32 bytes are the leaf hash, the next those of the two leaves, the four, …
+    First the leaf hash, then the roots of the last 2, 4, 8, … leaves, 32 bytes each.
     """
     # The left sibling of the subtree of 2**level leaves ends 2**level leaves earlier.
     siblings = [number - (1 << level) for level in range(_trailing_zeros(number))]
@@ -115,7 +115,7 @@ def log_root(size: int, read: Read) -> bytes:
 
 
 def log_path(number: int, size: int, read: Read) -> list[bytes]:
-    """The inclusion proof of leaf `number`, from 1, in the log of `size` leaves."""
+    """The inclusion proof of leaf `number` (from 1) in the log of `size`. Raises IndexError."""
     if not 0 < number <= size:
         raise IndexError(f"The log has {size} leaves, none with number {number}.")
     ranges: list[tuple[int, int]] = []
@@ -132,11 +132,12 @@ def log_path(number: int, size: int, read: Read) -> list[bytes]:
 
 
 def consistency_path(old_size: int, size: int, read: Read) -> list[bytes]:
-    """The proof that the log of `size` leaves begins with that of `old_size`: RFC 9162, 2.1.4.1."""
+    """The proof that the log of `size` extends that of `old_size`: RFC 9162, 2.1.4.1."""
     if not 0 < old_size <= size:
         raise IndexError(f"The log has {size} leaves and never had {old_size}.")
     ranges: list[tuple[int, int]] = []
-    start, end, whole = 0, size, True
+    # Whether the old tree is a subtree of the new one, whose root the verifier then knows.
+    start, end, is_subtree = 0, size, True
     while old_size != end:
         middle = start + _split(end - start)
         if old_size <= middle:
@@ -144,18 +145,19 @@ def consistency_path(old_size: int, size: int, read: Read) -> list[bytes]:
             end = middle
         else:
             ranges.append((start, middle))
-            start, whole = middle, False
-    if not whole:
+            start, is_subtree = middle, False
+    if not is_subtree:
         ranges.append((start, end))
     return _subroots(ranges[::-1], read)
 
 
-class _Piece(NamedTuple):
-    number: int  # the leaf, from 1, that the complete subtree ends with
-    level: int
+class _Subtree(NamedTuple):
+    number: int  # of its last leaf, from 1
+    level: int  # it has 2**level leaves
 
 
 def _level_above(level: list[bytes]) -> list[bytes]:
+    # node_hash inlined: a page has thousands of nodes.
     sha256 = hashlib.sha256
     pairs = zip(level[::2], level[1::2], strict=False)
     above = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
@@ -165,7 +167,7 @@ def _level_above(level: list[bytes]) -> list[bytes]:
 
 
 def _split(width: int) -> int:
-    """The largest power of two below `width`: how many leaves go to the left."""
+    """Leaves of the left subtree: the largest power of two below `width`."""
     return 1 << (width - 1).bit_length() - 1
 
 
@@ -173,23 +175,24 @@ def _trailing_zeros(number: int) -> int:
     return (number & -number).bit_length() - 1
 
 
-def _pieces(start: int, end: int) -> Iterator[_Piece]:
-    """The complete subtrees, left to right, that leaves start…end fall into."""
+def _subtrees(start: int, end: int) -> Iterator[_Subtree]:
+    """The complete subtrees, left to right, that cover the leaves from `start` to `end`."""
     while start < end:
         level = (end - start).bit_length() - 1
         start += 1 << level
-        yield _Piece(start, level)
+        yield _Subtree(start, level)
 
 
 def _subroots(ranges: list[tuple[int, int]], read: Read) -> list[bytes]:
-    parts = [list(_pieces(start, end)) for start, end in ranges]
-    numbers = {piece.number for pieces in parts for piece in pieces}
+    """The root over each range of leaves, with one read for all of them."""
+    parts = [list(_subtrees(start, end)) for start, end in ranges]
+    numbers = {subtree.number for subtrees in parts for subtree in subtrees}
     stored = read(numbers) if numbers else {}
     roots = []
-    for pieces in parts:
-        current = _node(stored, *pieces[-1])
-        for piece in reversed(pieces[:-1]):
-            current = node_hash(_node(stored, *piece), current)
+    for subtrees in parts:
+        current = _node(stored, *subtrees[-1])
+        for subtree in reversed(subtrees[:-1]):
+            current = node_hash(_node(stored, *subtree), current)
         roots.append(current)
     return roots
 

@@ -19,15 +19,15 @@ from staff.actors import SYSTEM
 from waiting_room.draw import entry_at, place_of
 from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
 
-# Room.joinable_from as the database reckons it.
+# Room.joinable_from as a query expression.
 JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
 
 
 @pghistory.track(exclude=["draw_secret"])
 class Room(models.Model):
-    """One line in front of one cohort's opening: what the operator sets, and its draw.
+    """The waiting room of one cohort: the operator's settings and the draw.
 
-    Entry numbers come from a Postgres sequence of the room's own (`entry_sequence`).
+    Entry numbers come from a Postgres sequence per room (`entry_sequence`).
     """
 
     cohort = models.OneToOneField(
@@ -37,7 +37,7 @@ class Room(models.Model):
         _("status"), max_length=8, choices=RoomStatus, default=RoomStatus.RUNNING
     )
     joins_from = models.DateTimeField(_("joining possible from"))
-    # The pace: how many may be in the booking pages at once, and how many are called a minute.
+    # Limits of the pace (waiting_room.pace): admissions at a time, and calls per minute.
     max_active = models.PositiveIntegerField(
         _("people booking at once"), default=200, validators=[MinValueValidator(1)]
     )
@@ -47,19 +47,19 @@ class Room(models.Model):
     pause_message_ko = models.CharField(_("message in Korean"), max_length=200, blank=True)
     pause_message_en = models.CharField(_("message in English"), max_length=200, blank=True)
 
-    # The draw: the list is closed first, then comes the number that fixes the order. Source, rule
-    # and commitment are public before joining begins, secret and seed after the draw.
+    # The draw: the list is closed first, the number that fixes the order comes after it. Source,
+    # rule and commitment are public before joining begins, secret and seed after the draw.
     draw_source = models.CharField(
         _("source of the number"), max_length=8, choices=DrawSource, default=DrawSource.DRAND
     )
-    # The number is the first one that comes at least so many seconds after the list was closed.
+    # The number is the first one that comes at least this long after the list was closed.
     draw_after = models.PositiveSmallIntegerField(_("seconds after closing the list"), default=6)
-    # Which public value counts where one is stated by hand: the source itself, or the way out.
+    # Names the public value of a draw by STATED, or of the fallback when another source fails.
     draw_statement = models.CharField(_("which public value"), max_length=200, blank=True)
     draw_secret = EncryptedTextField(_("draw secret"), editable=False)
     draw_commitment = models.CharField(_("commitment"), max_length=64, editable=False)
     public_value = models.CharField(_("public random value"), max_length=200, blank=True)
-    # Of the beacon's round that the rule names, fetched after the list was closed.
+    # Signature of the beacon's round that the rule names, fetched after the list was closed.
     beacon_signature = models.CharField(max_length=96, blank=True, editable=False)
     frozen_at = models.DateTimeField(_("list frozen at"), null=True, editable=False)
     frozen_count = models.PositiveBigIntegerField(_("entries drawn"), null=True, editable=False)
@@ -67,11 +67,11 @@ class Room(models.Model):
         _("digest of the list"), max_length=64, blank=True, editable=False
     )
     seed = models.CharField(_("seed"), max_length=64, blank=True, editable=False)
-    # What the seed was calculated from, as the log records it (waiting_room.draw.inputs_of).
+    # The seed's inputs in the log's form (waiting_room.draw.inputs_of).
     draw_inputs = models.TextField(_("inputs of the seed"), blank=True, editable=False)
     drawn_at = models.DateTimeField(_("draw held at"), null=True, editable=False)
 
-    events: models.QuerySet[Any]  # what pghistory recorded of the row
+    events: models.QuerySet[Any]  # pghistory's
 
     class Meta:
         verbose_name = _("waiting room")
@@ -92,6 +92,7 @@ class Room(models.Model):
             models.CheckConstraint(condition=Q(max_active__gte=1), name="room_admits_somebody"),
         ]
         triggers = [
+            # Not even the portal's own code can change the list or the rule after the freeze.
             pgtrigger.Protect(
                 name="draw_never_changes",
                 operation=pgtrigger.Update,
@@ -115,7 +116,7 @@ class Room(models.Model):
                     | pgtrigger.Q(old__drawn_at__df=pgtrigger.F("new__drawn_at"))
                 ),
             ),
-            # What was committed to can't be exchanged before it is revealed.
+            # The secret can't be exchanged before it is revealed.
             pgtrigger.ReadOnly(name="commitment_never_changes", fields=["draw_commitment"]),
             pgtrigger.Protect(name="room_is_never_deleted", operation=pgtrigger.Delete),
         ]
@@ -133,9 +134,9 @@ class Room(models.Model):
 
     @property
     def joinable_from(self) -> datetime:
-        """From when people can join: an opening moved earlier takes joining along.
+        """When joining begins; an opening moved earlier moves it too.
 
-        JOINABLE_FROM and services.joining.JOINING say the same in SQL.
+        JOINABLE_FROM and services.joining.JOINING are the same rule in SQL.
         """
         return min(self.joins_from, self.cohort.opens_at)
 
@@ -146,32 +147,33 @@ class Room(models.Model):
         return (first or second) if korean else (second or first)
 
     def has_ended(self, now: datetime) -> bool:
-        """Closed by the operator, or its window is over."""
+        """Whether the operator has closed it or the cohort's window is over."""
         return self.status == RoomStatus.CLOSED or self.cohort.closes_at <= now
 
     def place_of(self, entry: int) -> int | None:
-        """The place (from 1) of an entry number (from 1); None while the draw is still to come."""
+        """The place of an entry number, both from 1; None before the draw."""
         if self.frozen_count is None or self.drawn_at is None:
             return None
+        # First come, first served, and entries after the freeze: the number itself is the place.
         if not self.seed or entry > self.frozen_count:
             return entry
         return place_of(entry - 1, self.frozen_count, bytes.fromhex(self.seed)) + 1
 
     def entry_at(self, place: int) -> int:
-        """Which entry number holds `place`; the draw must have been held."""
+        """The entry number at `place`, after the draw."""
         if self.frozen_count is None or not self.seed or place > self.frozen_count:
             return place
         return entry_at(place - 1, self.frozen_count, bytes.fromhex(self.seed)) + 1
 
 
 class DrawOfficer(models.Model):
-    """Somebody who committed to a secret before joining began, and opens it after the freeze."""
+    """An officer who commits to a secret before joining begins, and opens it after the freeze."""
 
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="officers")
-    # Public, as it stands in the log: an office rather than a person.
+    # Public in the log, so it should name an office rather than a person.
     name = models.CharField(_("name"), max_length=40)
     commitment = models.CharField(_("commitment"), max_length=64)
-    # Known to the portal only once it is opened.
+    # Unknown to the portal until it is opened.
     secret = models.CharField(_("secret"), max_length=64, blank=True)
 
     class Meta:
@@ -196,21 +198,21 @@ class DrawOfficer(models.Model):
 
 
 class Line(models.Model):
-    """The moving part of a room: one small row that the tick and every entering lock."""
+    """The moving state of a room: one small row, which the tick and each entry lock."""
 
     room = models.OneToOneField(
         Room, on_delete=models.PROTECT, primary_key=True, related_name="line"
     )
     # Every place up to this number has been called.
     serving = models.PositiveBigIntegerField(_("serving"), default=0)
-    # Never less than the admissions that live: entering adds at once (a trigger), ending is
-    # taken off by whoever counts next.
+    # At least the number of live admissions: a trigger adds each new one, while ended ones are
+    # subtracted by the next transaction that counts (services.entering.count_inside).
     active = models.PositiveIntegerField(_("people booking now"), default=0)
-    # Follows Room.max_active; after a cut it sinks only as people finish, so that the
-    # check below holds at every instant.
+    # Follows Room.max_active. After a reduction it decreases only as people finish, so that the
+    # constraint below always holds.
     max_active = models.PositiveIntegerField(_("people booking at once, now"))
     pace = models.FloatField(_("called per minute, now"), default=0)
-    # The part of a person that the last call left over.
+    # Fraction of a person that the last call left over (waiting_room.pace).
     credit = models.FloatField(default=0)
     ticked_at = models.DateTimeField(_("last tick"), null=True)
 
@@ -235,19 +237,19 @@ class Line(models.Model):
 
 
 class Board(models.Model):
-    """What the last tick published, apart from the line's row so that entering writes little."""
+    """The last tick's publication; not in Line, whose row each entry locks and rewrites."""
 
     room = models.OneToOneField(
         Room, on_delete=models.PROTECT, primary_key=True, related_name="board"
     )
-    # The document every waiting page reads, and what the tick decided and why.
+    # The now document that waiting pages poll, and the reasons of the pace for the operator.
     document = models.JSONField(_("now document"), default=dict)
     reasons = models.JSONField(_("why this pace"), default=list)
-    # Waiting times and their score, worked out every quarter of a minute.
+    # Waiting times and their score, computed every 15 seconds (services.estimating).
     estimates = models.JSONField(default=dict)
-    # The room is over and this is its last document.
+    # The room has ended and `document` is the last one: the tick skips it from now on.
     final = models.BooleanField(default=False)
-    # What booking reported last: how much is left, and how it is doing.
+    # Last report of booking (services.rooms.report_booking); NULL before the first.
     left = models.PositiveBigIntegerField(_("left to book"), null=True)
     booked = models.PositiveBigIntegerField(_("booked"), null=True)
 
@@ -260,21 +262,21 @@ class Board(models.Model):
 
 
 class Ticket(models.Model):
-    """A person's place in a line: a number that never changes, and what the draw makes of it."""
+    """A person's entry in a line. The draw turns `entry`, which never changes, into the place."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="tickets", db_index=False)
-    # Both are found through the constraints below.
+    # db_index=False: the unique constraints below serve look-ups by room and by person.
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="tickets", db_index=False
     )
     entry = models.PositiveBigIntegerField(_("entry number"))
     joined_at = models.DateTimeField(_("joined at"))
-    # Finds the ticket by its resume code without storing the code (web.codes).
+    # Keyed index of the resume code, which itself is not stored (web.codes).
     resume_index = models.BigIntegerField(unique=True, editable=False)
-    # Given up by the person; joining again takes this mark away and the place is theirs again.
+    # When the person left the line. Joining again clears it and restores the same place.
     left_at = models.DateTimeField(_("left at"), null=True, blank=True)
-    # While a review of the eligibility is open (eligibility.Review).
+    # True while a review of the eligibility is open (eligibility.Review).
     provisional = models.BooleanField(_("provisional"), default=False)
 
     class Meta:
@@ -304,7 +306,7 @@ class Ticket(models.Model):
 
 
 class DoorWait(models.Model):
-    """Somebody called who found every place taken, and is at the door: the lowest goes in first."""
+    """A called person at the door, as all admissions are in use. The lowest place enters first."""
 
     ticket = models.OneToOneField(
         Ticket, on_delete=models.PROTECT, primary_key=True, related_name="door_wait"
@@ -313,7 +315,7 @@ class DoorWait(models.Model):
         Room, on_delete=models.PROTECT, related_name="door_waits", db_index=False
     )
     place = models.PositiveBigIntegerField(_("place"))
-    # Refreshed by the waiting page; who stops knocking is forgotten.
+    # Refreshed by the page's polls; ignored once PATIENCE_AT_THE_DOOR old.
     at = models.DateTimeField(_("last knock"))
 
     class Meta:
@@ -326,16 +328,16 @@ class DoorWait(models.Model):
 
 
 class Alert(models.Model):
-    """A person's wish to be told by message: shortly before their turn, and when it comes."""
+    """A person's request for messages: ten minutes before their turn, and when it comes."""
 
     ticket = models.OneToOneField(
         Ticket, on_delete=models.PROTECT, primary_key=True, related_name="alert"
     )
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="alerts", db_index=False)
-    # Known once the draw has been held.
+    # NULL before the draw.
     place = models.PositiveBigIntegerField(_("place"), null=True)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
-    # Empty for a text message: it goes to the phone the person proved to have.
+    # NULL for a text message, which goes to the person's proven phone.
     email = EncryptedTextField(_("e-mail"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=5)
     soon_at = models.DateTimeField(_("told that it is soon"), null=True)
@@ -355,7 +357,7 @@ class Alert(models.Model):
 
 
 class Admission(models.Model):
-    """A called person's stay in the booking pages, until it is used, given up or runs out."""
+    """A called person's booking session, until they book, leave or it lapses."""
 
     ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="admissions")
     room = models.ForeignKey(
@@ -390,7 +392,7 @@ class Admission(models.Model):
                 name="admissions_live",
                 condition=Q(ended_at__isnull=True),
             ),
-            # How many of those called came, and how soon.
+            # Read by the tick: how many called people came, and how soon.
             models.Index(fields=["room", "place"], name="admissions_by_place"),
             models.Index(fields=["room", "entered_at"], name="admissions_by_time"),
         ]
@@ -399,8 +401,9 @@ class Admission(models.Model):
                 name="admission_takes_a_place",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                # The check on the line refuses whoever would be one too many, whatever the code.
-                # Nobody enters while their review is open: no dose is blocked by an invention.
+                # The constraint line_never_admits_too_many then refuses an admission too many,
+                # whatever the code does. Provisional tickets don't enter: an invented review must
+                # not block a dose.
                 func="""
                     IF (SELECT provisional FROM waiting_room_ticket WHERE id = NEW.ticket_id) THEN
                         RAISE EXCEPTION 'a provisional ticket does not enter'
@@ -426,9 +429,9 @@ class Admission(models.Model):
 
 
 class Step(models.Model):
-    """One act of a line: a call (`places first..last`), the freeze, a pause, a resume, the close.
+    """One act of a line: a call of places `first` to `last`, the freeze, a pause, and so on.
 
-    The record behind waiting times, the public log and the answer to a complaint.
+    The source of waiting times and of the public log.
     """
 
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="steps", db_index=False)
@@ -436,7 +439,7 @@ class Step(models.Model):
     act = models.CharField(_("act"), max_length=20, choices=Act)
     first = models.PositiveBigIntegerField(_("first place"), null=True)
     last = models.PositiveBigIntegerField(_("last place"), null=True)
-    # Public, as it stands in the log; who acted (staff.actors) is not.
+    # Public in the log, unlike `by` (staff.actors).
     details = models.JSONField(_("details"), default=dict)
     by = models.CharField(_("by"), max_length=40, default=SYSTEM)
 
@@ -445,7 +448,7 @@ class Step(models.Model):
         verbose_name_plural = _("steps")
         indexes = [
             models.Index(fields=["room", "id"], name="steps_of_a_room"),
-            # Which call a place was in.
+            # Finds the call that a place was in.
             models.Index(
                 fields=["room", "first"], name="calls_by_place", condition=Q(act=Act.CALL)
             ),
@@ -461,16 +464,17 @@ class Step(models.Model):
 
     @property
     def people(self) -> int:
-        """How many people a call was for; 0 for every other act."""
+        """Number of places of a call; 0 for other acts."""
         return 0 if self.first is None or self.last is None else self.last - self.first + 1
 
 
 class LogPage(models.Model):
-    """A page of the room's public log (docs/line-log.md): what its tickets and acts hash to."""
+    """A page of the room's public log (docs/line-log.md), with the hashes of its rows."""
 
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="pages")
     number = models.PositiveIntegerField(_("page"))
-    # The tickets with entry numbers in (after, upto], and the steps with ids in (…, last_step].
+    # Holds tickets with entry numbers in (after, upto], and the steps since the page before up to
+    # id last_step.
     after = models.PositiveBigIntegerField()
     upto = models.PositiveBigIntegerField()
     tickets = models.PositiveIntegerField(_("tickets"))
@@ -479,7 +483,7 @@ class LogPage(models.Model):
     last_step = models.BigIntegerField(default=0)
     at = models.DateTimeField(_("at"))
     root = models.CharField(_("root"), max_length=64)
-    # The roots of the subtrees that end with this page (waiting_room.merkle), and of the log.
+    # Roots of the subtrees that end with this page (merkle.nodes_ending_with), and of the log.
     nodes = models.BinaryField()
     log_root = models.CharField(_("root of the log"), max_length=64)
 
@@ -498,14 +502,14 @@ class LogPage(models.Model):
 
 
 class Estimate(models.Model):
-    """A waiting time as it was said to people, kept until it can be held against what happened."""
+    """A published waiting time, compared with the actual wait once the place is called."""
 
     room = models.ForeignKey(
         Room, on_delete=models.PROTECT, related_name="estimates", db_index=False
     )
     given_at = models.DateTimeField(_("given at"))
     place = models.PositiveBigIntegerField(_("place"))
-    # Seconds, as rounded for people, and how far the range was widened by the score before it.
+    # Seconds, rounded as published; and the factor the range was widened by.
     low = models.PositiveIntegerField(_("from"))
     high = models.PositiveIntegerField(_("to"))
     widening = models.FloatField(default=1.0)

@@ -1,7 +1,7 @@
-"""Serving the now document: from this process's memory, asked of Postgres once a second at most.
+"""Serves now documents from this process's memory, read from Postgres at most once a second.
 
-A poll costs no query, no session and none of the other middleware. While Postgres can't be
-reached the last document goes on being served, and the page sees by its time that it is old.
+A poll costs no query, no session and no middleware. While Postgres can't be reached, the last
+document is served on; the page recognizes its age by its time.
 """
 
 import hashlib
@@ -23,82 +23,88 @@ from waiting_room.now_document import encode
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 1.0
+# Codes without a room are remembered, so that polls of an invented code cost no queries.
 UNKNOWN_SECONDS = 10.0
 MOST_UNKNOWN = 1000
 CACHE_CONTROL = "public, max-age=1"
 
 
 @dataclass(frozen=True)
-class Posted:
+class CachedDocument:
+    """A now document ready to be sent; `at` is the monotonic time it was read."""
+
     body: bytes
     etag: str
     content: dict[str, Any]
     at: float
 
 
-class NowBoard:
-    """The last document of every room, as this process knows it."""
+class NowCache:
+    """The last now document of each room that this process has read."""
 
     def __init__(self) -> None:
-        self._posted: dict[str, Posted] = {}
+        self._documents: dict[str, CachedDocument] = {}
         self._unknown: dict[str, float] = {}
-        self._asking: dict[str, threading.Lock] = {}
+        self._reading: dict[str, threading.Lock] = {}
 
-    def known(self, code: str) -> Posted | None:
-        """What can be served without asking: fresh, or being asked for by somebody just now."""
-        posted = self._posted.get(code)
-        if posted is None:
+    def fresh(self, code: str) -> CachedDocument | None:
+        """A document that can be served at once: fresh, or being read by a thread just now."""
+        document = self._documents.get(code)
+        if document is None:
             return None
-        lock = self._asking.get(code)
-        asked_for = lock is not None and lock.locked()
-        return posted if asked_for or time.monotonic() - posted.at < FRESH_SECONDS else None
+        lock = self._reading.get(code)
+        is_being_read = lock is not None and lock.locked()
+        is_fresh = time.monotonic() - document.at < FRESH_SECONDS
+        return document if is_being_read or is_fresh else None
 
-    def get(self, code: str) -> Posted:
-        """Raises Http404 for a room that is not there."""
-        posted = self.known(code)
-        if posted:
-            return posted
-        lock = self._asking.setdefault(code, threading.Lock())
-        # One thread asks; the others go on with what is known, or wait if nothing is.
-        if not lock.acquire(blocking=code not in self._posted):
-            return self._posted[code]
+    def get(self, code: str) -> CachedDocument:
+        """The room's document, read if it is old; raises Http404 for a code without a room."""
+        document = self.fresh(code)
+        if document:
+            return document
+        lock = self._reading.setdefault(code, threading.Lock())
+        # One thread reads; the others serve the old document, or wait if there is none.
+        if not lock.acquire(blocking=code not in self._documents):
+            return self._documents[code]
         try:
             return self._refresh(code)
         finally:
             lock.release()
 
-    def _refresh(self, code: str) -> Posted:
-        known = self._posted.get(code)
-        if known and time.monotonic() - known.at < FRESH_SECONDS:
-            return known
+    def _refresh(self, code: str) -> CachedDocument:
+        document = self._documents.get(code)
+        # Another thread may have read it while this one waited for the lock.
+        if document and time.monotonic() - document.at < FRESH_SECONDS:
+            return document
         if time.monotonic() - self._unknown.get(code, -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
             raise Http404
         try:
-            content = self._ask(code)
+            content = self._read(code)
         except (DatabaseProblem, PoolTimeout):
-            content = known.content if known else _from_file(code)
+            content = document.content if document else _from_file(code)
         if content is None:
-            self._asking.pop(code, None)
+            self._reading.pop(code, None)
             if len(self._unknown) >= MOST_UNKNOWN:
                 self._unknown.clear()
             self._unknown[code] = time.monotonic()
             raise Http404
-        return self._post(code, content)
+        return self._store(code, content)
 
-    def _ask(self, code: str) -> dict[str, Any] | None:
-        documents = Board.objects.filter(room__cohort__code=code).values_list("document", flat=True)
-        return documents.first() or None
+    def _read(self, code: str) -> dict[str, Any] | None:
+        contents = Board.objects.filter(room__cohort__code=code).values_list("document", flat=True)
+        return contents.first() or None
 
-    def _post(self, code: str, content: dict[str, Any]) -> Posted:
+    def _store(self, code: str, content: dict[str, Any]) -> CachedDocument:
         body = encode(content)
         etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-        posted = Posted(body=body, etag=etag, content=content, at=time.monotonic())
-        self._posted[code] = posted
-        return posted
+        document = CachedDocument(body=body, etag=etag, content=content, at=time.monotonic())
+        self._documents[code] = document
+        return document
 
 
 def _from_file(code: str) -> dict[str, Any] | None:
-    """A process that starts while Postgres is away finds the last tick's file, on one machine."""
+    """The last tick's file, for a process that starts while Postgres is down. Only on the node
+    whose worker ticks. Raises DatabaseProblem without a file."""
     try:
         document: dict[str, Any] = json.loads((settings.HOME / "now" / f"{code}.json").read_bytes())
     except (OSError, ValueError):
@@ -106,16 +112,17 @@ def _from_file(code: str) -> dict[str, Any] | None:
     return document
 
 
-board = NowBoard()
+documents = NowCache()
 
 
 def now_document(request: HttpRequest, code: str) -> HttpResponse:
-    posted = board.get(code)
-    if request.headers.get("If-None-Match") == posted.etag:
+    """The same answer through Django, where the fast path is not in front (WSGI servers)."""
+    document = documents.get(code)
+    if request.headers.get("If-None-Match") == document.etag:
         response = HttpResponse(status=304)
     else:
-        response = HttpResponse(posted.body, content_type="application/json")
-        response.headers["Content-Length"] = str(len(posted.body))
-    response.headers["ETag"] = posted.etag
+        response = HttpResponse(document.body, content_type="application/json")
+        response.headers["Content-Length"] = str(len(document.body))
+    response.headers["ETag"] = document.etag
     response.headers["Cache-Control"] = CACHE_CONTROL
     return response

@@ -1,4 +1,4 @@
-"""The now document: what everybody who waits may know, the same for all."""
+"""The now document of a room: public, the same for all who wait, made by each tick."""
 
 import json
 import os
@@ -15,25 +15,25 @@ from waiting_room import beacon
 from waiting_room.enums import DrawSource, RoomStatus, State
 from waiting_room.models import Room, Step
 
-# How far from the front, and every how many seconds to ask again.
+# (people ahead, seconds between polls): the nearer the turn, the more often a page polls.
 POLLS = [(0, 2), (50, 3), (500, 5), (3_000, 10), (20_000, 20), (100_000, 40)]
 RATE_SECONDS = 60
-# How long after its time a number counts as late.
+# A draw's number that is this much past its time counts as late.
 LATE = timedelta(seconds=20)
 
 
 @dataclass
-class Facts:
-    """What a tick found out about a room."""
+class TickFacts:
+    """What a tick has found out about a room; its steps fill in the fields in turn."""
 
     room: Room
     now: datetime
     issued: int
     calls: list[Step] = field(default_factory=list)
-    serving: int = 0  # of the line, once it has moved
+    serving: int = 0  # after this tick's call
     active: int = 0
     at_door: int = 0
-    logged: int = 0  # the last entry number that the log has taken in
+    logged: int = 0  # last entry number in the public log
     log_size: int = 0
     log_root: str = ""
     estimates: dict[str, Any] = field(default_factory=dict)
@@ -50,7 +50,8 @@ def state_of(room: Room, now: datetime) -> State:
     return State.GATHERING if room.joinable_from <= now else State.SOON
 
 
-def document(facts: Facts) -> dict[str, Any]:
+def document(facts: TickFacts) -> dict[str, Any]:
+    """The public document, as docs/http.md describes it."""
     room = facts.room
     frozen = None
     if room.drawn_at is not None and room.frozen_at is not None:
@@ -81,7 +82,7 @@ def document(facts: Facts) -> dict[str, Any]:
 
 
 def drawing(room: Room, now: datetime) -> dict[str, str | int | bool] | None:
-    """What is known between the closing of the list and the draw; None before and after."""
+    """Facts for the time between the closing of the list and the draw; None before and after."""
     due = due_at(room)
     if room.frozen_at is None or room.drawn_at is not None or due is None:
         return None
@@ -95,7 +96,7 @@ def drawing(room: Room, now: datetime) -> dict[str, str | int | bool] | None:
 
 
 def due_at(room: Room) -> datetime | None:
-    """When the number that fixes the order comes; None while the list is open."""
+    """When the draw's number is due; None while the list is open."""
     number = beacon_round(room)
     if number is not None:
         return beacon.time_of(number)
@@ -103,7 +104,7 @@ def due_at(room: Room) -> datetime | None:
 
 
 def beacon_round(room: Room) -> int | None:
-    """The round of the beacon that fixes the order; None before the freeze or by another source."""
+    """The beacon's round that fixes the order; None before the freeze or for another source."""
     if room.frozen_at is None or room.draw_source != DrawSource.DRAND:
         return None
     return beacon.round_after(room.frozen_at + timedelta(seconds=room.draw_after))
@@ -114,7 +115,7 @@ def per_minute(calls: list[Step], now: datetime) -> int:
 
 
 def poll_seconds(room: Room, now: datetime, waiting: int) -> int:
-    """For whoever does not know their distance: before the opening the line does not move."""
+    """Poll interval of a page without a distance. Long before the opening, as nothing changes."""
     if room.frozen_at is not None and room.drawn_at is None:
         return 3
     if room.frozen_at is None:
@@ -131,14 +132,14 @@ def stamp(moment: datetime) -> str:
 
 
 def write_file(code: str, published: dict[str, Any]) -> None:
-    """For nginx: written aside and renamed, so that nobody ever reads half a document."""
+    """Write the file that nginx serves; renamed when complete, so that no half one is read."""
     folder = Path(settings.HOME) / "now"
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".", suffix=".json")
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".json")
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o644)
+        os.fchmod(descriptor, 0o644)  # mkstemp's 0600 would keep nginx out
         file.write(encode(published))
-    os.replace(aside, folder / f"{code}.json")
+    os.replace(temporary, folder / f"{code}.json")
 
 
 def encode(published: dict[str, Any]) -> bytes:

@@ -1,9 +1,9 @@
 """The public log of a room: its tickets and acts, in pages, in a Merkle tree of pages.
 
-docs/line-log.md is the specification, byte by byte; offline/verify_line.py checks a log without
-this code. A page holds the tickets whose entry numbers lie in (after, upto], in that order, and
-then the acts since the page before it. Nothing here says who anybody is: of a ticket the log
-knows the SHA-256 of its id, its entry number and when it was issued.
+docs/line-log.md is the specification, byte by byte; offline/verify_line.py verifies a log without
+this code. A page holds the tickets with entry numbers in (after, upto], in that order, and then the
+acts since the page before. The log identifies nobody: of a ticket it has the SHA-256 of its id, its
+entry number and when it was issued.
 """
 
 import csv
@@ -22,7 +22,7 @@ FORMAT = "2"
 PAGE_TICKETS = 4096
 COLUMNS = ["row", "number", "at", "hash", "details"]
 
-# The acts a verifier knows; a log may hold others, which it takes as they are.
+# Acts that a verifier interprets; a log may hold others, which it only hashes.
 COMMIT, PLAN, FREEZE, REVEAL, CALL = "commit", "plan", "freeze", "reveal", "call"
 PAUSE, RESUME, CLOSE = "pause", "resume", "close"
 
@@ -32,7 +32,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What the log's own tree records of a page."""
+    """The record of a page, which is a leaf of the log's tree."""
 
     room: str
     number: int  # from 1
@@ -56,12 +56,13 @@ def microseconds(moment: datetime) -> int:
 
 
 def ticket_hash(ticket_id: UUID) -> str:
-    """SHA-256 of the id as it stands in the address of the ticket page."""
+    """SHA-256 of the id as it appears in the address of the ticket page."""
     return hashlib.sha256(str(ticket_id).encode()).hexdigest()
 
 
 def canonical(record: Mapping[str, object]) -> bytes:
-    """JSON with sorted keys and no spaces, in UTF-8; no fractions, which print in many ways."""
+    """JSON with sorted keys and no spaces, in UTF-8. Raises TypeError for fractions, whose text
+    differs between languages, and for other types."""
     for key, value in record.items():
         if not isinstance(value, str | int | None):
             raise TypeError(f"“{key}” must be text, a whole number or nothing, not {value!r}.")
@@ -114,7 +115,7 @@ def make_page(
 
 
 def append(page: Page, read: merkle.Read) -> tuple[bytes, str]:
-    """What to store with a new page, and the root of the log that ends with it."""
+    """The nodes to store with a new page (merkle.nodes_ending_with), and the log's new root."""
     nodes = merkle.nodes_ending_with(page.number, page.leaf_hash(), read)
 
     def read_with_page(numbers: set[int]) -> Mapping[int, bytes]:
@@ -125,16 +126,16 @@ def append(page: Page, read: merkle.Read) -> tuple[bytes, str]:
 
 
 def root_of_pages(pages: Iterable[Page]) -> str:
-    """The root of the whole log, from its pages alone."""
+    """The root of the log, from all its pages."""
     return merkle.root([page.leaf_hash() for page in pages]).hex()
 
 
 def prove(
     *, page: Page, leaves: Sequence[bytes], index: int, size: int, read: merkle.Read
 ) -> dict[str, object]:
-    """The proof that the leaf at `index`, from 0, of `page` is in the log of `size` pages.
+    """The proof that the leaf at `index` (from 0) of `page` is in the log of `size` pages.
 
-    Its form is part of docs/line-log.md; `verify` checks it, and so does the offline verifier.
+    Its format is part of docs/line-log.md; `verify` and the offline verifier check it.
     """
     hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
     return {
@@ -149,7 +150,8 @@ def prove(
 
 
 def verify(proof: Mapping[str, Any]) -> bool:
-    """Whether the proof leads from its leaf to its root. Compare the root with a published one."""
+    """Whether the proof leads from its leaf to its root. The caller compares the root with a
+    published one."""
     page = json.loads(proof["page"])
     in_page = merkle.root_from_path(
         merkle.leaf_hash(proof["leaf"].encode()),
@@ -191,9 +193,9 @@ def csv_head(
     inputs: str = "",
     seed: str = "",
 ) -> str:
-    """The first lines: what is known of the room and its draw so far.
+    """The first lines of the CSV: the room, and its draw as far as it has come.
 
-    `order` is draw or fifo, `opens_at` microseconds.
+    `order` is draw or fifo, `opens_at` microseconds since 1970.
     """
     lines = [
         ",".join(COLUMNS) + "\n",
@@ -219,8 +221,9 @@ def csv_page(page: Page) -> str:
 
 
 def csv_ticket(entry: int, joined_at: datetime, digest: str, place: int | None = None) -> str:
-    place_now = "" if place is None else place
-    return f"ticket,{entry},{microseconds(joined_at)},{digest},{place_now}\n"
+    # Without the csv module, for speed: no field needs quoting.
+    place_text = "" if place is None else place
+    return f"ticket,{entry},{microseconds(joined_at)},{digest},{place_text}\n"
 
 
 def csv_act(leaf: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Why the pace is what it is, in words for the operator (codes of waiting_room.pace)."""
+"""Sentences for the operator from the reason codes of waiting_room.pace."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 
-def in_words(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
+def sentences(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
     return [_sentence(reason["code"], reason.get("numbers", {})) for reason in reasons]
 
 

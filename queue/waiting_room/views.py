@@ -26,9 +26,9 @@ from waiting_room import services
 from waiting_room.access import may_see, owns, resumed
 from waiting_room.enums import State
 from waiting_room.exceptions import LineRefusal
-from waiting_room.forms import TellForm
+from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
-from waiting_room.now_cache import board
+from waiting_room.now_cache import documents
 from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, state_of
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
@@ -164,7 +164,7 @@ def _show(
 
 def _now_document(room: Room) -> dict[str, Any]:
     try:
-        return board.get(room.cohort.code).content
+        return documents.get(room.cohort.code).content
     except Http404:
         return {}
 
@@ -249,14 +249,14 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         return neutral(request)
     alert = Alert.objects.filter(ticket=ticket).first()
     if request.method == "POST" and "stop" in request.POST:
-        services.stop_telling(ticket=ticket)
+        services.cancel_alert(ticket=ticket)
         return redirect("ticket", ticket_id=ticket_id)
     initial = {"channel": alert.channel, "email": alert.email} if alert else {"channel": "sms"}
     initial |= typed(request, "channel", "email")
-    form = TellForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = AlertForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         language = get_language() or settings.LANGUAGE_CODE
-        services.ask_to_be_told(ticket=ticket, language=language, **form.cleaned_data)
+        services.request_alert(ticket=ticket, language=language, **form.cleaned_data)
         return redirect("ticket", ticket_id=ticket_id)
     context = {
         "ticket": ticket,

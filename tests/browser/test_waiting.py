@@ -20,7 +20,7 @@ from tests.waiting_room.scene import (
 )
 from waiting_room import services
 from waiting_room.models import Board
-from waiting_room.now_cache import NowBoard
+from waiting_room.now_cache import NowCache
 
 MOST_ON_THE_WIRE = 15_000
 LATER = "const Real = Date; Date = class extends Real { constructor(...a) { a.length ? super(...a)"
@@ -29,9 +29,9 @@ LATER += " : super(Real.now() + 86400000) } static now() { return Real.now() + 8
 
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
-    board = NowBoard()
-    monkeypatch.setattr("waiting_room.now_cache.board", board)
-    monkeypatch.setattr("waiting_room.views.board", board)
+    board = NowCache()
+    monkeypatch.setattr("waiting_room.now_cache.documents", board)
+    monkeypatch.setattr("waiting_room.views.documents", board)
     monkeypatch.setattr("waiting_room.now_cache.FRESH_SECONDS", 0.1)
 
 

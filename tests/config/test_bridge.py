@@ -81,7 +81,7 @@ RSGI = """
 from django.core.wsgi import get_wsgi_application
 import re
 from config import bodies
-from config.bridge import Pages
+from config.bridge import WsgiBridge
 from config.connections import Guard
 from config.headers import security_headers
 from config.limits import Limits
@@ -89,7 +89,7 @@ django = get_wsgi_application()
 limits = Limits({limits})
 guard = Guard(limits, shared={hops} > 0)
 bodies.UPLOADS.append(re.compile("/admin/body"))
-application = Pages(django, threads=2, limits=limits, guard=guard, hops={hops},
+application = WsgiBridge(django, threads=2, limits=limits, guard=guard, hops={hops},
                     headers=security_headers(), static="{folder}/static/")
 """
 MAIN = """

@@ -5,7 +5,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.urls import reverse
 
 from config.bodies import takes_files
-from config.bridge import Pages
+from config.bridge import WsgiBridge
 from staff.enums import Role
 from tests.factories import ClinicFactory, StaffFactory
 from tests.staff.signing_in import StaffClient
@@ -21,7 +21,7 @@ def may_send(client: StaffClient) -> bool:
         "HTTP_HOST": "x", "HTTP_COOKIE": cookies, "SERVER_NAME": "x", "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http",
     }  # fmt: skip
-    return Pages(WSGIHandler(), threads=1)._shows_form(environ)
+    return WsgiBridge(WSGIHandler(), threads=1)._shows_form(environ)
 
 
 @pytest.mark.parametrize("role", Role.values)

@@ -18,7 +18,7 @@ from messaging.channels import ChannelProblem, check_settings, deliver
 from messaging.enums import Channel
 from messaging.receivers import BadReceiver, checked_receiver
 from messaging.services import write_message
-from waiting_room.forms import TellForm
+from waiting_room.forms import AlertForm
 
 FORMS = {"query": "?from=jari@agency.example&to={to}", "path": "/{to}?from=jari@agency.example"}
 
@@ -145,7 +145,7 @@ def test_even_a_receiver_nobody_looked_at_changes_no_server_and_adds_no_receiver
 
 @pytest.mark.parametrize("address", attacks(2525))
 def test_forms_refuse_it_with_what_to_write(address):
-    tell = TellForm({"channel": "email", "email": address})
+    tell = AlertForm({"channel": "email", "email": address})
     confirm = ConfirmForm({"channel": "email", "email": address})
 
     for form in (tell, confirm):
@@ -157,7 +157,7 @@ def test_forms_refuse_it_with_what_to_write(address):
     ["a@b.kr", "kim.min-jun_1+jab@mail.example.org", "KIM@Example.ORG", "k@xn--3e0b707e.kr"],
 )
 def test_usual_addresses_are_taken(address):
-    assert TellForm({"channel": "email", "email": address}).is_valid()
+    assert AlertForm({"channel": "email", "email": address}).is_valid()
     assert checked_receiver(Channel.EMAIL, address) == address
 
 

@@ -33,7 +33,7 @@ from tests.factories import (
     SlotFactory,
 )
 from tests.waiting_room.scene import call, join, make_room
-from waiting_room.services import ask_to_be_told, tell_people
+from waiting_room.services import request_alert, send_alerts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,12 +83,12 @@ def told_in_line(*, calling: int) -> dict[str, list[str]]:
     room = make_room()
     ticket = join(room)
     type(ticket.person).objects.filter(pk=ticket.person_id).update(name=MARK)
-    ask_to_be_told(ticket=ticket, channel=Channel.SMS, language="ko")
+    request_alert(ticket=ticket, channel=Channel.SMS, language="ko")
     document = {**room.board.document, "waits": [[9, 300, 600]]}
     type(room.board).objects.filter(room=room).update(document=document)
     if calling:
         call(room, calling)
-    tell_people()
+    send_alerts()
     return {kind: texts(kind) for kind in ("called", "soon")}
 
 

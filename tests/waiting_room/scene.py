@@ -1,4 +1,4 @@
-"""What the tests of the line need to stand: a cohort, its room, people who may join."""
+"""Set-up of the tests of the line: a cohort, its room, people who may join."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def make_room(*, ticked: bool = True, max_active: int = 200, max_per_minute: int
 
 
 def make_drawn_room(**more) -> Room:
-    """A room people gather in; `open_doors` lets its opening come."""
+    """A room before its opening, with a draw; `open_doors` opens it."""
     opens_at = timezone.now() + timedelta(hours=1)
     return make_room(order=Order.DRAW, opens_at=opens_at, **more)
 
@@ -56,7 +56,7 @@ def join(room: Room, person: Person | None = None) -> Ticket:
 
 
 def call(room: Room, upto: int) -> Room:
-    """Have everybody up to a place called, whatever the pace."""
+    """Call everybody up to a place, regardless of the pace."""
     line = room.line
     line.refresh_from_db()
     services.rooms.record(room, "call", first=line.serving + 1, last=upto)
@@ -66,14 +66,14 @@ def call(room: Room, upto: int) -> Room:
 
 
 def called(room: Room) -> Ticket:
-    """Somebody who joined and was called."""
+    """A ticket of a person who joined and was called."""
     ticket = join(room)
     call(room, ticket.place)
     return ticket
 
 
 def back_in_time(room: Room, seconds: float) -> None:
-    """As if the last tick had been so long ago."""
+    """Make the last tick appear to be `seconds` ago."""
     Line.objects.filter(room=room).update(ticked_at=timezone.now() - timedelta(seconds=seconds))
 
 

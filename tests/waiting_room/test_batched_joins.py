@@ -14,17 +14,17 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.http import HttpResponse
 
-from config.bridge import Pages
+from config.bridge import WsgiBridge
 from config.headers import security_headers
 from eligibility.models import Proxy
 from eligibility.sessions import sign_in, sign_out_everywhere
 from tests.factories import PersonFactory
 from tests.waiting_room.scene import issued, join, make_eligible, make_room
 from waiting_room import services
-from waiting_room.batched_joins import Gatherer
-from waiting_room.fast_path import LeanApplication
+from waiting_room.batched_joins import JoinBatcher
+from waiting_room.fast_path import FastPathApplication
 from waiting_room.models import Ticket
-from waiting_room.now_cache import NowBoard
+from waiting_room.now_cache import NowCache
 
 TOKEN = "a" * 32
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _a_board_that_knows_nothing(monkeypatch):
-    monkeypatch.setattr("waiting_room.now_cache.board", NowBoard())
+    monkeypatch.setattr("waiting_room.now_cache.documents", NowCache())
 
 
 class Headers:
@@ -83,13 +83,15 @@ class Answer:
 def ask(requests: Sequence[Request], *, then=None) -> list[Answer]:
     """All of them at once, in one event loop; `then` comes after, on the same connection."""
 
-    async def one(application: LeanApplication, request: Request) -> Answer:
+    async def one(application: FastPathApplication, request: Request) -> Answer:
         answer = Answer(request.body)
         await application(request.scope, answer)
         return answer
 
     async def everybody() -> list[Answer]:
-        application = LeanApplication(Pages(WSGIHandler(), threads=8), headers=security_headers())
+        application = FastPathApplication(
+            WsgiBridge(WSGIHandler(), threads=8), headers=security_headers()
+        )
         try:
             answers = list(await asyncio.gather(*[one(application, r) for r in requests]))
             if then:
@@ -97,8 +99,8 @@ def ask(requests: Sequence[Request], *, then=None) -> list[Answer]:
                 answers.append(await one(application, then[1]))
             return answers
         finally:
-            if application._gatherer:
-                await application._gatherer.close()
+            if application._batcher:
+                await application._batcher.close()
 
     # In a thread of its own: Playwright's event loop may run in this one.
     with ThreadPoolExecutor(1) as thread:
@@ -164,13 +166,13 @@ def test_many_at_once_get_a_number_each_in_few_statements(monkeypatch):
     room = make_room()
     people = [make_eligible(room) for _ in range(40)]
     batches = []
-    asked = Gatherer._ask
+    asked = JoinBatcher._execute
 
     async def counted(self, link, room_id, wanted):
         batches.append(len(wanted))
         return await asked(self, link, room_id, wanted)
 
-    monkeypatch.setattr(Gatherer, "_ask", counted)
+    monkeypatch.setattr(JoinBatcher, "_execute", counted)
 
     outcomes = ask([joining(room, browser(person)) for person in people])
 
@@ -291,7 +293,7 @@ def test_joins_that_hang_are_given_up_and_the_next_go_on(monkeypatch):
     room = make_room()
     people = [make_eligible(room) for _ in range(3)]
     monkeypatch.setattr("waiting_room.batched_joins.PATIENCE_SECONDS", 0.1)
-    asked, turns = Gatherer._ask, []
+    asked, turns = JoinBatcher._execute, []
 
     async def first_hangs(self, link, room_id, wanted):
         turns.append(len(wanted))
@@ -299,7 +301,7 @@ def test_joins_that_hang_are_given_up_and_the_next_go_on(monkeypatch):
             await link.execute("SELECT pg_sleep(60)")
         return await asked(self, link, room_id, wanted)
 
-    monkeypatch.setattr(Gatherer, "_ask", first_hangs)
+    monkeypatch.setattr(JoinBatcher, "_execute", first_hangs)
     first, *rest = [joining(room, browser(person)) for person in people]
 
     answers = ask([first, *rest])
@@ -401,7 +403,7 @@ def test_an_old_and_a_new_cookie_in_one_statement_are_told_apart():
     sign_out_everywhere(person.pk)
 
     async def both() -> list[str | None]:
-        gatherer = Gatherer()
+        gatherer = JoinBatcher()
         try:
             return await asyncio.gather(
                 gatherer.join(room.pk, person.pk, 0), gatherer.join(room.pk, person.pk, 1)

@@ -15,17 +15,17 @@ from tests.waiting_room.scene import join, make_room, tick
 from tests.waiting_room.test_pages import browser
 from waiting_room import services
 from waiting_room.models import Board
-from waiting_room.now_cache import NowBoard
+from waiting_room.now_cache import NowCache
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
-    board = NowBoard()
+    board = NowCache()
     monkeypatch.setattr("waiting_room.now_cache.FRESH_SECONDS", 0)
-    monkeypatch.setattr("waiting_room.now_cache.board", board)
-    monkeypatch.setattr("waiting_room.views.board", board)
+    monkeypatch.setattr("waiting_room.now_cache.documents", board)
+    monkeypatch.setattr("waiting_room.views.documents", board)
 
 
 def reported(room) -> tuple[int | None, int | None]:

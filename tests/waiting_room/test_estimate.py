@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from waiting_room import estimate
 from waiting_room.estimate import (
     Range,
+    RoomHistory,
     Row,
     Scored,
-    Situation,
     as_seconds,
     between,
     bracket_of,
-    for_people,
+    rounded,
     score,
     table,
     widenings,
@@ -30,7 +30,7 @@ def steady(seconds, per_minute=120.0, *, every=15):
 
 
 def test_a_steady_pace_gives_narrow_ranges_around_the_wait():
-    now = Situation(points=steady(2 * HOUR))
+    now = RoomHistory(points=steady(2 * HOUR))
 
     for row in table(now, farthest=4000)[4:]:
         wait = row.distance / 2
@@ -39,7 +39,7 @@ def test_a_steady_pace_gives_narrow_ranges_around_the_wait():
 
 
 def test_the_table_has_a_row_for_each_distance_up_to_the_farthest():
-    rows = table(Situation(points=steady(HOUR)), farthest=730)
+    rows = table(RoomHistory(points=steady(HOUR)), farthest=730)
 
     assert [row.distance for row in rows] == [1, 2, 5, 10, 20, 50, 100, 200, 500, 730]
 
@@ -47,14 +47,14 @@ def test_the_table_has_a_row_for_each_distance_up_to_the_farthest():
 @pytest.mark.parametrize(
     ("situation", "reason"),
     [
-        (Situation(points=[]), "too_little_history"),
-        (Situation(points=[(0.0, 0)]), "too_little_history"),
-        (Situation(points=steady(45)), "too_little_history"),
-        (Situation(points=[(0.0, 50), (3600.0, 50)]), "too_little_history"),
-        (Situation(points=steady(HOUR), pauses=[(3000.0, None)]), "paused"),
-        (Situation(points=[*steady(HOUR), (HOUR + 300.0, 7200)]), "stalled"),
-        (Situation(points=[*steady(HOUR), (HOUR + 60.0, 7200)]), ""),
-        (Situation(points=steady(HOUR), pauses=[(3000.0, 3100.0)]), ""),
+        (RoomHistory(points=[]), "too_little_history"),
+        (RoomHistory(points=[(0.0, 0)]), "too_little_history"),
+        (RoomHistory(points=steady(45)), "too_little_history"),
+        (RoomHistory(points=[(0.0, 50), (3600.0, 50)]), "too_little_history"),
+        (RoomHistory(points=steady(HOUR), pauses=[(3000.0, None)]), "paused"),
+        (RoomHistory(points=[*steady(HOUR), (HOUR + 300.0, 7200)]), "stalled"),
+        (RoomHistory(points=[*steady(HOUR), (HOUR + 60.0, 7200)]), ""),
+        (RoomHistory(points=steady(HOUR), pauses=[(3000.0, 3100.0)]), ""),
     ],
 )
 def test_when_there_is_no_number_the_reason_is_given(situation, reason):
@@ -65,13 +65,13 @@ def test_when_there_is_no_number_the_reason_is_given(situation, reason):
 def test_a_slow_room_is_not_taken_for_stalled():
     waves = [(float(t), t // 600 * 100) for t in range(0, 2 * HOUR + 1, 15)]
 
-    assert Situation(points=[*waves, (2 * HOUR + 590.0, 1200)]).why_no_number == ""
+    assert RoomHistory(points=[*waves, (2 * HOUR + 590.0, 1200)]).why_no_number == ""
 
 
 def test_a_pause_does_not_count_as_a_slow_pace():
     before = steady(HOUR)
     after = [(t + 1200.0, count) for t, count in steady(2 * HOUR) if t >= HOUR]
-    now = Situation(points=[*before, *after], pauses=[(3600.0, 4800.0)])
+    now = RoomHistory(points=[*before, *after], pauses=[(3600.0, 4800.0)])
 
     wait = 600 / 2
     row = next(row for row in table(now, farthest=1000) if row.distance == 500)
@@ -87,7 +87,7 @@ def test_ranges_are_ordered_and_never_fall_with_distance(steps, farthest):
         served += step
         points.append((number * 15.0, served))
 
-    rows = table(Situation(points=points), farthest=farthest)
+    rows = table(RoomHistory(points=points), farthest=farthest)
 
     assert all(0 <= row.low < row.high for row in rows)
     assert all(a.low <= b.low and a.high <= b.high for a, b in pairwise(rows))
@@ -95,7 +95,7 @@ def test_ranges_are_ordered_and_never_fall_with_distance(steps, farthest):
 
 @given(st.lists(st.tuples(st.floats(-1e3, 1e6), st.integers(0, 10**7)), max_size=40))
 def test_any_history_gives_a_table_or_a_reason(points):
-    now = Situation(points=sorted(points, key=lambda point: point[0]))
+    now = RoomHistory(points=sorted(points, key=lambda point: point[0]))
 
     rows = table(now, farthest=1000)
 
@@ -128,12 +128,12 @@ def test_between_the_rows_a_page_reads_in_a_straight_line():
     ],
 )
 def test_a_range_is_said_as_people_say_it(low, high, said):
-    assert for_people(Range(low, high)) == said
+    assert rounded(Range(low, high)) == said
 
 
 @given(low=st.floats(0, 90_000), width=st.floats(1, 50_000))
 def test_what_is_said_is_near_what_is_meant(low, width):
-    first, last, unit = for_people(Range(low, low + width))
+    first, last, unit = rounded(Range(low, low + width))
 
     meant = as_seconds(first, last, unit)
     step = max(300, 0.25 * (low + width))
@@ -269,7 +269,7 @@ def replay(kind, seed, *, line=15_000, every=180):
         while open_ and open_[0][0] <= now:
             ended.append(open_.pop(0)[1])
         widths = widenings(ended)
-        situation = Situation(
+        situation = RoomHistory(
             points=[(float(t), by_second[t]) for t in [*range(0, now, 15), now]],
             pauses=[(a, None if b > now else b) for a, b in pauses if a <= now],
             widenings=widths,
@@ -279,7 +279,7 @@ def replay(kind, seed, *, line=15_000, every=180):
             at = bisect_left(by_second, by_second[now] + distance)
             given = between(rows, distance)
             if at < len(by_second):
-                shown = as_seconds(*for_people(given))
+                shown = as_seconds(*rounded(given))
                 sample = Scored(*shown, at - now, widths[bracket_of(given)])
                 said.append(sample)
                 open_.append((at, sample))

@@ -11,7 +11,7 @@ from tests.waiting_room.test_pages import browser
 from waiting_room import health, services
 from waiting_room.decorators import admitted, booking_page
 from waiting_room.models import Line
-from waiting_room.reasons import in_words
+from waiting_room.reasons import sentences
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +63,7 @@ def test_trouble_in_booking_slows_the_calling(trouble):
     room = tick(room)
 
     assert room.line.pace < 300
-    assert any("Slowed" in text or "낮춤" in text for text in in_words(room.board.reasons))
+    assert any("Slowed" in text or "낮춤" in text for text in sentences(room.board.reasons))
 
 
 def test_good_answers_raise_the_pace_by_steps():

@@ -7,7 +7,7 @@ from django.test import Client
 
 from tests.waiting_room.scene import join, make_room, tick
 from waiting_room.models import Board
-from waiting_room.now_cache import NowBoard
+from waiting_room.now_cache import NowCache
 from waiting_room.now_document import encode
 
 pytestmark = pytest.mark.django_db
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
-    board = NowBoard()
-    monkeypatch.setattr("waiting_room.now_cache.board", board)
+    board = NowCache()
+    monkeypatch.setattr("waiting_room.now_cache.documents", board)
     return board
 
 
@@ -77,7 +77,7 @@ def test_the_last_document_is_served_while_the_database_is_gone(monkeypatch, fre
     room = make_room()
     before = Client().get(path(room))
     monkeypatch.setattr("waiting_room.now_cache.FRESH_SECONDS", 0)
-    monkeypatch.setattr(fresh_board, "_ask", gone)
+    monkeypatch.setattr(fresh_board, "_read", gone)
 
     after = Client().get(path(room))
 
@@ -89,7 +89,7 @@ def test_a_process_that_starts_without_a_database_finds_the_file(
 ):
     settings.HOME = tmp_path
     room = make_room()
-    monkeypatch.setattr(fresh_board, "_ask", gone)
+    monkeypatch.setattr(fresh_board, "_read", gone)
 
     assert Client().get(path(room)).json()["room"] == room.cohort.code
 
@@ -126,7 +126,7 @@ def test_one_thread_asks_and_the_others_go_on_with_what_is_known(monkeypatch, fr
         answer.wait(5)
         return {"fresh": True}
 
-    monkeypatch.setattr(fresh_board, "_ask", slow)
+    monkeypatch.setattr(fresh_board, "_read", slow)
     thread = threading.Thread(target=fresh_board.get, args=[room.cohort.code])
     thread.start()
     asking.wait(5)

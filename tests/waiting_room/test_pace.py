@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waiting_room import pace
-from waiting_room.pace import Situation, decide, show_up_rate, still_expected
+from waiting_room.pace import LineState, decide, show_up_rate, still_expected
 
 share = st.floats(0, 1)
 situations = st.builds(
-    Situation,
+    LineState,
     waiting=st.integers(0, 2_000_000),
     max_active=st.integers(1, 5000),
     active=st.integers(0, 5000),
@@ -27,7 +27,7 @@ situations = st.builds(
     error_rate=st.none() | share,
     paused=st.booleans(),
 )
-A_ROOM = Situation(waiting=10_000, max_active=200, active=0, max_per_minute=600, pace=600)
+A_ROOM = LineState(waiting=10_000, max_active=200, active=0, max_per_minute=600, pace=600)
 
 
 @given(now=situations)
@@ -84,7 +84,7 @@ def test_ticks_of_any_length_call_the_same_number_in_the_end(parts, rate):
     called, credit = 0, 0.0
     for elapsed in parts:
         decision = decide(
-            Situation(
+            LineState(
                 waiting=10**9, max_active=10**9, active=0, max_per_minute=rate, pace=rate,
                 credit=credit, elapsed=elapsed,
             )
@@ -174,7 +174,7 @@ class Simulation:
     def __init__(self, comes, *, max_active=200, max_per_minute=3000, seed=1):
         self.random = Random(seed)  # noqa: S311
         self.comes = comes
-        self.line = Situation(
+        self.line = LineState(
             waiting=10**9, max_active=max_active, active=0, max_per_minute=max_per_minute,
             pace=max_per_minute,
         )  # fmt: skip

@@ -24,7 +24,7 @@ from tests.waiting_room.scene import (
 )
 from waiting_room import services, views
 from waiting_room.models import Admission, Board, Ticket
-from waiting_room.now_cache import NowBoard
+from waiting_room.now_cache import NowCache
 from waiting_room.services.joining import CODE_KEY
 from web.codes import resume_code
 
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def fresh_board(monkeypatch):
-    board = NowBoard()
-    monkeypatch.setattr("waiting_room.now_cache.board", board)
-    monkeypatch.setattr("waiting_room.views.board", board)
+    board = NowCache()
+    monkeypatch.setattr("waiting_room.now_cache.documents", board)
+    monkeypatch.setattr("waiting_room.views.documents", board)
 
 
 def browser(person=None, language="en", **more) -> Client:
@@ -327,7 +327,7 @@ def test_without_script_too_the_page_says_that_the_line_stands_still():
     room.refresh_from_db()
     document = room.board.document | {"time": "2021-07-12T00:00:00.000+09:00"}
     Board.objects.filter(room=room).update(document=document)
-    views.board.__init__()
+    views.documents.__init__()
 
     assert says_so()
 

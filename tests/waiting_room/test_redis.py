@@ -32,7 +32,7 @@ class InThisProcess(SimpleWorker):
 def run_jobs() -> None:
     queues = [django_rq.get_queue(name) for name in ("line", "messages")]
     with TestCase.captureOnCommitCallbacks(execute=True):
-        for queue, job in zip(queues, (jobs.tick, jobs.tell), strict=True):
+        for queue, job in zip(queues, (jobs.tick, jobs.send_alerts), strict=True):
             queue.enqueue(job, result_ttl=0)
     InThisProcess(queues, connection=queues[0].connection).work(burst=True)
 
@@ -48,7 +48,7 @@ def wait_in_line(room: Room, people: int) -> dict[str, int]:
     """So many join, ask to be told, and ask how it stands, while ticks go on."""
     for _ in range(people):
         ticket = join(room)
-        services.ask_to_be_told(ticket=ticket, channel=Channel.SMS, language="ko")
+        services.request_alert(ticket=ticket, channel=Channel.SMS, language="ko")
         assert browser().get(f"/queue/{room.cohort.code}/now.json").status_code == 200
     for _ in range(3):
         run_jobs()

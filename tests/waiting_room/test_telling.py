@@ -11,13 +11,13 @@ from tests.waiting_room.scene import call, called, join, make_drawn_room, make_r
 from tests.waiting_room.test_pages import browser
 from waiting_room import services
 from waiting_room.models import Alert, Board
-from waiting_room.services import ask_to_be_told, tell_people
+from waiting_room.services import request_alert, send_alerts
 
 pytestmark = pytest.mark.django_db
 
 
 def ask(ticket, channel="sms", **more):
-    return ask_to_be_told(ticket=ticket, channel=channel, language="ko", **more)
+    return request_alert(ticket=ticket, channel=channel, language="ko", **more)
 
 
 def told() -> list[tuple[str, str]]:
@@ -35,11 +35,11 @@ def test_whoever_asked_is_told_once_when_called():
     room = make_room()
     ticket, silent = join(room), join(room)
     ask(ticket)
-    assert tell_people() == 0
+    assert send_alerts() == 0
 
     call(room, 2)
 
-    assert [tell_people() for _ in range(3)] == [1, 0, 0]
+    assert [send_alerts() for _ in range(3)] == [1, 0, 0]
     message = Message.objects.get()
     assert (message.kind, message.channel) == ("called", "sms")
     assert message.to == ticket.person.phone
@@ -55,7 +55,7 @@ def test_whoever_asked_is_told_once_when_about_ten_minutes_remain():
     for ticket in tickets:
         ask(ticket, "email", email="me@example.org")
 
-    assert [tell_people(), tell_people()] == [5, 0]
+    assert [send_alerts(), send_alerts()] == [5, 0]
     assert set(told()) == {("soon", "email")}
     assert {message.to for message in Message.objects.all()} == {"me@example.org"}
     assert all(
@@ -66,9 +66,9 @@ def test_whoever_asked_is_told_once_when_about_ten_minutes_remain():
 
 def test_messages_are_in_the_language_they_were_asked_for_in():
     ticket = called(make_room())
-    ask_to_be_told(ticket=ticket, channel="sms", language="en")
+    request_alert(ticket=ticket, channel="sms", language="en")
 
-    tell_people()
+    send_alerts()
 
     assert "It is your turn to book (Cohort" in Message.objects.get().text
 
@@ -78,13 +78,13 @@ def test_whoever_asked_before_the_draw_is_told_at_their_place():
     tickets = [join(room) for _ in range(6)]
     for ticket in tickets:
         ask(ticket)
-    tell_people()
+    send_alerts()
     assert Alert.objects.filter(place=None).count() == 6
 
     room = open_doors(room)
     call(room, 2)
 
-    assert tell_people() == 2
+    assert send_alerts() == 2
     first_two = {str(t.person_id) for t in tickets if room.place_of(t.entry) <= 2}
     assert {str(message.person_id) for message in Message.objects.all()} == first_two
 
@@ -98,7 +98,7 @@ def test_whoever_left_or_has_been_inside_is_not_told():
     call(room, 2)
     services.enter(ticket=inside)
 
-    assert tell_people() == 0
+    assert send_alerts() == 0
     assert told() == []
 
 
@@ -107,7 +107,7 @@ def test_a_closed_room_tells_nobody():
     ask(called(room))
     services.close_room(room=room, by="staff:1")
 
-    assert tell_people() == 0
+    assert send_alerts() == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -118,7 +118,7 @@ def test_any_number_of_workers_tell_once(monkeypatch):
         ask(join(room))
     call(room, 20)
 
-    at_once([partial(tell_people)] * 5)
+    at_once([partial(send_alerts)] * 5)
 
     assert len(told()) == 20
     assert set(Message.objects.values_list("status", flat=True)) == {MessageStatus.WAITING}
@@ -168,7 +168,7 @@ def test_a_failed_message_is_seen_and_tried_again(monkeypatch):
     from messaging.channels import ChannelProblem
 
     ask(called(make_room()))
-    tell_people()
+    send_alerts()
 
     def broken(**_message):
         raise ChannelProblem("no gateway")

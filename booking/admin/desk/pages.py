@@ -44,7 +44,7 @@ from staff.pages import Crumb, StaffPages
 from staff.scoping import PersonalDataMixin, rows_for
 from staff.services import staff_of
 from waiting_room.models import Room
-from waiting_room.services import ask_to_be_told, issue_ticket
+from waiting_room.services import issue_ticket, request_alert
 from web.posted import id_in
 
 # Tokens in the desk's addresses are valid this long, and only for the user who made them.
@@ -212,7 +212,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             messages.error(request, str(refusal))
         else:
             language = "en" if request.POST.get("language") == "en" else "ko"
-            ask_to_be_told(ticket=ticket, channel=Channel.SMS, language=language)
+            request_alert(ticket=ticket, channel=Channel.SMS, language=language)
             self._record(request, Act.CHANGE, "put_in_line", [person.pk], cohort=room.cohort.code)
             messages.success(
                 request,

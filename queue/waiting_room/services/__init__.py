@@ -22,12 +22,12 @@ from waiting_room.services.rooms import (
     set_joins_from,
     set_pace,
 )
-from waiting_room.services.telling import ask_to_be_told, stop_telling, tell_people
+from waiting_room.services.telling import cancel_alert, request_alert, send_alerts
 from waiting_room.services.ticking import tick_room, tick_rooms
 
 __all__ = [
     "add_officer",
-    "ask_to_be_told",
+    "cancel_alert",
     "close_room",
     "end_admission",
     "enter",
@@ -42,14 +42,14 @@ __all__ = [
     "open_secret",
     "pause_room",
     "report_booking",
+    "request_alert",
     "resume_room",
+    "send_alerts",
     "set_draw_plan",
     "set_joins_from",
     "set_pace",
     "settle_provisional",
     "state_value",
-    "stop_telling",
-    "tell_people",
     "tick_room",
     "tick_rooms",
     "waiting_before",

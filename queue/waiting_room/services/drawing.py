@@ -1,7 +1,7 @@
-"""Holding the draw: once the list is closed, by a number that did not exist before.
+"""Holds the draw after the list is closed, by a number that did not exist before.
 
-The source and the rule stand in the `plan` record before joining begins, so that nobody has a
-choice later (docs/line-log.md, "The draw").
+Source and rule are in the log's `plan` record before joining begins, so that no choice is left
+afterwards (docs/line-log.md, "The draw").
 """
 
 import logging
@@ -27,18 +27,18 @@ from waiting_room.services.rooms import record
 
 log = logging.getLogger(__name__)
 
-# How long a number may be late before the way out that the plan names is open.
+# How late the number must be before the plan's stated value may be used instead.
 PATIENCE = timedelta(minutes=10)
 FETCH_SECONDS = 2.0
 
 
 def awaits_draw(room: Room) -> bool:
-    """Whether the list is closed and the order is not known yet."""
+    """Whether the list is closed and the draw not held."""
     return room.frozen_at is not None and room.drawn_at is None
 
 
 def hold_draw(room: Room, now: datetime) -> bool:
-    """Hold the draw if its number is there; the caller holds the room's TICK lock."""
+    """Hold the draw if all its inputs are there; the caller holds the room's TICK lock."""
     values = _inputs(room, now)
     if values is None or not room.list_digest:
         return False
@@ -54,7 +54,7 @@ def hold_draw(room: Room, now: datetime) -> bool:
 
 
 def _inputs(room: Room, now: datetime) -> dict[str, str] | None:
-    """All that goes into the seed beside the list; None while something is missing."""
+    """The seed's inputs besides the list digest; None while one is missing or the time not due."""
     due = due_at(room)
     if due is None or now < due:
         return None
@@ -64,12 +64,17 @@ def _inputs(room: Room, now: datetime) -> dict[str, str] | None:
         return values | {"sample": number}
     if room.draw_source == DrawSource.DRAND and room.beacon_signature:
         return values | {"beacon": beacon.randomness_of(_round(room), room.beacon_signature)}
-    officers = {f"officer {one.name}": one.secret for one in room.officers.all() if one.secret}
-    if room.draw_source == DrawSource.OFFICERS and len(officers) == room.officers.count():
-        return values | officers
-    # The value stated by hand: the source itself, or the way out when another source fails.
+    secrets = {
+        f"officer {officer.name}": officer.secret
+        for officer in room.officers.all()
+        if officer.secret
+    }
+    if room.draw_source == DrawSource.OFFICERS and len(secrets) == room.officers.count():
+        return values | secrets
+    # A stated value is the planned source, or the fallback when another source fails. Opened
+    # secrets go in as well: their officers must not be able to withdraw them.
     if room.public_value:
-        return values | officers | {"stated": room.public_value}
+        return values | secrets | {"stated": room.public_value}
     return None
 
 
@@ -80,7 +85,10 @@ def _round(room: Room) -> int:
 
 
 def fetch_beacons() -> int:
-    """Fetch the rounds that closed lists wait for; how many came. Outside the tick: it may hang."""
+    """Fetch the beacon rounds that closed lists wait for; returns how many came.
+
+    A job of its own, as a slow relay must not delay the tick.
+    """
     rooms = Room.objects.filter(
         draw_source=DrawSource.DRAND,
         cohort__order=Order.DRAW,
@@ -101,7 +109,7 @@ def fetch_beacons() -> int:
 
 
 def _fetch(number: int) -> str:
-    """The checked signature of a round, from the first of the relays that gives the right one."""
+    """The verified signature of a round, from the first relay that has it; "" if none has."""
     hosts = {urlsplit(address).hostname or "" for address in settings.DRAND_URLS}
     for address in settings.DRAND_URLS:
         try:
@@ -118,7 +126,10 @@ def _fetch(number: int) -> str:
 
 @transaction.atomic
 def open_secret(*, room: Room, name: str, secret: str, by: str) -> DrawOfficer:
-    """An officer opens what they committed to; only after the list was closed."""
+    """Store the secret that an officer committed to; repeating it changes nothing.
+
+    Raises CantChange before the list is closed, after the draw, and for a wrong name or secret.
+    """
     tick_lock(room.pk)
     room = Room.objects.get(pk=room.pk)
     officer = DrawOfficer.objects.filter(room=room, name=name).first()
@@ -128,10 +139,10 @@ def open_secret(*, room: Room, name: str, secret: str, by: str) -> DrawOfficer:
         raise CantChange(_("Secrets are opened after the list is closed and before the draw."))
     secret = secret.strip().lower()
     try:
-        fits = draw.commitment(bytes.fromhex(secret)) == officer.commitment
+        matches = draw.commitment(bytes.fromhex(secret)) == officer.commitment
     except ValueError:
-        fits = False
-    if not fits:
+        matches = False
+    if not matches:
         raise CantChange(_("This secret is not the one that was committed to."))
     if officer.secret != secret:
         officer.secret = secret
@@ -142,10 +153,10 @@ def open_secret(*, room: Room, name: str, secret: str, by: str) -> DrawOfficer:
 
 @transaction.atomic
 def state_value(*, room: Room, value: str, by: str) -> Room:
-    """Enter the public value that the plan names, once it exists: after the list was closed.
+    """Enter the public value that the plan names, after the list is closed.
 
-    Where another source was planned it is the lawful way out, open when that source has been late
-    for ten minutes.
+    If another source is planned, it is the fallback once that source is PATIENCE late. Raises
+    CantChange otherwise, and for a second, different value.
     """
     tick_lock(room.pk)
     room = Room.objects.select_related("cohort").get(pk=room.pk)

@@ -1,4 +1,5 @@
-"""Joining: one statement, committed before the number is shown, the same answer every time."""
+"""Joining: one statement, committed before the number is shown. Joining again returns the same
+ticket."""
 
 import hashlib
 import os
@@ -23,20 +24,20 @@ from waiting_room.locks import JOIN
 from waiting_room.models import Room, Ticket
 from web.codes import UnreadableCode, index_of_ticket, lookup_index
 
-# No cookie is newer than this.
+# Matches every cookie: for callers that have checked the cookie themselves.
 ANY_GENERATION = 2**31 - 1
 CODE_KEY = hashlib.sha256(b"web.codes" + settings.INDEX_KEY).digest()
 
-# The gate comes first, so that no number is drawn outside the lock, and by the clock as it is after
-# the wait for it: a place behind a frozen list does not carry a time before it. A person who is in
-# the line already takes no number; a race of one person with themselves ends at the unique
-# constraint.
+# The gate is MATERIALIZED and read first, so that no entry number is drawn before the lock is held.
+# Times are jari_clock(), the clock after the wait for the lock (not that of the statement's start):
+# an entry behind a frozen list must not have a time before the freeze. A person who has a ticket
+# draws no number; two joins of one person at once end at the unique constraint.
 JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
 ), asked AS (
-    -- Nobody whose cookie is older than their signing out everywhere. As an inequality, since the
-    -- planner takes an equality for hardly ever true, and compares everybody with everybody.
+    -- Drops people who signed out everywhere after their cookie was made. An inequality: for an
+    -- equality the planner estimates almost no rows, and chooses nested loops for a whole batch.
     SELECT asked.* FROM unnest(
         %(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[], %(generations)s::int[]
     ) WITH ORDINALITY AS asked (id, person_id, resume_index, generation, turn)
@@ -53,7 +54,7 @@ WITH gate AS MATERIALIZED (
     JOIN eligibility_decision AS decision
         ON decision.cohort_id = room.cohort_id AND decision.person_id = asked.person_id
     WHERE room.status <> 'closed'
-        -- Room.joinable_from
+        -- Room.joinable_from, why_not
         AND least(room.joins_from, cohort.opens_at) <= jari_clock()
         AND cohort.closes_at > jari_clock()
         AND decision.eligible AND decision.window_to > jari_clock()
@@ -74,7 +75,8 @@ COLUMNS = ["id", "person_id", "entry", "joined_at", "left_at", "provisional", "r
 TICKET_SQL = f"""{JOINING}
 SELECT {", ".join(COLUMNS)} FROM fresh UNION ALL SELECT {", ".join(COLUMNS)} FROM existing
 """  # noqa: S608  (constants)
-# For many at once: whose ticket is which, of those who have not left meanwhile.
+# For a batch: person → ticket. Tickets of people who left are not returned, as coming back needs
+# more checks (_come_back).
 TICKET_IDS_SQL = f"""{JOINING}
 SELECT person_id, id::text FROM fresh
 UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
@@ -84,10 +86,10 @@ UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
 def parameters(
     room_id: int, people: Sequence[int], generations: Sequence[int] | None = None
 ) -> dict[str, Any]:
-    """What the statement needs to give each of these people a ticket of a new id.
+    """Parameters of the statement, with a new ticket id for each of these people.
 
-    `generations` are the session generations of their cookies, in the same order; none where
-    the cookies were looked at already.
+    `generations` are the session generations of their cookies, in the same order; None if the
+    cookies have been checked.
     """
     ids = _new_ids(len(people))
     return {
@@ -102,26 +104,27 @@ def parameters(
 
 
 def _new_ids(count: int) -> list[bytes]:
-    """Random UUIDs (version 4) as bytes; uuid.uuid4 takes three times as long for each."""
+    """Random UUIDs of version 4 as bytes; uuid.uuid4 takes three times as long."""
     noise = bytearray(os.urandom(16 * count))
     for start in range(0, 16 * count, 16):
+        # Version and variant bits of RFC 9562, 5.4.
         noise[start + 6] = noise[start + 6] & 0x0F | 0x40
         noise[start + 8] = noise[start + 8] & 0x3F | 0x80
     return [bytes(noise[start : start + 16]) for start in range(0, 16 * count, 16)]
 
 
 def _array(values: Iterable[Any]) -> str:
-    """As Postgres writes arrays of numbers and ids, in a third of the time that lists take."""
+    """A Postgres array literal of numbers or ids; adapting a list takes three times as long."""
     return f"{{{','.join(map(str, values))}}}"
 
 
 def issue_ticket(*, room: Room, person_id: int) -> Ticket:
     """The person's ticket in this line: a new one, or the one they have.
 
-    Raises NotEligible, NotYetJoinable or RoomClosed.
+    Raises NotEligible, NotYetJoinable (or its OwnWindowLater) or RoomClosed.
     """
-    # A second try, with another ticket id, if a resume code was taken or the person's own
-    # other request was first.
+    # Repeated, with another ticket id, if the resume index was taken or a second request of the
+    # same person was faster.
     for _attempt in range(3):
         with connection.cursor() as cursor:
             cursor.execute(TICKET_SQL, parameters(room.pk, [person_id]))
@@ -129,7 +132,7 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
         if row:
             return _come_back(ticket_from(row, room))
         refusal = why_not(room_id=room.pk, person_id=person_id)
-        # A cohort may have been added, or the person's window come nearer, after they signed in.
+        # Decisions are stored at sign-in; a cohort or a nearer window may have come since then.
         renewable = isinstance(refusal, NotEligible | OwnWindowLater)
         if renewable and eligible_decision(person_id, room.cohort):
             refusal = why_not(room_id=room.pk, person_id=person_id)
@@ -139,14 +142,16 @@ def issue_ticket(*, room: Room, person_id: int) -> Ticket:
 
 
 def ticket_from(row: Sequence[Any], room: Room) -> Ticket:
+    """A Ticket object from a row of TICKET_SQL."""
     ticket = Ticket(room=room, **dict(zip(COLUMNS, row, strict=True)))
     ticket._state.adding, ticket._state.db = False, "default"
     return ticket
 
 
 def _come_back(ticket: Ticket) -> Ticket:
+    """Clear `left_at` of a person who joins again; raises NotEligible after a refused review."""
     if ticket.left_at:
-        # Ended by a refused review: it comes back with a new yes only.
+        # A provisional ticket was ended by a refused review: it needs a new yes.
         if ticket.provisional and (refusal := why_not_eligible(ticket)):
             raise refusal
         Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
@@ -160,7 +165,10 @@ def why_not_eligible(ticket: Ticket) -> NotEligible | None:
 
 
 def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
-    """Why nobody by this number could join just now; None if they could."""
+    """Why this person could not join now, None if they could: the plain twin of JOINING's rules.
+
+    NotEligible, NotYetJoinable, OwnWindowLater or RoomClosed.
+    """
     room = Room.objects.select_related("cohort").annotate(now=Now()).get(pk=room_id)
     if room.has_ended(room.now):
         return RoomClosed(_("This line is closed."))
@@ -175,7 +183,7 @@ def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
 
 
 def index_of(typed: str) -> int | None:
-    """Where to look for a ticket by its resume code; None if what was typed is no such code."""
+    """`Ticket.resume_index` of a typed resume code; None if it is no code."""
     try:
         return lookup_index(typed, CODE_KEY)
     except UnreadableCode:
@@ -183,7 +191,7 @@ def index_of(typed: str) -> int | None:
 
 
 def leave_line(*, ticket: Ticket) -> Ticket:
-    """Step out for good; whoever joins again before the room closes has the same place."""
+    """Leave the line; joining again before the room closes restores the same place."""
     Ticket.objects.filter(pk=ticket.pk, left_at=None).update(left_at=Now())
     ticket.refresh_from_db(fields=["left_at"])
     return ticket

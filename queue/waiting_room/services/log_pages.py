@@ -1,4 +1,4 @@
-"""Keeping the public log: the tickets and steps of a room into pages (waiting_room.public_log)."""
+"""Writes the public log: the tickets and steps of a room as pages (waiting_room.public_log)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,12 +6,12 @@ from datetime import datetime
 from waiting_room import merkle, public_log
 from waiting_room.models import LogPage, Room, Step, Ticket
 
-# A tick catches up with so many pages; only the freeze takes all there are.
+# Pages per tick, so that a backlog does not hold the tick's locks for long. The freeze takes all.
 PAGES_PER_TICK = 8
 
 
-class Pages:
-    """The log of one room, as the holder of its TICK lock sees it."""
+class RoomLog:
+    """The log of one room, for the holder of its TICK lock."""
 
     def __init__(self, room: Room):
         self.room = room
@@ -29,10 +29,12 @@ class Pages:
         return self.last.number
 
     def append(self, *, settled: int, now: datetime, most: int | None = PAGES_PER_TICK) -> int:
-        """Take in the tickets up to entry number `settled` and every new step; pages written."""
+        """Append the tickets up to entry number `settled`, and all new steps; returns the number
+        of pages written, at most `most` of them with tickets."""
         written = 0
         while self.last.upto < settled and (most is None or written < most):
             upto = min(self.last.upto + public_log.PAGE_TICKETS, settled)
+            # Steps come after all tickets that were issued before them.
             self._write(upto, self._steps() if upto == settled else [], now)
             written += 1
         if self.last.upto >= settled:
@@ -122,7 +124,7 @@ def act_leaf(code: str, step: Step, number: int) -> bytes:
 
 
 def as_page(code: str, stored: LogPage, previous: str) -> public_log.Page:
-    """The page as the log's tree records it, from its row and the root before it."""
+    """The record of a stored page; `previous` is the log's root before it."""
     return public_log.Page(
         room=code,
         number=stored.number,

@@ -1,4 +1,4 @@
-"""What the app above asks about the lines, without moving them."""
+"""Questions of booking about lines; nothing is changed here."""
 
 from collections.abc import Collection
 from typing import TypedDict
@@ -10,15 +10,15 @@ from database.clock import database_now
 from waiting_room.models import Room, Ticket
 
 
-class Waiting(TypedDict):
+class BeforeAnnotations(TypedDict):
     last: int | None  # the highest entry number
-    own: list[Ticket]  # of the person who is asked about
+    own: list[Ticket]  # tickets of the person in question
 
 
 def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int]:
-    """How many are called before this person, by the cohort whose line they would pass by.
+    """Cohort id → number of people who would be passed over if staff booked for this person now.
 
-    A cohort is left out where it is their turn, or where nobody waits.
+    Cohorts are left out where it is the person's turn, or nobody waits.
     """
     now = database_now()
     own = Prefetch("tickets", Ticket.objects.filter(person=person_id), to_attr="own")
@@ -35,11 +35,11 @@ def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int
     }
 
 
-def _before(room: "WithAnnotations[Room, Waiting]") -> int | None:
+def _before(room: "WithAnnotations[Room, BeforeAnnotations]") -> int | None:
     last, serving = room.last or 0, room.line.serving
     if last <= serving:
         return None
     place = room.place_of(room.own[0].entry) if room.own else None
-    if place is None:
+    if place is None:  # without a ticket, or before the draw: everybody who waits
         return last - serving
     return place - serving - 1 if place > serving else None

@@ -1,4 +1,4 @@
-"""What becomes of provisional tickets when eligibility has decided a review."""
+"""Follows up provisional tickets when eligibility has decided a review."""
 
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
@@ -10,24 +10,26 @@ from waiting_room.models import Ticket
 
 
 def settle_provisional() -> tuple[int, int]:
-    """Make granted tickets ordinary and end refused ones; how many of each.
+    """Make granted tickets ordinary and end refused ones; returns (granted, ended).
 
-    A ticket that ended stays provisional, so that it comes back with a new yes only.
+    An ended ticket stays provisional, so that only a new yes brings it back (joining._come_back).
     """
-    told = Decision.objects.filter(
+    eligible = Decision.objects.filter(
         person=OuterRef("person"), cohort=OuterRef("room__cohort"), eligible=True
     )
     provisional = Ticket.objects.filter(provisional=True)
-    granted = provisional.filter(Exists(told.filter(provisional=False))).update(provisional=False)
-    refused = list(provisional.filter(~Exists(told), left_at=None).values_list("pk", flat=True))
+    granted = provisional.filter(Exists(eligible.filter(provisional=False))).update(
+        provisional=False
+    )
+    refused = list(provisional.filter(~Exists(eligible), left_at=None).values_list("pk", flat=True))
     ended = Ticket.objects.filter(pk__in=refused).update(left_at=Now()) if refused else 0
     return granted, ended
 
 
 def refuse_undecided(ticket: Ticket) -> None:
-    """NotDecided on a provisional ticket; a review just granted makes it an ordinary one.
+    """Raise NotDecided for a provisional ticket, unless its review has just been granted.
 
-    The table of admissions refuses provisional tickets by itself, whatever the code.
+    The trigger admission_takes_a_place refuses provisional tickets as well.
     """
     if not ticket.provisional:
         return

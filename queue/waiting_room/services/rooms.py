@@ -1,4 +1,4 @@
-"""What an operator does to a room. Every act is a step of the log, and says who acted."""
+"""Rooms and the operator's acts. Each act is recorded as a Step, with its actor."""
 
 import re
 import secrets
@@ -23,19 +23,19 @@ from waiting_room.locks import tick_lock
 from waiting_room.models import Board, DrawOfficer, Line, Room, Step
 from waiting_room.public_log import microseconds
 
-# How long before the opening people may gather, unless the room says otherwise.
+# Joining begins this long before the opening, unless the room sets another time.
 GATHERING = timedelta(hours=24)
 
 
 def open_rooms() -> list[Room]:
-    """Make a room, with its line and its numbers, for every cohort that has none."""
+    """Create a room for each cohort without one."""
     return [open_room(cohort=cohort) for cohort in Cohort.objects.filter(room=None)]
 
 
 @transaction.atomic
 def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: Any) -> Room:
-    """The room of a cohort, made if there is none; `values` are fields of a new one."""
-    # Two importers of one cohort: the second waits here and finds the room.
+    """The room of a cohort, created if there is none; `values` are fields of a new room."""
+    # Serializes two creators: the second waits here and finds the room.
     Cohort.objects.select_for_update().get(pk=cohort.pk)
     room = Room.objects.filter(cohort=cohort).first()
     if room:
@@ -51,7 +51,8 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: A
     Line.objects.create(room=room, max_active=room.max_active)
     Board.objects.create(room=room)
     with connection.cursor() as cursor:
-        # Belongs to the row's number, which is never used again; CACHE 1 keeps the order.
+        # Named by the room's id, which is never reused. CACHE 1: a larger cache gives each
+        # connection its own block of numbers, out of order.
         cursor.execute(f'CREATE SEQUENCE "{room.entry_sequence}" AS bigint CACHE 1')
     record(room, Act.COMMIT, details={"commitment": room.draw_commitment, "by": "portal"})
     note_plan(room)
@@ -59,18 +60,19 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: A
 
 
 def note_plan(room: Room) -> None:
-    """Log when the doors open and how the order is found, whenever that is new."""
+    """Record the opening and the rule of the order as a PLAN step, if they have changed."""
     if not is_as_planned(room):
         record(room, Act.PLAN, details=_plan(room))
 
 
 def is_as_planned(room: Room) -> bool:
-    """Whether opening and order are still those in the log."""
-    noted = room.steps.filter(act=Act.PLAN).order_by("pk").last()
-    return noted is not None and noted.details == _plan(room)
+    """Whether opening and rule are those of the last PLAN step."""
+    last_plan = room.steps.filter(act=Act.PLAN).order_by("pk").last()
+    return last_plan is not None and last_plan.details == _plan(room)
 
 
 def _plan(room: Room) -> dict[str, str | int]:
+    """Details of a PLAN step, as docs/line-log.md specifies them."""
     plan: dict[str, str | int] = {
         "opens_at": microseconds(room.cohort.opens_at),
         "order": str(room.cohort.order),
@@ -96,7 +98,7 @@ def record(
     by: str = SYSTEM,
     at: datetime | None = None,
 ) -> Step:
-    """Write one step; the caller holds the room's TICK lock, which keeps steps in order."""
+    """Write a step; the caller holds the room's TICK lock, which keeps steps in order."""
     return Step.objects.create(
         room=room,
         at=at or database_now(),
@@ -115,7 +117,7 @@ def _locked(room: Room) -> Room:
 
 @transaction.atomic
 def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: str) -> Room:
-    """Call nobody until resumed. Joining goes on, and whoever was called may still enter."""
+    """Stop calling until resumed; people may join, and enter if called. CantChange if closed."""
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
         raise CantChange(_("This room is closed."))
@@ -131,6 +133,7 @@ def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: st
 
 @transaction.atomic
 def resume_room(*, room: Room, by: str) -> Room:
+    """Continue calling; a running room is left as it is. CantChange if closed."""
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
         raise CantChange(_("A closed room can't be opened again: its people were told so."))
@@ -145,7 +148,7 @@ def resume_room(*, room: Room, by: str) -> Room:
 
 @transaction.atomic
 def close_room(*, room: Room, by: str) -> Room:
-    """End the line for good: nobody joins or enters; whoever is inside may finish."""
+    """End the line finally: nobody can join or enter; live admissions may finish."""
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
         return room
@@ -157,9 +160,10 @@ def close_room(*, room: Room, by: str) -> Room:
 
 @transaction.atomic
 def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Room:
-    """How many may book at once, and how many are called a minute at most.
+    """Set the limits of admissions at a time and of calls per minute.
 
-    A lower `max_active` throws nobody out: the line's own bound sinks as people finish.
+    A lower `max_active` ends no admission: the line's bound decreases as people finish. Raises
+    CantChange for numbers below 1 and for a closed room.
     """
     if max_active < 1 or max_per_minute < 1:
         raise CantChange(_("Both numbers must be at least 1. To call nobody, pause the room."))
@@ -180,7 +184,10 @@ def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Ro
 def set_draw_plan(
     *, room: Room, source: str, statement: str = "", after: int | None = None, by: str
 ) -> Room:
-    """Choose where the number of the draw comes from; only before anybody may join."""
+    """Set source and rule of the draw's number.
+
+    Raises CantChange once people may join, and for an unusable source.
+    """
     room = _locked(room)
     _need_open_plan(room)
     if source == DrawSource.SAMPLE and not settings.SAMPLE_DRAWS:
@@ -197,7 +204,10 @@ def set_draw_plan(
 
 @transaction.atomic
 def add_officer(*, room: Room, name: str, commitment: str, by: str) -> DrawOfficer:
-    """Take an officer's commitment (64 hexadecimal digits); only before anybody may join."""
+    """Register an officer with a commitment (64 hexadecimal digits).
+
+    Raises CantChange once people may join, and for an invalid or repeated name or commitment.
+    """
     room = _locked(room)
     _need_open_plan(room)
     name, commitment = " ".join(name.split()), commitment.strip().lower()
@@ -214,12 +224,14 @@ def add_officer(*, room: Room, name: str, commitment: str, by: str) -> DrawOffic
 
 
 def _need_open_plan(room: Room) -> None:
+    # `tickets` too: joins_from can be moved back after people have joined.
     if room.joins_from <= database_now() or room.tickets.exists():
         raise CantChange(_("People may join already, so the rule of the draw stands."))
 
 
 @transaction.atomic
 def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
+    """Set when joining begins; CantChange for a time after the opening."""
     room = _locked(room)
     if at > room.cohort.opens_at:
         raise CantChange(_("Joining must be possible before the doors open."))
@@ -229,6 +241,7 @@ def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
 
 
 def report_booking(*, room: Room, left: int | None, booked: int | None) -> None:
-    """What booking knows and the line does not: how much is left for this room's people."""
+    """Store booking's report for the room's pages: how many can still book, and how many have."""
+    # exclude: an unchanged report must not rewrite the row, which holds the large document.
     board = Board.objects.filter(room=room)
     board.exclude(left=left, booked=booked).update(left=left, booked=booked)

@@ -1,4 +1,4 @@
-"""Telling people by message: when about ten minutes are left, and when it is their turn."""
+"""Alerts by message: about ten minutes before a person's turn, and when it comes."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -19,73 +19,74 @@ from waiting_room.enums import RoomStatus
 from waiting_room.models import Admission, Alert, Room, Ticket
 
 SOON_SECONDS = 600
-# Later than this the message would tell of something that is not so any more.
+# A "ten minutes left" message is not sent later than this: it would be wrong by then.
 SOON_IS_TRUE = timedelta(minutes=10)
-AT_ONCE = 500
+BATCH_SIZE = 500
 
 
 @transaction.atomic
-def ask_to_be_told(*, ticket: Ticket, channel: Channel, email: str = "", language: str) -> Alert:
-    """Tell this person before their turn and when it comes; asking again changes the way only.
+def request_alert(*, ticket: Ticket, channel: Channel, email: str = "", language: str) -> Alert:
+    """Request messages for a ticket; a second request replaces channel and language.
 
-    BadReceiver for what is no e-mail address.
+    Raises BadReceiver for an invalid e-mail address.
     """
     if channel == Channel.EMAIL:
         checked_receiver(channel, email)
-    wanted = {
+    values = {
         "room_id": ticket.room_id,
         "place": ticket.place,
         "channel": channel,
         "email": email if channel == Channel.EMAIL else None,
         "language": language,
     }
-    return Alert.objects.update_or_create(ticket=ticket, defaults=wanted)[0]
+    return Alert.objects.update_or_create(ticket=ticket, defaults=values)[0]
 
 
-def stop_telling(*, ticket: Ticket) -> None:
+def cancel_alert(*, ticket: Ticket) -> None:
     Alert.objects.filter(ticket=ticket).delete()
 
 
-def tell_people() -> int:
-    """Write every message that is due, each once whoever runs this how often; how many."""
+def send_alerts() -> int:
+    """Write all messages that are due; returns how many. Safe with several workers: each once."""
     now = database_now()
     rooms = Room.objects.filter(alerts__called_at=None, drawn_at__isnull=False).exclude(
         Q(status=RoomStatus.CLOSED) | Q(cohort__closes_at__lte=now)
     )
     return sum(
-        _tell_room(room, now)
+        _send_alerts_of(room, now)
         for room in rooms.select_related("cohort", "line", "board").distinct().order_by("pk")
     )
 
 
-def _tell_room(room: Room, now: datetime) -> int:
+def _send_alerts_of(room: Room, now: datetime) -> int:
     _fill_in_places(room)
-    serving, told = room.line.serving, 0
+    serving, sent = room.line.serving, 0
     open_alerts = Alert.objects.filter(room=room, called_at=None)
+    # Each batch marks its alerts, so that the same query finds the next ones.
     while batch := _batch(open_alerts.filter(place__lte=serving)):
-        told += _tell(batch, room, "called_at", now)
+        sent += _send(batch, room, "called_at", now)
     soon = serving + soon_distance(room)
     waiting = open_alerts.filter(soon_at=None, place__gt=serving, place__lte=soon)
     while batch := _batch(waiting):
-        told += _tell(batch, room, "soon_at", now)
-    return told
+        sent += _send(batch, room, "soon_at", now)
+    return sent
 
 
 def _batch(alerts: QuerySet[Alert]) -> list[UUID]:
-    return list(alerts.order_by("place").values_list("pk", flat=True)[:AT_ONCE])
+    return list(alerts.order_by("place").values_list("pk", flat=True)[:BATCH_SIZE])
 
 
 def _fill_in_places(room: Room) -> None:
-    """Whoever asked before the draw has a place now."""
+    """Set the places of alerts that were requested before the draw."""
     waiting = Alert.objects.filter(room=room, place=None).select_related("ticket")
-    for batch in iter(lambda: list(waiting[:AT_ONCE]), []):
+    for batch in iter(lambda: list(waiting[:BATCH_SIZE]), []):
         for alert in batch:
             alert.place = room.place_of(alert.ticket.entry)
         Alert.objects.bulk_update(batch, ["place"])
 
 
 def soon_distance(room: Room) -> int:
-    """How many places are called in about ten minutes, by the room's own estimates."""
+    """Number of places that will be called in about ten minutes, by the room's estimates."""
     soon = 0
     for distance, low, high in room.board.document.get("waits", []):
         if (low + high) / 2 > SOON_SECONDS:
@@ -95,8 +96,9 @@ def soon_distance(room: Room) -> int:
 
 
 @transaction.atomic
-def _tell(tickets: list[UUID], room: Room, mark: str, now: datetime) -> int:
-    """Tell these; the mark and the messages are written together or not at all."""
+def _send(tickets: list[UUID], room: Room, mark: str, now: datetime) -> int:
+    """Write the messages of a batch and mark its alerts, in one transaction; returns how many."""
+    # skip_locked: another worker is sending those; the filter on `mark` drops those it has sent.
     alerts = list(
         Alert.objects.select_for_update(of=("self",), skip_locked=True, no_key=True)
         .filter(pk__in=tickets, **{mark: None})
@@ -108,12 +110,12 @@ def _tell(tickets: list[UUID], room: Room, mark: str, now: datetime) -> int:
             "ticket_id", flat=True
         )
     )
-    told = 0
+    sent = 0
     for alert in alerts:
-        # Whoever left, or has been inside already, needs to be told nothing.
+        # No message to people who left the line or have entered already.
         if alert.ticket.left_at is None and alert.pk not in been_inside:
-            told += _write(alert, room, mark, now)
-    return told
+            sent += _write(alert, room, mark, now)
+    return sent
 
 
 def _write(alert: Alert, room: Room, mark: str, now: datetime) -> bool:

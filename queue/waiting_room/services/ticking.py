@@ -1,4 +1,4 @@
-"""The tick: once a second, everything about the lines that nobody asks for by a request."""
+"""The tick: each second, for each room, the log, the draw, the next call and the publication."""
 
 import logging
 from dataclasses import asdict
@@ -14,24 +14,25 @@ from waiting_room import health, pace
 from waiting_room.enums import Act, RoomStatus
 from waiting_room.locks import StillJoining, list_closed, try_tick_lock
 from waiting_room.models import Admission, Board, DoorWait, Line, Room, Step
-from waiting_room.now_document import Facts, document, write_file
+from waiting_room.now_document import TickFacts, document, write_file
 from waiting_room.services.drawing import awaits_draw, hold_draw
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
-from waiting_room.services.estimating import score_called, up_to_date
+from waiting_room.services.estimating import current_estimates, score_called
 from waiting_room.services.log_files import write_log_files
-from waiting_room.services.log_pages import PAGES_PER_TICK, Pages
+from waiting_room.services.log_pages import PAGES_PER_TICK, RoomLog
 from waiting_room.services.rooms import note_plan, open_rooms, record
 
 log = logging.getLogger(__name__)
 
 JOINS_PATIENCE_MS = 200
-# How far back calls are looked at, for who is still expected and for how many come.
+# Calls of this period decide how many people are still expected and what share comes.
 RECENT = timedelta(minutes=10)
+# Calls younger than this do not count for the share: people may still be on their way.
 TIME_TO_ANSWER = timedelta(minutes=2)
 
 
 def tick_rooms() -> int:
-    """Tick every room that is not over. Safe with any number of workers at once."""
+    """Tick all rooms that are not final; returns how many. Safe with any number of workers."""
     open_rooms()
     due = Room.objects.filter(
         Q(board__final=False) | (~Q(status=RoomStatus.CLOSED) & Q(cohort__closes_at__gt=Now()))
@@ -41,13 +42,13 @@ def tick_rooms() -> int:
         try:
             ticked += tick_room(room_id)
         except Exception:
-            # One room's trouble must not stop the others' lines.
+            # A failure in one room must not stop the other lines.
             log.exception("room %s could not be ticked", room_id)
     return ticked
 
 
 def tick_room(room_id: int) -> bool:
-    """One tick of one room; False if another worker is at it. Ticking twice does no harm."""
+    """One tick of one room; False if another worker is ticking it. Ticking twice is harmless."""
     with transaction.atomic():
         if not try_tick_lock(room_id):
             return False
@@ -55,7 +56,7 @@ def tick_room(room_id: int) -> bool:
         facts = _settle(room)
         facts.calls = _recent_calls(room, facts.now)
         _move(facts)
-        facts.estimates = up_to_date(facts)
+        facts.estimates = current_estimates(facts)
         published = _publish(facts)
     try:
         write_file(room.cohort.code, published)
@@ -65,33 +66,40 @@ def tick_room(room_id: int) -> bool:
     return True
 
 
-def _settle(room: Room) -> Facts:
-    """Bring the log up to date and, once, freeze the list."""
+def _settle(room: Room) -> TickFacts:
+    """Append to the log; at the opening freeze the list, and later hold the draw."""
     if room.frozen_at is None:
         note_plan(room)
-    pages = Pages(room)
+    room_log = RoomLog(room)
     try:
+        # With the list closed, all entry numbers up to the last are committed: none can turn up
+        # later below a number that is in the log.
         with list_closed(room.pk, patience_ms=JOINS_PATIENCE_MS):
             settled, now = _last_entry(room), database_now()
     except StillJoining:
         log.warning("room %s: joins took too long; its list is read by the next tick", room.pk)
-        facts = Facts(room=room, now=database_now(), issued=_last_entry(room))
+        facts = TickFacts(room=room, now=database_now(), issued=_last_entry(room))
     else:
         freezing = room.frozen_at is None and now >= room.cohort.opens_at
         if awaits_draw(room):
             hold_draw(room, now)
-        pages.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
+        room_log.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
         if freezing:
-            _freeze(room, settled, pages.root, now)
-            # On a page of its own, which goes on from the root that is the digest. The number that
-            # fixes the order comes only after this page is published.
-            pages.append(settled=settled, now=now)
-        facts = Facts(room=room, now=now, issued=settled)
-    facts.log_size, facts.log_root, facts.logged = pages.size, pages.root, pages.last.upto
+            _freeze(room, settled, room_log.root, now)
+            # The FREEZE step is a page of its own, after the root that is the digest. The draw's
+            # number comes only after this page is published.
+            room_log.append(settled=settled, now=now)
+        facts = TickFacts(room=room, now=now, issued=settled)
+    facts.log_size, facts.log_root, facts.logged = (
+        room_log.size,
+        room_log.root,
+        room_log.last.upto,
+    )
     return facts
 
 
 def _last_entry(room: Room) -> int:
+    """The last entry number given out; 0 before the first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sequence_last_value(%s::regclass)", [room.entry_sequence])
         last: int | None = cursor.fetchone()[0]
@@ -99,10 +107,10 @@ def _last_entry(room: Room) -> int:
 
 
 def _freeze(room: Room, settled: int, digest: str, now: datetime) -> None:
-    """Close the list of the people who gathered; the draw follows in a later tick.
+    """Freeze the list of those who joined before the opening; the draw follows in a later tick.
 
-    Every number up to `settled` was given and committed while the list was closed, and the
-    digest covers them all; a join since then has a higher number, so it changes neither.
+    All numbers up to `settled` were committed while the list was closed, and the digest covers
+    them. Joins since then have higher numbers and change neither.
     """
     room.frozen_at, room.frozen_count = now, 0
     if room.cohort.order == Order.DRAW:
@@ -117,15 +125,15 @@ def _recent_calls(room: Room, now: datetime) -> list[Step]:
     return list(room.steps.filter(act=Act.CALL, at__gt=now - RECENT).order_by("pk"))
 
 
-def _move(facts: Facts) -> None:
-    """Count who is inside and call as many more as the room takes."""
+def _move(facts: TickFacts) -> None:
+    """Count the live admissions and call as many places as pace.decide allows."""
     room, now = facts.room, facts.now
     show_up, delay = _show_up(facts), _typical_delay(facts)
     ages = [((now - step.at).total_seconds(), step.people) for step in facts.calls]
     at_door = DoorWait.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
     latency, error_rate = health.lately()
 
-    # The last lock, held for as short as can be: people enter by it.
+    # Taken last and held briefly, as each entry locks this row.
     line, clock = locked_line(room.pk)
     count_inside(line, clock)
     facts.serving, facts.active, facts.at_door = line.serving, line.active, at_door
@@ -134,8 +142,8 @@ def _move(facts: Facts) -> None:
         Line.objects.filter(pk=line.pk).update(ticked_at=now)
         return
     decision = pace.decide(
-        pace.Situation(
-            # Nobody is called who does not stand in the log yet.
+        pace.LineState(
+            # Only tickets that are in the public log are called.
             waiting=max(0, facts.logged - line.serving),
             max_active=room.max_active,
             active=line.active,
@@ -161,11 +169,12 @@ def _move(facts: Facts) -> None:
         score_called(room, serving=line.serving, now=now)
 
 
-def _show_up(facts: Facts) -> float:
+def _show_up(facts: TickFacts) -> float:
+    """The share of people in recent calls who have come, among calls older than TIME_TO_ANSWER."""
     answered = [step for step in facts.calls if step.at <= facts.now - TIME_TO_ANSWER]
     if not answered:
         return pace.show_up_rate(called=0, came=0)
-    # A call has both places.
+    # `or 0` is for the types: a call has both places.
     first, last = answered[0].first or 0, answered[-1].last or 0
     came = (
         Admission.objects.filter(room=facts.room, place__range=(first, last))
@@ -176,12 +185,12 @@ def _show_up(facts: Facts) -> float:
     return pace.show_up_rate(called=last - first + 1, came=came)
 
 
-def _typical_delay(facts: Facts) -> float:
-    """Seconds from the call to entering, of those who came lately and had not been away.
+def _typical_delay(facts: TickFacts) -> float:
+    """Mean seconds from call to entry of people who entered recently and came at once.
 
-    Whoever comes back after hours says nothing of how soon those called now will come.
+    People who come hours later tell nothing about how soon those called now will come.
     """
-    lately = (
+    recent = (
         Admission.objects.filter(
             room=facts.room,
             entered_at__gt=facts.now - RECENT,
@@ -190,12 +199,13 @@ def _typical_delay(facts: Facts) -> float:
         .order_by("-entered_at")
         .values_list("called_at", "entered_at")[:200]
     )
-    delays = [(entered - called).total_seconds() for called, entered in lately if called]
+    delays = [(entered - called).total_seconds() for called, entered in recent if called]
     return max(sum(delays) / len(delays), 2.0) if delays else 15.0
 
 
-def _publish(facts: Facts) -> dict[str, Any]:
+def _publish(facts: TickFacts) -> dict[str, Any]:
     published = document(facts)
+    # Not before the last admission ends: the operator's page shows people inside until then.
     final = facts.room.has_ended(facts.now) and not facts.active
     Board.objects.filter(room=facts.room).update(
         document=published, reasons=facts.reasons, estimates=facts.estimates, final=final

@@ -29,7 +29,7 @@ from rehearsal import pace, progress
 from rehearsal.findings import Findings, examine
 from rehearsal.progress import Display, Estimate, RoomView
 from waiting_room.models import Room
-from waiting_room.reasons import in_words
+from waiting_room.reasons import sentences
 from web.commands import PortalCommand
 
 Accident = Callable[[], str]  # does it, and says what it did
@@ -352,7 +352,7 @@ def room_view(opening: Cohort) -> RoomView | None:
         return None
     document = room.board.document
     with translation.override("en"):
-        reasons = in_words(room.board.reasons)
+        reasons = sentences(room.board.reasons)
     return RoomView(
         waiting=max(0, document.get("issued", 0) - room.line.serving),
         per_minute=document.get("per_minute", 0),

@@ -1,4 +1,4 @@
-"""Logs of pages as the portal makes them, for tests of what reads them."""
+"""Logs of pages in the portal's format, for tests of their readers."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -17,9 +17,9 @@ AT = datetime(2026, 7, 12, 11, tzinfo=UTC)
 
 
 class Log:
-    """A log of pages, each with one ticket; another `salt` is another history.
+    """A log of pages with one ticket each; another `salt` gives other pages.
 
-    `same` is how many pages two logs of different salt have in common.
+    `same` is the number of pages that logs of different salt have in common.
     """
 
     def __init__(self, size: int, salt: int = 0, *, same: int = 0, signer: Signer = SIGNER) -> None:
@@ -45,7 +45,7 @@ class Log:
         return merkle.log_root(size, self.read)
 
     def proof(self, old: int, new: int) -> list[bytes]:
-        """That the log of `new` pages begins with that of `old`."""
+        """The proof that the log of `new` pages begins with that of `old`."""
         return merkle.consistency_path(old, new, self.read) if old else []
 
     def checkpoint(self, size: int, *, signer: Signer | None = None) -> Note:

@@ -56,43 +56,45 @@ class Command(PortalCommand):
             if act == "joins-from":
                 sub.add_argument("time", help="ISO 8601; Asia/Seoul if no zone is given")
 
-    def handle(self, *, act: str, by: str, **given: Any) -> None:
+    def handle(self, *, act: str, by: str, **options: Any) -> None:
         if act == "list":
             self.list()
             return
-        room = room_by_code(given["room"])
+        room = room_by_code(options["room"])
         try:
-            room = self.do(act, room, f"command:{by}"[:40], given)
+            # 40 letters: the length of the column Step.by.
+            room = self.do(act, room, f"command:{by}"[:40], options)
         except CantChange as refusal:
             raise CommandError(str(refusal)) from refusal
         self.show(room_by_code(room.cohort.code))
 
-    def do(self, act: str, room: Room, by: str, given: dict[str, Any]) -> Room:
+    def do(self, act: str, room: Room, by: str, options: dict[str, Any]) -> Room:
+        """Carry out one act by its service; CantChange if the room's state forbids it."""
         if act == "pause":
-            messages = {"message_ko": given["ko"], "message_en": given["en"]}
+            messages = {"message_ko": options["ko"], "message_en": options["en"]}
             return services.pause_room(room=room, by=by, **messages)
         if act == "resume":
             return services.resume_room(room=room, by=by)
         if act == "close":
             return services.close_room(room=room, by=by)
         if act == "pace":
-            pace = {"max_active": given["at_once"], "max_per_minute": given["per_minute"]}
+            pace = {"max_active": options["at_once"], "max_per_minute": options["per_minute"]}
             return services.set_pace(room=room, by=by, **pace)
         if act == "draw":
-            plan = {"source": given["source"], "statement": given["statement"]}
+            plan = {"source": options["source"], "statement": options["statement"]}
             return services.set_draw_plan(room=room, by=by, **plan)
         if act == "officer":
-            named = {"name": given["name"], "commitment": given["commitment"]}
-            return services.add_officer(room=room, by=by, **named).room
+            officer = {"name": options["name"], "commitment": options["commitment"]}
+            return services.add_officer(room=room, by=by, **officer).room
         if act == "open-secret":
-            opened = {"name": given["name"], "secret": given["secret"]}
-            return services.open_secret(room=room, by=by, **opened).room
+            secret = {"name": options["name"], "secret": options["secret"]}
+            return services.open_secret(room=room, by=by, **secret).room
         if act == "state-value":
-            return services.state_value(room=room, value=given["value"], by=by)
+            return services.state_value(room=room, value=options["value"], by=by)
         if act == "joins-from":
-            at = parse_datetime(given["time"])
+            at = parse_datetime(options["time"])
             if at is None:
-                raise CommandError(f"“{given['time']}” is no time; write 2026-07-12T19:00.")
+                raise CommandError(f"“{options['time']}” is no time; write 2026-07-12T19:00.")
             at = make_aware(at) if is_naive(at) else at
             return services.set_joins_from(room=room, at=at, by=by)
         return room

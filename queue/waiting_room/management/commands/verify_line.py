@@ -18,17 +18,18 @@ class Command(PortalCommand):
         parser.add_argument("--csv", help="also write the log that was checked to this file")
 
     def handle(self, *, room: str, root: str | None, csv: str | None, **options: Any) -> None:
-        checked = room_by_code(room)
-        lines = log_lines(checked)
+        verified = room_by_code(room)
+        lines = log_lines(verified)
         if csv:
             with open(csv, "w", encoding="utf-8", newline="") as file:
                 file.writelines(lines)
             with open(csv, encoding="utf-8", newline="") as file:
                 report = verify_line.check(verify_line.rows_of(file))
         else:
+            # Streamed: a log of millions of rows is never in memory as a whole.
             pieces = (line for piece in lines for line in piece.splitlines(keepends=True))
             report = verify_line.check(verify_line.rows_of(pieces))
-        if checked.frozen_at and not is_as_planned(checked):
+        if verified.frozen_at and not is_as_planned(verified):
             report.troubles.append((0, "The opening in the table is not the one that was logged."))
         if root:
             verify_line.check_root(report, root)
