@@ -1,11 +1,11 @@
-"""Whether citizens and staff get on while somebody attacks: `make attack`.
+"""Response times of citizens and staff during attacks: `make attack`.
 
     python -m bench.attack [--seconds 4] [--rounds 3] [--only "slow readers"]
 
-Starts a portal of its own with throw-away services. Each attack (bench/attackers.py) is measured
-against quiet seconds right before it, several times over, since the machine is shared. Prints a
-table of the 50th and 95th percentile in milliseconds, quiet and under attack. It attacks nothing
-but this portal: its target can't be given.
+Starts a portal of its own with throw-away services. Each attack (bench/attackers.py) is compared
+with quiet seconds right before it, several times, since the machine is shared. Prints a table of
+the 50th and 95th percentile in milliseconds, quiet and under attack. Only this portal is attacked:
+the target can't be given.
 """
 
 import argparse
@@ -25,8 +25,7 @@ from bench.portal import portal, served
 
 PEOPLE = 300
 LOG_BYTES = 100 * MIB
-PAUSE_SECONDS = 0.05
-AIM = 2.0
+PAUSE_SECONDS = 0.05  # between two requests of a visitor: they are people, not a load test
 
 Visit = tuple[str, str, dict[str, str]]  # method, path, headers
 
@@ -36,40 +35,40 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=list(ATTACKS))
-    given = parser.parse_args()
+    options = parser.parse_args()
     os.environ["LOG_LEVEL"] = "ERROR"
     with portal():
         paths, log = scene()
         with served("portal") as url:
             port = int(urlsplit(url).port or 0)
-            measure(port, paths, given.seconds)  # what is made once is made now
+            measure(port, paths, options.seconds)  # warm-up: templates, caches, connections
             print("| attack | what | " + " | ".join(paths) + " |")
             print("|---|---|" + "---|" * len(paths))
-            for name in [given.only] if given.only else ATTACKS:
-                print(row(name, port, paths, log, given), flush=True)
+            for name in [options.only] if options.only else ATTACKS:
+                print(row(name, port, paths, log, options), flush=True)
 
 
-def row(name: str, port: int, paths: dict, log: Path, given) -> str:
+def row(name: str, port: int, paths: dict, log: Path, options) -> str:
     quiet: dict[str, list[float]] = {path: [] for path in paths}
     attacked: dict[str, list[float]] = {path: [] for path in paths}
     failed = 0
-    for _round in range(given.rounds):
-        os.utime(log)  # a log that is old would be written anew
-        add(quiet, measure(port, paths, given.seconds)[0])
+    for _round in range(options.rounds):
+        os.utime(log)  # a fresh time: an old log file would be written anew
+        add(quiet, measure(port, paths, options.seconds)[0])
         attack = subprocess.Popen(
-            [sys.executable, "-m", "bench.attackers", name, str(port), str(given.seconds + 2)],
+            [sys.executable, "-m", "bench.attackers", name, str(port), str(options.seconds + 2)],
             stdout=subprocess.PIPE,
         )
         assert attack.stdout
-        attack.stdout.readline()  # it stands
-        time.sleep(1)
-        took, wrong = measure(port, paths, given.seconds)
-        add(attacked, took)
-        failed += wrong
+        attack.stdout.readline()  # printed once all connections of the attack are open
+        time.sleep(1)  # the server has to accept and read them
+        times, failures = measure(port, paths, options.seconds)
+        add(attacked, times)
+        failed += failures
         attack.wait(60)
     cells = [cell(quiet[path], attacked[path]) for path in paths]
-    trouble = f" ({failed} failed)" if failed else ""
-    return f"| {name} | {ATTACKS[name][0]}{trouble} | " + " | ".join(cells) + " |"
+    failures = f" ({failed} failed)" if failed else ""
+    return f"| {name} | {ATTACKS[name][0]}{failures} | " + " | ".join(cells) + " |"
 
 
 def cell(quiet: list[float], attacked: list[float]) -> str:
@@ -93,19 +92,19 @@ def add(to: dict[str, list[float]], more: dict[str, list[float]]) -> None:
 
 
 def measure(port: int, paths: dict[str, Iterator[Visit]], seconds: float):
-    """Seconds that each answer took, by kind of visitor, and how many were none."""
-    took: dict[str, list[float]] = {path: [] for path in paths}
+    """Seconds of each answer by kind of visitor, and the number of failures."""
+    times: dict[str, list[float]] = {path: [] for path in paths}
     failed: list[str] = []
-    ends = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
 
     def visitor(kind: str) -> None:
-        while time.monotonic() < ends:
+        while time.monotonic() < deadline:
             started = time.perf_counter()
             problem = visit(port, next(paths[kind]))
             if problem:
                 failed.append(problem)
                 print(f"  {kind}: {problem}", file=sys.stderr)
-            took[kind].append(time.perf_counter() - started)
+            times[kind].append(time.perf_counter() - started)
             time.sleep(PAUSE_SECONDS)
 
     threads = [threading.Thread(target=visitor, args=[kind]) for kind in paths]
@@ -113,12 +112,12 @@ def measure(port: int, paths: dict[str, Iterator[Visit]], seconds: float):
         thread.start()
     for thread in threads:
         thread.join()
-    return took, len(failed)
+    return times, len(failed)
 
 
-def visit(port: int, asked: Visit) -> str:
-    """One request on a connection of its own; what went wrong, if anything."""
-    method, path, headers = asked
+def visit(port: int, request: Visit) -> str:
+    """One request on a new connection; returns a description of its failure, or ""."""
+    method, path, headers = request
     connection = http.client.HTTPConnection(LOOPBACK, port, timeout=20)
     try:
         connection.request(method, path, headers=headers)
@@ -133,7 +132,8 @@ def visit(port: int, asked: Visit) -> str:
 
 
 def scene() -> tuple[dict[str, Iterator[Visit]], Path]:
-    """A room with people, a member of staff, and a log as of a million people."""
+    """The requests of each kind of visitor to a new room, and its log file, made as large as for a
+    million people."""
     from tests.crowd import open_slots
     from tests.factories import CohortFactory, RoomFactory, StaffFactory, TicketFactory
     from tests.staff.signing_in import StaffClient
@@ -145,6 +145,7 @@ def scene() -> tuple[dict[str, Iterator[Visit]], Path]:
     log = log_file(room)
     log.write_bytes(b"0123456789,abcdef\n" * (LOG_BYTES // 18))
 
+    # Signed in once, with the second factor: the log-in form is limited by address.
     client = StaffClient()
     client.force_login(StaffFactory(superuser=True))
     staff = {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
@@ -162,22 +163,22 @@ def scene() -> tuple[dict[str, Iterator[Visit]], Path]:
     }, log
 
 
-def visits(*asked: tuple[str, dict[str, str]]) -> Iterator[Visit]:
-    return itertools.cycle([("GET", path, headers) for path, headers in asked])
+def visits(*requests: tuple[str, dict[str, str]]) -> Iterator[Visit]:
+    return itertools.cycle([("GET", path, headers) for path, headers in requests])
 
 
 def people(room) -> list[int]:
-    """Who may join; whoever has a ticket gets the same again."""
+    """Ids of eligible people. They join over and over, and get the same ticket again."""
     from eligibility.models import Decision
     from tests.factories import PersonFactory
 
     window = {"window_from": room.cohort.opens_at, "window_to": room.cohort.closes_at}
-    made = [PersonFactory().pk for _ in range(PEOPLE)]
+    ids = [PersonFactory().pk for _ in range(PEOPLE)]
     Decision.objects.bulk_create(
         Decision(person_id=pk, cohort=room.cohort, eligible=True, rule="born", **window)
-        for pk in made
+        for pk in ids
     )
-    return made
+    return ids
 
 
 def signed_in(person_id: int) -> str:

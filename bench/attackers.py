@@ -1,9 +1,9 @@
-"""The attacks of bench.attack: few connections that are slow, silent, greedy or many.
+"""The attacks of bench.attack: connections that are slow, silent, greedy or many.
 
     python -m bench.attackers NAME PORT SECONDS
 
-They go to 127.0.0.1 and nowhere else, come from 127.0.0.2 to 127.0.0.9, open at most MOST
-connections each, and end by their own clock.
+They connect to 127.0.0.1 only, from 127.0.0.2 to 127.0.0.9, open at most MOST connections each,
+and end by themselves.
 """
 
 import resource
@@ -15,11 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 LOOPBACK = "127.0.0.1"
+# Several addresses: the server limits connections and requests per address.
 SOURCES = [f"127.0.0.{last}" for last in range(2, 10)]
 MOST = 6_000
 LONGEST_SECONDS = 60
 MIB = 1024 * 1024
 
+# A form with a valid CSRF cookie, so that the server has a reason to read the body.
 POST = "POST /identity/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken={token}\r\n"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
 
@@ -29,47 +31,49 @@ def posted(length: int) -> bytes:
 
 
 class Attack:
+    """Opens the connections of one attack, within the limits above."""
+
     def __init__(self, port: int, seconds: float) -> None:
         self.port = port
         self.seconds = min(seconds, LONGEST_SECONDS)
-        self.ends = time.monotonic() + LONGEST_SECONDS
-        self.opened, self.stands = 0, False
+        self.deadline = time.monotonic() + LONGEST_SECONDS
+        self.opened, self.has_begun = 0, False
 
     @property
-    def goes_on(self) -> bool:
-        return time.monotonic() < self.ends and self.opened < MOST
+    def is_running(self) -> bool:
+        return time.monotonic() < self.deadline and self.opened < MOST
 
     def connect(self, payload: bytes = b"") -> socket.socket:
         source = SOURCES[self.opened % len(SOURCES)]
         self.opened += 1
-        one = socket.create_connection((LOOPBACK, self.port), 5, source_address=(source, 0))
-        one.sendall(payload)
-        return one
+        connection = socket.create_connection((LOOPBACK, self.port), 5, source_address=(source, 0))
+        connection.sendall(payload)
+        return connection
 
-    def begun(self) -> None:
-        """Tells once that the attack stands; its seconds count from here."""
-        if not self.stands:
-            self.stands = True
-            self.ends = time.monotonic() + self.seconds
+    def begin(self) -> None:
+        """Tell bench.attack once that the attack is running; its seconds count from here."""
+        if not self.has_begun:
+            self.has_begun = True
+            self.deadline = time.monotonic() + self.seconds
             print("begun", flush=True)
 
     def hold(self, count: int, payload: bytes, drip: bytes = b"") -> None:
-        """So many connections kept open, each sending `drip` once a second and reading nothing;
-        a connection that the server ends is opened again."""
-        held: list[socket.socket] = []
-        while self.goes_on:
-            while self.goes_on and len(held) < count:
+        """Keep `count` connections open that send `drip` once a second and read nothing; those that
+        the server closes are opened again."""
+        connections: list[socket.socket] = []
+        while self.is_running:
+            while self.is_running and len(connections) < count:
                 with suppress(OSError):
-                    held.append(self.connect(payload))
-            self.begun()
+                    connections.append(self.connect(payload))
+            self.begin()
             time.sleep(1)
-            held = [one for one in held if alive(one, drip)]
+            connections = [connection for connection in connections if alive(connection, drip)]
 
     def repeat(self, at_once: int, act: Callable[[], None], pause: float = 0.1) -> None:
-        """The same again and again, so many side by side, `pause` seconds between."""
+        """Repeat `act` in `at_once` threads, `pause` seconds apart."""
 
         def loop() -> None:
-            while self.goes_on:
+            while self.is_running:
                 with suppress(OSError):
                     act()
                 time.sleep(pause)
@@ -77,39 +81,40 @@ class Attack:
         threads = [threading.Thread(target=loop) for _ in range(at_once)]
         for thread in threads:
             thread.start()
-        self.begun()
+        self.begin()
         for thread in threads:
             thread.join()
 
     def upload(self) -> None:
-        """200 MB are announced; what is sent ends when the server stops taking it."""
-        with self.connect(posted(200 * MIB)) as one:
+        """Announce 200 MB and send until the server closes the connection."""
+        with self.connect(posted(200 * MIB)) as connection:
             for _ in range(200):
-                one.sendall(bytes(MIB))
+                connection.sendall(bytes(MIB))
 
     def long_head(self) -> None:
         head = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n"
-        with self.connect(head) as one:
-            one.recv(65536)
+        with self.connect(head) as connection:
+            connection.recv(65536)
 
     def pipeline(self) -> None:
-        """Hundreds of requests in one breath, and no answer read for a while."""
-        with self.connect(PAGE * 300) as one:
+        """300 pipelined requests, whose answers are not read for two seconds."""
+        with self.connect(PAGE * 300) as connection:
             time.sleep(2)
-            one.recv(65536)
+            connection.recv(65536)
 
     def reload(self) -> None:
-        with self.connect(PAGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as one:
-            while one.recv(65536):
+        page = PAGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        with self.connect(page) as connection:
+            while connection.recv(65536):
                 pass
 
 
-def alive(one: socket.socket, drip: bytes) -> bool:
-    one.setblocking(False)
+def alive(connection: socket.socket, drip: bytes) -> bool:
+    connection.setblocking(False)
     try:
-        one.send(drip) if drip else one.getpeername()
-        # Without reading it: whether the server has ended it.
-        return not drip or one.recv(1, socket.MSG_PEEK) != b""
+        connection.send(drip) if drip else connection.getpeername()
+        # MSG_PEEK: sees the end of the stream without reading the answer.
+        return not drip or connection.recv(1, socket.MSG_PEEK) != b""
     except BlockingIOError:
         return True
     except OSError:
@@ -165,6 +170,7 @@ ATTACKS: dict[str, Way] = {
 
 
 def main(name: str, port: int, seconds: float) -> None:
+    # Each connection is a file; the usual soft limit is 1,024.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MOST + 1_000), hard))
     ATTACKS[name][1](Attack(port, seconds))

@@ -1,4 +1,4 @@
-"""Django with nothing in it: what an answer costs before anything is done for it."""
+"""Django without middleware: the least that an answer costs."""
 
 from bench.settings import *  # noqa: F403
 

@@ -1,11 +1,11 @@
-"""Bookings a second over HTTP: open times, hold, confirm, receipt, on one machine.
+"""Bookings per second over HTTP on one machine: slots, hold, confirm, receipt.
 
     python bench/booking_path.py [SECONDS]
 
-Throw-away Postgres (made durable) and Valkey, the web server as `make run` starts it, and a plain
-load generator share this machine's cores. Each citizen was called and has entered; one booking
-is four requests: the list, the hold, the confirming and the receipt.
-Half of them book a vaccine of two doses. At least 50 a second are promised on two cores.
+A throw-away Postgres (made durable), Valkey, the web server as `make run` starts it, and a simple
+load generator share this machine's cores. Each citizen has an admission; one booking is four
+requests: the list, the hold, the confirmation and the receipt. Half of them book a vaccine of two
+doses. Promised are at least 50 a second on two cores.
 """
 
 import http.client
@@ -29,11 +29,11 @@ from launcher.processes import free_port  # noqa: E402
 
 PROMISED = 50
 PROCESSES, CITIZENS_AT_ONCE = 2, 8
-TOKEN = "t" * 32
+TOKEN = "t" * 32  # any token: Django compares the cookie with the header
 
 
 class Browser:
-    """As little as a load generator needs: one kept connection and a cookie line."""
+    """A minimal HTTP client, so that the load generator uses little CPU."""
 
     def __init__(self, port: int):
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -60,6 +60,7 @@ def book(browser: Browser, cookie: str, turn: int) -> None:
     slots = re.findall(r'name="slot" value="(\d+)"', listed)
     assert status == 200, (status, listed[-500:])
     assert slots, "nothing is open: the bench has too few slots"
+    # Slots are spread over the list; the next one is tried if another citizen took the last seat.
     for attempt in range(5):
         slot = slots[(turn * 7 + attempt * 3) % len(slots)]
         status, held, _to = browser.ask("/booking/hold/", {"slot": slot})
@@ -74,13 +75,13 @@ def book(browser: Browser, cookie: str, turn: int) -> None:
 
 def drive(port: int, cookies: list[str], seconds: int, results) -> None:
     """One process of the load generator."""
-    lock, took, problems = threading.Lock(), [], []
+    lock, times, problems = threading.Lock(), [], []
     waiting = list(reversed(cookies))
-    ends = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
 
     def citizens() -> None:
         browser = Browser(port)
-        while time.monotonic() < ends:
+        while time.monotonic() < deadline:
             with lock:
                 if not waiting:
                     problems.append("the bench ran out of people")
@@ -93,14 +94,14 @@ def drive(port: int, cookies: list[str], seconds: int, results) -> None:
                 problems.append(repr(error))
                 browser = Browser(port)
                 continue
-            took.append(time.perf_counter() - start)
+            times.append(time.perf_counter() - start)
 
     threads = [threading.Thread(target=citizens) for _ in range(CITIZENS_AT_ONCE)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    results.put((took, problems))
+    results.put((times, problems))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -109,8 +110,9 @@ def cpu_seconds(pid: int) -> float:
         ["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False
     ).stdout.split()
     total = 0.0
-    for one in [str(pid), *children]:
-        fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+    for process in [str(pid), *children]:
+        # proc_pid_stat(5): utime and stime are fields 14 and 15, the third follows the name.
+        fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
         total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return total
 
@@ -126,14 +128,15 @@ def main(seconds: int) -> int:
         from tests.crowd import admit, open_slots
         from tests.factories import RoomFactory, VaccineFactory
 
+        # The second dose on the next day: both doses find slots in the same list.
         double: Vaccine = VaccineFactory(doses=2, min_days=0, best_days=1, max_days=1)
         open_slots(1000, capacity=100)
         open_slots(1000, capacity=100, vaccine=double)
         admissions = admit(RoomFactory(), 150 * seconds)
         stamp = int(time.time())
         cookies = [
-            f"{COOKIE}={signing.dumps([one.ticket.person_id, stamp, 0], salt=_SALT)}"
-            for one in admissions
+            f"{COOKIE}={signing.dumps([admission.ticket.person_id, stamp, 0], salt=_SALT)}"
+            for admission in admissions
         ]
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
@@ -145,13 +148,16 @@ def main(seconds: int) -> int:
         )
         try:
             wait_for(port)
-            warm = multiprocessing.get_context("spawn")
-            results = warm.Queue()
+            # spawn: a fork would inherit this process's database connection.
+            spawn = multiprocessing.get_context("spawn")
+            results = spawn.Queue()
             book_some(port, cookies[:200])
+            # After the warm-up, which is not counted.
             before = cpu_seconds(server.pid)
             shares = [cookies[200 + number :: PROCESSES] for number in range(PROCESSES)]
             drivers = [
-                warm.Process(target=drive, args=(port, share, seconds, results)) for share in shares
+                spawn.Process(target=drive, args=(port, share, seconds, results))
+                for share in shares
             ]
             for driver in drivers:
                 driver.start()
@@ -160,15 +166,16 @@ def main(seconds: int) -> int:
         finally:
             server.terminate()
             server.wait()
-        took = sorted(one for times, _problems in answers for one in times)
-        problems = [one for _times, some in answers for one in some]
-        rate = len(took) / seconds
+        times = sorted(took for process_times, _problems in answers for took in process_times)
+        problems = [problem for _times, problems in answers for problem in problems]
+        rate = len(times) / seconds
+        # A fast run that broke an invariant would be worthless.
         broken = [result.invariant.name for result in verify() if result.broken]
         sys.stdout.write(
             f"{rate:.0f} bookings a second ({rate * 3600:,.0f} an hour; promised {PROMISED}/s),"
-            f" whole booking {1000 * took[len(took) // 2]:.0f} ms in the middle,"
-            f" {1000 * took[int(len(took) * 0.99)]:.0f} ms for 99 of 100,"
-            f" {1000 * cpu / len(took):.1f} ms of the web server's CPU each\n"
+            f" whole booking {1000 * times[len(times) // 2]:.0f} ms in the middle,"
+            f" {1000 * times[int(len(times) * 0.99)]:.0f} ms for 99 of 100,"
+            f" {1000 * cpu / len(times):.1f} ms of the web server's CPU each\n"
             f"problems: {len(problems)} {problems[:2]}; verify_bookings:"
             f" {broken or 'every invariant holds'}\n"
         )
@@ -187,7 +194,7 @@ def wait_for(port: int) -> None:
 
 
 def book_some(port: int, cookies: list[str]) -> None:
-    """Imports, templates and plans are loaded long before an opening."""
+    """Warm-up: imports, templates and query plans are loaded long before a real opening."""
     browser = Browser(port)
     for turn, cookie in enumerate(cookies):
         book(browser, cookie, turn)

@@ -1,12 +1,12 @@
-"""Finding a time and holding it in a small table and in a national one.
+"""Finding and holding a slot in a small and in a national table.
 
     python bench/booking_size.py [SLOTS]
 
 Fills two databases of a throw-away Postgres, one with 10,000 slots and 20,000 reservations, one
-with 5,000,000 slots (or SLOTS) and twice as many reservations, and measures both in turn:
-finding a time in one district with nothing kept, holding, and confirming. Clinics and districts
-keep their size; there are more of them. Nothing may cost more than 1.5 times as much.
-verify_bookings is timed on both. The whole takes about ten minutes and five gigabytes.
+with 5,000,000 slots (or SLOTS) and twice as many reservations, and measures both in turn: finding
+slots in a district with empty caches, holding, and confirming. Clinics and districts have the same
+size in both; the national table has more of them. Nothing may take more than 1.5 times as long.
+verify_bookings is timed on both. A run takes about ten minutes and five gigabytes.
 """
 
 import os
@@ -23,9 +23,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 from launcher.throwaway import ThrowawayServices
 
 SMALL, LARGE = 10_000, 5_000_000
-SLOTS_PER_CLINIC, CLINICS_PER_DISTRICT = 350, 28
+SLOTS_PER_CLINIC, CLINICS_PER_DISTRICT = 350, 28  # 5,000,000 slots: 14,000 clinics, 510 districts
 PROMISED = 1.5
-TURNS, BLOCKS, WARM_UP = 80, 6, 20
+TURNS, BLOCKS, WARM_UP = 80, 6, 20  # bookings per block; blocks per database; turns dropped of each
 
 CLINICS = """
 INSERT INTO booking_clinic
@@ -55,16 +55,17 @@ WHERE slot.id > %(after)s AND slot.booked = 2
 def fill(slots: int, vaccine_id: int) -> None:
     from django.db import connection
 
-    have = highest("booking_clinic")
-    there = number_of("booking_clinic")
+    last_clinic = highest("booking_clinic")
+    count = number_of("booking_clinic")
     clinics = slots // SLOTS_PER_CLINIC
     last_slot = highest("booking_slot")
     with connection.cursor() as cursor:
-        # The people are invented: their keys point nowhere.
+        # Without foreign keys: the reservations' people and admissions do not exist.
         cursor.execute("SET session_replication_role = replica")
-        values = {"from": there, "to": clinics, "district": CLINICS_PER_DISTRICT}
+        values = {"from": count, "to": clinics, "district": CLINICS_PER_DISTRICT}
         cursor.execute(CLINICS, values)
-        cursor.execute(SLOTS, {"vaccine": vaccine_id, "slots": SLOTS_PER_CLINIC, "after": have})
+        values = {"vaccine": vaccine_id, "slots": SLOTS_PER_CLINIC, "after": last_clinic}
+        cursor.execute(SLOTS, values)
         cursor.execute(RESERVATIONS, {"after": last_slot})
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("VACUUM ANALYZE")
@@ -87,7 +88,7 @@ def number_of(table: str) -> int:
 
 
 def measure(admissions: list) -> dict[str, list[float]]:
-    """Seconds of each turn, over districts and slots at random."""
+    """Seconds per act, in random districts and slots; the first WARM_UP turns are dropped."""
     from booking.finder import availability
     from booking.finder.search import Search, find
     from booking.models import Slot
@@ -101,19 +102,19 @@ def measure(admissions: list) -> dict[str, list[float]]:
         person = admission.ticket.person_id
         district = random.choice(districts)  # noqa: S311
         slot = Slot.objects.filter(pk__gt=random.randrange(last)).order_by("pk").first()  # noqa: S311
-        for cache in availability.all_caches[1:]:  # all but the clinics themselves
+        for cache in availability.all_caches[1:]:  # not that of the clinics, which rarely change
             cache.clear()
         start = time.perf_counter()
-        found = find(Search(region="경기도", district=district))
+        results = find(Search(region="경기도", district=district))
         found_at = time.perf_counter()
-        assert found.left > 0
+        assert results.left > 0
         [held] = hold_slot(person_id=person, slot_id=slot.pk, admission_id=admission.pk)
         held_at = time.perf_counter()
         confirm_hold(person_id=person, key=held.key)
         times["find"].append(found_at - start)
         times["hold"].append(held_at - found_at)
         times["confirm"].append(time.perf_counter() - held_at)
-    return {name: took[WARM_UP:] for name, took in times.items()}
+    return {act: seconds[WARM_UP:] for act, seconds in times.items()}
 
 
 def main(large: int) -> int:
@@ -136,6 +137,7 @@ def main(large: int) -> int:
         vaccine, room = VaccineFactory(), RoomFactory()
         people = admit(room, TURNS * BLOCKS)
         small_name = connection.settings_dict["NAME"]
+        # CREATE DATABASE … TEMPLATE needs the template without connections.
         use("postgres")
         with connection.cursor() as cursor:
             cursor.execute(f'CREATE DATABASE national TEMPLATE "{small_name}"')
@@ -155,27 +157,27 @@ def main(large: int) -> int:
         for name in names:
             use(name)
             warm_up()
-        # In turn, so that whatever else this machine does falls on both.
+        # In turn, so that other load of this machine disturbs both alike.
         took: dict[str, dict[str, list[float]]] = {name: {} for name in names}
         for block in range(BLOCKS):
             for name in names:
                 use(name)
                 for act, times in measure(people[block * TURNS : (block + 1) * TURNS]).items():
                     took[name].setdefault(act, []).extend(times)
-        kept = True
+        is_fast = True
         for act in ("find", "hold", "confirm"):
             small, big = (1000 * median(took[name][act]) for name in names)
-            kept &= big / small <= PROMISED
+            is_fast &= big / small <= PROMISED
             sys.stdout.write(
                 f"{act:8} {small:7.2f} ms {big:7.2f} ms: {big / small:.2f} times as much"
                 f" (promised {PROMISED})\n"
             )
         connection.close()
-        return 0 if kept else 1
+        return 0 if is_fast else 1
 
 
 def warm_up() -> None:
-    """Into memory, where a table stands that has been asked all day. The small one always is."""
+    """Load tables and indexes into memory, as after a day of use."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -194,7 +196,7 @@ def use(name: str) -> None:
 
 
 def _with_memory(started: ThrowawayServices) -> None:
-    """A third of the memory as buffers, as a server has; both databases share it."""
+    """A third of the memory as shared buffers, as on a server; both databases share it."""
     from django.db import connection
 
     with connection.cursor() as cursor:

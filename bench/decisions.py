@@ -1,8 +1,8 @@
-"""How long one decision takes: less than 50 µs is promised.
+"""The time of one eligibility decision: promised are less than 50 µs.
 
     python bench/decisions.py
 
-Finding the person it is about is measured by bench/lookup.py.
+Finding the person is measured by bench/lookup.py.
 """
 
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
-os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/nothing")  # never asked
+# Never connected to; the settings need them.
+os.environ.setdefault("DATABASE_URL", "postgres://nobody@localhost/nothing")
 os.environ.setdefault("REDIS_URL", "redis://localhost/0")
 
 MOST_DECISION = 50e-6
@@ -32,6 +33,7 @@ def time_decision() -> float:
         proof=Proof.ROSTER,
     )
     facts = Facts(date(1964, 5, 12), on_roster=True)
+    # The minimum: other load of the machine can only add to it.
     return min(timeit.repeat(lambda: decide(facts, rule, rule.opens_at), number=5000)) / 5000
 
 

@@ -1,14 +1,13 @@
-"""A room of a hundred thousand, from gathering to the last one out, and then checked.
+"""Drains a room of a hundred thousand people, from gathering to the last admission; verifies it.
 
     python -m bench.drain [PEOPLE] [SHARE_ENTERING]
 
-People gather, the list is frozen and drawn, and ticks follow each other as if a second lay
-between them until everybody has been called. Of those called so many in a hundred (30) come, from
-several connections at once; some of them late, and then in a crowd larger than the room. Each
-enters through the service, waits at the door when every place is taken, and leaves by booking, by
-giving up or without a word, so that the place has to lapse. `max_active` is raised and cut on the
-way; after every wave the admissions alive are counted in the table. Then `verify_line` checks the
-tables, and the program the public gets checks the file the public gets.
+People join, the list is frozen and drawn, and ticks follow each other as if a second apart until
+all are called. SHARE_ENTERING percent (30) of the called people come, over several connections at
+once; some come late, in a crowd larger than the room. Each enters through the service, waits at the
+door while all admissions are used, and leaves by booking, by giving up, or by lapsing. `max_active`
+is raised and reduced meanwhile; after each wave the live admissions are counted in the table.
+Finally `verify_line` checks the tables, and the offline verifier the published log.
 """
 
 import random
@@ -25,10 +24,10 @@ from bench.tick import draw
 
 PER_MINUTE = 60_000
 CONNECTIONS = 4
-MOST_INSIDE = [1_500, 2_000, 1_000, 1_500]  # set in turn: a cut must hold too
+MOST_INSIDE = [1_500, 2_000, 1_000, 1_500]  # in turn: the limit must also hold after a reduction
 LATE_SHARE, LAPSE_SHARE, LEAVE_SHARE = 0.15, 0.02, 0.08
-ASK_AGAIN = 300  # of those at the door, in one wave
-LATE_CROWD = 1_500  # so many who were away come back all at once
+ASK_AGAIN = 300  # people at the door who try again in one wave
+LATE_CROWD = 1_500  # late people who come back together
 
 
 def main() -> None:
@@ -43,18 +42,21 @@ def main() -> None:
 
 
 class Drain:
+    """The simulated people of one room: who is inside, at the door, or late."""
+
     def __init__(self, room, people: int, share: float) -> None:
         from waiting_room import draw
         from waiting_room.models import Room, Ticket
 
         self.room = Room.objects.select_related("cohort").get(pk=room.pk)
         self.people, self.share = people, share
-        self.dice = random.Random(20210712)  # noqa: S311
-        self.seen: Counter = Counter()
+        self.dice = random.Random(20210712)  # noqa: S311  (a fixed seed: runs are comparable)
+        self.counts: Counter = Counter()
         self.inside: list = []
         self.at_door: list = []
         self.late: list = []
         self.most_alive = 0
+        # All places at once: working out each ticket's by itself would take minutes.
         places = draw.places(people, bytes.fromhex(self.room.seed))
         self.tickets = {
             places[ticket.entry - 1] + 1: ticket
@@ -70,7 +72,8 @@ class Drain:
                 if ticks % 20 == 0:
                     self.set_pace(MOST_INSIDE[ticks // 20 % len(MOST_INSIDE)])
                     print(
-                        f"  tick {ticks}: {self.serving():,} called, {dict(self.seen)}", flush=True
+                        f"  tick {ticks}: {self.serving():,} called, {dict(self.counts)}",
+                        flush=True,
                     )
                 before = self.serving()
                 times.append(self.tick())
@@ -92,7 +95,7 @@ class Drain:
         set_pace(room=self.room, max_active=most, max_per_minute=PER_MINUTE, by="bench")
 
     def tick(self) -> float:
-        """One tick, a second after the last as far as the pace can tell."""
+        """One tick; the line's row is set back so that the pace sees a second since the last."""
         from datetime import timedelta
 
         from django.utils import timezone
@@ -107,7 +110,7 @@ class Drain:
         return time.perf_counter() - began
 
     def come(self, before: int, serving: int, pool) -> None:
-        """Those at the door, those who were away, and of those just called the ones who come."""
+        """Let people enter: some at the door, late ones in a crowd, and newly called ones."""
         called = [self.tickets[place] for place in range(before + 1, serving + 1)]
         coming = [ticket for ticket in called if self.dice.random() < self.share]
         away = [ticket for ticket in coming if self.dice.random() < LATE_SHARE]
@@ -122,20 +125,20 @@ class Drain:
         for ticket, outcome in pool.map(ask, asking):
             if outcome == "AtTheDoor":
                 self.at_door.append(ticket)
-                self.seen["met every place taken"] += 1
+                self.counts["met every place taken"] += 1
             else:
                 self.inside.append(outcome)
-                self.seen["entered"] += 1
+                self.counts["entered"] += 1
         self.count()
 
     def go(self, pool) -> None:
-        """One in eight of those inside is done."""
+        """End the admission of one in eight people inside."""
         self.dice.shuffle(self.inside)
         count = len(self.inside) if len(self.inside) < 40 else len(self.inside) // 8
         done, self.inside = self.inside[:count], self.inside[count:]
         endings = [self.ending() for _ in done]
         for ending in pool.map(leave, done, endings):
-            self.seen[ending] += 1
+            self.counts[ending] += 1
         self.count()
 
     def ending(self) -> str:
@@ -150,11 +153,11 @@ class Drain:
         return Admission.objects.filter(room=self.room, ended_at=None).count()
 
     def count(self) -> None:
-        """What is in the table never passes what was allowed, whatever the line's row says."""
+        """Assert that the table never has more live admissions than allowed."""
         alive = self.alive()
         self.most_alive = max(self.most_alive, alive)
         assert alive <= self.bound, f"{alive} are inside, {self.bound} may be"
-        # After a cut nobody is thrown out, but the bound sinks with those who leave.
+        # A reduction ends no admission, but the bound decreases as people leave.
         self.bound = max(self.most, min(self.bound, alive))
 
     def report(self, ticks: int, took: float, times: list[float]) -> None:
@@ -163,14 +166,15 @@ class Drain:
         from waiting_room.models import Admission
 
         endings = Admission.objects.filter(room=self.room).values_list("ending")
-        told = dict(endings.annotate(Count("pk")))
-        assert sum(told.values()) == self.seen["entered"], (told, self.seen)
-        assert "" not in told, f"{told['']} are inside still"
+        by_ending = dict(endings.annotate(Count("pk")))
+        assert sum(by_ending.values()) == self.counts["entered"], (by_ending, self.counts)
+        assert "" not in by_ending, f"{by_ending['']} are inside still"
         twice = Admission.objects.filter(room=self.room).values("ticket").distinct().count()
         print(
             f"drained {self.people:,} in {ticks} ticks, {took:.0f} s, slowest tick "
-            f"{max(times) * 1000:.0f} ms; {self.seen['entered']:,} entered ({twice:,} people), "
-            f"{self.seen['met every place taken']:,} times every place was taken; ended: {told}; "
+            f"{max(times) * 1000:.0f} ms; {self.counts['entered']:,} entered ({twice:,} people), "
+            f"{self.counts['met every place taken']:,} times every place was taken; "
+            f"ended: {by_ending}; "
             f"most inside at once {self.most_alive:,}, allowed {min(MOST_INSIDE):,} to "
             f"{max(MOST_INSIDE):,} and never passed"
         )
@@ -195,9 +199,9 @@ def leave(admission, ending: str) -> str:
     from waiting_room.services import end_admission
 
     if ending == "lapsed":
-        # Gone without a word: as if the fifteen minutes had passed.
-        gone = timezone.now() - timedelta(seconds=1)
-        Admission.objects.filter(pk=admission.pk).update(expires_at=gone)
+        # As if the admission's fifteen minutes had passed.
+        past = timezone.now() - timedelta(seconds=1)
+        Admission.objects.filter(pk=admission.pk).update(expires_at=past)
     else:
         end_admission(admission=admission, ending=ending)
     return ending
@@ -221,18 +225,19 @@ def verify(room, people: int) -> None:
             out.writelines(log_lines(room))
         wrote = time.perf_counter() - started
         started = time.perf_counter()
-        said = subprocess.run(
+        check = subprocess.run(
+            # -I: without the project on the path, as the public runs it.
             [sys.executable, "-I", verify_line.__file__, str(file)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         print(
             f"log of {file.stat().st_size / 1e6:.1f} MB written in {wrote:.1f} s, checked offline "
-            f"in {time.perf_counter() - started:.1f} s, exit code {said.returncode}:"
+            f"in {time.perf_counter() - started:.1f} s, exit code {check.returncode}:"
         )
-        print(said.stdout.strip())
-    assert said.returncode == 0, said.stderr
-    assert f"{people} tickets" in said.stdout
-    assert f"places called up to {people}" in said.stdout
+        print(check.stdout.strip())
+    assert check.returncode == 0, check.stderr
+    assert f"{people} tickets" in check.stdout
+    assert f"places called up to {people}" in check.stdout
 
 
 if __name__ == "__main__":

@@ -37,13 +37,14 @@ def timed(name: str, work: Callable[[], Any], repeat: int = 1) -> Any:
 
 
 def bench_draw(count: int) -> None:
+    # About a thousand places, spread over all entries.
     step = max(1, count // 1000)
-    some = range(0, count, step)
+    sample = range(0, count, step)
     start = time.perf_counter()
-    for entry in some:
+    for entry in sample:
         draw.place_of(entry, count, SEED)
-    each = (time.perf_counter() - start) / len(some)
-    sys.stdout.write(f"{'one place among ' + format(count, ','):60} {each:10.5f} s\n")
+    mean = (time.perf_counter() - start) / len(sample)
+    sys.stdout.write(f"{'one place among ' + format(count, ','):60} {mean:10.5f} s\n")
     timed(f"all {count:,} places", lambda: draw.places(count, SEED))
 
 
@@ -53,6 +54,7 @@ def bench_log() -> None:
         for n in range(1, public_log.PAGE_TICKETS + 1)
     ]
     timed("leaves and root of a page of 4,096 tickets", lambda: public_log.page_root(leaves), 5)
+    # An independent implementation, for comparison.
     timed("the same root by pymerkle", lambda: pymerkle_root(leaves), 3)
     hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
     timed("proof in a page", lambda: merkle.path(hashes, 1234), 5)
@@ -80,7 +82,7 @@ def pymerkle_root(leaves: list[bytes]) -> bytes:
 
 
 def write_log(path: Path, count: int) -> None:
-    """A room with `count` tickets, drawn and called."""
+    """Write the log of a room with `count` tickets, drawn and called."""
     secret, stored, root = bytes(32), {}, merkle.EMPTY_ROOT.hex()
     commitment = draw.commitment(secret)
     pages: list[tuple[public_log.Page, list[tuple], list[bytes]]] = []
@@ -115,6 +117,7 @@ def write_log(path: Path, count: int) -> None:
         public_log.leaf_for_act("bench", 3, public_log.REVEAL, AT, **reveal),
         public_log.leaf_for_act("bench", 4, public_log.CALL, AT, first=1, last=count),
     ]
+    # The digest of the list is the root before the page with the freeze.
     digest, root = root, add(count, [], acts)
     places = draw.places(count, seed)
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -142,7 +145,7 @@ def bench_verifier(count: int) -> None:
         code = timed(
             "checking it with offline/verify_line.py", lambda: verify_line.main([str(path)])
         )
-        if code:
+        if code:  # a log that does not verify would make the time meaningless
             raise SystemExit(code)
 
 

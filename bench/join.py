@@ -1,11 +1,10 @@
-"""Joins over HTTP, each committed before it is answered, against an empty view and pgbench.
+"""Joins over HTTP, each committed before its answer, compared with an empty view and pgbench.
 
     python -m bench.join [SECONDS] [--turns 5] [--connections 64,128,256]
 
-Each request is another person with their own signed cookie and form token. Shown besides: the
-empty view of a Django without middleware, of the portal with its middleware, and the rate at
-which pgbench does the bare insert. Promised: at least half of the bare empty view at 128
-connections.
+Each request is another person with a signed cookie. Also shown: an empty view of a Django without
+middleware, one of the portal with its middleware, and the rate of pgbench for the bare INSERT.
+Promised: at least half the rate of the bare empty view at 128 connections.
 """
 
 import argparse
@@ -16,8 +15,9 @@ from pathlib import Path
 from bench.portal import make_room, median, portal, served, wrk
 from launcher.postgres import installation
 
-PEOPLE = 700_000
-TOKEN = "a" * 32
+PEOPLE = 700_000  # more than one run joins: each request is a person who has not joined yet
+TOKEN = "a" * 32  # any token: Django compares the cookie with the form
+# The script for wrk: each of its threads takes every second cookie.
 LUA = """
 local cookies, count = {}, 0
 local thread_number = 0
@@ -39,6 +39,7 @@ function request()
     ["Content-Type"] = "application/x-www-form-urlencoded" }, body)
 end
 """
+# The least that a join could cost: the same row and indexes, without any condition.
 BARE_TABLE = """
 DROP TABLE IF EXISTS bare_ticket;
 CREATE TABLE bare_ticket (LIKE waiting_room_ticket INCLUDING DEFAULTS INCLUDING INDEXES);
@@ -56,35 +57,36 @@ def main() -> None:
     parser.add_argument("seconds", type=int, nargs="?", default=2)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--connections", default="64,128,256")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with portal():
         room, people = make_room("bench", PEOPLE)
         people = iter(people)
         with tempfile.TemporaryDirectory() as folder:
-            bare = pgbench(given.seconds)
+            bare = pgbench(options.seconds)
             print(f"pgbench, bare insert, 16 clients: {bare:,.0f}/s")
-            measure(given, room, people, Path(folder), bare)
+            measure(options, room, people, Path(folder), bare)
 
 
-def measure(given, room, people, folder, bare) -> None:
-    """Both served at the same time and asked by turns, so that neighbours disturb both alike."""
+def measure(options, room, people, folder, bare) -> None:
+    """Both servers run at once and are measured in turn, so that other load disturbs both alike."""
     with served("bare") as empty_url, served("portal") as url:
-        wrk(f"{empty_url}/empty/", connections=16, seconds=1)
+        wrk(f"{empty_url}/empty/", connections=16, seconds=1)  # warm-up
         one_by_one(url, room, people, folder)
-        for connections in counts(given):
-            by_turns(given, room, people, folder, bare, connections, empty_url, url)
-        full = wrk(f"{url}/empty/", connections=128, seconds=given.seconds)
+        for connections in counts(options):
+            by_turns(options, room, people, folder, bare, connections, empty_url, url)
+        full = wrk(f"{url}/empty/", connections=128, seconds=options.seconds)
         print(f"empty view behind the portal's middleware: {full['rate']:,.0f}/s")
 
 
-def by_turns(given, room, people, folder, bare, connections, empty_url, url) -> None:
+def by_turns(arguments, room, people, folder, bare, connections, empty_url, url) -> None:
     empties, joins = [], []
-    for _turn in range(given.turns):
-        options = {"connections": connections, "seconds": given.seconds}
-        empties.append(wrk(f"{empty_url}/empty/", **options))
-        script = write_script(room, people, folder, given.seconds * 18_000)
+    for _turn in range(arguments.turns):
+        load = {"connections": connections, "seconds": arguments.seconds}
+        empties.append(wrk(f"{empty_url}/empty/", **load))
+        script = write_script(room, people, folder, arguments.seconds * 18_000)
+        # Counted in the table: an answer that was not committed would be no join.
         before = room.tickets.count()
-        joins.append(wrk(url, script=script, **options))
+        joins.append(wrk(url, script=script, **load))
         joins[-1]["written"] = room.tickets.count() - before
     pairs = list(zip(joins, empties, strict=True))
     ratio = median(join["rate"] / empty["rate"] for join, empty in pairs)
@@ -102,12 +104,12 @@ def by_turns(given, room, people, folder, bare, connections, empty_url, url) -> 
 
 def one_by_one(url, room, people, folder) -> None:
     script = write_script(room, people, folder, 3_000)
-    found = wrk(url, connections=2, seconds=2, script=script)
-    print(f"  two people at a time: p50 {found['p50']:.2f} ms, p99 {found['p99']:.2f} ms")
+    result = wrk(url, connections=2, seconds=2, script=script)
+    print(f"  two people at a time: p50 {result['p50']:.2f} ms, p99 {result['p99']:.2f} ms")
 
 
-def counts(given) -> list[int]:
-    return [int(number) for number in given.connections.split(",")]
+def counts(options) -> list[int]:
+    return [int(number) for number in options.connections.split(",")]
 
 
 def write_script(room, people, folder: Path, count: int) -> Path:
@@ -119,7 +121,7 @@ def write_script(room, people, folder: Path, count: int) -> Path:
     with cookies.open("w") as file:
         for _ in range(count):
             response = HttpResponse()
-            # A generation that is given needs no statement for each of thousands of cookies.
+            # With a given generation sign_in needs no query for each of thousands of cookies.
             sign_in(response, person_id=next(people), generation=0)
             file.write(response.cookies["jari_who"].value + "\n")
     script.write_text(
@@ -141,14 +143,14 @@ def pgbench(seconds: int) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(BARE)
         script.flush()
-        said = subprocess.run(
+        output = subprocess.run(
             [
                 str(installation() / "bin" / "pgbench"), "-n", "-f", script.name, "-c", "16",
                 "-j", "2", "-T", str(seconds), os.environ["DATABASE_URL"],
             ],
             check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
-    return float(re.search(r"tps = ([\d.]+)", said)[1])
+    return float(re.search(r"tps = ([\d.]+)", output)[1])
 
 
 if __name__ == "__main__":

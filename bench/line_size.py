@@ -1,9 +1,9 @@
-"""What one waiting person costs in Postgres, indexes, log and all.
+"""Bytes per waiting person in Postgres, with indexes and log.
 
     python -m bench.line_size [PEOPLE]
 
-Counts every table of the waiting room, after a VACUUM as autovacuum does it. Promised: under 400
-bytes a person, and nothing in Redis that grows with the line.
+Adds up all tables of the waiting room after a VACUUM. Promised: under 400 bytes a person, and
+nothing in Redis that grows with the line.
 """
 
 import sys
@@ -35,12 +35,14 @@ def report(people: int) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM")
+        cursor.execute("VACUUM")  # as autovacuum does from time to time
         cursor.execute(SIZES)
+        # Smaller tables have one row per room, not per person.
         sizes = [row for row in cursor.fetchall() if row[1] > 100_000]
-    for name, whole, rows in sizes:
+    for name, total_size, rows in sizes:
         print(
-            f"{name}: {whole / people:.1f} bytes a person ({rows / people:.1f} rows, rest indexes)"
+            f"{name}: {total_size / people:.1f} bytes a person"
+            f" ({rows / people:.1f} rows, rest indexes)"
         )
     total = sum(size[1] for size in sizes) / people
     verdict = "kept" if total < 400 else "BROKEN"

@@ -1,10 +1,10 @@
-"""The now document: through nginx from the tick's file, and from Django's memory.
+"""The now document: by nginx from the tick's file, and from a web process's memory.
 
     python -m bench.now [SECONDS] [--turns 5]
 
-By turns in one run: nginx on the document against nginx on a static file of the same size
-(promised: 0.9), and the portal's own answer against an empty view of a Django without
-middleware on the same server (promised: 0.8).
+In turn: nginx with the document, compared with nginx and a static file of the same size (promised:
+0.9), and the portal's own answer, compared with an empty view of a Django without middleware on the
+same server (promised: 0.8).
 """
 
 import argparse
@@ -30,7 +30,7 @@ http {
   server {
     listen 127.0.0.1:PORT;
     location = /static.json { root PLACE; }
-    # As docs/waiting-room.md says it for production.
+    # As in docs/waiting-room.md for production.
     location ~ ^/queue/([a-z0-9][a-z0-9-]*)/now[.]json$ {
       alias HOME/now/$1.json;
       add_header Cache-Control "public, max-age=1";
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("seconds", type=int, nargs="?", default=2)
     parser.add_argument("--turns", type=int, default=5)
-    given = parser.parse_args()
+    options = parser.parse_args()
     with portal():
         from waiting_room.services import tick_room
 
@@ -53,49 +53,50 @@ def main() -> None:
         file = Path(os.environ["JARI_HOME"]) / "now" / "bench.json"
         print(f"The document has {file.stat().st_size} bytes.")
         with nginx(file) as url:
-            report("nginx, now.json / static file", given, f"{url}/queue/bench/now.json",
+            report("nginx, now.json / static file", options, f"{url}/queue/bench/now.json",
                    f"{url}/static.json", 0.9)  # fmt: skip
         with served("bare") as empty, served("portal") as url:
-            wrk(f"{empty}/empty/", connections=16, seconds=1)
-            report("the portal, now.json / empty view", given, f"{url}/queue/bench/now.json",
+            wrk(f"{empty}/empty/", connections=16, seconds=1)  # warm-up
+            report("the portal, now.json / empty view", options, f"{url}/queue/bench/now.json",
                    f"{empty}/empty/", 0.8)  # fmt: skip
 
 
-def report(name: str, given, url: str, against: str, promised: float) -> None:
+def report(name: str, options, url: str, against: str, promised: float) -> None:
     pairs = [
-        tuple(wrk(one, connections=64, seconds=given.seconds)["rate"] for one in (url, against))
-        for _turn in range(given.turns)
+        tuple(wrk(page, connections=64, seconds=options.seconds)["rate"] for page in (url, against))
+        for _turn in range(options.turns)
     ]
-    ratio = median(mine / other for mine, other in pairs)
-    mine, other = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
+    ratio = median(measured / reference for measured, reference in pairs)
+    measured = median(pair[0] for pair in pairs)
+    reference = median(pair[1] for pair in pairs)
     verdict = "kept" if ratio >= promised else "BROKEN"
     print(
-        f"{name}: {mine:,.0f}/s against {other:,.0f}/s, {ratio:.2f} "
+        f"{name}: {measured:,.0f}/s against {reference:,.0f}/s, {ratio:.2f} "
         f"(promised {promised}, {verdict})"
     )
 
 
 @contextmanager
 def nginx(file: Path):
-    place = Path(tempfile.mkdtemp(prefix="jari-bench-nginx-"))
-    place.chmod(0o755)
+    root = Path(tempfile.mkdtemp(prefix="jari-bench-nginx-"))
+    root.chmod(0o755)  # nginx's worker runs as another user
     for folder in [file.parent.parent, file.parent]:
         folder.chmod(0o755)
-    shutil.copy(file, place / "static.json")
+    shutil.copy(file, root / "static.json")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    text = NGINX.replace("PLACE", str(place)).replace("PORT", str(port))
-    (place / "nginx.conf").write_text(text.replace("HOME", str(file.parent.parent)))
-    command = ["/usr/sbin/nginx", "-p", str(place), "-c", str(place / "nginx.conf")]
+    text = NGINX.replace("PLACE", str(root)).replace("PORT", str(port))
+    (root / "nginx.conf").write_text(text.replace("HOME", str(file.parent.parent)))
+    command = ["/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf")]
     process = subprocess.Popen(command)
     try:
-        time.sleep(0.5)
+        time.sleep(0.5)  # until it listens
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(10)
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(root, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What the benches of the waiting room share: services, a big room, servers, wrk.
+"""Shared parts of the benches of the waiting room: services, a large room, servers, wrk.
 
-Everything of a run shares this machine's cores, the load generator included, so only ratios
-within one run mean anything; docs/performance.md gives both.
+All parts of a run share this machine's cores, the load generator included, so only ratios within
+one run are meaningful; docs/performance.md gives both.
 """
 
 import os
@@ -21,6 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
 
 from launcher.throwaway import ThrowawayServices  # noqa: E402
 
+# Undoes launcher.postgres.THROWAWAY_SETTINGS: a real portal waits for the disk.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
@@ -28,6 +29,7 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 def portal() -> Iterator[None]:
     """A migrated throw-away portal, as durable as a real one; Django is set up inside."""
     folder = Path(tempfile.mkdtemp(prefix="jari-bench-"))
+    # Fixed keys: the servers that a bench starts read them from the environment.
     os.environ.update(
         JARI_HOME=str(folder), SECRET_KEY="bench", JARI_INDEX_KEY="bench-index",
         JARI_LOG_KEYS="YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
@@ -50,8 +52,10 @@ def portal() -> Iterator[None]:
 
 
 def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, order="fifo"):
-    """A room with so many people who may join and so many who did, made by the statements
-    themselves: a million through the services would take the better part of an hour."""
+    """A room with `people` eligible people, `joined` of them with tickets; and the people's ids.
+
+    Written by plain INSERTs: a million people by the services would take most of an hour.
+    """
     from datetime import timedelta
 
     from django.db import connection
@@ -80,6 +84,7 @@ def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, o
             [first, first + people - 1],
         )
         columns = _filled_columns(cursor, "eligibility_decision")
+        # An eligible decision, whatever columns the table has besides.
         columns |= {
             "person_id": "n", "cohort_id": str(cohort.pk), "eligible": "true", "rule": "'born'",
             "window_from": "now() - interval '1 day'", "window_to": "now() + interval '3 days'",
@@ -93,13 +98,14 @@ def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, o
             [first, first + people - 1],
         )
     join_many(room, range(first, first + joined))
+    # Autovacuum has not run yet, and plans for empty tables would be measured.
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return room, range(first, first + people)
 
 
 def _filled_columns(cursor, table: str) -> dict[str, str]:
-    """A value for every column that must have one: what a bench needs, whatever else is there."""
+    """An SQL value for each NOT NULL column by its type, so that a new column breaks no bench."""
     cursor.execute(
         """
         SELECT column_name, data_type FROM information_schema.columns
@@ -124,7 +130,7 @@ def _filled_columns(cursor, table: str) -> dict[str, str]:
 
 
 def join_many(room, people, at_once: int = 2_000) -> None:
-    """By the product's own statement, many to a batch."""
+    """Join by the product's own statement, in batches."""
     from django.db import connection
 
     from waiting_room.services.joining import TICKET_IDS_SQL, parameters
@@ -136,7 +142,7 @@ def join_many(room, people, at_once: int = 2_000) -> None:
 
 
 def settle(room) -> None:
-    """Tick until the log has taken in whoever joined."""
+    """Tick until the log has all tickets."""
     from waiting_room.services import tick_room
     from waiting_room.services.ticking import _last_entry
 
@@ -148,9 +154,9 @@ def settle(room) -> None:
 
 
 SERVERS = {
-    # As `make run` starts it.
+    # As `make run` starts it, with two workers.
     "portal": lambda port: [sys.executable, "-m", "config.serve", "--bind", f"127.0.0.1:{port}"],
-    # A Django without middleware, in the quickest way there is to serve it.
+    # A Django without middleware, on granian's WSGI interface, the fastest way to serve it.
     "bare": lambda port: [
         str(Path(sys.executable).with_name("granian")), "--interface", "wsgi",
         "bench.wsgi:application", "--host", "127.0.0.1", "--port", str(port), "--workers", "2",
@@ -187,24 +193,24 @@ def served(server: str) -> Iterator[str]:
 
 
 def wrk(url: str, *, connections: int, seconds: int, script: Path | None = None) -> dict:
-    """Requests a second, the median and 99th percentile in milliseconds, and what went wrong."""
+    """Run wrk: requests per second, p50 and p99 in milliseconds, and the number of errors."""
     command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", url]
     if script:
         command[1:1] = ["-s", str(script)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    number = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    number = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     return {
         "rate": float(number[1]) if number else 0.0,
-        "p50": _milliseconds(said, "50%"),
-        "p99": _milliseconds(said, "99%"),
+        "p50": _milliseconds(output, "50%"),
+        "p99": _milliseconds(output, "99%"),
         "wrong": int(wrong[1]) if wrong else 0,
     }
 
 
-def _milliseconds(said: str, share: str) -> float:
-    found = re.search(rf"\s{share}\s+([\d.]+)(us|ms|s)", said)
-    return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]] if found else 0.0
+def _milliseconds(output: str, share: str) -> float:
+    match = re.search(rf"\s{share}\s+([\d.]+)(us|ms|s)", output)
+    return float(match[1]) * {"us": 0.001, "ms": 1, "s": 1000}[match[2]] if match else 0.0
 
 
 def median(numbers) -> float:

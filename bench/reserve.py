@@ -1,10 +1,10 @@
-"""Hold and confirm as services on real connections, against pgbench doing the bare statements.
+"""Hold and confirm by the services, compared with pgbench running the bare statements.
 
     python bench/reserve.py [SECONDS]
 
-Starts a throw-away Postgres, made durable like a real one, and Valkey. Both sides use sixteen
-connections on the same server in the same run: first on one hot slot, then over 1,000 slots at
-random. At least 0.4 and 0.15 of pgbench are promised. Everything shares this machine's cores.
+Starts a throw-away Postgres, made durable, and Valkey. Both sides use sixteen connections to the
+same server in the same run: first on one hot slot, then on 1,000 slots at random. Promised are at
+least 0.4 and 0.15 of pgbench's rate. All parts share this machine's cores.
 """
 
 import multiprocessing
@@ -25,10 +25,11 @@ from launcher.postgres import installation
 from launcher.throwaway import ThrowawayServices
 
 CONNECTIONS, PROCESSES = 16, 2  # eight threads each, as the web server
-WARM_UP = 8  # bookings of each connection before the clock runs
+WARM_UP = 8  # bookings of each connection before the time is taken
 PROMISED = {"one hot slot": 0.4, "1,000 slots": 0.15}
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
+# The least that a booking could cost: one counter and one row. fillfactor: room for HOT updates.
 BARE_TABLES = """
 CREATE TABLE bare_slot (id int PRIMARY KEY, capacity int NOT NULL, booked int NOT NULL,
     CHECK (booked BETWEEN 0 AND capacity)) WITH (fillfactor = 70);
@@ -51,18 +52,18 @@ def pgbench(url: str, slots: int, seconds: int) -> float:
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
         script.write(BARE.format(slots=slots))
         script.flush()
-        said = subprocess.run(
+        output = subprocess.run(
             [
                 str(installation() / "bin" / "pgbench"), "-n", "-f", script.name,
                 "-c", str(CONNECTIONS), "-j", "2", "-T", str(seconds), url,
             ],
             check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
-    return float(re.search(r"tps = ([\d.]+)", said)[1])
+    return float(re.search(r"tps = ([\d.]+)", output)[1])
 
 
 def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
-    """One process: its connections each book one person after the other until time is up."""
+    """One process: each of its connections books for one person after the other until the end."""
     import django
 
     django.setup()
@@ -74,7 +75,8 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
 
     leave_loaded_alone()
     translation.activate("ko")
-    done = []
+    totals = []
+    # The action starts all processes' clocks together.
     ready = threading.Barrier(len(shares) + 1, action=start.wait)
 
     def reserve_one(person: int, admission: int) -> None:
@@ -83,20 +85,20 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
         confirm_hold(person_id=person, key=held.key)
 
     def book(people: list[tuple[int, int]]) -> None:
-        # A web process has its addresses, texts and plans loaded long before the opening.
+        # Warm-up: a web process has loaded its code, texts and query plans before an opening.
         for person, admission in people[:WARM_UP]:
             reserve_one(person, admission)
         ready.wait()
         number = 0
-        ends = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         for person, admission in people[WARM_UP:]:
             reserve_one(person, admission)
             number += 1
-            if time.monotonic() >= ends:
+            if time.monotonic() >= deadline:
                 break
         else:
             raise SystemExit("The bench ran out of people: its rate would be wrong.")
-        done.append(number)
+        totals.append(number)
         connection.close()
 
     threads = [threading.Thread(target=book, args=(share,)) for share in shares]
@@ -105,16 +107,17 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
     ready.wait()
     for thread in threads:
         thread.join()
-    counts.put(sum(done))
+    counts.put(sum(totals))
 
 
 def services(people: list[tuple[int, int]], slots: list[int], seconds: int) -> float:
     """Reservations per second, held and confirmed."""
-    fresh = multiprocessing.get_context("spawn")
-    start, counts = fresh.Barrier(PROCESSES), fresh.Queue()
+    # spawn: a fork would inherit this process's database connection.
+    spawn = multiprocessing.get_context("spawn")
+    start, counts = spawn.Barrier(PROCESSES), spawn.Queue()
     shares = [people[number::CONNECTIONS] for number in range(CONNECTIONS)]
     workers = [
-        fresh.Process(
+        spawn.Process(
             target=reserve, args=(shares[number::PROCESSES], slots, seconds, start, counts)
         )
         for number in range(PROCESSES)
@@ -149,24 +152,28 @@ def main(seconds: int) -> int:
         slots = [slot.pk for slot in open_slots(1000, capacity=30_000)]
         room = RoomFactory()
         needed = 2500 * seconds
-        people = [(one.ticket.person_id, one.pk) for _ in range(2) for one in admit(room, needed)]
+        people = [
+            (admission.ticket.person_id, admission.pk)
+            for _ in range(2)
+            for admission in admit(room, needed)
+        ]
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
         url = os.environ["DATABASE_URL"].replace("postgres://", "postgresql://")
-        kept = True
+        is_fast = True
         for number, (name, count) in enumerate([("one hot slot", 1), ("1,000 slots", 1000)]):
             bare = pgbench(url, count, seconds)
             share = people[number * needed : (number + 1) * needed]
-            ours = services(share, slots[:count], seconds)
-            kept &= ours / bare >= PROMISED[name]
+            rate = services(share, slots[:count], seconds)
+            is_fast &= rate / bare >= PROMISED[name]
             sys.stdout.write(
-                f"{name:14} pgbench {bare:8,.0f}/s   hold + confirm {ours:8,.0f}/s"
-                f"   ratio {ours / bare:.2f} (promised {PROMISED[name]})\n"
+                f"{name:14} pgbench {bare:8,.0f}/s   hold + confirm {rate:8,.0f}/s"
+                f"   ratio {rate / bare:.2f} (promised {PROMISED[name]})\n"
             )
         broken = [result.invariant.name for result in verify() if result.broken]
         sys.stdout.write(f"verify_bookings: {broken or 'every invariant holds'}\n")
         connection.close()
-        return 0 if kept and not broken else 1
+        return 0 if is_fast and not broken else 1
 
 
 if __name__ == "__main__":

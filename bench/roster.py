@@ -1,12 +1,12 @@
-"""How fast a roster goes in, against encrypting and hashing the same fields and nothing else.
+"""The import of a roster, compared with merely encrypting and hashing the same fields.
 
     python bench/roster.py [ROWS]
 
-Starts a throw-away Postgres unless DATABASE_URL is set. Prints rows per second of both, their
-ratio (at least 0.6 is promised), the processor time they take, the time of a second import that
-changes nothing, and the most memory of importing ROWS (1,000,000) and a fifth of them: more rows
-must not need more memory. Each import runs in a process of its own. The ratio means something
-only on a machine that does nothing else; processor time is steadier.
+Starts a throw-away Postgres unless DATABASE_URL is set. Prints rows per second of both, their ratio
+(promised: at least 0.6), the processor time, the time of a second import that changes nothing, and
+the peak memory of importing ROWS (1,000,000) and a fifth of them: more rows must not need more
+memory. Each import runs in a process of its own. The ratio is meaningful only on an idle machine;
+processor time is steadier.
 """
 
 import json
@@ -28,12 +28,13 @@ from launcher.throwaway import ThrowawayServices
 SYLLABLES = "가나다라마바사아자차카타파하고노도로모보소오조초"
 LEAST = 0.6
 MOST_GROWTH = 1.25  # of memory, from a fifth of the rows to all
-FULL_AHEAD = 100_000  # rows from which on as much is in memory as ever will be
+FULL_AHEAD = 100_000  # rows from which on memory does not grow any more
 
 
 def people(count: int):
     for number in range(count):
         name = "김" + SYLLABLES[number % 24] + SYLLABLES[number // 24 % 24]
+        # 7 and 33,000 have no common factor: birth dates are spread evenly over 90 years.
         born = date(1930, 1, 1) + timedelta(days=number * 7 % 33000)
         yield f"K{number:08}", name, born, f"010-{number // 10000:04}-{number % 10000:04}"
 
@@ -46,7 +47,7 @@ def write_roster(path: Path, count: int) -> None:
 
 
 def only_encrypt_and_hash(count: int) -> float:
-    """Seconds for the same fields in one process, by the functions the model uses."""
+    """Seconds for the same fields in one process, by the functions that the model uses."""
     from eligibility.indexes import indexes_of
     from privacy.cipher import encrypt
 
@@ -63,7 +64,7 @@ def only_encrypt_and_hash(count: int) -> float:
 
 
 class Watch(threading.Thread):
-    """The most memory of its own (not shared) that one process had, looked at every 50 ms."""
+    """Peak private memory of a process in KiB, sampled every 50 ms."""
 
     def __init__(self, pid: int):
         super().__init__(daemon=True)
@@ -84,7 +85,7 @@ def processor_time(pid: int) -> float:
 
 
 def measured_import(path: Path, count: int) -> dict[str, float]:
-    """Empty the table, import, import again; seconds, processor seconds and memory in KiB."""
+    """Empty the table and import twice; returns seconds, processor seconds and memory in KiB."""
     import django
 
     django.setup()
@@ -101,7 +102,10 @@ def measured_import(path: Path, count: int) -> dict[str, float]:
     begun, busy = time.perf_counter(), processor_time(postgres)
     first = import_roster(path)
     seconds, postgres_busy = time.perf_counter() - begun, processor_time(postgres) - busy
-    kinds = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # Before the second import, which would add to the processor time.
+    kinds = [
+        resource.getrusage(scope) for scope in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
     memory = max(kind.ru_maxrss for kind in kinds)
     watch.ended.set()
     begun = time.perf_counter()
@@ -119,8 +123,8 @@ def measured_import(path: Path, count: int) -> dict[str, float]:
 
 def in_a_process(path: Path, count: int) -> dict[str, float]:
     command = [sys.executable, __file__, "--measure", str(path), str(count)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout)
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(result.stdout)
 
 
 def main() -> int:
@@ -135,6 +139,7 @@ def main() -> int:
 
         call_command("migrate", verbosity=0)
         sample = min(count, 200_000)
+        # Before and after each import: the best of them is the least disturbed.
         only = [only_encrypt_and_hash(sample)]
         imports = []
         for size in sizes:
@@ -145,7 +150,7 @@ def main() -> int:
 
     best, last = sample / min(only), imports[-1]
     ratio = count / last["seconds"] / best
-    memory = [max(one["memory"], one["postgres_memory"]) / 1024 for one in imports]
+    memory = [max(result["memory"], result["postgres_memory"]) / 1024 for result in imports]
     write = sys.stdout.write
     write(f"rows                          {count:>10,}\n")
     write(f"only encrypted and hashed     {best:>10,.0f} rows/s in one process\n")
@@ -154,9 +159,9 @@ def main() -> int:
     write(f"processor time of a row       {1e6 * last['python'] / count:>10.1f} µs in Python, ")
     write(f"{1e6 * last['postgres'] / count:.1f} µs in Postgres\n")
     write(f"imported again, nothing new   {count / last['again']:>10,.0f} rows/s\n")
-    for size, one in zip(sizes, imports, strict=True):
-        write(f"most memory, {size:>13,} rows {one['memory'] / 1024:>8,.0f} MiB in Python, ")
-        write(f"{one['postgres_memory'] / 1024:,.0f} MiB in Postgres\n")
+    for size, result in zip(sizes, imports, strict=True):
+        write(f"most memory, {size:>13,} rows {result['memory'] / 1024:>8,.0f} MiB in Python, ")
+        write(f"{result['postgres_memory'] / 1024:,.0f} MiB in Postgres\n")
     growth = memory[-1] / memory[0]
     write(f"growth of memory              {growth:>10.2f} (at most {MOST_GROWTH})\n")
     return 0 if ratio >= LEAST and growth <= MOST_GROWTH else 1

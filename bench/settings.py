@@ -1,4 +1,4 @@
-"""The portal's own settings, with an empty view beside its addresses."""
+"""The portal's settings, with an empty view as a further address."""
 
 from config.settings.base import *  # noqa: F403
 
