@@ -5,7 +5,7 @@ import os
 import psycopg
 from django.db import connection
 
-# A busy connection where there is one; else one whose owner is thinking in Python.
+# A busy connection if there is one, else an idle one, whose process is computing.
 END_ONE = """
 WITH victim AS MATERIALIZED (
     SELECT pid FROM pg_stat_activity
@@ -18,11 +18,11 @@ SELECT pg_terminate_backend(pid) FROM victim
 
 
 def database_url() -> str:
-    """The test's own database, as other processes must be told."""
+    """The URL of the test's own database, for other processes."""
     base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
     return f"{base}/{connection.settings_dict['NAME']}"
 
 
 def end_a_connection(postgres: psycopg.Connection, *, idle: bool = False) -> bool:
-    """End somebody's connection to this database, at random; False when there was none."""
+    """End a random connection to this database; False if there is none."""
     return postgres.execute(END_ONE, {"idle": idle}).fetchone() == (True,)

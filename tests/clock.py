@@ -1,7 +1,7 @@
-"""The clock of the tests: Python's and the database's, never one without the other.
+"""The clock of the tests, which moves Python's and the database's clock together.
 
-In the test database `jari_now()` adds what one row says, so that a test which moves the time moves
-it for SQL, for every connection and for Python at once. Nothing else in tests may use time_machine
+In the test database `jari_now()` adds the offset in one row, so that a test moves the time for SQL,
+for every connection and for Python at once. Nothing else in tests may use time_machine
 (tests/test_one_clock.py).
 """
 
@@ -20,7 +20,7 @@ from database import clock as database_clock
 SEOUL = ZoneInfo("Asia/Seoul")
 ORDINARY_DAY = date(2027, 4, 14)  # a Wednesday, no holiday, far from the ends of month and year
 
-# One row in the place of the server's clock; a test that is undone undoes its move too.
+# One row replaces the server's clock; a test that is rolled back rolls its move back too.
 INSTALL = """
 CREATE TABLE IF NOT EXISTS test_clock (frozen_at timestamptz, ahead interval NOT NULL);
 TRUNCATE test_clock;
@@ -36,7 +36,7 @@ RESET = "UPDATE test_clock SET frozen_at = NULL, ahead = '0'"
 
 
 class Clock:
-    """Moves both clocks; `tests/conftest.py` puts them right again after each test."""
+    """Moves both clocks; `tests/conftest.py` resets them after each test."""
 
     def __init__(self) -> None:
         self._blocker: Any = None  # pytest-django's, once there is a test database
@@ -57,7 +57,7 @@ class Clock:
         return self.move_to(datetime.combine(on, time.fromisoformat(hour), SEOUL), tick=tick)
 
     def freeze(self) -> datetime:
-        """Stand still from now on."""
+        """Stop both clocks now."""
         return self.move_to(self.now())
 
     def forward(self, *, tick: bool = False, **amount: float) -> datetime:
@@ -65,7 +65,7 @@ class Clock:
         return self.move_to(self.now() + timedelta(**amount), tick=tick)
 
     def move_to(self, instant: datetime, *, tick: bool = False) -> datetime:
-        """Both clocks at this instant, standing still unless they shall tick on."""
+        """Set both clocks to this instant; they stop unless `tick`."""
         # With a fixed offset, so that the zone of the process stays what it is.
         node = (instant + self._node_ahead).astimezone(timezone(timedelta(hours=9)))
         if self._travel is None:
@@ -80,13 +80,13 @@ class Clock:
         return instant.astimezone(SEOUL)
 
     def call_at(self, instant: datetime, act: Callable[..., Any], **values: Any) -> Any:
-        """What `act` answers at this instant."""
+        """The result of `act` at this instant."""
         self.move_to(instant)
         return act(**values)
 
     @contextmanager
     def node_ahead(self, **amount: float) -> Iterator[None]:
-        """This node's clock is wrong, by `minutes=7` or `days=-3`; the database's is right."""
+        """Put this node's clock off, by `minutes=7` or `days=-3`; the database's is right."""
         now = self.now()
         self._node_ahead = timedelta(**amount)
         self.move_to(now, tick=True)
@@ -96,7 +96,7 @@ class Clock:
         self.move_to(now, tick=True)
 
     def reset(self) -> None:
-        """The machine's own time again."""
+        """Return to the machine's own time."""
         if self._travel is None:
             return
         self._travel.stop()
@@ -112,7 +112,7 @@ class Clock:
                 cursor.execute(statement, values)
 
     def _measure_again(self, monotonic: Callable[[], float]) -> None:
-        """The time that the product carries on by a clock of its own follows."""
+        """Make database.clock.known_now follow, which counts on from its last measurement."""
         database_clock.monotonic = monotonic
         database_clock._measured = None
         if not self._node_ahead:

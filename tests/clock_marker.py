@@ -1,7 +1,7 @@
-"""Marks as `clock` each test that speaks of a time of day or of a day, for `make hours`.
+"""Marks as `clock` each test that depends on the time of day or the date, for `make hours`.
 
-Found by the names in the test, in the fixtures it uses and in the helpers of tests/ that these
-call, so that a new test can't be forgotten.
+Recognized by names in the test, in its fixtures and in the helpers of tests/ that these call, so
+that new tests are marked too.
 """
 
 import inspect
@@ -19,7 +19,7 @@ WORDS = {
     *("tomorrow", "yesterday", "midnight", "noon", "combine", "day", "hour", "weekday"),
     *("day_of", "day_bounds", "starts_at", "starts_on", "remind_on"),
 }
-# Browser and launcher go by the machine's clock; a storm is slow, and the same at any hour.
+# Browser and launcher use the machine's clock; storms are slow and don't depend on the hour.
 ELSEWHERE = re.compile(r"tests/(browser|launcher)/|storm\.py$")
 
 
@@ -32,28 +32,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _functions_of(item: pytest.Function) -> Iterator[Callable[..., Any]]:
-    """The test and the fixtures it asks for; those for every test say nothing about this one."""
+    """The test and the fixtures that it names, without autouse ones, which every test has."""
     yield item.function
-    known = item._fixtureinfo.name2fixturedefs
-    waiting, seen = list(item._fixtureinfo.argnames), set()
+    definitions = item._fixtureinfo.name2fixturedefs
+    waiting, visited = list(item._fixtureinfo.argnames), set()
     while waiting:
         name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            for definition in known.get(name, ()):
+        if name not in visited:
+            visited.add(name)
+            for definition in definitions.get(name, ()):
                 waiting += definition.argnames
                 yield definition.func
 
 
-def speaks_of_time(made: Callable[..., Any]) -> bool:
-    """Whether a function or class names a clock, itself or by what it calls within tests/."""
-    seen: set[Any] = set()
-    waiting: list[Any] = [made]
+def speaks_of_time(code: Callable[..., Any]) -> bool:
+    """Whether a function or class names a clock, itself or in what it calls within tests/."""
+    visited: set[Any] = set()
+    waiting: list[Any] = [code]
     while waiting:
-        one = waiting.pop()
-        if one not in seen:
-            seen.add(one)
-            names, called = _names_and_calls(one)
+        current = waiting.pop()
+        if current not in visited:
+            visited.add(current)
+            names, called = _names_and_calls(current)
             if names & WORDS:
                 return True
             waiting += called
@@ -61,28 +61,28 @@ def speaks_of_time(made: Callable[..., Any]) -> bool:
 
 
 @cache
-def _names_and_calls(made: Any) -> tuple[frozenset[str], list[Any]]:
+def _names_and_calls(code: Any) -> tuple[frozenset[str], list[Any]]:
     names: set[str] = set()
     called: list[Any] = []
-    for function in _functions_in(made):
+    for function in _functions_in(code):
         words = set(_words(function.__code__))
         names |= words
-        found = (function.__globals__.get(word) for word in words)
-        called += [one for one in found if _is_ours(one)]
+        values = (function.__globals__.get(word) for word in words)
+        called += [value for value in values if _is_helper(value)]
     return frozenset(names), called
 
 
-def _functions_in(made: Any) -> Iterator[FunctionType]:
-    members = vars(made).values() if inspect.isclass(made) else [made]
+def _functions_in(code: Any) -> Iterator[FunctionType]:
+    members = vars(code).values() if inspect.isclass(code) else [code]
     for member in members:
         function = inspect.unwrap(getattr(member, "__func__", member))
         if isinstance(function, FunctionType):
             yield function
 
 
-def _is_ours(made: Any) -> bool:
-    module = getattr(made, "__module__", None) or ""
-    return callable(made) and module.startswith("tests.") and hasattr(made, "__name__")
+def _is_helper(value: Any) -> bool:
+    module = getattr(value, "__module__", None) or ""
+    return callable(value) and module.startswith("tests.") and hasattr(value, "__name__")
 
 
 def _words(code: CodeType) -> Iterator[str]:

@@ -23,8 +23,8 @@ SELECT current_setting('max_connections')::int
 def at_once(calls: Sequence[Callable[[], Any]], *, patience: float = 30) -> list[Any]:
     """Start every call in a thread and connection of its own behind one barrier.
 
-    The results, or the exceptions raised, in the order of the calls. Where somebody can't get to
-    the start there is no race, and it says why. The test that uses it must see committed rows:
+    Returns the results, or the exceptions raised, in the order of the calls. Fails with the reason
+    if a thread can't connect. The test must see committed rows:
     `@pytest.mark.django_db(transaction=True)`.
     """
     with _room_for(len(calls), patience):
@@ -36,12 +36,12 @@ def _race(calls: Sequence[Callable[[], Any]], patience: float) -> list[Any]:
     outcomes: list[Any] = [None] * len(calls)
     missing: list[Exception] = []
 
-    def run(place: int, call: Callable[[], Any]) -> None:
+    def run(index: int, call: Callable[[], Any]) -> None:
         try:
             if _is_at_the_start(barrier, missing, patience):
-                outcomes[place] = call()
+                outcomes[index] = call()
         except Exception as error:
-            outcomes[place] = error
+            outcomes[index] = error
         finally:
             connection.close()
 
@@ -61,12 +61,12 @@ def _race(calls: Sequence[Callable[[], Any]], patience: float) -> list[Any]:
 
 
 def _is_at_the_start(barrier: threading.Barrier, missing: list[Exception], patience: float) -> bool:
-    """Connecting takes longer than many a race: it happens before the start."""
+    """Connect, which takes longer than many races, then wait at the barrier."""
     try:
         connection.ensure_connection()
     except Exception as error:
         missing.append(error)
-        barrier.abort()  # the others wait for nobody
+        barrier.abort()  # the others must not wait for this thread
         return False
     try:
         barrier.wait(patience)
@@ -77,10 +77,10 @@ def _is_at_the_start(barrier: threading.Barrier, missing: list[Exception], patie
 
 @contextmanager
 def _room_for(connections: int, patience: float) -> Iterator[None]:
-    """Storms one at a time, whatever worker they are in; smaller races beside each other.
+    """Let storms of all test workers run one at a time, and smaller races beside each other.
 
-    Two storms want more connections than the server has, and those of the last one are
-    still ending when the next begins.
+    Two storms need more connections than the server has, and those of the last one may still be
+    closing when the next begins.
     """
     shared = "" if connections >= STORM else "_shared"
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
@@ -99,7 +99,7 @@ def _room_for(connections: int, patience: float) -> Iterator[None]:
 
 
 class Underway:
-    """One call in a thread and connection of its own, while the test holds what it needs."""
+    """One call in a thread and connection of its own, while the test holds a lock that it needs."""
 
     def __init__(self, call: Callable[[], Any]):
         self._process: Future = Future()
@@ -118,8 +118,8 @@ class Underway:
 
     def waits(self, *, patience: float = 30) -> bool:
         """Whether it waits for a lock, as soon as it does or has ended."""
-        process, ends = self._process.result(patience), time.monotonic() + patience
-        while time.monotonic() < ends:
+        process, deadline = self._process.result(patience), time.monotonic() + patience
+        while time.monotonic() < deadline:
             if wait([self._outcome], timeout=0.01).done:
                 return False
             with connection.cursor() as cursor:

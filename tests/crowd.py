@@ -1,4 +1,4 @@
-"""Many admitted people at once, for storms and benches: rows in bulk instead of one by one."""
+"""Many admitted people and slots, written in bulk, for storms and benches."""
 
 import secrets
 from datetime import date, timedelta
@@ -12,7 +12,7 @@ from waiting_room.models import Admission, Line, Room, Ticket
 
 
 def admit(room: Room, count: int) -> list[Admission]:
-    """So many new people, each with a ticket and a live admission of this room."""
+    """`count` new people, each with a ticket and a live admission of this room."""
     # Names of one length and random indexes: nobody here is looked up by identity.
     people = Person.objects.bulk_create(
         Person(
@@ -58,7 +58,7 @@ def admit(room: Room, count: int) -> list[Admission]:
 def open_slots(
     count: int, *, capacity: int, vaccine: Vaccine | None = None, per_clinic: int = 25
 ) -> list[Slot]:
-    """So many slots at clinics of 강남구, of one vaccine, from tomorrow on."""
+    """`count` slots of one vaccine at clinics of 강남구, from tomorrow on."""
     vaccine = vaccine or Vaccine.objects.create(code=f"v-{secrets.token_hex(4)}", name_ko="백신")
     clinics = Clinic.objects.bulk_create(
         Clinic(

@@ -1,7 +1,7 @@
-"""A throw-away Postgres and Valkey for one test run, unless the environment brings its own.
+"""A throw-away Postgres and Valkey for one test run, unless the environment names servers.
 
-Loaded by `-p tests.services` (pyproject.toml), so that the addresses stand in the environment
-before Django reads its settings. Workers of pytest-xdist inherit them."""
+Loaded by `-p tests.services` (pyproject.toml), so that the URLs are in the environment before
+Django reads its settings. Workers of pytest-xdist inherit them."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import pytest
 from launcher.errors import LauncherError
 from launcher.throwaway import ThrowawayServices
 
-OURS = "JARI_TEST_SERVICES"  # which variables were set here
+STARTED = "JARI_TEST_SERVICES"  # names of the variables that were set here
 
 
 @pytest.hookimpl(wrapper=True)
@@ -29,21 +29,22 @@ def _start(config: pytest.Config) -> None:
     services = ThrowawayServices()
     try:
         services.__enter__()
-    except LauncherError as trouble:
-        raise pytest.UsageError(str(trouble)) from trouble
+    except LauncherError as error:
+        raise pytest.UsageError(str(error)) from error
     os.environ.update(services.urls)
-    os.environ[OURS] = " ".join(services.urls)
+    os.environ[STARTED] = " ".join(services.urls)
 
     def stop() -> None:
         services.stop()
-        for name in [*services.urls, OURS]:
+        for name in [*services.urls, STARTED]:
             os.environ.pop(name, None)
 
     config.add_cleanup(stop)
 
 
 def _take_own_redis_database(number: int) -> None:
-    """Only on our own server, which has enough of them. The cache takes the one after it."""
-    if "REDIS_URL" in os.environ.get(OURS, "").split():
+    """Two databases per worker: one for queues, the next for the cache. Only on a server that was
+    started here, which has enough of them."""
+    if "REDIS_URL" in os.environ.get(STARTED, "").split():
         address = urlsplit(os.environ["REDIS_URL"])
         os.environ["REDIS_URL"] = address._replace(path=f"/{2 * number + 2}").geturl()

@@ -1,11 +1,11 @@
-"""A template that names what its context does not have fails, instead of printing nothing.
+"""Makes a template fail in tests if it uses a variable that its context does not have.
 
-Django prints an empty text for it, and takes it as false in a condition. In tests it raises:
-- wherever it is printed or passed on, unless `default` stands behind it;
-- in a condition or a loop, if nothing of this name is there, or the object has no such attribute.
-  The parameters of components may be left out, and keys of a mapping may be missing.
+Django prints an empty text for it and takes it as false in a condition. Here it raises:
+- where it is printed or passed on, unless the filter `default` follows;
+- in a condition or a loop, if there is no such name or the object has no such attribute.
+  Parameters of components may be left out, and keys of a mapping may be missing.
 
-Only the project's own templates are held to it, not those of Django's admin.
+Only the project's own templates are checked, not those of Django's admin.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ from django.template.context import BaseContext, Context
 from django.templatetags.i18n import BlockTranslateNode
 from django.utils.safestring import SafeString
 
-OURS = str(settings.BASE_DIR / "templates")
-# Parameters of these need not be given: a condition in them asks whether one was. The frames stand
-# around pages of every kind; Django itself renders 403.html with an empty context.
+TEMPLATES = str(settings.BASE_DIR / "templates")
+# Conditions in these may test whether a parameter was passed. The base templates frame pages of
+# every kind; Django itself renders 403.html with an empty context.
 MAY_LACK = ("components", "base.html", "base_light.html", "base_site.html", "403.html")
 
 _rendering: ContextVar[Origin | None] = ContextVar("rendering", default=None)
@@ -33,21 +33,21 @@ class UnknownVariable(AssertionError):
     pass
 
 
-def is_ours(origin: Origin | None) -> bool:
-    return origin is not None and str(origin.name).startswith(OURS)
+def is_own(origin: Origin | None) -> bool:
+    return origin is not None and str(origin.name).startswith(TEMPLATES)
 
 
 def may_be_left_out(missed: VariableDoesNotExist, origin: Origin) -> bool:
-    """Whether a condition may ask for this."""
+    """Whether a condition may test for this variable."""
     owner = missed.params[1]
     if isinstance(owner, BaseContext):
-        name = str(origin.name).removeprefix(OURS + "/")
+        name = str(origin.name).removeprefix(TEMPLATES + "/")
         return any(part in MAY_LACK for part in name.split("/"))
     return owner is None or isinstance(owner, Mapping)
 
 
 def refuse(name: object, origin: Origin) -> None:
-    where = str(origin.name).removeprefix(OURS + "/")
+    where = str(origin.name).removeprefix(TEMPLATES + "/")
     raise UnknownVariable(f"{where} names {name}, which its context does not have")
 
 
@@ -76,23 +76,23 @@ def install(patch: pytest.MonkeyPatch) -> None:
         value = resolve(self, context, ignore_failures)
         missed, origin = _missed.get(), _rendering.get()
         _missed.set(None)
-        if missed is None or origin is None or not is_ours(origin):
+        if missed is None or origin is None or not is_own(origin):
             return value
         if ignore_failures:
-            forgiven = may_be_left_out(missed, origin)
+            allowed = may_be_left_out(missed, origin)
         else:
-            forgiven = any(filter_.__name__ == "default" for filter_, _args in self.filters)
-        if not forgiven:
+            allowed = any(filter_.__name__ == "default" for filter_, _args in self.filters)
+        if not allowed:
             refuse(self.token, origin)
         return value
 
     def render_known_text(
         self: BlockTranslateNode, context: Context, nested: bool = False
     ) -> SafeString:
-        known = {*self.extra_context, self.countervar}
+        local_names = {*self.extra_context, self.countervar}
         for token in [*self.singular, *(self.plural or [])]:
             name = token.contents if token.token_type == TokenType.VAR else None
-            if name and name not in known and name not in context and is_ours(self.origin):
+            if name and name not in local_names and name not in context and is_own(self.origin):
                 refuse(name, self.origin)
         return render_text(self, context, nested)
 

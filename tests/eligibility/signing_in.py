@@ -4,7 +4,7 @@ from eligibility import sessions
 
 
 def sign_in(client, person) -> None:
-    """Give this browser the cookie of somebody who proved who they are."""
+    """Give this browser the sign-in cookie of a person."""
     response = HttpResponse()
     sessions.sign_in(response, person_id=person.pk)
     client.cookies[sessions.COOKIE] = response.cookies[sessions.COOKIE].value

@@ -20,7 +20,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start_launcher() -> Iterator[Start]:
-    """Starts `python -m launcher …` and sees to it that none is left behind."""
+    """Starts `python -m launcher …`; stops all of them after the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str, **environ: str) -> subprocess.Popen[str]:
@@ -45,7 +45,7 @@ def start_launcher() -> Iterator[Start]:
 
 
 def plain_environ() -> dict[str, str]:
-    """A newcomer's: without the services and settings of this test run."""
+    """An environment without the services and settings of this test run."""
     return {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
 
 
@@ -59,7 +59,8 @@ def look_until(supervisor: Supervisor, true: Callable[[], bool], seconds: float 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that the user whom root's Postgres runs as can reach; pytest's own are closed."""
+    """A folder that any user can traverse: started by root, Postgres runs as another one. Pytest's
+    own folders are closed."""
     folder = Path(tempfile.mkdtemp(prefix="jari-test-"))
     folder.chmod(0o711)
     yield folder
@@ -92,7 +93,7 @@ def someones_folder(someone: Account) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def anyones_python(someone: Account) -> str:
-    """A Python that an ordinary user can run too; root's own may lie where nobody else looks."""
+    """A Python that an ordinary user can run; root's own may be in a closed folder."""
     for python in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         try:
             check = subprocess.run(

@@ -3,12 +3,12 @@
 import pytest
 from django.template import Context, Engine, Origin, Template
 
-from tests.unknown_variables import OURS, UnknownVariable
+from tests.unknown_variables import TEMPLATES, UnknownVariable
 
 
 def render(text: str, name: str = "booking/page.html", **values: object) -> str:
     engine = Engine.get_default()
-    origin = Origin(f"{OURS}/{name}", template_name=name)
+    origin = Origin(f"{TEMPLATES}/{name}", template_name=name)
     return Template(text, origin=origin, name=name, engine=engine).render(Context(values))
 
 

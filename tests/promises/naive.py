@@ -1,7 +1,7 @@
-"""A waiting room as several were built in 2021, to show that each trick's test can fail.
+"""A waiting room with the flaws of 2021, to show that the test of each trick can fail.
 
-It numbers connections instead of people, believes the browser's clock, lets the page decide whose
-turn it is, guards one spelling of one address, and takes whoever holds an address for its owner.
+It numbers connections instead of people, trusts the browser's clock, lets the page decide whose
+turn it is, guards one spelling of one address, and takes anybody with an address for its owner.
 """
 
 import itertools

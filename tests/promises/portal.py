@@ -1,4 +1,4 @@
-"""The real portal as a browser uses it: over HTTP addresses and cookies, nothing else."""
+"""The real portal as a browser uses it: by addresses and cookies alone."""
 
 from datetime import timedelta
 
@@ -59,15 +59,15 @@ class Device:
         return self.client.get(address).content.decode()
 
     def place(self) -> int | None:
-        found = self.read(self.address()).split('data-place="')[1:]
-        return int(found[0].split('"')[0]) if found else None
+        parts = self.read(self.address()).split('data-place="')[1:]
+        return int(parts[0].split('"')[0]) if parts else None
 
     def turn_clock(self, seconds: float) -> None:
-        """All that a server ever sees of a browser's clock."""
-        there = timezone.now() + timedelta(seconds=seconds)
-        stamp = there.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        """Send everything by which a server could see the browser's clock."""
+        browser_time = timezone.now() + timedelta(seconds=seconds)
+        stamp = browser_time.strftime("%a, %d %b %Y %H:%M:%S GMT")
         self.client.defaults |= {"HTTP_DATE": stamp, "HTTP_IF_MODIFIED_SINCE": stamp}
-        self.client.cookies["now"] = there.isoformat()
+        self.client.cookies["now"] = browser_time.isoformat()
 
     def drop_connection(self) -> None:
         cookies = self.client.cookies
@@ -80,6 +80,6 @@ class Device:
 
     def open(self, path: str) -> bool:
         """Whether the booking pages are shown at this address."""
-        # As the path of the request line: two slashes in front are no host name there.
+        # PATH_INFO instead of an address: the client would read “//x” as a host name.
         path, _mark, query = path.partition("?")
         return self.client.get("/", PATH_INFO=path, QUERY_STRING=query).status_code == 200

@@ -1,7 +1,7 @@
-"""Every address of the portal, asked as every kind of user: what tests/staff/addresses.tsv holds.
+"""Requests every address of the portal as every kind of user, for tests/staff/addresses.tsv.
 
 `python -m launcher test -- tests/staff/test_address_table.py` compares; with JARI_WRITE_TABLE=1 it
-writes the file anew, to be read line by line before it is committed.
+rewrites the file, whose changes are to be reviewed line by line.
 """
 
 import re
@@ -32,15 +32,15 @@ from tests.staff.signing_in import StaffClient
 FILE = Path(__file__).with_name("addresses.tsv")
 NOBODY = "anonymous"
 KINDS = [NOBODY, *Role.values, "no role", "superuser"]
-# Answered by the web server's own files in production, or with a body that never ends.
+# Served from files by the web server in production.
 _LEFT_OUT = ("static/",)
 _ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)\??")
 
 
 def routes() -> list[str]:
-    """Every route of the urlconf, once, in the order in which they are tried."""
-    found = dict.fromkeys(_walk(get_resolver(), ""))
-    return [route for route in found if not route.startswith(_LEFT_OUT)]
+    """Every route of the urlconf, once, in the order in which Django tries them."""
+    unique = dict.fromkeys(_walk(get_resolver(), ""))
+    return [route for route in unique if not route.startswith(_LEFT_OUT)]
 
 
 def _walk(resolver: URLResolver, before: str) -> Iterator[str]:
@@ -53,7 +53,7 @@ def _walk(resolver: URLResolver, before: str) -> Iterator[str]:
 
 
 def address_of(route: str, rows: dict[str, object]) -> str:
-    """The route with a row that exists in each of its places, as far as there is one."""
+    """An address of the route, with ids of existing rows as far as there are any."""
     parts = route.split("/")
     model = ".".join(parts[1:3]) if route.startswith("admin/") else ""
 
@@ -81,16 +81,16 @@ def scene() -> tuple[dict, dict]:
     reservation = ReservationFactory(slot=slot, person=person)
     ticket = person.tickets.get()
     cohort = ticket.room.cohort
-    places = {
+    workplaces = {
         Role.CLINIC: {"clinic": clinic},
         Role.MANAGER: {"clinic": clinic},
         Role.LOCAL: {"region": "서울특별시"},
     }
-    users = {role.value: StaffFactory(role=role, **places.get(role, {})) for role in Role}
+    users = {role.value: StaffFactory(role=role, **workplaces.get(role, {})) for role in Role}
     users |= {"no role": StaffFactory(role=""), "superuser": StaffFactory(superuser=True)}
     now, today = timezone.now(), timezone.localdate()
     other = StaffFactory(role=Role.CLINIC, clinic=clinic)
-    made = {
+    objects = {
         "booking.clinic": clinic,
         "booking.slot": slot,
         "booking.vaccine": slot.vaccine,
@@ -130,7 +130,7 @@ def scene() -> tuple[dict, dict]:
             user=StaffFactory(role=""), by=other, role=Role.LOCAL, region="서울특별시", reason="x"
         ),
     }
-    rows = {label: row.pk for label, row in made.items() if row is not None}
+    rows = {label: row.pk for label, row in objects.items() if row is not None}
     return users, {
         **rows,
         "code": cohort.code,
@@ -161,7 +161,7 @@ def asked(kind: str, users: dict, rows: dict) -> dict[str, str]:
 
 def _class(answer) -> str:
     if answer.streaming:
-        # Its files alone: to close it whole would close the test's database connection too.
+        # Closes the files only: answer.close() would close the test's database connection too.
         for close in answer._resource_closers:
             close()
     if answer.status_code in (301, 302) and answer.url.startswith("/admin/login/"):
@@ -170,7 +170,7 @@ def _class(answer) -> str:
 
 
 def table() -> dict[str, dict[str, str]]:
-    """What the file says: the answers of each route by kind of user."""
+    """The file's content: route → kind of user → answers."""
     head, *lines = FILE.read_text(encoding="utf-8").splitlines()
     kinds = head.split("\t")[1:]
     rows = [line.split("\t") for line in lines]

@@ -1,4 +1,4 @@
-"""Staff as they are after every step of signing in."""
+"""A test client for staff, signed in with all steps."""
 
 from django.test import Client
 from django.utils import timezone
@@ -28,5 +28,5 @@ def authenticator_of(user: User) -> Authenticator:
 
 
 def code_of(device: Authenticator) -> str:
-    """The code that the app shows now."""
+    """The code that the app would show now."""
     return f"{totp(bytes.fromhex(device.key)):06}"
