@@ -1,5 +1,6 @@
 """Admin page of lost appointments: book anew, or put the person first on the list."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from booking.admin.desk.choosing import desk_address, slots_like
+from booking.admin.desk.choosing import book_address, desk_address, slots_like
 from booking.admin.desk.pages import token_for
 from booking.admin.desk.wording import staff_message
 from booking.exceptions import Refused
@@ -84,7 +85,9 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
         near = []
         if may_book and not needs_first:
             days = course.days(row.dose, interval_of(row.slot.vaccine))
-            near = slots_like(staff_of(request), row.slot, token=token, days=days)
+            near = slots_like(
+                staff_of(request), row.slot, address=partial(book_address, token), days=days
+            )
         return {
             "lost": lost,
             "row": row,

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from booking.admin.desk import DeskPages
+from booking.admin.desk import ChangePages
 from booking.admin.doubles import doubles_of
 from booking.admin.filters import (
     SlotClinicFilter,
@@ -109,7 +109,7 @@ class DownloadForm(forms.Form):
 
 @admin.register(Reservation)
 class ReservationAdmin(
-    DeskPages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
+    ChangePages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
 ):
     """Read-only; changes go through booking.services."""
 
@@ -239,7 +239,7 @@ class ReservationAdmin(
         row: Reservation | None = kwargs.get("obj")
         may_mark = self.has_mark_permission(request)
         context["buttons"] = buttons_of(row, known_now()) if row and may_mark else []
-        context |= self.for_the_caller(request, row)
+        context |= self.for_the_caller(request, row) | self.change_acts(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def changelist_view(

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import (
@@ -172,6 +173,35 @@ def _check_undo(
         course = Course(course.doses | {row.dose: Booked(row.dose, row.slot.vaccine_id, on)})
         check_in_time(row, by, now)
         check_seat(row.slot, now=now, seats=seats[row.slot_id])
+
+
+@dataclass(frozen=True)
+class ChangeLimits:
+    """To what a reservation may be moved."""
+
+    vaccines: frozenset[int] | None  # None: any
+    days: tuple[date, date] | None  # the first and the last; None: any
+
+
+def change_limits(reservation: Reservation) -> ChangeLimits:
+    """Another dose fixes the vaccine and limits the days; alone, it may be any of the cohort's.
+
+    What the pages offer; `change_reservation` checks again under its locks.
+    """
+    others = (
+        Reservation.objects.live()
+        .filter(person=reservation.person_id)
+        .exclude(pk=reservation.pk)
+        .exclude(status=ReservationStatus.HELD)
+        .select_related("slot")
+    )
+    course = course_of(reservation.person_id, others)
+    days = course.days(reservation.dose, interval_of(reservation.slot.vaccine))
+    own = frozenset([reservation.slot.vaccine_id])
+    if days is not None:
+        return ChangeLimits(own, days)
+    admitted_for = vaccines_for(reservation)
+    return ChangeLimits(None if admitted_for is None else admitted_for | own, None)
 
 
 @retried_transaction

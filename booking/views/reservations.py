@@ -20,6 +20,7 @@ from booking.history import actor_for_person
 from booking.limits import count_failure, look_up_is_slowed
 from booking.models import Reservation
 from booking.qr import qr_svg
+from booking.services.changes import change_limits
 from booking.views import headlines
 from booking.views.common import keeps_typed, looked_up, own_reservation, visible_reservations
 from booking.views.finder import Purpose, finder_page, slot_lost_page
@@ -194,34 +195,16 @@ def change(
 def _change_purpose(reservation: Reservation) -> Purpose:
     """To move an appointment; another dose limits the vaccine and the days."""
     address = reverse("change", args=[reservation.number])
-    others = list(
-        Reservation.objects.live()
-        .filter(person=reservation.person_id)
-        .exclude(pk=reservation.pk)
-        .exclude(status=ReservationStatus.HELD)
-        .select_related("slot")
-    )
-    course = services.course_of(reservation.person_id, others)
-    vaccine = services.interval_of(reservation.slot.vaccine)
-    days = course.days(reservation.dose, vaccine)
+    limits = change_limits(reservation)
     return Purpose(
         title=_("Choose another time"),
         base=address,
         action=address,
         back=reverse("reservation", args=[reservation.number]),
         lead=_("Your old time is kept until the new one is yours."),
-        vaccines=_vaccines_to_change_to(reservation, days is not None),
-        days=days,
+        vaccines=limits.vaccines,
+        days=limits.days,
     )
-
-
-def _vaccines_to_change_to(reservation: Reservation, fixed: bool) -> frozenset[int] | None:
-    """Vaccines it may be changed to: its own, and without another dose the cohort's; None: any."""
-    current = frozenset([reservation.slot.vaccine_id])
-    if fixed:
-        return current
-    admitted_for = services.vaccines_for(reservation)
-    return None if admitted_for is None else admitted_for | current
 
 
 @require_safe

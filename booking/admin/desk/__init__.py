@@ -1,5 +1,5 @@
-"""Booking for callers and walk-ins: find the person, choose a slot, book, read out."""
+"""Acting for callers and walk-ins: find the person, book, move, cancel, read out."""
 
-from booking.admin.desk.pages import DeskPages
+from booking.admin.desk.changes import ChangePages
 
-__all__ = ["DeskPages"]
+__all__ = ["ChangePages"]

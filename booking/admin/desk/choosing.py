@@ -1,6 +1,6 @@
 """The next dose of a caller or walk-in, and the slots that a user may choose for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -33,6 +33,9 @@ from staff.services import staff_of
 from waiting_room.enums import RoomStatus
 from waiting_room.models import JOINABLE_FROM, Room, Ticket
 from waiting_room.services import waiting_before
+
+# The page on which a slot is chosen, by the id of the slot; empty where it can't be chosen.
+AddressOf = Callable[[int], str]
 
 _QUERY_FIELDS = ["region", "district", "name", "clinic", "day"]
 
@@ -133,7 +136,7 @@ class SlotChoices:
     back: str = ""  # from one clinic to all
 
 
-def slots_for(request: HttpRequest, token: str, choice: Choice) -> SlotChoices:
+def slots_for(request: HttpRequest, address: AddressOf, choice: Choice) -> SlotChoices:
     """Slots of the user's own clinic; for the local government of the clinics of its region."""
     on = _day_in(request.GET.get("day", ""))
     search = Search(vaccines=choice.vaccines, days=choice.days, on=on)
@@ -142,19 +145,19 @@ def slots_for(request: HttpRequest, token: str, choice: Choice) -> SlotChoices:
         leftover = _leftover_slots(counter, choice)
         clinic = availability.directory().by_code.get(counter.code)
         result = clinic_times(clinic, search) if clinic and not choice.only_today else None
-        return _times(request, token, result, on, leftover, clinic=clinic, searched=True)
+        return _times(request, address, result, on, leftover, clinic=clinic, searched=True)
     form = ClinicSearchForm(request.GET, user=staff_of(request))
     clinic, form_search = _clinic_in(request), form.search()
     if clinic:
         result = clinic_times(clinic, search)
         back = f"?{_query(request, clinic='')}"
         return _times(
-            request, token, result, on, [], form=form, clinic=clinic, searched=True, back=back
+            request, address, result, on, [], form=form, clinic=clinic, searched=True, back=back
         )
     if form_search is None:
         return SlotChoices(form=form)
     narrowed = replace(form_search, vaccines=search.vaccines, days=search.days, on=on)
-    return _times(request, token, find(narrowed), on, [], form=form, searched=True)
+    return _times(request, address, find(narrowed), on, [], form=form, searched=True)
 
 
 def _clinic_in(request: HttpRequest) -> availability.ClinicFacts | None:
@@ -168,7 +171,7 @@ def _clinic_in(request: HttpRequest) -> availability.ClinicFacts | None:
 
 def _times(
     request: HttpRequest,
-    token: str,
+    address: AddressOf,
     result: SearchResult | None,
     on: date | None,
     leftover: list[Slot],
@@ -179,9 +182,9 @@ def _times(
         days[today] = sum(slot.left for slot in leftover)
     shown = on or min(days, default=None)
     if leftover and shown == today:
-        clinics = [{"name": leftover[0].clinic.name, "times": _of_slots(token, leftover)}]
+        clinics = [{"name": leftover[0].clinic.name, "times": _of_slots(address, leftover)}]
     else:
-        clinics = list(_of_clinics(request, token, result, shown)) if result else []
+        clinics = list(_of_clinics(request, address, result, shown)) if result else []
     return SlotChoices(
         days=[
             (day, left, f"?{_query(request, day=day.isoformat())}")
@@ -205,19 +208,21 @@ def _leftover_slots(clinic: Clinic, choice: Choice) -> list[Slot]:
     return list(slots.select_related("clinic", "vaccine").order_by("starts_at", "pk"))
 
 
-def _of_slots(token: str, slots: Iterable[Slot]) -> list[dict[str, Any]]:
-    return [_entry(token, slot.pk, slot.starts_at, slot.vaccine.name, slot.left) for slot in slots]
+def _of_slots(address: AddressOf, slots: Iterable[Slot]) -> list[dict[str, Any]]:
+    return [
+        _entry(address, slot.pk, slot.starts_at, slot.vaccine.name, slot.left) for slot in slots
+    ]
 
 
 def _of_clinics(
-    request: HttpRequest, token: str, result: SearchResult, on: date | None
+    request: HttpRequest, address: AddressOf, result: SearchResult, on: date | None
 ) -> Iterator[dict[str, Any]]:
     vaccines = availability.directory().vaccines
     if on is None:
         return
     for open_clinic in result.clinics if result.on == on else []:
         times = [
-            _entry(token, time.id, time.starts_at, vaccines[time.vaccine_id].name, time.left)
+            _entry(address, time.id, time.starts_at, vaccines[time.vaccine_id].name, time.left)
             for time in open_clinic.times
         ]
         more = f"?{_query(request, clinic=open_clinic.clinic.code, day=on.isoformat())}"
@@ -228,18 +233,20 @@ def _of_clinics(
         }
 
 
-def _entry(token: str, slot_id: int, at: datetime, vaccine: str, left: int) -> dict[str, Any]:
+def _entry(
+    address: AddressOf, slot_id: int, at: datetime, vaccine: str, left: int
+) -> dict[str, Any]:
     return {
         "at": at,
         "vaccine": vaccine,
         "left": left,
         "begun": at <= known_now(),
-        "address": book_address(token, slot_id),
+        "address": address(slot_id),
     }
 
 
 def slots_like(
-    user: User, slot: Slot, *, token: str, days: tuple[date, date] | None = None
+    user: User, slot: Slot, *, address: AddressOf, days: tuple[date, date] | None = None
 ) -> list[tuple[str, str]]:
     """(label, address) of the nearest open slots of this vaccine at the user's clinics."""
     clinics = availability.directory().clinics
@@ -258,10 +265,10 @@ def slots_like(
     return [
         (
             f"{moment(open_slot.starts_at)} · {clinics[open_slot.clinic_id].name}",
-            book_address(token, open_slot.id),
+            address(open_slot.id),
         )
         for open_slot in near
-        if open_slot.clinic_id in own
+        if open_slot.clinic_id in own and address(open_slot.id)
     ]
 
 

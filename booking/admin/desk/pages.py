@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 from django.contrib import messages
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from booking.admin.desk.choosing import (
+    book_address,
     clinic_day_query,
     desk_address,
     is_born_outside,
@@ -106,6 +108,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         self._record(request, Act.DETAIL, "caller", [person.pk])
         booking_rights = booking_rights_of(person=person)
         at_counter = own_clinic_of(staff_of(request)) is not None
+        address = partial(book_address, token)
         choice = next_choice(course_of(person.pk), booking_rights, at_counter=at_counter)
         return self.page(
             request,
@@ -122,7 +125,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             .order_by("dose"),
             doubles=doubles_of([person], self.get_queryset(request)).get(person.pk),
             next=choice,
-            times=None if choice.refusal else slots_for(request, token, choice),
+            times=None if choice.refusal else slots_for(request, address, choice),
             at_counter=at_counter,
             line_address=desk_address("line", token),
             may_entry=request.user.has_perm("booking.add_listentry"),
@@ -164,7 +167,9 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             dose=1 if begins else 2,
             form=form,
             refusal=staff_message(refusal) if refusal else "",
-            offered=slots_like(staff_of(request), slot, token=token) if missed else [],
+            offered=slots_like(staff_of(request), slot, address=partial(book_address, token))
+            if missed
+            else [],
             second_days=days_for_second(slot) if seconds is not None else None,
             no_second=seconds == [],
             back=f"{desk_address('caller', token)}?{clinic_day_query(slot)}",
