@@ -81,59 +81,70 @@ def pymerkle_root(leaves: list[bytes]) -> bytes:
     return tree.get_root()
 
 
+class Log:
+    """The pages of a room's log in memory, as the tick appends them."""
+
+    def __init__(self) -> None:
+        self.pages: list[tuple[public_log.Page, list[tuple], list[bytes]]] = []
+        self.nodes: dict[int, bytes] = {}
+        self.root, self.upto, self.acts = merkle.EMPTY_ROOT.hex(), 0, 0
+
+    def append(self, tickets: list[tuple], *acts: tuple[str, dict[str, Any]]) -> None:
+        """Add a page with `tickets` and then `acts`, each by name and details."""
+        leaves = []
+        for name, details in acts:
+            self.acts += 1
+            leaves.append(public_log.leaf_for_act("bench", self.acts, name, AT, **details))
+        upto = tickets[-1][0] if tickets else self.upto
+        page = public_log.make_page(
+            room="bench", number=len(self.pages) + 1, previous=self.root, after=self.upto,
+            upto=upto, act_leaves=leaves, at=AT,
+            ticket_leaves=[public_log.leaf_for_ticket("bench", *ticket) for ticket in tickets],
+        )  # fmt: skip
+        self.nodes[page.number], self.root = public_log.append(page, self._read)
+        self.pages.append((page, tickets, leaves))
+        self.upto = upto
+
+    def _read(self, numbers: set[int]) -> dict[int, bytes]:
+        return {number: self.nodes[number] for number in numbers}
+
+
 def write_log(path: Path, count: int) -> None:
     """Write the log of a room with `count` tickets, drawn and called."""
-    secret, stored, root = bytes(32), {}, merkle.EMPTY_ROOT.hex()
+    secret, log, opens_at = bytes(32), Log(), public_log.microseconds(AT)
     commitment = draw.commitment(secret)
-    pages: list[tuple[public_log.Page, list[tuple], list[bytes]]] = []
-
-    def read(numbers: set[int]) -> dict[int, bytes]:
-        return {number: stored[number] for number in numbers}
-
-    def add(upto: int, tickets: list[tuple], acts: list[bytes]) -> str:
-        after = pages[-1][0].upto if pages else 0
-        page = public_log.make_page(
-            room="bench", number=len(pages) + 1, previous=root, after=after, upto=upto,
-            ticket_leaves=[public_log.leaf_for_ticket("bench", *ticket) for ticket in tickets],
-            act_leaves=acts, at=AT,
-        )  # fmt: skip
-        stored[page.number], new_root = public_log.append(page, read)
-        pages.append((page, tickets, acts))
-        return new_root
-
-    root = add(
-        0, [], [public_log.leaf_for_act("bench", 1, public_log.COMMIT, AT, commitment=commitment)]
-    )
+    # A made-up number, as the sample campaign uses it: a beacon's would need the network.
+    plan = {"opens_at": opens_at, "order": "draw", "source": "sample", "after": 0}
+    log.append([], (public_log.COMMIT, {"commitment": commitment}), (public_log.PLAN, plan))
     for start in range(1, count + 1, public_log.PAGE_TICKETS):
-        upto = min(count, start + public_log.PAGE_TICKETS - 1)
-        tickets = [(n, AT, public_log.ticket_hash(UUID(int=n))) for n in range(start, upto + 1)]
-        root = add(upto, tickets, [])
-    inputs = draw.inputs_of({"portal": secret.hex(), "sample": "00"})
-    seed = draw.seed_from(bytes.fromhex(root), inputs)
-    freeze = {"count": count, "digest": root}
-    reveal = {"inputs": inputs, "seed": seed.hex()}
-    acts = [
-        public_log.leaf_for_act("bench", 2, public_log.FREEZE, AT, **freeze),
-        public_log.leaf_for_act("bench", 3, public_log.REVEAL, AT, **reveal),
-        public_log.leaf_for_act("bench", 4, public_log.CALL, AT, first=1, last=count),
-    ]
+        entries = range(start, min(count, start + public_log.PAGE_TICKETS - 1) + 1)
+        log.append([(n, AT, public_log.ticket_hash(UUID(int=n))) for n in entries])
     # The digest of the list is the root before the page with the freeze.
-    digest, root = root, add(count, [], acts)
+    digest = log.root
+    log.append([], (public_log.FREEZE, {"count": count, "digest": digest}))
+    inputs = draw.inputs_of({"portal": secret.hex(), "sample": "00"})
+    seed = draw.seed_from(bytes.fromhex(digest), inputs)
+    reveal = {"inputs": inputs, "seed": seed.hex()}
+    log.append(
+        [],
+        (public_log.REVEAL, {**reveal, "source": "sample"}),
+        (public_log.CALL, {"first": 1, "last": count}),
+    )
     places = draw.places(count, seed)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(
             public_log.csv_head(
-                room="bench", order="draw", opens_at=AT, commitment=commitment, frozen=count,
-                list_digest=digest, **reveal,
+                room="bench", order="draw", opens_at=opens_at, commitment=commitment,
+                frozen=count, list_digest=digest, **reveal,
             )
         )  # fmt: skip
-        for page, tickets, leaves in pages:
+        for page, tickets, leaves in log.pages:
             file.write(public_log.csv_page(page))
             file.writelines(
                 public_log.csv_ticket(*ticket, places[ticket[0] - 1] + 1) for ticket in tickets
             )
             file.writelines(public_log.csv_act(leaf) for leaf in leaves)
-        file.write(public_log.csv_root(len(pages), AT, root))
+        file.write(public_log.csv_root(len(log.pages), AT, log.root))
 
 
 def bench_verifier(count: int) -> None:

@@ -70,7 +70,10 @@ def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, o
         opens_at=now + timedelta(minutes=-1 if opened else 60), closes_at=now + timedelta(days=3),
         order=order,
     )  # fmt: skip
-    room = open_room(cohort=cohort, joins_from=now - timedelta(days=1))
+    # A draw by a made-up number, at once: the bench has no network and needs no wait.
+    room = open_room(
+        cohort=cohort, joins_from=now - timedelta(days=1), draw_source="sample", draw_after=0
+    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(id), 0) FROM eligibility_person")
         first = cursor.fetchone()[0] + 1
