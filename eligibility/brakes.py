@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from redis import RedisError
 
-from eligibility import proof_of_work
 from eligibility.limits import client_address
+from web import proof_of_work
 from web.limits import over
 
 log = logging.getLogger(__name__)
@@ -47,27 +47,7 @@ def needs_work(
     request: HttpRequest, brakes: Sequence[Brake], keys: Sequence[str], *, wait_for: str
 ) -> bool:
     """Whether a brake is on and the form carries neither a proof of work nor a wait token a minute
-    old. `wait_for` is the text that the wait token is bound to, as in `work_for`."""
+    old. `wait_for` is the text that the wait token is bound to, as in `proof_of_work.work_for`."""
     if not any(brake.is_on(request, key) for brake, key in zip(brakes, keys, strict=True)):
         return False
-    return not (
-        proof_of_work.is_done(request.POST.get("work", ""))
-        or proof_of_work.has_waited(request.POST.get("wait", ""), _clean(wait_for))
-    )
-
-
-# Template context of a page that asks for no proof of work.
-NO_WORK = {"challenge": "", "wait": ""}
-
-
-def work_for(wait_for: str) -> dict[str, str]:
-    """Template context of eligibility/components/work.html: a challenge and a wait token."""
-    return {
-        "challenge": proof_of_work.new_challenge(),
-        "wait": proof_of_work.new_wait(_clean(wait_for)),
-    }
-
-
-def _clean(text: str) -> str:
-    """Typed text cut to 200 letters; lone surrogates, which can't be hashed, are replaced."""
-    return text[:200].encode(errors="replace").decode()
+    return not proof_of_work.was_done(request, wait_for)

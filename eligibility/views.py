@@ -15,8 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from database import signing
 from database.clock import known_now
-from eligibility import limits, proof_of_work, provider_flow, services
-from eligibility.brakes import NO_WORK, work_for
+from eligibility import limits, provider_flow, services
 from eligibility.enums import ReviewStatus
 from eligibility.exceptions import DistrictUnclear, LimitReached, Refusal, WorkNeeded
 from eligibility.forms import (
@@ -44,6 +43,7 @@ from staff.models import Access
 from web import cookies
 from web.addresses import client_address
 from web.language import keeps_typed_in_any_language, typed
+from web.proof_of_work import NO_WORK, was_done, work_for
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def identity(request: HttpRequest) -> HttpResponse:
         return _identity_page(request, extra, status=422)
     details = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
     # Cached: a proof of work counts once, and two limits may ask for it in this request.
-    has_worked = lru_cache(partial(_has_worked, request, details["phone"]))
+    has_worked = lru_cache(partial(was_done, request, details["phone"]))
     try:
         busy = limits.address_is_busy(request) or codes_are_above_budget()
         if busy and not has_worked():
@@ -120,13 +120,6 @@ def identity_wait(request: HttpRequest, code: str) -> HttpResponse:
     if code not in configured():
         raise Http404
     return provider_flow.wait(request, code)
-
-
-def _has_worked(request: HttpRequest, phone: str) -> bool:
-    """Whether the form has a proof of work or a wait token a minute old; each counts once."""
-    return proof_of_work.is_done(request.POST.get("work", "")) or proof_of_work.has_waited(
-        request.POST.get("wait", ""), phone
-    )
 
 
 def _following(request: HttpRequest) -> str:

@@ -1,10 +1,14 @@
 """Limits on wrong passwords and codes of staff, counted in the database.
 
-- Per account: wrong tries from all unknown browsers are counted together; above a limit they have
-  to wait, or a manager unlocks the account. Each browser that the owner signed in with before has
-  its own count.
-- Per network: after many failures each further one doubles the wait, up to a minute. A network is
-  never locked, as an office has one address and a guest could lock its staff out.
+Above a limit each try needs a proof of work, or a minute of waiting in a browser without scripts;
+no account and no network is ever locked, so nobody can shut a clinic out.
+
+- Per account: wrong tries from all unknown browsers are counted together. Each browser that the
+  owner signed in with before has its own count. The work doubles as wrong tries go on.
+- Per network: an office has one address, and a guest of it may use up its free tries.
+- Codes of an authenticator app, which have a million values only, are not taken from unknown
+  browsers after CODES_A_DAY wrong ones; who types them had the right password. Recovery codes,
+  passkeys and known browsers go on.
 - The same queries run whether or not a user name exists.
 """
 
@@ -12,6 +16,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 
 from database.clock import Now, known_now
@@ -20,22 +26,25 @@ from staff.door.known_devices import known_for
 from staff.enums import Step
 from staff.models import LogInFailure, User
 from web.addresses import client_address, network_of
+from web.proof_of_work import PATIENCE, solution_of, wait_of
 
 log = logging.getLogger(__name__)
 
-# (wrong tries, period) of one account, from all unknown browsers or from one known browser.
-PER_ACCOUNT = [(10, timedelta(minutes=10)), (50, timedelta(days=1))]
-# Wrong tries from one network in NETWORK_PERIOD without a wait; each further one doubles the wait.
-FREE_PER_NETWORK, NETWORK_PERIOD = 20, timedelta(minutes=10)
-LONGEST_WAIT = 60  # seconds
+_WORK, _WAIT = "work:", "wait:"
+# (wrong tries, period) without work, of one account, from all unknown browsers or one known one.
+FREE_PER_ACCOUNT = [(10, timedelta(minutes=10)), (50, timedelta(days=1))]
+FREE_PER_NETWORK = (20, timedelta(minutes=10))
+# The work of one try doubles with each so many further wrong ones.
+DOUBLES_EVERY, MOST_TIMES = 20, 16
+CODES_A_DAY = 50
 KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True)
-class AttemptRefused:
-    """The password or code was not checked. `wait`: seconds, or None if the account is guarded."""
+class WorkNeeded:
+    """The password or code was not checked; `times` the usual work comes first."""
 
-    wait: int | None
+    times: int
 
 
 @dataclass(frozen=True)
@@ -47,60 +56,90 @@ class Attempt:
     network: str
     device: str
     step: Step
+    # What the form carries of a proof of work.
+    work: str = ""
+    wait: str = ""
 
-    def reserve(self) -> LogInFailure | AttemptRefused:
+    def reserve(self) -> LogInFailure | WorkNeeded:
         """Count this try as a failure; the caller deletes the row if it succeeds.
 
         Counted before the check, so that concurrent tries can't all pass below the limit.
         """
-        refusal = self._refusal(own=0)
-        if refusal:
-            return refusal
-        row = LogInFailure.objects.create(
-            user=self.user,
-            name_index=self.name_index,
-            network=self.network,
-            device=self.device,
-            step=self.step,
-        )
+        times = self._work_needed(own=0)
+        proof = self._proof(times) if times else None
+        if times and proof is None:
+            return WorkNeeded(times)
+        try:
+            with transaction.atomic():
+                row = LogInFailure.objects.create(
+                    user=self.user,
+                    name_index=self.name_index,
+                    network=self.network,
+                    device=self.device,
+                    step=self.step,
+                    proof=proof,
+                )
+        except IntegrityError:  # this work was done for another try
+            return WorkNeeded(times)
         # Checked again with the own row in: concurrent tries see each other's rows.
-        if self._account_is_guarded(own=1):
+        times = self._work_needed(own=1)
+        if times and (proof is None or self._waits_for_another(proof, own=1)):
             row.delete()
-            return AttemptRefused(wait=None)
+            return WorkNeeded(times)
         return row
 
-    def _refusal(self, *, own: int) -> AttemptRefused | None:
-        if self._account_is_guarded(own=own):
-            return AttemptRefused(wait=None)
-        # A known browser is not slowed down by other people of its network.
-        if not self.device and (wait := self._network_waits()):
-            return AttemptRefused(wait=wait)
-        return None
+    def _proof(self, times: int) -> str | None:
+        solution = solution_of(self.work, times=times)
+        if solution:
+            return f"{_WORK}{solution}"
+        wait = wait_of(self.wait, self.name_index)
+        proof = f"{_WAIT}{wait}" if wait else None
+        return proof if proof and not self._waits_for_another(proof, own=0) else None
 
-    def _account_is_guarded(self, *, own: int) -> bool:
-        now = known_now()
-        unlocked = self.user.unlocked_at if self.user else None
+    def _waits_for_another(self, proof: str, *, own: int) -> bool:
+        """Whether a wait counted already within the last minute: pages to wait on cost nothing, so
+        they count one after the other, for the account and for the network."""
+        if not proof.startswith(_WAIT):
+            return False
+        waits = LogInFailure.objects.filter(proof__startswith=_WAIT, at__gt=known_now() - PATIENCE)
+        same = Q(name_index=self.name_index)
+        if self.network:
+            same |= Q(network=self.network)
+        return waits.filter(same).count() > own
+
+    def _work_needed(self, *, own: int) -> int:
+        """How many times the usual work this try needs; 0 for none."""
+        beyond = max(self._beyond_account(), self._beyond_network()) - own
+        return min(2 ** (beyond // DOUBLES_EVERY), MOST_TIMES) if beyond >= 0 else 0
+
+    def _beyond_account(self) -> int:
+        """By how many wrong tries the account is at its limit or above, in the worst window."""
         rows = LogInFailure.objects.filter(name_index=self.name_index, device=self.device)
-        return any(
-            rows.filter(at__gt=max(now - period, unlocked or now - period)).count() - own >= most
-            for most, period in PER_ACCOUNT
+        return max(
+            rows.filter(at__gt=self._since(period)).count() - free
+            for free, period in FREE_PER_ACCOUNT
         )
 
-    def _network_waits(self) -> int:
-        """Seconds until this network may try again."""
-        if not self.network:
-            return 0
-        now = known_now()
+    def _beyond_network(self) -> int:
+        """The same for the network; a known browser does not pay for others in its network."""
+        free, period = FREE_PER_NETWORK
+        if self.device or not self.network:
+            return -free
+        rows = LogInFailure.objects.filter(network=self.network, device="")
+        return rows.filter(at__gt=known_now() - period).count() - free
+
+    def _since(self, period: timedelta) -> datetime:
+        start = known_now() - period
+        unlocked_at = self.user.unlocked_at if self.user else None
+        return max(start, unlocked_at) if unlocked_at else start
+
+    def takes_app_codes(self) -> bool:
+        """Whether a code of an authenticator app still counts in this browser."""
         rows = LogInFailure.objects.filter(
-            network=self.network, device="", at__gt=now - NETWORK_PERIOD
+            name_index=self.name_index, device=self.device, step=Step.CODE
         )
-        latest: list[datetime] = list(rows.order_by("-at").values_list("at", flat=True))
-        beyond = len(latest) - FREE_PER_NETWORK
-        if beyond < 0:
-            return 0
-        wait = min(2 ** min(beyond, 10), LONGEST_WAIT)
-        seconds: int = round(wait - (now - latest[0]).total_seconds())
-        return max(0, seconds)
+        wrong = rows.filter(at__gt=self._since(timedelta(days=1))).count()
+        return bool(self.device) or wrong < CODES_A_DAY
 
     def log_failure(self) -> None:
         """Log the wrong try without the typed name, which may be a mistyped password."""
@@ -124,13 +163,15 @@ def attempt_of(request: HttpRequest, username: str, step: Step) -> Attempt:
         network=network_of(address) if address else "",
         device=known_for(request, user),
         step=step,
+        work=request.POST.get("work", ""),
+        wait=request.POST.get("wait", ""),
     )
 
 
 def is_guarded(user: User) -> bool:
-    """Whether unknown browsers must wait to sign in as this user; a manager can unlock it."""
+    """Whether unknown browsers need work to sign in as this user; a manager can unlock it."""
     index = blind_index(user.username.casefold(), context=b"staff.username").hex()
-    return Attempt(user, index, "", "", Step.PASSWORD)._account_is_guarded(own=0)
+    return Attempt(user, index, "", "", Step.PASSWORD)._beyond_account() >= 0
 
 
 def forget_old_failures() -> int:

@@ -19,6 +19,7 @@ from staff.models import User
 from staff.passwords import is_well_known
 from staff.services import record_access, staff_of
 from staff.sessions import begin
+from web.proof_of_work import NO_WORK
 
 # The overview's groups of models, by task rather than by app.
 GROUPS: list[tuple[Any, list[str]]] = [
@@ -67,12 +68,15 @@ class PortalSite(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        response = super().login(request, {**(extra_context or {}), "sample": settings.SAMPLE})
+        context = {**(extra_context or {}), "sample": settings.SAMPLE, **NO_WORK}
+        response = super().login(request, context)
         if request.method != "POST":
             return response
         if not isinstance(response, HttpResponseRedirect):
-            if _was_refused(response):
-                response.status_code = 429
+            work = _work_of(response)
+            if work["challenge"]:
+                response.context_data |= work
+                response.status_code = 422
             else:
                 self._record_refusal(request)
             return response
@@ -142,10 +146,10 @@ class _Autocomplete(AutocompleteJsonView):
         return answer
 
 
-def _was_refused(response: HttpResponse) -> bool:
-    """Whether the password was not checked, after too many wrong ones."""
+def _work_of(response: HttpResponse) -> dict[str, str]:
+    """What the page needs to ask for a proof of work, if the password was not checked."""
     form = (getattr(response, "context_data", None) or {}).get("form")
-    return isinstance(form, LoginForm) and form.refusal is not None
+    return form.work if isinstance(form, LoginForm) else NO_WORK
 
 
 def _not_found(request: HttpRequest, rest: str) -> HttpResponse:

@@ -25,12 +25,12 @@ from booking.views import headlines
 from booking.views.common import keeps_typed, looked_up, own_reservation, visible_reservations
 from booking.views.finder import Purpose, finder_page, slot_lost_page
 from database.clock import known_now
-from eligibility.brakes import NO_WORK, work_for
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import posted_id
+from web.proof_of_work import NO_WORK, work_for
 
 log = logging.getLogger(__name__)
 

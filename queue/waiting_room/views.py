@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from django_stubs_ext import WithAnnotations
 
 from database.clock import AtNow, Now
-from eligibility.brakes import NO_WORK, Brake, needs_work, work_for
+from eligibility.brakes import Brake, needs_work
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from waiting_room import services
@@ -45,6 +45,7 @@ from web.codes import (
     resume_code,
 )
 from web.language import is_unsent, keeps_typed_in_any_language, typed
+from web.proof_of_work import NO_WORK, work_for
 
 # Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
 GUESSES = [Brake("resume", "20/10m")]

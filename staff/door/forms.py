@@ -7,47 +7,38 @@ from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from staff.door.services import verify_code
 from staff.enums import Step
-from staff.limits import Attempt, AttemptRefused, attempt_of
+from staff.limits import Attempt, WorkNeeded, attempt_of
 from staff.models import Authenticator, RecoveryCodes, User
 from staff.models.devices import matching_step
 from staff.passwords import MOST
 from staff.services import staff_of
+from web.proof_of_work import NO_WORK, work_for
 
 Answer = TypeVar("Answer")
-
-
-def refusal_text(refusal: AttemptRefused) -> str:
-    if refusal.wait is None:
-        return _(
-            "This account had too many wrong tries, so browsers in which it was not used before "
-            "must wait: ten minutes, or a day after many tries. Use a browser you signed in with "
-            "before, or ask your manager or the operator to unlock the account."
-        )
-    return ngettext(
-        "There were many wrong tries from your address. Wait %(n)s second, then try again.",
-        "There were many wrong tries from your address. Wait %(n)s seconds, then try again.",
-        refusal.wait,
-    ) % {"n": refusal.wait}
 
 
 class CountedForm(forms.Form):
     """A form whose wrong tries are counted (staff.limits)."""
 
-    refusal: AttemptRefused | None = None  # set if the try was not checked
+    # Template context of admin/components/work.html, once a proof of work is needed.
+    work = NO_WORK
 
     def counted(self, attempt: Attempt, check: Callable[[], Answer]) -> Answer | None:
         """The result of `check()`; None and a ValidationError of it count as wrong.
 
-        Raises ValidationError, with `refusal` set, after too many wrong tries.
+        Raises ValidationError, with `work` set, after too many wrong tries.
         """
         reserved = attempt.reserve()
-        if isinstance(reserved, AttemptRefused):
-            self.refusal = reserved
-            raise ValidationError(refusal_text(reserved), code="refused")
+        if isinstance(reserved, WorkNeeded):
+            self.work = work_for(attempt.name_index, times=reserved.times)
+            raise ValidationError(
+                _("There were many wrong tries. Type it again: a short calculation comes first."),
+                code="work",
+            )
         try:
             answer = check()
         except ValidationError:
@@ -99,7 +90,17 @@ class CodeForm(CountedForm):
         code: str = self.cleaned_data["code"]
         user = staff_of(self.request)
         attempt = attempt_of(self.request, user.get_username(), Step.CODE)
-        self.device = self.counted(attempt, partial(verify_code, user=user, code=code))
+        takes_app_codes = attempt.takes_app_codes()
+        check = partial(verify_code, user=user, code=code, takes_app_codes=takes_app_codes)
+        self.device = self.counted(attempt, check)
+        if self.device is None and not takes_app_codes:
+            raise ValidationError(
+                _(
+                    "Too many wrong codes were typed for this account today, by somebody who knows "
+                    "its password. In this browser only a recovery code or a passkey counts until "
+                    "tomorrow. Change your password as soon as you are in."
+                )
+            )
         if self.device is None:
             raise ValidationError(_("This code is wrong, was used already, or is too old."))
         return code

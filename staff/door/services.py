@@ -31,9 +31,11 @@ def renew_codes(*, user: User) -> list[str]:
 
 
 @transaction.atomic
-def verify_code(*, user: User, code: str) -> Authenticator | RecoveryCodes | None:
+def verify_code(
+    *, user: User, code: str, takes_app_codes: bool = True
+) -> Authenticator | RecoveryCodes | None:
     """The device that accepts `code`, or None. A code works once, so the rows are locked."""
-    for model in (Authenticator, RecoveryCodes):
+    for model in (Authenticator, RecoveryCodes) if takes_app_codes else (RecoveryCodes,):
         for device in model.objects.select_for_update().filter(user=user, confirmed=True):
             if device.verify_token(code):
                 return cast("Authenticator | RecoveryCodes", device)

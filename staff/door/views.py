@@ -89,7 +89,8 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             messages.error(request, _("Too many wrong codes. Sign in again from the start."))
             return HttpResponseRedirect(reverse("admin:login"))
     title = _("Second factor")
-    return page(request, "second_factor", 429 if form.refusal else 200, title=title, form=form)
+    status = 422 if form.work["challenge"] else 200
+    return page(request, "second_factor", status, title=title, form=form, **form.work)
 
 
 def _accept(request: HttpRequest, device: Authenticator | RecoveryCodes) -> HttpResponse:

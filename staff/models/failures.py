@@ -25,6 +25,10 @@ class LogInFailure(models.Model):
     network = models.CharField(_("address"), max_length=45, blank=True)  # IPv6: the /64
     device = models.CharField(max_length=32, blank=True)  # number of a known browser, or ""
     step = models.CharField(_("step"), max_length=10, choices=Step)
+    # The proof of work that was done for this try: each counts once.
+    proof = models.CharField(  # noqa: DJ001 - many without one, unique where there is one
+        max_length=80, null=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("failed log-in")
@@ -34,6 +38,9 @@ class LogInFailure(models.Model):
         indexes = [
             models.Index(fields=["name_index", "-at"], name="failures_of_an_account"),
             models.Index(fields=["network", "-at"], name="failures_of_a_network"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["proof"], name="a_proof_of_work_counts_once"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,5 @@
-// Does the proof of work that the page asks for, and sends the form again with its answer.
+// Does the proof of work that the page asks for, and sends the form again with its answer. Where a
+// field is empty, as passwords are on a page that comes back, the person sends it.
 const box = document.querySelector("[data-work]");
 const form = box?.closest("form");
 
@@ -13,7 +14,7 @@ if (form && window.crypto?.subtle && window.Worker) {
       if (!data || data.error) return;
       workers.forEach((other) => other.terminate());
       form.elements.work.value = btoa(JSON.stringify({ challenge, solution: data }));
-      form.requestSubmit();
+      if (![...form.elements].some((field) => field.required && !field.value)) form.requestSubmit();
     };
     worker.postMessage({ type: "work", challenge, counterStart: start, counterStep: count });
   });

@@ -521,7 +521,7 @@ def test_where_no_source_is_known_work_is_still_enough(monkeypatch, clock):
     browser = Client()
     for _try in range(12):
         asked = browser.post(reverse("lookup"), right | {"phone": "01099998888"})
-    monkeypatch.setattr("eligibility.proof_of_work.is_done", lambda payload: payload == "done")
+    monkeypatch.setattr("web.proof_of_work.is_done", lambda payload: payload == "done")
 
     refused = browser.post(reverse("lookup"), right)
     worked = browser.post(reverse("lookup"), right | {"work": "done"})

@@ -22,7 +22,7 @@ WORK = {"work": "done"}
 @pytest.fixture(autouse=True)
 def _work_is_a_word(monkeypatch):
     """Whoever sends it has done the work."""
-    monkeypatch.setattr("eligibility.proof_of_work.is_done", lambda payload: payload == "done")
+    monkeypatch.setattr("web.proof_of_work.is_done", lambda payload: payload == "done")
 
 
 def ask(browser: Client, source: str = "8.8.8.8", **values):

@@ -6,9 +6,9 @@ import pytest
 from django.test import RequestFactory
 from django_ratelimit.core import get_usage
 
-from eligibility import proof_of_work
 from eligibility.limits import client_address
 from eligibility.models import PhoneCode
+from web import proof_of_work
 
 pytestmark = pytest.mark.django_db
 
