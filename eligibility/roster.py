@@ -28,7 +28,7 @@ from dataio.csv_in import (
 )
 from dataio.districts import region_of
 from dataio.values import BadValue, day, line_of_text, matching
-from eligibility.spelling import OLDEST, mobile_phone, name_key, plain
+from eligibility.spelling import OLDEST, mobile_phone, name_key, plain, resident_number_typed
 from eligibility.spelling import person_name as spelled_name
 from privacy.cipher import encryptor, indexer
 
@@ -55,6 +55,13 @@ DOSE = b"eligibility_person.last_dose_on"
 
 
 def person_key(text: str) -> str:
+    if resident_number_typed(text):
+        raise BadValue(
+            _(
+                "This looks like a resident registration number, which is stored nowhere. "
+                "Use another key."
+            )
+        )
     if not _KEY.fullmatch(text) and not _KEY.fullmatch(text := plain(text)):
         raise BadValue(_("Use at most 64 letters, digits, points, hyphens and underscores."))
     return text
@@ -93,7 +100,12 @@ district = lru_cache(maxsize=4096)(line_of_text)
 @lru_cache(maxsize=4096)
 def region(text: str) -> str:
     """서울 and 서울시 become 서울특별시: staff of a region see rows by this name."""
-    return region_of(text) or line_of_text(text)
+    if not text.strip():
+        return ""
+    known = region_of(text)
+    if known is None:
+        raise BadValue(_("There is no such region. Write one of the 17, such as 서울특별시."))
+    return known
 
 
 def phone(text: str) -> str:
@@ -201,7 +213,8 @@ def _entry(row: Row) -> _Entry:
 # Fast path: the spelling of nearly every line. Any other line goes through the CSV reader, which
 # takes three times as long and gives the reason of a refusal.
 _PLAIN = {
-    "person_id": _KEY.pattern,
+    # Six and seven digits may be a resident registration number, which the careful way refuses.
+    "person_id": rf"(?![0-9]{{6}}-?[0-9]{{7}}(?![0-9A-Za-z._-])){_KEY.pattern}",
     "name": r"[가-힣]{1,60}",
     "birth_date": _PLAIN_DAY.pattern,
     "phone": _PLAIN_PHONE.pattern,

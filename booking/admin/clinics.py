@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from booking.admin.filters import (
     ClinicRegionFilter,
@@ -24,8 +24,11 @@ from booking.admin.filters import (
     RegionFilter,
 )
 from booking.admin.sheets import sheet_address
+from booking.enums import ReservationStatus
 from booking.exceptions import Refused
-from booking.models import Clinic, Slot, Stock, Vaccine
+from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
+from booking.models.clinics import MOST_CAPACITY
+from booking.rules import is_clinic_hour
 from booking.services import (
     DayOfDoses,
     days_of_doses,
@@ -37,13 +40,33 @@ from booking.services import (
 )
 from booking.services.slots import ENOUGH
 from database.clock import known_now
+from dataio.districts import district_of
 from staff.actors import actor_of
 from staff.scoping import ScopedAdmin
 from staff.services import staff_of
 
 
+class ClinicForm(forms.ModelForm[Clinic]):
+    """Regions and districts by their official names: rows are found by these."""
+
+    def clean(self) -> dict[str, Any] | None:
+        values = super().clean() or self.cleaned_data
+        region, district = values.get("region", ""), values.get("district", "")
+        if region and district:
+            official = district_of(region, district)
+            if official is None:
+                self.add_error(
+                    "district",
+                    _("There is no such district. Write it as in 서울특별시 and 강남구."),
+                )
+            else:
+                values |= {"region": official.region, "district": official.district}
+        return values
+
+
 @admin.register(Clinic)
 class ClinicAdmin(ScopedAdmin[Clinic]):
+    form = ClinicForm
     clinic_path = ""
     list_display = ["name", "code", "region", "district", "phone", "active"]
     list_filter = ["active", RegionFilter, DistrictFilter]
@@ -107,6 +130,26 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         super().save_model(request, obj, form, change)
         if change and "margin_percent" in form.changed_data:
             set_clinic_margins(clinic=obj)
+        if change and "active" in form.changed_data and not obj.active:
+            self._warn_of_appointments(request, obj)
+
+    def _warn_of_appointments(self, request: HttpRequest, clinic: Clinic) -> None:
+        """A clinic that takes no bookings keeps its appointments: nobody is told otherwise."""
+        count = Reservation.objects.filter(
+            slot__clinic=clinic,
+            slot__starts_at__gt=known_now(),
+            status=ReservationStatus.CONFIRMED,
+        ).count()
+        if not count:
+            return
+        text = ngettext(
+            "%(count)s appointment to come stands as it is, and the person is not told anything. "
+            "Cancel or move it if the clinic can't keep it.",
+            "%(count)s appointments to come stand as they are, and the people are not told "
+            "anything. Cancel or move those that the clinic can't keep.",
+            count,
+        )
+        messages.warning(request, text % {"count": count})
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -213,10 +256,16 @@ class SlotForm(forms.ModelForm[Slot]):
         starts_at = self.cleaned_data["starts_at"]
         if starts_at <= known_now():
             raise forms.ValidationError(_("This time is over. Choose a later one."))
+        if not is_clinic_hour(starts_at):
+            raise forms.ValidationError(_("Appointments begin at 06:00 or later."))
         return starts_at
 
     def clean_capacity(self) -> Any:
         capacity = self.cleaned_data["capacity"]
+        if capacity > MOST_CAPACITY:
+            raise forms.ValidationError(
+                _("At most %(most)s people at one time.") % {"most": MOST_CAPACITY}
+            )
         if self.instance.pk and capacity < self.instance.booked:
             raise forms.ValidationError(
                 _("%(booked)s places are booked already. Cancel or move reservations first.")

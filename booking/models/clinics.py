@@ -134,6 +134,10 @@ def has_seat(row: str = "slot") -> str:
 HAS_SEAT = Q(booked__lt=F("capacity") + F("margin"))
 
 
+# Of one slot; a larger number is a typing error (forms and imports ask, no constraint does).
+MOST_CAPACITY = 1000
+
+
 # `booked` is not tracked: it would write a history row per booking.
 @pghistory.track(
     fields=["clinic", "vaccine", "starts_at", "capacity", "margin"], model_name="SlotEvent"

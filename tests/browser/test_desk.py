@@ -166,3 +166,31 @@ def test_what_a_mistake_lost_is_shown_with_what_can_be_done(screen, caller):
     looks_right(screen)
     assert Offer.objects.get().person_id == person.pk
     type(first).objects.filter(pk=first.pk).update(booked=0)
+
+
+def test_a_caller_is_moved_and_cancelled(screen, caller):
+    page, (person, first) = screen, caller
+    [reservation, *_rest] = book_for(person=person, slot=first, by="staff:1")
+    sign_in(page, role=Role.CLINIC, clinic=first.clinic)
+    page.goto(f"{page.at}/admin/booking/reservation/{reservation.pk}/change/")
+    looks_right(page)
+
+    page.click("a[href$='/move/']")
+    looks_right(page)
+    page.click(".desk-times a[href*='slot=']")
+    looks_right(page)
+    page.click(".submit-row input")
+    page.wait_for_url("**/change/")
+    moved = Reservation.objects.get(pk=reservation.pk)
+    assert moved.slot_id != first.pk
+
+    page.click("a[href$='/cancel/']")
+    looks_right(page)
+    page.select_option("#id_reason", "person")
+    page.click(".submit-row input")
+    page.wait_for_url("**/change/")
+    looks_right(page)
+    assert Reservation.objects.get(pk=reservation.pk).status == "cancelled"
+    page.click(".marks button")
+    page.wait_for_load_state("networkidle")
+    assert Reservation.objects.get(pk=reservation.pk).status == "confirmed"

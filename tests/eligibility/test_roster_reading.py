@@ -18,7 +18,7 @@ cells = st.text(
     max_size=12,
 )
 rows = st.tuples(
-    st.one_of(st.from_regex(r"K[0-9]{1,3}", fullmatch=True), cells),
+    st.one_of(st.from_regex(r"K[0-9]{1,3}|[0-9]{6}-?[0-9]{7}[0-9A]?", fullmatch=True), cells),
     st.one_of(st.sampled_from(["홍길동", "홍 길동", "Kim Minjun", "길"]), cells),
     st.one_of(st.dates().map(str), st.from_regex(r"(19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"), cells),
     st.one_of(st.from_regex(r"010-?[0-9]{4}-?[0-9]{4}", fullmatch=True), cells),
@@ -63,3 +63,18 @@ def test_the_quick_way_reads_an_ordinary_line():
 
     assert quick == (5, "K1", "홍길동", "홍길동", "1964-05-12", "+821012345678", "서울특별시",
                      "강남구", "", "")  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["900101-1234567", "9001011234567", "９００１０１-1234567"])
+def test_a_resident_registration_number_is_never_a_key(key):
+    row = ",".join((key, *GOOD[1:7]))
+
+    assert careful(HEADER, row) is None
+    assert roster.plain_reader(HEADER)(5, row) is None
+
+
+def test_a_region_that_does_not_exist_is_refused():
+    row = ",".join((*GOOD[:4], "화성특별시", *GOOD[5:7]))
+
+    assert careful(HEADER, row) is None
+    assert roster.plain_reader(HEADER)(5, row) is None

@@ -7,11 +7,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.imports import SlotImport, SlotPlan
+from booking.models.clinics import MOST_CAPACITY
+from booking.rules import is_clinic_hour
 from dataio.csv_in import Column, Layout, Row
 from dataio.importing import ImportCommand, Outcome, RowRefused
 from dataio.values import clock, day, line_of_text, moment, whole_number
 
-CAPACITY = Column("capacity", whole_number(0, 1000))
+CAPACITY = Column("capacity", whole_number(0, MOST_CAPACITY))
 EXPLICIT = Layout(
     "slots",
     [
@@ -53,6 +55,8 @@ class Command(ImportCommand):
             times = list(cut(values["date"], values["open"], values["close"], values["minutes"]))
         if not times:
             raise RowRefused(_("no slot of this length fits between opening and closing."))
+        if not all(map(is_clinic_hour, times)):
+            raise RowRefused(_("appointments begin at 06:00 or later."))
         row.values["plan"] = SlotPlan(
             line=row.line,
             clinic=values["clinic"],
