@@ -158,7 +158,8 @@ def _no_dose_left_page(request: HttpRequest, person_id: int, refusal: Refused) -
         "booked": booked.filter(person=person_id).order_by("dose"),
         "offered": [],
         "again": None,
-        "nothing_more": True,
+        "has_slots": False,
+        "finder_label": "",
     }
     return render(request, "booking/refused.html", context, status=409)
 

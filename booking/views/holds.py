@@ -112,7 +112,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         "booked": [reservation for reservation in reservations if reservation.status != "held"],
         "offered": [],
         "again": None,
-        "nothing_more": False,
+        "finder_label": "",
     }
     if context["booked"]:
         if isinstance(refusal, NothingHeld) and not context["held"]:
@@ -121,6 +121,11 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         context |= _lapsed_hold(person_id)
         if context["offered"] or context["again"]:
             context["refusal"] = HoldLapsed()
+    context["has_slots"] = bool(context["again"] or context["offered"])
+    if not context["held"] and not context["booked"]:
+        context["finder_label"] = (
+            _("Other clinics and days") if context["has_slots"] else _("Choose a time")
+        )
     return render(request, "booking/refused.html", context, status=status)
 
 

@@ -35,11 +35,8 @@ from web.proof_of_work import NO_WORK, work_for
 log = logging.getLogger(__name__)
 
 TO_COME = [ReservationStatus.HELD, ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED]
-SHOWN_AT_THE_DESK = [
-    ReservationStatus.CONFIRMED,
-    ReservationStatus.ARRIVED,
-    ReservationStatus.VACCINATED,
-]
+EXPECTED = [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED]
+SHOWN_AT_THE_DESK = [*EXPECTED, ReservationStatus.VACCINATED]
 OVER = [
     ReservationStatus.CANCELLED,
     ReservationStatus.LAPSED,
@@ -80,18 +77,25 @@ def receipt(
         other for other in reservations if other.pk != reservation.pk and other.status in LIVE
     ]
     current = reservation.status == ReservationStatus.CONFIRMED
+    asks_cancel = asks_cancel and current
+    may_change = current and now < reservation.changes_until
     second = next((other for other in others if other.dose == 2), None)
     replaced = any(other.dose == reservation.dose for other in others)
     context = {
         "reservation": reservation,
         "others": [other for other in others if other.status != ReservationStatus.HELD],
         "refusal": refusal,
-        "headline": headlines.of_reservation(reservation, asks_cancel=asks_cancel and current),
-        "asks_cancel": asks_cancel and current,
+        "headline": headlines.of_reservation(reservation, asks_cancel=asks_cancel),
+        "asks_cancel": asks_cancel,
+        "is_confirmed": current,
+        "is_held": reservation.status == ReservationStatus.HELD,
+        "is_expected": reservation.status in EXPECTED,
+        "shows_steps": current and not asks_cancel,
         # In large letters for statuses in which it is shown at the clinic's desk.
-        "shows_number": reservation.status in SHOWN_AT_THE_DESK and not (asks_cancel and current),
+        "shows_number": reservation.status in SHOWN_AT_THE_DESK and not asks_cancel,
         "goes_along": second if reservation.dose == 1 else None,
-        "may_change": current and now < reservation.changes_until,
+        "may_change": may_change,
+        "is_too_late": current and not may_change and not refusal,
         "undo": _undo(reservation, reservations, now),
         "wants_second": current
         and reservation.dose == 1

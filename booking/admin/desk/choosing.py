@@ -12,7 +12,13 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from booking.admin.desk.forms import ClinicSearchForm
-from booking.admin.desk.wording import moment, short_day, staff_message
+from booking.admin.desk.wording import (
+    line_state,
+    moment,
+    period_state,
+    short_day,
+    staff_message,
+)
 from booking.exceptions import LineWaits
 from booking.finder import availability
 from booking.finder.alternatives import alternatives
@@ -103,13 +109,12 @@ def _period(
     waits = pk in before or state == Window.SOON
     return {
         "cohort": answer.cohort,
-        "eligible": answer.eligible,
-        "state": state,
+        "is_open": answer.eligible and state == Window.OPEN,
+        "state": period_state(state) if answer.eligible else _("not for them"),
         "from": answer.window_from,
         "to": answer.window_to,
         "reasons": [sentence(code, values) for code, values in answer.reasons],
-        "before": before.get(pk),
-        "in_line": pk in inside,
+        "line": line_state(before.get(pk), has_ticket=pk in inside),
         "may_join": answer.eligible
         and waits
         and state != Window.CLOSED
@@ -129,8 +134,8 @@ class SlotChoices:
 
     form: ClinicSearchForm | None = None
     clinic: availability.ClinicFacts | None = None
-    days: list[tuple[date, int, str]] = field(default_factory=list)
-    on: date | None = None
+    # Day, free seats, address, and whether its slots are shown.
+    days: list[tuple[date, int, str, bool]] = field(default_factory=list)
     clinics: list[dict[str, Any]] = field(default_factory=list)
     searched: bool = False
     back: str = ""  # from one clinic to all
@@ -187,10 +192,9 @@ def _times(
         clinics = list(_of_clinics(request, address, result, shown)) if result else []
     return SlotChoices(
         days=[
-            (day, left, f"?{_query(request, day=day.isoformat())}")
+            (day, left, f"?{_query(request, day=day.isoformat())}", day == shown)
             for day, left in sorted(days.items())
         ],
-        on=shown,
         clinics=clinics,
         **more,
     )

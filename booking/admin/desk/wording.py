@@ -15,6 +15,7 @@ from booking.rules import day_bounds, day_of
 from booking.services import interval_of
 from booking.services.notices import public_url
 from database.clock import known_now
+from eligibility.enums import Window
 
 # Refusals whose message for citizens ("you") would mislead staff.
 _STAFF_MESSAGES = {
@@ -42,6 +43,30 @@ def _line_waits_message(waiting: int) -> str:
         waiting,
     )
     return text % {"n": waiting}
+
+
+def period_state(state: Window) -> str:
+    """Whether people of a cohort may book now, in a word."""
+    if state == Window.OPEN:
+        return _("yes, now")
+    return _("not yet") if state == Window.SOON else _("over")
+
+
+def line_state(before: int | None, *, has_ticket: bool) -> str:
+    """How many wait before a person in the line of a cohort; `before` is None once called."""
+    if before is None:
+        return _("Called from the line: they may book.") if has_ticket else ""
+    if has_ticket:
+        text = ngettext(
+            "Stands in the line, %(shown)s person ahead.",
+            "Stands in the line, %(shown)s people ahead.",
+            before,
+        )
+    else:
+        text = ngettext(
+            "%(shown)s person waits in the line.", "%(shown)s people wait in the line.", before
+        )
+    return text % {"shown": f"{before:,}"}
 
 
 def moment(at: datetime) -> str:
