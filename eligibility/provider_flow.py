@@ -1,4 +1,7 @@
-"""The way to an identity provider and back: what was typed comes along, whatever happens."""
+"""Sign-in by an identity provider: redirect, return, waiting page, and the form after a failure.
+
+The state of a flow, with the typed text, is an encrypted cookie of 15 minutes.
+"""
 
 import base64
 import json
@@ -30,90 +33,90 @@ log = logging.getLogger(__name__)
 
 COOKIE = cookies.named("jari_provider")
 _CONTEXT = b"cookie.provider"
-_AGE = 15 * 60
-LOOK_AGAIN = 2  # seconds
-_STORING = 3  # seconds that an answer may take to be stored
+_AGE = 15 * 60  # seconds
+LOOK_AGAIN = 2  # seconds between two requests of the waiting page
+_STORING = 3  # seconds that storing an answer may take
 _TYPED = ["name", "birth_date", "phone"]
 
 
 def leave(request: HttpRequest, code: str, following: str) -> HttpResponse:
-    """Send the browser to the provider; if that can't be reached, back to what was typed."""
+    """Redirect to the provider; back to the filled-in form if it can't be reached."""
     typed = {name: request.POST.get(name, "")[:200] for name in _TYPED}
     start = time.monotonic()
     try:
-        address, kept = configured()[code].begin(redirect_uri=_redirect_uri(code))
+        address, state = configured()[code].begin(redirect_uri=_redirect_uri(code))
     except ProviderProblem as problem:
         log.warning("identity provider: %s", problem)
         return _failed(code, typed, time.monotonic() - start)
     response = redirect(address)
-    _keep(response, {"provider": code, "next": following, "typed": typed, "kept": kept})
+    _set_cookie(response, {"provider": code, "next": following, "typed": typed, "state": state})
     return response
 
 
 def come_back(request: HttpRequest, code: str) -> HttpResponse:
-    """What the provider sent back is exchanged for who it is; a slow one is waited for."""
-    known = _known(request)
-    if known.get("provider") != code:
+    """Exchange the returned code for the identity; a slow provider leads to the waiting page."""
+    flow = _read_cookie(request)
+    if flow.get("provider") != code:
         return redirect("identity")
-    if "answer" in known:  # the same address once more, while the answer is under way
+    if "answer" in flow:  # a reload while the exchange runs
         return redirect("identity_wait", code=code)
-    if not known.get("kept"):
+    if not flow.get("state"):
         return redirect("identity")
     outcome = exchanges.begin(
         provider=configured()[code],
         answer=request.GET.dict(),
-        kept=known["kept"],
+        state=flow["state"],
         redirect_uri=_redirect_uri(code),
     )
     if isinstance(outcome, Outcome):
-        return _arrive(known, outcome)
+        return _arrive(flow, outcome)
     response = redirect("identity_wait", code=code)
     until = known_now().timestamp() + settings.PROVIDER_SECONDS + _STORING
-    waiting = {name: known[name] for name in ("provider", "next", "typed")}
-    _keep(response, {**waiting, "answer": str(outcome), "until": until})
+    waiting = {name: flow[name] for name in ("provider", "next", "typed")}
+    _set_cookie(response, {**waiting, "answer": str(outcome), "until": until})
     return response
 
 
 def wait(request: HttpRequest, code: str) -> HttpResponse:
-    """One moment: the page asks again by itself, and ends when nothing comes."""
-    known = _known(request)
-    if known.get("provider") != code or "answer" not in known:
+    """The page that refreshes itself until the provider has answered or its time is over."""
+    flow = _read_cookie(request)
+    if flow.get("provider") != code or "answer" not in flow:
         return redirect("eligibility" if signed_in(request) else "identity")
     try:
-        outcome = exchanges.take(UUID(known["answer"]))
+        outcome = exchanges.take(UUID(flow["answer"]))
     except exchanges.Gone:
         return redirect("eligibility" if signed_in(request) else "identity")
-    if outcome is None and known_now().timestamp() > known["until"]:
+    if outcome is None and known_now().timestamp() > flow["until"]:
         outcome = Outcome(seconds=settings.PROVIDER_SECONDS)
     if outcome is not None:
-        return _arrive(known, outcome)
-    until = datetime.fromtimestamp(known["until"], tz=UTC)
+        return _arrive(flow, outcome)
+    until = datetime.fromtimestamp(flow["until"], tz=UTC)
     context = {"name": configured()[code].name, "until": until, "seconds": LOOK_AGAIN}
     response = render(request, "eligibility/identity_wait.html", context)
     response.headers["Refresh"] = str(LOOK_AGAIN)
     return response
 
 
-def _arrive(known: dict[str, Any], outcome: Outcome) -> HttpResponse:
-    """Signed in, asked for the district, or back at the form with what is known."""
-    code, typed, identity = known["provider"], known["typed"], outcome.identity
+def _arrive(flow: dict[str, Any], outcome: Outcome) -> HttpResponse:
+    """Sign in, ask for the district, or show the form with typed text and claims."""
+    code, typed, identity = flow["provider"], flow["typed"], outcome.identity
     if outcome.declined:
         return _to_form(typed)
     if identity is None:
         return _failed(code, typed, outcome.seconds)
     providing.record_try(provider=code, worked=True, seconds=outcome.seconds)
     provider = configured()[code]
-    if not (provider.certified and identity.is_whole):
-        return _to_form({**typed, **_said(identity)})
+    if not (provider.certified and identity.is_complete):
+        return _to_form({**typed, **_form_values(identity)})
     try:
         person = providing.vouched_for(provider=provider, identity=identity)
     except DistrictUnclear:
         response = redirect("identity_district")
-        assert identity.birth_date  # it is whole
+        assert identity.birth_date  # it is complete
         vouched = {**asdict(identity), "birth_date": identity.birth_date.isoformat()}
-        _keep(response, {"provider": code, "next": known["next"], "vouched": vouched})
+        _set_cookie(response, {"provider": code, "next": flow["next"], "vouched": vouched})
         return response
-    return _welcome(person, known["next"])
+    return _welcome(person, flow["next"])
 
 
 def _welcome(person: Person, following: str) -> HttpResponse:
@@ -128,33 +131,33 @@ def forget(response: HttpResponse) -> None:
 
 
 def phone_vouched_for(request: HttpRequest) -> str:
-    """The phone a provider has just vouched for, where only the district is missing."""
-    phone: str = _known(request).get("vouched", {}).get("phone", "")
+    """The phone that a provider has just vouched for, where only the district is missing."""
+    phone: str = _read_cookie(request).get("vouched", {}).get("phone", "")
     return phone
 
 
 def with_district(request: HttpRequest, home: District | None) -> HttpResponse:
-    """Signed in by provider and district; DistrictUnclear if that is still not enough."""
-    known = _known(request)
-    provider = configured().get(known["provider"])
+    """Sign in by the provider's claims and the district; DistrictUnclear if still ambiguous."""
+    flow = _read_cookie(request)
+    provider = configured().get(flow["provider"])
     if provider is None:
         return redirect("identity")
-    said = {**known["vouched"], "birth_date": date.fromisoformat(known["vouched"]["birth_date"])}
+    claims = {**flow["vouched"], "birth_date": date.fromisoformat(flow["vouched"]["birth_date"])}
     person = providing.vouched_for(
-        provider=provider, identity=Identity(**said), home=home, home_chosen=True
+        provider=provider, identity=Identity(**claims), home=home, home_chosen=True
     )
-    return _welcome(person, known["next"])
+    return _welcome(person, flow["next"])
 
 
 def typed_before(request: HttpRequest) -> dict[str, str]:
-    """What stood in the form when the browser left for a provider."""
-    fields: dict[str, str] = _known(request).get("typed", {})
+    """The text of the form's fields when the browser left for a provider."""
+    fields: dict[str, str] = _read_cookie(request).get("typed", {})
     return fields
 
 
 def problem(request: HttpRequest) -> str:
-    """The name of the provider that did not work just now."""
-    provider = configured().get(_known(request).get("problem", ""))
+    """The name of the provider whose sign-in has just failed; empty if none has."""
+    provider = configured().get(_read_cookie(request).get("problem", ""))
     return provider.name if provider else ""
 
 
@@ -163,7 +166,8 @@ def _redirect_uri(code: str) -> str:
     return site + reverse("identity_provider", args=[code])
 
 
-def _said(identity: Identity) -> dict[str, str]:
+def _form_values(identity: Identity) -> dict[str, str]:
+    """The known claims as text for the form."""
     return {
         name: text
         for name, text in [
@@ -182,13 +186,13 @@ def _failed(code: str, typed: dict[str, Any], seconds: float) -> HttpResponse:
 
 def _to_form(typed: dict[str, Any], *, problem: str = "") -> HttpResponse:
     response = redirect("identity")
-    _keep(response, {"typed": typed, "problem": problem})
+    _set_cookie(response, {"typed": typed, "problem": problem})
     return response
 
 
-def _keep(response: HttpResponse, known: dict[str, Any]) -> None:
-    """In an encrypted cookie: names and phones stand in no address and in no session."""
-    sealed = encrypt(json.dumps([int(known_now().timestamp()), known]), context=_CONTEXT)
+def _set_cookie(response: HttpResponse, flow: dict[str, Any]) -> None:
+    # Encrypted: it holds name and phone, which neither addresses nor the database may have here.
+    sealed = encrypt(json.dumps([int(known_now().timestamp()), flow]), context=_CONTEXT)
     response.set_cookie(
         COOKIE,
         base64.urlsafe_b64encode(sealed).decode(),
@@ -199,10 +203,12 @@ def _keep(response: HttpResponse, known: dict[str, Any]) -> None:
     )
 
 
-def _known(request: HttpRequest) -> dict[str, Any]:
+def _read_cookie(request: HttpRequest) -> dict[str, Any]:
+    """The state of the flow; empty if there is none or it is too old."""
     try:
         sealed = base64.urlsafe_b64decode(request.COOKIES.get(COOKIE, ""))
-        since, known = json.loads(decrypt(sealed, context=_CONTEXT))
+        since, flow = json.loads(decrypt(sealed, context=_CONTEXT))
     except (UnreadableData, ValueError):
         return {}
-    return known if since + _AGE > known_now().timestamp() else {}
+    # The server's own check: a browser may send a cookie after its max_age.
+    return flow if since + _AGE > known_now().timestamp() else {}

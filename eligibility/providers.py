@@ -1,10 +1,10 @@
 """Identity providers by configuration: OpenID Connect with PKCE, through Authlib and joserfc.
 
 `JARI_PROVIDERS` is a JSON list of {code, name_ko, name_en, issuer, client_id, client_secret, and
-where they differ: scope, claims, certified, hosts, acr, max_age}. A certified provider vouches for
-name, birth date and phone; any other only spares typing. `hosts` are further hosts that its
-endpoints may be on, `acr` the strengths of authentication that are enough, `max_age` for how many
-seconds one may have been signed in there.
+where they differ: scope, claims, certified, hosts, acr, max_age}. The claims of a certified
+provider are proof of name, birth date and phone; those of any other only fill in the form. `hosts`
+are further hosts of its endpoints, `acr` the accepted authentication context classes, `max_age` the
+oldest accepted sign-in there in seconds.
 """
 
 import logging
@@ -36,23 +36,24 @@ from outside.peers import NotAPeer, bound, check_peer
 log = logging.getLogger(__name__)
 
 DOCUMENT_SECONDS = 0.4  # in all; a page waits for it
+# Metadata and keys are used without asking again, and while the provider is down.
 FRESH_SECONDS, OLD_SECONDS = 300, 3600
-_LEEWAY = 60  # seconds by which their clock may differ from ours
+_LEEWAY = 60  # seconds by which the provider's clock may differ from ours
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 _ENDPOINTS = ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"]
 _CLAIMS = {"name": "name", "birth_date": "birthdate", "phone": "phone_number"}
 
 
 class ProviderProblem(Exception):
-    """The provider can't be reached, or what it says can't be believed; it counts for its light."""
+    """The provider can't be reached, or its answer is invalid; counted in its traffic light."""
 
 
 class Declined(Exception):
-    """The person broke it off there; nothing is wrong with the provider."""
+    """The person cancelled at the provider; not counted as a failure of it."""
 
 
 class Wait:
-    """Until when a provider is waited for, in all, and with how many others at most."""
+    """Deadline of several calls to a provider, and the number of concurrent ones (`most`)."""
 
     def __init__(self, seconds: float, *, most: int) -> None:
         self._ends, self.most = time.monotonic() + seconds, most
@@ -64,7 +65,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a provider says of the person in front of the browser; None for what it does not say."""
+    """A provider's claims about the person, normalised; None for an absent or unreadable claim."""
 
     subject: str
     name: str | None
@@ -72,12 +73,14 @@ class Identity:
     phone: str | None
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         return None not in (self.name, self.birth_date, self.phone)
 
 
 @dataclass(frozen=True)
 class Provider:
+    """One OpenID Connect provider of the settings."""
+
     code: str
     name_ko: str
     name_en: str
@@ -96,11 +99,12 @@ class Provider:
         return self.name_ko if (get_language() or "ko").startswith("ko") else self.name_en
 
     def begin(self, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
-        """Where to send the browser, and what has to be kept for `finish`.
+        """The address to redirect the browser to, and the secrets that `finish` needs back.
 
-        Asks the provider half a second at most, and only where its document is not known.
+        Calls the provider for DOCUMENT_SECONDS at most, and only while its metadata is not cached.
+        Raises ProviderProblem.
         """
-        kept = {
+        state = {
             "state": secrets.token_urlsafe(24),
             "nonce": secrets.token_urlsafe(24),
             "code_verifier": secrets.token_urlsafe(48),
@@ -108,54 +112,59 @@ class Provider:
         session = self._session(redirect_uri)
         address, _state = session.create_authorization_url(
             self._endpoints(Wait(DOCUMENT_SECONDS, most=PAGES))["authorization_endpoint"],
-            **kept,
+            **state,
             **self._strength(),
         )
-        return address, kept
+        return address, state
 
     def finish(
-        self, answer: Mapping[str, str], *, kept: Mapping[str, str], redirect_uri: str
+        self, answer: Mapping[str, str], *, state: Mapping[str, str], redirect_uri: str
     ) -> Identity:
-        """Who it is, from what the provider sent back. ProviderProblem or Declined otherwise."""
-        # As bytes: text is compared in ASCII alone.
-        state = answer.get("state", "").encode(errors="replace")
-        if not secrets.compare_digest(state, kept["state"].encode()):
+        """The identity, from the query parameters of the provider's redirect and `begin`'s state.
+
+        Raises Declined if the person cancelled or the state is another flow's, ProviderProblem if
+        the provider fails.
+        """
+        # As bytes: compare_digest refuses text outside ASCII.
+        sent = answer.get("state", "").encode(errors="replace")
+        if not secrets.compare_digest(sent, state["state"].encode()):
             raise Declined
         if "error" in answer:
             if answer["error"] in ("access_denied", "interaction_required", "login_required"):
                 raise Declined
-            # Only the letters of an error code: it goes to the log.
-            said = re.sub(r"[^a-z_]", "", answer["error"])[:40]
-            raise ProviderProblem(f"{self.code}: {said}")
+            # Anybody can call this address: only letters of an error code may reach the log.
+            error = re.sub(r"[^a-z_]", "", answer["error"])[:40]
+            raise ProviderProblem(f"{self.code}: {error}")
         wait = Wait(settings.PROVIDER_SECONDS, most=THREADS)
         with self._session(redirect_uri) as session:
-            return self._identity(self._claims(session, answer.get("code", ""), kept, wait))
+            return self._identity(self._claims(session, answer.get("code", ""), state, wait))
 
     def _claims(
-        self, session: OAuth2Session, code: str, kept: Mapping[str, str], wait: Wait
+        self, session: OAuth2Session, code: str, state: Mapping[str, str], wait: Wait
     ) -> dict[str, Any]:
-        """What is believed of the person of this code."""
+        """Verified claims for an authorization code; raises ProviderProblem."""
         endpoints = self._endpoints(wait)
-        token = self._asked(
+        token = self._call(
             lambda: session.fetch_token(
-                endpoints["token_endpoint"], code=code, code_verifier=kept["code_verifier"]
+                endpoints["token_endpoint"], code=code, code_verifier=state["code_verifier"]
             ),
             wait,
         )
         try:
-            claims = self._believed(token["id_token"], self._keys(wait), nonce=kept["nonce"])
+            claims = self._verified(token["id_token"], self._keys(wait), nonce=state["nonce"])
         except (JoseError, KeyError, TypeError, ValueError) as error:
             raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
+        # Claims missing in the ID token may be in the userinfo document (OpenID Connect Core 5.3).
         if set(self.claims.values()) - set(claims) and "userinfo_endpoint" in endpoints:
             address = endpoints["userinfo_endpoint"]
-            more = self._asked(lambda: _document(address, session), wait)
-            # It must speak of the same person.
-            if more.get("sub") == claims["sub"]:
-                claims = {**more, **claims}
+            userinfo = self._call(lambda: _document(address, session), wait)
+            # 5.3.2: the subject must be the same, or the document may be another person's.
+            if userinfo.get("sub") == claims["sub"]:
+                claims = {**userinfo, **claims}
         return claims
 
-    def _asked(self, call: Callable[[], dict[str, Any]], wait: Wait) -> dict[str, Any]:
-        """What the provider says to `call`; ProviderProblem if not, or not in time."""
+    def _call(self, call: Callable[[], dict[str, Any]], wait: Wait) -> dict[str, Any]:
+        """Run `call`, which asks the provider; ProviderProblem if it fails or takes too long."""
         try:
             return part(f"provider-{self.code}").ask(call, seconds=wait.seconds, most=wait.most)
         except (
@@ -172,9 +181,9 @@ class Provider:
         return {urlsplit(self.issuer).hostname or "", *self.hosts}
 
     def _strength(self) -> dict[str, str]:
-        """What is asked for in how the person shows the provider who they are."""
-        asked = {"acr_values": " ".join(self.acr)} if self.acr else {}
-        return asked | ({} if self.max_age is None else {"max_age": str(self.max_age)})
+        """Parameters of the authorization request for how strongly and lately to authenticate."""
+        strength = {"acr_values": " ".join(self.acr)} if self.acr else {}
+        return strength | ({} if self.max_age is None else {"max_age": str(self.max_age)})
 
     def _session(self, redirect_uri: str) -> OAuth2Session:
         session = OAuth2Session(
@@ -186,12 +195,12 @@ class Provider:
         )
         return bound(session, self._hosts(), seconds=settings.PROVIDER_SECONDS)
 
-    def _believed(self, id_token: str, keys: KeySet, *, nonce: str) -> dict[str, Any]:
-        """The claims of an ID token whose signature, issuer, audience, time and nonce are right,
-        and which says that the person signed in there as strongly and lately as is asked for."""
+    def _verified(self, id_token: str, keys: KeySet, *, nonce: str) -> dict[str, Any]:
+        """The claims of an ID token after checking signature, issuer, audience, time, nonce, and
+        where they are set `acr` and `max_age`. Raises JoseError or ValueError."""
         token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
         now = int(known_now().timestamp())
-        wanted: dict[str, Any] = {
+        required: dict[str, Any] = {
             "iss": {"essential": True, "value": self.issuer},
             "aud": {"essential": True, "value": self.client_id},
             "nonce": {"essential": True, "value": nonce},
@@ -199,19 +208,19 @@ class Provider:
             "sub": {"essential": True},
         }
         if self.acr:
-            wanted["acr"] = {"essential": True, "values": list(self.acr)}
+            required["acr"] = {"essential": True, "values": list(self.acr)}
         if self.max_age is not None:
-            wanted["auth_time"] = {"essential": True}
-        jwt.JWTClaimsRegistry(now=now, leeway=_LEEWAY, **wanted).validate(token.claims)
+            required["auth_time"] = {"essential": True}
+        jwt.JWTClaimsRegistry(now=now, leeway=_LEEWAY, **required).validate(token.claims)
         claims: dict[str, Any] = token.claims
         if self.max_age is not None and int(claims["auth_time"]) < now - self.max_age - _LEEWAY:
             raise ValueError("signed in there too long ago")
         return claims
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
-        def read(what: str, parse: Callable[[str], Any]) -> Any:
+        def read(name: str, parse: Callable[[str], Any]) -> Any:
             try:
-                return parse(str(claims[self.claims.get(what, _CLAIMS[what])]))
+                return parse(str(claims[self.claims.get(name, _CLAIMS[name])]))
             except (KeyError, ValueError):
                 return None
 
@@ -224,9 +233,10 @@ class Provider:
         )
 
     def _endpoints(self, wait: Wait) -> dict[str, str]:
+        """The provider's metadata; ProviderProblem for another issuer or a host of no setting."""
         address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
         endpoints = self._fetched(address, wait)
-        # Whoever can answer at this address only may still be somebody else.
+        # OpenID Connect Discovery 4.3: the document must be the configured issuer's own.
         if str(endpoints.get("issuer", "")).rstrip("/") != self.issuer.rstrip("/"):
             raise ProviderProblem(f"{self.code}: speaks for another issuer")
         for name in _ENDPOINTS:
@@ -241,7 +251,7 @@ class Provider:
         return KeySet.import_key_set(cast("Any", document))
 
     def _fetched(self, address: str, wait: Wait) -> dict[str, Any]:
-        """A document of the provider, kept for some minutes, and for an hour where it hangs."""
+        """A document of the provider: cached for FRESH_SECONDS, up to OLD_SECONDS if it fails."""
         fresh: float
         document: dict[str, Any] | None
         fresh, document = caches["local"].get(f"provider:{address}", (0.0, None))
@@ -249,13 +259,13 @@ class Provider:
             return document
         session = bound(requests.Session(), self._hosts(), seconds=settings.PROVIDER_SECONDS)
         try:
-            document = self._asked(lambda: _document(address, session), wait)
+            document = self._call(lambda: _document(address, session), wait)
         except ProviderProblem:
             if document is None:
                 raise
         else:
-            kept = time.monotonic() + FRESH_SECONDS, document
-            caches["local"].set(f"provider:{address}", kept, timeout=OLD_SECONDS)
+            entry = time.monotonic() + FRESH_SECONDS, document
+            caches["local"].set(f"provider:{address}", entry, timeout=OLD_SECONDS)
         return document
 
 
@@ -269,7 +279,7 @@ def _document(address: str, session: requests.Session) -> dict[str, Any]:
 
 
 def configured() -> dict[str, Provider]:
-    """The providers of the settings, by code; ImproperlyConfigured says what is wrong."""
+    """The providers of the settings, by code; raises ImproperlyConfigured."""
     providers = {}
     for values in settings.PROVIDERS:
         try:

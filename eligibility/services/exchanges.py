@@ -1,7 +1,7 @@
-"""Exchanging a provider's code for who it is: by a thread that makes no page, kept for the browser.
+"""Exchanges a provider's authorization code for the identity, in threads that make no page.
 
-The code is good once, so it is exchanged once; a process that dies meanwhile takes the answer
-along, and the person starts again.
+A code can be exchanged only once. If the process dies meanwhile, the outcome is lost and the
+person starts again.
 """
 
 import json
@@ -22,18 +22,18 @@ from outside.background import Background
 
 log = logging.getLogger(__name__)
 
-# What a page waits for an answer; most providers have given theirs by then.
+# How long a page waits for the outcome; most providers answer within it.
 PAGE_SECONDS = 0.3
 _exchanges = Background("jari-exchange", threads=8, most=64)
 
 
 class Gone(Exception):
-    """This outcome was taken already."""
+    """There is no such outcome, or it was read already."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Who it is; without an identity it failed, or the person broke it off."""
+    """The identity; None after a failure, or with `declined` if the person cancelled."""
 
     identity: Identity | None = None
     declined: bool = False
@@ -41,10 +41,10 @@ class Outcome:
 
 
 def begin(
-    *, provider: Provider, answer: Mapping[str, str], kept: Mapping[str, str], redirect_uri: str
+    *, provider: Provider, answer: Mapping[str, str], state: Mapping[str, str], redirect_uri: str
 ) -> Outcome | UUID:
-    """The outcome where the provider answers at once; else what to `take` it by later."""
-    future = _exchanges.begin(partial(_exchange, provider, answer, kept, redirect_uri))
+    """The outcome if the provider answers within PAGE_SECONDS, else the id to `take` it by."""
+    future = _exchanges.begin(partial(_exchange, provider, answer, state, redirect_uri))
     if future is None:
         log.warning("identity provider: %s: too many wait for it", provider.code)
         return Outcome()
@@ -52,28 +52,29 @@ def begin(
         return future.result(timeout=PAGE_SECONDS)
     except TimeoutError:
         row = ProviderAnswer.objects.create()
-        future.add_done_callback(partial(_keep, row.pk))
+        future.add_done_callback(partial(_store_later, row.pk))
         return row.pk
 
 
 def _exchange(
-    provider: Provider, answer: Mapping[str, str], kept: Mapping[str, str], redirect_uri: str
+    provider: Provider, answer: Mapping[str, str], state: Mapping[str, str], redirect_uri: str
 ) -> Outcome:
     start = time.monotonic()
     identity, declined = None, False
     try:
-        identity = provider.finish(answer, kept=kept, redirect_uri=redirect_uri)
+        identity = provider.finish(answer, state=state, redirect_uri=redirect_uri)
     except Declined:
         declined = True
     except ProviderProblem as problem:
         log.warning("identity provider: %s", problem)
-    except Exception:
-        log.exception("identity provider: %s: what it said could not be read", provider.code)
+    except Exception:  # an answer that breaks a library must not leave the page waiting
+        log.exception("identity provider: %s: its answer could not be read", provider.code)
     return Outcome(identity, declined, time.monotonic() - start)
 
 
-def _keep(pk: UUID, future: Future[Outcome]) -> None:
-    """Called by whichever thread comes last; a thread of ours has a connection of its own."""
+def _store_later(pk: UUID, future: Future[Outcome]) -> None:
+    # The callback may run in the page's thread; the background thread has a connection of its own,
+    # outside the page's transaction.
     _exchanges.begin(partial(_store, pk, future.result()))
 
 
@@ -83,24 +84,24 @@ def _store(pk: UUID, outcome: Outcome) -> None:
 
 @transaction.atomic
 def take(pk: UUID) -> Outcome | None:
-    """The outcome, once; None while the provider has not answered. Gone if it was taken."""
+    """Read and delete the outcome; None while the provider has not answered. Raises Gone."""
     row = ProviderAnswer.objects.select_for_update().filter(pk=pk).first()
     if row is None:
         raise Gone
     if row.said is None:
         return None
     row.delete()
-    said = json.loads(row.said)
-    return Outcome(**{**said, "identity": _identity(said["identity"])})
+    values = json.loads(row.said)
+    return Outcome(**{**values, "identity": _identity(values["identity"])})
 
 
-def _identity(said: Mapping[str, str | None] | None) -> Identity | None:
-    if said is None:
+def _identity(claims: Mapping[str, str | None] | None) -> Identity | None:
+    if claims is None:
         return None
-    born = said["birth_date"]
-    return Identity(**{**said, "birth_date": date.fromisoformat(born) if born else None})
+    born = claims["birth_date"]
+    return Identity(**{**claims, "birth_date": date.fromisoformat(born) if born else None})
 
 
 def wait_for_all() -> None:
-    """Wait until all that was begun in this process is stored."""
+    """Wait until the outcomes of all exchanges of this process are stored."""
     _exchanges.wait()

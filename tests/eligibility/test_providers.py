@@ -251,7 +251,7 @@ def test_only_a_token_for_us_of_this_sign_in_is_believed(settings, claims, belie
     )
 
     try:
-        found = configured()["national"]._believed(token, KeySet([key]), nonce="n")["sub"]
+        found = configured()["national"]._verified(token, KeySet([key]), nonce="n")["sub"]
     except (JoseError, ValueError):
         found = None
 
@@ -273,7 +273,7 @@ def test_a_token_signed_by_nobody_or_with_the_public_key_is_not_believed(setting
     token = start + b"." + (bare(signature) if algorithm == "HS256" else b"")
 
     with pytest.raises((JoseError, ValueError)):
-        configured()["national"]._believed(token.decode(), KeySet([ours]), nonce="n")
+        configured()["national"]._verified(token.decode(), KeySet([ours]), nonce="n")
 
 
 def test_a_dead_provider_turns_its_light_red_and_keeps_what_was_typed(client, settings):
@@ -340,12 +340,12 @@ def test_a_wrong_configuration_says_so(settings, issuer, more):
 
 def test_error_text_of_a_provider_stays_in_its_line(settings):
     configure(settings, "https://example.org")
-    kept = {"state": "s", "nonce": "n", "code_verifier": "v"}
+    state = {"state": "s", "nonce": "n", "code_verifier": "v"}
 
     with pytest.raises(ProviderProblem) as problem:
         configured()["national"].finish(
             {"state": "s", "error": "server_error\r\nERROR root forged kim@example.org"},
-            kept=kept,
+            state=state,
             redirect_uri="x",
         )
 
