@@ -28,12 +28,12 @@ def home(request: HttpRequest) -> HttpResponse:
         for cohort in Cohort.objects.all()
     ]
     cohorts.sort(key=lambda entry: STATES.index(entry["state"]))
-    who = signed_in(request)
+    session = signed_in(request)
     tickets = (
         Ticket.objects.filter(
-            person_id=who.person_id, left_at=None, room__cohort__closes_at__gt=now
+            person_id=session.person_id, left_at=None, room__cohort__closes_at__gt=now
         ).select_related("room__cohort")
-        if who
+        if session
         else []
     )
     return render(request, "home.html", {"cohorts": cohorts, "tickets": tickets})

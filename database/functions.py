@@ -40,12 +40,18 @@ def call(function: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
     longer than running them.
     """
     marks = ", ".join(f"%({name})s" for name in values)
+    return attempt(f"SELECT * FROM {function}({marks})", values)  # noqa: S608
+
+
+def attempt(sql: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The first row of a statement that succeeds or changes nothing; None if a constraint refused
+    it, or if it returned none."""
     # A savepoint, so that a failure does not abort an outer transaction; in autocommit the
     # statement is a transaction of its own and needs none.
     alone = nullcontext() if connection.get_autocommit() else transaction.atomic()
     try:
         with alone, binding_cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {function}({marks})", values)  # noqa: S608
+            cursor.execute(sql, values)
             row: tuple[Any, ...] | None = cursor.fetchone()
             return row
     except IntegrityError:

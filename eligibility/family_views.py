@@ -16,7 +16,7 @@ from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import Refusal
 from eligibility.forms import WardForm
 from eligibility.models import Person, Proxy, ProxyRequest
-from eligibility.sessions import COOKIE, Who, is_current, read_cookie, sign_in, signed_in, who_of
+from eligibility.sessions import Claim, claim_of, find_session, session_of, sign_in, signed_in
 from eligibility.spelling import masked_phone
 from eligibility.views import View, acts, asks
 from web.language import keeps_typed_in_any_language, typed
@@ -31,8 +31,8 @@ def asks_oneself(view: View) -> View:
     @asks
     @wraps(view)
     def checked(request: HttpRequest, person: Person, *args: Any, **kwargs: Any) -> HttpResponse:
-        who = signed_in(request)
-        if who is None or who.by_id:
+        session = signed_in(request)
+        if session is None or session.by_id:
             return redirect("eligibility")
         return view(request, person, *args, **kwargs)
 
@@ -149,7 +149,7 @@ def family_withdraw(request: HttpRequest, person: Person, pk: int) -> HttpRespon
 @asks_oneself
 def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Sign this browser in as the ward, with the person as proxy."""
-    who = who_of(request)
+    session = session_of(request)
     proxy = get_object_or_404(Proxy, pk=pk, by=person, ended_at=None)
     response = redirect("eligibility")
     sign_in(
@@ -157,7 +157,7 @@ def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
         person_id=proxy.person_id,
         by_id=person.pk,
         # The proxy's own proof of identity: acting for a ward must not prolong it.
-        verified_at=who.verified_at if who else None,
+        verified_at=session.verified_at,
     )
     return response
 
@@ -165,11 +165,13 @@ def family_act(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
 @acts(page="family")
 def family_back(request: HttpRequest) -> HttpResponse:
     """Sign the proxy in as themselves again, also when the ward has ended the proxy meanwhile."""
-    # The cookie is read without the check of the proxy row, which may have ended.
-    who = read_cookie(request.COOKIES.get(COOKIE, ""))
+    # Of the cookie the proxy's own part is asked for: the session for the ward may have ended.
+    claim = claim_of(request)
     response = redirect("family")
-    if who and who.by_id and is_current(Who(who.by_id, who.verified_at, who.by_generation)):
-        sign_in(response, person_id=who.by_id, verified_at=who.verified_at)
+    if claim and claim.by_id:
+        own = find_session(Claim(claim.by_id, claim.verified_at, claim.by_generation))
+        if own:
+            sign_in(response, person_id=own.person_id, verified_at=own.verified_at)
     return response
 
 

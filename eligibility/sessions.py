@@ -1,15 +1,19 @@
-"""Who is asking: a signed cookie, so that the opening minute costs no session row and no query."""
+"""Sessions of citizens: a signed cookie and no session row, which saves statements at the opening.
+
+The cookie is a `Claim`. Whether its session has ended is one rule, in eligibility/sql and as a twin
+in Python; the busiest pages ask for it within the statement that they make anyway.
+"""
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from django.conf import settings
 from django.core.signing import b64_encode
 from django.db import connection
-from django.db.models import F
+from django.db.models import DateTimeField, F, Func, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,59 +21,162 @@ from django.utils.http import urlencode
 
 from database import signing
 from database.clock import known_now
-from eligibility.models import Person
+from eligibility.models import Person, Proxy
 from web import cookies
 
 COOKIE = cookies.named("jari_who")
 _SALT = "eligibility.who"
+# Session.sees_from of a person's own session.
+EVERYTHING_FROM = datetime.fromtimestamp(0, tz=UTC)
 
 
 @dataclass(frozen=True)
-class Who:
-    """A person who proved who they are, and when they did."""
+class Claim:
+    """What a sign-in cookie says: signed by us and in date, but the session may have ended since.
+
+    `SESSION` or `SeesFrom` ask for it within another statement, `signed_in` in one of its own.
+    """
+
+    person_id: int
+    # When the person, or the proxy who acts for them, proved their identity.
+    verified_at: datetime
+    # Person.session_generation at signing in.
+    generation: int = 0
+    # The proxy who signed in and acts for this person; None in a person's own session.
+    by_id: int | None = None
+    by_generation: int = 0
+
+    @property
+    def values(self) -> dict[str, int | None]:
+        """The query parameters of `SESSION`."""
+        return {
+            "claim_person": self.person_id,
+            "claim_generation": self.generation,
+            "claim_by": self.by_id,
+            "claim_by_generation": self.by_generation,
+        }
+
+    def session(self, sees_from: datetime | None) -> "Session | None":
+        """The session, given what eligibility_session returned for this claim."""
+        if sees_from is None:
+            return None
+        return Session(self.person_id, self.verified_at, self.by_id, sees_from)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that the database has confirmed: the person, and the proxy who acts if any."""
 
     person_id: int
     verified_at: datetime
-    # Person.session_generation of the person when the cookie was made.
-    generation: int = 0
-    # Who signed in and acts for this person, if it is not the person; and their generation.
-    by_id: int | None = None
-    by_generation: int = 0
-    # Who acts sees what was booked since the person said yes; None: everything.
-    sees_from: datetime | None = None
+    by_id: int | None
+    # Rows made earlier are hidden: EVERYTHING_FROM, later only where a proxy acts.
+    sees_from: datetime
 
     def may_see(self, made_at: datetime) -> bool:
-        return self.sees_from is None or made_at >= self.sees_from
+        return made_at >= self.sees_from
 
 
-# Where a request keeps what was asked for it: one statement for each.
-_ASKED = "_jari_who"
+# For the FROM of a statement, with the parameters `Claim.values`: one row, `session.person_id` and
+# `session.sees_from` (for `Claim.session`), both NULL when the session has ended.
+SESSION = """
+eligibility_session(
+    %(claim_person)s, %(claim_generation)s, %(claim_by)s, %(claim_by_generation)s
+) AS session
+"""
 
 
-def signed_in(request: HttpRequest) -> Who | None:
-    """Who this browser proved to be, by the server's own clock; None if nobody, or too long ago.
+class SeesFrom(Func):
+    """`sees_from` of SESSION as an annotation of a queryset."""
 
-    One statement for each request: signing out everywhere works at once.
+    function = "eligibility_session"
+    template = "(%(function)s(%(expressions)s)).sees_from"
+    output_field = DateTimeField(null=True)
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(*(Value(value) for value in claim.values.values()))
+
+
+def session_from_rows(claim: Claim, person: Person | None, proxy: Proxy | None) -> Session | None:
+    """The session of a claim by the rows it depends on; None when it has ended.
+
+    Twin of eligibility/sql/eligibility_session, for pages that read the person anyway. `proxy` is
+    the person's live proxy with its `by`.
     """
-    asked = vars(request)
-    if _ASKED not in asked:
-        asked[_ASKED] = who_from(request.COOKIES.get(COOKIE, ""))
-    who: Who | None = asked[_ASKED]
-    return who
+    if person is None or person.session_generation != claim.generation:
+        return None
+    if claim.by_id is None:
+        return claim.session(EVERYTHING_FROM)
+    if proxy is None or proxy.by_id != claim.by_id:
+        return None
+    if proxy.by.session_generation != claim.by_generation:
+        return None
+    return claim.session(EVERYTHING_FROM if proxy.shows_earlier else proxy.declared_at)
 
 
-def who_of(request: HttpRequest) -> Who:
-    """Who is signed in, in a view that lets nobody else through (views.asks)."""
-    who = signed_in(request)
-    assert who
-    return who
+# Attributes of a request: its claim, and its session once the database was asked.
+_CLAIM, _SESSION = "_jari_claim", "_jari_session"
 
 
-def named(request: HttpRequest) -> Who | None:
-    """Who to greet on a page, also where the database is away; it opens nothing."""
-    if _ASKED in vars(request):
-        return signed_in(request)
-    return read_cookie(request.COOKIES.get(COOKIE, ""))
+def claim_of(request: HttpRequest) -> Claim | None:
+    """The claim in this browser's cookie."""
+    kept = vars(request)
+    if _CLAIM not in kept:
+        kept[_CLAIM] = read_cookie(request.COOKIES.get(COOKIE, ""))
+    claim: Claim | None = kept[_CLAIM]
+    return claim
+
+
+def set_session(request: HttpRequest, session: Session | None) -> None:
+    """Store what a statement returned for this request's claim; None when the session has ended."""
+    vars(request)[_SESSION] = session
+
+
+def signed_in(request: HttpRequest) -> Session | None:
+    """The session of this request; None when there is none or it has ended.
+
+    One statement, unless `set_session` was called before: so signing out everywhere works at once.
+    """
+    kept = vars(request)
+    if _SESSION not in kept:
+        claim = claim_of(request)
+        kept[_SESSION] = find_session(claim) if claim else None
+    session: Session | None = kept[_SESSION]
+    return session
+
+
+def session_of(request: HttpRequest) -> Session:
+    """The session of this request, in a view that no other request reaches (views.asks)."""
+    session = signed_in(request)
+    assert session
+    return session
+
+
+def named(request: HttpRequest) -> Session | Claim | None:
+    """The person to greet on a page, also during an outage of the database; opens nothing."""
+    return signed_in(request) if _SESSION in vars(request) else claim_of(request)
+
+
+def find_session(claim: Claim) -> Session | None:
+    """The session of a claim, in a statement of its own; None when it has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT session.sees_from FROM {SESSION}", claim.values)  # noqa: S608
+        return claim.session(cursor.fetchone()[0])
+
+
+def person_of(request: HttpRequest) -> Person | None:
+    """The person of this request's session, read in the statement that checks the session."""
+    claim = claim_of(request)
+    if claim is None:
+        return None
+    person = Person.objects.filter(pk=claim.person_id).first()
+    proxy = None
+    if claim.by_id:
+        live = Proxy.objects.filter(person=claim.person_id, ended_at=None)
+        proxy = live.select_related("by").first()
+    session = session_from_rows(claim, person, proxy)
+    set_session(request, session)
+    return person if session else None
 
 
 class _Signer(signing.Signer):
@@ -91,46 +198,13 @@ def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
     return _Signer(key=key, fallback_keys=list(fallbacks), salt=_SALT)
 
 
-def who_from(cookie: str) -> Who | None:
-    """Who a cookie's value proves its bearer to be; one statement."""
-    who = read_cookie(cookie)
-    if who is None or not who.by_id:
-        return who if who and is_current(who) else None
-    with connection.cursor() as cursor:
-        cursor.execute(_STILL_ACTS, [who.person_id, who.generation, who.by_id, who.by_generation])
-        row = cursor.fetchone()
-    return replace(who, sees_from=row[0]) if row else None
-
-
-_CURRENT = """
-SELECT FROM eligibility_person WHERE id = %s AND session_generation = %s
-"""
-# Acting ends with either of the two signing out everywhere, and with the proxy.
-_STILL_ACTS = """
-SELECT CASE WHEN proxy.shows_earlier THEN NULL ELSE proxy.declared_at END
-FROM eligibility_proxy AS proxy
-JOIN eligibility_person AS person ON person.id = proxy.person_id
-JOIN eligibility_person AS by ON by.id = proxy.by_id
-WHERE person.id = %s AND person.session_generation = %s
-    AND by.id = %s AND by.session_generation = %s AND proxy.ended_at IS NULL
-"""
-
-
-def is_current(who: Who) -> bool:
-    """Whether the person in a cookie has not signed out everywhere since."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CURRENT, [who.person_id, who.generation])
-        return bool(cursor.rowcount == 1)
-
-
 def sign_out_everywhere(person_id: int) -> None:
     """Every cookie of this person, and of whoever acts for them, proves nothing from now on."""
     Person.objects.filter(pk=person_id).update(session_generation=F("session_generation") + 1)
 
 
-def read_cookie(cookie: str) -> Who | None:
-    """What a cookie's value says, signed by us and in date; no statement, so the person may have
-    signed out everywhere since, or ended the proxy."""
+def read_cookie(cookie: str) -> Claim | None:
+    """What a cookie's value says; None if it was not signed by us, or too long ago."""
     if not cookie:
         return None
     signer = _signer(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
@@ -142,7 +216,7 @@ def read_cookie(cookie: str) -> Who | None:
     if verified_at + timedelta(days=settings.IDENTITY_DAYS) < known_now():
         return None
     by_id, by_generation = by or (None, 0)
-    return Who(person_id, verified_at, generation, by_id, by_generation)
+    return Claim(person_id, verified_at, generation, by_id, by_generation)
 
 
 def sign_in(

@@ -30,12 +30,13 @@ from eligibility.pages import eligibility_page
 from eligibility.providers import configured
 from eligibility.services import providing
 from eligibility.sessions import (
+    person_of,
+    session_of,
     sign_in,
     sign_out,
     sign_out_everywhere,
     signed_in,
     to_identity,
-    who_of,
 )
 from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
@@ -276,9 +277,9 @@ def acts(*, page: str) -> Callable[[View], View]:
 @acts(page="home")
 def identity_sign_out(request: HttpRequest) -> HttpResponse:
     """Sign this browser out, or all of the person's. Tickets and reservations stay."""
-    who = signed_in(request)
-    if who and "everywhere" in request.POST:
-        sign_out_everywhere(who.by_id or who.person_id)
+    session = signed_in(request)
+    if session and "everywhere" in request.POST:
+        sign_out_everywhere(session.by_id or session.person_id)
     response = redirect("home")
     sign_out(response)
     # Cached pages and half-typed forms go, for the next user of a shared computer. Not "cookies":
@@ -293,8 +294,7 @@ def asks(view: View) -> View:
     @never_cache
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        who = signed_in(request)
-        person = Person.objects.filter(pk=who.person_id).first() if who else None
+        person = person_of(request)
         if person is None:
             # A POST can't be repeated after the redirect; its own address may refuse a GET.
             back = request.path if request.method in ("GET", "HEAD") else reverse("eligibility")
@@ -309,18 +309,18 @@ def asks(view: View) -> View:
 def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
     """The person's decision for each cohort, with window and reasons."""
     answers = services.store_decisions(person=person)
-    who = who_of(request)
+    session = session_of(request)
     reviews = [
         review
         for review in person.reviews.select_related("cohort").order_by("-pk")
-        if who.may_see(review.opened_at)
+        if session.may_see(review.opened_at)
     ]
     return render(
         request,
         "eligibility/eligibility.html",
         {
             **eligibility_page(person, answers, reviews, known_now()),
-            "acting": who.by_id is not None,
+            "acting": session.by_id is not None,
         },
     )
 
@@ -364,7 +364,7 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
 def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     """Stored data of the person, staff accesses to it, and a form to ask for a correction."""
     # Not for proxies: it shows more than booking needs.
-    if who_of(request).by_id:
+    if session_of(request).by_id:
         return redirect("eligibility")
     form = CorrectionForm(
         request.POST if request.method == "POST" else None,

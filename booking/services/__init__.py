@@ -4,9 +4,10 @@ from booking.services.changes import (
     undo_cancel,
     why_not_undo,
 )
-from booking.services.confirmations import confirm_hold
+from booking.services.confirmations import confirm_hold, confirm_in_session
 from booking.services.courses import (
     admission_for,
+    admission_in_session,
     best_seconds,
     course_of,
     interval_of,
@@ -45,9 +46,11 @@ from booking.services.outside_doses import (
 from booking.services.reading import (
     find_by_number,
     held_by,
+    in_session,
     reservations_of,
     vaccines_for,
     vaccines_of,
+    visible_in,
 )
 from booking.services.reminders import remind
 from booking.services.slots import (
@@ -73,6 +76,7 @@ __all__ = [
     "DayOfDoses",
     "RecordEffects",
     "admission_for",
+    "admission_in_session",
     "best_seconds",
     "book_for",
     "booking_rights_of",
@@ -80,6 +84,7 @@ __all__ = [
     "change_reservation",
     "check_entry",
     "confirm_hold",
+    "confirm_in_session",
     "correct_outside_dose",
     "course_of",
     "days_of_doses",
@@ -90,6 +95,7 @@ __all__ = [
     "held_by",
     "hold_best_slots",
     "hold_slot",
+    "in_session",
     "interval_of",
     "join_list",
     "keep_typed",
@@ -120,6 +126,7 @@ __all__ = [
     "undo_mark",
     "vaccines_for",
     "vaccines_of",
+    "visible_in",
     "what_next",
     "why_not_undo",
     "withdraw_outside_dose",

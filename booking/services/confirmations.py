@@ -1,6 +1,7 @@
 """Confirming a hold: idempotent, one SQL call."""
 
 import uuid
+from typing import Any
 
 from django.db import connection
 from django.utils.translation import get_language
@@ -10,39 +11,76 @@ from booking.exceptions import HoldChanged, HoldLapsed, NothingHeld
 from booking.models import Reservation
 from booking.services.holds import ContactChoice
 from database import functions
+from eligibility.sessions import SESSION, Claim, Session, find_session
 from messaging.enums import Channel
 from messaging.receivers import checked_receiver
 
 _email = Reservation._meta.get_field("email")
 
 
+# booking/sql/booking_confirm_at_once inserts the message without its text. The worker renders it
+# (notices.confirmed_letters), which keeps that work out of the opening minute.
+CONFIRM = """
+booking_confirm_at_once(%(key)s, {person}, %(language)s, %(channel)s, %(email)s) AS made
+"""
+CONFIRM_OF_PERSON = f"SELECT made.* FROM {CONFIRM.format(person='%(person)s')}"  # noqa: S608
+# A session that has ended has no person_id, so it confirms nothing.
+CONFIRM_IN_SESSION = f"""
+SELECT session.sees_from, made.*
+FROM {SESSION}, LATERAL {CONFIRM.format(person="session.person_id")}
+"""  # noqa: S608  (constants)
+
+
 def confirm_hold(
-    *,
-    person_id: int,
-    key: uuid.UUID,
-    contact: ContactChoice | None = None,
+    *, person_id: int, key: uuid.UUID, contact: ContactChoice | None = None
 ) -> list[Reservation]:
     """Confirm all holds with this key or none, and queue one message about them.
 
     Repeating it returns the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
     and BadReceiver for an e-mail address that the form would have refused.
     """
+    made = functions.attempt(CONFIRM_OF_PERSON, {"person": person_id, **_values(key, contact)})
+    return _confirmed(person_id, key, *(made or _NOTHING))
+
+
+def confirm_in_session(
+    *, claim: Claim, key: uuid.UUID, contact: ContactChoice | None = None
+) -> tuple[Session | None, list[Reservation]]:
+    """Confirm as `confirm_hold` for the person of this session; one statement when it succeeds.
+
+    Returns (None, []) and changes nothing when the session has ended.
+    """
+    made = functions.attempt(CONFIRM_IN_SESSION, claim.values | _values(key, contact))
+    # None: a constraint refused, and with it went the answer about the session.
+    sees_from, *row = made or (None, *_NOTHING)
+    session = claim.session(sees_from) if made else find_session(claim)
+    return session, _confirmed(session.person_id, key, *row) if session else []
+
+
+# The row of booking_confirm_at_once when it confirmed nothing.
+_NOTHING = (None, None, None)
+
+
+def _values(key: uuid.UUID, contact: ContactChoice | None) -> dict[str, Any]:
     contact = contact or ContactChoice()
     if contact.email:
         checked_receiver(Channel.EMAIL, contact.email)
-    # booking/sql/booking_confirm_at_once inserts the message without its text. The worker renders
-    # it (notices.confirmed_letters), which keeps that work out of the opening minute.
-    call_result = functions.call(
-        "booking_confirm_at_once",
-        {
-            "key": key,
-            "person": person_id,
-            "language": get_language() or "ko",
-            "channel": contact.channel,
-            "email": _email.get_db_prep_value(contact.email or None, connection),
-        },
-    )
-    if call_result is None or call_result[0] is None:
+    return {
+        "key": key,
+        "language": get_language() or "ko",
+        "channel": contact.channel,
+        "email": _email.get_db_prep_value(contact.email or None, connection),
+    }
+
+
+def _confirmed(
+    person_id: int,
+    key: uuid.UUID,
+    ids: list[int] | None,
+    numbers: list[str] | None,
+    doses: list[int] | None,
+) -> list[Reservation]:
+    if not (ids and numbers and doses):
         return _confirmed_before(person_id, key)
     return [
         # In the model's field order; the deferred fields are read on access.
@@ -51,7 +89,7 @@ def confirm_hold(
             ["id", "number", "person_id", "dose", "status", "key"],
             [pk, number, person_id, dose, ReservationStatus.CONFIRMED, key],
         )
-        for pk, number, dose in zip(*call_result, strict=True)
+        for pk, number, dose in zip(ids, numbers, doses, strict=True)
     ]
 
 

@@ -10,7 +10,9 @@ from booking.enums import LIVE, ReservationStatus
 from booking.models import OutsideDose, Reservation, Vaccine
 from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, Interval, NextDose, day_of
+from eligibility.sessions import Claim, Session
 from waiting_room.models import Admission
+from waiting_room.services import admission_in_session as live_in_session
 from waiting_room.services import live_admission
 
 
@@ -87,6 +89,14 @@ def admission_for(person_id: int, *, also_ended: bool = False) -> Admission | No
     if admission is None and also_ended:
         admission = Admission.objects.filter(ticket__person=person_id).order_by("pk").last()
     return admission
+
+
+def admission_in_session(claim: Claim) -> tuple[Session | None, Admission | None]:
+    """The session of a claim with `admission_for` its person; mostly in one statement."""
+    session, admission = live_in_session(claim)
+    if session and admission is None:
+        admission = _admission_of_first(session.person_id)
+    return session, admission
 
 
 def _admission_of_first(person_id: int) -> Admission | None:

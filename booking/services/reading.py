@@ -1,6 +1,6 @@
 """Reading reservations for the pages of their person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hmac import compare_digest
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import vaccines_named
 from eligibility.indexes import phone_index
 from eligibility.models import Decision
+from eligibility.sessions import SESSION, Claim, Session
 from waiting_room.models import Admission
 
 # The columns of booking/sql/booking_of_person, in the field order of each model (tests compare
@@ -49,6 +50,32 @@ def _of_person(person_id: int, *, held: bool) -> list[Reservation]:
         cursor.execute("SELECT * FROM booking_of_person(%s, %s)", [person_id, held])
         rows = cursor.fetchall()
     return [_with_slot(row) for row in rows]
+
+
+IN_SESSION = f"""
+SELECT session.sees_from, made.*
+FROM {SESSION} LEFT JOIN LATERAL booking_of_person(session.person_id, %(held)s) AS made ON true
+"""  # noqa: S608  (a constant)
+
+
+def in_session(claim: Claim, *, held: bool = False) -> tuple[Session | None, list[Reservation]]:
+    """The session of a claim with the reservations it may see, in one statement.
+
+    They are those of `reservations_of`, or with `held` of `held_by`; none when it has ended.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(IN_SESSION, claim.values | {"held": held})
+        rows = cursor.fetchall()
+    session = claim.session(rows[0][0])
+    if session is None:
+        return None, []
+    reservations = [_with_slot(row) for _sees_from, *row in rows if row[0] is not None]
+    return session, visible_in(session, reservations)
+
+
+def visible_in(session: Session, reservations: Iterable[Reservation]) -> list[Reservation]:
+    """The reservations this session may see: a proxy none from before the person's consent."""
+    return [row for row in reservations if session.may_see(row.created_at)]
 
 
 def _with_slot(row: Sequence[Any]) -> Reservation:

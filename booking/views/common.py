@@ -14,7 +14,7 @@ from psycopg_pool import PoolTimeout
 from booking import services
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
-from eligibility.sessions import signed_in, to_identity
+from eligibility.sessions import Session, claim_of, set_session, signed_in, to_identity
 from web.codes import UnreadableCode, read
 from web.cookies import named
 from web.language import FIELD, asks_language, in_language, is_unsent
@@ -60,28 +60,28 @@ def outage(request: HttpRequest) -> HttpResponse:
 
 
 def identified(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
-    """Guard: a signed-in person; gives the view `person_id`, else redirects to identity.
-
-    After a POST the way back is the confirm page: a redirect can't repeat the POST.
-    """
+    """Guard: a signed-in person; gives the view `person_id`, else redirects to identity."""
     session = signed_in(request)
     if session is None:
-        return to_identity(
-            request.get_full_path() if request.method == "GET" else reverse("confirm")
-        )
+        return to_identity_and_back(request)
     return {"person_id": session.person_id, **address}
 
 
-def visible_reservations(
-    request: HttpRequest, reservations: list[Reservation]
-) -> list[Reservation]:
-    """The reservations this session may see: a proxy none from before the person's consent."""
-    session = signed_in(request)
-    return [
-        reservation
-        for reservation in reservations
-        if session is None or session.may_see(reservation.created_at)
-    ]
+def to_identity_and_back(request: HttpRequest) -> HttpResponse:
+    """After a POST the way back is the confirm page: a redirect can't repeat the POST."""
+    return to_identity(request.get_full_path() if request.method == "GET" else reverse("confirm"))
+
+
+def reservations_in_session(
+    request: HttpRequest, *, held: bool = False
+) -> tuple[Session | None, list[Reservation]]:
+    """The session of this request with the reservations it may see (services.in_session)."""
+    claim = claim_of(request)
+    if claim is None:
+        return None, []
+    session, reservations = services.in_session(claim, held=held)
+    set_session(request, session)
+    return session, reservations
 
 
 def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpResponse:
@@ -94,12 +94,7 @@ def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpR
         number = read(number, NUMBER_LETTERS)
     except UnreadableCode:
         raise Http404 from None
-    session = signed_in(request)
-    reservations = (
-        visible_reservations(request, services.reservations_of(session.person_id))
-        if session
-        else []
-    )
+    _session, reservations = reservations_in_session(request)
     reservation = _with_number(number, reservations)
     if reservation is None and number in looked_up.read(request):
         people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)

@@ -33,7 +33,7 @@ from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import Course, NextDose
 from booking.views import headlines
-from booking.views.common import identified
+from booking.views.common import reservations_in_session, to_identity_and_back
 from eligibility.models import Person
 from waiting_room.decorators import admitted, booking_page
 from waiting_room.models import Admission
@@ -123,11 +123,18 @@ def _next_dose(course: Course, admitted_for: frozenset[int] | None = None) -> Ne
     return course.what_next(intervals, admitted_for)
 
 
+def _with_holds(request: HttpRequest) -> dict[str, Any] | HttpResponse:
+    """Guard as `identified`, that also gives the view the person's holds (`held`)."""
+    session, held = reservations_in_session(request, held=True)
+    if session is None:
+        return to_identity_and_back(request)
+    return {"person_id": session.person_id, "held": held}
+
+
 @require_safe
-@booking_page(identified)
-def second(request: HttpRequest, person_id: int) -> HttpResponse:
+@booking_page(_with_holds)
+def second(request: HttpRequest, person_id: int, held: list[Reservation]) -> HttpResponse:
     """Slots for the second dose: with a held first dose, or after one booked or given."""
-    held = services.held_by(person_id)
     first = next((reservation for reservation in held if reservation.dose == 1), None)
     code = request.GET.get("clinic")
     if first:

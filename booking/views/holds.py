@@ -27,7 +27,7 @@ from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.views.common import identified, keeps_typed, visible_reservations
+from booking.views.common import identified, keeps_typed, reservations_in_session
 from booking.views.finder import (
     finder_page,
     first_dose_purpose,
@@ -36,9 +36,9 @@ from booking.views.finder import (
     slot_lost_page,
 )
 from database.clock import known_now
-from eligibility.sessions import signed_in, to_identity
+from eligibility.sessions import Claim, Session, claim_of, session_of, signed_in, to_identity
 from messaging.enums import Channel
-from waiting_room.decorators import booking_page, not_inside
+from waiting_room.decorators import booking_page, find_admission, not_inside
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services import end_admission
@@ -55,11 +55,10 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """Guard: a person with an admission; gives the view `person_id` and `admission`."""
     if request.method != "POST":
         return redirect("confirm")  # GET by the language switch or a bookmark of a refusal page
-    session = signed_in(request)
-    admission = services.admission_for(session.person_id) if session else None
-    if session is None or admission is None:
+    admission = find_admission(request, services.admission_in_session)
+    if admission is None:
         return not_inside(request)
-    return {"person_id": session.person_id, "admission": admission}
+    return {"person_id": session_of(request).person_id, "admission": admission}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -94,17 +93,16 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
     except Refused as refusal:
         return refusal_page(request, refusal)
     # Without a redirect, which saves a request: a reload holds the same again, which is idempotent.
-    return _show_hold(request, person_id)
+    return _show_hold(request)
 
 
 def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
     """A refusal with all ways to go on: holds, appointments, a lapsed slot and alternatives."""
     session = signed_in(request)
-    person_id = session.person_id if session else 0
-    reservations = list(
-        Reservation.objects.live().filter(person=person_id).with_slot().order_by("dose")
-    )
-    reservations = visible_reservations(request, reservations)
+    if session is None:  # it ended while the page was made
+        return to_identity(reverse("confirm"))
+    live = Reservation.objects.live().filter(person=session.person_id)
+    reservations = services.visible_in(session, live.with_slot().order_by("dose"))
     now = known_now()
     context = {
         "refusal": refusal,
@@ -118,7 +116,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         if isinstance(refusal, NothingHeld) and not context["held"]:
             context["refusal"] = _("You have booked already.")
     elif isinstance(refusal, HoldLapsed | NothingHeld):
-        context |= _lapsed_hold(person_id)
+        context |= _lapsed_hold(session)
         if context["offered"] or context["again"]:
             context["refusal"] = HoldLapsed()
     context["has_slots"] = bool(context["again"] or context["offered"])
@@ -129,16 +127,16 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
     return render(request, "booking/refused.html", context, status=status)
 
 
-def _lapsed_hold(person_id: int) -> dict[str, Any]:
+def _lapsed_hold(session: Session) -> dict[str, Any]:
     """Context of a hold that lapsed lately: its slot if still open, and the nearest others."""
     last = (
-        Reservation.objects.filter(person=person_id, status__in=["held", "lapsed"], dose=1)
+        Reservation.objects.filter(person=session.person_id, status__in=["held", "lapsed"], dose=1)
         .with_slot()
         .order_by("-held_until")
         .first()
     )
     now = known_now()
-    if last is None or last.held_until is None:
+    if last is None or last.held_until is None or not session.may_see(last.created_at):
         return {}
     if last.slot.starts_at <= now or last.held_until < now - LAPSED_SHOWN:
         return {}
@@ -157,22 +155,25 @@ def _lapsed_hold(person_id: int) -> dict[str, Any]:
 
 
 def _may_confirm(request: HttpRequest) -> dict[str, Any] | HttpResponse:
-    """Guard: a signed-in person; signed out, the posted contact is kept with the hold."""
-    session = signed_in(request)
-    if session is None:
-        if request.method == "POST":
-            keep_unsent(request)
-        return to_identity(reverse("confirm"))
-    return {"person_id": session.person_id}
+    """Guard: a sign-in cookie; the statement of the page asks whether the session still holds."""
+    claim = claim_of(request)
+    return {"claim": claim} if claim else _to_identity(request)
+
+
+def _to_identity(request: HttpRequest) -> HttpResponse:
+    """For a person who is not signed in: the posted contact is kept with the hold."""
+    if request.method == "POST":
+        keep_unsent(request)
+    return to_identity(reverse("confirm"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 @keeps_typed
 @booking_page(_may_confirm)
-def confirm(request: HttpRequest, person_id: int) -> HttpResponse:
+def confirm(request: HttpRequest, claim: Claim) -> HttpResponse:
     if request.method != "POST":
-        return _show_hold(request, person_id)
+        return _show_hold(request)
     form = ConfirmForm(request.POST)
     valid = form.is_valid()
     key = form.cleaned_data.get("key")
@@ -180,8 +181,8 @@ def confirm(request: HttpRequest, person_id: int) -> HttpResponse:
         return refusal_page(request, NothingHeld())
     if not valid:
         services.keep_typed(key=key, contact=form.typed_contact())
-        return _show_hold(request, person_id, form)
-    return _confirm_posted(request, person_id, key, form)
+        return _show_hold(request, form)
+    return _confirm_posted(request, claim, key, form)
 
 
 def keep_unsent(request: HttpRequest) -> None:
@@ -196,24 +197,27 @@ def keep_unsent(request: HttpRequest) -> None:
 
 
 def _confirm_posted(
-    request: HttpRequest, person_id: int, key: uuid.UUID, form: ConfirmForm
+    request: HttpRequest, claim: Claim, key: uuid.UUID, form: ConfirmForm
 ) -> HttpResponse:
     try:
-        confirmed = services.confirm_hold(person_id=person_id, key=key, contact=form.contact())
+        session, confirmed = services.confirm_in_session(
+            claim=claim, key=key, contact=form.contact()
+        )
     except HoldChanged as refusal:
-        return _show_hold(request, person_id, refusal=refusal)
+        return _show_hold(request, refusal=refusal)
     except Refused as refusal:
         return refusal_page(request, refusal)
+    if session is None:
+        return _to_identity(request)
     return redirect("reservation", number=confirmed[0].number)
 
 
 def _show_hold(
-    request: HttpRequest,
-    person_id: int,
-    form: ConfirmForm | None = None,
-    refusal: Refused | None = None,
+    request: HttpRequest, form: ConfirmForm | None = None, refusal: Refused | None = None
 ) -> HttpResponse:
-    held = visible_reservations(request, services.held_by(person_id))
+    session, held = reservations_in_session(request, held=True)
+    if session is None:
+        return _to_identity(request)
     now = known_now()
     if not held:
         return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)
@@ -290,12 +294,8 @@ def extend(request: HttpRequest, person_id: int) -> HttpResponse:
         services.extend_hold(
             person_id=person_id, key=key, extension=posted_id(request, "extension")
         )
-    except HoldChanged as refusal:
-        return _show_hold(request, person_id, refusal=refusal)
     except Refused as refusal:
-        if services.held_by(person_id):
-            return _show_hold(request, person_id, refusal=refusal)
-        return refusal_page(request, refusal)
+        return _show_hold(request, refusal=refusal)
     services.keep_typed(key=key, contact=form.typed_contact())
     return redirect("confirm")
 

@@ -24,7 +24,7 @@ from booking.views.common import identified, keeps_typed
 from booking.views.holds import refusal_page
 from database.clock import known_now, known_today
 from eligibility.models import Person
-from eligibility.sessions import signed_in, who_of
+from eligibility.sessions import session_of, signed_in
 from messaging.enums import Channel
 from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page, not_inside
@@ -43,7 +43,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     entries = list(
         ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST).order_by("dose")
     )
-    session = who_of(request)
+    session = session_of(request)
     if any(not session.may_see(entry.joined_at) for entry in entries):
         # Made before the person's consent: a proxy may neither see nor end the entry.
         return refusal_page(request, OnTheListAlready())
@@ -139,7 +139,7 @@ def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("cancellation_list")
     entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
-    if all(who_of(request).may_see(entry.joined_at) for entry in entries):
+    if all(session_of(request).may_see(entry.joined_at) for entry in entries):
         services.leave_list(person_id=person_id)
     return redirect("booking")
 

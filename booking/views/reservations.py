@@ -22,7 +22,7 @@ from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.services.changes import change_limits
 from booking.views import headlines
-from booking.views.common import keeps_typed, looked_up, own_reservation, visible_reservations
+from booking.views.common import keeps_typed, looked_up, own_reservation
 from booking.views.finder import Purpose, finder_page, slot_lost_page
 from database.clock import known_now
 from eligibility.sessions import signed_in
@@ -235,7 +235,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
             .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
             .order_by("-slot__starts_at")[:20]
         )
-        reservations = visible_reservations(request, reservations)
+        reservations = services.visible_in(session, reservations)
         to_come = [reservation for reservation in reservations if reservation.status in TO_COME]
         reservations = to_come[::-1] + [
             reservation for reservation in reservations if reservation.status not in TO_COME

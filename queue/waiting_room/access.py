@@ -14,8 +14,8 @@ resumed = Remembered(
 
 
 def owns(request: HttpRequest, ticket: Ticket) -> bool:
-    who = signed_in(request)
-    return bool(who and who.person_id == ticket.person_id)
+    session = signed_in(request)
+    return bool(session and session.person_id == ticket.person_id)
 
 
 def may_see(request: HttpRequest, ticket: Ticket) -> bool:

@@ -10,15 +10,16 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
 from database.clock import Now
-from eligibility.sessions import signed_in
+from eligibility.sessions import Claim, Session, claim_of, set_session, signed_in
 from waiting_room import health
 from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import Admission, Ticket
-from waiting_room.services import live_admission
+from waiting_room.services import admission_in_session
 
 View = Callable[..., HttpResponse]
 # From the request and the parts of its address: the view's arguments, or what to answer instead.
 Door = Callable[..., dict[str, Any] | HttpResponse]
+Find = Callable[[Claim], tuple[Session | None, Admission | None]]
 
 
 def booking_page(door: Door) -> Callable[[View], View]:
@@ -46,21 +47,30 @@ def booking_page(door: Door) -> Callable[[View], View]:
     return guard
 
 
+def find_admission(request: HttpRequest, find: Find = admission_in_session) -> Admission | None:
+    """The admission of this request's person, by the statement that also checks the session."""
+    claim = claim_of(request)
+    if claim is None:
+        return None
+    session, admission = find(claim)
+    set_session(request, session)
+    return admission
+
+
 def admitted(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
     """A door for whoever was called and entered: the view's `admission`."""
-    who = signed_in(request)
-    admission = live_admission(who.person_id) if who else None
+    admission = find_admission(request)
     return not_inside(request) if admission is None else {"admission": admission, **address}
 
 
 def not_inside(request: HttpRequest) -> HttpResponse:
     """Say how to get in: prove who you are, join, wait, or enter."""
-    who = signed_in(request)
+    session = signed_in(request)
     tickets = []
     booked = Admission.objects.filter(ending=Ending.BOOKED)
-    if who:
+    if session:
         tickets = list(
-            Ticket.objects.filter(person_id=who.person_id, room__cohort__closes_at__gt=Now())
+            Ticket.objects.filter(person_id=session.person_id, room__cohort__closes_at__gt=Now())
             .exclude(room__status=RoomStatus.CLOSED)
             .select_related("room__cohort", "room__line")
             .annotate(has_booked=Exists(booked.filter(ticket=OuterRef("pk"))))

@@ -82,17 +82,17 @@ class FastPathApplication:
         # it Django checks the token.
         if headers.get("sec-fetch-site") != "same-origin":
             return None
-        who = read_cookie(_cookie(headers))
+        claim = read_cookie(_cookie(headers))
         # For a proxy it takes a query whether they still may act. For others the joining statement
         # itself checks that they have not signed out everywhere.
-        if who is None or who.by_id:
+        if claim is None or claim.by_id:
             return None
         room_id = self._rooms.get(code) or await self._in_thread(self._find_room, code)
         if room_id is None:
             return None
         if self._batcher is None:  # at the first join, which is after the fork
             self._batcher = JoinBatcher()
-        ticket_id = await self._batcher.join(room_id, who.person_id, who.generation)
+        ticket_id = await self._batcher.join(room_id, claim.person_id, claim.generation)
         if ticket_id is None:
             return None
         location = ("location", f"/queue/t/{ticket_id}/")

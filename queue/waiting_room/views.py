@@ -1,7 +1,7 @@
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from django_stubs_ext import WithAnnotations
 
 from database.clock import AtNow, Now
 from eligibility.brakes import Brake, needs_work
-from eligibility.sessions import signed_in, to_identity
+from eligibility.sessions import SeesFrom, claim_of, set_session, signed_in, to_identity
 from eligibility.spelling import masked_phone
 from waiting_room import services
 from waiting_room.access import may_see, owns, resumed
@@ -111,21 +111,32 @@ def stands_still(document: dict[str, Any], state: State, now: datetime) -> bool:
 def join(request: HttpRequest, code: str) -> HttpResponse:
     if request.method != "POST":
         return redirect("room", code=code)
-    who = signed_in(request)
-    if who is None:
+    session = signed_in(request)
+    if session is None:
         return to_identity(reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
-        ticket = services.issue_ticket(room=room, person_id=who.person_id)
+        ticket = services.issue_ticket(room=room, person_id=session.person_id)
     except LineRefusal as refusal:
         request.method = "GET"
         return room_page(request, code, refusal)
     return redirect("ticket", ticket_id=ticket.pk)
 
 
-def _ticket(ticket_id: UUID) -> "WithAnnotations[Ticket, AtNow]":
-    tickets = Ticket.objects.select_related("room__cohort", "room__line").annotate(now=Now())
-    return get_object_or_404(tickets, pk=ticket_id)
+class InSession(Protocol):
+    sees_from: datetime | None
+
+
+def _ticket(request: HttpRequest, ticket_id: UUID) -> "WithAnnotations[Ticket, AtNow]":
+    """The ticket by its address; the same statement checks the session of this request."""
+    tickets = Ticket.objects.select_related("room__cohort", "room__line")
+    claim = claim_of(request)
+    if claim is None:
+        return get_object_or_404(tickets.annotate(now=Now()), pk=ticket_id)
+    annotated = tickets.annotate(now=Now(), sees_from=SeesFrom(claim))
+    ticket = get_object_or_404(annotated, pk=ticket_id)
+    set_session(request, claim.session(cast("InSession", ticket).sees_from))
+    return ticket
 
 
 # The page of the longest waits is the lightest one: see tests/browser/test_waiting.py.
@@ -133,7 +144,7 @@ def _ticket(ticket_id: UUID) -> "WithAnnotations[Ticket, AtNow]":
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    return _show(request, _ticket(ticket_id))
+    return _show(request, _ticket(request, ticket_id))
 
 
 def _show(
@@ -225,7 +236,7 @@ def neutral(request: HttpRequest) -> HttpResponse:
 def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("ticket", ticket_id=ticket_id)
-    ticket = _ticket(ticket_id)
+    ticket = _ticket(request, ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
             # The code shows a place; booking needs to know who is there.
@@ -234,7 +245,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     try:
         services.enter(ticket=ticket)
     except LineRefusal as refusal:
-        return _show(request, _ticket(ticket_id), refusal)
+        return _show(request, _ticket(request, ticket_id), refusal)
     return redirect("booking")
 
 
@@ -243,7 +254,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @keeps_typed_in_any_language
 def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """How somebody wants to be told: asked for, changed or taken back here."""
-    ticket = _ticket(ticket_id)
+    ticket = _ticket(request, ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
             return to_identity(request.path)
@@ -274,7 +285,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("ticket", ticket_id=ticket_id)
-    ticket = _ticket(ticket_id)
+    ticket = _ticket(request, ticket_id)
     if not owns(request, ticket):
         return neutral(request)
     services.leave_line(ticket=ticket)
@@ -285,7 +296,7 @@ def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The QR code of the way back; apart from the page, which few need it on."""
-    ticket = _ticket(ticket_id)
+    ticket = _ticket(request, ticket_id)
     if not may_see(request, ticket):
         raise Http404
     query = urlencode({"code": resume_code(ticket.pk, CODE_KEY)})
@@ -406,7 +417,7 @@ def log_tile(request: HttpRequest, code: str, rest: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The proof that this ticket stands in the log, for strangers' tools (C2SP tlog-proof)."""
-    ticket = _ticket(ticket_id)
+    ticket = _ticket(request, ticket_id)
     proof = proof_of(ticket) if may_see(request, ticket) else None
     if proof is None:
         raise Http404
@@ -419,7 +430,7 @@ def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def ticket_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The proof that this ticket stands in the published log (docs/line-log.md)."""
-    ticket = _ticket(ticket_id)
+    ticket = _ticket(request, ticket_id)
     proof = prove(ticket) if may_see(request, ticket) else None
     if proof is None:
         raise Http404

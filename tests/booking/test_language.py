@@ -119,7 +119,7 @@ def database(monkeypatch):
         raise OperationalError("server closed the connection")
 
     def away():
-        for name in ("hold_best_slots", "held_by", "confirm_hold", "cancel_reservation"):
+        for name in ("hold_best_slots", "in_session", "confirm_in_session", "cancel_reservation"):
             monkeypatch.setattr(f"booking.services.{name}", gone)
 
     return SimpleNamespace(away=away, back=monkeypatch.undo)

@@ -316,7 +316,7 @@ def test_without_a_database_the_page_holds_what_was_typed(inside, monkeypatch):
     def gone(**_values):
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("booking.services.confirm_hold", gone)
+    monkeypatch.setattr("booking.services.confirm_in_session", gone)
     away = inside.post(reverse("confirm"), typed)
     monkeypatch.undo()
     again = inside.post(
@@ -571,7 +571,7 @@ def test_the_look_up_works_without_redis(client, monkeypatch):
     assert found.url == reverse("reservation", args=[reservation.number])
 
 
-@pytest.mark.parametrize(("double", "most"), [(False, 13), (True, 15)])
+@pytest.mark.parametrize(("double", "most"), [(False, 9), (True, 11)])
 def test_a_whole_booking_costs_four_requests_and_few_statements(inside, double, most):
     slot = SlotFactory(double=double)
     if double:

@@ -47,7 +47,7 @@ def prove(client, **typed):
 
 
 def who(client) -> Person:
-    return client.get("/eligibility/").wsgi_request._jari_who.person_id
+    return client.get("/eligibility/").wsgi_request._jari_session.person_id
 
 
 @pytest.mark.parametrize(("home", "key"), [(GANGNAM, "K0"), (JUNG, "K1")])

@@ -1,12 +1,16 @@
 """Who is signed in, for whom they act, and how it ends everywhere at once."""
 
+from itertools import product
+
 import pytest
+from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
 from eligibility import sessions
-from eligibility.models import Proxy
+from eligibility.models import Person, Proxy
+from tests.clock import clock
 from tests.eligibility.signing_in import sign_in
 from tests.factories import PersonFactory
 
@@ -23,7 +27,7 @@ def act(browser: Client, proxy: Proxy):
     return browser.post(reverse("family_act", args=[proxy.pk]))
 
 
-def who(browser: Client) -> sessions.Who | None:
+def who(browser: Client) -> sessions.Claim | None:
     return sessions.read_cookie(browser.cookies[sessions.COOKIE].value)
 
 
@@ -136,5 +140,74 @@ def test_a_cookie_costs_one_statement(django_assert_num_queries):
     response = HttpResponse()
     sessions.sign_in(response, person_id=PersonFactory().pk)
 
+    claim = sessions.read_cookie(response.cookies[sessions.COOKIE].value)
+
     with django_assert_num_queries(1):
-        assert sessions.who_from(response.cookies[sessions.COOKIE].value)
+        assert sessions.find_session(claim).person_id == claim.person_id
+
+
+PROXIES = ["none", "live", "sees earlier", "ended", "another's"]
+
+
+def claim_and_rows(acting: bool, old: bool, by_old: bool, kind: str):
+    """A claim of a session that is over in some way or none, and the rows it depends on."""
+    person, mother, other = PersonFactory.create_batch(3)
+    if kind != "none":
+        Proxy.objects.create(
+            person=person,
+            by=other if kind == "another's" else mother,
+            shows_earlier=kind == "sees earlier",
+            ended_at=clock.now() if kind == "ended" else None,
+        )
+    Person.objects.filter(pk=person.pk).update(session_generation=3)
+    Person.objects.filter(pk=mother.pk).update(session_generation=5)
+    claim = sessions.Claim(
+        person_id=person.pk,
+        verified_at=clock.now(),
+        generation=3 - old,
+        by_id=mother.pk if acting else None,
+        by_generation=5 - by_old,
+    )
+    proxy = Proxy.objects.filter(person=person, ended_at=None).select_related("by").first()
+    return claim, Person.objects.get(pk=person.pk), proxy
+
+
+@pytest.mark.parametrize("kind", PROXIES)
+def test_a_session_has_ended_in_sql_when_it_has_in_python(kind):
+    outcomes = []
+    for acting, old, by_old in product([False, True], repeat=3):
+        claim, person, proxy = claim_and_rows(acting, old, by_old, kind)
+
+        found = sessions.find_session(claim)
+
+        assert found == sessions.session_from_rows(claim, person, proxy), claim
+        annotated = Person.objects.annotate(sees_from=sessions.SeesFrom(claim)).get(pk=person.pk)
+        assert claim.session(annotated.sees_from) == found
+        outcomes.append(found)
+    may_act = kind in ("live", "sees earlier")
+    holds = [True, True, False, False, may_act, False, False, False]
+    assert [outcome is not None for outcome in outcomes] == holds
+    if may_act:
+        shown = sessions.EVERYTHING_FROM if kind == "sees earlier" else proxy_of(outcomes[4])
+        assert outcomes[4].sees_from == shown
+
+
+def proxy_of(session: sessions.Session):
+    return Proxy.objects.get(person=session.person_id).declared_at
+
+
+def test_a_person_who_is_gone_has_no_session():
+    claim = sessions.Claim(person_id=0, verified_at=clock.now())
+
+    assert sessions.find_session(claim) is None
+    assert sessions.session_from_rows(claim, None, None) is None
+
+
+def test_the_page_of_a_person_checks_the_session_as_it_reads_them(django_assert_num_queries):
+    browser = browser_of(PersonFactory())
+    Person.objects.update(session_generation=F("session_generation") + 1)
+
+    with django_assert_num_queries(1):
+        answer = browser.get("/identity/data/")
+
+    assert answer.status_code == 302

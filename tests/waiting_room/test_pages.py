@@ -363,7 +363,7 @@ def test_the_ticket_page_takes_few_queries(django_assert_max_num_queries):
     client = browser(ticket.person)
     page(client, ticket)
 
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(3):
         page(client, ticket)
 
 

@@ -1,5 +1,6 @@
 from waiting_room.services.drawing import open_secret, state_value
 from waiting_room.services.entering import (
+    admission_in_session,
     end_admission,
     enter,
     extend_admission,
@@ -27,6 +28,7 @@ from waiting_room.services.ticking import tick_room, tick_rooms
 
 __all__ = [
     "add_officer",
+    "admission_in_session",
     "cancel_alert",
     "close_room",
     "end_admission",

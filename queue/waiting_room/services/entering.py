@@ -1,6 +1,7 @@
 """Entering: never more people inside than the room takes, and always the lowest place first."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from database.clock import Now, database_now
 from eligibility.models import Cohort, Person
+from eligibility.sessions import SESSION, Claim, Session
 from waiting_room.enums import Act, Ending
 from waiting_room.exceptions import (
     AdmissionOver,
@@ -133,14 +135,41 @@ def knock(*, ticket: Ticket) -> bool:
 
 
 def live_admission(person_id: int) -> Admission | None:
-    """The admission with which this person may book now, in whichever room.
-
-    Every booking page asks for it, and the queryset took longer to write than to answer
-    (sql/waiting_room_live_admission). What is not at hand below is loaded when it is asked for.
-    """
+    """The admission with which this person may book now, in whichever room."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM waiting_room_live_admission(%s)", [person_id])
-        cohort_id, vaccines, region, district, *of_admission = cursor.fetchone()
+        return _admission(person_id, *cursor.fetchone())
+
+
+IN_SESSION = f"""
+SELECT session.sees_from, live.*
+FROM {SESSION}, LATERAL waiting_room_live_admission(session.person_id) AS live
+"""  # noqa: S608  (a constant)
+
+
+def admission_in_session(claim: Claim) -> tuple[Session | None, Admission | None]:
+    """The session of a claim with `live_admission` of its person, in one statement.
+
+    No admission when the session has ended.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(IN_SESSION, claim.values)
+        sees_from, *row = cursor.fetchone()
+    return claim.session(sees_from), _admission(claim.person_id, *row)
+
+
+def _admission(
+    person_id: int,
+    cohort_id: int | None,
+    vaccines: list[str],
+    region: str,
+    district: str,
+    *of_admission: Any,
+) -> Admission | None:
+    """The admission in a row of sql/waiting_room_live_admission; other fields are deferred.
+
+    Every booking page reads it: building the queryset took longer than Postgres' answer.
+    """
     if cohort_id is None:
         return None
     admission = Admission.from_db("default", OF_ADMISSION, of_admission)

@@ -36,8 +36,9 @@ JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
 ), asked AS (
-    -- Drops people who signed out everywhere after their cookie was made. An inequality: for an
-    -- equality the planner estimates almost no rows, and chooses nested loops for a whole batch.
+    -- Drops people who signed out everywhere after their cookie was made (as the function
+    -- eligibility_session, for many people at once). An inequality: for an equality the planner
+    -- estimates almost no rows, and chooses nested loops for a whole batch.
     SELECT asked.* FROM unnest(
         %(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[], %(generations)s::int[]
     ) WITH ORDINALITY AS asked (id, person_id, resume_index, generation, turn)
