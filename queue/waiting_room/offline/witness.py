@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
 """Witness the logs of a portal: python witness.py --name NAME --log KEY
 
-A witness (C2SP tlog-witness) is sent the checkpoints of a log, and cosigns each that continues the
-one it saw before, with the time. It never cosigns two histories of one log, so whoever sees its
-cosignature sees the same log as everybody else. Run it where the portal's operators have no access.
+A witness (C2SP tlog-witness) receives the checkpoints of a log, and cosigns each that continues
+the one it cosigned before, with the time. It never cosigns two histories of one log, so everybody
+who requires its cosignature sees the same log. Run it where the portal's operators have no access.
 
 Needs Python 3.9 and cryptography (pip install cryptography), and no other file: it shares no code
-with the portal. Its own key and what it saw of each log lie in one SQLite file, made at the first
-start. Never put an older copy of that file back: the witness would forget what it has signed. If
-the file is lost, begin with a new one under a new name.
+with the portal. Its own key and the last checkpoint of each log are in one SQLite file, made at the
+first start. Never restore an older copy of that file: the witness could then cosign a second
+history. If the file is lost, begin with a new one under a new name.
 
     --name NAME      of this witness, for example news.example.kr/witness; at the first start
     --log KEY        a log to witness: its key as the log's policy gives it (name+id+key). One * in
                      the name stands for a part of an address. Give it once for each key; during a
                      change of keys, old and new
-    --state FILE     where it keeps key and logs (default witness.db)
-    --listen ADDRESS host:port (default 127.0.0.1:7380); TLS is the business of a proxy in front
+    --state FILE     file of its key and logs (default witness.db)
+    --listen ADDRESS host:port (default 127.0.0.1:7380); TLS is left to a proxy in front
     --vkey           only print this witness's own public key
 
-    POST /add-checkpoint                 what logs send
-    GET  /SHA256-OF-ORIGIN/checkpoint    the last checkpoint of a log, with our cosignature
+    POST /add-checkpoint                 for logs: submit a checkpoint
+    GET  /SHA256-OF-ORIGIN/checkpoint    the last checkpoint of a log, with this cosignature
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ EMPTY_ROOT = hashlib.sha256(b"").digest()
 MOST_PROOF_LINES = 63
 MOST_SIGNATURES = 32
 MOST_BYTES = 96 * 1024  # of a body: 32 signatures of the largest kind, and the proof
-REQUEST_SECONDS = 10.0  # from the first byte that is waited for to the last one
+REQUEST_SECONDS = 10.0  # for a whole request, so that a slow sender can't occupy a thread
 MOST_CONNECTIONS = 64
-MOST_EVIDENCE = 1000  # contradictions kept of each log
+MOST_EVIDENCE = 1000  # stored contradictions for each log
 PLAIN = "text/plain; charset=utf-8"
 APPLICATION_ID = 0x4A574954  # marks the state file as a witness's
 TABLES = """
@@ -72,7 +72,7 @@ CREATE TABLE IF NOT EXISTS evidence (
 
 
 class Refused(Exception):
-    """A request that is not done: the HTTP status, and why."""
+    """A refused request: HTTP status, reason and content type of the answer."""
 
     def __init__(self, status: int, why: str, kind: str = PLAIN) -> None:
         super().__init__(why)
@@ -111,11 +111,11 @@ class Key:
 
 @dataclass(frozen=True)
 class Submission:
-    """What a log sent: the size it takes us to know, a proof, and its new checkpoint."""
+    """A log's request: the size that it expects here, a consistency proof, its new checkpoint."""
 
     old: int
     proof: list[bytes]
-    text: str  # what is signed: origin, size and root, each on its line
+    text: str  # the signed part: origin, size and root, each on its line
     origin: str
     size: int
     root: bytes
@@ -125,12 +125,12 @@ class Submission:
     def parse(cls, body: bytes) -> Submission:
         """Raises Refused."""
         try:
-            sent = body.decode()
+            request = body.decode()
         except UnicodeDecodeError:
             raise Refused(400, "The request is no UTF-8.") from None
-        if any(ord(letter) < 0x20 and letter != "\n" for letter in sent):
+        if any(ord(letter) < 0x20 and letter != "\n" for letter in request):
             raise Refused(400, "The request holds control characters.")
-        head, blank, note = sent.partition("\n\n")
+        head, blank, note = request.partition("\n\n")
         lines = head.split("\n")
         old = number(lines[0][4:]) if lines[0].startswith("old ") else None
         if not blank or old is None:
@@ -175,7 +175,7 @@ def number(text: str) -> int | None:
 
 
 def decoded(text: str) -> bytes | None:
-    """Standard base64 in the one way that encodes back to itself."""
+    """Canonical standard base64: None unless it encodes back to the same text."""
     try:
         value = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -192,7 +192,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: list[bytes]) -> bool:
-    """Whether a tree of `new` leaves begins with one of `old`: RFC 9162, 2.1.4.2, step by step."""
+    """Verify a consistency proof from `old` to `new` leaves: RFC 9162, 2.1.4.2, with its names."""
     if old == new:
         return not proof and old_root == new_root
     if old == 0:
@@ -238,15 +238,15 @@ class Witness:
         return f"{self.name}+{self.key_id.hex()}+{encoded}"
 
     def _me(self, name: str) -> tuple[str, bytes]:
-        """Name and private key, made at the first start; both stay with the state."""
+        """Name and private key, made and stored at the first start. Raises Unusable."""
         if "+" in name or any(letter.isspace() for letter in name):
             raise Unusable("A name has neither spaces nor “+”.")
-        # Made by us first, so that nobody else can ever read the key.
+        # Before SQLite creates it with the umask's permissions: other users must not read the key.
         os.close(os.open(self.state, os.O_RDWR | os.O_CREAT, 0o600))
         try:
             with self._transaction() as database:
-                ours = database.execute("PRAGMA application_id").fetchone()[0]
-                if ours != APPLICATION_ID:
+                application_id = database.execute("PRAGMA application_id").fetchone()[0]
+                if application_id != APPLICATION_ID:
                     if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                         raise Unusable(f"{self.state} is another program's file.")
                     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -266,91 +266,99 @@ class Witness:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, one at a time, on the disk before it ends."""
+        """One transaction at a time, durable when it ends."""
         database = sqlite3.connect(self.state, timeout=5, isolation_level=None)
         try:
+            # EXTRA also syncs the folder: after a power cut no cosignature may be forgotten.
             database.execute("PRAGMA synchronous = EXTRA")
+            # The write lock at once: two requests must not both read the same last checkpoint.
             database.execute("BEGIN IMMEDIATE")
             yield database
             database.execute("COMMIT")
         finally:
-            database.close()  # what was not committed is undone
+            database.close()  # rolls back unless committed
 
     def add_checkpoint(self, body: bytes) -> str:
-        """The cosignature of a checkpoint that goes on from the last one; raises Refused."""
-        sent = Submission.parse(body)
-        self._check_signatures(sent)
-        if sent.old > sent.size:
+        """Cosign a checkpoint that is consistent with the last one; raises Refused."""
+        submission = Submission.parse(body)
+        self._check_signatures(submission)
+        if submission.old > submission.size:
             raise Refused(400, "The old size is above that of the checkpoint.")
-        if sent.size == 0 and sent.root != EMPTY_ROOT:
+        if submission.size == 0 and submission.root != EMPTY_ROOT:
             raise Refused(422, "The root of an empty log is the hash of nothing.")
         with self._transaction() as database:
             row = database.execute(
-                "SELECT size, root, time, checkpoint FROM logs WHERE origin = ?", (sent.origin,)
+                "SELECT size, root, time, checkpoint FROM logs WHERE origin = ?",
+                (submission.origin,),
             ).fetchone()
-            size, root, last, known = row or (0, EMPTY_ROOT, 0, "")
-            if sent.old != size:
+            size, root, last, checkpoint = row or (0, EMPTY_ROOT, 0, "")
+            if submission.old != size:
                 raise Refused(409, f"{size}\n", "text/x.tlog.size")
-            if is_consistent(size, sent.size, bytes(root), sent.root, sent.proof):
-                line = self._cosign(sent, last)
+            if is_consistent(size, submission.size, bytes(root), submission.root, submission.proof):
+                line = self._cosign(submission, last)
+                note = self._verified_note(submission) + line
+                # Stored before the answer: a cosignature that left is never forgotten.
                 database.execute(
                     "INSERT OR REPLACE INTO logs VALUES (?, ?, ?, ?, ?)",
-                    (sent.origin, sent.size, sent.root, int(time.time()), self._kept(sent) + line),
+                    (submission.origin, submission.size, submission.root, int(time.time()), note),
                 )
                 return line
-        self._keep_evidence(sent.origin, known, body.decode())
-        if sent.size == size:
+        self._store_evidence(submission.origin, checkpoint, body.decode())
+        if submission.size == size:
             raise Refused(422, "Another root was cosigned for this size: this is another history.")
         raise Refused(422, "The consistency proof does not lead from the last checkpoint to this.")
 
-    def _check_signatures(self, sent: Submission) -> None:
-        keys = [key for key in self.keys if key.is_of(sent.origin)]
+    def _check_signatures(self, submission: Submission) -> None:
+        keys = [key for key in self.keys if key.is_of(submission.origin)]
         if not keys:
             raise Refused(404, "This witness does not know the log.")
         valid = False
         for key in keys:
-            key_id = key_id_of(sent.origin, ED25519, key.public)
-            for name, its_id, value in sent.signatures:
-                if (name, its_id) == (sent.origin, key_id):
+            key_id = key_id_of(submission.origin, ED25519, key.public)
+            for signer, signer_id, value in submission.signatures:
+                if (signer, signer_id) == (submission.origin, key_id):
                     try:
                         public = Ed25519PublicKey.from_public_bytes(key.public)
-                        public.verify(value, sent.text.encode())
+                        public.verify(value, submission.text.encode())
                     except (InvalidSignature, ValueError):
                         raise Refused(403, "A signature of the log is wrong.") from None
                     valid = True
         if not valid:
             raise Refused(403, "No key of the log that this witness knows has signed.")
 
-    def _cosign(self, sent: Submission, last: int) -> str:
+    def _cosign(self, submission: Submission, last: int) -> str:
+        """The cosignature line; `last` is the time of the one before, in POSIX seconds."""
         now = int(time.time())
         if now < last:
             raise Refused(503, "The clock of this witness went back; ask again.")
-        message = f"cosignature/v1\ntime {now}\n{sent.text}".encode()
+        message = f"cosignature/v1\ntime {now}\n{submission.text}".encode()
         value = self.key_id + now.to_bytes(8, "big") + self._key.sign(message)
         return f"\u2014 {self.name} {base64.b64encode(value).decode()}\n"
 
-    def _kept(self, sent: Submission) -> str:
-        """The checkpoint with the signatures that were checked."""
-        known = {key_id_of(sent.origin, ED25519, key.public) for key in self.keys}
+    def _verified_note(self, submission: Submission) -> str:
+        """The checkpoint with the signatures that were verified, and no others."""
+        key_ids = {key_id_of(submission.origin, ED25519, key.public) for key in self.keys}
         lines = "".join(
             f"\u2014 {name} {base64.b64encode(key_id + value).decode()}\n"
-            for name, key_id, value in sent.signatures
-            if name == sent.origin and key_id in known
+            for name, key_id, value in submission.signatures
+            if name == submission.origin and key_id in key_ids
         )
-        return f"{sent.text}\n{lines}"
+        return f"{submission.text}\n{lines}"
 
-    def _keep_evidence(self, origin: str, known: str, sent: str) -> None:
-        """What the log's own key signed and does not fit: a proof against it, or a wrong proof."""
+    def _store_evidence(self, origin: str, checkpoint: str, request: str) -> None:
+        """Store a signed checkpoint that is inconsistent with the last one: evidence of a fork,
+        or only a wrong proof. At most MOST_EVIDENCE for each log, so that it can't fill the disk.
+        """
         with self._transaction() as database:
             count = "SELECT count(*) FROM evidence WHERE origin = ?"
             if database.execute(count, (origin,)).fetchone()[0] < MOST_EVIDENCE:
                 database.execute(
                     "INSERT INTO evidence (time, origin, known, sent) VALUES (?, ?, ?, ?)",
-                    (int(time.time()), origin, known, sent),
+                    (int(time.time()), origin, checkpoint, request),
                 )
 
     def last_checkpoint(self, origin_hash: str) -> str:
-        """The last one that was cosigned; raises Refused."""
+        """The last cosigned checkpoint of a log; raises Refused."""
         with self._transaction() as database:
             rows = database.execute("SELECT origin, checkpoint FROM logs").fetchall()
         for origin, checkpoint in rows:
@@ -360,30 +368,33 @@ class Witness:
 
 
 class Timed(io.RawIOBase):
-    """What a client sends, for so many seconds and bytes in all and no more."""
+    """A client's bytes, with a total timeout and size for each request; raises TimeoutError.
+
+    A socket's own timeout would start anew with each byte.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.again()
+        self.restart()
 
-    def again(self) -> None:
-        self.until, self.left = time.monotonic() + REQUEST_SECONDS, 2 * MOST_BYTES
+    def restart(self) -> None:
+        self.until, self.bytes_left = time.monotonic() + REQUEST_SECONDS, 2 * MOST_BYTES
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         seconds = self.until - time.monotonic()
-        if seconds <= 0 or self.left <= 0:
+        if seconds <= 0 or self.bytes_left <= 0:
             raise TimeoutError
         self.connection.settimeout(seconds)
-        got = self.connection.recv_into(buffer)
-        self.left -= got
-        return got
+        received = self.connection.recv_into(buffer)
+        self.bytes_left -= received
+        return received
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection, which may ask again and again."""
+    """One connection with one or more requests."""
 
     protocol_version = "HTTP/1.1"
     server: Server
@@ -395,15 +406,15 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile = io.BufferedReader(self.timed)
 
     def handle_one_request(self) -> None:
-        self.timed.again()
+        self.timed.restart()
         super().handle_one_request()
 
     def do_POST(self) -> None:
         length = number(self.headers.get("Content-Length") or "")
         if self.headers.get("Transfer-Encoding") or length is None or length > MOST_BYTES:
             self.close_connection = True  # the body stays unread
-            known = length is not None and not self.headers.get("Transfer-Encoding")
-            self.answer(413 if known else 411, "Say how long the body is: at most 96 KiB.\n")
+            has_length = length is not None and not self.headers.get("Transfer-Encoding")
+            self.answer(413 if has_length else 411, "Say how long the body is: at most 96 KiB.\n")
             return
         body = self.rfile.read(length)
         if len(body) < length:
@@ -411,21 +422,22 @@ class Handler(BaseHTTPRequestHandler):
         if self.path != "/add-checkpoint":
             self.answer(404, "Checkpoints go to /add-checkpoint.\n")
             return
-        self.tell(lambda: self.server.witness.add_checkpoint(body))
+        self.run(lambda: self.server.witness.add_checkpoint(body))
 
     def do_GET(self) -> None:
-        found = re.fullmatch("/([0-9a-f]{64})/checkpoint", self.path)
-        if found:
-            self.tell(lambda: self.server.witness.last_checkpoint(found[1]))
+        match = re.fullmatch("/([0-9a-f]{64})/checkpoint", self.path)
+        if match:
+            self.run(lambda: self.server.witness.last_checkpoint(match[1]))
         elif self.path == "/":
             self.answer(200, f"A witness (c2sp.org/tlog-witness).\n{self.server.witness.vkey}\n")
         else:
             self.answer(404, "Nothing is here.\n")
 
     def log_error(self, *_: Any) -> None:
-        """Who is silent too long is cut off without a line."""
+        """Timeouts are closed without a line in the log."""
 
-    def tell(self, act: Any) -> None:
+    def run(self, act: Any) -> None:
+        """Answer with the result of `act`, or its refusal."""
         try:
             self.answer(200, act())
         except Refused as refused:
@@ -450,35 +462,35 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A thread for each connection, and so many connections at most."""
+    """A thread for each connection; above MOST_CONNECTIONS they are closed at once."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], witness: Witness) -> None:
         self.witness = witness
-        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
+        if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread is to be had
-            self._places.release()
+        except RuntimeError:  # no thread could be started
+            self._free.release()
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news."""
+        """Errors of connections are expected and not logged."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -490,22 +502,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", default="witness.db", metavar="FILE")
     parser.add_argument("--listen", default="127.0.0.1:7380", metavar="ADDRESS")
     parser.add_argument("--vkey", action="store_true", help="only print its own public key")
-    given = parser.parse_args(arguments)
-    host, _, port = given.listen.rpartition(":")
+    options = parser.parse_args(arguments)
+    host, _, port = options.listen.rpartition(":")
     try:
-        witness = Witness(given.state, [Key.parse(vkey) for vkey in given.log], given.name)
-        if given.vkey:
+        witness = Witness(options.state, [Key.parse(vkey) for vkey in options.log], options.name)
+        if options.vkey:
             sys.stdout.write(f"{witness.vkey}\n")
             return 0
         if not witness.keys:
             raise Unusable("Say which logs to witness: --log KEY, as the log's policy gives it.")
         if not host or number(port) is None or int(port) > 65535:
-            raise Unusable(f"“{given.listen}” is no address: write host:port.")
+            raise Unusable(f"“{options.listen}” is no address: write host:port.")
         server = Server((host.strip("[]"), int(port)), witness)
     except (Unusable, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     for number_of_signal in (signal.SIGTERM, signal.SIGINT):
+        # In a thread: shutdown() would wait for serve_forever(), which the signal interrupts.
         signal.signal(number_of_signal, lambda *_: threading.Thread(target=server.shutdown).start())
     logs = ", ".join(sorted({key.name for key in witness.keys}))
     sys.stdout.write(f"{witness.vkey}\nwitnesses {logs}\nlistens at {server.server_address[:2]}\n")

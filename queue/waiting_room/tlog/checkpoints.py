@@ -9,7 +9,7 @@ from waiting_room.tlog.notes import BadNote, Note, Signer, from_base64
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a log says of itself: who it is, how many entries, and the root over them."""
+    """A log's own statement: its origin, number of entries and root."""
 
     origin: str
     size: int
@@ -24,11 +24,12 @@ class Checkpoint:
 
     @classmethod
     def of(cls, note: Note) -> "Checkpoint":
-        """What a note says, whoever signed it; raises BadNote. Extension lines are passed over."""
+        """Parse a note without checking its signatures; raises BadNote. Ignores extension lines."""
         lines = note.text.removesuffix("\n").split("\n")
         if len(lines) < 3 or not all(lines):
             raise BadNote("A checkpoint has at least three lines: origin, size and root.")
         origin, size, root = lines[:3]
+        # Canonical decimal only; 20 digits bound the work on a hostile number.
         if not (size.isascii() and size.isdecimal()) or str(int(size[:20])) != size:
             raise BadNote(f"“{size[:40]}” is no size of a log.")
         value = from_base64(root)

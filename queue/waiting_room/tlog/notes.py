@@ -1,4 +1,4 @@
-"""Signed notes: a text and the signatures of those who vouch for it (C2SP signed-note v1.0.0)."""
+"""Signed notes: a text with the signatures of logs and witnesses (C2SP signed-note v1.0.0)."""
 
 import base64
 import binascii
@@ -19,12 +19,12 @@ MOST_LETTERS = 64 * 1024
 
 
 class BadNote(ValueError):
-    """What was read is no note, or a signature on it is wrong; the text says which."""
+    """The text is no note, or a signature on it is wrong; the message says which."""
 
 
 @dataclass(frozen=True)
 class Signature:
-    """One line of a note: who signed, with which key, and the signature's bytes."""
+    """One signature line of a note: name and id of the key, and the signature's bytes."""
 
     name: str
     key_id: bytes
@@ -46,7 +46,8 @@ class Note:
 
     @classmethod
     def parse(cls, note: str) -> "Note":
-        """Raises BadNote."""
+        """The note in its text form; raises BadNote."""
+        # Limits before parsing: notes come from strangers.
         if len(note) > MOST_LETTERS:
             raise BadNote(f"A note of more than {MOST_LETTERS} letters is not read.")
         text, blank, lines = note.rpartition("\n\n")
@@ -73,7 +74,7 @@ def parse_signature(line: str) -> Signature:
 
 @dataclass(frozen=True)
 class Verifier:
-    """A public key by the name of its holder: `name+id+key`, as policies and vkeys write it."""
+    """A public key with its holder's name, written `name+id+key` in policies and vkeys."""
 
     name: str
     kind: int
@@ -89,7 +90,7 @@ class Verifier:
 
     @classmethod
     def parse(cls, vkey: str) -> "Verifier":
-        """Raises BadNote."""
+        """The key of a vkey; raises BadNote."""
         parts = vkey.strip().split("+", 2)
         if len(parts) != 3:
             raise BadNote("A verifier key is written name+id+key.")
@@ -103,7 +104,7 @@ class Verifier:
         return verifier
 
     def signature_on(self, note: Note) -> Signature | None:
-        """This key's signature on the note, checked; None if it did not sign.
+        """This key's verified signature on the note; None if it did not sign.
 
         Raises BadNote if a signature under its name and id is wrong: such a note is malformed.
         """
@@ -167,7 +168,7 @@ def _base64(value: bytes) -> str:
 
 
 def from_base64(text: str) -> bytes:
-    """Standard base64, written in the one way that encodes back to itself; raises BadNote."""
+    """Canonical standard base64: refused unless it encodes back to the same text (BadNote)."""
     try:
         value = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Proofs of one entry, with the checkpoint they lead to (C2SP tlog-proof v1)."""
+"""Inclusion proofs of an entry with their checkpoint (C2SP tlog-proof v1)."""
 
 import base64
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ MOST_STEPS = 63
 
 @dataclass(frozen=True)
 class Proof:
-    """That the entry at `index`, from 0, is in the log of the checkpoint.
+    """Proves that the entry at `index` (from 0) is in the log of the checkpoint.
 
-    `extra` is not authenticated by itself: here it holds the way from a ticket to its page.
+    `extra` is not authenticated by itself: here it holds the path from a ticket to its page.
     """
 
     index: int
@@ -32,7 +32,7 @@ class Proof:
 
     @classmethod
     def parse(cls, text: str) -> "Proof":
-        """Raises BadNote."""
+        """The proof in its text form; raises BadNote."""
         head, blank, checkpoint = text.partition("\n\n")
         lines = head.split("\n")
         if lines[:1] != [FIRST_LINE] or not blank:
@@ -41,6 +41,7 @@ class Proof:
         if lines and lines[0].startswith("extra "):
             extra = from_base64(lines.pop(0).removeprefix("extra "))
         index = lines.pop(0).removeprefix("index ") if lines else ""
+        # Canonical decimal only; 20 digits bound the work on a hostile number.
         if not (index.isascii() and index.isdecimal()) or str(int(index[:20])) != index:
             raise BadNote("The proof does not say which entry it is of.")
         if len(lines) > MOST_STEPS:

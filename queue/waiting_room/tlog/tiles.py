@@ -1,7 +1,7 @@
 """Tiles: a log as static files (C2SP tlog-tiles).
 
 A tile of level l holds up to 256 hashes, each the root of a complete subtree of 256**l entries.
-All of them are stored with the pages already: entry n (from 1) keeps the roots of the complete
+All of them are already stored with the pages: entry n (from 1) has the roots of the complete
 subtrees that end with it (waiting_room.merkle.nodes_ending_with).
 """
 
@@ -36,7 +36,7 @@ class Tile:
 
     @classmethod
     def parse(cls, path: str) -> "Tile | None":
-        """The tile at this path, if it is written in the one agreed way."""
+        """The tile at this path; None unless the path is in canonical form."""
         match = _PATH.fullmatch(path)
         if match is None:
             return None
@@ -58,6 +58,7 @@ class Tile:
 
 
 def _index_path(index: int) -> str:
+    """Groups of three digits, all but the last after an "x": 1234067 is x001/x234/067."""
     digits = str(index)
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     parts = [digits[start : start + 3] for start in range(0, len(digits), 3)]
@@ -84,7 +85,7 @@ def bundle(entries: Iterable[bytes]) -> bytes:
 
 
 def entries_in(data: bytes) -> Iterator[bytes]:
-    """The entries of a bundle; ValueError if it was cut."""
+    """The entries of a bundle; ValueError if it is truncated."""
     at = 0
     while at < len(data):
         length = int.from_bytes(data[at : at + 2])
@@ -96,15 +97,15 @@ def entries_in(data: bytes) -> Iterator[bytes]:
 
 
 def tiles_between(old: int, new: int) -> list[Tile]:
-    """What must be written when a log grows from `old` to `new` entries: full tiles that became
-    full, and the partial ones at its right edge."""
-    found: list[Tile] = []
+    """The tiles to write when a log grows from `old` to `new` entries: those that became full,
+    and the partial ones at its right edge."""
+    tiles: list[Tile] = []
     for level in (None, *range(64 // _HEIGHT)):
         step = WIDTH ** (level or 0)
         before, after = old // step, new // step
         if after == before:
             continue
-        found += [Tile(level, index) for index in range(before // WIDTH, after // WIDTH)]
+        tiles += [Tile(level, index) for index in range(before // WIDTH, after // WIDTH)]
         if after % WIDTH:
-            found.append(Tile(level, after // WIDTH, after % WIDTH))
-    return found
+            tiles.append(Tile(level, after // WIDTH, after % WIDTH))
+    return tiles

@@ -494,7 +494,7 @@ def test_after_a_crash_between_writing_and_answering_the_log_finds_its_way(run, 
 
 def test_a_crash_before_writing_leaves_what_was_known(run, log, state):
     grown(state, log, 5)
-    dying = run(spoilt="witness.Witness._kept = lambda *_: os._exit(9)")
+    dying = run(spoilt="witness.Witness._verified_note = lambda *_: os._exit(9)")
     with pytest.raises((http.client.HTTPException, OSError)):
         dying.post(ask(log, 5, 9))
     assert dying.process.wait(20) == 9
