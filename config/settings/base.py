@@ -165,8 +165,8 @@ TEMPLATES = [
         "APP_DIRS": True,
         "OPTIONS": {
             "libraries": {
-                "once": "web.templatetags.cached_fragments",
-                "when": "web.templatetags.times",
+                "cached_fragments": "web.templatetags.cached_fragments",
+                "times": "web.templatetags.times",
             },
             "context_processors": [
                 "django.template.context_processors.request",

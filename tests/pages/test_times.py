@@ -12,7 +12,7 @@ WHOLE = '<span class="jari-whole">'
 
 def shown(tag: str, language: str, at) -> str:
     with translation.override(language):
-        return Template("{% load when %}{% " + tag + " %}").render(Context({"at": at}))
+        return Template("{% load times %}{% " + tag + " %}").render(Context({"at": at}))
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,15 @@ from django.template import Context, RequestContext, Template, TemplateSyntaxErr
 from django.test import RequestFactory
 from django.utils import translation
 
+LOAD = "{% load i18n cached_fragments %}"
+
 
 def made(text: str, **values) -> str:
-    return Template("{% load i18n once %}" + text).render(Context(values))
+    return Template(LOAD + text).render(Context(values))
 
 
 def test_once_keeps_a_part_for_each_language():
-    template = Template("{% load i18n once %}{% once %}{% translate 'Clinic' %}{% endonce %}")
+    template = Template(LOAD + "{% once %}{% translate 'Clinic' %}{% endonce %}")
 
     pages = []
     for language in ["ko", "en", "ko"]:
@@ -22,7 +24,7 @@ def test_once_keeps_a_part_for_each_language():
 
 
 def test_once_keeps_a_part_for_each_value_named():
-    template = Template("{% load once %}{% once step=step %}[{{ step }}]{% endonce %}")
+    template = Template(LOAD + "{% once step=step %}[{{ step }}]{% endonce %}")
 
     pages = [template.render(Context({"step": step})) for step in [1, 2, 1]]
 
@@ -31,7 +33,7 @@ def test_once_keeps_a_part_for_each_value_named():
 
 def test_once_makes_a_part_only_once():
     asked = []
-    template = Template("{% load once %}{% once a=1 %}{{ a }}{{ b }}{% endonce %}{{ b }}")
+    template = Template(LOAD + "{% once a=1 %}{{ a }}{{ b }}{% endonce %}{{ b }}")
 
     for _time in range(3):
         template.render(Context({"b": lambda: asked.append("outside")}))
@@ -41,7 +43,7 @@ def test_once_makes_a_part_only_once():
 
 def test_once_knows_nothing_of_the_request():
     request = RequestFactory().get("/mine/")
-    template = Template("{% load once %}{% once %}{{ request.path }}{{ csrf_token }}{% endonce %}")
+    template = Template(LOAD + "{% once %}{{ request.path }}{{ csrf_token }}{% endonce %}")
 
     assert template.render(RequestContext(request, {"csrf_token": "secret"})) == ""
 
