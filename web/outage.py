@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from psycopg_pool import PoolTimeout
 
+from web.language import is_unsent
+
 
 class OutageMiddleware:
     """Answers 503 if the database can't be reached; other exceptions are not handled."""
@@ -19,7 +21,8 @@ class OutageMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, OperationalError | InterfaceError | PoolTimeout):
-            if request.method == "POST":
+            # A change of language is a POST too, which shows typed values again.
+            if request.method == "POST" or is_unsent(request):
                 # A POST can't simply be reloaded: its page has a form to submit it again.
                 response = render(request, "503_sent.html", {"sent": _sent(request)}, status=503)
             else:

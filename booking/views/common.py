@@ -1,15 +1,12 @@
-"""Shared by the booking pages: guards for the session, and the page of an outage."""
+"""Shared by the booking pages: guards for the session."""
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
-from psycopg_pool import PoolTimeout
 
 from booking import services
 from booking.models import Reservation
@@ -17,46 +14,11 @@ from booking.models.reservations import NUMBER_LETTERS
 from eligibility.sessions import Session, claim_of, set_session, signed_in, to_identity
 from web.codes import UnreadableCode, read
 from web.cookies import named
-from web.language import FIELD, asks_language, in_language, is_unsent
 from web.remembered import Remembered
 
 View = Callable[..., HttpResponse]
 # Reservation numbers looked up with their phone in this browser, in a signed cookie.
 looked_up = Remembered(cookie=named("jari_seen"), salt="booking.seen", most=6, seconds=60 * 60)
-
-
-def keeps_typed(view: View) -> View:
-    """Answer 503 with a form that holds the posted fields when the database is away."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method == "POST" and asks_language(request):
-            # The language switch of the outage page, which posts its fields back.
-            return in_language(request, lambda: outage(request))
-        try:
-            return view(request, *args, **kwargs)
-        except (OperationalError, InterfaceError, PoolTimeout):
-            if request.method != "POST" and not is_unsent(request):
-                raise
-            return outage(request)
-
-    return guarded
-
-
-def outage(request: HttpRequest) -> HttpResponse:
-    """The outage page, with the posted fields to send again."""
-    typed = [
-        (name, value)
-        for name, values in request.POST.lists()
-        if name not in ("csrfmiddlewaretoken", FIELD)
-        for value in values
-    ]
-    again = request.get_full_path()
-    context = {"typed": typed, "again": again, "typed_form": "again", "typed_at": again}
-    response = render(request, "booking/outage.html", context, status=503)
-    response["Retry-After"] = "10"
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def identified(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:

@@ -27,7 +27,7 @@ from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.views.common import identified, keeps_typed, reservations_in_session
+from booking.views.common import identified, reservations_in_session
 from booking.views.finder import (
     finder_page,
     first_dose_purpose,
@@ -62,7 +62,6 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(_may_hold)
 def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResponse:
     slot_id, second_id = posted_id(request, "slot"), posted_id(request, "second")
@@ -169,7 +168,6 @@ def _to_identity(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
-@keeps_typed
 @booking_page(_may_confirm)
 def confirm(request: HttpRequest, claim: Claim) -> HttpResponse:
     if request.method != "POST":
@@ -282,7 +280,6 @@ def _may_extend(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(_may_extend)
 def extend(request: HttpRequest, person_id: int) -> HttpResponse:
     form = ConfirmForm(request.POST)
@@ -308,7 +305,6 @@ def _may_release(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(_may_release)
 def release(request: HttpRequest, person_id: int) -> HttpResponse:
     services.release_hold(person_id=person_id)

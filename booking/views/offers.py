@@ -20,7 +20,7 @@ from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
 from booking.views import headlines
-from booking.views.common import identified, keeps_typed
+from booking.views.common import identified
 from booking.views.holds import refusal_page
 from database.clock import known_now, known_today
 from eligibility.models import Person
@@ -36,7 +36,6 @@ DAYS_OFFERED = 14
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
-@keeps_typed
 @booking_page(identified)
 def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     """The person's entries, or the form to join the list."""
@@ -133,7 +132,6 @@ def _shown(entry: ListEntry) -> dict[str, Any]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(identified)
 def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
@@ -146,7 +144,6 @@ def leave(request: HttpRequest, person_id: int) -> HttpResponse:
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     """Show an offer, or accept it; the secret address is enough, and works once.
 
@@ -205,7 +202,6 @@ def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) ->
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     _offer(token)
     if request.method == "POST":

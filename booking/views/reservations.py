@@ -22,7 +22,7 @@ from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.services.changes import change_limits
 from booking.views import headlines
-from booking.views.common import keeps_typed, looked_up, own_reservation
+from booking.views.common import looked_up, own_reservation
 from booking.views.finder import Purpose, finder_page, slot_lost_page
 from database.clock import known_now
 from eligibility.sessions import signed_in
@@ -135,7 +135,6 @@ def _is_too_late(reservation: Reservation) -> bool:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(own_reservation)
 def cancel(
     request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
@@ -152,7 +151,6 @@ def cancel(
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(own_reservation)
 def undo(
     request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
@@ -168,7 +166,6 @@ def undo(
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@keeps_typed
 @booking_page(own_reservation)
 def change(
     request: HttpRequest, reservation: Reservation, reservations: list[Reservation]

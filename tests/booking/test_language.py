@@ -125,53 +125,35 @@ def database(monkeypatch):
     return SimpleNamespace(away=away, back=monkeypatch.undo)
 
 
-def test_an_outage_keeps_the_form_in_every_language(inside, database):
+def test_an_outage_keeps_the_form_on_a_page_in_both_languages(inside, database):
     typed = {"slot": [str(SlotFactory().pk)], "second": [""]}
     database.away()
     failed = inside.post(reverse("hold"), typed)
-
-    english = switch(inside, failed, "again")
-    korean = switch(inside, english, "again")
     database.back()
-    inside.post(Forms(korean).actions["again"], Forms(korean).typed("again"))
 
-    headings = [heading(answer) for answer in (english, korean)]
-    assert headings == [
-        "A short stop. What you typed is kept",
-        "잠시 멈췄습니다. 적으신 내용은 그대로입니다",
-    ]
-    assert [answer.status_code for answer in (failed, english, korean)] == [503] * 3
-    assert [Forms(answer).typed("again") for answer in (english, korean)] == [typed] * 2
+    kept = Forms(failed)
+    inside.post(kept.actions["again"], kept.typed("again"))
+
+    assert failed.status_code == 503
+    assert all(f'<section lang="{language}">' in page(failed) for language in ("ko", "en"))
+    assert kept.typed("again") == typed
     assert Reservation.objects.get().slot_id == int(typed["slot"][0])
 
 
-def test_the_language_of_an_outage_sends_nothing_where_the_database_is_back(inside, database):
-    reservation = ReservationFactory(person=inside.person)
+def test_a_change_of_language_in_an_outage_changes_it_afterwards_and_sends_nothing(
+    inside, database
+):
+    shown = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
     database.away()
-    failed = inside.post(reverse("cancel", args=[reservation.number]))
+    failed = switch(inside, shown, "confirm", channel="email", email="me@example.org")
     database.back()
 
-    english = switch(inside, failed, "again")
+    kept = Forms(failed)
+    back = inside.post(kept.actions["again"], kept.typed("again"))
 
-    reservation.refresh_from_db()
-    assert heading(english) == "A short stop. What you typed is kept"
-    assert reservation.status == "confirmed"
-    assert inside.cookies["jari_language"].value == "en"
-
-
-def test_an_outage_of_a_page_with_a_form_keeps_it_through_the_language(inside, database):
-    slot = SlotFactory()
-    shown = inside.post(reverse("hold"), {"slot": slot.pk}, follow=True)
-    typed = {**Forms(shown).typed("confirm"), "channel": ["email"], "email": ["me@example.org"]}
-    database.away()
-    failed = inside.post(reverse("confirm"), typed)
-    english = switch(inside, failed, "again")
-    database.back()
-    back = switch(inside, english, "again")
-
-    assert Forms(english).typed("again") == typed
-    assert heading(back) == "예약 내용을 확인해 주세요"
-    assert Forms(back).typed("confirm") == typed
+    assert failed.status_code == 503
+    assert heading(back) == "Confirm your time"
+    assert Forms(back).typed("confirm")["email"] == ["me@example.org"]
     assert Reservation.objects.get().status == "held"
 
 

@@ -28,6 +28,7 @@ from tests.factories import (
     VaccineFactory,
     put_into,
 )
+from tests.forms import Forms
 from tests.markup import flat
 from web.codes import random_number
 
@@ -319,10 +320,7 @@ def test_without_a_database_the_page_holds_what_was_typed(inside, monkeypatch):
     monkeypatch.setattr("booking.services.confirm_in_session", gone)
     away = inside.post(reverse("confirm"), typed)
     monkeypatch.undo()
-    again = inside.post(
-        reverse("confirm"),
-        dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page(away))),
-    )
+    again = inside.post(reverse("confirm"), Forms(away).typed("again"))
 
     assert away.status_code == 503
     assert again.url == f"/reservations/{Reservation.objects.get().number}/"
