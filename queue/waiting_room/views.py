@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -33,7 +34,7 @@ from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, stat
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
 from waiting_room.services.joining import CODE_KEY
-from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
+from waiting_room.services.log_files import checkpoint_of, origin_of, policy_of, proof_of, tile_of
 from waiting_room.services.publishing import log_file, prove
 from waiting_room.tlog.tiles import Tile
 from web.codes import (
@@ -167,6 +168,8 @@ def _show(
         "refusal": refusal,
         "resume_code": resume_code(ticket.pk, CODE_KEY),
         "ticket_hash": ticket_hash(ticket.pk),
+        "log_origin": origin_of(ticket.room.cohort.code),
+        "site": settings.PUBLIC_URL.rstrip("/"),
         "alert": Alert.objects.filter(ticket=ticket).only("channel").first(),
         "now_document": now_document,
     }
@@ -416,9 +419,15 @@ def log_tile(request: HttpRequest, code: str, rest: str) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """The proof that this ticket stands in the log, for strangers' tools (C2SP tlog-proof)."""
+    """The proof that this ticket stands in the log, for strangers' tools (C2SP tlog-proof).
+
+    `?size=` asks for the log as a published checkpoint has it.
+    """
     ticket = _ticket(request, ticket_id)
-    proof = proof_of(ticket) if may_see(request, ticket) else None
+    asked = request.GET.get("size", "")
+    if not may_see(request, ticket) or not re.fullmatch(r"[0-9]{0,9}", asked):
+        raise Http404
+    proof = proof_of(ticket, int(asked) if asked else None)
     if proof is None:
         raise Http404
     response = HttpResponse(str(proof), content_type="text/plain; charset=utf-8")

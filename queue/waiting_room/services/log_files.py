@@ -68,23 +68,32 @@ def _bytes_of(room: Room, tile: Tile) -> bytes:
     return tiles.bundle(records)
 
 
-def proof_of(ticket: Ticket) -> Proof | None:
-    """The proof of a ticket; None until the tick has taken it in.
+def proof_of(ticket: Ticket, size: int | None = None) -> Proof | None:
+    """The proof of a ticket in the log as it stands, or as a checkpoint of `size` pages has it.
 
-    The entry is the ticket's page. `extra` leads from the ticket to that page: leaf, index and
-    path in the page, and the page's record (docs/line-log.md).
+    None until the tick has taken the ticket in. The entry is the ticket's page. `extra` leads from
+    the ticket to that page, and proves the last page, which says how many numbers were given
+    (docs/line-log.md).
     """
-    found = prove(ticket)
+    found = prove(ticket, size)
     if found is None:
         return None
-    last = LogPage.objects.get(room=ticket.room, number=found["size"])
-    code = ticket.room.cohort.code
-    checkpoint = Checkpoint(origin_of(code), last.number, bytes.fromhex(last.log_root))
-    names = ("leaf", "index", "page_path", "page")
-    extra = json.dumps({name: found[name] for name in names}, ensure_ascii=False)
-    page = json.loads(found["page"])
-    steps = [bytes.fromhex(step) for step in found["log_path"]]
-    return Proof(page["number"] - 1, steps, checkpoint.signed_by(signers_of(code)), extra.encode())
+    room, size = ticket.room, found["size"]
+    last = LogPage.objects.get(room=room, number=size)
+    before = LogPage.objects.filter(room=room, number=size - 1).first()
+    root_before = before.log_root if before else merkle.EMPTY_ROOT.hex()
+    code = room.cohort.code
+    extra = {name: found[name] for name in ("leaf", "index", "page_path", "page")}
+    extra["last"] = as_page(code, last, root_before).record().decode()
+    extra["last_path"] = [step.hex() for step in merkle.log_path(size, size, read_nodes(room.pk))]
+    return Proof(
+        index=json.loads(found["page"])["number"] - 1,
+        steps=[bytes.fromhex(step) for step in found["log_path"]],
+        checkpoint=Checkpoint(origin_of(code), size, bytes.fromhex(last.log_root)).signed_by(
+            signers_of(code)
+        ),
+        extra=json.dumps(extra, ensure_ascii=False).encode(),
+    )
 
 
 def write_log_files(room: Room) -> int:

@@ -6,7 +6,7 @@ import shutil
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -183,29 +183,38 @@ def _is_fresh(path: Path) -> bool:
         return False
 
 
-def prove(ticket: Ticket) -> dict[str, Any] | None:
-    """The proof that a ticket is in its room's log; None until the tick has taken it in."""
+def prove(ticket: Ticket, size: int | None = None) -> dict[str, Any] | None:
+    """The proof that a ticket is in its room's log, as it stands or when it had `size` pages.
+
+    None until the tick has taken the ticket in, and for a size that the log did not have then.
+    """
     room = ticket.room
+    newest = room.pages.order_by("-number").values_list("number", flat=True).first() or 0
+    size = newest if size is None else size
     page = room.pages.filter(after__lt=ticket.entry, upto__gte=ticket.entry).first()
-    if page is None:
+    if page is None or not page.number <= size <= newest:
         return None
-    before = room.pages.filter(number=page.number - 1).first()
-    steps = room.steps.filter(pk__lte=page.last_step).order_by("pk")
-    if before:
-        steps = steps.filter(pk__gt=before.last_step)
-    entries = list(
-        Ticket.objects.filter(room=room, entry__gt=page.after, entry__lte=page.upto)
-        .order_by("entry")
-        .values_list("entry", flat=True)
+    before = room.pages.filter(number=page.number - 1).first() or _EMPTY_PAGE
+    leaf = public_log.leaf_for_ticket(
+        room.cohort.code, ticket.entry, ticket.joined_at, public_log.ticket_hash(ticket.pk)
     )
-    leaves = ticket_leaves(room, page.after, page.upto)
-    leaves += act_leaves(room, list(steps), page.acts_before)
+    leaves = _leaves_of(room.pk, page.number, page.root)
     return public_log.prove(
-        page=as_page(
-            room.cohort.code, page, before.log_root if before else merkle.EMPTY_ROOT.hex()
-        ),
+        page=as_page(room.cohort.code, page, before.log_root),
         leaves=leaves,
-        index=entries.index(ticket.entry),
-        size=room.pages.order_by("-number").values_list("number", flat=True)[0],
+        index=leaves.index(leaf),
+        size=size,
         read=read_nodes(room.pk),
     )
+
+
+# Pages never change, and people who came together stand on the same one.
+@lru_cache(maxsize=16)
+def _leaves_of(room_id: int, number: int, root: str) -> list[bytes]:
+    """All that a page holds, in order: up to 4,096 tickets, then the acts."""
+    room = Room.objects.select_related("cohort").get(pk=room_id)
+    page = room.pages.get(number=number, root=root)
+    before = room.pages.filter(number=number - 1).first() or _EMPTY_PAGE
+    steps = room.steps.filter(pk__gt=before.last_step, pk__lte=page.last_step).order_by("pk")
+    acts = act_leaves(room, list(steps), page.acts_before)
+    return [*ticket_leaves(room, page.after, page.upto), *acts]
