@@ -216,6 +216,9 @@ function offerSound() {
   });
 }
 
+// Few open this part, so its script is not loaded before.
+find("check").addEventListener("toggle", () => import("./ticket-check.js"), { once: true });
+
 if (phase === "door") {
   setTimeout(knock, DOOR_SECONDS * 1000);
 } else if (phase !== "inside") {
