@@ -12,10 +12,10 @@ class BookingConfig(AppConfig):
         from booking.purging import forget_addresses, still_booked
         from booking.services.notices import confirmed_letters, reminder_letters
         from eligibility import hooks
-        from messaging.services import writers
+        from messaging.hooks import letter_writers
 
-        writers.update(confirmed=confirmed_letters, reminder=reminder_letters)
-
+        letter_writers.register("confirmed", confirmed_letters)
+        letter_writers.register("reminder", reminder_letters)
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)

@@ -13,7 +13,7 @@ class Message(models.Model):
 
     The row is the truth and Redis only the bell: what was never rung for is found by the sweep.
     Where the opening minute can't spare the time, the row is only the note that something is to be
-    told; the worker writes it out (`services.writers`) and keeps what it sent.
+    told; the worker writes it out (`hooks.letter_writers`) and keeps what it sent.
     """
 
     # The same fact is told once: "called:<ticket>", "confirmed:<number>".

@@ -1,10 +1,8 @@
 import logging
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
@@ -15,6 +13,7 @@ from messaging.background import in_background
 from messaging.channels import deliver, resting_channels
 from messaging.enums import DUE, Channel, MessageStatus
 from messaging.exceptions import ChannelProblem, GatewaysRest
+from messaging.hooks import Letter, letter_writers
 from messaging.models import Message
 from messaging.receivers import checked_receiver
 from outside import jobs
@@ -27,19 +26,6 @@ WRITTEN_TOGETHER = 50
 # Sent by a worker of their own, whatever else is sent, imported or exported.
 CODE_KINDS = ["code"]
 CODES_AT_ONCE = 200
-
-
-class Letter(NamedTuple):
-    """A message written out."""
-
-    channel: Channel
-    to: str
-    text: str
-
-
-# Other layers say how their notes are written out when they are sent: by kind, letters by key.
-# A key that is left out has nobody to write to any more.
-writers: dict[str, Callable[[Sequence[str]], dict[str, Letter]]] = {}
 
 
 def write_message(
@@ -140,7 +126,7 @@ def _write_out(message: Message, letter: Letter | None) -> bool:
     """Fill in who is told what; False where there is nobody to tell, or it went wrong."""
     try:
         with transaction.atomic():
-            letter = letter or writers[message.kind]([message.key]).get(message.key)
+            letter = letter or letter_writers[message.kind]([message.key]).get(message.key)
     except Exception as error:
         # One that can't be written must not hold up those behind it.
         log.exception("message %s could not be written", message.pk)
@@ -235,5 +221,5 @@ def _letters(notes: list[tuple[str, str]]) -> dict[str, Letter]:
     letters: dict[str, Letter] = {}
     for kind in {kind for kind, _key in notes}:
         with suppress(Exception), transaction.atomic():
-            letters |= writers[kind]([key for one, key in notes if one == kind])
+            letters |= letter_writers[kind]([key for one, key in notes if one == kind])
     return letters

@@ -12,3 +12,10 @@ class Hook(list[F]):
     def register(self, function: F) -> None:
         if function not in self:
             self.append(function)
+
+
+class KeyedHook(dict[str, F]):
+    """One function for each key, such as a kind of message; registering again replaces it."""
+
+    def register(self, key: str, function: F) -> None:
+        self[key] = function

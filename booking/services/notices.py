@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from booking.enums import ReservationStatus
 from booking.models import Offer, Reservation
 from messaging.enums import Channel
-from messaging.services import Letter, write_message
+from messaging.hooks import Letter
+from messaging.services import write_message
 
 
 def notify(

@@ -11,8 +11,9 @@ from redis import RedisError
 from messaging import background, services
 from messaging.background import wait_until_sent
 from messaging.enums import Channel, MessageStatus
+from messaging.hooks import Letter, letter_writers
 from messaging.models import Message
-from messaging.services import Letter, send_message, send_waiting, try_again, write_message
+from messaging.services import send_message, send_waiting, try_again, write_message
 from outside.background import Background
 
 
@@ -203,7 +204,7 @@ def noted(key="confirmed:1"):
 @pytest.mark.django_db
 def test_what_was_only_noted_is_written_when_it_is_sent_and_kept(outbox, monkeypatch):
     letter = Letter(Channel.EMAIL, "me@example.org", "예약되었습니다.")
-    monkeypatch.setitem(services.writers, "confirmed", lambda keys: {"confirmed:1": letter})
+    monkeypatch.setitem(letter_writers, "confirmed", lambda keys: {"confirmed:1": letter})
     message = noted()
 
     outcomes = [send_message(message.pk), send_message(message.pk)]
@@ -222,7 +223,7 @@ def test_a_sweep_writes_many_notes_at_once(outbox, monkeypatch):
         asked.append(len(keys))
         return {key: Letter(Channel.SMS, "+821000000001", key) for key in keys}
 
-    monkeypatch.setitem(services.writers, "confirmed", write)
+    monkeypatch.setitem(letter_writers, "confirmed", write)
     for number in range(services.WRITTEN_TOGETHER + 2):
         noted(f"confirmed:{number}")
 
@@ -234,7 +235,7 @@ def test_a_sweep_writes_many_notes_at_once(outbox, monkeypatch):
 @pytest.mark.django_db
 def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, monkeypatch):
     letters = iter([Letter(Channel.SMS, "+821000000001", "first")])
-    monkeypatch.setitem(services.writers, "confirmed", lambda keys: {keys[0]: next(letters)})
+    monkeypatch.setitem(letter_writers, "confirmed", lambda keys: {keys[0]: next(letters)})
     noted()
     gateway.answer = 503
     send_waiting()
@@ -248,7 +249,7 @@ def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, m
 
 @pytest.mark.django_db
 def test_a_note_about_nobody_any_more_is_not_sent(outbox, monkeypatch):
-    monkeypatch.setitem(services.writers, "confirmed", lambda keys: {})
+    monkeypatch.setitem(letter_writers, "confirmed", lambda keys: {})
     noted()
 
     send_waiting()
@@ -264,7 +265,7 @@ def test_a_note_that_can_not_be_written_holds_up_nobody_and_can_be_tried_again(o
             cursor.execute("SELECT 1 / %s", [0 if "confirmed:1" in keys else 1])
         return {key: Letter(Channel.SMS, "+821000000001", key) for key in keys}
 
-    monkeypatch.setitem(services.writers, "confirmed", broken)
+    monkeypatch.setitem(letter_writers, "confirmed", broken)
     message = noted()
     noted("confirmed:2")
     written(key="behind")
