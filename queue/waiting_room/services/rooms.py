@@ -51,9 +51,7 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: A
     Line.objects.create(room=room, max_active=room.max_active)
     Board.objects.create(room=room)
     with connection.cursor() as cursor:
-        # Named by the room's id, which is never reused. CACHE 1: a larger cache gives each
-        # connection its own block of numbers, out of order.
-        cursor.execute(f'CREATE SEQUENCE "{room.entry_sequence}" AS bigint CACHE 1')
+        cursor.execute("SELECT waiting_room_make_entries(%s)", [room.pk])
     record(room, Act.COMMIT, details={"commitment": room.draw_commitment, "by": "portal"})
     note_plan(room)
     return room
