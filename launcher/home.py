@@ -24,6 +24,9 @@ NO_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM
 _NOTE = "Keys and passwords of this portal. Keep a copy: without it the data is lost."
 DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS", "JARI_LOG_KEYS")
 
+OWNER_URL = "DATABASE_OWNER_URL"  # of the tables' owner; DATABASE_URL is the application's
+ROLE_PASSWORDS = ("POSTGRES_OWNER_PASSWORD", "POSTGRES_APP_PASSWORD")
+
 
 def home_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("JARI_HOME") or ROOT / "var").expanduser().absolute()
@@ -32,11 +35,14 @@ def home_folder(environ: Mapping[str, str]) -> Path:
 def fill_environment(environ: MutableMapping[str, str]) -> None:
     """Set variables from JARI_HOME's files that the environment lacks."""
     home = home_folder(environ)
+    # Another database is given: the owner of the portal's own has no rights in it.
+    skipped = {OWNER_URL} if environ.get("DATABASE_URL") else set()
     for file in (home / "secrets.env", home / "addresses.env"):
         # Unreadable: the settings report the missing variables.
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             for name, value in read_env(file).items():
-                environ.setdefault(name, value)
+                if name not in skipped:
+                    environ.setdefault(name, value)
 
 
 def read_env(file: Path) -> dict[str, str]:
@@ -64,6 +70,7 @@ def new_secrets() -> dict[str, str]:
         "JARI_DATA_KEYS": "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "JARI_LOG_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         "POSTGRES_PASSWORD": secrets.token_hex(16),
+        **{name: secrets.token_hex(16) for name in ROLE_PASSWORDS},
         "VALKEY_PASSWORD": secrets.token_hex(16),
     }
 
@@ -115,7 +122,7 @@ class Home:
                 )
             write_env(self.secrets_file, new_secrets(), note=_NOTE)
         stored = read_env(self.secrets_file)
-        if not stored.keys() >= set(DJANGO_SECRETS):
+        if not stored.keys() >= {*DJANGO_SECRETS, *ROLE_PASSWORDS}:
             # Written by an earlier version: secrets it did not know are added, none is replaced.
             stored = new_secrets() | stored
             write_env(self.secrets_file, stored, note=_NOTE)

@@ -13,8 +13,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from launcher.errors import LauncherError
-from launcher.home import NO_WRITING, ROOT, Home, could_not_write, home_folder, write_env
-from launcher.postgres import Postgres
+from launcher.home import (
+    DJANGO_SECRETS,
+    NO_WRITING,
+    OWNER_URL,
+    ROLE_PASSWORDS,
+    ROOT,
+    Home,
+    could_not_write,
+    home_folder,
+    write_env,
+)
+from launcher.postgres import APPLICATION, OWNER, Postgres
 from launcher.processes import RunFolder, end_with, is_free, spawn, stop, usual_port
 from launcher.supervisor import Child, Supervisor, last_line, stop_all
 from launcher.valkey import Valkey
@@ -103,7 +113,8 @@ class Portal:
         self.valkey: Valkey | None = None
         self.children: dict[str, Child] = {}
         self.env: dict[str, str] = {}
-        self.own_variables: list[str] = []  # set here, and written down for manage.py
+        self.own_variables: dict[str, str] = {}  # set here, and written down for manage.py
+        self.owner: dict[str, str] = {}  # DATABASE_OWNER_URL, if known
         self.sample: subprocess.Popen[bytes] | None = None
         self.holds_lock = False
 
@@ -128,9 +139,10 @@ class Portal:
             "  database and Redis are up; preparing tables, sample campaign and static files…"
         )
         self._prepare_database_and_files()
-        variables = {name: self.env[name] for name in self.own_variables}
         write_env(
-            self.home.addresses_file, variables, note="The running portal; made anew each time."
+            self.home.addresses_file,
+            self.own_variables | {"JARI_SAMPLE": self.env["JARI_SAMPLE"]},
+            note="The running portal; made anew each time.",
         )
         print_line("  starting web server, workers and cron…")
         self._start_children(FIRST)
@@ -189,7 +201,7 @@ class Portal:
         keys = self.home.load_secrets()
         own: dict[str, str] = {}
         if not self.environ.get("DATABASE_URL"):
-            own["DATABASE_URL"] = self._start_postgres(keys["POSTGRES_PASSWORD"])
+            own |= self._start_postgres(keys)
         if not self.environ.get("REDIS_URL"):
             own["REDIS_URL"] = self._start_valkey(keys["VALKEY_PASSWORD"])
         own |= {
@@ -200,18 +212,28 @@ class Portal:
         # An empty variable counts as unset. Set ones override secrets.env and the values above.
         environ = {name: value for name, value in self.environ.items() if value}
         django = {"DJANGO_SETTINGS_MODULE": "config.settings.dev", "PYTHONUNBUFFERED": "1"}
-        self.env = django | keys | own | environ | {"JARI_HOME": str(self.home.folder)}
-        self.own_variables = list(own)
+        django |= {name: keys[name] for name in DJANGO_SECRETS}
+        self.env = django | own | environ | {"JARI_HOME": str(self.home.folder)}
+        self.own_variables = {name: self.env[name] for name in own}
+        # The owner's address is for `migrate` alone.
+        self.owner = {OWNER_URL: self.env.pop(OWNER_URL)} if OWNER_URL in self.env else {}
 
-    def _start_postgres(self, password: str) -> str:
+    def _start_postgres(self, keys: Mapping[str, str]) -> dict[str, str]:
+        """Returns the addresses of the database: the application's, and the owner's."""
         log = self.home.log / "postgres.log"
         mark = self.home.postgres_mark
+        password = keys["POSTGRES_PASSWORD"]
         server = Postgres(self.home.postgres, log=log, password=password, mark=mark)
         self.postgres = server
         server.start(usual_port(self.home.run / "postgres.port"))
         self.supervisor.watch("postgres", server, lambda: server.start(server.port), log)
-        server.create_database(DATABASE)
-        return server.url(DATABASE)
+        roles = (OWNER, APPLICATION)
+        passwords = {role: keys[name] for role, name in zip(roles, ROLE_PASSWORDS, strict=True)}
+        server.create_database(DATABASE, passwords)
+        return {
+            "DATABASE_URL": server.url(DATABASE, APPLICATION, passwords[APPLICATION]),
+            OWNER_URL: server.url(DATABASE, OWNER, passwords[OWNER]),
+        }
 
     def _start_valkey(self, password: str) -> str:
         log = self.home.log / "valkey.log"
@@ -267,7 +289,8 @@ class Portal:
         """Start a management command, with a log of its own."""
         log = self.home.log / f"{command}.log"
         log.unlink(missing_ok=True)
-        return spawn(_manage(command, *arguments), log=log, env=self.env, cwd=ROOT)
+        env = self.env | self.owner if command == "migrate" else self.env
+        return spawn(_manage(command, *arguments), log=log, env=env, cwd=ROOT)
 
     def _finish(self, step: subprocess.Popen[bytes], command: str) -> None:
         """Wait for a step; LauncherError with its last line if it failed."""
@@ -364,9 +387,9 @@ class FileStamp:
 
 
 def _migrations() -> list[Path]:
-    """The project's migrations, and the lock file, which stands for those of the packages."""
+    """The project's migrations with the grants, and the lock file, for those of the packages."""
     own = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("queue/*/migrations/*.py")]
-    return [*own, ROOT / "requirements" / "run.txt"]
+    return [*own, ROOT / "database" / "grants.tsv", ROOT / "requirements" / "run.txt"]
 
 
 def _static_sources() -> list[Path]:

@@ -14,13 +14,14 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from launcher.errors import LauncherError
 from launcher.processes import LOOPBACK, Account, end_processes, spawn, stop
 
 SUPERUSER = "jari"
+OWNER, APPLICATION = "jari_owner", "jari_app"  # roles, see database/roles.py
 START_SECONDS = 60  # recovery after a crash included
 SHUTDOWN_SECONDS = 20
 
@@ -40,6 +41,20 @@ THROWAWAY_SETTINGS = {
     "max_wal_size": "2GB",
     "autovacuum": "on",
 }
+
+# Scripts for psql.
+_ROLE = """
+SELECT 'CREATE ROLE {role} LOGIN' WHERE NOT EXISTS (
+    SELECT FROM pg_roles WHERE rolname = '{role}'
+) \\gexec
+ALTER ROLE {role} PASSWORD '{password}';
+"""
+_DATABASE = """
+SELECT 'CREATE DATABASE {name} OWNER {owner}' WHERE NOT EXISTS (
+    SELECT FROM pg_database WHERE datname = '{name}'
+) \\gexec
+SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}';
+"""
 
 
 def installation() -> Path:
@@ -86,8 +101,9 @@ class Postgres:
         """The cluster's system identifier: eight bytes that initdb chose."""
         return (self.data / "global" / "pg_control").read_bytes()[:8]
 
-    def url(self, database: str = "postgres") -> str:
-        return f"postgres://{SUPERUSER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+    def url(self, database: str = "postgres", user: str = SUPERUSER, password: str = "") -> str:
+        password = password or self.password
+        return f"postgres://{user}:{password}@{LOOPBACK}:{self.port}/{database}"
 
     def start(self, port: int) -> None:
         """Start the server and return when it accepts connections; LauncherError otherwise."""
@@ -121,17 +137,24 @@ class Postgres:
             stop(self.process, sig, patience=SHUTDOWN_SECONDS)
             self.process = None
 
-    def create_database(self, name: str) -> None:
-        """Create a database if it does not exist, by the wheel's psql, as no driver is loaded."""
+    def create_database(self, name: str, passwords: Mapping[str, str]) -> None:
+        """Create the roles in `passwords`, and a database of OWNER's, if they do not exist.
+
+        By the wheel's psql, as no driver is loaded. Passwords are set anew each time and sent by
+        a pipe: the arguments of a process are visible to other users."""
         psql: list[str | Path] = [
             installation() / "bin" / "psql", "--no-psqlrc", "--quiet", "--tuples-only",
             "--no-align", "--set", "ON_ERROR_STOP=1", "--host", LOOPBACK,
-            "--port", str(self.port), "--username", SUPERUSER, "--dbname", "postgres", "--command",
+            "--port", str(self.port), "--username", SUPERUSER, "--dbname", "postgres",
         ]  # fmt: skip
         env = _plain_env() | {"PGPASSWORD": self.password}
-        existing = self._run([*psql, "SELECT datname FROM pg_database"], env=env)
-        if name not in existing.split():
-            self._run([*psql, f'CREATE DATABASE "{name}"'], env=env)
+        roles = [_ROLE.format(role=role, password=word) for role, word in passwords.items()]
+        script = "".join([*roles, _DATABASE.format(name=name, owner=OWNER)])
+        if self._run(psql, env=env, script=script).strip() != OWNER:
+            raise LauncherError(
+                f"The data in {self.folder} was made before the first release: begin anew by "
+                f"removing {self.folder.parent}."
+            )
 
     def _refuse_if_lost(self) -> None:
         """LauncherError if marked data is missing. Called before anything is written: a link to an
@@ -205,9 +228,11 @@ class Postgres:
         account: Account | None = None,
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
+        script: str | None = None,
     ) -> str:
         result = subprocess.run(  # noqa: S603
             [str(part) for part in command],
+            input=script,
             capture_output=True,
             text=True,
             env=env or _plain_env(),

@@ -22,6 +22,11 @@ from tests.launcher.conftest import Start, plain_environ
 FIRST_START_SECONDS = 600  # 90 by promise, on a machine that runs nothing else
 LATER_START_SECONDS = 180  # 8 by promise
 STOP_SECONDS = 60  # 2 by promise
+# Connections of the portal by another account than its own.
+NOT_APPLICATION = """
+SELECT usename FROM pg_stat_activity
+WHERE datname = current_database() AND usename <> %s
+"""
 
 
 @pytest.fixture
@@ -73,8 +78,20 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     await_ready(port, 30)
     assert "<html" in get(port, "/")[1]
     secrets = read_env(home / "secrets.env")
-    with psycopg.connect(read_env(home / "addresses.env")["DATABASE_URL"]) as connection:
+    addresses = read_env(home / "addresses.env")
+    with psycopg.connect(addresses["DATABASE_OWNER_URL"]) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+
+    # The portal itself is not the owner of its tables.
+    with psycopg.connect(addresses["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT current_user, session_user").fetchone() == (
+            "jari_app",
+            "jari_app",
+        )
+        assert connection.execute(NOT_APPLICATION, ["jari_app"]).fetchall() == []
+        for statement in ("DROP TABLE booking_slot", "DELETE FROM staff_access", "SET ROLE jari"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                connection.execute(statement)
 
     # A second launcher on the same home is refused, and does no harm.
     second = start_launcher("run", JARI_HOME=str(home), PORT=str(free_port()))
@@ -162,7 +179,7 @@ def await_ready(port: int, seconds: float) -> None:
 
 
 def kept(home: Path) -> int:
-    with psycopg.connect(read_env(home / "addresses.env")["DATABASE_URL"]) as connection:
+    with psycopg.connect(read_env(home / "addresses.env")["DATABASE_OWNER_URL"]) as connection:
         row = connection.execute("SELECT number FROM kept").fetchone()
     assert row
     return row[0]

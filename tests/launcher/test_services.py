@@ -67,14 +67,20 @@ def test_postgres_lets_nobody_in_without_the_password(server: Postgres) -> None:
 
 
 def test_postgres_goes_on_with_its_data_after_being_stopped(server: Postgres) -> None:
-    server.create_database("kept")
-    server.create_database("kept")
+    for password in ("before", "after"):
+        server.create_database("kept", {"jari_owner": password, "jari_app": password})
     identity = server.identity
     server.stop()
 
     server.start(free_port())
 
-    assert ask(server, "SELECT datname FROM pg_database WHERE datname = 'kept'") == [("kept",)]
+    with psycopg.connect(server.url("kept", "jari_owner", "after")) as connection:
+        connection.execute("CREATE TABLE kept ()")
+    with (
+        psycopg.connect(server.url("kept", "jari_app", "after")) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute("CREATE TABLE not_kept ()")
     assert server.identity == identity
 
 
