@@ -1,9 +1,6 @@
 """Accidents that happen to a test's database connections."""
 
-import os
-
 import psycopg
-from django.db import connection
 
 # A busy connection if there is one, else an idle one, whose process is computing.
 END_ONE = """
@@ -15,12 +12,6 @@ WITH victim AS MATERIALIZED (
 )
 SELECT pg_terminate_backend(pid) FROM victim
 """
-
-
-def database_url() -> str:
-    """The URL of the test's own database, for other processes."""
-    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
-    return f"{base}/{connection.settings_dict['NAME']}"
 
 
 def end_a_connection(postgres: psycopg.Connection, *, idle: bool = False) -> bool:

@@ -24,6 +24,7 @@ ORDINARY_DAY = date(2027, 4, 14)  # a Wednesday, no holiday, far from the ends o
 INSTALL = """
 CREATE TABLE IF NOT EXISTS test_clock (frozen_at timestamptz, ahead interval NOT NULL);
 TRUNCATE test_clock;
+GRANT SELECT, UPDATE ON test_clock TO jari_app;
 INSERT INTO test_clock VALUES (NULL, '0');
 CREATE OR REPLACE FUNCTION jari_now() RETURNS timestamptz LANGUAGE sql STABLE AS
     'SELECT coalesce(frozen_at, statement_timestamp() + ahead) FROM public.test_clock';

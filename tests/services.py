@@ -11,6 +11,7 @@ import pytest
 
 from launcher.errors import LauncherError
 from launcher.throwaway import ThrowawayServices
+from tests.roles import make_role
 
 STARTED = "JARI_TEST_SERVICES"  # names of the variables that were set here
 
@@ -33,6 +34,7 @@ def _start(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     os.environ.update(services.urls)
     os.environ[STARTED] = " ".join(services.urls)
+    make_role()
 
     def stop() -> None:
         services.stop()

@@ -179,9 +179,15 @@ TEMPLATES = [
     },
 ]
 
+# Tables are made and granted by their owner, whose address nothing else needs (database/roles.py).
+_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
+_AS_OWNER = bool(_OWNER_URL) and sys.argv[1:2] in (["migrate"], ["database_roles"])
+DATABASE_ROLE = env.str("JARI_DATABASE_ROLE", default="jari_app")
 DATABASES = {
     "default": database_settings(
-        required("DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME"),
+        _OWNER_URL
+        if _AS_OWNER
+        else required("DATABASE_URL", "postgres://USER:PASSWORD@HOST:PORT/NAME"),
         # A process that dies or hangs while holding locks must not stop the line.
         options="-c idle_in_transaction_session_timeout=15s -c lock_timeout=10s -c timezone=UTC",
         # Without a pool most of a short request's time goes into connecting.

@@ -25,6 +25,7 @@ from booking.verifying import verify
 from tests.clock import clock
 from tests.crowd import admit
 from tests.factories import ClinicFactory, RoomFactory, SlotFactory, VaccineFactory
+from tests.roles import as_owner
 
 PEOPLE, CONNECTIONS = 5, 3
 person = st.integers(0, PEOPLE - 1)
@@ -88,7 +89,7 @@ class Nothing(Exception):
 class Bookings(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
-        with connection.cursor() as cursor:
+        with as_owner(), connection.cursor() as cursor:
             cursor.execute(
                 "TRUNCATE booking_offer, booking_listentry, booking_reservation,"
                 " booking_reservationevent, booking_outsidedose, booking_slot CASCADE"

@@ -12,6 +12,7 @@ from booking.services.seats import lock_slots
 from tests.booking.test_path import sign_in
 from tests.concurrency import Underway
 from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory
+from tests.roles import as_owner
 from tests.waiting_room.scene import back_in_time, tick
 from waiting_room import health
 from waiting_room.models import Line
@@ -91,7 +92,7 @@ def test_the_line_slows_down_when_a_hold_waits_for_its_slot(client, tally, monke
 
 def wait_until_it_is_slow() -> None:
     """A lock that is waited for longer than booking may take."""
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         while True:
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(WAITED)

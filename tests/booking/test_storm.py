@@ -32,11 +32,12 @@ from booking.services import (
     take_back_holds,
 )
 from messaging.models import Message
-from tests.accidents import database_url, end_a_connection
+from tests.accidents import end_a_connection
 from tests.booking.goals import GOALS, Goal, assert_all_is_booked_and_whole, broken, halves
 from tests.concurrency import at_once
 from tests.crowd import admit, open_slots
 from tests.factories import ReservationFactory, RoomFactory, SlotFactory, VaccineFactory
+from tests.roles import as_owner, database_url, owner_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CROWD = 500
@@ -108,7 +109,7 @@ def test_connections_killed_at_random_leave_nothing_half_done(goal):
     dice, killed = random.Random(5), []  # noqa: S311
     connection.close()  # ours is not to be hit
 
-    with psycopg.connect(database_url(), autocommit=True) as postgres:
+    with psycopg.connect(owner_url(), autocommit=True) as postgres:
 
         def then_kill_somebody(call):
             try:
@@ -135,8 +136,6 @@ import os, sys
 sys.path.insert(0, {base!r})
 import config, django
 django.setup()
-from django.db import connection
-connection.settings_dict["NAME"] = {name!r}
 from booking.exceptions import Refused
 from booking import services
 for line in sys.stdin:
@@ -154,7 +153,6 @@ for line in sys.stdin:
 def process(hold: Callable = hold_slot, after: str = "pass") -> subprocess.Popen:
     code = PROCESS.format(
         base=str(settings.BASE_DIR),
-        name=connection.settings_dict["NAME"],
         hold=hold.__name__,
         after=after,
     )
@@ -163,7 +161,8 @@ def process(hold: Callable = hold_slot, after: str = "pass") -> subprocess.Popen
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"},
+        env=os.environ
+        | {"DJANGO_SETTINGS_MODULE": "config.settings.test", "DATABASE_URL": database_url()},
     )
 
 
@@ -202,7 +201,7 @@ def test_processes_killed_at_random_leave_nothing_half_done(goal):
 def _await_the_end_of_their_connections() -> None:
     """Postgres notices the dead when it answers them."""
     alarm = time.monotonic() + 20
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         while time.monotonic() < alarm:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

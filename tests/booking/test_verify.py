@@ -1,6 +1,5 @@
 """Each invariant, broken on purpose, is reported; and nothing else is."""
 
-from contextlib import contextmanager
 from datetime import date, timedelta
 from io import StringIO
 from uuid import uuid4
@@ -22,6 +21,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
+from tests.roles import as_owner, past_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,7 @@ def broken() -> list[str]:
 
 
 def without(table: str, constraint: str) -> None:
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
         cursor.execute(f"DROP INDEX IF EXISTS {constraint}")
 
@@ -122,24 +122,15 @@ def break_confirmed_at():
 
 def break_orphan_of_slot():
     reservation = ReservationFactory()
-    with unchecked() as cursor:
+    with past_triggers() as cursor:
         cursor.execute("DELETE FROM booking_slot WHERE id = %s", [reservation.slot_id])
 
 
 def break_orphan_of_person():
     held = ReservationFactory(held=True)
     Reservation.objects.filter(pk=held.pk).update(origin="staff")  # else the admission is amiss too
-    with unchecked() as cursor:
+    with past_triggers() as cursor:
         cursor.execute("DELETE FROM eligibility_person WHERE id = %s", [held.person_id])
-
-
-@contextmanager
-def unchecked():
-    """Rows may point at nothing, as after a restore that went wrong."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        yield cursor
-        cursor.execute("SET session_replication_role = DEFAULT")
 
 
 def break_doses():
@@ -190,7 +181,7 @@ BREAKS = [
 def _constraints_come_back():
     """What a test dropped stands again for the next one."""
     yield
-    with connection.cursor() as cursor:
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("TRUNCATE booking_slot, booking_reservation CASCADE")
         for table, model in [("booking_slot", Slot), ("booking_reservation", Reservation)]:
             cursor.execute(

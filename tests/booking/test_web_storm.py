@@ -23,10 +23,11 @@ from django.utils import timezone
 from eligibility.sessions import _SALT, COOKIE
 from launcher.portal import web_command
 from launcher.processes import free_port
-from tests.accidents import database_url, end_a_connection
+from tests.accidents import end_a_connection
 from tests.booking.goals import GOALS, assert_all_is_booked_and_whole
 from tests.crowd import admit
 from tests.factories import RoomFactory
+from tests.roles import database_url, owner_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PEOPLE, TOTAL, CONNECTIONS = 120, 40, 16
@@ -182,7 +183,7 @@ class Accidents:
 
 @pytest.fixture
 def accidents(server):
-    with psycopg.connect(database_url(), autocommit=True) as postgres:
+    with psycopg.connect(owner_url(), autocommit=True) as postgres:
         yield Accidents(server, postgres)
 
 

@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+
+from tests.roles import OPTION
 
 # What web server, workers and cron begin with (docs/running.md).
 BEGINNINGS = [
@@ -52,6 +55,7 @@ def in_production(command: list[str], **more: str) -> subprocess.CompletedProces
         env=around
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
+            "DATABASE_URL": f"{os.environ['DATABASE_URL']}?options={quote(OPTION)}",
             "SECRET_KEY": "x7Qm2vL9" * 8,
             "JARI_OUTBOX_ALLOWED": "1",
             "JARI_DRAW_SOURCE": "stated",

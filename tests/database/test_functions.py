@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from booking.enums import LIVE, EntryStatus, OfferStatus, Origin, ReservationStatus
 from booking.services.seats import OUTSIDE_DOSES_LOCK
 from messaging.enums import Channel, MessageStatus
+from tests.roles import as_owner
 from waiting_room.enums import Ending
 
 FILE = re.compile(r"(?P<name>\w+)_v(?P<version>\d+)\.sql")
@@ -47,7 +48,7 @@ CLOCKS = {"jari_now", "jari_clock"}
 def test_the_database_runs_the_newest_file_of_each_function(name):
     installed = definitions(name)
 
-    with transaction.atomic(), connection.cursor() as cursor:
+    with as_owner(), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"ALTER FUNCTION {name} RENAME TO {name}_before")
         cursor.execute(newest_files()[name].read_text(encoding="utf-8"))
         written = definitions(name)

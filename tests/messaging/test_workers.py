@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import django_rq
 import pytest
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.urls import reverse
 from rq import Queue, SimpleWorker, Worker
 from rq.job import Job, JobStatus
@@ -31,6 +30,7 @@ from messaging.services import send_codes, send_waiting
 from staff.enums import Role
 from tests.concurrency import at_once
 from tests.factories import StaffFactory
+from tests.roles import database_url
 
 QUEUES = ["line", "codes", "messages", "default", "exports"]
 PATIENCE = 60  # seconds until a worker has started, on a busy machine
@@ -60,10 +60,8 @@ def until(condition, what: str) -> None:
 @contextmanager
 def worker(name: str, home: Path):
     """The worker that `make run` starts under this name, on the database of this test."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    database = url._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     env = os.environ | {
-        "DATABASE_URL": database,
+        "DATABASE_URL": database_url(),
         "JARI_HOME": str(home),
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
     }

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
+from tests.roles import past_triggers
 from tests.waiting_room.scene import back_in_time, join, make_room, tick
 from tests.waiting_room.test_pages import browser, fresh_board, page  # noqa: F401
 from waiting_room import services
@@ -29,8 +30,7 @@ def with_a_past(*, minutes: int = 20, per_minute: int = 10) -> Room:
         for number in range(1, minutes * per_minute + 1)
     ]
     Step.objects.bulk_create(calls)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with past_triggers() as cursor:
         cursor.execute(
             "UPDATE waiting_room_room SET frozen_at = %s WHERE id = %s",
             [now - timedelta(minutes=minutes), room.pk],
@@ -86,8 +86,7 @@ def test_a_pause_takes_the_number_away_at_once_and_gives_it_back():
 
 def test_a_pace_that_stopped_is_said_instead_of_a_number():
     room = with_a_past()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with past_triggers() as cursor:
         cursor.execute("UPDATE waiting_room_step SET at = at - interval '10 minutes'")
         cursor.execute("UPDATE waiting_room_room SET frozen_at = frozen_at - interval '10 minutes'")
     Board.objects.filter(room=room).update(estimates={})

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
+from tests.roles import past_triggers
 from tests.waiting_room.scene import (
     back_in_time,
     join,
@@ -142,10 +143,8 @@ TAMPERING = {
 
 def tamper(sql: str) -> None:
     """As somebody with the database's master key could: past triggers and foreign keys."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with past_triggers() as cursor:
         cursor.execute(sql)
-        cursor.execute("SET session_replication_role = origin")
 
 
 @pytest.mark.parametrize("how", TAMPERING)
@@ -168,10 +167,8 @@ def test_tampering_with_the_tables_is_found_by_command_and_offline(how, tmp_path
     assert offline.returncode == 1
     assert "NOT in order" in offline.stdout
     # Foreign keys were passed by; what is left must not trip the end of the test.
-    with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
+    with past_triggers() as cursor:
         cursor.execute("DELETE FROM waiting_room_ticket WHERE person_id = 987654")
-        cursor.execute("SET session_replication_role = origin")
 
 
 def test_a_history_written_anew_is_found_by_a_root_seen_before():

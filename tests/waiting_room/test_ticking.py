@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from eligibility.models import Cohort
 from tests.concurrency import at_once
+from tests.roles import past_triggers
 from tests.waiting_room.scene import (
     back_in_time,
     call,
@@ -226,8 +227,7 @@ def test_absent_people_slow_nobody_down():
         join(room)
     call(room, 2)
     # They were called long ago and did not come.
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with past_triggers() as cursor:
         cursor.execute("UPDATE waiting_room_step SET at = at - interval '5 minutes'")
     back_in_time(room, 1)
 

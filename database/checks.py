@@ -1,0 +1,44 @@
+"""Whether the accounts of the database are as `database.roles` wants them."""
+
+from typing import Any
+
+from django.apps import apps
+from django.core import checks
+from django.db import DatabaseError, connection
+
+from database import roles
+
+
+def every_table_is_granted(**_asked: Any) -> list[checks.CheckMessage]:
+    models = apps.get_models(include_auto_created=True)
+    managed = {
+        model._meta.db_table
+        for model in models
+        if model._meta.managed and not model._meta.proxy  # some stand for tables that are none
+    }
+    return [
+        checks.Error(
+            f"database/grants.tsv has no line for the table {table}.",
+            hint="Write what the application does with it: SELECT, INSERT, UPDATE, DELETE.",
+            id="database.E001",
+        )
+        for table in sorted(managed - roles.tables().keys())
+    ]
+
+
+def account_does_no_more_than_it_needs(**_asked: Any) -> list[checks.CheckMessage]:
+    try:
+        with connection.cursor() as cursor:
+            surplus = roles.surplus(cursor)
+    except DatabaseError:
+        return [checks.Info("The database could not be asked for the rights of its account.")]
+    if not surplus:
+        return []
+    more = f" (and {len(surplus) - 1} more)" if surplus[1:] else ""
+    return [
+        checks.Warning(
+            f"The application's account of the database may do too much: {surplus[0]}{more}.",
+            hint="Two accounts, and `manage.py database_roles`: docs/running.md.",
+            id="database.W001",
+        )
+    ]

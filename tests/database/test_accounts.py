@@ -1,0 +1,86 @@
+"""Owner and application as docs/running.md sets them up, on a database made by its own words."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from django.conf import settings
+from psycopg import sql
+
+# A server has one set of roles for all its databases: these stand for those of the guide.
+NAMES = {"jari_owner": "guide_owner", "jari_app": "guide_app", "DATABASE jari": "DATABASE guide"}
+
+
+def statements() -> list[str]:
+    guide = (settings.BASE_DIR / "docs" / "running.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sql\n(CREATE ROLE.*?)```", guide, re.DOTALL)
+    for name, other in NAMES.items():
+        block = block.replace(name, other)
+    return block.replace("…", "secret").splitlines()
+
+
+@pytest.fixture
+def server() -> Iterator[psycopg.Connection]:
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        # One at a time, should test workers share the server.
+        server.execute("SELECT pg_advisory_lock(hashtext('guide'))")
+        try:
+            yield server
+        finally:
+            server.execute("DROP DATABASE IF EXISTS guide WITH (FORCE)")
+            for role in ("guide_owner", "guide_app"):
+                server.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+
+
+def url(role: str) -> str:
+    address = urlsplit(os.environ["DATABASE_URL"])
+    place = f"{role}:secret@{address.hostname}:{address.port}"
+    return address._replace(netloc=place, path="/guide").geturl()
+
+
+def manage(
+    *arguments: str, account: str = "guide_app", owner: bool = False
+) -> subprocess.CompletedProcess[str]:
+    accounts = {"DATABASE_URL": url(account), "JARI_DATABASE_ROLE": "guide_app"}
+    if owner:
+        accounts["DATABASE_OWNER_URL"] = url("guide_owner")
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"} | accounts,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_guide_makes_an_owner_and_an_application_that_is_none(server):
+    for statement in statements():
+        server.execute(statement)
+
+    # No superuser is needed, and nothing is left to grant.
+    refused = manage("migrate")
+    made = manage("migrate", "-v0", owner=True)
+    checked = manage("database_roles", "--check", owner=True)
+    deployed = manage("check", "--deploy")
+    by_owner = manage("check", "--deploy", account="guide_owner")
+
+    assert refused.returncode == 1
+    assert "guide_app may not change tables: set DATABASE_OWNER_URL" in refused.stderr
+    assert (made.returncode, made.stderr) == (0, "")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "database.W001" not in deployed.stderr
+    assert "guide_owner may create tables" in by_owner.stderr
+    with psycopg.connect(url("guide_app")) as application:
+        owners = application.execute(
+            "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+        assert owners == [("guide_owner",)]
+        for statement in ("TRUNCATE staff_access", "SET ROLE guide_owner", "DROP TABLE staff_user"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), application.transaction():
+                application.execute(statement)
