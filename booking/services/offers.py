@@ -214,7 +214,8 @@ def _offer(entry: ListEntry, slot: Slot, now: datetime) -> Offer:
 def check_entry(*, person_id: int, dose: int) -> None:
     """Raise AlreadyBooked or NoDoseLeft if this dose is booked, given or not part of the series.
 
-    Holds do not count: they may run out.
+    Holds do not count: they may run out. Stricter than `Course.what_next`, as offers are: after an
+    outside second dose a first one may be booked, but is never offered (nobody waits in vain).
     """
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
     reservations = booked.filter(person=person_id).select_related("slot__vaccine")
