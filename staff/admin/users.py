@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -213,14 +212,17 @@ class UserAdmin(ScopedAdmin[User]):
         user = self._account(request, pk, "link")
         if not user.is_active:
             raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Link for %(name)s") % {"name": user.get_username()},
-            "opts": self.opts,
-            "original": user,
-            "link": request.build_absolute_uri(link_for(user)),
-        }
-        return TemplateResponse(request, "admin/staff/user/link.html", context)
+        return self.page(
+            request,
+            "admin/staff/user/link.html",
+            _("Link for %(name)s") % {"name": user.get_username()},
+            crumbs=[
+                self.list_crumb(),
+                (str(user), reverse("admin:staff_user_change", args=[user.pk])),
+            ],
+            original=user,
+            link=request.build_absolute_uri(link_for(user)),
+        )
 
     def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         user = self._account(request, pk, "unlock")

@@ -37,10 +37,15 @@ _CONTEXT = b"staff.door"
 
 
 def page(request: HttpRequest, name: str, status: int = 200, **context: Any) -> TemplateResponse:
-    """A page before sign-in is complete: without the admin's navigation and list of apps."""
-    frame: dict[str, Any] = {**admin.site.each_context(request), "has_permission": False}
-    frame |= {"available_apps": [], "is_nav_sidebar_enabled": False}
-    return TemplateResponse(request, f"admin/door/{name}.html", {**frame, **context}, status=status)
+    """A page before sign-in is complete."""
+    values = {**frame(request), **context}
+    return TemplateResponse(request, f"admin/door/{name}.html", values, status=status)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """The admin's context without its navigation and list of apps."""
+    context: dict[str, Any] = {**admin.site.each_context(request), "has_permission": False}
+    return context | {"available_apps": [], "is_nav_sidebar_enabled": False}
 
 
 def _encrypted(value: Any) -> str:
@@ -212,6 +217,4 @@ class InvitationView(PasswordResetConfirmView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = super().get_context_data(**kwargs)
-        frame = {**admin.site.each_context(self.request), "has_permission": False}
-        return {**frame, "available_apps": [], "is_nav_sidebar_enabled": False, **context}
+        return {**frame(self.request), **super().get_context_data(**kwargs)}
