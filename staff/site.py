@@ -75,7 +75,8 @@ class PortalSite(admin.AdminSite):
         if not isinstance(response, HttpResponseRedirect):
             work = _work_of(response)
             if work["challenge"]:
-                response.context_data |= work
+                page = cast("TemplateResponse", response)
+                page.context_data = {**(page.context_data or {}), **work}
                 response.status_code = 422
             else:
                 self._record_refusal(request)
