@@ -1,4 +1,4 @@
-"""What a rehearsal did to the database: each promise as a number that must be zero."""
+"""The promises checked after a rehearsal, each as a number of violations."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,12 +15,12 @@ from waiting_room.models import Admission, Room, Ticket
 
 
 class Taking(TypedDict):
-    taking: int  # reservations that have a place
+    taking: int  # reservations that take a seat
 
 
 @dataclass
 class Findings:
-    """The four zeros, and the cases behind them."""
+    """Violations by promise, and one line of text for each."""
 
     places_lost: int = 0
     places_moved_back: int = 0
@@ -30,7 +30,7 @@ class Findings:
     cases: list[str] = field(default_factory=list)
 
     @property
-    def kept(self) -> bool:
+    def all_kept(self) -> bool:
         return not (
             self.places_lost
             or self.places_moved_back
@@ -41,10 +41,10 @@ class Findings:
 
 
 def examine(*, citizens: list[dict[str, Any]], since: datetime) -> Findings:
-    """Hold what each citizen saw against what the database says."""
+    """Compare the citizens' records with the database, and check the database itself."""
     findings = Findings()
-    _places(citizens, findings)
-    _receipts(citizens, findings)
+    _check_places(citizens, findings)
+    _check_receipts(citizens, findings)
     for room in Room.objects.select_related("cohort"):
         over = admissions_over_cap(room=room, since=since)
         if over:
@@ -56,11 +56,11 @@ def examine(*, citizens: list[dict[str, Any]], since: datetime) -> Findings:
     return findings
 
 
-def _places(citizens: list[dict[str, Any]], findings: Findings) -> None:
-    shown = [citizen["ticket"] for citizen in citizens if "ticket" in citizen]
+def _check_places(citizens: list[dict[str, Any]], findings: Findings) -> None:
+    ticket_ids = [citizen["ticket"] for citizen in citizens if "ticket" in citizen]
     tickets = {
         str(ticket.pk): ticket
-        for ticket in Ticket.objects.filter(pk__in=shown).select_related("room")
+        for ticket in Ticket.objects.filter(pk__in=ticket_ids).select_related("room")
     }
     for citizen in citizens:
         name = f"citizen {citizen['person']}"
@@ -71,46 +71,49 @@ def _places(citizens: list[dict[str, Any]], findings: Findings) -> None:
             findings.places_lost += 1
             findings.cases.append(f"{name}: ticket {citizen['ticket']} was lost")
             continue
+        # In the order in which they were shown, then the stored one.
         places = [*citizen["places"], ticket.place] if ticket.place else citizen["places"]
         if any(later > earlier for earlier, later in pairwise(places)):
             findings.places_moved_back += 1
             findings.cases.append(f"{name}: place moved {places}")
 
 
-def _receipts(citizens: list[dict[str, Any]], findings: Findings) -> None:
+def _check_receipts(citizens: list[dict[str, Any]], findings: Findings) -> None:
     numbers = {citizen["number"]: citizen["person"] for citizen in citizens if "number" in citizen}
-    kept = dict(
+    persons_by_number = dict(
         Reservation.objects.filter(
             number__in=list(numbers), status=ReservationStatus.CONFIRMED
         ).values_list("number", "person_id")
     )
     for number, person in numbers.items():
-        if kept.get(number) != person:
+        if persons_by_number.get(number) != person:
             findings.receipts_without_reservation += 1
             findings.cases.append(f"citizen {person}: receipt {number} has no reservation")
 
 
 def admissions_over_cap(*, room: Room, since: datetime) -> int:
-    """How many admissions were entered while `max_active` people were inside already.
+    """The number of admissions that were entered while the room was full.
 
-    Read from the admissions' own times, not from the counter that kept them out.
+    Computed from the times of all admissions, independently of the counter that limits them.
     """
-    stays = Admission.objects.filter(room=room).filter(
+    admissions = Admission.objects.filter(room=room).filter(
         Q(ended_at__isnull=True) | Q(ended_at__gte=since)
     )
+    # The cap may have been changed during the rehearsal: the highest one counts.
     cap = max(
         [
             room.max_active,
             *room.events.filter(pgh_created_at__gte=since).values_list("max_active", flat=True),
         ]
     )
-    moments = []
-    for entered_at, ended_at in stays.values_list("entered_at", "ended_at"):
-        moments.append((entered_at, 1))
+    changes = []
+    for entered_at, ended_at in admissions.values_list("entered_at", "ended_at"):
+        changes.append((entered_at, 1))
         if ended_at:
-            moments.append((ended_at, -1))
+            changes.append((ended_at, -1))
+    # A sweep over all entries and ends in order of time; at one instant ends (-1) sort first.
     inside = over = 0
-    for _at, change in sorted(moments):
+    for _at, change in sorted(changes):
         inside += change
         if change > 0 and inside > cap:
             over += 1
@@ -118,7 +121,7 @@ def admissions_over_cap(*, room: Room, since: datetime) -> int:
 
 
 def slots_over_capacity() -> "QuerySet[WithAnnotations[Slot, Taking]]":
-    """Slots that more people hold than they have room for, counted from the rows themselves."""
+    """Slots with more reservations than capacity, or with a wrong counter; counted from rows."""
     rows = (
         Reservation.objects.filter(slot=OuterRef("pk"), status__in=TAKING)
         .values("slot")
@@ -126,5 +129,6 @@ def slots_over_capacity() -> "QuerySet[WithAnnotations[Slot, Taking]]":
         .values("rows")
     )
     return Slot.objects.annotate(taking=Coalesce(Subquery(rows), 0)).filter(
+        # Without the margin: a rehearsal runs on a sample, which has none.
         Q(taking__gt=F("capacity")) | ~Q(taking=F("booked"))
     )

@@ -1,7 +1,7 @@
-"""The room's pace and cap for the time of a rehearsal, and back again.
+"""Changes a room's pace and cap for a rehearsal and restores them afterwards.
 
-What was before is written to a file first. A rehearsal that was killed leaves the file, and the
-next one puts the room back.
+The limits before are written to a file first. A killed rehearsal leaves the file, and the next
+one restores the room.
 """
 
 import json
@@ -21,92 +21,96 @@ BY = "command:rehearse"
 
 
 class StillRunning(Exception):
-    """Another rehearsal has changed a room and is not over."""
+    """Another rehearsal that changed a room is still running."""
 
 
 @dataclass(frozen=True)
-class Numbers:
-    max_active: int
-    max_per_minute: int
+class PaceLimits:
+    max_active: int  # people inside
+    max_per_minute: int  # calls
 
     @classmethod
-    def of(cls, room: Room) -> "Numbers":
+    def of(cls, room: Room) -> "PaceLimits":
         return cls(room.max_active, room.max_per_minute)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a rehearsal changed: `pid` is its process."""
+    """What the rehearsal with process id `pid` changed."""
 
     cohort: str
-    before: Numbers
-    during: Numbers
+    before: PaceLimits
+    during: PaceLimits
     pid: int
 
 
-def note() -> Path:
+def state_path() -> Path:
     return settings.HOME / "rehearsal-pace.json"
 
 
 @contextmanager
 def changed(
-    room: Room, *, pace: int | None, cap: int | None, say: Callable[[str], object]
+    room: Room, *, pace: int | None, cap: int | None, report: Callable[[str], object]
 ) -> Iterator[None]:
-    """The room with this pace (calls a minute) and cap (people inside), until the block ends."""
-    before = Numbers.of(room)
-    during = Numbers(cap or before.max_active, pace or before.max_per_minute)
+    """Set pace (calls a minute) and cap (people inside) of the room until the block ends.
+
+    `report` gets a sentence about the restored limits.
+    """
+    before = PaceLimits.of(room)
+    during = PaceLimits(cap or before.max_active, pace or before.max_per_minute)
     if during == before:
         yield
         return
+    # First the file, then the room: a kill in between leaves only a file that says so.
     change = Change(room.cohort.code, before, during, os.getpid())
     _write(change)
     try:
         set_pace(room=room, by=BY, **asdict(during))
         yield
     finally:
-        say(put_back(change))
+        report(restore(change))
 
 
-def put_back(change: Change) -> str:
-    """Undo a change, unless somebody has set other numbers since; says what was done."""
+def restore(change: Change) -> str:
+    """Undo a change, unless other limits were set since; returns a sentence about it."""
     room = Room.objects.select_related("cohort").filter(cohort__code=change.cohort).first()
-    was = f"{change.before.max_per_minute} a minute, {change.before.max_active} inside"
+    limits = f"{change.before.max_per_minute} a minute, {change.before.max_active} inside"
     if room is None:
-        said = f"The room of {change.cohort} is gone."
-    elif Numbers.of(room) == change.during:
+        outcome = f"The room of {change.cohort} is gone."
+    elif PaceLimits.of(room) == change.during:
         try:
             set_pace(room=room, by=BY, **asdict(change.before))
-            said = f"The room of {change.cohort} has its numbers again: {was}."
+            outcome = f"The room of {change.cohort} has its numbers again: {limits}."
         except CantChange as refusal:
-            said = f"The room of {change.cohort} keeps its numbers: {refusal}"
-    elif Numbers.of(room) == change.before:
-        said = f"The room of {change.cohort} still has its numbers: {was}."
+            outcome = f"The room of {change.cohort} keeps its numbers: {refusal}"
+    elif PaceLimits.of(room) == change.before:
+        outcome = f"The room of {change.cohort} still has its numbers: {limits}."
     else:
-        said = f"The room of {change.cohort} was set anew meanwhile and stays as it is."
-    note().unlink(missing_ok=True)
-    return said
+        outcome = f"The room of {change.cohort} was set anew meanwhile and stays as it is."
+    state_path().unlink(missing_ok=True)
+    return outcome
 
 
-def mend() -> str:
-    """Put back what a killed rehearsal left behind; empty if there is nothing.
+def restore_left_over() -> str:
+    """Restore the room of a killed rehearsal; returns a sentence, empty if there is none.
 
     Raises StillRunning.
     """
     try:
-        left = json.loads(note().read_text())
+        state = json.loads(state_path().read_text())
     except FileNotFoundError:
         return ""
     change = Change(
-        left["cohort"], Numbers(**left["before"]), Numbers(**left["during"]), left["pid"]
+        state["cohort"], PaceLimits(**state["before"]), PaceLimits(**state["during"]), state["pid"]
     )
-    if _runs(change.pid):
+    if _is_running(change.pid):
         raise StillRunning
-    return "A rehearsal was killed before it could put the room back. " + put_back(change)
+    return "A rehearsal was killed before it could put the room back. " + restore(change)
 
 
 def _write(change: Change) -> None:
-    """Whole and on the disk before the room is changed."""
-    path = note()
+    """Write the file durably before the room is changed: fsync, then rename."""
+    path = state_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("w") as file:
@@ -116,11 +120,11 @@ def _write(change: Change) -> None:
     unfinished.replace(path)
 
 
-def _runs(pid: int) -> bool:
-    """Whether that rehearsal is still there; its number may belong to something else by now."""
+def _is_running(pid: int) -> bool:
+    """Whether that rehearsal still runs; its pid may have been reused by another program."""
     if pid == os.getpid():
         return False
-    import psutil  # comes with Locust, without which nothing is rehearsed
+    import psutil  # a dependency of Locust, which is optional
 
     with suppress(psutil.Error):
         return "rehearse" in psutil.Process(pid).cmdline()

@@ -1,4 +1,4 @@
-"""Reading a page as a browser does: its forms with their hidden fields, its links."""
+"""Parses a page as a browser does: forms with hidden fields, and links."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Form:
 
 
 class Page:
-    """One answer of the portal: where it came from, its status and its forms."""
+    """One response of the portal: final URL, status and HTML."""
 
     def __init__(self, *, url: str, status: int, html: str):
         self.url = url
@@ -20,18 +20,19 @@ class Page:
         self.tree = LexborHTMLParser(html)
 
     def form(self, *, to: str) -> Form | None:
-        """The first form whose action ends with `to`; a form without action posts to its page."""
+        """The first form whose action ends with `to`; without action a form posts to its page."""
         return next((form for form in self.forms() if form.action.endswith(to)), None)
 
     def forms(self) -> list[Form]:
         return [form for node in self.tree.css("form") for form in self._choices(node)]
 
     def _choices(self, node: LexborNode) -> list[Form]:
-        """One for each button that says what was chosen: a browser sends only the one pressed."""
+        """One form per named button: a browser sends only the button that was pressed."""
         action = node.attributes.get("action") or self.url
         fields = {
             entry.attributes["name"] or "": entry.attributes.get("value") or ""
             for entry in node.css("input[name]")
+            # Unchecked boxes are not sent.
             if entry.attributes.get("type") not in {"checkbox", "radio"}
             or "checked" in entry.attributes
         }
@@ -51,7 +52,7 @@ class Page:
         return None if node is None else node.attributes.get(f"data-{name}")
 
     def text(self, selector: str) -> str:
-        """The text of everything that matches, "" where nothing does."""
+        """The text of all matching elements, "" if there are none."""
         return " ".join(node.text() for node in self.tree.css(selector))
 
     def heading(self) -> str:

@@ -1,4 +1,4 @@
-"""What a rehearsal shows while it runs: who is where, how fast it goes, and what it waits for."""
+"""The progress of a running rehearsal: citizens by stage, rate, errors and remaining time."""
 
 import json
 import shutil
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-# The stages of a citizen, in their order. Locust's file writes these names.
+# Stages of a citizen in order, with labels; citizens.py counts them by these keys.
 STAGES = {
     "identity": "signing in",
     "line": "in the line",
     "booking": "booking",
     "through": "through",
 }
-PLAIN_EVERY_SECONDS = 10.0
+PLAIN_EVERY_SECONDS = 10.0  # between lines where the output is no terminal
 SPEED_OVER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What Locust wrote last. `requests` and `failures` are of the whole run so far."""
+    """The last state that Locust wrote; `requests` and `failures` are totals so far."""
 
     citizens: int
     seconds: float = 0.0
@@ -31,7 +31,7 @@ class Progress:
     per_second: float = 0.0  # requests over the last seconds
 
     @property
-    def came(self) -> int:
+    def arrived(self) -> int:
         return sum(self.stages.values())
 
     @property
@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RoomView:
-    """The room at the same moment: people before the end of the line, and its pace."""
+    """The room at the same time: people waiting, people inside, and its pace."""
 
     waiting: int  # people with a place who have not been called
     per_minute: int  # called over the last minute
@@ -60,7 +60,7 @@ class RoomView:
 
 
 def read(path: Path, citizens: int) -> Progress:
-    """The last state that Locust wrote; an empty one before its first."""
+    """Read the last state that Locust wrote; an empty one before the first."""
     try:
         return Progress(citizens=citizens, **json.loads(path.read_text()))
     except FileNotFoundError:
@@ -68,18 +68,18 @@ def read(path: Path, citizens: int) -> Progress:
 
 
 class Estimate:
-    """About how long a rehearsal goes on, from what was seen of it in the last seconds.
+    """Estimates the remaining time of a rehearsal.
 
-    The crowd arrives for `over` seconds. Then the slower of two decides: the room that calls the
-    line, and the citizens who get through, at their speed of late.
+    The crowd arrives during `over` seconds. After that the slower of two rates counts: calls of
+    the room, and citizens who finish, both of the last seconds.
     """
 
     def __init__(self, *, over: float) -> None:
         self.over = over
-        self._seen: deque[tuple[float, int]] = deque()  # (seconds since the start, through)
+        self._samples: deque[tuple[float, int]] = deque()  # (seconds since the start, through)
 
     def seconds_left(self, progress: Progress, room: RoomView) -> float | None:
-        """None while nothing tells."""
+        """The remaining time; None while no rate is known."""
         speed = self._speed(progress)
         if progress.through >= progress.citizens:
             return 0.0
@@ -90,35 +90,35 @@ class Estimate:
         return max(self.over - progress.seconds, by_room, by_citizens)
 
     def _speed(self, progress: Progress) -> float:
-        """Citizens who got through per second, over the last SPEED_OVER_SECONDS."""
-        self._seen.append((progress.seconds, progress.through))
-        while self._seen[0][0] < progress.seconds - SPEED_OVER_SECONDS:
-            self._seen.popleft()
-        seconds, through = self._seen[0]
+        """Citizens who finished per second within the last SPEED_OVER_SECONDS."""
+        self._samples.append((progress.seconds, progress.through))
+        while self._samples[0][0] < progress.seconds - SPEED_OVER_SECONDS:
+            self._samples.popleft()
+        seconds, through = self._samples[0]
         return (progress.through - through) / max(progress.seconds - seconds, 1.0)
 
 
 def waits_for_room(progress: Progress, room: RoomView, *, over: float) -> bool:
-    """Whether the crowd has come and most who are not through stand in the line."""
-    under_way = progress.citizens - progress.through
-    return progress.seconds >= over and 0 < under_way <= 2 * progress.in_line and room.waiting > 0
+    """Whether all have arrived and at least half of the unfinished wait in the line."""
+    unfinished = progress.citizens - progress.through
+    return progress.seconds >= over and 0 < unfinished <= 2 * progress.in_line and room.waiting > 0
 
 
-def summary(progress: Progress, left: float | None) -> str:
-    """One line: how far it is, who is where, rate, errors, and about how long it goes on."""
+def summary(progress: Progress, seconds_left: float | None) -> str:
+    """One line: time, arrivals, citizens by stage, rate, errors and remaining time."""
     stages = [f"{progress.stages.get(name, 0)} {label}" for name, label in STAGES.items()]
     broken = progress.outcomes.get("broken", 0)
     parts = [
-        f"{_clock(progress.seconds)}  {progress.came} of {progress.citizens} came",
+        f"{_clock(progress.seconds)}  {progress.arrived} of {progress.citizens} came",
         ", ".join(stages) + (f" ({broken} could not go on)" if broken else ""),
         f"{progress.per_second:.0f} requests/s, {progress.failures} failed",
-        "end not known yet" if left is None else f"about {_clock(left)} left",
+        "end not known yet" if seconds_left is None else f"about {_clock(seconds_left)} left",
     ]
     return " | ".join(parts)
 
 
 def why_waiting(room: RoomView) -> str:
-    """What the room's own pace is, where the crowd waits for nothing else."""
+    """A sentence about the room's pace, for a crowd that waits for nothing else."""
     limit = f"It calls {room.per_minute} a minute (at most {room.max_per_minute})"
     inside = f"{room.active} of {room.max_active} people are inside"
     return " ".join(
@@ -131,54 +131,55 @@ def why_waiting(room: RoomView) -> str:
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02}"
+    minutes, remainder = divmod(round(seconds), 60)
+    return f"{minutes}:{remainder:02}"
 
 
 class Display:
-    """On a terminal one line that is written over; elsewhere a line every ten seconds."""
+    """Shows progress: on a terminal one line, overwritten; else a line every ten seconds."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.in_place = stream.isatty()
         self._shown_at: float | None = None
-        self._told: set[str] = set()
-        self._open = False
-        self._unsaid = ""
+        self._written: set[str] = set()
+        self._line_open = False
+        self._pending = ""
 
     def show(self, line: str, *, at: float) -> None:
         """`at`: seconds since the start."""
         if self.in_place:
             width = shutil.get_terminal_size().columns - 1
+            # Back to the start of the line, erase it, write it anew.
             self.stream.write(f"\r\x1b[K{line[:width]}")
             self.stream.flush()
-            self._open = True
+            self._line_open = True
         elif self._shown_at is None or at - self._shown_at >= PLAIN_EVERY_SECONDS:
             self._shown_at = at
-            self._unsaid = ""
-            self.say(line)
+            self._pending = ""
+            self.write_line(line)
         else:
-            self._unsaid = line
+            self._pending = line
 
-    def say_once(self, what: str, line: str) -> None:
-        if what not in self._told:
-            self._told.add(what)
-            self.say(line)
+    def write_once(self, key: str, line: str) -> None:
+        if key not in self._written:
+            self._written.add(key)
+            self.write_line(line)
 
-    def say(self, line: str) -> None:
-        """A line that stays."""
-        self._leave_line()
+    def write_line(self, line: str) -> None:
+        """Write a line that is not overwritten."""
+        self._end_line()
         self.stream.write(line + "\n")
         self.stream.flush()
 
     def close(self) -> None:
-        """The last state stays, whatever came before it."""
-        self._leave_line()
-        if self._unsaid:
-            self.say(self._unsaid)
-            self._unsaid = ""
+        """Write the last state if it was held back."""
+        self._end_line()
+        if self._pending:
+            self.write_line(self._pending)
+            self._pending = ""
 
-    def _leave_line(self) -> None:
-        if self._open:
+    def _end_line(self) -> None:
+        if self._line_open:
             self.stream.write("\n")
-            self._open = False
+            self._line_open = False

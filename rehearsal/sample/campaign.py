@@ -1,6 +1,7 @@
-"""The schedule of July 2021 moved to today, with invented clinics and people.
+"""The sample campaign: the schedule of July 2021 moved to today, with invented people.
 
-What has rules goes through the services, so that the sample obeys them and shows every state.
+Everything with rules is written by the services, so that the sample obeys them; clinics, slots
+and people are inserted in bulk.
 """
 
 import random
@@ -29,48 +30,49 @@ from waiting_room.models import Room
 from waiting_room.services import issue_ticket, open_rooms, tick_rooms
 
 CLINICS = 300
-# Only in a sample, where it is printed on the terminal; load_sample refuses to run elsewhere.
+# Printed on the terminal; load_sample refuses to run without JARI_SAMPLE.
 PASSWORD = "jari-sample"  # noqa: S105
+# Birth years and number of people by cohort, the open one first.
 SPANS = {
     "55-59": Years(1962, 1966, 9000),
     "53-54": Years(1967, 1968, 4000),
     "50-52": Years(1969, 1971, 5000),
     "60-74": Years(1947, 1961, 2000),
 }
-GATHERED = 150
+WAITING = 150  # tickets in the room that opens soon
 
 
 @dataclass(frozen=True)
-class Loaded:
+class SampleSize:
     clinics: int
     slots: int
     people: int
 
 
 @transaction.atomic
-def load(*, seed: int = 20210712) -> Loaded:
-    """Fill an empty database; all of it or nothing."""
+def load(*, seed: int = 20210712) -> SampleSize:
+    """Fill an empty database in one transaction; a seed gives the same sample."""
     now = database_now()
-    dice = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)  # noqa: S311
     check_constraints_at_once()
     save_cohorts(cohorts(now))
     open_rooms()
-    made = Clinic.objects.bulk_create(clinics.invented(CLINICS, dice=dice))
+    clinic_rows = Clinic.objects.bulk_create(clinics.invented(CLINICS, rng=rng))
     vaccines = Vaccine.objects.bulk_create(clinics.VACCINES)
     days = clinics.open_days(timezone.localdate(now))
-    slots = clinics.fill_slots(made, vaccines, days, dice=dice)
+    slots = clinics.fill_slots(clinic_rows, vaccines, days, rng=rng)
     crowd = Person.objects.bulk_create(
-        people.invented(list(SPANS.values()), dice=dice), batch_size=2000
+        people.invented(list(SPANS.values()), rng=rng), batch_size=2000
     )
-    staff(made[0])
-    show_every_state(made, crowd, now)
-    gather(crowd)
+    staff(clinic_rows[0])
+    add_visits(clinic_rows, crowd, now)
+    join_waiting_room(crowd)
     tick_rooms()
-    return Loaded(clinics=len(made), slots=slots, people=len(crowd))
+    return SampleSize(clinics=len(clinic_rows), slots=slots, people=len(crowd))
 
 
 def cohorts(now: datetime) -> list[dict[str, Any]]:
-    """55 to 59 open now, 53 and 54 in ten minutes, 50 to 52 tomorrow at eight, one closed."""
+    """Cohorts: 55-59 open now, 53-54 in ten minutes, 50-52 tomorrow at 20:00, 60-74 closed."""
     today = timezone.localdate(now)
     zone = timezone.get_current_timezone()
 
@@ -100,7 +102,7 @@ def cohorts(now: datetime) -> list[dict[str, Any]]:
 
 
 def staff(clinic: Clinic) -> None:
-    """One account of each role, all with the same printed password."""
+    """Create one account per role, all with the same password."""
     accounts: dict[str, dict[str, Any]] = {
         "clinic": {"role": Role.CLINIC, "clinic": clinic},
         "manager": {"role": Role.MANAGER, "clinic": clinic},
@@ -115,12 +117,13 @@ def staff(clinic: Clinic) -> None:
         user.save()
 
 
-def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> None:
-    """The last days' visits at the sample staff's clinic, in every state they can have."""
-    clinic = made[0]
+def add_visits(clinic_rows: list[Clinic], crowd: list[Person], now: datetime) -> None:
+    """Visits at the sample staff's clinic around today, in every status."""
+    clinic = clinic_rows[0]
     by = actor_of(User.objects.get(username=Role.CLINIC))
     today = timezone.localdate(now)
-    # Who came lately booked while their period was open, and who comes next when theirs began.
+    # Past visits belong to the closed cohort and future ones to the open one: each must have been
+    # booked while its window was open.
     older = reversed(crowd[-SPANS["60-74"].people :])
     closed = Cohort.objects.get(code="60-74").closes_at - timedelta(hours=1)
     for day in [clinics.last_working_day(today), today]:
@@ -134,42 +137,48 @@ def show_every_state(made: list[Clinic], crowd: list[Person], now: datetime) -> 
 def _booked_by_telephone(
     clinic: Clinic, day: date, callers: Iterator[Person], *, last: datetime, by: str, now: datetime
 ) -> None:
-    """Ten appointments, booked the day before, or before `last`, as a desk does it for callers."""
-    for slot, caller in zip(_of_day(clinic, day)[:10], callers, strict=False):
+    """Ten appointments booked by staff on the day before, but not after `last`."""
+    for slot, caller in zip(_slots_of_day(clinic, day)[:10], callers, strict=False):
         booked_at = min(last, slot.starts_at - timedelta(days=1))
         [reservation] = services.book_for(person=caller, slot=slot, by=by, now=booked_at)
-        _as_it_went(reservation, caller.pk % 5, by=by, now=now)
+        _set_outcome(reservation, caller.pk % 5, by=by, now=now)
 
 
-def _of_day(clinic: Clinic, day: date) -> list[Slot]:
+def _slots_of_day(clinic: Clinic, day: date) -> list[Slot]:
     return list(clinic.slots.filter(starts_at__date=day).order_by("starts_at"))
 
 
-def _as_it_went(reservation: Reservation, fate: int, *, by: str, now: datetime) -> None:
+def _set_outcome(reservation: Reservation, outcome: int, *, by: str, now: datetime) -> None:
+    """Set the status of a visit; `outcome` is 0 to 4, so that each is a fifth.
+
+    Of past visits two fifths are vaccinated, one did not come, one has arrived and one is not
+    marked; of future ones a fifth is cancelled.
+    """
     if reservation.slot.starts_at > now:
-        if fate == 0:
+        if outcome == 0:
             services.cancel_reservation(reservation=reservation, by=by)
-    elif fate in (1, 2):
+    elif outcome in (1, 2):
         services.mark_arrived(reservation=reservation, by=by)
         services.mark_vaccinated(reservation=reservation, by=by)
-    elif fate == 3:
+    elif outcome == 3:
         services.mark_no_show(reservation=reservation, by=by)
-    elif fate == 4:
+    elif outcome == 4:
         services.mark_arrived(reservation=reservation, by=by)
 
 
-def gather(crowd: list[Person]) -> None:
-    """Some who wait for the doors of 53 and 54 to open, so that the draw has something to draw."""
+def join_waiting_room(crowd: list[Person]) -> None:
+    """Issue tickets in the room of 53-54 before it opens, for its draw."""
     room = Room.objects.select_related("cohort").get(cohort__code="53-54")
     first = SPANS["55-59"].people
     last = first + SPANS["53-54"].people
-    for person in crowd[last - GATHERED : last]:
+    for person in crowd[last - WAITING : last]:
+        # Joining needs a stored decision, as signing in makes it.
         store_decisions(person=person)
         issue_ticket(room=room, person_id=person.pk)
 
 
 def citizens() -> list[tuple[Cohort, Person]]:
-    """One person of each cohort for a newcomer to sign in as."""
+    """One person per cohort to sign in as: the first of its span, by roster key."""
     chosen, number = [], 1
     for code, span in SPANS.items():
         person = Person.objects.filter(roster_key=f"S{number:06d}").first()

@@ -1,4 +1,4 @@
-"""Invented clinics in real districts, and their times."""
+"""Invented clinics in real districts, and their slots."""
 
 import random
 from collections.abc import Iterator
@@ -41,33 +41,35 @@ VACCINES = [
 ]
 
 
-def invented(number: int, *, dice: random.Random) -> Iterator[Clinic]:
-    """One clinic in each district, then more where many people live; not saved."""
-    places = all_districts()
-    towns = [place for place in places if not place.district.endswith("군")]
-    chosen = [*places, *dice.choices(towns, k=max(0, number - len(places)))][:number]
-    for index, place in enumerate(chosen, start=1):
-        yield _clinic(index, place, dice)
+def invented(number: int, *, rng: random.Random) -> Iterator[Clinic]:
+    """Unsaved clinics: one in each district, then more in cities."""
+    districts = all_districts()
+    # 군 are counties, thinly populated.
+    towns = [district for district in districts if not district.district.endswith("군")]
+    chosen = [*districts, *rng.choices(towns, k=max(0, number - len(districts)))][:number]
+    for index, district in enumerate(chosen, start=1):
+        yield _clinic(index, district, rng)
 
 
-def _clinic(index: int, place: District, dice: random.Random) -> Clinic:
+def _clinic(index: int, place: District, rng: random.Random) -> Clinic:
     centre = centre_of(place.region, place.district)
-    assert centre  # the places come from the same file
+    assert centre  # from the same file as the districts
     latitude, longitude = centre
     return Clinic(
         code=f"S{index:04d}",
-        name=f"{dice.choice(_WORDS)}{dice.choice(_KINDS)}",
+        name=f"{rng.choice(_WORDS)}{rng.choice(_KINDS)}",
         region=place.region,
         district=place.district,
-        address=f"{place.region} {place.district} {dice.choice(_ROADS)} {dice.randrange(1, 200)}",
+        address=f"{place.region} {place.district} {rng.choice(_ROADS)} {rng.randrange(1, 200)}",
         phone=f"02-000-{index:04d}",
-        latitude=round(latitude + dice.uniform(-0.02, 0.02), 5),
-        longitude=round(longitude + dice.uniform(-0.02, 0.02), 5),
+        # Within about two kilometres of the district's office.
+        latitude=round(latitude + rng.uniform(-0.02, 0.02), 5),
+        longitude=round(longitude + rng.uniform(-0.02, 0.02), 5),
     )
 
 
 def times_of(day: date) -> Iterator[datetime]:
-    """Half hours from nine to half past five with an hour for lunch; Saturdays until one."""
+    """Every half hour from 09:00 to 17:30 but for lunch at 12; Saturdays until 12:00."""
     zone = timezone.get_current_timezone()
     if day.weekday() == 6:
         return
@@ -79,18 +81,22 @@ def times_of(day: date) -> Iterator[datetime]:
 
 
 def fill_slots(
-    clinics: list[Clinic], vaccines: list[Vaccine], days: list[date], *, dice: random.Random
+    clinics: list[Clinic], vaccines: list[Vaccine], days: list[date], *, rng: random.Random
 ) -> int:
-    """Every clinic's times on `days`; one or two vaccines a clinic, each with its own places."""
+    """Insert the slots of all clinics on `days`; returns their number.
+
+    A clinic has one or two vaccines; each slot is for one of them.
+    """
     columns: tuple[list[Any], ...] = ([], [], [], [])
     for clinic in clinics:
-        offered = dice.sample(vaccines, dice.choice([1, 1, 2]))
+        offered = rng.sample(vaccines, rng.choice([1, 1, 2]))
         for day in days:
             for at in times_of(day):
-                vaccine = dice.choice(offered)
-                row = (clinic.pk, vaccine.pk, at, dice.randrange(3, 7))
+                vaccine = rng.choice(offered)
+                row = (clinic.pk, vaccine.pk, at, rng.randrange(3, 7))
                 for column, value in zip(columns, row, strict=True):
                     column.append(value)
+    # Arrays instead of model instances: more than 100,000 rows in seconds.
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -104,12 +110,12 @@ def fill_slots(
         return rows
 
 
-# Two weeks to choose from, and the two that begin 21 days after, for second doses.
+# Days from today: two weeks for first doses, and two from day 21, for second doses.
 _BOOKABLE = [*range(14), *range(21, 36)]
 
 
 def open_days(today: date) -> list[date]:
-    """The last working day too, for what the desk has marked already."""
+    """The days with slots; the last working day has visits that are marked already."""
     return [last_working_day(today), *(today + timedelta(days=days) for days in _BOOKABLE)]
 
 

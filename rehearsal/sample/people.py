@@ -1,4 +1,4 @@
-"""Invented people with Korean names; every phone is in 010-000x-xxxx, which nobody has."""
+"""Invented people with Korean names; their phones 010-000x-xxxx are not assigned to anybody."""
 
 import random
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from eligibility.models import Person
 from eligibility.services import identity_index, name_birth_index, phone_index
 
 _FAMILY = "김이박최정강조윤장임한오서신권황안송전홍"
+# Per mille of the population, as in the census of family names.
 _FAMILY_WEIGHTS = [215, 147, 84, 47, 43, 23, 21, 20, 19, 16, 15, 14, 14, 18, 14, 14, 14, 13, 11, 11]
 _GIVEN_FIRST = "영정미경성은현순상명재종승혜진동수인광금태선윤희병용춘옥석기"
 _GIVEN_LAST = "수희숙자호식철경미순영옥진애선훈일민환길근현배란주석태곤례남"
@@ -18,33 +19,33 @@ _GIVEN_LAST = "수희숙자호식철경미순영옥진애선훈일민환길근�
 
 @dataclass(frozen=True)
 class Years:
-    """How many people were born within two years, both included."""
+    """The number of people born in the years from `first` to `last`, inclusive."""
 
     first: int
     last: int
     people: int
 
 
-def invented(spans: list[Years], *, dice: random.Random) -> Iterator[Person]:
-    """People of the roster, one span of birth years after the other; not saved."""
-    places, number = all_districts(), 0
-    weights = [_size(place) for place in places]
+def invented(spans: list[Years], *, rng: random.Random) -> Iterator[Person]:
+    """Unsaved people of the roster, span by span."""
+    districts, number = all_districts(), 0
+    weights = [_size(district) for district in districts]
     for span in spans:
         days = (date(span.last, 12, 31) - date(span.first, 1, 1)).days + 1
-        for place in dice.choices(places, weights, k=span.people):
+        for district in rng.choices(districts, weights, k=span.people):
             number += 1
-            born = date(span.first, 1, 1) + timedelta(days=dice.randrange(days))
-            yield _person(number, _name(dice), born, place)
+            born = date(span.first, 1, 1) + timedelta(days=rng.randrange(days))
+            yield _person(number, _name(rng), born, district)
 
 
 def _size(place: District) -> int:
-    """Cities and metropolitan districts have more people than counties."""
+    """Weight of a district: counties (군) have fewer people than cities."""
     return 2 if place.district.endswith("군") else 8
 
 
-def _name(dice: random.Random) -> str:
-    family = dice.choices(_FAMILY, _FAMILY_WEIGHTS)[0]
-    return family + dice.choice(_GIVEN_FIRST) + dice.choice(_GIVEN_LAST)
+def _name(rng: random.Random) -> str:
+    family = rng.choices(_FAMILY, _FAMILY_WEIGHTS)[0]
+    return family + rng.choice(_GIVEN_FIRST) + rng.choice(_GIVEN_LAST)
 
 
 def phone_of(number: int) -> str:

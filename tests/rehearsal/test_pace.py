@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from rehearsal import pace
-from rehearsal.management.commands.rehearse import unwound_by_signals
+from rehearsal.management.commands.rehearse import exit_on_signals
 from tests.factories import RoomFactory
 from waiting_room.services import set_pace
 
@@ -29,7 +29,7 @@ def numbers(room) -> tuple[int, int]:
 
 def leave_behind(room, *, pid: int) -> None:
     """What a rehearsal with --pace 900 --cap 300 leaves when it is killed with kill -9."""
-    change = pace.Change(room.cohort.code, pace.Numbers.of(room), pace.Numbers(300, 900), pid)
+    change = pace.Change(room.cohort.code, pace.PaceLimits.of(room), pace.PaceLimits(300, 900), pid)
     pace._write(change)
     set_pace(room=room, max_active=300, max_per_minute=900, by=pace.BY)
 
@@ -44,18 +44,18 @@ def ended_pid() -> int:
 def test_pace_and_cap_hold_until_the_end(room):
     said = []
 
-    with pace.changed(room, pace=900, cap=300, say=said.append):
+    with pace.changed(room, pace=900, cap=300, report=said.append):
         assert numbers(room) == (900, 300)
 
     assert numbers(room) == (60, 20)
     assert said == [
         f"The room of {room.cohort.code} has its numbers again: 60 a minute, 20 inside."
     ]
-    assert not pace.note().exists()
+    assert not pace.state_path().exists()
 
 
 def test_one_of_them_alone_leaves_the_other(room):
-    with pace.changed(room, pace=900, cap=None, say=str):
+    with pace.changed(room, pace=900, cap=None, report=str):
         assert numbers(room) == (900, 20)
 
     assert numbers(room) == (60, 20)
@@ -63,7 +63,7 @@ def test_one_of_them_alone_leaves_the_other(room):
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
 def test_an_error_and_ctrl_c_put_them_back(room, end):
-    with pytest.raises(end), pace.changed(room, pace=900, cap=300, say=str):
+    with pytest.raises(end), pace.changed(room, pace=900, cap=300, report=str):
         raise end
 
     assert numbers(room) == (60, 20)
@@ -72,7 +72,7 @@ def test_an_error_and_ctrl_c_put_them_back(room, end):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_end_puts_them_back(room, number):
     def rehearse():
-        with unwound_by_signals(), pace.changed(room, pace=900, cap=300, say=str):
+        with exit_on_signals(), pace.changed(room, pace=900, cap=300, report=str):
             signal.raise_signal(number)
 
     with pytest.raises(SystemExit):
@@ -84,7 +84,7 @@ def test_a_signal_to_end_puts_them_back(room, number):
 def test_what_an_operator_sets_meanwhile_stays(room):
     said = []
 
-    with pace.changed(room, pace=900, cap=300, say=said.append):
+    with pace.changed(room, pace=900, cap=300, report=said.append):
         set_pace(room=room, max_active=50, max_per_minute=100, by="staff:1")
 
     assert numbers(room) == (100, 50)
@@ -94,16 +94,16 @@ def test_what_an_operator_sets_meanwhile_stays(room):
 def test_after_a_kill_the_next_rehearsal_puts_them_back(room, ended_pid):
     leave_behind(room, pid=ended_pid)
 
-    said = pace.mend()
+    said = pace.restore_left_over()
 
     assert numbers(room) == (60, 20)
     assert said.startswith("A rehearsal was killed before it could put the room back.")
-    assert pace.mend() == ""
+    assert pace.restore_left_over() == ""
 
 
 def test_the_numbers_are_on_the_disk_before_the_room_is_changed(room, monkeypatch):
     def killed(**_values):
-        assert json.loads(pace.note().read_text())["before"] == {
+        assert json.loads(pace.state_path().read_text())["before"] == {
             "max_active": 20,
             "max_per_minute": 60,
         }
@@ -111,7 +111,7 @@ def test_the_numbers_are_on_the_disk_before_the_room_is_changed(room, monkeypatc
 
     monkeypatch.setattr(pace, "set_pace", killed)
 
-    with pytest.raises(KeyboardInterrupt), pace.changed(room, pace=900, cap=300, say=str):
+    with pytest.raises(KeyboardInterrupt), pace.changed(room, pace=900, cap=300, report=str):
         pass
 
 

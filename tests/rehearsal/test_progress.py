@@ -54,7 +54,7 @@ def test_a_line_says_who_is_where_how_fast_and_what_failed():
 def test_before_locust_writes_anything_nobody_has_come(tmp_path):
     now = read(tmp_path / "progress.json", 200)
 
-    assert (now.citizens, now.came) == (200, 0)
+    assert (now.citizens, now.arrived) == (200, 0)
     assert summary(now, None).endswith("end not known yet")
 
 
@@ -126,8 +126,8 @@ def test_on_a_terminal_one_line_is_written_over():
 
     display.show("first", at=0)
     display.show("second", at=1)
-    display.say_once("pace", "The room's pace.")
-    display.say_once("pace", "The room's pace.")
+    display.write_once("pace", "The room's pace.")
+    display.write_once("pace", "The room's pace.")
     display.show("third", at=2)
     display.close()
 

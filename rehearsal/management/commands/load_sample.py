@@ -32,7 +32,7 @@ class Command(PortalCommand):
         elif not if_empty:
             raise CommandError("The database has data already. The sample needs an empty one.")
         if logins and campaign.citizens():
-            # One process for both: `make run` waits for it, and most of it is loading Django.
+            # In this process, since `make run` waits, and starting Django takes most of the time.
             self.stdout.write("")
             call_command("sample_logins", stdout=self.stdout)
 

@@ -32,7 +32,7 @@ from waiting_room.models import Room
 from waiting_room.reasons import sentences
 from web.commands import PortalCommand
 
-Accident = Callable[[], str]  # does it, and says what it did
+Accident = Callable[[], str]  # returns a sentence about what it did
 
 LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
 
@@ -88,20 +88,20 @@ class Command(PortalCommand):
             raise CommandError(
                 "A rehearsal books real slots. It runs on a sample campaign only (JARI_SAMPLE=1)."
             )
-        # Looked for, not imported: Locust would put its own threads under Django.
+        # Not imported: Locust monkey-patches threads and sockets with gevent's.
         if find_spec("locust") is None:
             raise CommandError("Locust is not installed. `make rehearse` installs it first.")
         for option in ("pace", "cap"):
             if options[option] is not None and options[option] < 1:
                 raise CommandError(f"--{option} must be at least 1.")
-        self._mend()
+        self._restore_left_over()
         opening = self._cohort(cohort)
         crowd = self._crowd(opening, citizens)
         since = database_now()
-        with ExitStack() as until_over:
-            folder = until_over.enter_context(tempfile.TemporaryDirectory())
-            until_over.enter_context(unwound_by_signals())
-            until_over.enter_context(self._paced(opening, options["pace"], options["cap"]))
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            stack.enter_context(exit_on_signals())
+            stack.enter_context(self._paced(opening, options["pace"], options["cap"]))
             journal = self._send(
                 crowd,
                 Path(folder),
@@ -115,18 +115,18 @@ class Command(PortalCommand):
         findings = examine(citizens=journal["citizens"], since=since)
         self._report(journal, findings, expected=len(crowd), since=since)
 
-    def _mend(self) -> None:
+    def _restore_left_over(self) -> None:
         try:
-            said = pace.mend()
+            message = pace.restore_left_over()
         except pace.StillRunning:
             raise CommandError("Another rehearsal is running. Let it end first.") from None
-        if said:
-            self.stdout.write(self.style.WARNING(said))
+        if message:
+            self.stdout.write(self.style.WARNING(message))
 
     @contextmanager
-    def _paced(self, opening: Cohort, a_minute: int | None, cap: int | None) -> Iterator[None]:
+    def _paced(self, opening: Cohort, per_minute: int | None, cap: int | None) -> Iterator[None]:
         room = Room.objects.select_related("cohort").get(cohort=opening)
-        with pace.changed(room, pace=a_minute, cap=cap, say=self.stdout.write):
+        with pace.changed(room, pace=per_minute, cap=cap, report=self.stdout.write):
             yield
 
     def _cohort(self, code: str | None) -> Cohort:
@@ -140,13 +140,14 @@ class Command(PortalCommand):
         return opening
 
     def _crowd(self, cohort: Cohort, citizens: int) -> list[dict[str, Any]]:
-        """People of the roster in `cohort` who have no ticket yet, with what they would type."""
+        """Identities of people of the roster in `cohort` without a ticket; raises CommandError."""
         crowd = []
-        # From the end, so that the printed sample log-ins stay unused.
+        # The newest first, so that the printed sample log-ins stay unused.
         candidates = Person.objects.filter(
             source=Source.ROSTER, tickets=None, reservations=None
         ).order_by("-pk")
         for person in candidates.iterator(chunk_size=2000):
+            # Birth dates are encrypted: the database can't compare them.
             if not cohort.birth_from <= person.birth_date <= cohort.birth_to:
                 continue
             crowd.append(
@@ -209,11 +210,11 @@ class Command(PortalCommand):
                 env=environment,
                 stdout=messages,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which passes it on
+                start_new_session=True,  # Ctrl-C reaches only this process, which ends Locust
             )
         for accident in accidents:
-            timer = threading.Timer(over / 2, partial(self._have, accident))
-            timer.daemon = True
+            timer = threading.Timer(over / 2, partial(self._run_accident, accident))
+            timer.daemon = True  # must not keep the command alive if the crowd is through earlier
             timer.start()
         try:
             self._watch(
@@ -222,7 +223,7 @@ class Command(PortalCommand):
                 opening,
                 citizens=len(crowd),
                 over=over,
-                longest=over + patience + 300,
+                timeout=over + patience + 300,
             )
         except KeyboardInterrupt:
             self.stdout.write("Stopped. The report is of what happened until now.")
@@ -232,10 +233,10 @@ class Command(PortalCommand):
         if not journal.exists():
             self.stderr.write((folder / "locust.log").read_text()[-3000:])
             raise CommandError("Locust ended without a journal; see its messages above.")
-        seen: dict[str, Any] = json.loads(journal.read_text())
-        return seen
+        result: dict[str, Any] = json.loads(journal.read_text())
+        return result
 
-    def _have(self, accident: Accident) -> None:
+    def _run_accident(self, accident: Accident) -> None:
         self.stdout.write(accident())
 
     def _watch(
@@ -246,28 +247,28 @@ class Command(PortalCommand):
         *,
         citizens: int,
         over: float,
-        longest: float,
+        timeout: float,
     ) -> None:
-        """Show how it goes until Locust ends, which it does when the last citizen is through."""
-        # Django's wrapper would end every line, also the one that is written over.
+        """Show the progress until Locust ends, at the latest after `timeout` seconds."""
+        # Not Django's wrapper, which appends a newline to every write.
         display = Display(cast("TextIO", self.stdout._out))
         estimate = Estimate(over=over)
 
-        def look() -> None:
+        def show() -> None:
             now = progress.read(file, citizens)
             room = room_view(opening)
             if room is None:
                 return
             display.show(progress.summary(now, estimate.seconds_left(now, room)), at=now.seconds)
             if progress.waits_for_room(now, room, over=over):
-                display.say_once("pace", progress.why_waiting(room))
+                display.write_once("pace", progress.why_waiting(room))
 
-        ends = time.monotonic() + longest
+        ends = time.monotonic() + timeout
         try:
             while locust.poll() is None and time.monotonic() < ends:
-                look()
+                show()
                 time.sleep(1)
-            look()
+            show()
         finally:
             display.close()
 
@@ -279,7 +280,8 @@ class Command(PortalCommand):
         seconds = max((database_now() - since).total_seconds(), 1)
         outcomes = Counter(citizen["outcome"] for citizen in citizens)
         booked = outcomes["booked"]
-        unheard = expected - len(citizens)
+        # Citizens that Locust had not started, or that were on their way, when it was ended.
+        without_record = expected - len(citizens)
         say("")
         say(f"{'request':<36}{'count':>8}{'failed':>8}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}")
         for name, entry in sorted(journal["requests"].items()):
@@ -291,7 +293,7 @@ class Command(PortalCommand):
         say(f"booked                  {booked:>6}   ({booked / seconds:.1f} a second)")
         say(f"sold out                {outcomes['sold_out']:>6}")
         say(f"gone away               {outcomes['gone_away']:>6}")
-        say(f"could not go on         {outcomes['broken'] + unheard:>6}")
+        say(f"could not go on         {outcomes['broken'] + without_record:>6}")
         say(f"pressed reload          {sum(citizen['retries'] for citizen in citizens):>6}")
         say(f"changed device          {sum('devices' in citizen for citizen in citizens):>6}")
         say(f"lost a race for a slot  {sum('lost_races' in citizen for citizen in citizens):>6}")
@@ -306,9 +308,9 @@ class Command(PortalCommand):
         troubles = Counter(c["trouble"] for c in citizens if "trouble" in c)
         for trouble, count in troubles.most_common(10):
             say(f"  {count} × {trouble}")
-        if not findings.kept:
+        if not findings.all_kept:
             raise CommandError("A promise broke.")
-        if outcomes["broken"] or unheard:
+        if outcomes["broken"] or without_record:
             raise CommandError(
                 "Every place was kept, but some citizens could not go on.", returncode=1
             )
@@ -316,9 +318,8 @@ class Command(PortalCommand):
 
 
 @contextmanager
-def unwound_by_signals() -> Iterator[None]:
-    """SIGTERM, or a terminal that is closed, unwinds the stack as Ctrl-C does: what was changed
-    is put back, and Locust ends."""
+def exit_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit: context managers restore the room and end Locust."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -333,7 +334,7 @@ def unwound_by_signals() -> Iterator[None]:
 
 
 def end(locust: subprocess.Popen[bytes]) -> None:
-    """Locust writes its journal on SIGINT; one that does not end is killed."""
+    """End Locust by SIGINT, on which it writes its journal; kill it after 30 s."""
     if locust.poll() is not None:
         return
     locust.send_signal(signal.SIGINT)
@@ -345,7 +346,7 @@ def end(locust: subprocess.Popen[bytes]) -> None:
 
 
 def room_view(opening: Cohort) -> RoomView | None:
-    """The room as it stands; None while the database does not answer."""
+    """The present state of the room; None while the database does not answer."""
     try:
         room = Room.objects.select_related("line", "board").get(cohort=opening)
     except OperationalError:
@@ -364,13 +365,14 @@ def room_view(opening: Cohort) -> RoomView | None:
 
 
 def kill_web() -> str:
-    """kill -9 for every web process of this portal; whoever supervises them starts them again."""
+    """kill -9 all web processes of this portal; their supervisor starts them again."""
     import psutil
 
     killed = 0
     for process in psutil.process_iter(["cmdline", "environ"]):
         command = process.info["cmdline"] or []
         home = (process.info["environ"] or {}).get("JARI_HOME", "")
+        # By JARI_HOME, since other portals may run on the same machine.
         if "config.serve" in command and home == str(settings.HOME):
             process.kill()
             killed += 1

@@ -56,20 +56,20 @@ def _window(cohort: Cohort) -> str:
 
 
 def _accounts() -> list[User]:
-    """In the order of the roles; only those whose printed password still opens them."""
+    """The accounts in the order of roles, without those whose password was changed."""
     users = {
         user.username: user
         for user in User.objects.select_related("clinic").filter(username__in=Role.values)
     }
-    known = [users[name] for name in Role.values if name in users]
-    return [user for user in known if user.check_password(campaign.PASSWORD)]
+    existing = [users[name] for name in Role.values if name in users]
+    return [user for user in existing if user.check_password(campaign.PASSWORD)]
 
 
 def _staff(user: User) -> list[str]:
-    where = str(user.clinic or f"{user.region} {user.district}".strip())
-    return [str(user.get_role_display()), user.username, campaign.PASSWORD, where]
+    scope = str(user.clinic or f"{user.region} {user.district}".strip())
+    return [str(user.get_role_display()), user.username, campaign.PASSWORD, scope]
 
 
 def _width(text: str) -> int:
-    """Columns of a terminal: a Korean letter takes two."""
-    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+    """Width in terminal columns: Korean letters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
