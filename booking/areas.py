@@ -30,6 +30,7 @@ class Area:
     def of(cls, key: str) -> "Area":
         """The area of a key; raises ValueError."""
         kind, _colon, text = key.partition(":")
+        # isdecimal alone accepts the digits of all scripts.
         if kind == "c" and text.isascii() and text.isdecimal():
             return cls(clinic_id=int(text))
         region, slash, district = text.partition("/")

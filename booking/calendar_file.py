@@ -22,6 +22,7 @@ def calendar_file(reservation: Reservation) -> bytes:
     slot = reservation.slot
     event = Event()
     event.add("uid", f"{reservation.number}@jari")
+    # RFC 5545: clients replace an event only by one with a higher sequence.
     event.add("sequence", int(reservation.changed_at.timestamp()))
     event.add("dtstamp", reservation.changed_at)
     event.add("dtstart", slot.starts_at)
@@ -32,7 +33,7 @@ def calendar_file(reservation: Reservation) -> bytes:
     event.add("status", _STATUS.get(ReservationStatus(reservation.status), "CONFIRMED"))
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
-    alarm.add("description", event["summary"])
+    alarm.add("description", event["summary"])  # required for DISPLAY
     alarm.add("trigger", timedelta(hours=-2))
     event.add_component(alarm)
     calendar = Calendar()

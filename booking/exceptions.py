@@ -20,6 +20,7 @@ class Refused(Refusal):
         return str(self.message)
 
 
+# Lazy texts, because a refusal may be shown in another language than it was raised in.
 class NotCalled(Refused):
     message = _("Times can be held after you have been called and have entered.")
 
@@ -118,12 +119,12 @@ class NotArrived(Refused):
 
 
 class ChangedMeanwhile(Refused):
-    """An old page: another desk has marked since."""
+    """The page is outdated: another desk has set a mark since."""
 
     message = _("%(status)s since %(time)s, marked by %(who)s. Nothing was changed.")
 
-    def __init__(self, *, status: Any, time: str, who: str):
-        self.values = {"status": status, "time": time, "who": who}
+    def __init__(self, *, status: Any, time: str, actor: str):
+        self.values = {"status": status, "time": time, "who": actor}
         super().__init__()
 
     def __str__(self) -> str:

@@ -85,7 +85,7 @@ class SearchForm(forms.Form):
             ("afternoon", _("Afternoon, 12 to 18")),
             ("evening", _("Evening, from 18")),
         ]
-        assert [key for key, _name in parts[1:]] == PARTS
+        assert [key for key, _name in parts[1:]] == PARTS  # those of rules.part_of
         choice_in(self, "part").choices = parts
         offered = [
             (vaccine.code, vaccine.name)
@@ -106,6 +106,7 @@ class SearchForm(forms.Form):
         day = self.cleaned_data["date"]
         if day and day < known_today():
             raise ValidationError(_("This day is over. Choose a later one."))
+        # The finder reads no slots beyond the horizon.
         if day and day > known_today() + availability.HORIZON:
             raise ValidationError(_("No times are open that far ahead. Choose an earlier day."))
         return day
@@ -143,7 +144,7 @@ class SearchForm(forms.Form):
 class ConfirmForm(forms.Form):
     """The channel and address for messages, with the key of the hold."""
 
-    key = forms.UUIDField(widget=forms.HiddenInput)
+    key = forms.UUIDField(widget=forms.HiddenInput)  # Reservation.key: a repeated POST counts once
     channel = forms.ChoiceField(
         label=_("Where should we write to?"),
         choices=[(Channel.SMS, _("By text message")), (Channel.EMAIL, _("By e-mail"))],
@@ -160,6 +161,7 @@ class ConfirmForm(forms.Form):
     def clean(self) -> None:
         super().clean()
         data = self.cleaned_data
+        # Not in addition to the error of an invalid address.
         missing = data.get("channel") == Channel.EMAIL and not data.get("email")
         if missing and "email" not in self.errors:
             self.add_error("email", _("Give the address to which we should write."))
@@ -167,6 +169,7 @@ class ConfirmForm(forms.Form):
     def typed_contact(self) -> ContactChoice:
         """The contact as typed, valid or not, to be kept and shown again."""
         channel = self.data.get("channel")
+        # Cut to the column's length, because it is stored even if it is invalid.
         return ContactChoice(
             Channel(channel) if channel in Channel.values else Channel.SMS,
             self.data.get("email", "")[: cast("forms.CharField", self.fields["email"]).max_length]
@@ -198,6 +201,7 @@ class LookupForm(forms.Form):
 
     def clean_number(self) -> str:
         try:
+            # Reads lower case, blanks and confused letters (O for 0), and checks the check letter.
             return read(self.cleaned_data["number"], NUMBER_LETTERS)
         except UnreadableCode:
             raise ValidationError(

@@ -40,6 +40,7 @@ def history_of(reservation: Reservation) -> list[Event]:
 
 def _with_holds(reservation: Reservation, states: list[Any]) -> Iterator[Any]:
     """Insert the hold before each confirmation, which writes no event (Reservation's tracking)."""
+    # Confirmed by the person without an event; bookings by staff had no hold.
     if states[0].status != S.HELD and reservation.origin != Origin.STAFF:
         yield _hold_of(states[0], since=reservation.created_at)
     for before, after in pairwise(states):
@@ -83,7 +84,7 @@ def _changes(states: list[Any]) -> Iterator[Event]:
             until = date_format(timezone.localtime(after.held_until), "H:i")
             what, detail = _("Kept for longer"), _("until %(time)s") % {"time": until}
         else:
-            continue
+            continue  # a field that the history does not show
         yield Event(after.changed_at, after.by, what, detail)
 
 

@@ -35,7 +35,7 @@ def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
         clinic = clinics.get(fact["code"])
         if clinic is None:
             clinic = Clinic(**fact)
-            clinics[clinic.code] = clinic
+            clinics[clinic.code] = clinic  # a file may name a clinic twice
             added.append(clinic)
             outcomes.append(Outcome.ADDED)
         elif _apply(clinic, fact):
@@ -45,6 +45,7 @@ def save_clinics(facts: Sequence[dict[str, Any]]) -> list[Outcome]:
             outcomes.append(Outcome.UNCHANGED)
     Clinic.objects.bulk_create(added)
     fields = ["name", "region", "district", "address", "phone", "latitude", "longitude"]
+    # Those changed after they were added in this batch are written by bulk_create already.
     Clinic.objects.bulk_update([clinic for clinic in changed.values() if clinic.pk], fields)
     return outcomes
 
@@ -73,7 +74,7 @@ class SlotImport:
 
     def __init__(self, *, by: str):
         self.by = by
-        self.now = database_now()
+        self.now = database_now()  # one instant for the whole file
         self.clinics = dict(Clinic.objects.values_list("code", "pk"))
         self.vaccines = dict(Vaccine.objects.values_list("code", "pk"))
         self.lines: dict[tuple[Any, ...], int] = {}
@@ -98,6 +99,7 @@ class SlotImport:
         if not times:
             return {}
         clinics = {self.clinics.get(plan.clinic) for plan in plans} - {None}
+        # One range for all plans of the batch; slots in between that no plan names don't matter.
         rows = Slot.objects.filter(
             clinic__in=clinics, starts_at__gte=min(times), starts_at__lte=max(times)
         )

@@ -24,6 +24,7 @@ def qr_svg(text: str) -> str:
             if pair >> bit & 1:
                 picture ^= turned[place][bit]
     rows = re.findall("." * side, f"{picture:0{side * side}b}")
+    # One stroke per run of dark modules: far shorter than a square per module.
     path = "".join(
         f"M{run.start() + BORDER} {y}.5h{run.end() - run.start()}"
         for y, row in enumerate(rows, BORDER)

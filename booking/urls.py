@@ -2,6 +2,8 @@ from django.urls import path
 
 from booking.views import finder, holds, offers, reservations
 
+# Documented in docs/http.md. Numbers and codes are `str`: the views read any spelling of them and
+# answer invalid ones with a page of their own.
 urlpatterns = [
     path("booking/", finder.booking, name="booking"),
     path("booking/clinics/<str:code>/", finder.clinic, name="clinic"),

@@ -119,7 +119,7 @@ class AddEntryForm(PersonForm, ListEntryForm):
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, request=request, places=[], **kwargs)
-        del self.fields["places"]
+        del self.fields["places"]  # replaced by a clinic and whole_district
         clinics = rows_for(staff_of(request), Clinic.objects.filter(active=True), clinic_path="")
         field = cast("forms.ModelChoiceField[Clinic]", self.fields["clinic"])
         field.queryset = clinics
@@ -217,6 +217,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
     change_form_template = "admin/booking/listentry/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ListEntry]:
+        # Not ScopedAdmin's: entries are scoped by their areas, not by one clinic.
         rows = admin.ModelAdmin.get_queryset(self, request)
         if not sees_everything(staff_of(request)):
             clinics = rows_for(staff_of(request), Clinic.objects.all(), clinic_path="")
@@ -240,6 +241,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
+        # For the rows of this page only: each rank is a count.
         ranks = ranks_on_list(entry.pk for entry in changelist.result_list)
         for entry in changelist.result_list:
             entry.rank = ranks.get(entry.pk)
@@ -377,7 +379,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
             language=form.cleaned_data["language"],
             **form.entry(),
         )
-        entry.refresh_from_db()
+        entry.refresh_from_db()  # joining may have made an offer on commit
         if entry.status == EntryStatus.OFFERED:
             messages.success(request, _("On the list, and a time that suits was offered at once."))
         else:

@@ -188,6 +188,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
             missing=missing,
             enough=ENOUGH,
             rate=rate * 100 if rate is not None else None,
+            # As services.set_margins limits it.
             in_force=min((rate or 0) * 100, clinic.margin_percent),
             days=[(row, form[form.name_of(row)]) for row in days],
             form=form,
@@ -260,6 +261,7 @@ class SlotForm(forms.ModelForm[Slot]):
             raise forms.ValidationError(_("Appointments begin at 06:00 or later."))
         return starts_at
 
+    # A friendly error beside the field; set_capacity checks again under the lock.
     def clean_capacity(self) -> Any:
         capacity = self.cleaned_data["capacity"]
         if capacity > MOST_CAPACITY:

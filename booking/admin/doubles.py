@@ -33,6 +33,7 @@ def doubles_of(people: Sequence[Person], visible: QuerySet[Reservation]) -> dict
     everybody = set().union(*others.values())
     if not everybody:
         return {}
+    # Not scoped: a booking at a clinic of another user is a double too.
     booked = list(
         Reservation.objects.filter(person__in=everybody, status__in=_COUNTS).order_by(
             "slot__starts_at", "pk"

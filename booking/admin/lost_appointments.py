@@ -81,6 +81,7 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
         course = course_of(row.person_id)
         needs_first = row.dose > 1 and 1 not in course.doses
         may_book = request.user.has_perm("booking.book_reservation")
+        # The token opens the desk's pages for this person.
         token = token_for(request, row.person_id) if may_book else ""
         near = []
         if may_book and not needs_first:
@@ -114,6 +115,7 @@ class LostPages(PersonalDataMixin[OutsideDose], StaffPages[OutsideDose]):
             return HttpResponseRedirect(reverse("admin:booking_outsidedose_lost"))
         person = lost.reservation.person_id
         self._record(request, Act.CHANGE, "put_first", [person], row=str(lost.reservation))
+        # Read again: joining the list may have made an offer on commit.
         if ListEntry.objects.get(pk=entry.pk).offers.filter(status="open").exists():
             text = _("First on the list, and a time that suits was offered at once, by message.")
         else:

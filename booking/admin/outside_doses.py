@@ -130,7 +130,7 @@ class OutsideDoseAdmin(
     search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-recorded_at"]
     sortable_by = ()
-    show_full_result_count = False
+    show_full_result_count = False  # would count the whole table for each search
     fields = ["number", "name", *DOSE_FIELDS, "by_whom", "recorded_at"]
     readonly_fields = ["number", "name", "by_whom", "recorded_at"]
     change_list_template = "admin/booking/outsidedose/change_list.html"
@@ -208,6 +208,7 @@ class OutsideDoseAdmin(
         """Correct the record by the service, which also cancels and restores appointments."""
         values = {name: form.cleaned_data[name] for name in DOSE_FIELDS}
         _outside_dose, effects = correct_outside_dose(
+            # As stored: the form has set its values on `obj` already.
             outside_dose=OutsideDose.objects.get(pk=obj.pk),
             by=actor_of(staff_of(request)),
             **values,
@@ -237,6 +238,7 @@ class OutsideDoseAdmin(
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        # Their responses would skip response_post_save_change.
         buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
         try:
             return super().changeform_view(
@@ -282,6 +284,7 @@ class OutsideDoseAdmin(
         """The withdrawn records, read from the history's delete events."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        # pghistory makes the model at run time: it can't be imported.
         events: QuerySet[Any] = apps.get_model(
             "booking", "OutsideDoseEvent"
         )._default_manager.filter(pgh_label="delete")

@@ -72,6 +72,7 @@ class PersonForm(forms.Form):
         label=gettext_lazy("Reservation number"), required=False, max_length=40
     )
     name = forms.CharField(label=gettext_lazy("Name"), required=False, max_length=60)
+    # Text fields: eligibility.spelling reads more spellings than Django's date field.
     birth_date = forms.CharField(
         label=gettext_lazy("Date of birth"),
         required=False,
@@ -91,6 +92,7 @@ class PersonForm(forms.Form):
         values = self.cleaned_data
         if any(name in self.errors for name in self.ASKED):
             return
+        # Before the search: a blocked guess must not reveal whether it was right.
         if guesses_too_often(staff_of(self.request)):
             self.add_error(None, TOO_MANY_GUESSES)
             return
@@ -110,7 +112,7 @@ class PersonForm(forms.Form):
         try:
             number = read(text, NUMBER_LETTERS)
         except UnreadableCode:
-            number = ""
+            number = ""  # finds nothing: the same error as for an unknown number
         rows = reservations_for(staff_of(self.request)).select_related("person")
         row = rows.filter(number=number).first()
         if row is None:

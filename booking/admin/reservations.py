@@ -130,7 +130,7 @@ class ReservationAdmin(
     )
     ordering = ["slot__starts_at", "pk"]
     sortable_by = ["number", "status"]
-    show_full_result_count = False
+    show_full_result_count = False  # would count the whole table for each search
     # Nothing here takes marks back: that is done one by one, from a page that shows the mark.
     actions = ["mark_as_arrived", "mark_as_vaccinated", "mark_as_no_show"]
     fields = readonly_fields = (
@@ -279,7 +279,7 @@ class ReservationAdmin(
             row = service(
                 reservation=row,
                 by=actor_of(staff_of(request)),
-                seen=request.POST.get("seen", ""),
+                status_shown=request.POST.get("seen", ""),
             )
         except Refused as refusal:
             messages.error(request, f"{row.person.name} ({row.number}): {refusal}")
@@ -288,6 +288,7 @@ class ReservationAdmin(
             status = row.get_status_display()
             messages.success(request, f"{row.person.name} ({row.number}): {status}")
         back = request.POST.get("next", "")
+        # `next` is posted: only addresses of this host are followed.
         if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
             return HttpResponseRedirect(reverse("admin:booking_reservation_change", args=[row.pk]))
         return HttpResponseRedirect(f"{back}#{anchor_of(row)}")
@@ -300,6 +301,7 @@ class ReservationAdmin(
         clinic = self._clinic_of_the_sheet(request)
         rows = self._rows_of(request, clinic, on) if clinic else []
         doubles = doubles_of([row.person for row in rows], self.get_queryset(request))
+        # Including the people of doubles, whose bookings the sheet shows.
         if rows and clinic:
             data = {"clinic": clinic.code, "day": on.isoformat()}
             shown = set(self.people_of(rows)).union(*(double.people for double in doubles.values()))
@@ -369,6 +371,7 @@ class ReservationAdmin(
         )
 
     def _download(self, request: HttpRequest, data: dict[str, Any]) -> FileResponse:
+        # Scoped to the user, without the joins of the list, which COPY does not need.
         selection = Selection(
             rows=super().get_queryset(request),
             first=data["first"],

@@ -80,6 +80,7 @@ def _same_clinic(
             for span in availability.spans([clinic_id])[clinic_id]
             if span.vaccine_id in vaccines and (days is None or days[0] <= span.on <= days[1])
         },
+        # The nearest day first, of two the later one.
         key=lambda on: (abs((on - day).days), on < day),
     )
     slots: list[OpenSlot] = []
@@ -102,6 +103,7 @@ def _nearby(
     if home is None or home.coordinates is None:
         return []
     near = directory.by_district[home.region, home.district]
+    # A district with few clinics: the nearest districts too.
     if len(near) < 3:
         districts = districts_by_distance(home.coordinates, directory)[:4]
         near = [clinic for key in districts for clinic in directory.by_district[key]]

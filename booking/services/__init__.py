@@ -67,6 +67,7 @@ from booking.services.slots import (
 from booking.services.staff_bookings import BookingRight, BookingRights, book_for, booking_rights_of
 from booking.services.visits import mark_arrived, mark_no_show, mark_vaccinated, undo_mark
 
+# What views, admin, jobs and other apps call; helpers between services stay in their modules.
 __all__ = [
     "HOLD_LIFETIME",
     "MOST_EXTENSIONS",

@@ -70,12 +70,14 @@ def cancel_reservation(*, reservation: Reservation, by: str) -> list[Reservation
     again returns an empty list.
     """
     now = lock_person(reservation.person_id)
+    # Under the person's lock: the caller's instance may be outdated.
     reservation.refresh_from_db(fields=["status", "slot"])
     if reservation.status == ReservationStatus.CANCELLED:
         return []
     if reservation.status != ReservationStatus.CONFIRMED:
         raise NotConfirmed
     rows, slots = locked_with_slots(reservation)
+    # By dose: any other first row means that this one changed between refresh and lock.
     if not rows or rows[0].pk != reservation.pk:
         raise RowsChanged
     check_in_time(rows[0], by, now)
@@ -102,6 +104,7 @@ def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
     everything = Reservation.objects.filter(person=reservation.person_id)
     slots = lock_slots(row.slot_id for row in cancelled_together(reservation, everything))
     for slot in slots.values():
+        # Seats of lapsed holds belong to the cancellation list first.
         if lapse_holds({slot.pk: slot}, now=now):
             offer_freed(slot, now=now)
     reservations = list(everything.select_related("person", "slot__clinic", "slot__vaccine"))
@@ -233,12 +236,13 @@ def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Re
     others = (
         Reservation.objects.live().filter(person=row.person_id).exclude(pk=row.pk)
     ).select_related("slot")
-    course = course_of(row.person_id, others)
+    course = course_of(row.person_id, others)  # without the appointment that moves
     if target.vaccine_id != old.vaccine_id:
         course.check_vaccine(vaccine, vaccines_for(row))
     course.check(row.dose, day_of(target.starts_at), vaccine)
     if lapse_holds({slot_id: target}, now=now):
         offer_freed(target, now=now)
+    # The new seat first: a refusal leaves the old one.
     take_seat(target, now=now, begun=is_staff(by))
     give_back(Counter([old.pk]), slots)
     row.slot, row.by, row.changed_at = target, by, now

@@ -25,6 +25,7 @@ GROUP BY vaccine.code, vaccine.doses
 
 def report_to_lines() -> int:
     """Report to every open room; returns the number of rooms."""
+    # From the beginning of gathering, before the window opens.
     rooms_by_opening = Room.objects.alias(since=JOINABLE_FROM)
     running = rooms_by_opening.filter(since__lte=Now(), cohort__closes_at__gt=Now())
     rooms: list[Room] = [*running.exclude(status=RoomStatus.CLOSED).select_related("cohort")]
@@ -33,6 +34,7 @@ def report_to_lines() -> int:
     people_by_vaccine = left_by_vaccine()
     booked = _booked(rooms)
     for room in rooms:
+        # A cohort that names no vaccine may book any.
         codes = room.cohort.vaccines or people_by_vaccine.keys()
         report_booking(
             room=room,

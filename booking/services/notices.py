@@ -44,6 +44,7 @@ def notify(
 
 
 def _by_email(reservation: Reservation) -> bool:
+    # Without an address, which booking.purging deletes after a campaign, by SMS.
     return reservation.channel == Channel.EMAIL and bool(reservation.email)
 
 
@@ -76,6 +77,7 @@ def _line(reservation: Reservation) -> str:
 
 def _confirmed_text(reservations: Sequence[Reservation]) -> str:
     first = reservations[0]
+    # The person's language, not that of the worker or of the staff who acted.
     with translation.override(first.language):
         lines = [_("[Jari] Your vaccination is booked."), *map(_line, reservations)]
         lines.append(public_url("reservation", first.number))
@@ -156,6 +158,7 @@ def reminder_letters(keys: Sequence[str]) -> dict[str, Letter]:
         .select_related("person")
     )
     letters = {f"{_REMINDER}{row.number}:{row.slot_id}": _reminder(row) for row in rows}
+    # The key holds the slot: an appointment moved since yields a key that was not asked for.
     return {key: letter for key, letter in letters.items() if key in keys}
 
 
@@ -186,5 +189,5 @@ def notify_offer(offer: Offer) -> None:
         kind="offer",
         text="\n".join(lines),
         not_after=offer.until,
-        urgent=True,
+        urgent=True,  # an offer lasts minutes: it can't wait for the next sweep
     )

@@ -66,6 +66,7 @@ def record_outside_dose(
     again changes nothing. Returns the record and the cancelled reservations.
     """
     settlement = _Settlement(person_id, by=by)
+    # An existing record of this dose stays unchanged.
     outside_dose, _new = OutsideDose.objects.get_or_create(
         person_id=person_id,
         dose=dose,
@@ -276,6 +277,7 @@ class _Settlement:
         if not self._fits(row):
             return LostReason.UNFIT
         try:
+            # The last condition, because it takes the seat.
             take_seat(self.slots[row.slot_id], now=self.now)
         except SlotFull:
             return LostReason.TAKEN

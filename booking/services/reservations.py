@@ -35,6 +35,7 @@ def new_reservation(
         key=key,
         created_at=now,
         changed_at=now,
+        # get_language() is None where translations are deactivated.
         language=language or get_language() or "ko",
         **({"number": new_number()} | values),
     )

@@ -79,6 +79,7 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
     share = min(clinic.no_show_rate or 0.0, clinic.margin_percent / 100)
     stock = dict(Stock.objects.filter(clinic=clinic, on=day).values_list("vaccine_id", "doses"))
     margins: dict[int, int] = {}
+    # By vaccine: doses on hand of one are no use for slots of another.
     for vaccine_id, of_vaccine in _by_vaccine(slots.values()).items():
         loads = [
             SlotLoad(slot.capacity, max(0, slot.booked - slot.capacity)) for slot in of_vaccine
@@ -86,6 +87,7 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
         spread = spread_margin(loads, share, stock.get(vaccine_id))
         margins |= {slot.pk: margin for slot, margin in zip(of_vaccine, spread, strict=True)}
     for slot in slots.values():
+        # Unchanged rows are not written: the history records every update.
         if margins[slot.pk] != slot.margin:
             slot.margin = margins[slot.pk]
             Slot.objects.filter(pk=slot.pk).update(margin=slot.margin)

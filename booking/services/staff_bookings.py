@@ -160,6 +160,7 @@ def book_for(
     booking_rights = booking_rights_of(person=person, now=now, keep=True)
     lock_person(person.pk)
     done = Reservation.objects.filter(key=key, person=person).with_slot().order_by("dose")
+    # After the lock: a repeated POST waits for the first one and returns its reservations.
     if done:
         return list(done)
     wanted = [slot.pk] if second is None else [slot.pk, second.pk]
@@ -218,6 +219,7 @@ def _plan(
     person: Person, wanted: list[Slot], booking_rights: BookingRights, walk_in: bool
 ) -> tuple[dict[int, Slot], int | None]:
     """Slots by dose, and the id of the admission to book under; raises as `book_for`."""
+    # A second dose is booked under the admission of the first.
     first = Reservation.objects.live().filter(person=person, dose=1).first()
     admission_id = first.admission_id if first else None
     course = course_of(person.pk)

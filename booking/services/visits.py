@@ -1,7 +1,7 @@
 """Marks of the desk on the day of the appointment: arrived, vaccinated, did not come.
 
-A mark moves a reservation forward only. Backwards goes `undo_mark` alone, on purpose and from a
-page that showed the present mark: a tablet with an old page changes nothing.
+Marks move a reservation forward only. Only `undo_mark` moves it back, and only from a page that
+shows the present mark: a tablet with an outdated page changes nothing.
 """
 
 from datetime import datetime
@@ -27,7 +27,7 @@ from booking.rules import day_of
 from database.clock import AtNow, Now
 from staff.names import actor_name
 
-# Which mark may follow on which.
+# The marks that may follow a status; narrower than enums.LAWFUL_MOVES, which includes undoing.
 FOLLOWS = {
     ReservationStatus.CONFIRMED: (ReservationStatus.ARRIVED, ReservationStatus.NO_SHOW),
     ReservationStatus.ARRIVED: (ReservationStatus.VACCINATED,),
@@ -40,30 +40,30 @@ _BEFORE_MARK = {
 }
 
 
-def mark_arrived(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
-    """Raises OtherDay before the day of the appointment, and what `why_not_mark` answers."""
-    return _mark(reservation, ReservationStatus.ARRIVED, by, seen)
+def mark_arrived(*, reservation: Reservation, by: str, status_shown: str = "") -> Reservation:
+    """Mark as arrived; raises OtherDay, ChangedMeanwhile or NotConfirmed."""
+    return _mark(reservation, ReservationStatus.ARRIVED, by, status_shown)
 
 
-def mark_vaccinated(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
-    """Raises NotArrived without an arrival, and what `why_not_mark` answers."""
-    return _mark(reservation, ReservationStatus.VACCINATED, by, seen)
+def mark_vaccinated(*, reservation: Reservation, by: str, status_shown: str = "") -> Reservation:
+    """Mark as vaccinated; raises NotArrived, OtherDay, ChangedMeanwhile or NotConfirmed."""
+    return _mark(reservation, ReservationStatus.VACCINATED, by, status_shown)
 
 
-def mark_no_show(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
-    """Raises TooEarly before the appointment: until then the person may still come."""
-    return _mark(reservation, ReservationStatus.NO_SHOW, by, seen)
+def mark_no_show(*, reservation: Reservation, by: str, status_shown: str = "") -> Reservation:
+    """Mark as not come; raises TooEarly before the appointment, ChangedMeanwhile, NotConfirmed."""
+    return _mark(reservation, ReservationStatus.NO_SHOW, by, status_shown)
 
 
 def why_not_mark(
-    reservation: Reservation, status: ReservationStatus, *, now: datetime, seen: str = ""
+    reservation: Reservation, status: ReservationStatus, *, now: datetime, status_shown: str = ""
 ) -> Refused | None:
-    """Why this mark can't be set; None if it can. The rule of the buttons and of the services.
+    """The refusal of this mark; None if it can be set. The one rule for buttons and services.
 
-    `seen` is the status on the page from which the mark comes; empty if there was no page.
+    `status_shown` is the status on the page that sends the mark; empty without a page.
     """
     if status not in FOLLOWS.get(ReservationStatus(reservation.status), ()):
-        if seen and seen != reservation.status:
+        if status_shown and status_shown != reservation.status:
             return changed_meanwhile(reservation)
         to_vaccinate = status == ReservationStatus.VACCINATED
         if to_vaccinate and reservation.status == ReservationStatus.CONFIRMED:
@@ -80,24 +80,26 @@ def changed_meanwhile(reservation: Reservation) -> ChangedMeanwhile:
     return ChangedMeanwhile(
         status=ReservationStatus(reservation.status).label,
         time=f"{timezone.localtime(changed_at):%m-%d %H:%M}",
-        who=actor_name(reservation.by),
+        actor=actor_name(reservation.by),
     )
 
 
 @transaction.atomic
-def _mark(reservation: Reservation, status: ReservationStatus, by: str, seen: str) -> Reservation:
-    """One mark; the same again changes nothing."""
+def _mark(
+    reservation: Reservation, status: ReservationStatus, by: str, status_shown: str
+) -> Reservation:
+    """Set a mark; repeating it changes nothing. Raises what `why_not_mark` returns."""
     row = _locked(reservation)
     if row.status == status:
         return row
-    refusal = why_not_mark(row, status, now=row.now, seen=seen)
+    refusal = why_not_mark(row, status, now=row.now, status_shown=status_shown)
     if refusal:
         raise refusal
     return _set(row, status, by)
 
 
 def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
-    """The row with the database's clock, as `now`."""
+    """The locked row with its slot, annotated with the database's clock as `now`."""
     rows = Reservation.objects.select_related("slot").locked()
     row = rows.annotate(now=Now()).get(pk=reservation.pk)
     return cast("WithAnnotations[Reservation, AtNow]", row)
@@ -112,14 +114,14 @@ def _set(
 
 
 @transaction.atomic
-def undo_mark(*, reservation: Reservation, by: str, seen: str = "") -> Reservation:
-    """Take the last mark back.
+def undo_mark(*, reservation: Reservation, by: str, status_shown: str = "") -> Reservation:
+    """Undo the last mark.
 
     Raises ChangedMeanwhile if the page showed another mark than the present one, NothingToUndo,
-    or AlreadyBooked if a new time was booked since.
+    or AlreadyBooked if the dose was booked anew.
     """
     row = _locked(reservation)
-    if seen and seen != row.status:
+    if status_shown and status_shown != row.status:
         raise changed_meanwhile(row)
     before = _BEFORE_MARK.get(ReservationStatus(row.status))
     if before is None:

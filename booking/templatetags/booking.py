@@ -14,6 +14,7 @@ register = template.Library()
 def narrowed(search: Search, code: str | None = None, **changes: Any) -> str:
     """The query string of a search with some criteria changed, and the clinic's code."""
     query = search.query(**changes)
+    # The clinic is part of the address, not of Search.
     if code:
         query = "&".join(part for part in [urlencode({"clinic": code}), query] if part)
     return query

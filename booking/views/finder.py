@@ -58,6 +58,7 @@ class Purpose:
         return self.base, self.action, self.field, self.vaccines, self.days
 
     def clinic_url(self, code: str, query: str) -> str:
+        # Only a first booking has an address per clinic (docs/http.md).
         if self.base == reverse("booking"):
             address = reverse("clinic", args=[code])
             return f"{address}?{query}" if query else address
@@ -241,6 +242,7 @@ def finder_page(
     status = 409 if refusal else 422 if invalid else 200
     if code:
         return _one_clinic(request, code, search, context, status)
+    # Defaults, unless the visitor has chosen an area or asks to choose one.
     if "choose" in request.GET or search.region or search.district:
         pass
     elif search.is_named():

@@ -8,6 +8,7 @@ from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
 from booking.models import Clinic, Offer, Reservation
 
+# Lazy: chosen at import, translated for each request.
 CANCELLING = gettext_lazy("Cancel this appointment?")
 OF_RESERVATION = {
     ReservationStatus.HELD: gettext_lazy("Not confirmed yet"),

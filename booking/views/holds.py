@@ -66,6 +66,7 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResponse:
     slot_id, second_id = posted_id(request, "slot"), posted_id(request, "second")
     if slot_id is None:
+        # The posted form carries the search, which finder_page reads from GET.
         request.GET = request.POST
         purpose, home = next_dose_purpose(person_id, admission), admission.ticket.person
         return finder_page(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
@@ -77,6 +78,7 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
             admission_id=admission.pk,
         )
     except (SlotFull, SlotOver) as refusal:
+        # SlotFull names the slot of the two; SlotOver does not.
         missed = getattr(refusal, "slot_id", None) or slot_id
         if missed == slot_id:
             return slot_lost_page(

@@ -30,8 +30,8 @@ from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page, not_inside
 from web.language import keeps_typed_in_any_language, typed
 
-DISTRICTS_OFFERED = 8
-DAYS_OFFERED = 14
+DISTRICTS_OFFERED = 8  # nearest districts to choose from
+DAYS_OFFERED = 14  # default length of the period
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -107,10 +107,12 @@ def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
     home = (request.GET.get("region", ""), request.GET.get("district", ""))
     if clinic:
         home = (clinic.region, clinic.district)
+    # The query string may hold anything: a district without clinics falls back on the home.
     if home not in directory.by_district:
         row = Person.objects.filter(pk=person_id).values_list("region", "district")
         home = row.first() or home
     chosen = areas_in(request.POST.getlist("places"))
+    # Districts chosen in a form that is shown again stay among the choices.
     chosen_districts = [(area.region, area.district) for area in chosen if area.clinic_id is None]
     districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *chosen_districts]))
     return choices + [
@@ -137,6 +139,7 @@ def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method != "POST":
         return redirect("cancellation_list")
     entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
+    # All or none: a proxy must not end an entry from before the consent.
     if all(session_of(request).may_see(entry.joined_at) for entry in entries):
         services.leave_list(person_id=person_id)
     return redirect("booking")
@@ -164,6 +167,7 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     except Refused:
         return _show(request, _offer(token), OfferOver())
     session = signed_in(request)
+    # The secret address alone does not open the reservation.
     if session and session.person_id == offer_row.person_id:
         return redirect("reservation", number=confirmed[0].number)
     return redirect("offer", token=token)
@@ -209,6 +213,7 @@ def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
             services.decline_offer(token=token, by=CITIZEN)
         except Refused as refusal:
             offer_row = _offer(token)
+            # Accepted meanwhile, as in another tab: its page says so.
             if offer_row.status != OfferStatus.TAKEN:
                 return _show(request, offer_row, refusal)
     return redirect("offer", token=token)

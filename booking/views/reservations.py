@@ -233,6 +233,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
             .order_by("-slot__starts_at")[:20]
         )
         reservations = services.visible_in(session, reservations)
+        # To come: the next one first; then the past, the last one first.
         to_come = [reservation for reservation in reservations if reservation.status in TO_COME]
         reservations = to_come[::-1] + [
             reservation for reservation in reservations if reservation.status not in TO_COME
@@ -250,6 +251,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
                 work = work_for(form.cleaned_data["phone"])
             elif services.find_by_number(**form.cleaned_data):
                 response = redirect("reservation", number=form.cleaned_data["number"])
+                # From now on this browser may open the reservation without identity.
                 looked_up.add(request, response, form.cleaned_data["number"])
                 return response
             else:

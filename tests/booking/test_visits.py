@@ -117,7 +117,7 @@ def test_an_old_page_takes_back_nothing_but_the_mark_it_shows(reservation):
     mark_vaccinated(reservation=reservation, by=BY)
 
     with pytest.raises(ChangedMeanwhile):
-        undo_mark(reservation=reservation, by="staff:2", seen="arrived")
+        undo_mark(reservation=reservation, by="staff:2", status_shown="arrived")
     reservation.refresh_from_db()
     assert reservation.status == "vaccinated"
 
@@ -156,10 +156,10 @@ def test_of_two_tablets_at_once_one_marks_and_the_other_is_told(reservation):
     mark_arrived(reservation=reservation, by=BY)
 
     def take_back() -> str:
-        return undo_mark(reservation=reservation, by="staff:2", seen="arrived").status
+        return undo_mark(reservation=reservation, by="staff:2", status_shown="arrived").status
 
     def vaccinate() -> str:
-        return mark_vaccinated(reservation=reservation, by="staff:3", seen="arrived").status
+        return mark_vaccinated(reservation=reservation, by="staff:3", status_shown="arrived").status
 
     outcomes = at_once([take_back, vaccinate])
 

@@ -64,6 +64,7 @@ def next_choice(course: Course, booking_rights: BookingRights, *, at_counter: bo
         return _second(course)
     if not booking_rights.rights:
         return Choice(refusal=booking_rights.why_not())
+    # Rights by which nobody in the line is passed over.
     free = [right for right in booking_rights.rights if right.before is None]
     if free:
         return Choice(vaccines=replace(booking_rights, rights=free).vaccines())
@@ -186,6 +187,7 @@ def _times(
     if leftover:
         days[today] = sum(slot.left for slot in leftover)
     shown = on or min(days, default=None)
+    # Of today all leftover slots, also begun ones, which the finder leaves out.
     if leftover and shown == today:
         clinics = [{"name": leftover[0].clinic.name, "times": _of_slots(address, leftover)}]
     else:
@@ -260,6 +262,7 @@ def slots_like(
         starts_at=slot.starts_at,
         days=days,
     )
+    # The nearest slots may lie outside the user's scope.
     visible = rows_for(user, Clinic.objects.all(), clinic_path="")
     own = set(
         visible.filter(pk__in=[open_slot.clinic_id for open_slot in near]).values_list(

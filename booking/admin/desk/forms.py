@@ -53,6 +53,7 @@ class CallerForm(PersonForm):
         except DistrictUnclear:
             self.add_error(None, _("Several people share these. Use the reservation number."))
             return None
+        # The identity may belong to a person of another region, outside this desk's scope.
         if self.people().filter(pk=person.pk).exists():
             return person
         self.add_error(None, _("This person lives elsewhere. The desk of their region books."))
@@ -76,6 +77,7 @@ class ClinicSearchForm(forms.Form):
         region = user.region or data.get("region", "")
         choice_in(self, "region").choices = _choices(directory.regions())
         choice_in(self, "district").choices = _choices(directory.districts(region))
+        # What the user's scope fixes is not asked for.
         for name in ("region", "district"):
             if getattr(user, name):
                 del self.fields[name]

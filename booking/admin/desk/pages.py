@@ -140,6 +140,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         slot = self._slot(request, request.GET.get("slot", ""))
         begins = 1 not in course_of(person.pk).doses
         seconds = _second_slots(person, slot) if begins and slot.vaccine.doses > 1 else None
+        # A new key for each page; a repeated POST of one page has the same.
         form = BookForm(request.POST or None, seconds=seconds, initial={"key": uuid.uuid4()})
         refusal = None
         if request.method == "POST":
@@ -153,6 +154,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
                     return HttpResponseRedirect(address)
         self._record(request, Act.DETAIL, "caller", [person.pk])
         status = 409 if refusal else 422 if form.errors else 200
+        # For a lost second slot the form offers the other ones.
         missed = isinstance(refusal, SlotFull | SlotOver) and _is_first_slot(refusal, slot)
         return self.page(
             request,
@@ -194,6 +196,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             slot=slot,
             second=second,
             key=form.cleaned_data["key"],
+            # A person at the counter of another clinic is a caller.
             walk_in=counter is not None and counter.pk == slot.clinic_id,
             language=form.cleaned_data["language"],
             by=actor_of(staff_of(request)),
@@ -209,6 +212,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         person = self._person_of(request, token)
         if person is None:
             return self._token_expired(request)
+        # Postgres refuses NUL in text.
         code = request.POST.get("cohort", "").replace("\0", "")
         room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
         try:
@@ -217,6 +221,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             messages.error(request, str(refusal))
         else:
             language = "en" if request.POST.get("language") == "en" else "ko"
+            # The person has no page that shows their turn.
             request_alert(ticket=ticket, channel=Channel.SMS, language=language)
             self._record(request, Act.CHANGE, "put_in_line", [person.pk], cohort=room.cohort.code)
             messages.success(

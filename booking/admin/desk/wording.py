@@ -95,6 +95,7 @@ def sentences_to_read_out(row: Reservation, visible: QuerySet[Reservation]) -> l
     rows = list(appointments.filter(slot__starts_at__gte=today).order_by("dose"))
     if row not in rows:
         return []
+    # Read out to the person, whose language may differ from the user's.
     with translation.override(row.language):
         sentences = [_("Your vaccination is booked."), *map(_spoken_appointment, rows)]
         if len(rows) == 1 and row.dose == 1 and row.slot.vaccine.doses > 1:

@@ -72,6 +72,7 @@ class Command(PortalCommand):
             last=last_day,
             region=_region(region),
         )
+        # Files are mostly opened in Excel, which reads UTF-8 only with a BOM.
         kind = _encoding(encoding, bom if bom is not None else file != "-")
         person_ids: set[int] = set()
 
@@ -129,7 +130,7 @@ def _to_file(
             os.fsync(file.fileno())
         record(count)  # before the file appears under its name
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException:  # also KeyboardInterrupt
         Path(temporary).unlink(missing_ok=True)
         raise
     return count

@@ -13,6 +13,7 @@ from dataio.csv_in import Column, Layout, Row
 from dataio.importing import ImportCommand, Outcome, RowRefused
 from dataio.values import clock, day, line_of_text, moment, whole_number
 
+# 0 closes a slot without deleting it.
 CAPACITY = Column("capacity", whole_number(0, MOST_CAPACITY))
 EXPLICIT = Layout(
     "slots",
@@ -48,6 +49,7 @@ class Command(ImportCommand):
         super().handle(**options)
 
     def check_row(self, row: Row) -> None:
+        # Rows of both layouts become plans.
         values = row.values
         if "starts_at" in values:
             times = [values["starts_at"]]
