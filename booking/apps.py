@@ -10,12 +10,12 @@ class BookingConfig(AppConfig):
         # Imported here because models are loaded only by now.
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked
-        from booking.services.notices import confirmed_letters, reminder_letters
+        from booking.services.notices import render_confirmed, render_reminders
         from eligibility import hooks
-        from messaging.hooks import letter_writers
+        from messaging.hooks import renderers
 
-        letter_writers.register("confirmed", confirmed_letters)
-        letter_writers.register("reminder", reminder_letters)
+        renderers.register("confirmed", render_confirmed)
+        renderers.register("reminder", render_reminders)
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)

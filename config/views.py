@@ -82,7 +82,7 @@ def _worker() -> str:
 
 def _messages() -> str:
     try:
-        above = [spending.kind for spending in budget.spent() if spending.over]
+        above = [spending.kind for spending in budget.usage_by_kind() if spending.over]
         silent = [f"{row} since {row.since:%H:%M:%S}" for row in gateways.out_of_order()]
     except DatabaseError:
         return "unknown"

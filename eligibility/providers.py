@@ -30,7 +30,7 @@ from joserfc.jwk import KeySet
 
 from database.clock import known_now, known_today
 from eligibility import spelling
-from outside.patience import PAGES, THREADS, TookTooLong, part
+from outside.dependencies import PAGES, THREADS, TookTooLong, dependency
 from outside.peers import NotAPeer, bound, check_peer
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,9 @@ class Provider:
     def _call(self, call: Callable[[], dict[str, Any]], wait: Wait) -> dict[str, Any]:
         """Run `call`, which asks the provider; ProviderProblem if it fails or takes too long."""
         try:
-            return part(f"provider-{self.code}").ask(call, seconds=wait.seconds, most=wait.most)
+            return dependency(f"provider-{self.code}").call(
+                call, seconds=wait.seconds, most=wait.most
+            )
         except (
             AuthlibBaseError,
             JoseError,

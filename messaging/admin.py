@@ -1,3 +1,5 @@
+"""Admin of messages: states and problems, without receivers and texts."""
+
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,10 +16,7 @@ from messaging.services import try_again
 
 @admin.register(Message)
 class MessageAdmin(admin.ModelAdmin[Message]):
-    """What went out and what did not. Receiver and text are nobody's business here.
-
-    Nor is whom or which reservation a message was about: the key would say so.
-    """
+    """Messages by state. Receiver, text, person and key (which names a reservation) stay hidden."""
 
     list_display = [
         "number",
@@ -55,8 +54,8 @@ class MessageAdmin(admin.ModelAdmin[Message]):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         if request.method == "GET":
-            self._tell_gateways(request)
-        spent = budget.spent()
+            self._warn_of_gateways(request)
+        spent = budget.usage_by_kind()
         for kind in spent:
             if kind.over and request.method == "GET":
                 text = gettext(
@@ -71,7 +70,7 @@ class MessageAdmin(admin.ModelAdmin[Message]):
                 messages.error(request, text)
         return super().changelist_view(request, {**(extra_context or {}), "spent": spent})
 
-    def _tell_gateways(self, request: HttpRequest) -> None:
+    def _warn_of_gateways(self, request: HttpRequest) -> None:
         for row in gateways.out_of_order():
             text = gettext(
                 "Gateway %(name)s takes no messages since %(time)s. They go by the next gateway of "
@@ -80,7 +79,7 @@ class MessageAdmin(admin.ModelAdmin[Message]):
             messages.error(request, text)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        # The admin would take any column of the row: a person, or a key letter by letter.
+        # By default filters on any column are allowed: a person, or a key letter by letter.
         return lookup.partition("__")[0] in self.list_filter
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from outside.jobs import only_json
+from outside.jobs import use_json_serializer
 
 
 class MessagingConfig(AppConfig):
@@ -12,4 +12,4 @@ class MessagingConfig(AppConfig):
         from messaging.channels import check_settings
 
         check_settings()
-        only_json()
+        use_json_serializer()

@@ -1,4 +1,4 @@
-"""Sending from a web process while Redis is away, and never by the thread that makes a page."""
+"""Sending from a web process while Redis is away, by threads that render no pages."""
 
 import logging
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from outside.background import Background
 
 log = logging.getLogger(__name__)
 
-# More than wait here are left to the sweep: the row is the truth.
+# Messages beyond the limit are left to the sweep, which finds them in the table.
 _sending = Background("jari-send", threads=2, most=200)
 
 
 def in_background(send: Callable[[int], object], message_id: int) -> bool:
-    """Send it soon by a thread of its own; False if too many wait already."""
+    """Send the message by a background thread; False if too many are queued."""
     return _sending.begin(partial(_run, send, message_id)) is not None
 
 
 def wait_until_sent() -> None:
-    """Wait for all that was given to `in_background` here."""
+    """Wait for all messages queued in this process."""
     _sending.wait()
 
 

@@ -1,8 +1,8 @@
-"""How many messages are written, what they cost, and when it is too much.
+"""Numbers and costs of messages by kind, and their budgets.
 
-Counted by a job, of what stands in the database, some seconds late: no page counts a million rows,
-and no row is shared by all who ask for a code in the opening minute. Above its budget nothing is
-kept back: codes ask for work first (`eligibility.views`), and the operator is told.
+A job counts the table some seconds late: no page counts a million rows, and no counter row is
+shared by everybody who asks for a code in the opening minute. Above a budget nothing is held
+back: codes then need a proof of work (`eligibility.views`), and the operator is alarmed.
 """
 
 import logging
@@ -18,10 +18,11 @@ from messaging.models import Spending
 
 log = logging.getLogger(__name__)
 
-CODE = "code"
+CODE = "code"  # Message.kind
 KEPT_SECONDS = 5
 ALARM_AGAIN = timedelta(minutes=10)
 
+# The range on created_at reads only the pages that the BRIN index messages_by_time finds.
 _COUNT = """
 INSERT INTO messaging_spending (kind, last_hour, last_day)
 SELECT kind, count(*) FILTER (WHERE created_at > jari_now() - interval '1 hour'), count(*)
@@ -33,15 +34,15 @@ SET last_hour = excluded.last_hour, last_day = excluded.last_day
 
 @dataclass(frozen=True)
 class Budget:
-    """How many messages of a kind an hour and a day may bring before it is an alarm."""
+    """Messages of a kind per hour and day above which an alarm is raised."""
 
     hour: int
     day: int
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What one kind of message took lately, beside its budget; costs are of one day."""
+class KindUsage:
+    """The number of messages of one kind within the last hour and day, with its budget."""
 
     kind: str
     last_hour: int
@@ -54,6 +55,7 @@ class Spent:
 
     @property
     def cost(self) -> float:
+        """Cost of the last day."""
         return float(self.last_day * settings.MESSAGE_COST)
 
 
@@ -62,46 +64,51 @@ def budget_of(kind: str) -> Budget:
     return Budget(*(budgets.get(kind) or budgets["other"]))
 
 
-def count() -> list[Spent]:
-    """Count anew and raise the alarm where a budget is passed; the kinds above theirs."""
+def count() -> list[KindUsage]:
+    """Count the messages, raise alarms, and return the kinds above their budget."""
     with transaction.atomic():
+        # Kinds without messages of the last day are not in the result of _COUNT.
         Spending.objects.update(last_hour=0, last_day=0)
         with connection.cursor() as cursor:
             cursor.execute(_COUNT)
-        above = [one for one in spent() if one.over]
-        for one in above:
-            _alarm(one)
+        above = [usage for usage in usage_by_kind() if usage.over]
+        for usage in above:
+            _alarm(usage)
     return above
 
 
-def _alarm(one: Spent) -> None:
-    """Once when it begins, and again while it goes on."""
-    row = Spending.objects.select_for_update().get(kind=one.kind)
+def _alarm(usage: KindUsage) -> None:
+    """Log an error when a kind exceeds its budget, and again every ALARM_AGAIN."""
+    # Locked, so that of two counting jobs only one logs.
+    row = Spending.objects.select_for_update().get(kind=usage.kind)
     now = known_now()
     if row.alarmed_at and row.alarmed_at > now - ALARM_AGAIN:
         return
     Spending.objects.filter(pk=row.pk).update(alarmed_at=now)
     log.error(
         "messages of kind %s are above budget: %d an hour (of %d), %d a day (of %d), cost %.0f",
-        one.kind,
-        one.last_hour,
-        one.budget.hour,
-        one.last_day,
-        one.budget.day,
-        one.cost,
+        usage.kind,
+        usage.last_hour,
+        usage.budget.hour,
+        usage.last_day,
+        usage.budget.day,
+        usage.cost,
     )
 
 
-def spent() -> list[Spent]:
+def usage_by_kind() -> list[KindUsage]:
     rows = Spending.objects.filter(last_day__gt=0).order_by("kind")
-    return [Spent(row.kind, row.last_hour, row.last_day, budget_of(row.kind)) for row in rows]
+    return [
+        KindUsage(spending.kind, spending.last_hour, spending.last_day, budget_of(spending.kind))
+        for spending in rows
+    ]
 
 
 def codes_are_above_budget() -> bool:
-    """As of some seconds ago."""
+    """Whether codes are above their budget, cached for KEPT_SECONDS in this process."""
     local = caches["local"]
     above: bool | None = local.get("codes-above-budget")
     if above is None:
-        above = any(kind.over for kind in spent() if kind.kind == CODE)
+        above = any(kind.over for kind in usage_by_kind() if kind.kind == CODE)
         local.set("codes-above-budget", above, timeout=KEPT_SECONDS)
     return above

@@ -1,4 +1,4 @@
-"""How a message leaves the house: a file in the outbox by default, Apprise where one is set."""
+"""Delivery of messages: by Apprise where a gateway is set, else as files in the outbox."""
 
 import json
 import os
@@ -21,17 +21,19 @@ from messaging.enums import Channel
 from messaging.exceptions import ChannelProblem
 from messaging.receivers import BadReceiver, checked_receiver
 
-# Stands for the receiver while a setting is read; nobody's address and nobody's number.
-_NOBODY = {Channel.SMS: "829990001112223", Channel.EMAIL: "jari-nobody@receiver.invalid"}
-# Seconds to connect and to read, unless the setting says `cto` and `rto`: so long a thread is held
-# by a gateway that hangs; the worker waits less (messaging.gateways).
+# Stands for the receiver while a setting is parsed; an unassigned number and address.
+_PLACEHOLDER = {Channel.SMS: "829990001112223", Channel.EMAIL: "jari-nobody@receiver.invalid"}
+# Seconds to connect and to read unless the setting has `cto` and `rto`: how long a gateway that
+# hangs holds a thread. The worker waits less (messaging.gateways).
 _LIMITS = {"cto": 4, "rto": 4}
-_SETTLED = ["schema", "host", "port", "user", "password"]
+_FIXED_PARTS = ["schema", "host", "port", "user", "password"]
 
 
 def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
-    """Send one message by the first of its gateways that takes it; ChannelProblem if none does,
-    GatewaysRest if none is asked at the moment."""
+    """Send one message by the first gateway of its channel that takes it.
+
+    Raises ChannelProblem if none does, GatewaysRest if none is asked at the moment.
+    """
     try:
         checked_receiver(channel, to)
     except BadReceiver as bad:
@@ -51,7 +53,7 @@ def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
 
 
 def gateways_of(channel: str) -> list[str]:
-    """The names of its settings, in the order in which they are tried: sms, sms2, sms3."""
+    """The names of a channel's gateways in the order in which they are tried: sms, sms2, sms3."""
     return sorted(name for name in settings.MESSAGE_CHANNELS if _channel_of(name) == channel)
 
 
@@ -60,14 +62,14 @@ def _channel_of(name: str) -> str:
 
 
 def resting_channels() -> list[str]:
-    """The channels of which every gateway rests: their messages wait."""
-    rest = gateways.resting()
-    channels = {_channel_of(name) for name in rest}
-    return [one for one in channels if rest.issuperset(gateways_of(one))]
+    """Channels whose gateways all rest; their messages wait."""
+    resting = gateways.resting()
+    channels = {_channel_of(name) for name in resting}
+    return [channel for channel in channels if resting.issuperset(gateways_of(channel))]
 
 
 def check_settings() -> None:
-    """ImproperlyConfigured with what to change, unless every channel can be used."""
+    """Raise ImproperlyConfigured, with what to change, unless every channel can be used."""
     for name, url in settings.MESSAGE_CHANNELS.items():
         channel = _channel_of(name)
         if channel not in Channel.values:
@@ -75,7 +77,7 @@ def check_settings() -> None:
                 f"JARI_MESSAGE_CHANNELS: there is no channel {name!r}; there are "
                 f"{' and '.join(Channel.values)}, and a second and third gateway of each: sms2."
             )
-        _service(Channel(channel), url, to=_NOBODY[Channel(channel)])
+        _service(Channel(channel), url, to=_PLACEHOLDER[Channel(channel)])
     missing = [name for name in Channel.values if not settings.MESSAGE_CHANNELS.get(name)]
     if missing and not settings.OUTBOX_ALLOWED:
         raise ImproperlyConfigured(
@@ -86,7 +88,7 @@ def check_settings() -> None:
 
 def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> bool:
     service = _service(channel, url, to=to)
-    # One receiver, however the service reads it.
+    # The service may split a receiver into several (as at a comma): only one is allowed.
     if len(service) != 1:
         raise ChannelProblem("This is no receiver for that channel.")
     target = apprise.Apprise()
@@ -95,20 +97,23 @@ def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> bool:
 
 
 def _service(channel: Channel, url: str, *, to: str) -> apprise.NotifyBase:
-    """The service of this setting, to write to `to` and to nobody else."""
+    """The Apprise service of a setting with `to` as its only receiver.
+
+    Raises ImproperlyConfigured.
+    """
     try:
-        # Suppressed, Apprise would log what it could not use, with the password in it.
+        # With suppressed exceptions Apprise would log the setting, including its password.
         service = apprise.Apprise.instantiate(
             _with_receiver(_read(channel, url), channel, to), suppress_exceptions=False
         )
-    except (TypeError, ValueError) as error:  # Apprise's own is a TypeError
-        raise _misread(channel) from error
+    except (TypeError, ValueError) as error:  # AppriseException is a TypeError
+        raise _unusable_setting(channel) from error
     if service is None:
-        raise _misread(channel)
+        raise _unusable_setting(channel)
     return service
 
 
-def _misread(channel: Channel) -> ImproperlyConfigured:
+def _unusable_setting(channel: Channel) -> ImproperlyConfigured:
     return ImproperlyConfigured(
         f"JARI_MESSAGE_CHANNELS: Apprise can't use the address of {channel.value!r}. Write one of "
         "its addresses, with {to} once where it takes the receiver and the host of a server in "
@@ -121,19 +126,21 @@ _parts_of: Callable[[str], dict[str, Any] | None] = plugins.url_to_dict
 
 @lru_cache(maxsize=8)
 def _read(channel: Channel, url: str) -> dict[str, Any]:
-    """The setting taken apart, once; the receiver is put into the parts, never into the address.
+    """Parse a setting; receivers are later put into the parts, never into the URL.
 
-    So host, port, user, password and sender are settled before any receiver is known.
+    So no receiver can change the host, port, user, password or sender.
     """
-    nobody = _NOBODY[channel]
-    parts = _parts_of(url.replace("{to}", nobody)) if url.count("{to}") == 1 else None
+    placeholder = _PLACEHOLDER[channel]
+    parts = _parts_of(url.replace("{to}", placeholder)) if url.count("{to}") == 1 else None
     if parts is None:
-        raise _misread(channel)
-    if nobody in (parts.get("targets") or []):
-        return {**_LIMITS, **parts, "targets": [nobody]}
-    # A gateway of one's own: the receiver stands in the path or in a field.
-    if not _holds(parts, nobody) or any(_holds(parts[name], nobody) for name in _SETTLED):
-        raise _misread(channel)
+        raise _unusable_setting(channel)
+    if placeholder in (parts.get("targets") or []):
+        return {**_LIMITS, **parts, "targets": [placeholder]}
+    # A custom gateway: the receiver is in the path or in a field.
+    if not _holds(parts, placeholder) or any(
+        _holds(parts[name], placeholder) for name in _FIXED_PARTS
+    ):
+        raise _unusable_setting(channel)
     return {**_LIMITS, **parts}
 
 
@@ -144,15 +151,15 @@ def _holds(part: Any, text: str) -> bool:
 
 
 def _with_receiver(parts: dict[str, Any], channel: Channel, to: str) -> dict[str, Any]:
-    """A copy with the receiver in nobody's place: as the target, where the service has one."""
-    nobody = _NOBODY[channel]
-    if parts.get("targets") == [nobody]:
+    """A copy of the parts with the receiver instead of the placeholder."""
+    placeholder = _PLACEHOLDER[channel]
+    if parts.get("targets") == [placeholder]:
         return {**parts, "targets": [to]}
 
     def replaced(part: Any) -> Any:
         if isinstance(part, dict):
             return {key: replaced(value) for key, value in part.items()}
-        return part.replace(nobody, to) if isinstance(part, str) else part
+        return part.replace(placeholder, to) if isinstance(part, str) else part
 
     return {key: replaced(value) for key, value in parts.items()}
 
@@ -162,17 +169,17 @@ def _into_outbox(*, key: str, channel: Channel, to: str, text: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = f"{known_now():%Y%m%dT%H%M%S.%f}-{key.replace('/', '_').replace(':', '-')}.json"
-        # Written aside and renamed: whoever reads the folder never sees half a message.
-        descriptor, aside = tempfile.mkstemp(dir=folder, prefix=".")
+        # Renamed into place: readers of the folder never see half a message.
+        descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"channel": channel, "to": to, "text": text}, file, ensure_ascii=False)
-        os.replace(aside, folder / name)
+        os.replace(temporary, folder / name)
     except OSError as error:
         raise ChannelProblem(f"The outbox can't be written: {error.strerror}.") from error
 
 
 def purge_outbox(before: datetime) -> int:
-    """Remove the messages written to the outbox before that time; how many."""
+    """Remove messages written to the outbox before that time; returns their number."""
     removed = 0
     for file in (Path(settings.HOME) / "outbox").glob("*.json"):
         with suppress(FileNotFoundError):

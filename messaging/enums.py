@@ -8,7 +8,7 @@ class Channel(models.TextChoices):
 
 
 class MessageStatus(models.TextChoices):
-    # Noted with the act it tells of, by its key alone; written when it is sent.
+    # Queued by its key alone; receiver and text are rendered when it is sent.
     UNWRITTEN = "unwritten", _("To be written and sent")
     WAITING = "waiting", _("Waiting to be sent")
     SENT = "sent", _("Sent")

@@ -1,6 +1,6 @@
 class ChannelProblem(Exception):
-    """The channel did not take the message; trying again later may work."""
+    """The channel did not take the message; a later try may succeed."""
 
 
 class GatewaysRest(ChannelProblem):
-    """None of the channel's gateways answered lately, and none was asked."""
+    """All gateways of the channel failed lately and rest; none was asked."""

@@ -1,9 +1,8 @@
-"""Which gateway takes a message: the next one where the first is silent, and none while all rest.
+"""Failover between the gateways of a channel, and rests for gateways that fail.
 
-A gateway that hangs (takes the connection and says nothing) would hold the worker for every message
-behind it. It is waited for some seconds once, then left alone, for longer each time it is found
-silent; one that refuses several messages in a row, likewise. While it rests its messages go by the
-next gateway of the channel, or wait without using up their tries.
+A gateway that hangs (accepts the connection and does not answer) would hold the worker for each
+message. After one timeout, or several refusals in a row, it rests, with exponential backoff.
+Meanwhile its messages go by the next gateway of the channel, or wait without using up tries.
 """
 
 import logging
@@ -14,50 +13,54 @@ from functools import partial
 from database.clock import Now, database_now
 from messaging.exceptions import GatewaysRest
 from messaging.models import Gateway
-from outside.patience import THREADS, TookTooLong, part
+from outside.dependencies import THREADS, TookTooLong, dependency
 
 log = logging.getLogger(__name__)
 
-# A gateway is waited for so long in all; three of them in a row must end before the database ends
-# the transaction in which the message is locked.
+# Total timeout of a gateway. Three in a row must fit into the database's limit for idle
+# transactions, since the message stays locked meanwhile.
 SECONDS = 4.0
-# Messages in a row that were refused; a silent one rests at once.
+# Refusals in a row before a gateway rests; after a timeout it rests at once.
 REFUSALS = 3
 SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=2)
 ALARM_AGAIN = timedelta(minutes=10)
 
 
-def send(names: Sequence[str], by: Callable[[str], bool]) -> bool:
-    """Whether one of the gateways took it, asked in their order as `by(name)`; GatewaysRest if all
-    of them rest."""
-    known = {row.name: row for row in Gateway.objects.filter(name__in=names)}
+def send(names: Sequence[str], deliver: Callable[[str], bool]) -> bool:
+    """Call `deliver(name)` for each gateway in order until one returns True; whether one did.
+
+    Raises GatewaysRest if all of them rest.
+    """
+    rows = {row.name: row for row in Gateway.objects.filter(name__in=names)}
     now = database_now()
-    awake = [name for name in names if not _rests(known.get(name), now)]
+    awake = [name for name in names if not _rests(rows.get(name), now)]
     if not awake:
         raise GatewaysRest("No gateway answers at the moment.")
-    failed: dict[str, bool] = {}  # and whether it was silent
+    failed: dict[str, bool] = {}  # by name: whether it timed out
     try:
         for name in awake:
             try:
-                if part(f"gateway-{name}").ask(partial(by, name), seconds=SECONDS, most=THREADS):
-                    if name in known:
-                        _answers_again(known[name])
+                if dependency(f"gateway-{name}").call(
+                    partial(deliver, name), seconds=SECONDS, most=THREADS
+                ):
+                    if name in rows:
+                        _forget_failures(rows[name])
                     return True
                 failed[name] = False
             except TookTooLong:
                 failed[name] = True
         return False
     finally:
-        # Written at the end, since the rows stay locked until the message is done with.
+        # Last, because the locks on the rows are held until the end of the message's transaction.
         for name, silent in failed.items():
-            _note_failure(name, silent=silent)
+            _count_failure(name, silent=silent)
 
 
 def _rests(row: Gateway | None, now: datetime) -> bool:
     return row is not None and row.rests_until is not None and row.rests_until > now
 
 
-def _note_failure(name: str, *, silent: bool) -> None:
+def _count_failure(name: str, *, silent: bool) -> None:
     Gateway.objects.get_or_create(name=name)
     row = Gateway.objects.select_for_update().get(name=name)
     row.failures += 1
@@ -70,16 +73,16 @@ def _note_failure(name: str, *, silent: bool) -> None:
     row.save()
 
 
-def _answers_again(row: Gateway) -> None:
+def _forget_failures(row: Gateway) -> None:
     if Gateway.objects.filter(pk=row.pk).delete()[0] and row.alarmed_at:
         log.warning("gateway %s takes messages again", row.name)
 
 
 def resting() -> set[str]:
-    """The gateways that are not asked at the moment."""
+    """Names of the gateways that rest now."""
     return set(Gateway.objects.filter(rests_until__gt=Now()).values_list("name", flat=True))
 
 
 def out_of_order() -> list[Gateway]:
-    """Those that did not take what they were last asked to, and rested for it."""
+    """Gateways that failed last and have rested since, by name."""
     return list(Gateway.objects.exclude(rests_until=None).order_by("name"))

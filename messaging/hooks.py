@@ -1,4 +1,4 @@
-"""What apps above messaging add to it, each in its `ready`."""
+"""Hooks of messaging, registered by the apps above it in their `ready`."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from messaging.enums import Channel
 from web.hooks import KeyedHook
 
 
-class Letter(NamedTuple):
-    """A message written out."""
+class RenderedMessage(NamedTuple):
+    """Channel, receiver and text of a message."""
 
     channel: Channel
     to: str
     text: str
 
 
-# By kind of message: the letters of notes that were stored without a text, by the notes' keys.
-# A key that is left out has nobody to write to any more.
-letter_writers: KeyedHook[Callable[[Sequence[str]], dict[str, Letter]]] = KeyedHook()
+# By kind: a function that renders UNWRITTEN messages by their keys. Keys left out of its result are
+# obsolete, and their messages expire.
+renderers: KeyedHook[Callable[[Sequence[str]], dict[str, RenderedMessage]]] = KeyedHook()

@@ -9,20 +9,20 @@ from privacy.fields import EncryptedTextField
 
 
 class Message(models.Model):
-    """One message to one citizen: written with the act it tells of, sent by the worker.
+    """One message to one citizen, written in the transaction of its cause, sent by the worker.
 
-    The row is the truth and Redis only the bell: what was never rung for is found by the sweep.
-    Where the opening minute can't spare the time, the row is only the note that something is to be
-    told; the worker writes it out (`hooks.letter_writers`) and keeps what it sent.
+    The row is authoritative; Redis only wakes the worker, and a sweep finds what no job was
+    queued for. In the opening minute rows are inserted UNWRITTEN, with the key alone; the worker
+    renders them (`hooks.renderers`) and stores what it sent.
     """
 
-    # The same fact is told once: "called:<ticket>", "confirmed:<number>".
+    # Unique per fact, so that it is sent once: "called:<ticket>", "confirmed:<number>".
     key = models.CharField(_("key"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     channel = models.CharField(_("channel"), max_length=10, choices=Channel)
     to = EncryptedTextField(_("to"), null=True, blank=True)
     text = EncryptedTextField(_("text"), null=True, blank=True)
-    # Who may see it on the page in the sample campaign; not a foreign key, this app knows no one.
+    # The person to show it to in a sample campaign. No foreign key: this layer knows no people.
     person_id = models.BigIntegerField(_("person"), null=True, blank=True, db_index=True)
     status = models.CharField(
         _("status"), max_length=10, choices=MessageStatus, default=MessageStatus.WAITING
@@ -38,7 +38,7 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
-            # Not `unique=True`, which adds an index for LIKE that every message would write.
+            # Not `unique=True`, which adds a second index (for LIKE) to be written by each row.
             models.UniqueConstraint(fields=["key"], name="one_message_per_key"),
             models.CheckConstraint(
                 condition=Q(status=MessageStatus.SENT, sent_at__isnull=False)
@@ -52,17 +52,17 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index("created_at", name="messages_due", condition=Q(status__in=DUE)),
-            # Of some pages only, whatever the number of messages: what an hour brought is counted.
+            # BRIN has a few pages for any number of rows, enough to count the last hour and day.
             BrinIndex("created_at", name="messages_by_time", autosummarize=True),
         ]
 
     def __str__(self) -> str:
-        # The key names a reservation or a ticket, which this is shown without.
+        # Not the key, which names a reservation or a ticket.
         return f"#{self.pk}"
 
 
 class Spending(models.Model):
-    """How many messages of one kind were written lately; counted anew by `budget.count`."""
+    """The number of messages of one kind lately, as `budget.count` counted it."""
 
     kind = models.CharField(_("kind"), max_length=30, unique=True)
     last_hour = models.PositiveIntegerField(_("last hour"), default=0)
@@ -78,11 +78,13 @@ class Spending(models.Model):
 
 
 class Gateway(models.Model):
-    """One that did not take messages lately; none without a row. Each job is a process of its own,
-    so what one learns about a gateway stands here."""
+    """The state of a gateway that failed lately; gateways that work have no row.
+
+    In the database, because each job is a process of its own.
+    """
 
     name = models.CharField(_("name"), max_length=20, primary_key=True)
-    # In a row; none of them was taken.
+    # Consecutive failures.
     failures = models.PositiveIntegerField(_("failures"), default=0)
     since = models.DateTimeField(_("since"), db_default=Now())
     rests_until = models.DateTimeField(_("rests until"), null=True, blank=True)

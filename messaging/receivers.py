@@ -1,7 +1,7 @@
-"""Whom a message may go to: the one place that says what an address looks like.
+"""Validation of receivers, the only one.
 
-A receiver is typed by a stranger and handed to gateways and mail servers. What is allowed here
-has no meaning in an address of the web, a mail header or a list: none of `& = ? / # % , < >`.
+A receiver is untrusted input for gateways and mail servers. The characters allowed here have no
+meaning in URLs, mail headers or lists: none of `& = ? / # % , < >`.
 """
 
 import re
@@ -15,7 +15,7 @@ from messaging.enums import Channel
 
 _LOCAL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-]))*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# One `+` at most: `kim+jab@example.org` is common, and gateways cut there.
+# At most one `+`: `kim+jab@example.org` is common, and some gateways split at it.
 _EMAIL = re.compile(
     rf"\A(?=.{{3,200}}\Z)(?=[^@]{{1,64}}@){_LOCAL}(?:\+{_LOCAL})?@(?:{_LABEL}\.)+[A-Za-z]"
     rf"[A-Za-z0-9-]*[A-Za-z0-9]\Z"
@@ -24,18 +24,18 @@ _PHONE = re.compile(r"\A\+[1-9][0-9]{7,14}\Z")  # E.164
 
 
 class BadReceiver(ValueError):
-    """Nobody can be written to at this address."""
+    """No valid phone number or e-mail address."""
 
 
 def checked_receiver(channel: str, to: str) -> str:
-    """`to` as it came; BadReceiver unless it is an E.164 number or a plain e-mail address."""
+    """Return `to` unchanged; raises BadReceiver unless it is an E.164 number or plain e-mail."""
     if not (_EMAIL if channel == Channel.EMAIL else _PHONE).match(to):
         raise BadReceiver("This is no receiver for that channel.")
     return to
 
 
 class EmailAddressField(forms.EmailField):
-    """An e-mail address that `checked_receiver` takes."""
+    """An e-mail address that `checked_receiver` accepts."""
 
     default_validators = [
         RegexValidator(

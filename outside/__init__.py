@@ -1,1 +1,1 @@
-"""What stands outside the portal and may be slow or gone: Redis, gateways, identity providers."""
+"""Dependencies that may be slow or down: Redis, message gateways, identity providers."""

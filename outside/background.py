@@ -1,4 +1,4 @@
-"""Threads of a web process for what no page waits for to its end."""
+"""Background threads of a web process, for calls that no page waits for."""
 
 import os
 import threading
@@ -12,22 +12,23 @@ T = TypeVar("T")
 
 
 class Background:
-    """A few threads of this process, and a bounded number of calls that wait for them."""
+    """A thread pool with a bounded queue."""
 
     def __init__(self, name: str, *, threads: int, most: int) -> None:
         self._name, self._count = name, threads
-        self._places = threading.BoundedSemaphore(most)
+        self._permits = threading.BoundedSemaphore(most)
         self._lock = threading.Lock()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
     def begin(self, call: Callable[[], T]) -> Future[T] | None:
-        """Have `call` run soon; None if as many as may wait do already."""
-        if not self._places.acquire(blocking=False):
+        """Queue `call`; None if the queue is full."""
+        # A ThreadPoolExecutor's own queue has no limit.
+        if not self._permits.acquire(blocking=False):
             return None
         return self._executor().submit(self._run, call)
 
     def wait(self) -> None:
-        """Wait for all that was begun in this process, and for what that began."""
+        """Wait for all calls of this process, and for the calls that they begin."""
         while pool := self._take():
             pool.shutdown(wait=True)
 
@@ -37,7 +38,7 @@ class Background:
         return pool[1] if pool else None
 
     def _executor(self) -> ThreadPoolExecutor:
-        """One for each process: threads do not survive a fork."""
+        """The pool of this process; threads do not survive a fork."""
         with self._lock:
             if self._pool is None or self._pool[0] != os.getpid():
                 self._pool = (
@@ -50,5 +51,6 @@ class Background:
         try:
             return call()
         finally:
+            # Django closes connections per request only; this thread has none.
             connection.close()
-            self._places.release()
+            self._permits.release()

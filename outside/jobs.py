@@ -1,4 +1,4 @@
-"""Jobs for the workers. What lies in Redis is only ever data."""
+"""RQ jobs, serialized as JSON."""
 
 import django_rq
 from rq import Queue, serializers, worker_registration
@@ -9,26 +9,26 @@ from outside.redis import client
 LINE, CODES, MESSAGES, DEFAULT, EXPORTS = "line", "codes", "messages", "default", "exports"
 
 
-def only_json() -> None:
-    """Make JSON what RQ writes and reads, in this process.
+def use_json_serializer() -> None:
+    """Make JSON RQ's default serializer in this process.
 
-    Its default is pickle: whoever can write to Redis could run code in the workers. RQ's cron and
-    some pages of django-rq take the default whatever the queue says, so the default is changed.
+    The default is pickle, by which write access to Redis would run code in the workers. RQ's cron
+    and some pages of django-rq ignore the queue's serializer, so the default itself is replaced.
     """
     serializers.DefaultSerializer = serializers.PickleSerializer = JSONSerializer  # type: ignore[assignment,misc]
     serializers.SERIALIZER_ALIASES["pickle"] = JSONSerializer
 
 
 def enqueue(queue: str, job: str, *arguments: int | str) -> None:
-    """Ask a worker of `queue` to run `job`; RedisError if nobody can be asked."""
+    """Queue `job`; raises RedisError."""
     _queue(queue).enqueue(job, *arguments, result_ttl=0)
 
 
-def ring(queue: str, job: str) -> None:
-    """Have `job`, which does all there is to do, run soon; RedisError if nobody can be asked.
+def enqueue_once(queue: str, job: str) -> None:
+    """Queue `job`, which does all work there is, unless it is queued already; raises RedisError.
 
-    What waits in the queue already starts later than now and will find the work too, so a crowd
-    makes no crowd of jobs. Two, since one of them may be a job of another kind.
+    A queued job starts later than now and finds the new work too, so a crowd makes no crowd of
+    jobs. Up to two may wait, since one may be a job of another kind.
     """
     waiting = _queue(queue)
     if waiting.count < 2:
@@ -36,8 +36,8 @@ def ring(queue: str, job: str) -> None:
 
 
 def has_worker(queue: str) -> bool:
-    """Whether a worker of this queue gave a sign of life lately; RedisError if nobody knows."""
-    # Not `Worker.all`: it would raise the time limit of our connections to minutes.
+    """Whether a worker of this queue sent a heartbeat lately; raises RedisError."""
+    # Not `Worker.all`, which raises the timeouts of our connections to minutes.
     keys = worker_registration.get_keys(queue=_queue(queue))
     return any(client().exists(key) for key in keys)
 

@@ -1,4 +1,4 @@
-"""HTTP to peers that the settings name, and to nobody else."""
+"""HTTP requests to hosts that the settings name, and to no others (against SSRF)."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -9,7 +9,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-# More than any document or token has; what comes after is not read.
+# Larger than any expected document or token.
 MOST_BYTES = 512 * 1024
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -17,15 +17,15 @@ Session = TypeVar("Session", bound=requests.Session)
 
 
 class NotAPeer(requests.RequestException):
-    """This address is of a host that no setting names, or without TLS; it is not called."""
+    """The URL's host is not in the settings, or it has no TLS; no request is made."""
 
 
 class TooMuch(requests.RequestException):
-    """The answer is larger than any that is expected, or did not end in time."""
+    """The response is larger than MOST_BYTES or did not end in time."""
 
 
 def check_peer(address: str, hosts: Collection[str]) -> None:
-    """NotAPeer unless the address is of one of `hosts`, by TLS; on this machine also without."""
+    """Raise NotAPeer unless the URL is of one of `hosts`, with TLS; loopback may do without."""
     parts = urlsplit(address)
     if parts.hostname not in hosts:
         raise NotAPeer(f"no setting names {parts.hostname}")
@@ -34,8 +34,7 @@ def check_peer(address: str, hosts: Collection[str]) -> None:
 
 
 def bound(session: Session, hosts: Collection[str], *, seconds: float) -> Session:
-    """The session, which now calls `hosts` alone, is redirected nowhere, and takes an answer that
-    ends within so many seconds."""
+    """Restrict a session to `hosts`, without redirects, with a total timeout of `seconds`."""
     session.max_redirects = 0
     for scheme in ("https://", "http://"):
         session.mount(scheme, _PeerAdapter(hosts, seconds))
@@ -72,7 +71,7 @@ class _PeerAdapter(HTTPAdapter):
 
 
 def _read(response: requests.Response, ends: float) -> bytes:
-    """The body as it comes: a socket's time limit counts from one byte to the next."""
+    """Read the body with limits of size and time; a socket's timeout starts anew at each byte."""
     body = bytearray()
     try:
         while piece := response.raw.read1(16 * 1024, decode_content=True):

@@ -1,8 +1,8 @@
-"""Redis, which may be slow or gone: a convenience that no page waits for.
+"""Connections to Redis with short timeouts, no retries and a circuit breaker.
 
-A server that hangs (not one that is dead) would hold each page for a second and more. Here nothing
-is tried twice, each step has a fifth of a second, and once it did not answer, Redis is left alone
-by this process for some seconds.
+Pages work without Redis, but a server that hangs would delay each of them by a second and more.
+So each step has ANSWER_SECONDS, and after a failure this process does not ask Redis for
+REST_SECONDS.
 """
 
 import json
@@ -30,12 +30,12 @@ breaker = CircuitBreaker(
 )
 
 
-class RedisRests(redis.ConnectionError):
-    """It did not answer some seconds ago and is not asked."""
+class RedisUnavailable(redis.ConnectionError):
+    """The circuit breaker is open: Redis failed within the last REST_SECONDS."""
 
 
-class AtOnce(Retry):
-    """How each command is sent: once, and not at all while Redis rests."""
+class NoRetry(Retry):
+    """Sends each command once, and none while the circuit breaker is open."""
 
     def __init__(self) -> None:
         super().__init__(NoBackoff(), 0)
@@ -44,35 +44,35 @@ class AtOnce(Retry):
         self, do: Callable[[], T], fail: Callable[..., Any], *args: Any, **options: Any
     ) -> T:
         if breaker.opened:
-            raise RedisRests("Redis did not answer just now.")
+            raise RedisUnavailable("Redis did not answer just now.")
         with breaker:
             return super().call_with_retry(do, fail, *args, **options)
 
 
-# For Django's cache, and for `client`.
-QUICK: dict[str, Any] = {
-    "retry": AtOnce(),
+# Options of all connections: Django's cache and `client`.
+CONNECTION_OPTIONS: dict[str, Any] = {
+    "retry": NoRetry(),
     "socket_timeout": ANSWER_SECONDS,
     "socket_connect_timeout": ANSWER_SECONDS,
 }
 
 
 def client() -> redis.Redis:
-    """The Redis of the queues, as a page may ask it; RedisError where it does not answer.
+    """A client of the queues' Redis for pages; its commands raise RedisError.
 
-    Not for RQ's workers, which wait for a job for minutes, nor for `rq.Worker`: that raises the
-    time limit of the connections it is given.
+    Not for RQ's workers, which wait for jobs for minutes, nor for `rq.Worker`, which raises the
+    timeouts of the connections it is given.
     """
     return redis.Redis(connection_pool=_pool(settings.REDIS_URL))
 
 
 @lru_cache(maxsize=4)
 def _pool(url: str) -> redis.ConnectionPool:
-    return redis.ConnectionPool.from_url(url, **QUICK)
+    return redis.ConnectionPool.from_url(url, **CONNECTION_OPTIONS)
 
 
 def next_database(url: str) -> str:
-    """The same server, one database on."""
+    """The URL of the next database number on the same server."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if parts.scheme == "unix" or "db" in options:
@@ -81,7 +81,7 @@ def next_database(url: str) -> str:
 
 
 def with_time_limit(url: str) -> str:
-    """For clients that others make from the address alone, as the pages of django-rq do."""
+    """A URL with our timeouts, for clients made from the URL alone, as django-rq's pages do."""
     limits = dict.fromkeys(["socket_timeout", "socket_connect_timeout"], str(ANSWER_SECONDS))
     return _with_options(url, limits | dict(parse_qsl(urlsplit(url).query)))
 
@@ -91,14 +91,14 @@ def _with_options(url: str, options: dict[str, str]) -> str:
 
 
 class JsonCache:
-    """JSON for Django's cache instead of pickle, which would run what somebody wrote to Redis."""
+    """JSON serializer for Django's cache; pickle would run code that was written to Redis."""
 
     def dumps(self, value: Any) -> bytes | int:
-        # Redis counts with bare numbers.
+        # Unserialized, because INCR works on plain integers.
         return value if type(value) is int else json.dumps(value).encode()
 
     def loads(self, data: bytes) -> Any:
-        """None, as for what is not there, where this is no JSON."""
+        """The value; None, as for a missing key, if the data is no JSON."""
         try:
             return json.loads(data)
         except ValueError:

@@ -19,7 +19,7 @@ _email = Reservation._meta.get_field("email")
 
 
 # booking/sql/booking_confirm_at_once inserts the message without its text. The worker renders it
-# (notices.confirmed_letters), which keeps that work out of the opening minute.
+# (notices.render_confirmed), which keeps that work out of the opening minute.
 CONFIRM = """
 booking_confirm_at_once(%(key)s, {person}, %(language)s, %(channel)s, %(email)s) AS made
 """

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from booking.enums import ReservationStatus
 from booking.models import Offer, Reservation
 from messaging.enums import Channel
-from messaging.hooks import Letter
+from messaging.hooks import RenderedMessage
 from messaging.services import write_message
 
 
@@ -92,7 +92,7 @@ def notify_confirmed(reservations: Sequence[Reservation]) -> None:
     notify(reservations[0], key=key, kind="confirmed", text=_confirmed_text(reservations))
 
 
-def confirmed_letters(keys: Sequence[str]) -> dict[str, Letter]:
+def render_confirmed(keys: Sequence[str]) -> dict[str, RenderedMessage]:
     """Render the messages that `confirm_hold` queued without text, by message key.
 
     One message covers all doses confirmed under one reservation key.
@@ -109,7 +109,7 @@ def confirmed_letters(keys: Sequence[str]) -> dict[str, Letter]:
     ):
         together.setdefault(row.key, []).append(row)
     return {
-        f"{_CONFIRMED}{rows[0].number}": Letter(
+        f"{_CONFIRMED}{rows[0].number}": RenderedMessage(
             _channel(rows[0]), _address(rows[0]), _confirmed_text(rows)
         )
         for rows in together.values()
@@ -146,7 +146,7 @@ def notify_changed(reservation: Reservation) -> None:
 _REMINDER = "reminder:"
 
 
-def reminder_letters(keys: Sequence[str]) -> dict[str, Letter]:
+def render_reminders(keys: Sequence[str]) -> dict[str, RenderedMessage]:
     """Render the reminders that `remind` queued, by message key.
 
     Appointments cancelled or moved since are left out, and their message is not sent.
@@ -157,17 +157,17 @@ def reminder_letters(keys: Sequence[str]) -> dict[str, Letter]:
         .with_slot()
         .select_related("person")
     )
-    letters = {f"{_REMINDER}{row.number}:{row.slot_id}": _reminder(row) for row in rows}
+    rendered = {f"{_REMINDER}{row.number}:{row.slot_id}": _reminder(row) for row in rows}
     # The key holds the slot: an appointment moved since yields a key that was not asked for.
-    return {key: letter for key, letter in letters.items() if key in keys}
+    return {key: letter for key, letter in rendered.items() if key in keys}
 
 
-def _reminder(reservation: Reservation) -> Letter:
+def _reminder(reservation: Reservation) -> RenderedMessage:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your vaccination is tomorrow."), _line(reservation)]
         lines.append(reservation.slot.clinic.address)
         lines.append(public_url("reservation", reservation.number))
-    return Letter(_channel(reservation), _address(reservation), "\n".join(lines))
+    return RenderedMessage(_channel(reservation), _address(reservation), "\n".join(lines))
 
 
 def notify_offer(offer: Offer) -> None:

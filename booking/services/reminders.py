@@ -11,7 +11,7 @@ from database.clock import database_now
 # Local hours in which reminders are queued: no messages at night.
 FROM_HOUR, UNTIL_HOUR = 10, 20
 
-# Queued without text, which the worker renders (notices.reminder_letters). The slot is part of the
+# Queued without text, which the worker renders (notices.render_reminders). The slot is part of the
 # key: an appointment moved to another slot is reminded of anew.
 REMIND = """
 INSERT INTO messaging_message

@@ -207,7 +207,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         # Its own Redis database: clearing the cache must not clear the queues.
         "LOCATION": env.str("JARI_CACHE_URL", default=redis.next_database(REDIS_URL)),
-        "OPTIONS": {**redis.QUICK, "serializer": "outside.redis.JsonCache"},
+        "OPTIONS": {**redis.CONNECTION_OPTIONS, "serializer": "outside.redis.JsonCache"},
         "KEY_PREFIX": "jari",
     },
     # Per process, for values that may be some seconds old.

@@ -44,7 +44,7 @@ def test_kinds_are_counted_by_hour_and_day(settings):
     above = budget.count()
 
     assert above == []
-    assert budget.spent() == [budget.Spent("code", 2, 3, budget.Budget(2, 4))]
+    assert budget.usage_by_kind() == [budget.KindUsage("code", 2, 3, budget.Budget(2, 4))]
 
 
 def test_a_kind_above_its_budget_is_an_alarm_with_count_and_cost_but_not_every_time(caplog):
@@ -65,7 +65,7 @@ def test_what_is_over_is_forgotten_when_it_is_over():
     Message.objects.all().delete()
 
     assert budget.count() == []
-    assert budget.spent() == []
+    assert budget.usage_by_kind() == []
     assert Spending.objects.get().last_day == 0
 
 

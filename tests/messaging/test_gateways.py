@@ -14,7 +14,7 @@ from messaging.channels import check_settings
 from messaging.enums import Channel, MessageStatus
 from messaging.models import Gateway, Message
 from messaging.services import send_codes, send_waiting, write_message
-from outside import patience
+from outside import dependencies
 from staff.enums import Role
 from tests.factories import StaffFactory
 
@@ -61,7 +61,7 @@ def servers():
 def _short(monkeypatch, settings, tmp_path, clock):
     monkeypatch.setattr(gateways, "SECONDS", 3)
     settings.HOME = tmp_path
-    patience._part.cache_clear()
+    dependencies._dependency.cache_clear()
     clock.freeze()
 
 
@@ -110,7 +110,7 @@ def test_a_gateway_is_tried_again_after_longer_and_longer_rests(one, clock, monk
         send_waiting()
         row = Gateway.objects.get()
         rests.append(row.rests_until - clock.now())
-        patience._part.cache_clear()
+        dependencies._dependency.cache_clear()
         clock.move_to(row.rests_until + timedelta(seconds=1))
 
     assert rests == [timedelta(seconds=seconds) for seconds in (15, 30, 60, 120, 120)]
@@ -171,7 +171,7 @@ def test_the_operator_is_told_at_once_and_not_with_each_message(one, caplog, cli
     written("text")
     send_waiting()
     clock.move_to(Gateway.objects.get().rests_until + timedelta(seconds=1))
-    patience._part.cache_clear()
+    dependencies._dependency.cache_clear()
     send_waiting()
 
     alarms = [record for record in caplog.records if record.levelname == "ERROR"]

@@ -11,7 +11,7 @@ from redis import RedisError
 from messaging import background, services
 from messaging.background import wait_until_sent
 from messaging.enums import Channel, MessageStatus
-from messaging.hooks import Letter, letter_writers
+from messaging.hooks import RenderedMessage, renderers
 from messaging.models import Message
 from messaging.services import send_message, send_waiting, try_again, write_message
 from outside.background import Background
@@ -118,7 +118,7 @@ def test_without_redis_the_message_leaves_soon_and_not_by_the_thread_that_makes_
         raise RedisError("gone")
 
     senders = []
-    monkeypatch.setattr(services.jobs, "ring", gone)
+    monkeypatch.setattr(services.jobs, "enqueue_once", gone)
     monkeypatch.setattr(
         services,
         "send_message",
@@ -203,8 +203,8 @@ def noted(key="confirmed:1"):
 
 @pytest.mark.django_db
 def test_what_was_only_noted_is_written_when_it_is_sent_and_kept(outbox, monkeypatch):
-    letter = Letter(Channel.EMAIL, "me@example.org", "예약되었습니다.")
-    monkeypatch.setitem(letter_writers, "confirmed", lambda keys: {"confirmed:1": letter})
+    letter = RenderedMessage(Channel.EMAIL, "me@example.org", "예약되었습니다.")
+    monkeypatch.setitem(renderers, "confirmed", lambda keys: {"confirmed:1": letter})
     message = noted()
 
     outcomes = [send_message(message.pk), send_message(message.pk)]
@@ -221,9 +221,9 @@ def test_a_sweep_writes_many_notes_at_once(outbox, monkeypatch):
 
     def write(keys):
         asked.append(len(keys))
-        return {key: Letter(Channel.SMS, "+821000000001", key) for key in keys}
+        return {key: RenderedMessage(Channel.SMS, "+821000000001", key) for key in keys}
 
-    monkeypatch.setitem(letter_writers, "confirmed", write)
+    monkeypatch.setitem(renderers, "confirmed", write)
     for number in range(services.WRITTEN_TOGETHER + 2):
         noted(f"confirmed:{number}")
 
@@ -234,8 +234,8 @@ def test_a_sweep_writes_many_notes_at_once(outbox, monkeypatch):
 
 @pytest.mark.django_db
 def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, monkeypatch):
-    letters = iter([Letter(Channel.SMS, "+821000000001", "first")])
-    monkeypatch.setitem(letter_writers, "confirmed", lambda keys: {keys[0]: next(letters)})
+    letters = iter([RenderedMessage(Channel.SMS, "+821000000001", "first")])
+    monkeypatch.setitem(renderers, "confirmed", lambda keys: {keys[0]: next(letters)})
     noted()
     gateway.answer = 503
     send_waiting()
@@ -249,7 +249,7 @@ def test_what_was_written_is_not_written_anew_when_the_channel_failed(gateway, m
 
 @pytest.mark.django_db
 def test_a_note_about_nobody_any_more_is_not_sent(outbox, monkeypatch):
-    monkeypatch.setitem(letter_writers, "confirmed", lambda keys: {})
+    monkeypatch.setitem(renderers, "confirmed", lambda keys: {})
     noted()
 
     send_waiting()
@@ -263,9 +263,9 @@ def test_a_note_that_can_not_be_written_holds_up_nobody_and_can_be_tried_again(o
     def broken(keys):
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 / %s", [0 if "confirmed:1" in keys else 1])
-        return {key: Letter(Channel.SMS, "+821000000001", key) for key in keys}
+        return {key: RenderedMessage(Channel.SMS, "+821000000001", key) for key in keys}
 
-    monkeypatch.setitem(letter_writers, "confirmed", broken)
+    monkeypatch.setitem(renderers, "confirmed", broken)
     message = noted()
     noted("confirmed:2")
     written(key="behind")

@@ -112,7 +112,7 @@ def test_a_closed_room_tells_nobody():
 
 @pytest.mark.django_db(transaction=True)
 def test_any_number_of_workers_tell_once(monkeypatch):
-    monkeypatch.setattr("messaging.services.ring", lambda *_a, **_k: None)
+    monkeypatch.setattr("messaging.services.wake_worker", lambda *_a, **_k: None)
     room = make_room()
     for _ in range(20):
         ask(join(room))

@@ -1,0 +1,127 @@
+"""docs/style.md, as far as a program can hold it: names of locals, comments, words."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+# Packages of product code.
+PACKAGES = [
+    "booking",
+    "database",
+    "dataio",
+    "messaging",
+    "outside",
+    "privacy",
+    "rehearsal",
+]
+# Names that hide a type: the noun of the field costs nothing.
+VAGUE = {
+    *("gone", "hers", "his", "it", "known", "kept", "made", "mine", "one", "ones", "ours"),
+    *("rest", "said", "seen", "stuff", "that", "theirs", "them", "thing", "things", "this"),
+    *("those", "told", "who", "whoever", "whole", "yours"),
+}
+# An essayist's subjects, in comments and docstrings.
+ESSAY = re.compile(r"\b(whoever|somebody|thrice|second thought)\b", re.IGNORECASE)
+# Lines with a comment for each 100 lines of code, over a package.
+LEAST_COMMENTS = 3.5
+# Comments for tools, not for readers.
+PRAGMA = re.compile(r"#\s*(noqa|type:|fmt:|pragma|nosec)")
+
+
+def sources(package: str, *suffixes: str) -> list[Path]:
+    return [
+        path
+        for path in sorted((settings.BASE_DIR / package).rglob("*"))
+        if path.suffix in suffixes and "migrations" not in path.parts
+    ]
+
+
+def docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                yield first.value
+
+
+def comments(source: str) -> Iterator[tokenize.TokenInfo]:
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and not PRAGMA.match(token.string):
+            yield token
+
+
+def count_sql(source: str) -> tuple[int, int]:
+    lines = [line.strip() for line in source.splitlines() if line.strip()]
+    commented = sum("-- " in line for line in lines)
+    return commented, len(lines) - sum(line.startswith("--") for line in lines)
+
+
+def count_python(source: str) -> tuple[int, int]:
+    """(lines with a comment, lines of code); docstrings are neither, SQL in strings is both."""
+    commented = {token.start[0] for token in comments(source)}
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING):
+            code.update(range(token.start[0], token.end[0] + 1))
+    for docstring in docstrings(ast.parse(source)):
+        code -= set(range(docstring.lineno, (docstring.end_lineno or 0) + 1))
+    sql = {line for line in code if source.splitlines()[line - 1].lstrip().startswith("-- ")}
+    return len(commented | sql), len(code - sql)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_about_four_lines_in_a_hundred_have_a_comment(package):
+    counts = [
+        (count_sql if path.suffix == ".sql" else count_python)(path.read_text(encoding="utf-8"))
+        for path in sources(package, ".py", ".sql")
+    ]
+
+    commented, code = (sum(column) for column in zip(*counts, strict=True))
+
+    assert 100 * commented / code >= LEAST_COMMENTS, f"{commented} comments, {code} lines"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_local_hides_its_type_behind_a_vague_name(package):
+    vague = [
+        f"{path.relative_to(settings.BASE_DIR)}:{node.lineno} {name}"
+        for path in sources(package, ".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Name | ast.arg)
+        for name in [node.arg if isinstance(node, ast.arg) else node.id]
+        if name in VAGUE
+    ]
+
+    assert vague == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_comments_are_written_with_the_nouns_of_the_field(package):
+    essays = []
+    for path in sources(package, ".py"):
+        source = path.read_text(encoding="utf-8")
+        texts = [(token.start[0], token.string) for token in comments(source)]
+        texts += [(text.lineno, str(text.value)) for text in docstrings(ast.parse(source))]
+        essays += [
+            f"{path.relative_to(settings.BASE_DIR)}:{line} {found.group()}"
+            for line, text in texts
+            if (found := ESSAY.search(text))
+        ]
+
+    assert essays == []
+
+
+def test_the_count_sees_comments_but_neither_docstrings_nor_pragmas():
+    source = '"""Doc."""\n\n# Why.\nx = 1  # noqa: E501\nSQL = """\n-- Why.\nSELECT 1\n"""\n'
+
+    assert count_python(source) == (2, 4)
