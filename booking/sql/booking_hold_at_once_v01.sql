@@ -1,9 +1,10 @@
 -- Fast path of a hold (booking.services.holds._hold_at_once): one or two slots in one round trip.
 --
--- Answers the new reservation ids, or NULLs when the person has a live reservation or an outside
--- dose, the admission has ended or something was held under it before, a slot is full, closed or begun, or the vaccine is not the cohort's; a unique index may also
--- refuse it. In each of these cases nothing is changed and the caller takes the careful path
--- (_hold_carefully), which holds the same slots or says why not.
+-- Returns the new reservation ids, or NULLs when the person has a live reservation or an outside
+-- dose, the admission has ended or had a hold before, a slot is full, closed or begun, or the
+-- vaccine is not the cohort's; a unique index may also refuse it. In each of these cases nothing is
+-- changed, and the caller takes the careful path (_hold_carefully), which holds the same slots or
+-- raises the reason.
 --
 -- Statuses are those of booking.enums.ReservationStatus: 'held', 'confirmed', 'arrived' and
 -- 'vaccinated' are LIVE. Every plan uses an index, also those made while the tables were empty.

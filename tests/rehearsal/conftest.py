@@ -17,5 +17,5 @@ def small_sample(settings, monkeypatch):
     settings.SAMPLE = True
     monkeypatch.setattr(campaign, "SPANS", SMALL)
     monkeypatch.setattr(campaign, "CLINICS", 6)
-    monkeypatch.setattr(campaign, "GATHERED", 5)
+    monkeypatch.setattr(campaign, "WAITING", 5)
     return campaign

@@ -29,7 +29,7 @@ def small(monkeypatch, settings):
         code: campaign.Years(span.first, span.last, 100) for code, span in campaign.SPANS.items()
     }
     monkeypatch.setattr(campaign, "SPANS", spans)
-    monkeypatch.setattr(campaign, "GATHERED", 5)
+    monkeypatch.setattr(campaign, "WAITING", 5)
     # The desk's two days and the next ones, without the weeks for second doses.
     monkeypatch.setattr(clinics, "_BOOKABLE", range(4))
 
