@@ -39,8 +39,8 @@ def confirm_hold(
     Repeating it returns the same reservations. Raises NothingHeld, HoldLapsed or HoldChanged,
     and BadReceiver for an e-mail address that the form would have refused.
     """
-    made = functions.attempt(CONFIRM_OF_PERSON, {"person": person_id, **_values(key, contact)})
-    return _confirmed(person_id, key, *(made or _NOTHING))
+    row = functions.attempt(CONFIRM_OF_PERSON, {"person": person_id, **_values(key, contact)})
+    return _confirmed(person_id, key, *(row or _NOTHING))
 
 
 def confirm_in_session(
@@ -50,11 +50,11 @@ def confirm_in_session(
 
     Returns (None, []) and changes nothing when the session has ended.
     """
-    made = functions.attempt(CONFIRM_IN_SESSION, claim.values | _values(key, contact))
-    # None: a constraint refused, and with it went the answer about the session.
-    sees_from, *row = made or (None, *_NOTHING)
-    session = claim.session(sees_from) if made else find_session(claim)
-    return session, _confirmed(session.person_id, key, *row) if session else []
+    answer = functions.attempt(CONFIRM_IN_SESSION, claim.values | _values(key, contact))
+    # None if a constraint refused: then nothing is known about the session either.
+    sees_from, *columns = answer or (None, *_NOTHING)
+    session = claim.session(sees_from) if answer else find_session(claim)
+    return session, _confirmed(session.person_id, key, *columns) if session else []
 
 
 # The row of booking_confirm_at_once when it confirmed nothing.

@@ -1,7 +1,7 @@
-"""Cancelling and moving for somebody who calls or stands at the counter, after the cut-off too.
+"""Cancelling and moving appointments for callers and walk-ins, also after the cut-off.
 
-The services are those of the citizen's own pages, which let staff pass the clinic's cut-off and
-tell the person by a message.
+By the services of the citizens' pages, which let staff pass the clinic's cut-off and queue a
+message to the person.
 """
 
 from typing import Any
@@ -44,13 +44,13 @@ REASONS = [
 
 
 class ReasonForm(forms.Form):
-    """Why, in one of a few words: free text would be kept with people's names."""
+    """The reason as one of a few choices: free text would hold personal data in the record."""
 
     reason = forms.ChoiceField(label=gettext_lazy("Reason"), choices=[("", "---------"), *REASONS])
 
 
 class ChangePages(DeskPages):
-    """Cancel, take back, move: for whoever may book for others."""
+    """Cancel, restore and move appointments, for users with the permission to book."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -63,7 +63,7 @@ class ChangePages(DeskPages):
         ]
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """What would be cancelled, and why; with a first dose the second one too."""
+        """Ask for the reason, then cancel; with a first dose the second too."""
         row = self._own(request, pk)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -104,7 +104,7 @@ class ChangePages(DeskPages):
         return _to(row)
 
     def restore_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Take a cancellation back, whoever cancelled, while the places are free."""
+        """Undo a cancellation by anybody while the seats are free."""
         row = self._own(request, pk)
         try:
             restored = undo_cancel(reservation=row, by=actor_of(staff_of(request)))
@@ -120,7 +120,7 @@ class ChangePages(DeskPages):
         return _to(row)
 
     def move_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Times to choose from; with one chosen, the question; posted, the move."""
+        """List slots; with a chosen one in the query string ask, and on POST move."""
         row = self._own(request, pk)
         if row.status != ReservationStatus.CONFIRMED:
             messages.error(request, staff_message(NotConfirmed()))
@@ -128,7 +128,7 @@ class ChangePages(DeskPages):
         if "slot" in request.GET:
             return self._move_to(request, row, request.GET["slot"])
         limits = change_limits(row)
-        coming = Choice(dose=row.dose, vaccines=limits.vaccines, days=limits.days)
+        choice = Choice(dose=row.dose, vaccines=limits.vaccines, days=limits.days)
         self._record(request, Act.DETAIL, "caller", [row.person_id])
         return self.page(
             request,
@@ -139,7 +139,7 @@ class ChangePages(DeskPages):
             row=row,
             phone=shown_phone(row.person.phone),
             days=limits.days,
-            times=slots_for(request, _target_of(row), coming),
+            times=slots_for(request, _target_of(row), choice),
             at_counter=own_clinic_of(staff_of(request)) is not None,
         )
 
@@ -178,7 +178,7 @@ class ChangePages(DeskPages):
         )
 
     def change_acts(self, request: HttpRequest, row: Reservation | None) -> dict[str, Any]:
-        """The addresses of what this user may do with the appointment now."""
+        """The addresses of the changes that this user may make now; empty where none."""
         acts = dict.fromkeys(["cancel", "move", "restore"], "")
         if row is None or not self.has_book_permission(request):
             return {"change_acts": acts}
@@ -192,7 +192,7 @@ class ChangePages(DeskPages):
         return {"change_acts": acts}
 
     def _own(self, request: HttpRequest, pk: int) -> Reservation:
-        """A reservation of this user's clinics; 403 without the right, 404 elsewhere."""
+        """A reservation in this user's scope; raises PermissionDenied or Http404."""
         self._require_book_permission(request)
         row: Reservation = get_object_or_404(self.get_queryset(request), pk=pk)
         if row.person.forgotten_at is not None:
@@ -201,13 +201,13 @@ class ChangePages(DeskPages):
 
 
 def _pulled_along(row: Reservation, visible: QuerySet[Reservation]) -> list[dict[str, Any]]:
-    """Later doses that would be cancelled too; of those at other clinics only that there is one."""
+    """Later doses that are cancelled too; of those the user may not see only the dose."""
     later = Reservation.objects.filter(
         person=row.person_id, dose__gt=row.dose, status=ReservationStatus.CONFIRMED
     ).with_slot()
-    seen = set(visible.filter(person=row.person_id).values_list("pk", flat=True))
+    visible_ids = set(visible.filter(person=row.person_id).values_list("pk", flat=True))
     return [
-        {"dose": other.dose, "row": other if other.pk in seen else None}
+        {"dose": other.dose, "row": other if other.pk in visible_ids else None}
         for other in later.order_by("dose")
     ]
 
@@ -221,7 +221,7 @@ def _to(row: Reservation) -> HttpResponseRedirect:
 
 
 def _target_of(row: Reservation) -> AddressOf:
-    """The page that asks about a move; none for the slot that the reservation has."""
+    """A function from a slot's id to the page that asks about the move; "" for its own slot."""
 
     def address(slot_id: int) -> str:
         if slot_id == row.slot_id:
