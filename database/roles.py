@@ -99,7 +99,7 @@ SELECT has_schema_privilege('public', 'public', 'CREATE'),
             AND acl.grantee = (SELECT oid FROM pg_roles WHERE rolname = %(role)s)
     )
 """
-# What a role may do in all, whoever gave it: as owner, as a member of another role, by PUBLIC.
+# All privileges of a role, however granted: as owner, by membership in a role, by PUBLIC.
 _ABLE = """
 SELECT class.relname, kind.kind
 FROM pg_class AS class,
@@ -120,7 +120,7 @@ def exists(cursor: CursorWrapper, role: str) -> bool:
 
 
 def missing(cursor: CursorWrapper, role: str) -> list[sql.Composed]:
-    """What the owner has to run so that `role` may do what `grants.tsv` says and no more.
+    """The statements by which the owner gives `role` exactly the privileges of `grants.tsv`.
 
     Only the difference: on a database that is in order nothing is run and no lock is taken.
     """
@@ -137,34 +137,38 @@ def grant(cursor: CursorWrapper, role: str) -> int:
 
 
 def surplus(cursor: CursorWrapper) -> list[str]:
-    """What the account of this connection may do and should not, in words."""
+    """Privileges of this connection's account that it should not have, as sentences."""
     cursor.execute(_ATTRIBUTES)
     role, is_super, makes_roles, creates = cursor.fetchone()
     if is_super:
         return [f"{role} is a superuser"]
-    found = [f"{role} may create roles"] if makes_roles else []
-    found += [f"{role} may create tables"] if creates else []
+    excess = [f"{role} may create roles"] if makes_roles else []
+    excess += [f"{role} may create tables"] if creates else []
     cursor.execute(_ABLE)
     for table, kind in cursor.fetchall():
         if Grant(table, kind) not in tables().get(table, ()):
-            found.append(f"{role} may {kind} {table}")
-    return found
+            excess.append(f"{role} may {kind} {table}")
+    return excess
 
 
 def _on_tables(cursor: CursorWrapper, role: str) -> Iterator[sql.Composed]:
     cursor.execute(_TABLES)
     existing = {name for (name,) in cursor.fetchall()}
-    wanted = {one for table, of in tables().items() if table in existing for one in of}
+    wanted = {privilege for table, of in tables().items() if table in existing for privilege in of}
     cursor.execute(_GIVEN, {"role": role})
     given = {Grant(*row) for row in cursor.fetchall()}
     name = sql.Identifier(role)
-    for one in sorted(given - wanted):
-        yield sql.SQL("REVOKE {} FROM {}").format(one.as_sql(), name)
+    for privilege in sorted(given - wanted):
+        yield sql.SQL("REVOKE {} FROM {}").format(privilege.as_sql(), name)
     # Taking a table's privilege takes that of its columns too.
-    whole = {(one.table, one.kind) for one in given - wanted if not one.column}
-    again = {one for one in wanted if (one.table, one.kind) in whole}
-    for one in sorted((wanted - given) | again):
-        yield sql.SQL("GRANT {} TO {}").format(one.as_sql(), name)
+    of_whole_tables = {
+        (privilege.table, privilege.kind) for privilege in given - wanted if not privilege.column
+    }
+    again = {
+        privilege for privilege in wanted if (privilege.table, privilege.kind) in of_whole_tables
+    }
+    for privilege in sorted((wanted - given) | again):
+        yield sql.SQL("GRANT {} TO {}").format(privilege.as_sql(), name)
 
 
 def _on_functions(cursor: CursorWrapper, role: str) -> Iterator[sql.Composed]:

@@ -35,6 +35,8 @@ class Command(BaseCommand):
                 count = roles.grant(cursor, role)
                 self.stdout.write(_("Grants that were changed: %(count)s") % {"count": count})
                 return
-            found = [one.as_string(cursor.connection) for one in roles.missing(cursor, role)]
-        if found:
-            raise CommandError("\n".join([_("To be run as the owner:"), *found]))
+            statements = [
+                statement.as_string(cursor.connection) for statement in roles.missing(cursor, role)
+            ]
+        if statements:
+            raise CommandError("\n".join([_("To be run as the owner:"), *statements]))
