@@ -43,20 +43,23 @@ def _card(
     answer: Answer, review: Review | None, joins_at: datetime | None, now: datetime
 ) -> dict[str, Any]:
     state = answer.window(now)
+    gathers = state == Window.SOON and joins_at is not None and joins_at <= now
+    can_join = answer.eligible and (state == Window.OPEN or gathers)
     return {
         "cohort": answer.cohort,
         "eligible": answer.eligible,
         "near": answer.rule != Reason.NOT_BORN or review is not None,
         "state": state,
         "joins_at": joins_at,
-        "can_join": state == Window.OPEN
-        or (state == Window.SOON and joins_at is not None and joins_at <= now),
+        "can_join": can_join,
+        "gathers": gathers,
+        "joins_later": answer.eligible and state == Window.SOON and not can_join,
         "window_from": answer.window_from,
         "window_to": answer.window_to,
         "reasons": [reasons.sentence(code, values) for code, values in answer.reasons],
         "advice": "" if answer.eligible else reasons.what_would_change_it(answer.rule),
         "provisional": answer.provisional,
-        "review": review,
+        "review_answer": review.answer if review else "",
         "can_ask": not answer.eligible
         and answer.outcome.rule not in NEVER_REVIEWED
         and state != Window.CLOSED

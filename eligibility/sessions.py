@@ -32,7 +32,7 @@ EVERYTHING_FROM = datetime.fromtimestamp(0, tz=UTC)
 
 @dataclass(frozen=True)
 class Claim:
-    """What a sign-in cookie says: signed by us and in date, but the session may have ended since.
+    """The content of a valid sign-in cookie; its session may have ended since.
 
     `SESSION` or `SeesFrom` ask for it within another statement, `signed_in` in one of its own.
     """
@@ -120,10 +120,10 @@ _CLAIM, _SESSION = "_jari_claim", "_jari_session"
 
 def claim_of(request: HttpRequest) -> Claim | None:
     """The claim in this browser's cookie."""
-    kept = vars(request)
-    if _CLAIM not in kept:
-        kept[_CLAIM] = read_cookie(request.COOKIES.get(COOKIE, ""))
-    claim: Claim | None = kept[_CLAIM]
+    attributes = vars(request)
+    if _CLAIM not in attributes:
+        attributes[_CLAIM] = read_cookie(request.COOKIES.get(COOKIE, ""))
+    claim: Claim | None = attributes[_CLAIM]
     return claim
 
 
@@ -137,11 +137,11 @@ def signed_in(request: HttpRequest) -> Session | None:
 
     One statement, unless `set_session` was called before: so signing out everywhere works at once.
     """
-    kept = vars(request)
-    if _SESSION not in kept:
+    attributes = vars(request)
+    if _SESSION not in attributes:
         claim = claim_of(request)
-        kept[_SESSION] = find_session(claim) if claim else None
-    session: Session | None = kept[_SESSION]
+        attributes[_SESSION] = find_session(claim) if claim else None
+    session: Session | None = attributes[_SESSION]
     return session
 
 
@@ -199,12 +199,13 @@ def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
 
 
 def sign_out_everywhere(person_id: int) -> None:
-    """Every cookie of this person, and of whoever acts for them, proves nothing from now on."""
+    """End all sessions of this person and of their proxy: raises the generation."""
+    # In the database, not read and written: two calls at once must not keep an older generation.
     Person.objects.filter(pk=person_id).update(session_generation=F("session_generation") + 1)
 
 
 def read_cookie(cookie: str) -> Claim | None:
-    """What a cookie's value says; None if it was not signed by us, or too long ago."""
+    """The claim of a cookie's value; None if the signature is wrong or older than IDENTITY_DAYS."""
     if not cookie:
         return None
     signer = _signer(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
@@ -227,10 +228,11 @@ def sign_in(
     verified_at: datetime | None = None,
     generation: int | None = None,
 ) -> None:
-    """Give this browser the cookie; acting for somebody lasts as long as one's own proof.
+    """Set the session cookie.
 
-    `by_id` is who proved a phone: always the same, whomever they act for. `generation` is asked of
-    the database unless it is given.
+    A proxy passes their own `verified_at`, so that acting ends with their own session, and their
+    id as `by_id`: the person who proved a phone. `generation` is read from the database unless
+    given.
     """
     stamp = int((verified_at or known_now()).timestamp())
     value = [person_id, stamp, _generation(person_id) if generation is None else generation]
@@ -247,8 +249,8 @@ def sign_in(
 
 
 def _generation(person_id: int) -> int:
-    found = Person.objects.filter(pk=person_id).values_list("session_generation", flat=True)
-    return found.first() or 0
+    generations = Person.objects.filter(pk=person_id).values_list("session_generation", flat=True)
+    return generations.first() or 0
 
 
 def sign_out(response: HttpResponse) -> None:
@@ -256,5 +258,5 @@ def sign_out(response: HttpResponse) -> None:
 
 
 def to_identity(back_to: str) -> HttpResponse:
-    """To the page on which people prove who they are, and from there to `back_to`."""
+    """Redirect to the identity page, which leads on to `back_to`."""
     return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")
