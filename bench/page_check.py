@@ -47,12 +47,12 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
         for slower in (1, 4, 6):
             times = [timed(browser.new_context(), slower, given) for _ in range(RUNS)]
-            script = statistics.median(script for script, _whole in times)
-            whole = statistics.median(whole for _script, whole in times)
+            script = statistics.median(script for script, _until_answer in times)
+            until_answer = statistics.median(until_answer for _script, until_answer in times)
             verdict = "kept" if script < 100 else "BROKEN"
             print(
                 f"processor {slower} times slower: {script:.0f} ms of work (promised 100, "
-                f"{verdict}), worst {max(times)[0]:.0f}; {whole:.0f} ms until the answer"
+                f"{verdict}), worst {max(times)[0]:.0f}; {until_answer:.0f} ms until the answer"
             )
         browser.close()
 
@@ -133,8 +133,8 @@ def signed(checkpoint: Checkpoint) -> tuple[Note, str]:
     log = Signer(ORIGIN, hashlib.sha256(b"log").digest())
     witnesses = [Signer(f"witness{n}.example", bytes([n]) * 32, COSIGNATURE) for n in (1, 2, 3)]
     note = checkpoint.signed_by([log])
-    cosigned = tuple(one.cosign(note.text, timestamp=1_800_000_000) for one in witnesses)
-    lines = [f"witness W{n} {one.verifier}" for n, one in enumerate(witnesses, start=1)]
+    cosigned = tuple(witness.cosign(note.text, timestamp=1_800_000_000) for witness in witnesses)
+    lines = [f"witness W{n} {witness.verifier}" for n, witness in enumerate(witnesses, start=1)]
     policy = "\n".join([f"log {log.verifier}", *lines, "group G 2 W1 W2 W3", "quorum G", ""])
     return Note(note.text, note.signatures + cosigned), policy
 

@@ -61,13 +61,14 @@ def _caller(request: Any) -> str:
     address = client_address(request)
     # Only what the request has loaded already: a query could fail, as the request may have.
     user = getattr(request, "_cached_user", None)
-    who = getattr(request, "_jari_who", None)
+    # eligibility.sessions: the session, or the cookie's claim before the database was asked.
+    citizen = getattr(request, "_jari_session", getattr(request, "_jari_claim", None))
     return ", ".join(
         [
             f"from {address or 'an unknown address'}",
             request.method or "no method",
             *([f"user {user.pk}"] if user is not None and user.pk else []),
-            *([f"person {who.person_id}"] if who else []),
+            *([f"person {citizen.person_id}"] if citizen else []),
         ]
     )
 

@@ -102,10 +102,10 @@ def region(text: str) -> str:
     """서울 and 서울시 become 서울특별시: staff of a region see rows by this name."""
     if not text.strip():
         return ""
-    known = region_of(text)
-    if known is None:
+    official = region_of(text)
+    if official is None:
         raise BadValue(_("There is no such region. Write one of the 17, such as 서울특별시."))
-    return known
+    return official
 
 
 def phone(text: str) -> str:
@@ -242,12 +242,12 @@ def plain_reader(header: Sequence[str]) -> Callable[[int, str], _Entry | None]:
         row = match(text)
         if row is None:
             return None
-        key, name, birth, number, *rest, dose = row.group(*groups_in_order)
+        key, name, birth, number, *home, dose = row.group(*groups_in_order)
         # ISO dates compare as text.
         if not first <= birth <= last or (dose and not first <= dose <= last):
             return None
         try:
-            region, district, groups = _normalized(*rest)
+            region, district, groups = _normalized(*home)
         except BadValue:
             return None
         return line, key, name, name, birth, _e164(number), region, district, groups, dose

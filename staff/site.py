@@ -52,7 +52,7 @@ class PortalSite(admin.AdminSite):
 
         return [
             # Overrides the admin's "view on site" redirect: no row has a public page.
-            path("r/<path:rest>", self.admin_view(_not_found)),
+            path("r/<path:address>", self.admin_view(_not_found)),
             own("second-factor/", views.second_factor, "second_factor"),
             own("second-factor/set-up/", views.second_factor_setup, "second_factor_setup"),
             own("second-factor/codes/", views.recovery_codes, "recovery_codes"),
@@ -153,7 +153,7 @@ def _work_of(response: HttpResponse) -> dict[str, str]:
     return form.work if isinstance(form, LoginForm) else NO_WORK
 
 
-def _not_found(request: HttpRequest, rest: str) -> HttpResponse:
+def _not_found(request: HttpRequest, address: str) -> HttpResponse:
     raise Http404
 
 

@@ -12,13 +12,18 @@ from django.conf import settings
 
 # Packages of product code.
 PACKAGES = [
+    "bench",
     "booking",
+    "config",
     "database",
     "dataio",
+    "launcher",
     "messaging",
     "outside",
     "privacy",
     "rehearsal",
+    "staff",
+    "web",
 ]
 # Names that hide a type: the noun of the field costs nothing.
 VAGUE = {

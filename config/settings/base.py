@@ -279,7 +279,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "media-src": [SELF],
         # The sign-in form is redirected to an identity provider, which form-action restricts too.
-        "form-action": [SELF, *sorted({at for one in PROVIDERS for at in _origins(one)})],
+        "form-action": [SELF, *sorted({at for provider in PROVIDERS for at in _origins(provider)})],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

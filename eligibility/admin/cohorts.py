@@ -215,7 +215,7 @@ def _preview_text(preview: Preview) -> str:
     numbers = {
         "gain": f"{preview.gain:,}",
         "lose": f"{preview.lose:,}",
-        "kept": f"{preview.kept:,}",
+        "kept": f"{preview.keeping:,}",
         "about": _("about") if preview.about else "",
     }
     return (

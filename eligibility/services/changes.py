@@ -135,12 +135,12 @@ def apply_due_changes() -> int:
 class Preview:
     """How many people of the roster gain and lose eligibility by a change.
 
-    `kept` of those who lose it have a stored yes, and keep it.
+    `keeping` of those who lose it have a stored yes, and keep it.
     """
 
     gain: int
     lose: int
-    kept: int
+    keeping: int
     about: bool  # estimated from a sample
 
 
@@ -160,7 +160,7 @@ def preview_change(*, cohort: Cohort, values: dict[str, Any], at: datetime) -> P
         gain += becomes and not was
         if was and not becomes:
             losers.append(person.pk)
-    # Cut, as the ids travel in the statement; beyond that `kept` is a lower bound.
+    # Cut, as the ids travel in the statement; beyond that `keeping` is a lower bound.
     promised = Decision.objects.filter(cohort=cohort, eligible=True, person__in=losers[:50_000])
     keeping = promised.count() if losers else 0
     return Preview(gain * step, len(losers) * step, keeping * step, about=step > 1)

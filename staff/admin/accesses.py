@@ -54,8 +54,8 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
         small = PeopleSet.objects.filter(size__lte=INDEXED, people__contains=[person])
         large = PeopleSet.objects.filter(size__gt=INDEXED, people__contains=[person])
         sets = [*small.values_list("pk", flat=True), *large.values_list("pk", flat=True)]
-        seen = Q(people__contains=[person]) | Q(people_set__in=sets)
-        return queryset.filter(seen), False
+        shows_person = Q(people__contains=[person]) | Q(people_set__in=sets)
+        return queryset.filter(shows_person), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

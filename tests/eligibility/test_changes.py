@@ -133,7 +133,7 @@ def test_a_preview_counts_who_gains_who_loses_and_who_was_told():
         at=timezone.now(),
     )
 
-    assert (preview.gain, preview.lose, preview.kept, preview.about) == (3, 2, 1, False)
+    assert (preview.gain, preview.lose, preview.keeping, preview.about) == (3, 2, 1, False)
 
 
 def cohort(code, born, opens="2021-07-12T20:00", closes="2021-07-24T18:00", **values) -> Cohort:
