@@ -1,5 +1,6 @@
 """Periodic jobs; run by `manage.py rqcron config.cron`. Intervals and ttls are seconds."""
 
+from django.conf import settings
 from rq import cron
 
 import booking.jobs
@@ -14,6 +15,10 @@ cron.register(waiting_room.jobs.tick, queue_name="line", interval=1, ttl=5, resu
 cron.register(
     waiting_room.jobs.fetch_beacons, queue_name="default", interval=1, ttl=5, result_ttl=0
 )
+if settings.WITNESSES:
+    cron.register(
+        waiting_room.jobs.ask_witnesses, queue_name="default", interval=1, ttl=5, result_ttl=0
+    )
 cron.register(
     waiting_room.jobs.send_alerts, queue_name="messages", interval=5, ttl=60, result_ttl=0
 )

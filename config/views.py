@@ -12,6 +12,7 @@ from booking.views.holds import keep_unsent
 from database.clock import clock_ahead, clock_line, is_off, known_now, measure_if_due
 from messaging import budget, gateways
 from outside import jobs, redis
+from waiting_room.services.witnessed import health_line as witnesses_line
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -91,10 +92,18 @@ def _messages() -> str:
     return "; ".join(problems) or "ok"
 
 
+def _witnesses() -> str:
+    try:
+        return witnesses_line()
+    except DatabaseError:
+        return "unknown"
+
+
 PARTS = {
     "database": _database,
     "redis": _redis,
     "worker": _worker,
     "messages": _messages,
     "clock": _clock,
+    "witnesses": _witnesses,
 }

@@ -75,8 +75,7 @@ class PortalSite(admin.AdminSite):
         if not isinstance(response, HttpResponseRedirect):
             work = _work_of(response)
             if work["challenge"]:
-                page = cast("TemplateResponse", response)
-                page.context_data = {**(page.context_data or {}), **work}
+                response.context_data |= work
                 response.status_code = 422
             else:
                 self._record_refusal(request)

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from outside import redis
+from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
 
 from .database import database_settings
 
@@ -76,6 +77,26 @@ def log_keys(text: str) -> list[bytes]:
     if not all(len(key) == 32 for key in keys):
         raise ImproperlyConfigured("JARI_LOG_KEYS: each key is 32 bytes in base64, comma between.")
     return keys
+
+
+def witnesses(text: str, quorum: str) -> tuple[tuple[Witness, ...], int]:
+    """Parse `NAME KEY URL, NAME KEY URL, …`, and how many of them are needed."""
+    try:
+        found = parse_witnesses(text)
+    except BadWitness as error:
+        raise ImproperlyConfigured(f"JARI_WITNESSES: {error}") from None
+    needed = quorum or str(majority(len(found)))
+    if not (needed.isascii() and needed.isdecimal() and int(needed) <= len(found)):
+        raise ImproperlyConfigured(
+            f"JARI_WITNESS_QUORUM: write a number from 0 to {len(found)}, as many as witnesses."
+        )
+    return found, int(needed)
+
+
+def minutes(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 60):
+        raise ImproperlyConfigured(f"{name}: write a number of minutes from 1 to 60.")
+    return int(text)
 
 
 def message_budgets(text: str) -> dict[str, tuple[int, int]]:
@@ -291,13 +312,21 @@ SILENCED_SYSTEM_CHECKS = [
     "django_ratelimit.E003",
 ]
 
+# Who cosigns the logs of the lines, how many of them must have cosigned a closed list before its
+# first person is called, and how long that is waited for (docs/line-log.md, "Witnesses").
+WITNESSES, WITNESS_QUORUM = witnesses(
+    env.str("JARI_WITNESSES", default=""), env.str("JARI_WITNESS_QUORUM", default="")
+)
+WITNESS_MINUTES = minutes("JARI_WITNESS_MINUTES", env.str("JARI_WITNESS_MINUTES", default="5"))
+
 # Codes requested from one public address before a proof of work is needed: far above the traffic of
 # a mobile carrier's shared address.
 ADDRESS_LIMIT = env.str("JARI_ADDRESS_LIMIT", default="3000/5m")
 # Source of the random number that fixes a draw (docs/line-log.md): drand, officers or stated. The
 # sample campaign generates one itself ("sample"); production must name a source.
 DRAW_SOURCE = env.str("JARI_DRAW_SOURCE", default="sample" if SAMPLE else "drand")
-DRAW_AFTER = env.int("JARI_DRAW_AFTER", default=3 if SAMPLE else 6)
+# With witnesses later, so that they have cosigned the closed list before its number exists.
+DRAW_AFTER = env.int("JARI_DRAW_AFTER", default=3 if SAMPLE else 15 if WITNESSES else 6)
 SAMPLE_DRAWS = SAMPLE
 DRAND_URLS = env.list(
     "JARI_DRAND_URLS", default=["https://api.drand.sh", "https://drand.cloudflare.com"]

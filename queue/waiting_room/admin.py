@@ -33,11 +33,13 @@ from waiting_room.forms import (
     PauseForm,
     SecretForm,
     StatedForm,
+    WitnessPlanForm,
 )
 from waiting_room.models import Room, Step, Ticket
 from waiting_room.now_document import state_of
 from waiting_room.reasons import sentences
 from waiting_room.services.drawing import awaits_draw
+from waiting_room.services.witnessed import how_witnesses_stand
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
 REFRESH_SECONDS = 5
@@ -105,6 +107,7 @@ class RoomAdmin(ScopedAdmin[Room]):
         acts = {"pause": self.pause, "resume": self.resume, "close": self.close}
         acts |= {"set-pace": self.set_pace, "set-gathering": self.set_gathering}
         acts |= {"set-draw": self.set_draw, "add-officer": self.add_officer}
+        acts |= {"set-witnesses": self.set_witnesses}
         acts |= {"open-secret": self.open_secret, "state-value": self.state_value}
         return [
             *(
@@ -157,8 +160,9 @@ class RoomAdmin(ScopedAdmin[Room]):
             refresh=REFRESH_SECONDS if request.GET.get("live") else 0,
             acts=_acts(room),
             calls=_calls(room),
-            plan_is_open=room.now < room.joins_from,
+            plan_is_open=room.now < room.joinable_from,
             awaits_draw=awaits_draw(room),
+            witnesses=how_witnesses_stand(room),
             **(self._forms(room) | forms),
         )
 
@@ -178,6 +182,9 @@ class RoomAdmin(ScopedAdmin[Room]):
             ),
             "draw_form": DrawPlanForm(
                 initial={"source": room.draw_source, "statement": room.draw_statement}
+            ),
+            "witness_form": WitnessPlanForm(
+                initial={"quorum": room.quorum, "minutes": room.witness_minutes}
             ),
             "officer_form": OfficerForm(),
             "secret_form": SecretForm(),
@@ -241,6 +248,10 @@ class RoomAdmin(ScopedAdmin[Room]):
         form = DrawPlanForm(request.POST)
         return self._act_by_form(request, pk, form, "draw_form", services.set_draw_plan)
 
+    def set_witnesses(self, request: HttpRequest, pk: int) -> HttpResponse:
+        form = WitnessPlanForm(request.POST)
+        return self._act_by_form(request, pk, form, "witness_form", services.set_witness_plan)
+
     def add_officer(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = OfficerForm(request.POST)
         return self._act_by_form(request, pk, form, "officer_form", services.add_officer)
@@ -289,6 +300,8 @@ def _details_text(step: Step) -> str:
         return f"{timezone.localtime(opens_at):%Y-%m-%d %H:%M}, {Order(details['order']).label}"
     if step.act == Act.FREEZE:
         return _("%(count)s entries") % details
+    if step.act in (Act.WITNESSED, Act.UNWITNESSED):
+        return ", ".join(line.split(" ")[2] for line in details["cosignatures"].split("\n") if line)
     return ""
 
 

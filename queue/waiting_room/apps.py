@@ -2,6 +2,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -10,8 +11,11 @@ class WaitingRoomConfig(AppConfig):
     verbose_name = _("Waiting room")
 
     def ready(self) -> None:
-        from eligibility import hooks  # its models are ready only now
+        # Their models are ready only now.
+        from eligibility import hooks
+        from waiting_room import checks
 
+        register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.joins_from.register(joins_from)
 
 

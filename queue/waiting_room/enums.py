@@ -23,7 +23,10 @@ class Act(models.TextChoices):
 
     COMMIT = "commit", _("Draw committed to")
     PLAN = "plan", _("Opening set")
+    KEYS = "keys", _("Keys of the log")
     FREEZE = "freeze", _("List frozen")
+    WITNESSED = "witnessed", _("List cosigned by the witnesses")
+    UNWITNESSED = "unwitnessed", _("Went on without enough witnesses")
     REVEAL = "reveal", _("Draw held")
     OPENED = "opened", _("Officer's secret opened")
     CALL = "call", _("Called")
@@ -48,6 +51,7 @@ class State(models.TextChoices):
     SOON = "soon", _("Not open for joining yet")
     GATHERING = "gathering", _("Gathering")
     DRAWING = "drawing", _("The list is closed, the draw is to come")
+    WITNESSING = "witnessing", _("The list is closed, its witnesses are to cosign it")
     OPEN = "open", _("Open")
     PAUSED = "paused", _("Paused")
     CLOSED = "closed", _("Closed")

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from messaging.enums import Channel
 from messaging.receivers import EmailAddressField
 from waiting_room.enums import DrawSource
+from waiting_room.tlog.witnessing import MOST_WITNESSES
 
 
 class AlertForm(forms.Form):
@@ -60,6 +61,18 @@ class DrawPlanForm(forms.Form):
             "Lotto 6/45, draw 1234, ascending. Beside another source it is the way out if that "
             "fails."
         ),
+    )
+
+
+class WitnessPlanForm(forms.Form):
+    """How many witnesses a line waits for, and how long; fixed once people may join."""
+
+    quorum = forms.IntegerField(label=_("Witnesses needed"), min_value=0, max_value=MOST_WITNESSES)
+    minutes = forms.IntegerField(
+        label=_("Minutes to wait for them"),
+        min_value=1,
+        max_value=60,
+        help_text=_("After that the line goes on without them, and its public log says so."),
     )
 
 

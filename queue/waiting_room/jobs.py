@@ -1,5 +1,5 @@
 from waiting_room import services
-from waiting_room.services import drawing
+from waiting_room.services import asking_witnesses, drawing
 
 
 def tick() -> None:
@@ -16,3 +16,7 @@ def send_alerts() -> None:
 
 def fetch_beacons() -> None:
     drawing.fetch_beacons()
+
+
+def ask_witnesses() -> None:
+    asking_witnesses.ask_witnesses()

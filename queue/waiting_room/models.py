@@ -1,5 +1,5 @@
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pghistory
@@ -16,8 +16,25 @@ from eligibility.models import Cohort, Person
 from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
 from staff.actors import SYSTEM
+from waiting_room.cosignatures import AskedWitness, Cosignature
 from waiting_room.draw import entry_at, place_of
 from waiting_room.enums import Act, DrawSource, Ending, RoomStatus
+
+__all__ = [
+    "Admission",
+    "Alert",
+    "AskedWitness",
+    "Board",
+    "Cosignature",
+    "DoorWait",
+    "DrawOfficer",
+    "Estimate",
+    "Line",
+    "LogPage",
+    "Room",
+    "Step",
+    "Ticket",
+]
 
 # Room.joinable_from as a query expression.
 JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
@@ -71,6 +88,18 @@ class Room(models.Model):
     draw_inputs = models.TextField(_("inputs of the seed"), blank=True, editable=False)
     drawn_at = models.DateTimeField(_("draw held at"), null=True, editable=False)
 
+    # Who cosigns the log, a witness a line (tlog.witnessing.Witness), and how many must have
+    # cosigned the closed list before anybody is called. Public before joining begins.
+    witnesses = models.TextField(_("witnesses"), blank=True, db_default="", editable=False)
+    quorum = models.PositiveSmallIntegerField(_("witnesses needed"), db_default=0)
+    # After so long the line goes on without them, and its log says so.
+    witness_minutes = models.PositiveSmallIntegerField(_("minutes to wait"), db_default=5)
+    # The first number of pages that holds the closed list, and when its wait for witnesses ended.
+    closed_size = models.PositiveIntegerField(null=True, editable=False)
+    witnessed_at = models.DateTimeField(_("witnessed at"), null=True, editable=False)
+    # The public keys that sign the log, as its last `keys` act names them.
+    log_keys = models.TextField(blank=True, db_default="", editable=False)
+
     events: models.QuerySet[Any]  # pghistory's
 
     class Meta:
@@ -90,6 +119,10 @@ class Room(models.Model):
                 name="room_draws_after_its_list_is_closed",
             ),
             models.CheckConstraint(condition=Q(max_active__gte=1), name="room_admits_somebody"),
+            models.CheckConstraint(
+                condition=Q(quorum=0) | (~Q(witnesses="") & Q(witness_minutes__range=(1, 60))),
+                name="quorum_needs_witnesses",
+            ),
         ]
         triggers = [
             # Not even the portal's own code can change the list or the rule after the freeze.
@@ -104,6 +137,10 @@ class Room(models.Model):
                     | pgtrigger.Q(old__draw_source__df=pgtrigger.F("new__draw_source"))
                     | pgtrigger.Q(old__draw_after__df=pgtrigger.F("new__draw_after"))
                     | pgtrigger.Q(old__draw_statement__df=pgtrigger.F("new__draw_statement"))
+                    | pgtrigger.Q(old__witnesses__df=pgtrigger.F("new__witnesses"))
+                    | pgtrigger.Q(old__quorum__df=pgtrigger.F("new__quorum"))
+                    | pgtrigger.Q(old__witness_minutes__df=pgtrigger.F("new__witness_minutes"))
+                    | pgtrigger.Q(old__closed_size__df=pgtrigger.F("new__closed_size"))
                 ),
             ),
             pgtrigger.Protect(
@@ -115,6 +152,27 @@ class Room(models.Model):
                     | pgtrigger.Q(old__draw_inputs__df=pgtrigger.F("new__draw_inputs"))
                     | pgtrigger.Q(old__drawn_at__df=pgtrigger.F("new__drawn_at"))
                 ),
+            ),
+            # The wait ends by cosignatures or by its time, and by nobody's order.
+            pgtrigger.Trigger(
+                name="witnesses_are_waited_for",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__witnessed_at__df=pgtrigger.F("new__witnessed_at")),
+                func="""
+                    IF OLD.witnessed_at IS NOT NULL OR NEW.frozen_at IS NULL THEN
+                        RAISE EXCEPTION 'the witnesses of room % are waited for once', NEW.id
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    IF jari_now() < NEW.frozen_at + NEW.witness_minutes * interval '1 minute' AND (
+                        SELECT count(DISTINCT vkey) FROM waiting_room_cosignature
+                        WHERE room_id = NEW.id AND size >= NEW.closed_size
+                    ) < NEW.quorum THEN
+                        RAISE EXCEPTION 'too few witnesses have cosigned room %', NEW.id
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
             ),
             # The secret can't be exchanged before it is revealed.
             pgtrigger.ReadOnly(name="commitment_never_changes", fields=["draw_commitment"]),
@@ -145,6 +203,16 @@ class Room(models.Model):
         korean = (get_language() or "ko").startswith("ko")
         first, second = self.pause_message_ko, self.pause_message_en
         return (first or second) if korean else (second or first)
+
+    @property
+    def awaits_witnesses(self) -> bool:
+        """The list is closed, and too few witnesses have cosigned it to call anybody."""
+        return self.frozen_at is not None and self.quorum > 0 and self.witnessed_at is None
+
+    @property
+    def witnesses_until(self) -> datetime | None:
+        """Until when they are waited for; None while the list is open."""
+        return self.frozen_at and self.frozen_at + timedelta(minutes=self.witness_minutes)
 
     def has_ended(self, now: datetime) -> bool:
         """Whether the operator has closed it or the cohort's window is over."""
@@ -229,6 +297,22 @@ class Line(models.Model):
                 name="serving_never_goes_back",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(new__serving__lt=pgtrigger.F("old__serving")),
+            ),
+            pgtrigger.Trigger(
+                name="nobody_is_called_before_the_witnesses",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(new__serving__gt=pgtrigger.F("old__serving")),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM waiting_room_room
+                        WHERE id = NEW.room_id AND quorum > 0 AND witnessed_at IS NULL
+                    ) THEN
+                        RAISE EXCEPTION 'room % waits for its witnesses', NEW.room_id
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
             ),
         ]
 

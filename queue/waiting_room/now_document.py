@@ -33,6 +33,7 @@ class TickFacts:
     serving: int = 0  # after this tick's call
     active: int = 0
     at_door: int = 0
+    witnessed: int | None = None  # how many cosigned the closed list, while it is waited for
     logged: int = 0  # last entry number in the public log
     log_size: int = 0
     log_root: str = ""
@@ -46,7 +47,9 @@ def state_of(room: Room, now: datetime) -> State:
     if room.status == RoomStatus.PAUSED:
         return State.PAUSED
     if room.frozen_at is not None:
-        return State.OPEN if room.drawn_at is not None else State.DRAWING
+        if room.drawn_at is None:
+            return State.DRAWING
+        return State.WITNESSING if room.awaits_witnesses else State.OPEN
     return State.GATHERING if room.joinable_from <= now else State.SOON
 
 
@@ -68,6 +71,7 @@ def document(facts: TickFacts) -> dict[str, Any]:
         "serving": facts.serving,
         "frozen": frozen,
         "drawing": drawing(room, facts.now),
+        "witnessing": witnessing(facts),
         "per_minute": per_minute(facts.calls, facts.now),
         "poll_seconds": poll_seconds(room, facts.now, facts.issued - facts.serving),
         "polls": POLLS,
@@ -93,6 +97,19 @@ def drawing(room: Room, now: datetime) -> dict[str, str | int | bool] | None:
         "due_at": stamp(due),
         "late": now > due + LATE,
     }
+
+
+def witnessing(facts: TickFacts) -> dict[str, str | int] | None:
+    """How many witnesses have cosigned the closed list, while the line waits for them.
+
+    None too while a draw's number is still to come: until then nobody waits for the witnesses.
+    """
+    room, due = facts.room, due_at(facts.room)
+    is_to_come = room.drawn_at is None and due is not None and facts.now < due
+    if facts.witnessed is None or is_to_come or room.witnesses_until is None:
+        return None
+    until = stamp(room.witnesses_until)
+    return {"signed": facts.witnessed, "needed": room.quorum, "until": until}
 
 
 def due_at(room: Room) -> datetime | None:

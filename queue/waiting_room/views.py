@@ -36,6 +36,7 @@ from waiting_room.public_log import ticket_hash
 from waiting_room.services.joining import CODE_KEY
 from waiting_room.services.log_files import checkpoint_of, origin_of, policy_of, proof_of, tile_of
 from waiting_room.services.publishing import log_file, prove
+from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
 from waiting_room.tlog.tiles import Tile
 from web.codes import (
     UnreadableCode,
@@ -63,6 +64,10 @@ ROOM_LEADS = {
     ),
     State.DRAWING: gettext_lazy(
         "The list is closed, and the draw comes in a moment. You can join now and come after it."
+    ),
+    State.WITNESSING: gettext_lazy(
+        "The list is closed. As soon as the witnesses have cosigned it, the line moves. You can "
+        "join now and come after it."
     ),
     State.OPEN: gettext_lazy("The line is moving."),
     State.PAUSED: gettext_lazy("The line is paused. Every place is kept."),
@@ -95,6 +100,8 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
         "waiting": max(0, document.get("issued", 0) - room.line.serving),
         "stands_still": stands_still(document, state, room.now),
         "score": document.get("score"),
+        "witnesses": how_witnesses_stand(room),
+        "without_quorum": room.quorum and went_on_without(room),
         "refusal": refusal,
     }
     status = refusal.status if refusal else 200
@@ -208,6 +215,7 @@ def standing(ticket: Ticket, now: datetime) -> dict[str, Any]:
         "admission": admission,
         "state": state_of(room, now),
         **_drawing(room, now),
+        **_witnessing(room, now),
         "refresh": _refresh_seconds(phase, ahead, room, now),
     }
 
@@ -216,6 +224,14 @@ def _drawing(room: Room, now: datetime) -> dict[str, object]:
     """When the number of the draw comes, and whether it is late."""
     due = due_at(room)
     return {"draw_due_at": due, "draw_is_late": due is not None and now > due + LATE}
+
+
+def _witnessing(room: Room, now: datetime) -> dict[str, object]:
+    """Whether the line waits for its witnesses, as the now document says it, and until when."""
+    due = due_at(room)
+    number_to_come = room.drawn_at is None and due is not None and now < due
+    waits = room.awaits_witnesses and not number_to_come and not room.has_ended(now)
+    return {"waits_for_witnesses": waits, "witnesses_until": room.witnesses_until}
 
 
 def _refresh_seconds(phase: str, ahead: int | None, room: Room, now: datetime) -> int:
@@ -389,13 +405,14 @@ def _program(path: str) -> FileResponse:
 @require_http_methods(["GET", "HEAD"])
 def log_checkpoint(request: HttpRequest, code: str) -> HttpResponse:
     """Size and root of the log, signed (C2SP tlog-checkpoint)."""
-    return _log_text(str(checkpoint_of(_room(code))), "public, max-age=1")
+    room = _room(code)
+    return _log_text(str(checkpoint_of(room, room.now)), "public, max-age=1")
 
 
 @require_http_methods(["GET", "HEAD"])
 def log_policy(request: HttpRequest, code: str) -> HttpResponse:
     """Whose signatures make a checkpoint valid (C2SP tlog-policy)."""
-    return _log_text(policy_of(_room(code).cohort.code), "public, max-age=60")
+    return _log_text(policy_of(_room(code)), "public, max-age=60")
 
 
 def _log_text(text: str, caching: str) -> HttpResponse:

@@ -88,6 +88,17 @@ function sayDrawing(drawing) {
   if (wasHidden) speak(notice.querySelector("p").textContent);
 }
 
+// While the witnesses have not cosigned the closed list, though its number is there.
+function sayWitnessing(witnessing) {
+  const notice = find("witnessing");
+  if (!notice) return;
+  const wasHidden = notice.hidden;
+  show("witnessing", Boolean(witnessing));
+  if (!witnessing) return;
+  put("witnesses-until", witnessing.until.slice(11, 19));
+  if (wasHidden) speak(notice.querySelector("p").textContent.trim());
+}
+
 function serverTime() {
   return clock.time + performance.now() - clock.seen;
 }
@@ -151,6 +162,7 @@ async function take(now) {
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
   show("still", still);
   sayDrawing(now.drawing);
+  sayWitnessing(now.witnessing);
   if (place === null && now.frozen) place = await placeFromDraw(now.frozen);
   if (phase === "called") return secondsUntilNext(now, 0) * 10;
   if (place === null) return secondsUntilNext(now, null);

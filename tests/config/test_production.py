@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from tests.roles import OPTION
+from waiting_room.tlog.notes import COSIGNATURE, Signer
 
 # What web server, workers and cron begin with (docs/running.md).
 BEGINNINGS = [
@@ -120,3 +121,44 @@ def test_no_cookie_is_set_by_a_path_or_domain_of_its_own() -> None:
         (False, True, True)
     }
     assert len(found) >= 5
+
+
+def witness_key(seed: bytes, name: str = "news.kr/witness") -> str:
+    return str(Signer(name, seed, COSIGNATURE).verifier)
+
+
+VKEY, OTHER = witness_key(bytes(32)), witness_key(bytes(range(32)), "city.kr/witness")
+OWN = witness_key(b"l" * 32)  # the log key of the test settings
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "why"),
+    [
+        ({"JARI_WITNESSES": f"news {VKEY} https://news.kr"}, 0, ""),
+        ({"JARI_WITNESSES": "news"}, 1, "JARI_WITNESSES: “news” is not written NAME KEY URL."),
+        (
+            {"JARI_WITNESSES": f"news {VKEY} https://news.kr", "JARI_WITNESS_QUORUM": "2"},
+            1,
+            "JARI_WITNESS_QUORUM: write a number from 0 to 1",
+        ),
+        ({"JARI_WITNESS_QUORUM": "1"}, 1, "JARI_WITNESS_QUORUM: write a number from 0 to 0"),
+        ({"JARI_WITNESS_MINUTES": "0"}, 1, "JARI_WITNESS_MINUTES: write a number of minutes"),
+        ({"JARI_WITNESSES": f"news {VKEY} http://news.kr"}, 1, "(waiting_room.W003)"),
+        ({"JARI_WITNESSES": f"news {VKEY} https://jari.example/w"}, 1, "(waiting_room.W002)"),
+        ({"JARI_WITNESSES": f"news {OWN} https://news.kr"}, 1, "(waiting_room.E001)"),
+        (
+            {
+                "JARI_WITNESSES": f"news {VKEY} https://news.kr, city {OTHER} https://city.kr",
+                "JARI_WITNESS_QUORUM": "1",
+            },
+            1,
+            "(waiting_room.W004)",
+        ),
+    ],
+)
+def test_the_deployment_check_reads_the_witnesses(
+    more: dict[str, str], code: int, why: str
+) -> None:
+    done = in_production(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], **more)
+
+    assert (done.returncode, why in done.stderr) == (code, True), done.stderr

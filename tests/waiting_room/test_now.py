@@ -39,7 +39,7 @@ def test_the_document_is_the_one_the_tick_published():
     assert set(json.loads(response.content)) == {
         "room", "state", "time", "joins_from", "opens_at", "closes_at", "order", "issued",
         "serving", "frozen", "per_minute", "poll_seconds", "polls", "waits", "no_number",
-        "score", "left", "booked", "log", "message", "drawing",
+        "score", "left", "booked", "log", "message", "drawing", "witnessing",
     }  # fmt: skip
 
 

@@ -53,10 +53,7 @@ GENESIS, PERIOD = 1_692_803_367, 3
 SECOND = 1_000_000  # times are in microseconds
 PATIENCE = 600  # seconds that a planned source has before the way out of the plan is open
 # What no plan may change once people have joined.
-RULE = (
-    *("order", "source", "after", "chain", "officers", "statement"),
-    *("witnesses", "quorum", "wait"),
-)
+RULE = ("order", "source", "after", "chain", "officers", "statement", "witnesses", "quorum", "wait")
 ED25519, COSIGNATURE = 1, 4
 TOLERANCE = 300  # seconds that a witness's clock may be off
 MOST_TROUBLES = 100

@@ -22,6 +22,7 @@ from waiting_room.services.rooms import (
     set_draw_plan,
     set_joins_from,
     set_pace,
+    set_witness_plan,
 )
 from waiting_room.services.telling import cancel_alert, request_alert, send_alerts
 from waiting_room.services.ticking import tick_room, tick_rooms
@@ -50,6 +51,7 @@ __all__ = [
     "set_draw_plan",
     "set_joins_from",
     "set_pace",
+    "set_witness_plan",
     "settle_provisional",
     "state_value",
     "tick_room",

@@ -7,45 +7,59 @@ also writes the files, for nginx or a CDN to serve.
 import json
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from waiting_room import merkle
 from waiting_room.models import LogPage, Room, Ticket
+from waiting_room.services.log_keys import origin_of, signers_of
 from waiting_room.services.log_pages import as_page, read_nodes
 from waiting_room.services.publishing import prove
+from waiting_room.services.witnessed import cosignatures_on, size_to_publish, witnesses_of
 from waiting_room.tlog import tiles
 from waiting_room.tlog.checkpoints import Checkpoint
-from waiting_room.tlog.notes import BadNote, Note, Signer
+from waiting_room.tlog.notes import BadNote, Note
 from waiting_room.tlog.proofs import Proof
 from waiting_room.tlog.tiles import Tile, tiles_between
 
 
-def origin_of(code: str) -> str:
-    """The name of a room's log: its address without the scheme."""
-    return f"{urlsplit(settings.PUBLIC_URL).netloc}/queue/{code}/log"
+def checkpoint_of(room: Room, now: datetime) -> Note:
+    """The log as everybody is shown it at `now`."""
+    return signed_checkpoint(room, size_to_publish(room, now))
 
 
-def signers_of(code: str) -> list[Signer]:
-    """All keys in use sign: during a change of keys both the new and the old one."""
-    return [Signer(origin_of(code), key) for key in settings.LOG_KEYS]
-
-
-def checkpoint_of(room: Room) -> Note:
-    """The log as it stands, signed."""
-    last = room.pages.order_by("-number").first()
-    size, root = (last.number, bytes.fromhex(last.log_root)) if last else (0, merkle.EMPTY_ROOT)
+def signed_checkpoint(room: Room, size: int) -> Note:
+    """The log of `size` pages, signed by us and by the witnesses that cosigned just this."""
+    page = room.pages.filter(number=size).first()
+    root = bytes.fromhex(page.log_root) if page else merkle.EMPTY_ROOT
     code = room.cohort.code
-    return Checkpoint(origin_of(code), size, root).signed_by(signers_of(code))
+    note = Checkpoint(origin_of(code), size, root).signed_by(signers_of(code))
+    return Note(note.text, (*note.signatures, *cosignatures_on(room, size)))
 
 
-def policy_of(code: str) -> str:
-    """Who signs, in the format of C2SP tlog-policy."""
+def policy_of(room: Room) -> str:
+    """Who signs, who cosigns, and how many of them count, in the format of C2SP tlog-policy."""
+    code = room.cohort.code
     address = f"{settings.PUBLIC_URL.rstrip('/')}/queue/{code}/log"
-    logs = "".join(f"log {signer.verifier} {address}\n" for signer in signers_of(code))
-    return f"{logs}quorum none\n"
+    lines = [f"log {signer.verifier} {address}" for signer in signers_of(code)]
+    witnesses = witnesses_of(room)
+    if not witnesses:
+        return "\n".join([*lines, "# Nobody else cosigns this log.", "quorum none", ""])
+    lines += [f"witness {witness}" for witness in witnesses]
+    if not room.quorum:
+        return "\n".join([*lines, "# The line does not wait for its witnesses.", "quorum none", ""])
+    names = " ".join(witness.name for witness in witnesses)
+    lines += [
+        f"# Nobody is called before so many have cosigned the closed list. After "
+        f"{room.witness_minutes} minutes",
+        "# without them the line goes on, and its log says so (act “unwitnessed”).",
+        f"group witnesses {room.quorum} {names}",
+        "quorum witnesses",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def tile_of(room: Room, tile: Tile) -> bytes | None:
@@ -89,37 +103,53 @@ def proof_of(ticket: Ticket, size: int | None = None) -> Proof | None:
     return Proof(
         index=json.loads(found["page"])["number"] - 1,
         steps=[bytes.fromhex(step) for step in found["log_path"]],
-        checkpoint=Checkpoint(origin_of(code), size, bytes.fromhex(last.log_root)).signed_by(
-            signers_of(code)
-        ),
+        checkpoint=signed_checkpoint(room, size),
         extra=json.dumps(extra, ensure_ascii=False).encode(),
     )
 
 
-def write_log_files(room: Room) -> int:
+def write_log_files(room: Room, now: datetime) -> int:
     """Write what is new since the last time; how many files. The checkpoint comes last, so that
     whoever reads it finds every tile it needs."""
     folder = Path(settings.HOME) / "tlog" / room.cohort.code
-    note = checkpoint_of(room)
-    size = Checkpoint.of(note).size
+    size = room.pages.order_by("-number").values_list("number", flat=True).first() or 0
     old = _written_size(folder)
-    if old == size:
+    if old == size and not room.witnesses:
         return 0
     if old > size:  # another database stands behind the same folder
         old = 0
     grown = tiles_between(old, size)
     for tile in grown:
         _write(folder / tile.path, _bytes_of(room, tile))
-    _write(folder / "policy", policy_of(room.cohort.code).encode())
-    _write(folder / "checkpoint", str(note).encode())
-    return len(grown) + 2
+    if grown:
+        _write(_size_file(folder), str(size).encode())
+    texts = {"policy": policy_of(room), "checkpoint": str(checkpoint_of(room, now))}
+    new = {name: text for name, text in texts.items() if _read(folder / name) != text}
+    for name, text in new.items():
+        _write(folder / name, text.encode())
+    return len(grown) + len(new)
+
+
+def _size_file(folder: Path) -> Path:
+    """How many pages the tiles hold; the checkpoint beside them may be an older one."""
+    return folder.with_name(f".{folder.name}.size")
 
 
 def _written_size(folder: Path) -> int:
+    """0 where the files are not as we wrote them, and are to be written anew."""
     try:
-        return Checkpoint.of(Note.parse((folder / "checkpoint").read_text())).size
-    except (OSError, UnicodeDecodeError, BadNote):
+        shown = Checkpoint.of(Note.parse(_read(folder / "checkpoint"))).size
+        size = int(_read(_size_file(folder)))
+    except (BadNote, ValueError):
         return 0
+    return size if shown <= size else 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _write(path: Path, content: bytes) -> None:

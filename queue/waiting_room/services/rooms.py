@@ -22,6 +22,8 @@ from waiting_room.exceptions import CantChange
 from waiting_room.locks import tick_lock
 from waiting_room.models import Board, DrawOfficer, Line, Room, Step
 from waiting_room.public_log import microseconds
+from waiting_room.services.log_keys import origin_of, signers_of
+from waiting_room.tlog.witnessing import parse_witnesses
 
 # Joining begins this long before the opening, unless the room sets another time.
 GATHERING = timedelta(hours=24)
@@ -46,19 +48,50 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: A
         joins_from=joins_from or cohort.opens_at - GATHERING,
         draw_secret=secret.hex(),
         draw_commitment=commitment(secret),
-        **{"draw_source": settings.DRAW_SOURCE, "draw_after": settings.DRAW_AFTER, **values},
+        **{
+            "draw_source": settings.DRAW_SOURCE,
+            "draw_after": settings.DRAW_AFTER,
+            **_witnesses_of_the_settings(),
+            **values,
+        },
     )
     Line.objects.create(room=room, max_active=room.max_active)
     Board.objects.create(room=room)
     with connection.cursor() as cursor:
         cursor.execute("SELECT waiting_room_make_entries(%s)", [room.pk])
     record(room, Act.COMMIT, details={"commitment": room.draw_commitment, "by": "portal"})
+    note_keys(room)
     note_plan(room)
     return room
 
 
+def _witnesses_of_the_settings() -> dict[str, Any]:
+    return {
+        "witnesses": "\n".join(str(witness) for witness in settings.WITNESSES),
+        "quorum": settings.WITNESS_QUORUM,
+        "witness_minutes": settings.WITNESS_MINUTES,
+    }
+
+
+def note_keys(room: Room) -> None:
+    """Log which keys sign the log, whenever they change."""
+    keys = "\n".join(str(signer.verifier) for signer in signers_of(room.cohort.code))
+    if keys != room.log_keys and room.status != RoomStatus.CLOSED:
+        room.log_keys = keys
+        room.save(update_fields=["log_keys"])
+        record(room, Act.KEYS, details={"keys": keys})
+
+
 def note_plan(room: Room) -> None:
-    """Record the opening and the rule of the order as a PLAN step, if they have changed."""
+    """Record opening, rule of the order and witnesses as a PLAN step, if they have changed.
+
+    The witnesses follow the settings until joining begins.
+    """
+    configured = _witnesses_of_the_settings()
+    if room.witnesses != configured["witnesses"] and _is_plan_open(room):
+        for name, value in configured.items():
+            setattr(room, name, value)
+        room.save(update_fields=list(configured))
     if not is_as_planned(room):
         record(room, Act.PLAN, details=_plan(room))
 
@@ -83,6 +116,15 @@ def _plan(room: Room) -> dict[str, str | int]:
             plan["officers"] = room.officers.count()
         if room.draw_statement:
             plan["statement"] = room.draw_statement
+    if room.witnesses:
+        plan |= {
+            "log": origin_of(room.cohort.code),
+            "witnesses": "\n".join(
+                f"{witness.name} {witness.verifier}" for witness in parse_witnesses(room.witnesses)
+            ),
+            "quorum": room.quorum,
+            "wait": 60 * room.witness_minutes,
+        }
     return plan
 
 
@@ -221,10 +263,35 @@ def add_officer(*, room: Room, name: str, commitment: str, by: str) -> DrawOffic
     return officer
 
 
+@transaction.atomic
+def set_witness_plan(*, room: Room, quorum: int, minutes: int, by: str) -> Room:
+    """How many witnesses must have cosigned the closed list before anybody is called, and how long
+    that is waited for; only before anybody may join. The witnesses are those of the settings."""
+    room = _locked(room)
+    _need_open_plan(room)
+    count = len(settings.WITNESSES)
+    if not 0 <= quorum <= count:
+        raise CantChange(
+            _("Write a number from 0 to %(count)s: so many witnesses are set up.")
+            % {"count": count}
+        )
+    if not 1 <= minutes <= 60:
+        raise CantChange(_("Wait from 1 to 60 minutes."))
+    room.witnesses = _witnesses_of_the_settings()["witnesses"]
+    room.quorum, room.witness_minutes = quorum, minutes
+    room.save(update_fields=["witnesses", "quorum", "witness_minutes"])
+    note_plan(room)
+    return room
+
+
+def _is_plan_open(room: Room) -> bool:
+    return room.joinable_from > database_now() and not room.tickets.exists()
+
+
 def _need_open_plan(room: Room) -> None:
     # `tickets` too: joins_from can be moved back after people have joined.
-    if room.joins_from <= database_now() or room.tickets.exists():
-        raise CantChange(_("People may join already, so the rule of the draw stands."))
+    if not _is_plan_open(room):
+        raise CantChange(_("People may join already, so the plan of this line stands."))
 
 
 @transaction.atomic

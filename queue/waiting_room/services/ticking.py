@@ -20,7 +20,8 @@ from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, l
 from waiting_room.services.estimating import current_estimates, score_called
 from waiting_room.services.log_files import write_log_files
 from waiting_room.services.log_pages import PAGES_PER_TICK, RoomLog
-from waiting_room.services.rooms import note_plan, open_rooms, record
+from waiting_room.services.rooms import note_keys, note_plan, open_rooms, record
+from waiting_room.services.witnessed import count_of_closed_list, settle_witnesses
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def tick_room(room_id: int) -> bool:
         published = _publish(facts)
     try:
         write_file(room.cohort.code, published)
-        write_log_files(room)
+        write_log_files(room, facts.now)
     except OSError:
         log.exception("the files of room %s can't be written for nginx", room_id)
     return True
@@ -68,6 +69,7 @@ def tick_room(room_id: int) -> bool:
 
 def _settle(room: Room) -> TickFacts:
     """Append to the log; at the opening freeze the list, and later hold the draw."""
+    note_keys(room)
     if room.frozen_at is None:
         note_plan(room)
     room_log = RoomLog(room)
@@ -81,15 +83,17 @@ def _settle(room: Room) -> TickFacts:
         facts = TickFacts(room=room, now=database_now(), issued=_last_entry(room))
     else:
         freezing = room.frozen_at is None and now >= room.cohort.opens_at
-        if awaits_draw(room):
+        settle_witnesses(room, now)
+        if awaits_draw(room) and not room.awaits_witnesses:
             hold_draw(room, now)
         room_log.append(settled=settled, now=now, most=None if freezing else PAGES_PER_TICK)
         if freezing:
-            _freeze(room, settled, room_log.root, now)
+            _freeze(room, settled, room_log, now)
             # The FREEZE step is a page of its own, after the root that is the digest. The draw's
             # number comes only after this page is published.
             room_log.append(settled=settled, now=now)
         facts = TickFacts(room=room, now=now, issued=settled)
+    facts.witnessed = count_of_closed_list(room) if room.awaits_witnesses else None
     facts.log_size, facts.log_root, facts.logged = (
         room_log.size,
         room_log.root,
@@ -106,19 +110,20 @@ def _last_entry(room: Room) -> int:
         return last or 0
 
 
-def _freeze(room: Room, settled: int, digest: str, now: datetime) -> None:
+def _freeze(room: Room, settled: int, room_log: RoomLog, now: datetime) -> None:
     """Freeze the list of those who joined before the opening; the draw follows in a later tick.
 
     All numbers up to `settled` were committed while the list was closed, and the digest covers
     them. Joins since then have higher numbers and change neither.
     """
-    room.frozen_at, room.frozen_count = now, 0
+    room.frozen_at, room.frozen_count, room.closed_size = now, 0, room_log.size
     if room.cohort.order == Order.DRAW:
-        room.frozen_count, room.list_digest = settled, digest
-        record(room, Act.FREEZE, details={"count": settled, "digest": digest}, at=now)
+        room.frozen_count, room.list_digest = settled, room_log.root
+        room.closed_size += 1  # the page that holds the freeze itself
+        record(room, Act.FREEZE, details={"count": settled, "digest": room_log.root}, at=now)
     else:
         room.drawn_at = now  # places are entry numbers: nothing is left to draw
-    room.save(update_fields=["frozen_at", "frozen_count", "list_digest", "drawn_at"])
+    room.save(update_fields=["frozen_at", "frozen_count", "closed_size", "list_digest", "drawn_at"])
 
 
 def _recent_calls(room: Room, now: datetime) -> list[Step]:
@@ -137,8 +142,8 @@ def _move(facts: TickFacts) -> None:
     line, clock = locked_line(room.pk)
     count_inside(line, clock)
     facts.serving, facts.active, facts.at_door = line.serving, line.active, at_door
-    if room.drawn_at is None or room.has_ended(now):
-        facts.reasons = []
+    if room.drawn_at is None or room.awaits_witnesses or room.has_ended(now):
+        facts.reasons = _why_nobody_is_called(facts)
         Line.objects.filter(pk=line.pk).update(ticked_at=now)
         return
     decision = pace.decide(
@@ -167,6 +172,16 @@ def _move(facts: TickFacts) -> None:
     if decision.advance:
         facts.calls.append(record(room, Act.CALL, first=first, last=line.serving, at=now))
         score_called(room, serving=line.serving, now=now)
+
+
+def _why_nobody_is_called(facts: TickFacts) -> list[dict[str, Any]]:
+    """The wait for the witnesses, if it is that; nothing before the opening and after the end."""
+    until = facts.room.witnesses_until
+    if until is None or facts.witnessed is None or facts.room.has_ended(facts.now):
+        return []
+    minutes = max(0, -((facts.now - until) // timedelta(minutes=1)))
+    numbers = {"signed": facts.witnessed, "needed": facts.room.quorum, "minutes": minutes}
+    return [{"code": "witnesses", "numbers": numbers}]
 
 
 def _show_up(facts: TickFacts) -> float:

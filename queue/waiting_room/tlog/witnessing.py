@@ -23,6 +23,7 @@ from waiting_room.tlog.notes import (
 
 MOST_ANSWER_BYTES = 64 * 1024
 MOST_WITNESSES = 16
+MOST_KEY_LETTERS = 300
 # How far the time in a cosignature may be off from the database's, in seconds.
 TIME_TOLERANCE = 300
 SIZE_TYPE = "text/x.tlog.size"
@@ -86,6 +87,8 @@ class Witness:
             verifier = Verifier.parse(vkey)
         except BadNote as error:
             raise BadWitness(f"{name}: {error}") from None
+        if len(vkey) > MOST_KEY_LETTERS:
+            raise BadWitness(f"{name}: its key has more than {MOST_KEY_LETTERS} letters.")
         if verifier.kind != COSIGNATURE:
             raise BadWitness(f"{name}: this is the key of a log, not of a witness (type 4).")
         return cls(name, verifier, _prefix(name, url))

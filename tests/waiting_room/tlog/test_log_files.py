@@ -8,6 +8,7 @@ from tlog_scales import signing as their_signing
 from tlog_scales.backend import make_backend
 from tlog_scales.reader import TilesReader
 
+from database.clock import database_now
 from tests.eligibility.signing_in import sign_in
 from tests.waiting_room.scene import join, make_eligible, make_room, tick
 from waiting_room import merkle, public_log
@@ -86,7 +87,7 @@ def test_files_that_were_lost_or_belong_to_another_log_are_written_anew(settings
     (folder / "checkpoint").write_text("half a fi")
     (folder / "tile" / "0" / f"000.p/{room.pages.count()}").unlink()
 
-    assert log_files.write_log_files(room) > 0
+    assert log_files.write_log_files(room, database_now()) > 0
 
     reader = TilesReader(make_backend(str(folder)))
     assert Note.parse((folder / "checkpoint").read_text()) == note
@@ -100,7 +101,7 @@ def test_files_that_were_lost_or_belong_to_another_log_are_written_anew(settings
 def test_nothing_is_written_while_nothing_is_new():
     room = grown_room()
 
-    assert log_files.write_log_files(room) == 0
+    assert log_files.write_log_files(room, database_now()) == 0
 
 
 @pytest.mark.parametrize(

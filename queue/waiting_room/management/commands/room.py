@@ -12,6 +12,7 @@ from waiting_room.exceptions import CantChange
 from waiting_room.management.rooms import room_by_code
 from waiting_room.models import Room
 from waiting_room.now_document import state_of
+from waiting_room.services.log_keys import keys_for_every_room
 from web.commands import PortalCommand
 
 
@@ -22,6 +23,7 @@ class Command(PortalCommand):
         parser.add_argument("--by", default="operator", help="who acts, for the record")
         acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
         acts.add_parser("list", help="all rooms")
+        acts.add_parser("keys", help="the public keys of all logs, for witnesses")
         for act, text in [
             ("show", "one room, as the last tick saw it"),
             ("pause", "call nobody until resumed"),
@@ -29,6 +31,7 @@ class Command(PortalCommand):
             ("close", "end the line for good"),
             ("pace", "how many at once, and how many a minute"),
             ("draw", "where the number of the draw comes from"),
+            ("witnesses", "how many witnesses the line waits for, and how long"),
             ("officer", "an officer's commitment to a secret of the draw"),
             ("open-secret", "an officer's secret, once the list is closed"),
             ("state-value", "the public value that the plan of the draw names"),
@@ -45,6 +48,9 @@ class Command(PortalCommand):
             if act == "draw":
                 sub.add_argument("source", choices=DrawSource.values)
                 sub.add_argument("--statement", default="", help="which public value counts")
+            if act == "witnesses":
+                sub.add_argument("--quorum", type=int, required=True)
+                sub.add_argument("--minutes", type=int, default=5)
             if act == "officer":
                 sub.add_argument("name")
                 sub.add_argument("commitment", help="64 hexadecimal digits")
@@ -59,6 +65,9 @@ class Command(PortalCommand):
     def handle(self, *, act: str, by: str, **options: Any) -> None:
         if act == "list":
             self.list()
+            return
+        if act == "keys":
+            self.stdout.write("\n".join(keys_for_every_room()))
             return
         room = room_by_code(options["room"])
         try:
@@ -83,6 +92,9 @@ class Command(PortalCommand):
         if act == "draw":
             plan = {"source": options["source"], "statement": options["statement"]}
             return services.set_draw_plan(room=room, by=by, **plan)
+        if act == "witnesses":
+            plan = {"quorum": options["quorum"], "minutes": options["minutes"]}
+            return services.set_witness_plan(room=room, by=by, **plan)
         if act == "officer":
             officer = {"name": options["name"], "commitment": options["commitment"]}
             return services.add_officer(room=room, by=by, **officer).room
