@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from config.connections import Guard
@@ -54,10 +55,14 @@ def answer_of(
         descriptor = _descriptor(body.file)
         if descriptor:
             return _of_file(status, headers, body.file, descriptor, limits, static)
-    with tempfile.SpooledTemporaryFile(limits.memory_bytes) as spool:
-        for piece in body:
-            spool.write(piece)
-        return _of_spool(status, headers, spool, limits)
+    pieces, size = [], 0
+    rest = iter(body)
+    for piece in rest:
+        pieces.append(piece)
+        size += len(piece)
+        if size > limits.memory_bytes:
+            return _of_spool(status, headers, pieces, rest)
+    return Answer(status, headers, b"".join(pieces))
 
 
 def _descriptor(file: Any) -> int | None:
@@ -85,12 +90,14 @@ def _of_file(
     return Answer(status, headers, file=os.dup(descriptor), start=start, size=size)
 
 
-def _of_spool(status: int, headers: Headers, spool: Any, limits: Limits) -> Answer:
-    size = spool.tell()
-    spool.seek(0)
-    if size <= limits.memory_bytes:
-        return Answer(status, headers, spool.read())
-    return Answer(status, headers, file=os.dup(spool.fileno()), size=size)
+def _of_spool(
+    status: int, headers: Headers, pieces: Iterable[bytes], rest: Iterable[bytes]
+) -> Answer:
+    with tempfile.TemporaryFile() as spool:
+        for piece in chain(pieces, rest):
+            spool.write(piece)
+        spool.flush()
+        return Answer(status, headers, file=os.dup(spool.fileno()), size=spool.tell())
 
 
 class Answers:

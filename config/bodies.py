@@ -1,6 +1,7 @@
 """Receives request bodies completely in the event loop, before a thread starts on the request."""
 
 import asyncio
+import io
 import re
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -45,7 +46,7 @@ class Bodies:
         limits, length = self._limits, int(environ.get("CONTENT_LENGTH") or 0)
         chunked = "HTTP_TRANSFER_ENCODING" in environ
         if not length and not chunked:
-            return tempfile.SpooledTemporaryFile()
+            return io.BytesIO()
         if takes_files(environ["PATH_INFO"]) and (chunked or length > limits.body_bytes):
             if not await may_send():
                 await self._read_on(protocol)

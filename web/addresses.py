@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -28,6 +29,8 @@ def address_of(environ: Mapping[str, Any], hops: int) -> Address | None:
     return parse(text)
 
 
+# An attacker's many spellings push out only each other.
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Address | None:
     """An address as proxies write it: `1.2.3.4`, `1.2.3.4:5678`, `[2001:db8::1]:443`."""
     text = text.strip().strip('"')
@@ -43,6 +46,7 @@ def parse(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: Address) -> str:
     """The key of limits: an IPv4 address, or the IPv6 /64, which one household usually has."""
     if address.version == 6:
