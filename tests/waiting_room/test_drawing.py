@@ -257,3 +257,38 @@ def test_a_draw_that_was_held_can_not_be_changed():
     for change in ({"seed": "00" * 32}, {"draw_inputs": "x"}, {"drawn_at": None}):
         with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
             Room.objects.filter(pk=room.pk).update(**change)
+
+
+def test_a_room_that_was_closed_before_its_opening_is_not_frozen_afterwards():
+    room = planned_room(DrawSource.SAMPLE)
+    tick(room)
+    services.close_room(room=room, by="staff:1")
+
+    room = close_list(room)
+
+    assert room.frozen_at is None
+    assert room.steps.order_by("pk").last().act == "close"
+    assert report_of(tick(room)).troubles == []
+
+
+def test_a_room_that_was_closed_before_its_draw_holds_none():
+    room = close_list(planned_room(DrawSource.OFFICERS, officers=SECRETS))
+    services.close_room(room=room, by="staff:1")
+
+    with pytest.raises(CantChange, match="after the list is closed and before the draw"):
+        services.open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
+    with pytest.raises(CantChange, match="closed"):
+        services.set_draw_plan(room=room, source=DrawSource.SAMPLE, by="staff:1")
+
+    room = tick(room)
+    assert (room.drawn_at, room.steps.order_by("pk").last().act) == (None, "close")
+    assert report_of(tick(room)).troubles == []
+
+
+def test_no_beacon_is_fetched_for_a_room_that_was_closed(relay):
+    answers, asked = relay
+    answers.append((200, GOOD))
+    room = close_list(planned_room(DrawSource.DRAND))
+    services.close_room(room=room, by="staff:1")
+
+    assert (drawing.fetch_beacons(), asked) == (0, [])

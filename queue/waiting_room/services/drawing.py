@@ -18,7 +18,7 @@ from database.clock import database_now
 from eligibility.enums import Order
 from outside.peers import bound
 from waiting_room import beacon, draw
-from waiting_room.enums import Act, DrawSource
+from waiting_room.enums import Act, DrawSource, RoomStatus
 from waiting_room.exceptions import CantChange
 from waiting_room.locks import tick_lock
 from waiting_room.models import DrawOfficer, Room
@@ -33,8 +33,9 @@ FETCH_SECONDS = 2.0
 
 
 def awaits_draw(room: Room) -> bool:
-    """Whether the list is closed and the draw not held."""
-    return room.frozen_at is not None and room.drawn_at is None
+    """Whether the list is closed and the draw not held; a room that was closed holds none."""
+    is_closed = room.status == RoomStatus.CLOSED
+    return room.frozen_at is not None and room.drawn_at is None and not is_closed
 
 
 def hold_draw(room: Room, now: datetime) -> bool:
@@ -95,7 +96,7 @@ def fetch_beacons() -> int:
         frozen_at__isnull=False,
         drawn_at=None,
         beacon_signature="",
-    )
+    ).exclude(status=RoomStatus.CLOSED)
     fetched, now = 0, database_now()
     for room in rooms:
         due = due_at(room)

@@ -289,6 +289,8 @@ def _is_plan_open(room: Room) -> bool:
 
 
 def _need_open_plan(room: Room) -> None:
+    if room.status == RoomStatus.CLOSED:
+        raise CantChange(_("This room is closed."))
     # `tickets` too: joins_from can be moved back after people have joined.
     if not _is_plan_open(room):
         raise CantChange(_("People may join already, so the plan of this line stands."))

@@ -69,8 +69,9 @@ def tick_room(room_id: int) -> bool:
 
 def _settle(room: Room) -> TickFacts:
     """Append to the log; at the opening freeze the list, and later hold the draw."""
+    closed = room.status == RoomStatus.CLOSED
     note_keys(room)
-    if room.frozen_at is None:
+    if room.frozen_at is None and not closed:
         note_plan(room)
     room_log = RoomLog(room)
     try:
@@ -82,7 +83,8 @@ def _settle(room: Room) -> TickFacts:
         log.warning("room %s: joins took too long; its list is read by the next tick", room.pk)
         facts = TickFacts(room=room, now=database_now(), issued=_last_entry(room))
     else:
-        freezing = room.frozen_at is None and now >= room.cohort.opens_at
+        # Nothing follows the operator's closing but the log of it.
+        freezing = room.frozen_at is None and not closed and now >= room.cohort.opens_at
         settle_witnesses(room, now)
         if awaits_draw(room) and not room.awaits_witnesses:
             hold_draw(room, now)
