@@ -1,14 +1,20 @@
 import os
+from functools import cache
 
+import django_ratelimit.core
 import pytest
+from django.conf import settings as django_settings
+from django.core.cache import caches
 from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings
+from redis import Redis
 
 from booking.finder import availability
 from outside import redis
 from tests import unknown_variables
 from tests.clock import clock as the_clock
+from tests.rate_windows import RateWindows
 from tests.roles import as_owner, every_connection_as_the_application
 from tests.staff.signing_in import StaffClient
 
@@ -58,11 +64,37 @@ def client() -> StaffClient:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept():
-    """What one test leaves in this process must not be seen by the next: its clinics, and the
-    language of its last request."""
+def _environment_stays(monkeypatch):
+    """The next test would run in what this one left, and no other order of them would."""
+    before = dict(os.environ)
+    yield
+    monkeypatch.undo()  # pytest-django made it before us, so that it would be too late
+    left = {
+        name
+        for name in before.keys() | os.environ.keys()
+        if before.get(name) != os.environ.get(name) and name != "PYTEST_CURRENT_TEST"
+    }
+    for name in left:
+        os.environ.pop(name, None)
+        os.environ.update({name: before[name]} if name in before else {})
+    assert not left, "take monkeypatch.setenv, which puts it right again"
+
+
+@cache
+def _redis(url: str) -> Redis:
+    return Redis.from_url(url)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept(monkeypatch):
+    """What one test leaves in this process and in Redis must not be seen by the next: its clinics,
+    its jobs, how often it tried something, the language of its last request."""
     availability.clear_caches()
     translation.deactivate()
     redis.breaker.reset()
+    caches["local"].clear()
+    _redis(django_settings.REDIS_URL).flushdb()
+    _redis(django_settings.CACHES["default"]["LOCATION"]).flushdb()
+    monkeypatch.setattr(django_ratelimit.core, "_get_window", RateWindows())
     yield
     availability.clear_caches()

@@ -26,9 +26,6 @@ OF_A_RESERVATION = {"reservation", "cancel", "undo", "change", "calendar"}
 
 @pytest.fixture
 def tally(monkeypatch):
-    import django_rq
-
-    django_rq.get_connection("line").flushdb()
     monkeypatch.setattr(health, "tally", health.Tally())
     monkeypatch.setattr(health, "FLUSH_SECONDS", float("inf"))
     return health.tally

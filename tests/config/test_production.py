@@ -21,8 +21,6 @@ BEGINNINGS = [
     "import config, django; django.setup(); import config.cron",
 ]
 
-ASYNC_UNSAFE = "DJANGO_ALLOW_ASYNC_UNSAFE"
-
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
 def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_path: Path) -> None:
@@ -48,12 +46,10 @@ def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_pa
 
 
 def in_production(command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-    # A browser test that ran before in this process leaves it behind (tests/browser/conftest.py).
-    around = {name: value for name, value in os.environ.items() if name != ASYNC_UNSAFE}
     return subprocess.run(
         [sys.executable, *command],
         cwd=settings.BASE_DIR,
-        env=around
+        env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
             "DATABASE_URL": f"{os.environ['DATABASE_URL']}?options={quote(OPTION)}",

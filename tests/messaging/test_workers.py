@@ -37,14 +37,6 @@ PATIENCE = 60  # seconds until a worker has started, on a busy machine
 
 
 @pytest.fixture(autouse=True)
-def empty_queues():
-    redis = django_rq.get_connection("line")
-    redis.flushdb()
-    yield
-    redis.flushdb()
-
-
-@pytest.fixture(autouse=True)
 def home(settings, tmp_path):
     settings.HOME = tmp_path
     return tmp_path

@@ -18,9 +18,6 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def fresh_tally(monkeypatch):
-    import django_rq
-
-    django_rq.get_connection("line").flushdb()
     tally = health.Tally()
     tally._flushed_at = 0
     monkeypatch.setattr(health, "tally", tally)
