@@ -12,6 +12,7 @@ import logging
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import IO, Any
 
@@ -23,14 +24,15 @@ from config.connections import Guard
 from config.headers import Headers, completed
 from config.lanes import Lane
 from config.limits import Limits
-from config.refusals import Refused
+from config.refusals import Refused, page
 from web.addresses import address_of, network_of
 
 log = logging.getLogger(__name__)
 
 Probe = Callable[[], tuple[int, Headers, bytes]]
 UTF_8 = re.compile(r"utf-?8", re.IGNORECASE)
-CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
+# Also as RFC 2231 writes it, which Django reads: charset*=utf-8''utf-7.
+CHARSET = re.compile(r";\s*charset(\*[\d*]*)?\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 
 
 def alive() -> tuple[int, Headers, bytes]:
@@ -138,10 +140,18 @@ class WsgiBridge:
             headers = completed(headers, self._headers)
             if environ["REQUEST_METHOD"] == "HEAD":
                 return Answer(status, headers)
-            return answer_of(status, headers, body, self._limits, self._static)
+            answer = answer_of(status, headers, body, self._limits, self._static)
+            return _with_words(answer) if status == 405 else answer
         finally:
             if hasattr(body, "close"):
                 body.close()
+
+
+def _with_words(answer: Answer) -> Answer:
+    """Give a refused method a page: Django answers 405 with an empty body."""
+    headers = [pair for pair in answer.headers if pair[0] not in ("content-type", "content-length")]
+    headers.append(("content-type", "text/html; charset=utf-8"))
+    return answer if answer.body else replace(answer, headers=headers, body=page("405.html"))
 
 
 def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:
@@ -153,9 +163,9 @@ def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:
 
 def _check_charset(environ: dict[str, Any]) -> None:
     """Require UTF-8 where a charset is named; Django would fail on an unknown one with 500."""
-    charset = CHARSET.search(environ.get("CONTENT_TYPE", ""))
-    if charset and not UTF_8.fullmatch(charset[1]):
-        raise Refused(400)
+    for extended, charset in CHARSET.findall(environ.get("CONTENT_TYPE", "")):
+        if extended or not UTF_8.fullmatch(charset):
+            raise Refused(400)
 
 
 def environ_of(scope: Any, path: str, pairs: list[tuple[str, str]]) -> dict[str, Any]:

@@ -284,6 +284,7 @@ GET = "GET /headed HTTP/1.1\r\n"
         (f"{GET}Host: x\r\nHost: y\r\n\r\n", 400),
         (f"{GET}Host: x\r\nX-Long: {'a' * 100_000}\r\n\r\n", 431),
         (post("/body", 3, "Content-Type: text/plain; charset=utf-7\r\n") + "a=b", 400),
+        (post("/body", 3, "Content-Type: text/plain; charset*=utf-8''utf-7\r\n") + "a=b", 400),
         ("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
          "Content-Type: application/x-www-form-urlencoded; charset=euc-kr\r\n\r\na=b", 400),
     ],

@@ -24,6 +24,7 @@ import hashlib, json, time
 from pathlib import Path
 FOLDER = Path(__file__).parent
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.views.decorators.http import require_GET
 
 def seen(request):
     names = ["PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "HTTP_COOKIE", "HTTP_X_FORWARDED_FOR",
@@ -31,6 +32,10 @@ def seen(request):
     return HttpResponse(json.dumps({
         "path": request.path, "word": request.GET.get("word"),
         **{name: request.META.get(name) for name in names}}))
+
+@require_GET
+def shown(request):
+    return HttpResponse("done")
 
 def body(request):
     return HttpResponse(f"{len(request.body)} {hashlib.sha256(request.body).hexdigest()}")
@@ -71,7 +76,7 @@ import site_of_test as site
 from django.urls import path, re_path
 urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow", site.slow),
                path("headed", site.headed), path("download", site.download),
-               path("static", site.static),
+               path("static", site.static), path("shown", site.shown),
                path("admin/headed", site.headed), path("admin/slow", site.slow),
                path("admin/body", site.staff_body), path("breaks", site.breaks),
                re_path("", site.seen)]
@@ -223,6 +228,14 @@ def test_answers_go_out_whole_and_in_order(server: Server):
     assert (headed.content, headed.headers["X-One"]) == (b"done", "1")
     assert headed.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
     assert (head.status, head.content) == (200, b"")
+
+
+def test_an_address_that_takes_no_such_method_says_so(server: Server):
+    refused = server.ask("POST", "/shown", b"x")
+
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET")
+    assert "<h1>이 주소는 이렇게 열 수 없습니다</h1>" in refused.content.decode()
+    assert "<h2>This address cannot be used like this</h2>" in refused.content.decode()
 
 
 def test_a_static_file_is_sent_whole_and_the_connection_stays(server: Server):

@@ -18,7 +18,7 @@ from django.utils import translation
 from tests.markup import flat
 
 TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
-STANDALONE = ["400.html", "403.html", "404.html", "429.html", "500.html", "503.html"]
+STANDALONE = ["400.html", "403.html", "404.html", "405.html", "429.html", "500.html", "503.html"]
 STATIC = settings.BASE_DIR / "static"
 STYLES = sorted(STATIC.rglob("*.css"))
 
