@@ -9,7 +9,10 @@ from booking.models import Slot
 from tests.factories import ClinicFactory, ReservationFactory, SlotFactory, VaccineFactory
 
 pytestmark = pytest.mark.django_db
-TOMORROW = (timezone.localtime() + timedelta(days=1)).date().isoformat()
+
+
+def tomorrow() -> str:
+    return f"{timezone.localdate() + timedelta(days=1)}"
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def times() -> list[str]:
 
 
 def test_one_time_in_each_row(tmp_path, offer):
-    content = f"clinic,vaccine,starts_at,capacity\nC1,v1,{TOMORROW}T09:00,5\n"
+    content = f"clinic,vaccine,starts_at,capacity\nC1,v1,{tomorrow()}T09:00,5\n"
 
     first, _error = run(tmp_path, content)
     second, _error = run(tmp_path, content)
@@ -58,7 +61,7 @@ def test_one_time_in_each_row(tmp_path, offer):
 def test_opening_hours_are_cut_into_slots(tmp_path, offer, opens, closes, minutes, expected):
     content = (
         "clinic,vaccine,date,open,close,minutes,capacity\n"
-        f"C1,v1,{TOMORROW},{opens},{closes},{minutes},3\n"
+        f"C1,v1,{tomorrow()},{opens},{closes},{minutes},3\n"
     )
 
     run(tmp_path, content)
@@ -68,9 +71,9 @@ def test_opening_hours_are_cut_into_slots(tmp_path, offer, opens, closes, minute
 
 
 def test_a_new_capacity_changes_the_slot_through_its_service(tmp_path, offer):
-    run(tmp_path, f"clinic,vaccine,starts_at,capacity\nC1,v1,{TOMORROW}T09:00,5\n")
+    run(tmp_path, f"clinic,vaccine,starts_at,capacity\nC1,v1,{tomorrow()}T09:00,5\n")
 
-    text, _error = run(tmp_path, f"clinic,vaccine,starts_at,capacity\nC1,v1,{TOMORROW}T09:00,7\n")
+    text, _error = run(tmp_path, f"clinic,vaccine,starts_at,capacity\nC1,v1,{tomorrow()}T09:00,7\n")
 
     assert "0 added, 1 changed" in text
     assert Slot.objects.get().capacity == 7
@@ -123,7 +126,7 @@ def test_a_row_of_opening_hours_changes_all_its_slots_or_none(tmp_path):
     ],
 )
 def test_a_row_says_what_is_wrong_with_it(tmp_path, offer, row, problem):
-    content = "clinic,vaccine,starts_at,capacity\n" + row.format(day=TOMORROW) + "\n"
+    content = "clinic,vaccine,starts_at,capacity\n" + row.format(day=tomorrow()) + "\n"
 
     text, error = run(tmp_path, content)
 
@@ -136,7 +139,7 @@ def test_opening_hours_in_which_no_slot_fits_are_refused(tmp_path, offer):
     text, _error = run(
         tmp_path,
         "clinic,vaccine,date,open,close,minutes,capacity\n"
-        f"C1,v1,{TOMORROW},09:00,09:20,30,3\nC1,v1,{TOMORROW},12:00,09:00,30,3\n",
+        f"C1,v1,{tomorrow()},09:00,09:20,30,3\nC1,v1,{tomorrow()},12:00,09:00,30,3\n",
     )
 
     assert text.count("no slot of this length fits") == 2
@@ -146,10 +149,10 @@ def test_two_rows_may_not_ask_for_the_same_slot(tmp_path, offer):
     text, _error = run(
         tmp_path,
         "clinic,vaccine,date,open,close,minutes,capacity\n"
-        f"C1,v1,{TOMORROW},09:00,10:00,30,3\nC1,v1,{TOMORROW},09:30,11:00,30,4\n",
+        f"C1,v1,{tomorrow()},09:00,10:00,30,3\nC1,v1,{tomorrow()},09:30,11:00,30,4\n",
     )
 
-    assert f"line 3, asks for {TOMORROW} 09:30, as line 2 does." in text
+    assert f"line 3, asks for {tomorrow()} 09:30, as line 2 does." in text
     assert not Slot.objects.exists()
 
 

@@ -57,6 +57,13 @@ def issuer():
     process.wait(10)
 
 
+@pytest.fixture(autouse=True)
+def _patience(request, monkeypatch):
+    """Of the real provider, which answers: a busy machine is no finding."""
+    if "issuer" in request.fixturenames:
+        monkeypatch.setattr("eligibility.providers.DOCUMENT_SECONDS", 30)
+
+
 @pytest.fixture
 def certified(settings, issuer):
     return configure(settings, issuer, certified=True)

@@ -79,7 +79,7 @@ def careless_join(room_id: int, person_id: int, moment: Barrier) -> int:
             return row[0]
         cursor.execute("SELECT coalesce(max(entry), 0) + 1 FROM waiting_room_ticket")
         entry = cursor.fetchone()[0]
-    moment.wait(timeout=5)
+    moment.wait(timeout=30)
     Ticket.objects.create(
         room_id=room_id,
         person_id=person_id,

@@ -123,16 +123,16 @@ def test_one_thread_asks_and_the_others_go_on_with_what_is_known(monkeypatch, fr
 
     def slow(code):
         asking.set()
-        answer.wait(5)
+        answer.wait(30)
         return {"fresh": True}
 
     monkeypatch.setattr(fresh_board, "_read", slow)
     thread = threading.Thread(target=fresh_board.get, args=[room.cohort.code])
     thread.start()
-    asking.wait(5)
+    asking.wait(30)
 
     meanwhile = fresh_board.get(room.cohort.code).content
     answer.set()
-    thread.join(5)
+    thread.join(30)
 
     assert meanwhile == Board.objects.get(room=room).document

@@ -100,15 +100,15 @@ def test_the_freeze_waits_for_a_join_under_way_and_counts_it():
     def slow_join():
         with transaction.atomic():
             ticket = services.issue_ticket(room=room, person_id=person.pk)
-            joining.wait(timeout=5)
+            joining.wait(timeout=30)
             # The tick comes now, finds the list open for longer than it waits, and gives up.
-            moment.wait(timeout=5)
+            moment.wait(timeout=30)
         return ticket
 
     def tick_meanwhile():
-        joining.wait(timeout=5)
+        joining.wait(timeout=30)
         ticked = tick(room)
-        moment.wait(timeout=5)
+        moment.wait(timeout=30)
         return ticked
 
     ticket, meanwhile = at_once([slow_join, tick_meanwhile])
@@ -129,7 +129,7 @@ def test_no_join_gets_a_number_while_the_list_is_closed():
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [JOIN, room.pk])
-                closed.wait(timeout=5)
+                closed.wait(timeout=30)
                 # Until the joining statement waits for us.
                 for _attempt in range(500):
                     cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
@@ -139,7 +139,7 @@ def test_no_join_gets_a_number_while_the_list_is_closed():
         return seen
 
     def late_join():
-        closed.wait(timeout=5)
+        closed.wait(timeout=30)
         return services.issue_ticket(room=room, person_id=person.pk)
 
     _seen, ticket = at_once([freeze, late_join])
