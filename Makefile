@@ -6,6 +6,8 @@ VENV ?= .venv
 ARGS ?=
 # How many tests run side by side; `auto` is one for each core.
 WORKERS ?= auto
+# Of `make hours`: `all` runs at each moment what is otherwise run at one.
+HOURS ?=
 
 PY = $(VENV)/bin/python
 INSTALL = @VENV=$(VENV) $(PYTHON) launcher/install.py
@@ -22,9 +24,9 @@ test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
 	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
 
-hours: ## run the tests that speak of a time of day at seven moments, under shifted clocks (ARGS=)
+hours: ## run the tests that go by a clock at seven moments, under shifted clocks (ARGS=, HOURS=all)
 	$(INSTALL) test
-	@exec $(PY) -m launcher hours -- -n $(WORKERS) $(ARGS)
+	@exec $(PY) -m launcher hours -- -n $(WORKERS) $(if $(filter all,$(HOURS)),--everywhere) $(ARGS)
 
 rehearse: ## send a crowd through the portal that make run started (ARGS="--citizens 500 --over 60")
 	$(INSTALL) test

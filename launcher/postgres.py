@@ -30,7 +30,12 @@ ROOTS_CACHES = [Path("/var/cache/jari"), Path("/var/tmp/jari-cache")]  # noqa: S
 ROOTS_DATA = Path("/var/lib/jari")
 
 # Variables of libfaketime (launcher/hours.py): the database's clock is shifted with Python's.
-SHIFTED_CLOCK = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC")
+SHIFTED_CLOCK = (
+    "LD_PRELOAD",
+    "FAKETIME_TIMESTAMP_FILE",
+    "FAKETIME_CACHE_DURATION",
+    "FAKETIME_DONT_FAKE_MONOTONIC",
+)
 
 # Without durability: throw-away data need not survive a power failure.
 THROWAWAY_SETTINGS = {

@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +25,7 @@ class ThrowawayServices:
         self._run: RunFolder | None = None
 
     def __enter__(self) -> Self:
-        base = _base_folder()
+        base = base_folder()
         sweep(base)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         self.folder.chmod(0o711)  # as root, Postgres passes through as another user
@@ -60,15 +59,6 @@ class ThrowawayServices:
         self._run.remember(service.process)
         self.urls[variable] = service.url()
 
-    def restart(self) -> None:
-        """Restart the services on their data, with the current environment variables."""
-        assert self._run
-        for service in self._running:
-            service.stop()
-            service.start(service.port)
-            assert service.process
-            self._run.remember(service.process)
-
     def stop(self) -> None:
         for service in reversed(self._running):
             service.stop()
@@ -80,11 +70,14 @@ class ThrowawayServices:
 
 def sweep(base: Path) -> None:
     """Remove folders and processes of killed runs, whose locks are free."""
+    with tempfile.NamedTemporaryFile(dir=base) as probe:
+        # Of the file system: the clock of this process may be shifted (launcher/hours.py).
+        now = Path(probe.name).stat().st_mtime
     for folder in base.glob(f"{PREFIX}*"):
         run = RunFolder(folder)
         try:
             status = folder.stat()
-            is_new = time.time() - status.st_mtime < NOT_LOCKED_YET_SECONDS
+            is_new = now - status.st_mtime < NOT_LOCKED_YET_SECONDS
             if status.st_uid == os.geteuid() and not is_new and run.take(patience=0):
                 run.end_leftovers(patience=2)
                 shutil.rmtree(folder, ignore_errors=True)
@@ -93,7 +86,7 @@ def sweep(base: Path) -> None:
             continue
 
 
-def _base_folder() -> Path:
+def base_folder() -> Path:
     """The temporary folder, or /tmp if root's own is closed to the user that Postgres runs as."""
     base = Path(tempfile.gettempdir()).resolve()
     if os.geteuid() == 0:

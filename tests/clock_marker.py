@@ -13,22 +13,37 @@ from typing import Any
 
 import pytest
 
-# Names of fixtures, functions, attributes, variables and keywords.
-WORDS = {
-    *("clock", "time_machine", "travel", "known_today", "localdate", "localtime", "today"),
-    *("tomorrow", "yesterday", "midnight", "noon", "combine", "day", "hour", "weekday"),
-    *("day_of", "day_bounds", "starts_at", "starts_on", "remind_on"),
+# Names of functions, attributes, variables and keywords: of times of day and dates, and of what
+# moves the clock to one.
+DAYS = {
+    *("known_today", "localdate", "localtime", "today", "tomorrow", "yesterday", "midnight"),
+    *("noon", "combine", "day", "hour", "weekday", "day_of", "day_bounds", "starts_at"),
+    *("starts_on", "remind_on", "freeze", "move_to", "forward", "call_at", "node_ahead"),
 }
-# Browser and launcher use the machine's clock; storms are slow and don't depend on the hour.
-ELSEWHERE = re.compile(r"tests/(browser|launcher)/|storm\.py$")
+# Names of what only reads the clock, as factories do whose rows began an hour ago.
+INSTANTS = {"clock", "now", "database_now", "known_now"}
+# Browser and launcher use the machine's clock; storms and fuzzing are slow and don't depend on the
+# hour.
+ELSEWHERE = re.compile(r"tests/(browser|launcher)/|storm\.py$|test_no_500\.py$")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if ELSEWHERE.search(item.path.as_posix()) or not isinstance(item, pytest.Function):
-            continue
-        if any(speaks_of_time(function) for function in _functions_of(item)):
+        if isinstance(item, pytest.Function) and reads_clock(item):
             item.add_marker("clock")
+
+
+def reads_clock(item: pytest.Function) -> bool:
+    return not ELSEWHERE.search(item.path.as_posix()) and _names(item, DAYS | INSTANTS)
+
+
+def depends_on_hour(item: pytest.Function) -> bool:
+    """Whether a test may depend on the hour: it names a time of day or date, or moves the clock."""
+    return "clock" in item.fixturenames or _names(item, DAYS)
+
+
+def _names(item: pytest.Function, words: set[str]) -> bool:
+    return any(names_any(function, words) for function in _functions_of(item))
 
 
 def _functions_of(item: pytest.Function) -> Iterator[Callable[..., Any]]:
@@ -45,8 +60,14 @@ def _functions_of(item: pytest.Function) -> Iterator[Callable[..., Any]]:
                 yield definition.func
 
 
-def speaks_of_time(code: Callable[..., Any]) -> bool:
-    """Whether a function or class names a clock, itself or in what it calls within tests/."""
+def names_any(code: Callable[..., Any], words: set[str]) -> bool:
+    """Whether a function or class names one of `words`, itself or in what it calls in tests/."""
+    return not words.isdisjoint(_all_names(code))
+
+
+@cache
+def _all_names(code: Callable[..., Any]) -> frozenset[str]:
+    all_names: set[str] = set()
     visited: set[Any] = set()
     waiting: list[Any] = [code]
     while waiting:
@@ -54,10 +75,9 @@ def speaks_of_time(code: Callable[..., Any]) -> bool:
         if current not in visited:
             visited.add(current)
             names, called = _names_and_calls(current)
-            if names & WORDS:
-                return True
+            all_names |= names
             waiting += called
-    return False
+    return frozenset(all_names)
 
 
 @cache

@@ -1,7 +1,8 @@
 """A throw-away Postgres and Valkey for one test run, unless the environment names servers.
 
 Loaded by `-p tests.services` (pyproject.toml), so that the URLs are in the environment before
-Django reads its settings. Workers of pytest-xdist inherit them."""
+Django reads its settings. Workers of pytest-xdist inherit them; those that inherit none start
+services of their own (tests/moments.py)."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ STARTED = "JARI_TEST_SERVICES"  # names of the variables that were set here
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker:
+    if worker and os.environ.get("REDIS_URL"):
         _take_own_redis_database(int(worker.removeprefix("gw")))
     elif not early_config.known_args_namespace.help:
         _start(early_config)

@@ -59,6 +59,7 @@ def test_many_sources_share_what_a_phone_takes_for_nothing():
     assert answers == [302] * free + [422] * (8 - free)
 
 
+@pytest.mark.one_moment
 def test_a_phone_is_not_flooded_however_much_work_is_done(clock):
     clock.freeze()
     start = timezone.now()

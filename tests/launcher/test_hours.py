@@ -1,10 +1,9 @@
 """`make hours`: one shifted clock for Postgres, Valkey and Python, and a run that tells."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,28 +13,43 @@ from django.utils import timezone
 from launcher import hours
 from launcher.errors import LauncherError
 from launcher.home import ROOT
-from tests.clock_marker import speaks_of_time
-from tests.factories import PersonFactory, SlotFactory
+from tests.clock import Clock
+from tests.clock_marker import DAYS, INSTANTS, names_any
+from tests.factories import CohortFactory, PersonFactory, SlotFactory
 from tests.launcher.conftest import plain_environ
+from tests.moments import moments_of
 
 NEW_YEARS_EVE = next(moment.at for moment in hours.MOMENTS if moment.at.month == 12)
-# What time it is, asked of each; and waits that a shifted clock must not make endless.
+# What time it is, asked of each, and again when the clock was set; and waits that a shifted clock
+# must not make endless.
 PROBE = """
-import asyncio, json, os, queue, threading, time
+import asyncio, json, os, queue, sys, threading, time
+from datetime import datetime
+from pathlib import Path
 import psycopg, redis
-with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
-    before = time.time()
-    row = connection.execute("SELECT extract(epoch FROM clock_timestamp()), pg_sleep(0.01)")
-    postgres = float(row.fetchone()[0])
-    after = time.time()
-seconds, microseconds = redis.Redis.from_url(os.environ["REDIS_URL"]).time()
-time.sleep(0.01)
+from launcher.hours import SHIFT_FILE, set_clock
+
+def times():
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        before = time.time()
+        row = connection.execute("SELECT extract(epoch FROM clock_timestamp()), pg_sleep(0.01)")
+        postgres = float(row.fetchone()[0])
+        after = time.time()
+    seconds, microseconds = redis.Redis.from_url(os.environ["REDIS_URL"]).time()
+    time.sleep(0.01)
+    return [before, postgres, after, seconds + microseconds / 1e6, time.time()]
+
 assert not threading.Event().wait(0.01)
 try:
     queue.Queue().get(timeout=0.01)
 except queue.Empty:
     asyncio.run(asyncio.sleep(0.01))
-print(json.dumps([before, postgres, after, seconds + microseconds / 1e6, time.time()]))
+answers = [times()]
+later = datetime.fromisoformat(sys.argv[1])
+set_clock(Path(os.environ[SHIFT_FILE]), later)
+while min(times()) < later.timestamp():
+    time.sleep(0.1)
+print(json.dumps([*answers, times()]))
 """
 
 
@@ -48,28 +62,28 @@ def library() -> str:
 
 
 def test_postgres_valkey_and_python_agree_on_the_shifted_time(library: str, folder: Path) -> None:
-    clock = hours.shifted_clock(library, NEW_YEARS_EVE)
+    shift, later = folder / "shift", NEW_YEARS_EVE + timedelta(days=60)
+    hours.set_clock(shift, NEW_YEARS_EVE)
+    python = [sys.executable, "-c", PROBE, later.isoformat()]
     done = subprocess.run(
-        [sys.executable, "-m", "launcher", "services", "--", sys.executable, "-c", PROBE],
+        [sys.executable, "-m", "launcher", "services", "--", *python],
         cwd=ROOT,
-        env=plain_environ() | clock | {"TMPDIR": str(folder)},
+        env=plain_environ() | hours.shifted_clock(library, shift) | {"TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert done.returncode == 0, done.stderr
-    times = json.loads(done.stdout)
-    assert times == sorted(times)
-    eve = NEW_YEARS_EVE.timestamp()
-    assert eve - 1 <= times[0] <= times[-1] < eve + timedelta(minutes=20).total_seconds()
+    for at, times in zip([NEW_YEARS_EVE, later], json.loads(done.stdout), strict=True):
+        assert times == sorted(times)
+        until = at + timedelta(minutes=20)
+        assert at.timestamp() - 1 <= times[0] <= times[-1] < until.timestamp()
 
 
 @pytest.fixture
-def at_two_moments(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Path]:
-    """A test that is green at ten past midnight only, outside of the suite."""
-    environ = dict(os.environ)
-    monkeypatch.setattr(hours, "MOMENTS", hours.MOMENTS[:2])
+def green_at_midnight_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """Tests outside of the suite."""
     monkeypatch.setattr("launcher.throwaway.tempfile.tempdir", str(folder))
     file = folder / "test_the_hour.py"
     file.write_text(
@@ -77,20 +91,33 @@ def at_two_moments(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Pa
         "def test_it_is_early(): assert datetime.now().astimezone().hour in (0, 15)\n"
         "def test_nothing_of_the_kind(): assert False\n"
     )
-    yield file
-    os.environ.clear()
-    os.environ.update(environ)
+    return file
 
 
 def test_a_run_tells_of_each_moment_and_fails_when_one_does(
-    library: str, at_two_moments: Path, capsys: pytest.CaptureFixture[str]
+    library: str, green_at_midnight_only: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code = hours.run(["-c", str(ROOT / "pyproject.toml"), "-n", "0", str(at_two_moments)])
+    settings = ["-c", str(ROOT / "pyproject.toml")]
+    code = hours.run([*settings, "--at", "2027-06-16 0", str(green_at_midnight_only)])
 
-    first, second = capsys.readouterr().out.splitlines()[-2:]
+    said = capfd.readouterr().out.splitlines()
     assert code == 1
-    assert first.startswith("2027-06-16 00:10  1 passed, 1 deselected in ")
-    assert second.startswith("2027-06-16 07:00  1 failed, 1 deselected in ")
+    assert [line for line in said if line.startswith("20")] == [
+        "2027-06-16 00:10  1 passed  (just after midnight, yesterday in UTC)",
+        "2027-06-16 07:00  1 failed  (before clinics open, yesterday in UTC)",
+        *(f"{moment}  nothing  ({moment.why})" for moment in hours.MOMENTS[2:]),
+    ]
+
+
+def test_what_runs_once_is_spread_over_all_moments() -> None:
+    names = [f"tests/test_{number}.py::test_it" for number in range(100)]
+
+    once = [moments_of(name, at_all=False) for name in names]
+
+    assert {len(moments) for moments in once} == {1}
+    assert {str(moment) for moments in once for moment in moments} == set(map(str, hours.MOMENTS))
+    assert once == [moments_of(name, at_all=False) for name in names]
+    assert moments_of("tests/test_1.py::test_it", at_all=True) == hours.MOMENTS
 
 
 def names_a_day() -> None:
@@ -105,8 +132,12 @@ def replaces_the_hour() -> object:
     return timezone.now().replace(hour=9)
 
 
-def moves_the_clock(clock: Callable[[str], None]) -> None:
-    clock("09:00")
+def moves_on(time: Clock) -> None:
+    time.forward(minutes=10)
+
+
+def began_an_hour_ago() -> None:
+    CohortFactory()
 
 
 def knows_no_time() -> None:
@@ -114,19 +145,20 @@ def knows_no_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "speaks"),
+    ("function", "speaks", "asks"),
     [
-        (names_a_day, True),
-        (asks_a_helper, True),
-        (replaces_the_hour, True),
-        (moves_the_clock, True),
-        (knows_no_time, False),
+        (names_a_day, True, True),
+        (asks_a_helper, True, True),
+        (replaces_the_hour, True, True),
+        (moves_on, True, False),
+        (began_an_hour_ago, False, True),
+        (knows_no_time, False, False),
     ],
 )
-def test_what_speaks_of_a_time_is_found_by_its_names(
-    function: Callable[..., object], speaks: bool
+def test_what_goes_by_a_clock_is_found_by_its_names(
+    function: Callable[..., object], speaks: bool, asks: bool
 ) -> None:
-    assert speaks_of_time(function) is speaks
+    assert (names_any(function, DAYS), names_any(function, INSTANTS)) == (speaks, asks)
 
 
 def test_root_on_debian_is_given_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

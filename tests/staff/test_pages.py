@@ -52,6 +52,7 @@ def test_the_front_page_of_the_admin_opens_for_everybody(client, language):
         assert ("한눈에 보기" if language == "ko" else "Overview") in page.content.decode()
 
 
+@pytest.mark.one_moment
 def test_each_kind_of_user_sees_the_lists_of_their_role(client):
     staff = staff_of_each_kind()
     ReservationFactory(slot=SlotFactory(clinic=staff["clinic"].clinic))
