@@ -15,10 +15,12 @@ from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
 from database.clock import database_now
+from staff.actors import actor_of
 from staff.door.links import tokens
 from staff.door.services import record_link, remove_second_factor
-from staff.enums import AT_A_CLINIC, RequestStatus, Role
+from staff.enums import AT_A_CLINIC, NoticeKind, RequestStatus, Role
 from staff.models import RoleRequest, User
+from staff.notices import notify
 from staff.roles import sees_people
 
 
@@ -112,8 +114,10 @@ def _apply(request: RoleRequest) -> None:
     if first_sees_people:
         user.set_unusable_password()
     user.save()
+    by = actor_of(request.decided_by or request.asked_by)
     if first_sees_people:
-        remove_second_factor(user=user)
+        remove_second_factor(user=user, by=by)
+    notify(user, NoticeKind.ROLE, by=by, role=request.role)
     _close(request, RequestStatus.GRANTED)
 
 
@@ -122,8 +126,8 @@ def _close(request: RoleRequest, status: RequestStatus) -> None:
     request.save()
 
 
-def link_for(user: User) -> str:
+def link_for(user: User, *, by: str) -> str:
     """An address at which the user sets a password; works once, for PASSWORD_RESET_TIMEOUT."""
-    record_link(user=user)
+    record_link(user=user, by=by)
     number = urlsafe_base64_encode(force_bytes(user.pk))
     return reverse("admin:invitation", args=[number, tokens.make_token(user)])

@@ -39,3 +39,21 @@ class Step(models.TextChoices):
 
     PASSWORD = "password", _("Password")
     CODE = "code", _("Second factor")
+
+
+class NoticeKind(models.TextChoices):
+    """What an account's owner is told of."""
+
+    ROLE = "role", _("Role")
+    EMAIL = "email", _("E-mail address")
+    SWITCHED_ON = "switched_on", _("Switched on")
+    SWITCHED_OFF = "switched_off", _("Switched off")
+    LINK = "link", _("Link for a password")
+    PASSWORD = "password", _("Password")
+    AUTHENTICATOR = "authenticator", _("Authenticator app")
+    CODES = "codes", _("Recovery codes")
+    FACTOR_REMOVED = "factor_removed", _("Second factor removed")
+    PASSKEY_ADDED = "passkey_added", _("Passkey added")
+    PASSKEY_REMOVED = "passkey_removed", _("Passkey removed")
+    NEW_BROWSER = "new_browser", _("New browser")
+    WRONG_CODES = "wrong_codes", _("Wrong codes")

@@ -17,8 +17,8 @@ from django_otp.middleware import OTPMiddleware
 from pghistory.middleware import HistoryMiddleware
 from rq.exceptions import NoSuchJobError
 
-from staff.door.steps import ALWAYS_OPEN, has_expired, next_step, record_use
-from staff.door.views import remember_next
+from staff.door.frame import remember_next
+from staff.door.steps import ALSO_OF, ALWAYS_OPEN, has_expired, next_step, record_use
 from staff.sessions import BEGAN, begin
 
 
@@ -66,9 +66,11 @@ class DoorMiddleware(OfStaff, MiddlewareMixin):
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
         record_use(request)
         step, here = next_step(request), _match(request).url_name
-        if step is None or here == step or here in ALWAYS_OPEN:
+        if step is None or here in (step, *ALWAYS_OPEN, *ALSO_OF.get(step, ())):
             return None
-        if request.method == "GET":
+        # A page, not what a page loads.
+        is_page = request.headers.get("Sec-Fetch-Dest", "document") == "document"
+        if request.method == "GET" and is_page:
             remember_next(request, request.get_full_path())
         return HttpResponseRedirect(reverse(f"admin:{step}"))
 

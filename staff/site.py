@@ -10,15 +10,21 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from staff.door import views
+from staff.door import account_views, passkeys, views
 from staff.door.forms import LoginForm
+from staff.door.frame import (
+    begin_sign_in,
+    complete_sign_in,
+    continue_sign_in,
+    must_show_again,
+    remember_next,
+)
 from staff.door.services import after_password_change
 from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
 from staff.models import User
 from staff.passwords import is_well_known
 from staff.services import record_access, staff_of
-from staff.sessions import begin
 from web.proof_of_work import NO_WORK
 
 # The overview's groups of models, by task rather than by app.
@@ -56,7 +62,14 @@ class PortalSite(admin.AdminSite):
             own("second-factor/", views.second_factor, "second_factor"),
             own("second-factor/set-up/", views.second_factor_setup, "second_factor_setup"),
             own("second-factor/codes/", views.recovery_codes, "recovery_codes"),
-            own("account/", views.account, "account"),
+            own("account/", account_views.account, "account"),
+            own("account/again/", account_views.again, "again"),
+            own("account/notices/", views.unread_notices, "notices"),
+            own("account/passkeys/", account_views.passkey_add, "passkey_add"),
+            own(
+                "account/passkeys/<int:pk>/remove/", account_views.passkey_remove, "passkey_remove"
+            ),
+            path("passkey/", views.passkey_sign_in, name="passkey_sign_in"),
             path(
                 "invitation/<uidb64>/<token>/",
                 views.InvitationView.as_view(),
@@ -68,7 +81,12 @@ class PortalSite(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "sample": settings.SAMPLE, **NO_WORK}
+        context = {
+            **(extra_context or {}),
+            "sample": settings.SAMPLE,
+            "passkey_options": passkeys.sign_in_options(request),
+            **NO_WORK,
+        }
         response = super().login(request, context)
         if request.method != "POST":
             return response
@@ -80,14 +98,14 @@ class PortalSite(admin.AdminSite):
             else:
                 self._record_refusal(request)
             return response
-        begin(request)
+        begin_sign_in(request)
         # Checked here, where the plain password is known; the sample's log-ins are printed.
         if not settings.SAMPLE and is_well_known(request.POST["password"], staff_of(request)):
             request.session[MUST_CHANGE] = True
+        remember_next(request, response.url)
         if next_step(request) is None:
-            return views.complete_sign_in(request, response)
-        views.remember_next(request, response.url)
-        return views.continue_sign_in(request)
+            return complete_sign_in(request)
+        return continue_sign_in(request)
 
     def _record_refusal(self, request: HttpRequest) -> None:
         """Record a wrong password with the account, so that its owner's history shows it."""
@@ -101,7 +119,11 @@ class PortalSite(admin.AdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    ) -> TemplateResponse | HttpResponse:
+        # A password that must be changed was typed just now.
+        detour = None if request.session.get(MUST_CHANGE) else must_show_again(request)
+        if detour:
+            return detour
         response = super().password_change(request, extra_context)
         if request.method == "POST" and response.status_code == 302:
             request.session.pop(MUST_CHANGE, None)

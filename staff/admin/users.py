@@ -15,13 +15,16 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from messaging.receivers import EmailAddressField
 from staff.accounts import AccountRefused, decides_on_roles, link_for, may_act, request_role
+from staff.actors import actor_of
 from staff.admin.role_requests import RoleForm
 from staff.door.services import remove_second_factor, unlock
 from staff.door.steps import has_second_factor
-from staff.enums import AT_A_CLINIC, RequestStatus
+from staff.enums import AT_A_CLINIC, NoticeKind, RequestStatus
 from staff.limits import is_guarded
 from staff.models import User
+from staff.notices import notify
 from staff.roles import sees_people
 from staff.scoping import ScopedAdmin, sees_everything
 from staff.services import staff_of
@@ -40,6 +43,7 @@ class UserForm(forms.ModelForm[User]):
     class Meta:
         model = User
         fields = ["username", "is_active", "last_name", "first_name", "email"]
+        field_classes = {"email": EmailAddressField}
 
     def clean_is_active(self) -> bool:
         active: bool = self.cleaned_data["is_active"]
@@ -111,7 +115,7 @@ class UserAdmin(ScopedAdmin[User]):
 
     @admin.display(description=gettext_lazy("wrong tries"))
     def guarded(self, user: User) -> str:
-        return _("Too many: unknown browsers must wait.") if is_guarded(user) else "–"
+        return _("Many: unknown browsers do a calculation first.") if is_guarded(user) else "–"
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool
@@ -121,6 +125,17 @@ class UserAdmin(ScopedAdmin[User]):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if change:
+            self._tell_owner(request, obj, form)
+
+    def _tell_owner(self, request: HttpRequest, user: User, form: forms.ModelForm[User]) -> None:
+        by = actor_of(staff_of(request))
+        if "email" in form.changed_data:
+            # To the address before, where the owner still reads.
+            notify(user, NoticeKind.EMAIL, by=by, to=form.initial.get("email") or "")
+        if "is_active" in form.changed_data:
+            on = NoticeKind.SWITCHED_ON if user.is_active else NoticeKind.SWITCHED_OFF
+            notify(user, on, by=by)
 
     def response_add(
         self, request: HttpRequest, obj: User, post_url_continue: str | None = None
@@ -221,7 +236,7 @@ class UserAdmin(ScopedAdmin[User]):
                 (str(user), reverse("admin:staff_user_change", args=[user.pk])),
             ],
             original=user,
-            link=request.build_absolute_uri(link_for(user)),
+            link=request.build_absolute_uri(link_for(user, by=actor_of(staff_of(request)))),
         )
 
     def unlock_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -232,6 +247,6 @@ class UserAdmin(ScopedAdmin[User]):
 
     def reset_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         user = self._account(request, pk, "reset")
-        remove_second_factor(user=user)
+        remove_second_factor(user=user, by=actor_of(staff_of(request)))
         messages.success(request, _("The second factor is removed; the next log-in sets up a new."))
         return self._back(user)

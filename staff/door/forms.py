@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from staff.door.services import verify_code
+from staff.door.steps import has_second_factor
 from staff.enums import Step
 from staff.limits import Attempt, WorkNeeded, attempt_of
-from staff.models import Authenticator, RecoveryCodes, User
+from staff.models import Authenticator, RecoveryCodes
 from staff.models.devices import matching_step
 from staff.passwords import MOST
 from staff.services import staff_of
@@ -58,6 +59,12 @@ class LoginForm(CountedForm, AdminAuthenticationForm):
         max_length=MOST,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound:  # the name comes back with the page, the password does not
+            self.fields["username"].widget.attrs.pop("autofocus", None)
+            self.fields["password"].widget.attrs["autofocus"] = True
 
     def clean(self) -> dict[str, Any]:
         username = self.cleaned_data.get("username")
@@ -106,28 +113,49 @@ class CodeForm(CountedForm):
         return code
 
 
-class PasswordAgainForm(forms.Form):
-    """Asks for the password again before a change of the second factor."""
+class AgainForm(CodeForm):
+    """Password and second factor once more, before how the account is signed in to is changed."""
 
     password = forms.CharField(
         label=gettext_lazy("Your password, again"),
         strip=False,
         max_length=MOST,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
+    field_order = ["password", "code"]
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.user = user
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, request=request, **kwargs)
+        del self.fields["code"].widget.attrs["autofocus"]
+        # In the sample campaign an account may have none.
+        if not has_second_factor(staff_of(request)):
+            del self.fields["code"]
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if not self.user.check_password(password):
+        user = staff_of(self.request)
+        attempt = attempt_of(self.request, user.get_username(), Step.PASSWORD)
+        if not self.counted(attempt, lambda: user.check_password(password) or None):
             raise ValidationError(_("This is not your password."))
         return password
 
+    def clean_code(self) -> str:
+        # A code counts once, so it is not spent beside a wrong password.
+        return super().clean_code() if "password" in self.cleaned_data else ""
 
-class SetUpForm(PasswordAgainForm):
+
+class PasskeyForm(forms.Form):
+    """A new passkey: its name, and what the browser said of it."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name of the passkey"),
+        max_length=40,
+        help_text=gettext_lazy("So that you know it again: clinic tablet, my phone, blue key."),
+    )
+    credential = forms.CharField(max_length=8000, widget=forms.HiddenInput, required=False)
+
+
+class SetUpForm(forms.Form):
     """The first code of a new authenticator, which proves that the app has the key."""
 
     code = forms.CharField(
@@ -135,15 +163,11 @@ class SetUpForm(PasswordAgainForm):
         max_length=20,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
-    field_order = ["code", "password"]
 
-    def __init__(self, *args: Any, user: User, key: str, replacing: bool, **kwargs: Any) -> None:
-        super().__init__(*args, user=user, **kwargs)
+    def __init__(self, *args: Any, key: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.key = key
         self.step: int | None = None
-        # The first set-up follows the log-in, which had the password.
-        if not replacing:
-            del self.fields["password"]
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]

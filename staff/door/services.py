@@ -5,7 +5,10 @@ from typing import cast
 from django.db import transaction
 
 from database.clock import database_now
-from staff.models import Authenticator, LogInFailure, RecoveryCodes, User
+from staff.actors import actor_of
+from staff.enums import NoticeKind
+from staff.models import Authenticator, LogInFailure, Passkey, RecoveryCodes, User
+from staff.notices import notify
 from staff.sessions import end_sessions
 
 
@@ -19,15 +22,42 @@ def enrol(*, user: User, key: str, step: int) -> tuple[Authenticator, list[str]]
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     Authenticator.objects.filter(user=user).delete()
     device = Authenticator.objects.create(user=user, name="totp", key=key, last_step=step)
-    return device, renew_codes(user=user)
+    notify(user, NoticeKind.AUTHENTICATOR, by=actor_of(user))
+    return device, _replace_codes(user)
 
 
 @transaction.atomic
 def renew_codes(*, user: User) -> list[str]:
     """Replace the user's recovery codes and return the new ones."""
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    notify(user, NoticeKind.CODES, by=actor_of(user))
+    return _replace_codes(user)
+
+
+def _replace_codes(user: User) -> list[str]:
     RecoveryCodes.objects.filter(user=user).delete()
     return RecoveryCodes(user=user, name="codes").renew()
+
+
+class LastFactor(Exception):
+    """This passkey is the only second factor of its owner."""
+
+
+@transaction.atomic
+def remove_passkey(*, user: User, pk: int, must_keep_one: bool) -> None:
+    """Remove a passkey of the user; sessions that it opened ask for another factor.
+
+    LastFactor if one must be kept and there is no other; nothing happens if it is gone already.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    key = Passkey.objects.filter(user=user, pk=pk).first()
+    if key is None:
+        return
+    others = Passkey.objects.filter(user=user).exclude(pk=pk)
+    if must_keep_one and not others and not Authenticator.objects.filter(user=user):
+        raise LastFactor
+    key.delete()
+    notify(user, NoticeKind.PASSKEY_REMOVED, by=actor_of(user), name=key.name)
 
 
 @transaction.atomic
@@ -43,13 +73,14 @@ def verify_code(
 
 
 @transaction.atomic
-def remove_second_factor(*, user: User) -> None:
+def remove_second_factor(*, user: User, by: str) -> None:
     """Remove a lost second factor and end the sessions; the next log-in sets up a new one."""
-    Authenticator.objects.filter(user=user).delete()
-    RecoveryCodes.objects.filter(user=user).delete()
+    for model in (Authenticator, RecoveryCodes, Passkey):
+        model.objects.filter(user=user).delete()
     user.second_factor_removed_at = database_now()
     user.save(update_fields=["second_factor_removed_at"])
     end_sessions(user)
+    notify(user, NoticeKind.FACTOR_REMOVED, by=by)
 
 
 def unlock(*, user: User) -> None:
@@ -58,14 +89,17 @@ def unlock(*, user: User) -> None:
     user.save(update_fields=["unlocked_at"])
 
 
-def record_link(*, user: User) -> None:
+@transaction.atomic
+def record_link(*, user: User, by: str) -> None:
     """Note that a link was made; pghistory records who made it."""
     user.link_made_at = database_now()
     user.save(update_fields=["link_made_at"])
+    notify(user, NoticeKind.LINK, by=by)
 
 
 @transaction.atomic
 def after_password_change(*, user: User, session_key: str | None = None) -> None:
-    """End the user's other sessions than `session_key`, and delete wrong tries."""
+    """End the user's other sessions than `session_key`, delete wrong tries, and tell the user."""
     end_sessions(user, other_than=session_key)
     LogInFailure.objects.filter(user=user).delete()
+    notify(user, NoticeKind.PASSWORD, by=actor_of(user))

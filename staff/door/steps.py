@@ -6,16 +6,22 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from database.clock import known_now
-from staff.models import Authenticator, User
+from staff.models import Authenticator, Passkey, User
 from staff.services import staff_of
 from staff.sessions import BEGAN, SEEN
 
 MUST_CHANGE = "password_must_change"
 CODES_SHOWN = "recovery_codes"
+UNREAD = "unread_notices"
+PROVED = "proved_at"
 # Names of addresses that need no finished sign-in.
-ALWAYS_OPEN = {"invitation", "login", "logout", "jsi18n"}
+ALWAYS_OPEN = {"invitation", "login", "logout", "jsi18n", "passkey_sign_in"}
+# Further names of a step.
+ALSO_OF = {"second_factor_setup": {"passkey_add"}}
 # Lifetime of a session between password and second factor.
 HALF_WAY = timedelta(minutes=10)
+# For so long after signing in, or showing it again, how one signs in may be changed.
+LATELY = timedelta(minutes=10)
 # Seconds between two updates of a session's last use: each is a write.
 RECORD_EVERY = 60
 
@@ -27,8 +33,21 @@ def is_verified(user: User) -> bool:
 
 
 def has_second_factor(user: User) -> bool:
-    confirmed: bool = Authenticator.objects.filter(user=user, confirmed=True).exists()
-    return confirmed
+    return any(
+        model.objects.filter(user=user, confirmed=True).exists()
+        for model in (Authenticator, Passkey)
+    )
+
+
+def record_proof(request: HttpRequest) -> None:
+    """Note that the user has just shown who they are, by password and second factor or passkey."""
+    request.session[PROVED] = int(known_now().timestamp())
+
+
+def has_proved_lately(request: HttpRequest) -> bool:
+    """Whether that was within the last minutes: an open browser is not enough to change how an
+    account is signed in to."""
+    return bool(known_now().timestamp() - request.session.get(PROVED, 0) < LATELY.total_seconds())
 
 
 def next_step(request: HttpRequest) -> str | None:
@@ -44,7 +63,9 @@ def next_step(request: HttpRequest) -> str | None:
             return "password_change" if session.get(MUST_CHANGE) else "second_factor_setup"
     if session.get(MUST_CHANGE):
         return "password_change"
-    return "recovery_codes" if session.get(CODES_SHOWN) else None
+    if session.get(CODES_SHOWN):
+        return "recovery_codes"
+    return "notices" if session.get(UNREAD) else None
 
 
 def has_expired(request: HttpRequest) -> bool:

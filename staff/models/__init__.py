@@ -1,6 +1,8 @@
 from staff.models.accesses import Access, PeopleSet
 from staff.models.devices import Authenticator, RecoveryCodes
 from staff.models.failures import LogInFailure
+from staff.models.notices import Notice
+from staff.models.passkeys import Passkey
 from staff.models.role_requests import RoleRequest
 from staff.models.sessions import Session
 from staff.models.users import User
@@ -9,6 +11,8 @@ __all__ = [
     "Access",
     "Authenticator",
     "LogInFailure",
+    "Notice",
+    "Passkey",
     "PeopleSet",
     "RecoveryCodes",
     "RoleRequest",

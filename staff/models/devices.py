@@ -1,11 +1,10 @@
 """Second factors: authenticator apps and recovery codes. staff.limits counts their wrong tries."""
 
-import hashlib
-import hmac
 import secrets
 from base64 import b32encode
 from urllib.parse import quote, urlencode
 
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +19,7 @@ KEY_BYTES = 20  # recommended by RFC 4226 for HMAC-SHA-1, the one algorithm that
 CODES = 10
 # 32 letters and digits, 5 bits each; those that look alike are left out.
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-_CODE_LENGTH = 12
+_CODE_LENGTH, _GROUP = 16, 4
 
 
 class Authenticator(Device):  # type: ignore[misc]  # django-otp has no types
@@ -75,12 +74,13 @@ def key_as_text(key: str) -> str:
 
 
 class RecoveryCodes(Device):  # type: ignore[misc]  # django-otp has no types
-    """Ten codes on paper, each of which works once; only hashes are stored.
+    """Ten codes on paper that replace the app, each once; only hashes of them are stored.
 
-    A code has 60 random bits, so a hash without salt or key can't be reversed by trying.
+    The first group of a code tells which one it is, so that one slow hash is made and not ten; the
+    other three, 60 random bits, are hashed like a password.
     """
 
-    hashes = ArrayField(models.CharField(max_length=64), default=list)
+    hashes = ArrayField(models.CharField(max_length=200), default=list)
     made_at = models.DateTimeField(_("made at"), db_default=Now(), editable=False)
 
     class Meta:
@@ -89,27 +89,32 @@ class RecoveryCodes(Device):  # type: ignore[misc]  # django-otp has no types
 
     def verify_token(self, token: str) -> bool:
         """Whether `token` is one of the codes, which is then used up; call it under a lock."""
-        digest = _digest(token)
-        others = [code for code in self.hashes if not hmac.compare_digest(code, digest)]
-        if len(others) == len(self.hashes):
-            return False
-        self.hashes = others
-        self.save(update_fields=["hashes"])
-        return True
+        name, secret = _parts(token)
+        for known in self.hashes:
+            known_name, _colon, known_hash = known.partition(":")
+            if known_name == name and check_password(secret, known_hash):
+                self.hashes = [other for other in self.hashes if other != known]
+                self.save(update_fields=["hashes"])
+                return True
+        return False
 
     def renew(self) -> list[str]:
         """Replace the codes by new ones and return them; they can't be read again."""
-        codes = [_code() for _ in range(CODES)]
-        self.hashes = [_digest(code) for code in codes]
+        codes: dict[str, str] = {}
+        while len(codes) < CODES:
+            code = _code()
+            codes[_parts(code)[0]] = code
+        self.hashes = [f"{name}:{make_password(_parts(code)[1])}" for name, code in codes.items()]
         self.save()
-        return codes
+        return list(codes.values())
 
 
 def _code() -> str:
     letters = "".join(secrets.choice(_LETTERS) for _ in range(_CODE_LENGTH))
-    return "-".join(letters[start : start + 4] for start in range(0, _CODE_LENGTH, 4))
+    return "-".join(letters[start : start + _GROUP] for start in range(0, _CODE_LENGTH, _GROUP))
 
 
-def _digest(code: str) -> str:
+def _parts(code: str) -> tuple[str, str]:
+    """Which code it is, and its secret."""
     plain = "".join(sign for sign in code.upper() if sign.isalnum())
-    return hashlib.sha256(plain.encode()).hexdigest()
+    return plain[:_GROUP], plain[_GROUP:]

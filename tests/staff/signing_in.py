@@ -5,6 +5,7 @@ from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.oath import totp
 
+from staff.door.steps import PROVED
 from staff.models import Authenticator, User
 from staff.models.devices import new_key
 from staff.sessions import BEGAN, SEEN
@@ -16,8 +17,9 @@ class StaffClient(Client):
     def force_login(self, user: User, backend: str | None = None, *, half: bool = False) -> None:
         super().force_login(user, backend)
         session = self.session
-        session[BEGAN] = session[SEEN] = int(timezone.now().timestamp())
+        session[BEGAN] = session[SEEN] = now = int(timezone.now().timestamp())
         if not half:
+            session[PROVED] = now
             session[DEVICE_ID_SESSION_KEY] = authenticator_of(user).persistent_id
         session.save()
 

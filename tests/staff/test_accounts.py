@@ -301,7 +301,7 @@ def test_a_link_of_a_switched_off_account_is_not_made(client, authority):
 
 
 def test_links_differ_for_each_account(newcomer, operator):
-    assert link_for(newcomer) != link_for(operator)
+    assert link_for(newcomer, by="staff:1") != link_for(operator, by="staff:1")
 
 
 def test_the_page_of_roles_is_what_the_table_says():

@@ -7,8 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from staff.accounts import link_for, workplace_of
-from staff.enums import AT_A_CLINIC, Role
+from staff.enums import AT_A_CLINIC, NoticeKind, Role
 from staff.models import User
+from staff.notices import notify
+
+BY = "command:invite"
 
 
 class Command(BaseCommand):
@@ -35,7 +38,7 @@ class Command(BaseCommand):
         district: str,
         **options: Any,
     ) -> None:
-        with pghistory.context(by="command:invite"):
+        with pghistory.context(by=BY):
             user = User.objects.filter(username=username).first()
             if user is None:
                 user = User(username=username, is_staff=True)
@@ -43,7 +46,9 @@ class Command(BaseCommand):
             if role:
                 self._assign(user, role, clinic, region, district)
             user.save()
-            self.stdout.write(urljoin(settings.PUBLIC_URL, link_for(user)))
+            if role:
+                notify(user, NoticeKind.ROLE, by=BY, role=role)
+            self.stdout.write(urljoin(settings.PUBLIC_URL, link_for(user, by=BY)))
 
     def _assign(self, user: User, role: str, clinic: str, region: str, district: str) -> None:
         # Through the field: staff lies below booking and can't import its models.
