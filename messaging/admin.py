@@ -46,6 +46,12 @@ class MessageAdmin(admin.ModelAdmin[Message]):
     ]
     fields = [*readonly_fields]
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Message | None:
+        # As staff.scoping.CarefulMixin does, which stands beside this app.
+        return super().get_object(request, object_id, from_field or None)
+
     @admin.display(description=gettext_lazy("number"), ordering="pk")
     def number(self, message: Message) -> str:
         return str(message)

@@ -70,6 +70,12 @@ class CarefulMixin(admin.ModelAdmin[Row]):
             if name not in keys or (str(value).isdecimal() and len(str(value)) < 19)
         }
 
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Row | None:
+        # An empty `_to_field` is no field; Django would look for one without a name.
+        return super().get_object(request, object_id, from_field or None)
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
             return super().get_changelist_instance(request)

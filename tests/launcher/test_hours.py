@@ -1,6 +1,7 @@
 """`make hours`: one shifted clock for Postgres, Valkey and Python, and a run that tells."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -95,8 +96,14 @@ def green_at_midnight_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Pat
 
 
 def test_a_run_tells_of_each_moment_and_fails_when_one_does(
-    library: str, green_at_midnight_only: Path, capfd: pytest.CaptureFixture[str]
+    library: str,
+    green_at_midnight_only: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Else the run within takes itself for a worker of the one that it is in.
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
+        monkeypatch.delenv(name)
     settings = ["-c", str(ROOT / "pyproject.toml")]
     code = hours.run([*settings, "--at", "2027-06-16 0", str(green_at_midnight_only)])
 
