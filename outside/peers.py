@@ -1,7 +1,7 @@
 """HTTP requests to hosts that the settings name, and to no others (against SSRF)."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -46,10 +46,25 @@ class _PeerAdapter(HTTPAdapter):
         super().__init__()
         self._hosts, self._seconds = hosts, seconds
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+    def send(  # the time limit and the stream are this adapter's own, whatever is asked
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
         check_peer(request.url or "", self._hosts)
         ends = time.monotonic() + self._seconds
-        response = super().send(request, **{**options, "stream": True, "timeout": self._seconds})
+        response = super().send(
+            request,
+            stream=True,
+            timeout=self._seconds,
+            verify=verify,
+            cert=cert,
+            proxies=dict(proxies or {}),
+        )
         with response:
             response._content = _read(response, ends)
         return response

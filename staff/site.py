@@ -93,7 +93,8 @@ class PortalSite(admin.AdminSite):
         if not isinstance(response, HttpResponseRedirect):
             work = _work_of(response)
             if work["challenge"]:
-                response.context_data |= work
+                page = cast("TemplateResponse", response)
+                page.context_data = {**(page.context_data or {}), **work}
                 response.status_code = 422
             else:
                 self._record_refusal(request)
@@ -117,9 +118,9 @@ class PortalSite(admin.AdminSite):
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         return cast("HttpResponse", _Autocomplete.as_view(admin_site=self)(request))
 
-    def password_change(
+    def password_change(  # type: ignore[override] # Django answers a redirect too
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse | HttpResponse:
+    ) -> HttpResponse:
         # A password that must be changed was typed just now.
         detour = None if request.session.get(MUST_CHANGE) else must_show_again(request)
         if detour:

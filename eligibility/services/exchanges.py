@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -95,7 +96,7 @@ def take(pk: UUID) -> Outcome | None:
     return Outcome(**{**values, "identity": _identity(values["identity"])})
 
 
-def _identity(claims: Mapping[str, str | None] | None) -> Identity | None:
+def _identity(claims: Mapping[str, Any] | None) -> Identity | None:
     if claims is None:
         return None
     born = claims["birth_date"]

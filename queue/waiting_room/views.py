@@ -34,7 +34,8 @@ from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, stat
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
 from waiting_room.services.joining import CODE_KEY
-from waiting_room.services.log_files import checkpoint_of, origin_of, policy_of, proof_of, tile_of
+from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
+from waiting_room.services.log_keys import origin_of
 from waiting_room.services.publishing import log_file, prove
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
 from waiting_room.tlog.tiles import Tile

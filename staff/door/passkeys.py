@@ -169,7 +169,7 @@ def register(request: HttpRequest, *, user: User, name: str, answer: str) -> Pas
         )
     try:
         with transaction.atomic():
-            key = Passkey.objects.create(
+            key: Passkey = Passkey.objects.create(
                 user=user,
                 name=name,
                 credential_id=verified.credential_id,
