@@ -622,4 +622,5 @@ def test_it_prints_its_public_key_alone(state, capsys):
     printed = capsys.readouterr().out
     assert code == 0
     assert printed == f"{witness_of(state).vkey}\n"
-    assert base64.b64decode(printed.rpartition("+")[2])[0] == 4
+    _name, _hash, key = printed.split("+", 2)  # base64 may hold a plus too
+    assert base64.b64decode(key)[0] == 4
