@@ -56,12 +56,12 @@ def answer_of(
         if descriptor:
             return _of_file(status, headers, body.file, descriptor, limits, static)
     pieces, size = [], 0
-    rest = iter(body)
-    for piece in rest:
+    remaining = iter(body)
+    for piece in remaining:
         pieces.append(piece)
         size += len(piece)
         if size > limits.memory_bytes:
-            return _of_spool(status, headers, pieces, rest)
+            return _of_spool(status, headers, pieces, remaining)
     return Answer(status, headers, b"".join(pieces))
 
 
@@ -91,10 +91,10 @@ def _of_file(
 
 
 def _of_spool(
-    status: int, headers: Headers, pieces: Iterable[bytes], rest: Iterable[bytes]
+    status: int, headers: Headers, pieces: Iterable[bytes], remaining: Iterable[bytes]
 ) -> Answer:
     with tempfile.TemporaryFile() as spool:
-        for piece in chain(pieces, rest):
+        for piece in chain(pieces, remaining):
             spool.write(piece)
         spool.flush()
         return Answer(status, headers, file=os.dup(spool.fileno()), size=spool.tell())

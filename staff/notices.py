@@ -1,6 +1,6 @@
 """Telling users what changed about their account, and who did it.
 
-Whoever takes an account over changes how it is signed in to, or its role. Its owner hears of it by
+An intruder changes how an account is signed in to, or its role. Its owner hears of it by
 e-mail at once, where the account has an address, and reads it at the next sign-in in any case.
 """
 
@@ -73,9 +73,17 @@ def notify(user: User, kind: NoticeKind, *, by: str, to: str = "", **data: Any) 
     return notice
 
 
+# Typed by people or sent by their browsers: shown on the account's page, never in a message, where
+# an intruder's words would be read as the portal's.
+_FREE_TEXTS = ("name", "agent")
+
+
 def sentence(notice: Notice) -> str:
     """What happened, in the language of the page."""
-    data = dict(notice.data)
+    return _sentence(notice, dict(notice.data))
+
+
+def _sentence(notice: Notice, data: dict[str, Any]) -> str:
     if "role" in data:
         data["role"] = dict(Role.choices).get(data["role"], "–")
     return str(TEXTS[NoticeKind(notice.kind)]) % defaultdict(lambda: "–", data)
@@ -98,7 +106,11 @@ def _paragraph(notice: Notice) -> str:
     ) % {
         "user": notice.user.get_username(),
         "at": f"{timezone.localtime(database_now()):%Y-%m-%d %H:%M}",
-        "what": sentence(notice),
+        "what": _sentence(
+            notice,
+            dict(notice.data)
+            | {name: _("(shown on the page of your account)") for name in _FREE_TEXTS},
+        ),
         "by": actor_name(notice.by),
     }
 

@@ -78,7 +78,7 @@ def complete_sign_in(request: HttpRequest) -> HttpResponse:
     record_access(request, act=Act.LOG_IN, what="/admin/")
     record_proof(request)
     if not known_devices.known_for(request, user):
-        # Read at the next sign-in: whoever signs in now knows.
+        # Read at the next sign-in: the person who signs in now knows.
         notices.notify(
             user,
             NoticeKind.NEW_BROWSER,

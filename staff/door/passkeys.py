@@ -243,10 +243,10 @@ def _handle_of(user: User) -> bytes:
 
 
 def _challenge_in(client_data: bytes) -> bytes:
-    said = parse_client_data_json(client_data)
-    if said.cross_origin:
+    client = parse_client_data_json(client_data)
+    if client.cross_origin:
         raise PasskeyRefused(_("Passkeys can't be used at this address."))
-    return said.challenge
+    return client.challenge
 
 
 @contextmanager

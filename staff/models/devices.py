@@ -90,10 +90,10 @@ class RecoveryCodes(Device):  # type: ignore[misc]  # django-otp has no types
     def verify_token(self, token: str) -> bool:
         """Whether `token` is one of the codes, which is then used up; call it under a lock."""
         name, secret = _parts(token)
-        for known in self.hashes:
-            known_name, _colon, known_hash = known.partition(":")
-            if known_name == name and check_password(secret, known_hash):
-                self.hashes = [other for other in self.hashes if other != known]
+        for stored in self.hashes:
+            stored_name, _colon, stored_hash = stored.partition(":")
+            if stored_name == name and check_password(secret, stored_hash):
+                self.hashes = [other for other in self.hashes if other != stored]
                 self.save(update_fields=["hashes"])
                 return True
         return False

@@ -23,6 +23,9 @@ from eligibility.services import (
 )
 from messaging.enums import Channel
 from messaging.models import Message
+from staff.actors import actor_of
+from staff.enums import NoticeKind
+from staff.notices import notify
 from tests.booking.test_offers import entry
 from tests.factories import (
     AdmissionFactory,
@@ -31,6 +34,7 @@ from tests.factories import (
     ReservationFactory,
     RoomFactory,
     SlotFactory,
+    StaffFactory,
 )
 from tests.waiting_room.scene import call, join, make_room
 from waiting_room.services import request_alert, send_alerts
@@ -43,6 +47,13 @@ NOTE = "쪽지쪽지"
 
 def marked(**values):
     return PersonFactory(name=MARK, **values)
+
+
+def account() -> list[str]:
+    user = StaffFactory(email="officer@example.org")
+    notify(user, NoticeKind.PASSKEY_ADDED, by=actor_of(user), name=MARK)
+    notify(user, NoticeKind.NEW_BROWSER, by=actor_of(user), address="192.0.2.1", agent=NOTE)
+    return texts("account")
 
 
 def code() -> list[str]:
@@ -136,7 +147,7 @@ def texts(kind: str) -> list[str]:
 KINDS = {
     made.__name__: made
     for made in [
-        code, proxy, review, correction, called, soon,
+        account, code, proxy, review, correction, called, soon,
         confirmed, reminder, cancelled, restored, changed, offer,
     ]
 }  # fmt: skip
