@@ -7,7 +7,6 @@ What speaks of a time of day or of a day runs at every moment. Races, and tests 
 
 import os
 import shutil
-import time
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from launcher.hours import (
     shifted_clock,
 )
 from tests.clock_marker import depends_on_hour, reads_clock
+from tests.waiting import until
 
 A_RUN = timedelta(minutes=10)  # a clock that was not set is hours away
 PATIENCE_SECONDS = 30
@@ -101,10 +101,11 @@ def _moment(request: pytest.FixtureRequest) -> Moment:
     moment: Moment = request.param
     set_clock(Path(os.environ[SHIFT_FILE]), moment.at)
     connections.close_all()
-    alarm = time.monotonic() + PATIENCE_SECONDS
-    while not all(abs(now - moment.at) < A_RUN for now in _clocks()):
-        assert time.monotonic() < alarm, f"The clocks do not come to {moment}."
-        time.sleep(0.1)
+    until(
+        lambda: all(abs(now - moment.at) < A_RUN for now in _clocks()),
+        patience=PATIENCE_SECONDS,
+        why=f"The clocks do not come to {moment}.",
+    )
     redis.Redis.from_url(os.environ["REDIS_URL"]).flushall()
     database_clock._measured = None
     return moment

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from launcher.processes import LOOPBACK
+from tests.waiting import until
 
-from .test_bridge import Server, until
+from .test_bridge import Server
 
 OTHER = "127.0.0.2"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from launcher.processes import LOOPBACK, free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
 # A site of its own: what comes in and what goes out, and nothing else.
@@ -106,13 +106,6 @@ config.rsgi = own_rsgi
 from config.serve import main
 main()
 """
-
-
-def until(condition: Callable[[], object], *, patience: float = 10) -> None:
-    alarm = time.monotonic() + patience
-    while not condition() and time.monotonic() < alarm:
-        time.sleep(0.02)
-    assert condition(), "It never came about."
 
 
 class Server:

@@ -7,8 +7,7 @@ import pytest
 
 from config import probes
 from config.probes import Readiness
-
-from .test_bridge import until
+from tests.waiting import until
 
 
 def states(readiness: Readiness) -> tuple[int, dict]:

@@ -18,6 +18,7 @@ from launcher import portal
 from launcher.home import read_env
 from launcher.processes import RunFolder, free_port, started_at
 from tests.launcher.conftest import Start, plain_environ
+from tests.waiting import until
 
 FIRST_START_SECONDS = 600  # 90 by promise, on a machine that runs nothing else
 LATER_START_SECONDS = 180  # 8 by promise
@@ -169,13 +170,16 @@ def command_of(pid: int) -> str:
 
 def await_ready(port: int, seconds: float) -> None:
     """Two processes answer, and each finds out for itself what it can reach."""
-    alarm = time.monotonic() + seconds
     known: dict[str, object] = {}
-    while [known.get(part) for part in ("database", "redis", "worker")] != ["ok"] * 3:
-        assert time.monotonic() < alarm, f"not ready: {known}"
+
+    def is_ready() -> bool:
         with contextlib.suppress(OSError):
-            known = json.loads(get(port, "/readyz")[1])
-        time.sleep(0.05)
+            answer = json.loads(get(port, "/readyz")[1])
+            known.clear()
+            known.update(answer)
+        return [known.get(part) for part in ("database", "redis", "worker")] == ["ok"] * 3
+
+    until(is_ready, patience=seconds, why=lambda: f"not ready: {known}")
 
 
 def kept(home: Path) -> int:

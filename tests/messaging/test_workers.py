@@ -3,7 +3,6 @@
 import os
 import pickle
 import subprocess
-import time
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
@@ -28,25 +27,20 @@ from messaging.enums import MessageStatus
 from messaging.models import Message
 from messaging.services import send_codes, send_waiting
 from staff.enums import Role
+from tests import waiting
 from tests.concurrency import at_once
 from tests.factories import StaffFactory
 from tests.roles import database_url
 
 QUEUES = ["line", "codes", "messages", "default", "exports"]
 PATIENCE = 60  # seconds until a worker has started, on a busy machine
+until = partial(waiting.until, patience=PATIENCE)
 
 
 @pytest.fixture(autouse=True)
 def home(settings, tmp_path):
     settings.HOME = tmp_path
     return tmp_path
-
-
-def until(condition, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 @contextmanager
