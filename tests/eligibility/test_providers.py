@@ -62,6 +62,7 @@ def _patience(request, monkeypatch):
     """Of the real provider, which answers: a busy machine is no finding."""
     if "issuer" in request.fixturenames:
         monkeypatch.setattr("eligibility.providers.DOCUMENT_SECONDS", 30)
+        monkeypatch.setattr("eligibility.services.exchanges.PAGE_SECONDS", 30)
 
 
 @pytest.fixture

@@ -165,7 +165,10 @@ def test_a_code_that_waited_too_long_is_not_sent_later(one, clock):
     assert one.heard == ["text"]
 
 
-def test_the_operator_is_told_at_once_and_not_with_each_message(one, caplog, client, clock):
+def test_the_operator_is_told_at_once_and_not_with_each_message(
+    one, caplog, client, clock, monkeypatch
+):
+    monkeypatch.setattr(gateways, "SECONDS", 0.1)
     assert PARTS["messages"]() == "ok"
     one.hangs = True
     written("text")

@@ -93,8 +93,9 @@ def test_the_list_is_frozen_once():
 @pytest.mark.django_db(transaction=True)
 def test_the_freeze_waits_for_a_join_under_way_and_counts_it():
     room = make_drawn_room()
-    person = make_eligible(room, window_from=timezone.now())
-    Cohort.objects.filter(pk=room.cohort_id).update(opens_at=timezone.now())
+    opens_at = timezone.now() - timedelta(seconds=1)  # the database's clock may be behind by less
+    person = make_eligible(room, window_from=opens_at)
+    Cohort.objects.filter(pk=room.cohort_id).update(opens_at=opens_at)
     joining, moment = Barrier(2), Barrier(2)
 
     def slow_join():
