@@ -6,7 +6,7 @@ VENV ?= .venv
 ARGS ?=
 # How many tests run side by side; `auto` is one for each core.
 WORKERS ?= auto
-# Of `make hours`: `all` runs at each moment what is otherwise run at one.
+# Of `make hours`: `all` runs at every moment also races and tests that only ask what time it is.
 HOURS ?=
 
 PY = $(VENV)/bin/python

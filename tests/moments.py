@@ -1,17 +1,19 @@
 """Runs the tests that go by a clock at the moments of `make hours`, which loads this plugin.
 
-What speaks of a time of day or of a day runs at every moment. Races, and tests that only make rows
-"an hour ago", run at one, whichever their name draws: all together they cover all moments.
-`--everywhere` runs these too at every moment, `--at 23:40` all at the moments so named.
+What speaks of a time of day or of a day runs at every moment; the cases of a parametrized test
+share the moments, so that each has a case of it; races run at one, whichever their name draws.
+`--everywhere` runs all of these at every moment, with them tests that only make rows "an hour
+ago"; `--at 23:40` runs only the moments so named.
 """
 
 import os
 import shutil
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -66,8 +68,8 @@ def _take_own_clock(worker: str) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     item, options = metafunc.definition, metafunc.config.option
-    if reads_clock(item):
-        at_all = options.everywhere or (depends_on_hour(item) and not _is_slow(item))
+    if depends_on_hour(item) or (options.everywhere and reads_clock(item)):
+        at_all = options.everywhere or not _is_slow(item)
         chosen = [one for one in moments_of(item.nodeid, at_all) if options.at in str(one)]
         metafunc.parametrize("_moment", chosen, ids=str, indirect=True, scope="session")
 
@@ -84,9 +86,41 @@ def _is_slow(item: pytest.Function) -> bool:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One moment after the other, and no way back in time."""
-    items.sort(key=lambda item: MOMENTS.index(_moment_of(item)))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One moment after the other, and no way back in time; what has no moment is left out."""
+    with_moment = [item for item in items if _has_moment(item)]
+    chosen = with_moment if config.option.everywhere else list(shared_out(with_moment))
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = sorted(chosen, key=lambda item: MOMENTS.index(_moment_of(item)))
+
+
+def _has_moment(item: pytest.Item) -> bool:
+    return "_moment" in getattr(getattr(item, "callspec", None), "params", {})
+
+
+def shared_out(items: list[Any]) -> Iterator[Any]:
+    """Of a test at every moment, each case at some of them: max(cases, moments) items a test."""
+    cases: dict[str, dict[Any, int]] = defaultdict(dict)
+    moments: dict[str, set[int]] = defaultdict(set)
+    for item in items:
+        numbers = cases[_test_of(item)]
+        numbers.setdefault(_case_of(item), len(numbers))
+        moments[_test_of(item)].add(MOMENTS.index(_moment_of(item)))
+    for item in items:
+        numbers = cases[_test_of(item)]
+        shares = min(len(numbers), len(MOMENTS))
+        number, moment = numbers[_case_of(item)], MOMENTS.index(_moment_of(item))
+        if len(moments[_test_of(item)]) < len(MOMENTS) or number % shares == moment % shares:
+            yield item
+
+
+def _test_of(item: Any) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def _case_of(item: Any) -> tuple[tuple[str, int], ...]:
+    indices = item.callspec.indices.items()
+    return tuple(sorted((name, index) for name, index in indices if name != "_moment"))
 
 
 def _moment_of(item: pytest.Item) -> Moment:

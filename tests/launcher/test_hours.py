@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -18,7 +19,7 @@ from tests.clock import Clock
 from tests.clock_marker import DAYS, INSTANTS, names_any
 from tests.factories import CohortFactory, PersonFactory, SlotFactory
 from tests.launcher.conftest import plain_environ
-from tests.moments import moments_of
+from tests.moments import moments_of, shared_out
 
 NEW_YEARS_EVE = next(moment.at for moment in hours.MOMENTS if moment.at.month == 12)
 # What time it is, asked of each, and again when the clock was set; and waits that a shifted clock
@@ -125,6 +126,27 @@ def test_what_runs_once_is_spread_over_all_moments() -> None:
     assert {str(moment) for moments in once for moment in moments} == set(map(str, hours.MOMENTS))
     assert once == [moments_of(name, at_all=False) for name in names]
     assert moments_of("tests/test_1.py::test_it", at_all=True) == hours.MOMENTS
+
+
+def item_of(name: str, case: int, moment: hours.Moment) -> SimpleNamespace:
+    callspec = SimpleNamespace(params={"_moment": moment}, indices={"case": case, "_moment": 0})
+    return SimpleNamespace(nodeid=f"{name}[{case}-{moment}]", callspec=callspec)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 10])
+def test_the_cases_of_a_test_share_the_moments(count: int) -> None:
+    cases = range(count)
+    items = [item_of("test_it", case, moment) for moment in hours.MOMENTS for case in cases]
+    drawn = [item_of("test_race", case, hours.MOMENTS[2]) for case in cases]
+
+    chosen = list(shared_out([*items, *drawn]))
+
+    assert chosen[-count:] == drawn
+    assert len(chosen) - count == max(count, len(hours.MOMENTS))
+    assert {item.callspec.indices["case"] for item in chosen} == set(cases)
+    assert {str(item.callspec.params["_moment"]) for item in chosen[:-count]} == set(
+        map(str, hours.MOMENTS)
+    )
 
 
 def names_a_day() -> None:
