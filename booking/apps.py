@@ -1,6 +1,16 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+# By kind of message: what it is about.
+_MESSAGES = {
+    "confirmed": _("appointment booked"),
+    "changed": _("appointment moved"),
+    "cancelled": _("appointment cancelled"),
+    "restored": _("appointment stands again"),
+    "reminder": _("reminder of the day before"),
+    "offer": _("offer from the cancellation list"),
+}
+
 
 class BookingConfig(AppConfig):
     name = "booking"
@@ -8,12 +18,16 @@ class BookingConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
+        from booking.events import SOURCE
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked
         from booking.services.notices import render_confirmed, render_reminders
         from eligibility import hooks
-        from messaging.hooks import renderers
+        from events.sources import register
+        from messaging.hooks import names, renderers
 
+        register(SOURCE)
+        names.update(_MESSAGES)
         renderers.register("confirmed", render_confirmed)
         renderers.register("reminder", render_reminders)
         hooks.lint_checks.register(windows_without_slots)

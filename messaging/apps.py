@@ -9,7 +9,10 @@ class MessagingConfig(AppConfig):
     verbose_name = _("Messages")
 
     def ready(self) -> None:
+        from events.sources import register
         from messaging.channels import check_settings
+        from messaging.events import SOURCE
 
         check_settings()
         use_json_serializer()
+        register(SOURCE)

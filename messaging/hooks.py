@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from django.utils.functional import Promise
+
 from messaging.enums import Channel
 from web.hooks import KeyedHook
 
@@ -18,3 +20,10 @@ class RenderedMessage(NamedTuple):
 # By kind: a function that renders UNWRITTEN messages by their keys. Keys left out of its result are
 # obsolete, and their messages expire.
 renderers: KeyedHook[Callable[[Sequence[str]], dict[str, RenderedMessage]]] = KeyedHook()
+
+# By kind: what a message is about, for staff and in the event line.
+names: dict[str, Promise] = {}
+
+
+def name_of(kind: str) -> str:
+    return str(names.get(kind, kind))

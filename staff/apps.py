@@ -8,6 +8,15 @@ class StaffConfig(AppConfig):
     verbose_name = _("Staff")
     default = True
 
+    def ready(self) -> None:
+        # Imported here because models are loaded only by now.
+        from events.sources import register
+        from messaging.hooks import names
+        from staff.events import SOURCE
+
+        names["account"] = _("your account")
+        register(SOURCE)
+
 
 class PortalAdminConfig(admin.AdminConfig):
     default_site = "staff.site.PortalSite"

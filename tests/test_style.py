@@ -17,6 +17,7 @@ PACKAGES = [
     "config",
     "database",
     "dataio",
+    "events",
     "launcher",
     "messaging",
     "outside",

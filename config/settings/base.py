@@ -134,6 +134,7 @@ SAMPLE = env.bool("JARI_SAMPLE", default=False)
 
 INSTALLED_APPS = [
     "database",
+    "events",
     "booking",
     "waiting_room",
     "eligibility",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from database.clock import Now, database_now
 from dataio.districts import District, district_of
 from eligibility.enums import Source
+from eligibility.events import PHONE, verified
 from eligibility.exceptions import (
     CodeExpired,
     DistrictUnclear,
@@ -24,6 +25,7 @@ from eligibility.services.code_limits import UNKNOWN_SOURCE, RequestSource, chec
 from eligibility.services.decisions import store_decisions
 from eligibility.services.households import lock_phone
 from eligibility.spelling import name_key, names_agree, person_name
+from events.services import update_and_record
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import write_message
@@ -173,7 +175,12 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
         answer = _person_of(challenge, None)
     except DistrictUnclear as unclear:
         challenge.awaits_district, answer = True, unclear
-    challenge.save(update_fields=["tries", "used_at", "awaits_district"])
+    changed = {name: getattr(challenge, name) for name in ("tries", "used_at", "awaits_district")}
+    if isinstance(answer, Refusal):
+        challenge.save(update_fields=list(changed))
+    else:
+        row = PhoneCode.objects.filter(pk=challenge.pk)
+        update_and_record(row, changed, verified(answer, PHONE))
     return answer
 
 
@@ -188,8 +195,8 @@ def choose_district(*, challenge: PhoneCode, home: District | None) -> Person:
     if not challenge.awaits_district:
         raise CodeExpired(_("Enter the code first."))
     person = _person_of(challenge, home, home_chosen=True)
-    challenge.awaits_district = False
-    challenge.save(update_fields=["awaits_district"])
+    row = PhoneCode.objects.filter(pk=challenge.pk)
+    update_and_record(row, {"awaits_district": False}, verified(person, PHONE))
     return person
 
 

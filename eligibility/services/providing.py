@@ -10,16 +10,17 @@ from django.utils.translation import gettext_lazy
 
 from database.clock import database_now, known_now
 from dataio.districts import District
+from eligibility.events import PHONE, verified
 from eligibility.models import Person, ProviderAccount, ProviderTry
 from eligibility.providers import Identity, Provider, configured
 from eligibility.services.decisions import store_decisions
 from eligibility.services.identity import find_or_declare
+from events.services import update_and_record
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from privacy.cipher import blind_index
 
 PERIOD = timedelta(minutes=5)
-PHONE = "phone"
 _SLOW, _TOO_SLOW = 3.0, 10.0  # seconds, of the 90th percentile
 
 
@@ -127,7 +128,11 @@ def vouched_for(
             provider=provider.code, subject_index=index, defaults={"person": person}
         )
     person.certified_at = database_now()
-    person.save(update_fields=["certified_at"])
+    update_and_record(
+        Person.objects.filter(pk=person.pk),
+        {"certified_at": person.certified_at},
+        verified(person, provider.code),
+    )
     store_decisions(person=person)
     return person
 

@@ -13,10 +13,16 @@ class WaitingRoomConfig(AppConfig):
     def ready(self) -> None:
         # Their models are ready only now.
         from eligibility import hooks
+        from events.sources import register as register_events
+        from messaging.hooks import names
         from waiting_room import checks
+        from waiting_room.events import SOURCE
 
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.joins_from.register(joins_from)
+        names["soon"] = _("ten minutes until the turn")
+        names["called"] = _("it is your turn")
+        register_events(SOURCE)
 
 
 def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:

@@ -536,6 +536,8 @@ class Step(models.Model):
             models.Index(
                 fields=["room", "first"], name="calls_by_place", condition=Q(act=Act.CALL)
             ),
+            # Finds the pauses among the calls, of which there may be one each second.
+            models.Index(fields=["room", "id"], name="steps_but_calls", condition=~Q(act=Act.CALL)),
         ]
         triggers = [
             pgtrigger.Protect(

@@ -38,6 +38,7 @@ CODE = [
     "database",
     "dataio",
     "eligibility",
+    "events",
     "messaging",
     "outside",
     "privacy",

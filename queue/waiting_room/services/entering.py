@@ -21,6 +21,7 @@ from waiting_room.exceptions import (
     RoomClosed,
 )
 from waiting_room.models import Admission, DoorWait, Line, Room, Step, Ticket
+from waiting_room.services.joining import come_back
 from waiting_room.services.provisional_tickets import refuse_undecided
 
 ADMISSION_LIFETIME = timedelta(minutes=15)
@@ -76,7 +77,7 @@ def _enter(ticket: Ticket) -> Admission | LineRefusal:
     if knocked:
         DoorWait.objects.filter(ticket=ticket).delete()
     if ticket.left_at:
-        Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
+        come_back(ticket)
     calls = Step.objects.filter(room=room, act=Act.CALL, first__lte=place).order_by("-first")
     # A trigger adds it to the line, whose check holds against any mistake above.
     return Admission.objects.create(

@@ -13,6 +13,9 @@ from django.utils.translation import gettext as _
 from database.clock import Now
 from eligibility.models import Decision
 from eligibility.services import eligible_decision
+from events.services import update_and_record
+from staff.actors import CITIZEN
+from waiting_room.events import moved
 from waiting_room.exceptions import (
     LineRefusal,
     NotEligible,
@@ -155,9 +158,15 @@ def _come_back(ticket: Ticket) -> Ticket:
         # A provisional ticket was ended by a refused review: it needs a new yes.
         if ticket.provisional and (refusal := why_not_eligible(ticket)):
             raise refusal
-        Ticket.objects.filter(pk=ticket.pk).update(left_at=None)
-        ticket.left_at = None
+        come_back(ticket)
     return ticket
+
+
+def come_back(ticket: Ticket) -> None:
+    """Clear `left_at`, recorded in the person's event line."""
+    row = Ticket.objects.filter(pk=ticket.pk)
+    update_and_record(row, {"left_at": None}, moved(ticket, "returned_to_line", by=CITIZEN))
+    ticket.left_at = None
 
 
 def why_not_eligible(ticket: Ticket) -> NotEligible | None:
@@ -193,6 +202,7 @@ def index_of(typed: str) -> int | None:
 
 def leave_line(*, ticket: Ticket) -> Ticket:
     """Leave the line; joining again before the room closes restores the same place."""
-    Ticket.objects.filter(pk=ticket.pk, left_at=None).update(left_at=Now())
+    row = Ticket.objects.filter(pk=ticket.pk, left_at=None)
+    update_and_record(row, {"left_at": Now()}, moved(ticket, "left_line", by=CITIZEN))
     ticket.refresh_from_db(fields=["left_at"])
     return ticket

@@ -1,10 +1,14 @@
 """Follows up provisional tickets when eligibility has decided a review."""
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from database.clock import Now
 from eligibility.models import Decision
+from events.models import RecordedEvent
+from staff.actors import SYSTEM
+from waiting_room.events import moved
 from waiting_room.exceptions import NotDecided
 from waiting_room.models import Ticket
 
@@ -21,8 +25,14 @@ def settle_provisional() -> tuple[int, int]:
     granted = provisional.filter(Exists(eligible.filter(provisional=False))).update(
         provisional=False
     )
-    refused = list(provisional.filter(~Exists(eligible), left_at=None).values_list("pk", flat=True))
-    ended = Ticket.objects.filter(pk__in=refused).update(left_at=Now()) if refused else 0
+    refused = list(provisional.filter(~Exists(eligible), left_at=None))
+    if not refused:
+        return granted, 0
+    with transaction.atomic():
+        ended = Ticket.objects.filter(pk__in=refused, left_at=None).update(left_at=Now())
+        RecordedEvent.objects.bulk_create(
+            moved(ticket, "left_line", by=SYSTEM) for ticket in refused
+        )
     return granted, ended
 
 
