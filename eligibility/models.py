@@ -436,7 +436,9 @@ class ProviderAnswer(models.Model):
     """The late answer of a slow provider, for the browser that waits for it; read once."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    said = EncryptedTextField(_("said"), null=True)  # eligibility.services.exchanges.Outcome
+    # JSON of eligibility.services.exchanges.Outcome. The encryption binds a value to the name of
+    # its column, so a field that is renamed keeps it.
+    outcome = EncryptedTextField(_("outcome"), null=True, db_column="said")
     made_at = models.DateTimeField(_("made at"), db_default=Now(), db_index=True)
 
     class Meta:

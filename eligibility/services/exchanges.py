@@ -80,7 +80,7 @@ def _store_later(pk: UUID, future: Future[Outcome]) -> None:
 
 
 def _store(pk: UUID, outcome: Outcome) -> None:
-    ProviderAnswer.objects.filter(pk=pk).update(said=json.dumps(asdict(outcome), default=str))
+    ProviderAnswer.objects.filter(pk=pk).update(outcome=json.dumps(asdict(outcome), default=str))
 
 
 @transaction.atomic
@@ -89,10 +89,10 @@ def take(pk: UUID) -> Outcome | None:
     row = ProviderAnswer.objects.select_for_update().filter(pk=pk).first()
     if row is None:
         raise Gone
-    if row.said is None:
+    if row.outcome is None:
         return None
     row.delete()
-    values = json.loads(row.said)
+    values = json.loads(row.outcome)
     return Outcome(**{**values, "identity": _identity(values["identity"])})
 
 

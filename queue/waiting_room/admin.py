@@ -275,7 +275,7 @@ class ActRow(NamedTuple):
 
     step: Step
     in_short: str
-    who: str
+    actor: str
 
 
 def _acts(room: Room) -> list[ActRow]:

@@ -58,7 +58,7 @@ def find_admission(request: HttpRequest, find: Find = admission_in_session) -> A
 
 
 def admitted(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
-    """A door for whoever was called and entered: the view's `admission`."""
+    """A door for a person who was called and entered: the view's `admission`."""
     admission = find_admission(request)
     return not_inside(request) if admission is None else {"admission": admission, **address}
 

@@ -273,7 +273,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """How somebody wants to be told: asked for, changed or taken back here."""
+    """The alert of a ticket: asked for, changed or taken back here."""
     ticket = _ticket(request, ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
@@ -376,7 +376,7 @@ def draw_page(request: HttpRequest, code: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD"])
 def line_log(request: HttpRequest, code: str) -> FileResponse:
-    """The log of a line, for whoever wants to check it; nothing in it says who anybody is."""
+    """The log of a line, for everybody to check; it identifies nobody."""
     path = log_file(_room(code))
     response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{path.name}"'
@@ -423,9 +423,9 @@ def _log_text(text: str, caching: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD"])
-def log_tile(request: HttpRequest, code: str, rest: str) -> HttpResponse:
+def log_tile(request: HttpRequest, code: str, path: str) -> HttpResponse:
     """Hashes or entries of the log (C2SP tlog-tiles): they never change."""
-    tile = Tile.parse(f"tile/{rest}")
+    tile = Tile.parse(f"tile/{path}")
     content = tile_of(_room(code), tile) if tile else None
     if content is None:
         raise Http404

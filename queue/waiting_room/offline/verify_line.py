@@ -268,9 +268,10 @@ def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
     if key is None or first is None or second >= ORDER:
         return False
     digest = hashlib.sha512(signature[:32] + public + message).digest()
-    one = multiplied(second, BASE)
-    other = added(first, multiplied(int.from_bytes(digest, "little") % ORDER, key))
-    return all((one[at] * other[2] - other[at] * one[2]) % FIELD == 0 for at in (0, 1))
+    left = multiplied(second, BASE)
+    right = added(first, multiplied(int.from_bytes(digest, "little") % ORDER, key))
+    # Extended coordinates are fractions: x and y are compared crosswise, without dividing.
+    return all((left[at] * right[2] - right[at] * left[2]) % FIELD == 0 for at in (0, 1))
 
 
 # Checkpoints, policies, cosignatures: c2sp.org/tlog-checkpoint, tlog-policy, tlog-cosignature.
@@ -302,8 +303,8 @@ class Key:
 
     @classmethod
     def parse(cls, vkey: str) -> Key:
-        name, _, rest = vkey.partition("+")
-        key_id, _, encoded = rest.partition("+")
+        name, _, identified = vkey.partition("+")
+        key_id, _, encoded = identified.partition("+")
         value = base64_of(encoded, f"the key of {name[:80]}")
         digest = hashlib.sha256(name.encode() + b"\n" + value).digest()[:4]
         if not name or len(value) < 33 or digest.hex() != key_id.lower():
@@ -355,8 +356,9 @@ def signed_at(checkpoint: Checkpoint, key: Key) -> int | None:
 
     Raises BadNote if there is a signature under its name and id and it is wrong.
     """
-    found = [value for *who, value in checkpoint.signatures if tuple(who) == (key.name, key.id)]
-    for value in found:
+    for name, key_id, value in checkpoint.signatures:
+        if (name, key_id) != (key.name, key.id):
+            continue
         message, time = checkpoint.text.encode(), 0
         if key.kind == COSIGNATURE:
             time = int.from_bytes(value[:8], "big")
@@ -390,23 +392,23 @@ class Policy:
             raise BadNote("it has no line “quorum”")
 
     def _read(self, words: list[str], members: set[str]) -> None:
-        kind, rest = words[0], words[1:]
-        known = {"none", *self.witnesses, *self.groups}
-        if kind == "log" and len(rest) in (1, 2):
-            self.logs.append(self._new_key(rest[0]))
-        elif kind == "witness" and len(rest) in (2, 3) and rest[0] not in known:
-            self.witnesses[rest[0]] = self._new_key(rest[1])
-        elif kind == "group" and len(rest) > 2 and rest[0] not in known:
-            name, count, *of = rest
-            if not set(of) <= known - {"none"} - members or len(set(of)) < len(of):
+        kind, values = words[0], words[1:]
+        names = {"none", *self.witnesses, *self.groups}
+        if kind == "log" and len(values) in (1, 2):
+            self.logs.append(self._new_key(values[0]))
+        elif kind == "witness" and len(values) in (2, 3) and values[0] not in names:
+            self.witnesses[values[0]] = self._new_key(values[1])
+        elif kind == "group" and len(values) > 2 and values[0] not in names:
+            name, count, *of = values
+            if not set(of) <= names - {"none"} - members or len(set(of)) < len(of):
                 raise BadNote(f"the group {name} names a witness that is unknown or named before")
             needed = {"all": len(of), "any": 1}.get(count) or int(count)
             if not 1 <= needed <= len(of):
                 raise BadNote(f"the group {name} asks for {count} of {len(of)}")
             members.update(of)
             self.groups[name] = needed, of
-        elif kind == "quorum" and len(rest) == 1 and rest[0] in known and not self.quorum:
-            self.quorum = rest[0]
+        elif kind == "quorum" and len(values) == 1 and values[0] in names and not self.quorum:
+            self.quorum = values[0]
         else:
             raise BadNote(f"“{' '.join(words)[:80]}” is not understood here")
 
@@ -625,7 +627,7 @@ class Checker:
             self.trouble(line, "Number, time or room of this act differ from its record.")
         if self.closed and act["act"] != "close":
             self.trouble(line, f"“{act['act']}” was done after the room had been closed.")
-        known = {
+        handlers = {
             "commit": self.on_commit,
             "plan": self.on_plan,
             "freeze": self.on_freeze,
@@ -635,8 +637,8 @@ class Checker:
             "reveal": self.on_reveal,
             "call": self.on_call,
         }
-        if act["act"] in known:
-            known[act["act"]](line, act)
+        if act["act"] in handlers:
+            handlers[act["act"]](line, act)
         elif act["act"] in ("pause", "resume"):
             self.paused = act["act"] == "pause"
         elif act["act"] == "close":
@@ -668,8 +670,9 @@ class Checker:
             self.trouble(line, "The rule of the draw was set or changed after people had joined.")
         self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
         self.plan = act
-        named = [one.split(" ") for one in act.get("witnesses", "").split("\n") if one]
-        self.witnesses = [(name, Key.parse(vkey)) for name, vkey in named]
+        named = filter(None, act.get("witnesses", "").split("\n"))
+        pairs = [witness.split(" ") for witness in named]
+        self.witnesses = [(name, Key.parse(vkey)) for name, vkey in pairs]
         if not 0 <= act.get("quorum", 0) <= len(self.witnesses):
             self.trouble(line, "The plan asks for more witnesses than it names.")
 
@@ -700,8 +703,8 @@ class Checker:
         self.witnessed = act["act"]
         times: dict[str, int] = {}
         for part in filter(None, act["cosignatures"].split("\n")):
-            size, _, rest = part.partition(" ")
-            self.take_cosignature(line, act, (int(size), rest), times)
+            size, _, signed = part.partition(" ")
+            self.take_cosignature(line, act, (int(size), signed), times)
         self.cosigned = sorted(times.values())
         missing = [name for name, _key in self.witnesses if name not in times]
         if act["act"] == "unwitnessed":
@@ -720,7 +723,7 @@ class Checker:
         self, line: int, act: dict[str, Any], given: tuple[int, str], times: dict[str, int]
     ) -> None:
         """A cosignature line on the log at so many pages, which must hold the closed list."""
-        size, rest = given
+        size, signed = given
         closed = self.frozen_page or self.gathered_page
         if not max(closed, 1) <= size < len(self.report.history):
             self.trouble(line, f"A cosignature is of {size} pages, which is not the closed list.")
@@ -729,9 +732,9 @@ class Checker:
         written = self.report.written[size - 1] // SECOND
         text = f"{origin}\n{size}\n{base64.b64encode(bytes.fromhex(root)).decode()}\n"
         try:
-            signed = Checkpoint(text, origin, size, root, (signature_line(rest),))
+            checkpoint = Checkpoint(text, origin, size, root, (signature_line(signed),))
             for name, key in self.witnesses:
-                time = signed_at(signed, key)
+                time = signed_at(checkpoint, key)
                 if time and not written - TOLERANCE <= time <= act["at"] // SECOND + TOLERANCE:
                     self.trouble(line, f"{name} cosigned at {when(time * SECOND)}, out of time.")
                 elif time:
@@ -821,7 +824,7 @@ class Checker:
             self.trouble(line, f"“{name}” went into the seed, but not by the plan.")
 
     def check_officers(self, line: int, inputs: dict[str, str]) -> int:
-        """How many officers opened their secret; whoever withheld it is named."""
+        """How many officers opened their secret; those who withheld it are named."""
         opened = 0
         for name, commitment in self.officers.items():
             secret = inputs.pop(f"officer {name}", None)
@@ -846,16 +849,16 @@ class Checker:
         if act["at"] < round_time(act["round"]):
             self.trouble(line, f"Round {act['round']} did not exist yet when the draw was held.")
         try:
-            found = beacon_number(act["round"], act["signature"])
+            verified = beacon_number(act["round"], act["signature"])
         except (ValueError, OverflowError) as error:
             self.trouble(line, f"The signature of the beacon is wrong: {error}.")
             return
-        if found is None:
+        if verified is None:
             self.report.notes.append(
                 "NOT CHECKED: the signature of the beacon. Install drand-verify (pip install "
                 f"drand-verify), or compare round {act['round']} of quicknet with {number}."
             )
-        elif found != number:
+        elif verified != number:
             self.trouble(line, "The number of the beacon does not follow from its signature.")
         else:
             self.report.notes.append(
@@ -936,16 +939,17 @@ class Checker:
         page = self.page
         if page is None:
             return
-        for name, said, found in (
+        for name, recorded, counted in (
             ("ticket", page["tickets"], self.page_tickets),
             ("act", page["acts"], self.page_acts),
         ):
-            if found != said:
-                change = f"{found - said} put in" if found > said else f"{said - found} taken out"
+            if counted != recorded:
+                more = counted - recorded
+                change = f"{more} put in" if more > 0 else f"{-more} taken out"
                 self.trouble(
                     self.page_line,
-                    f"Page {page['number']} was recorded with {said} {name}s and has {found}: "
-                    f"{change} since.",
+                    f"Page {page['number']} was recorded with {recorded} {name}s and has "
+                    f"{counted}: {change} since.",
                 )
         if self.page_tree.root().hex() != page["root"]:
             self.trouble(
@@ -1035,8 +1039,8 @@ class Checker:
         was_recorded.update(
             dict.fromkeys(("secret", "seed", "public", "inputs"), bool(self.revealed))
         )
-        for kind, found in was_recorded.items():
-            if kind in self.head and not found:
+        for kind, is_recorded in was_recorded.items():
+            if kind in self.head and not is_recorded:
                 self.trouble(self.head[kind][0], f"“{kind}” is given, but was never recorded.")
 
 
@@ -1057,21 +1061,21 @@ def check_root(report: Report, root: str) -> None:
 
 
 def check_ticket(report: Report, ticket: str, place: int | None) -> None:
-    found = report.ticket
-    if not found:
+    entry = report.ticket
+    if not entry:
         report.troubles.append((0, f"The ticket {ticket} is not in the log."))
         return
-    at = when(found["joined"])
-    report.notes.append(f"The ticket is entry {found['entry']}, issued {at}, line {found['line']}.")
-    if found["place"] is None:
+    at = when(entry["joined"])
+    report.notes.append(f"The ticket is entry {entry['entry']}, issued {at}, line {entry['line']}.")
+    if entry["place"] is None:
         report.notes.append("Its place is not known before the draw.")
-    elif place is not None and found["place"] != place:
+    elif place is not None and entry["place"] != place:
         report.troubles.append(
-            (found["line"], f"The place of this ticket is {found['place']}, not {place}.")
+            (entry["line"], f"The place of this ticket is {entry['place']}, not {place}.")
         )
     else:
-        called = "has been called" if found["place"] <= report.called else "is not called yet"
-        report.notes.append(f"Its place is {found['place']}, which {called}.")
+        called = "has been called" if entry["place"] <= report.called else "is not called yet"
+        report.notes.append(f"Its place is {entry['place']}, which {called}.")
 
 
 def read_proof(text: str) -> tuple[dict[str, Any], str]:
@@ -1089,12 +1093,12 @@ def read_proof(text: str) -> tuple[dict[str, Any], str]:
         index = re.fullmatch("index (0|[1-9][0-9]{0,18})", lines[2], re.ASCII)
         if not index:
             raise BadNote("it does not say which page it is of")
-        found = dict(json.loads(base64_of(lines[1][len("extra ") :], "the way to the page")))
-        found["log_path"] = [base64_of(step, "a step of the proof").hex() for step in lines[3:]]
+        proof = dict(json.loads(base64_of(lines[1][len("extra ") :], "the way to the page")))
+        proof["log_path"] = [base64_of(step, "a step of the proof").hex() for step in lines[3:]]
         note = Checkpoint.parse(checkpoint)
-        if json.loads(found["page"])["number"] != int(index[1]) + 1:
+        if json.loads(proof["page"])["number"] != int(index[1]) + 1:
             raise BadNote("it is mixed from two proofs: its page is not the one that it is of")
-        return {**found, "size": note.size, "root": note.root}, checkpoint
+        return {**proof, "size": note.size, "root": note.root}, checkpoint
     except (ValueError, TypeError, KeyError) as error:
         raise Unreadable(f"The proof can't be read: {error}.") from error
 
@@ -1185,8 +1189,8 @@ def check_signers(report: Report, checkpoint: Checkpoint, policy: Policy) -> Non
     if not logs:
         report.troubles.append((0, f"The policy has no key of the log {checkpoint.origin}."))
     elif not any(holds(report, checkpoint, key) is not None for key in logs):
-        known = [Key.parse(vkey) for vkey in report.keys]
-        by_ours = any(holds(report, checkpoint, key) is not None for key in known)
+        named = [Key.parse(vkey) for vkey in report.keys]
+        by_ours = any(holds(report, checkpoint, key) is not None for key in named)
         report.troubles.append(
             (
                 0,
@@ -1248,18 +1252,18 @@ def check_tiles(report: Report, folder: Path, policy: Policy | None = None) -> N
     note = (folder / "checkpoint").read_text(encoding="utf-8", errors="replace")
     check_checkpoint(report, note, policy)
     levels = levels_of(report.leaves)
-    found = set()
+    present = set()
     for path in sorted(path for path in (folder / "tile").rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if not path.name.startswith("."):
-            found.add(name)
+            present.add(name)
             trouble = tile_trouble(report, name, path.read_bytes(), levels)
             if trouble:
                 report.troubles.append((0, f"{name} {trouble}."))
     with contextlib.suppress(BadNote):
         size = Checkpoint.parse(note).size
         # Of a log that is newer than the file, nobody knows here which tiles it has.
-        missing = sorted(set(tiles_of(size)) - found) if size <= report.pages else []
+        missing = sorted(set(tiles_of(size)) - present) if size <= report.pages else []
         if missing:
             others = f", nor are {len(missing) - 1} others" if len(missing) > 1 else ""
             report.troubles.append((0, f"{missing[0]} is not there{others}: files are missing."))
@@ -1416,15 +1420,15 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         policy = Policy(text_of(given.policy)) if given.policy else None
-        kept = [text_of(path) for path in given.checkpoint]
+        checkpoints = [text_of(path) for path in given.checkpoint]
         with open(given.log, encoding="utf-8-sig", newline="") as file:
             report = check(rows_of(file), ticket=given.ticket or "")
         if given.proof:
             proof, checkpoint = read_proof(text_of(given.proof))
             check_proof(report, proof)
-            kept += [checkpoint] if checkpoint else []
-        for note in kept:
-            check_checkpoint(report, note, policy)
+            checkpoints += [checkpoint] if checkpoint else []
+        for checkpoint in checkpoints:
+            check_checkpoint(report, checkpoint, policy)
         if given.tiles:
             check_tiles(report, Path(given.tiles), policy)
     except BadNote as error:

@@ -93,8 +93,8 @@ class Key:
     @classmethod
     def parse(cls, vkey: str) -> Key:
         """Raises Unusable."""
-        name, _, rest = vkey.strip().partition("+")
-        key_id, _, encoded = rest.partition("+")
+        name, _, identified = vkey.strip().partition("+")
+        key_id, _, encoded = identified.partition("+")
         value = decoded(encoded)
         if not name or any(letter.isspace() for letter in name) or name.count("*") > 1:
             raise Unusable(f"“{vkey}” is no key of a log: write name+id+key.")

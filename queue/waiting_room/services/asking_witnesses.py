@@ -78,7 +78,7 @@ def ask_witnesses() -> int:
     if not questions:
         return 0
     _ask(questions)
-    # Whoever is behind what we thought names its size, and is asked once more from there.
+    # A witness behind the size recorded here names its own, and is asked once more from there.
     _ask([question for question in questions if _is_worth_another(question)])
     return sum(_keep(question) for question in questions if question.trouble or question.signature)
 
@@ -92,14 +92,16 @@ def _due(room: Room, now: datetime) -> list[Question]:
     configured = {str(witness.verifier): witness for witness in settings.WITNESSES}
     planned = {str(witness.verifier) for witness in witnesses_of(room)}
     witnesses = {vkey: configured[vkey] for vkey in planned & configured.keys()}
-    known = {asked.vkey: asked for asked in room.asked_witnesses.all()}
-    missing = [AskedWitness(room=room, vkey=vkey) for vkey in witnesses.keys() - known.keys()]
+    recorded = {asked.vkey: asked for asked in room.asked_witnesses.all()}
+    missing = [AskedWitness(room=room, vkey=vkey) for vkey in witnesses.keys() - recorded.keys()]
     if missing:
         AskedWitness.objects.bulk_create(missing, ignore_conflicts=True)
-        known = {asked.vkey: asked for asked in room.asked_witnesses.all()}
-    room.asked_witnesses.filter(vkey__in=known.keys() - planned).delete()
+        recorded = {asked.vkey: asked for asked in room.asked_witnesses.all()}
+    room.asked_witnesses.filter(vkey__in=recorded.keys() - planned).delete()
     behind = [
-        known[vkey] for vkey in witnesses if known[vkey].size < last.number or known[vkey].trouble
+        recorded[vkey]
+        for vkey in witnesses
+        if recorded[vkey].size < last.number or recorded[vkey].trouble
     ]
     claimed = [asked for asked in behind if _claim(room, asked, now)]
     if not claimed:
@@ -123,8 +125,8 @@ def _wait(room: Room, asked: AskedWitness) -> timedelta:
     waited_for = room.awaits_witnesses and room.status != RoomStatus.CLOSED
     if not asked.failures:
         return WAITED_FOR if waited_for else USUAL
-    rest = min(FIRST_REST * 2 ** min(asked.failures - 1, 10), LONGEST_REST)
-    return timedelta(seconds=min(rest, REST_WAITED_FOR) if waited_for else rest)
+    seconds = min(FIRST_REST * 2 ** min(asked.failures - 1, 10), LONGEST_REST)
+    return timedelta(seconds=min(seconds, REST_WAITED_FOR) if waited_for else seconds)
 
 
 def _checkpoint(room: Room, page: LogPage) -> Note:
@@ -160,7 +162,7 @@ def _prepare(question: Question) -> bool:
 
 
 def _send_all(questions: list[Question]) -> None:
-    """In a thread of its own, without the database; whoever finds no time is asked next time."""
+    """In a thread of its own, without the database; witnesses left over are asked next time."""
     until = time.monotonic() + SECONDS_IN_ALL
     with requests.Session() as session:
         for question in questions:
@@ -255,5 +257,5 @@ def _keep(question: Question) -> bool:
     return True
 
 
-# Somebody holds another history of this log, or the database went back to an older one.
+# There is another history of this log elsewhere, or the database went back to an older one.
 _ALARMS = {Trouble.AHEAD, Trouble.OTHER_HISTORY}

@@ -26,7 +26,7 @@ from waiting_room.services.provisional_tickets import refuse_undecided
 
 ADMISSION_LIFETIME = timedelta(minutes=15)
 MOST_EXTENSIONS = 12  # WCAG 2.2.1 asks for ten
-# Whoever does not knock again for this long has gone from the door.
+# A person who does not knock again for this long has left the door.
 PATIENCE_AT_THE_DOOR = timedelta(seconds=30)
 
 END_SQL = """
@@ -103,8 +103,8 @@ def locked_line(room_id: int) -> tuple[Line, datetime]:
 def count_inside(line: Line, now: datetime) -> tuple[int, datetime]:
     """End what ran out and count what lives; the caller has locked the line.
 
-    How many lapsed, and the clock after the count: whoever enters on it enters after everybody it
-    saw leave.
+    Returns how many lapsed, and the clock after the count: an admission that begins then begins
+    after all those that the count saw end.
     """
     lapsed = Admission.objects.filter(
         room_id=line.room_id, ended_at=None, expires_at__lte=now
@@ -202,7 +202,7 @@ def end_admission(*, admission: Admission, ending: Ending) -> Admission:
     """End an admission, once; ending it again changes nothing.
 
     The line's own row is left alone, so that bookings do not queue up behind each other: the
-    place is free for whoever counts next.
+    next count sees the place free.
     """
     with connection.cursor() as cursor:
         cursor.execute(END_SQL, [ending, admission.pk])

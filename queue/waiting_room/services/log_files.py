@@ -109,8 +109,10 @@ def proof_of(ticket: Ticket, size: int | None = None) -> Proof | None:
 
 
 def write_log_files(room: Room, now: datetime) -> int:
-    """Write what is new since the last time; how many files. The checkpoint comes last, so that
-    whoever reads it finds every tile it needs."""
+    """Write what is new since the last time; returns the number of files.
+
+    The checkpoint comes last, so that every tile it needs exists when it is read.
+    """
     folder = Path(settings.HOME) / "tlog" / room.cohort.code
     size = room.pages.order_by("-number").values_list("number", flat=True).first() or 0
     old = _written_size(folder)

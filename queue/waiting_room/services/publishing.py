@@ -26,7 +26,7 @@ FILE_SECONDS = 5
 def log_lines(room: Room) -> Iterator[str]:
     """The log's CSV (docs/line-log.md), from the tables as they are now.
 
-    Pages are added while this goes on; only those that were there at the start are told of.
+    Pages are added while the generator runs; it ends with the last page of its start.
     """
     last = _last_page(room)
     head = _head(room, last.last_step)
@@ -63,33 +63,33 @@ def _page_lines(
         for page in pages:
             yield public_log.csv_page(as_page(code, page, previous.log_root))
             yield from _ticket_lines(room, page, places)
-            taken = bisect_right(steps, page.last_step, key=lambda step: step.pk)
-            for number, step in enumerate(steps[:taken], start=page.acts_before + 1):
+            count = bisect_right(steps, page.last_step, key=lambda step: step.pk)
+            for number, step in enumerate(steps[:count], start=page.acts_before + 1):
                 yield public_log.csv_act(act_leaf(code, step, number))
-            del steps[:taken]
+            del steps[:count]
             previous = page
 
 
 def _head(room: Room, last_step: int) -> dict[str, Any]:
-    """What the acts in the log say of opening and draw; what is not logged is not told either."""
+    """The head of the CSV: opening and draw, from acts that are in the log, not from the room."""
     acts = [Act.COMMIT, Act.PLAN, Act.FREEZE, Act.REVEAL]
     steps = room.steps.filter(act__in=acts, pk__lte=last_step).order_by("pk")
-    found = {
+    details = {
         step.act: step.details
         for step in steps
         if step.act != Act.COMMIT or step.details.get("by", "portal") == "portal"
     }
     cohort = room.cohort
     planned = {"opens_at": public_log.microseconds(cohort.opens_at), "order": cohort.order}
-    plan = found.get(Act.PLAN, planned)
+    plan = details.get(Act.PLAN, planned)
     head: dict[str, Any] = {name: plan[name] for name in planned}
-    if Act.COMMIT in found:
-        head["commitment"] = found[Act.COMMIT]["commitment"]
-    if Act.FREEZE in found:
-        head["frozen"] = found[Act.FREEZE]["count"]
-        head["list_digest"] = found[Act.FREEZE]["digest"]
-    if Act.REVEAL in found:
-        head |= {name: found[Act.REVEAL][name] for name in ("inputs", "seed")}
+    if Act.COMMIT in details:
+        head["commitment"] = details[Act.COMMIT]["commitment"]
+    if Act.FREEZE in details:
+        head["frozen"] = details[Act.FREEZE]["count"]
+        head["list_digest"] = details[Act.FREEZE]["digest"]
+    if Act.REVEAL in details:
+        head |= {name: details[Act.REVEAL][name] for name in ("inputs", "seed")}
     return head
 
 
@@ -124,7 +124,7 @@ def _ticket_lines(room: Room, page: LogPage, places: Callable[[int], int | None]
 
 
 def log_file(room: Room) -> Path:
-    """The log as a file, a few seconds old at most; one process writes, the others wait for it."""
+    """The log as a file, at most FILE_SECONDS old; one process writes it, the others wait."""
     folder = Path(settings.HOME) / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"line-{room.cohort.code}.csv"
@@ -162,7 +162,7 @@ def _bring_up_to_date(room: Room, path: Path) -> None:
 
 
 def _pages_in(path: Path, first_lines: bytes, room: Room) -> LogPage | None:
-    """The last page that the file holds; None if it can't be gone on with."""
+    """The last page that the file holds; None if the file can't be continued."""
     try:
         with path.open("rb") as file:
             if file.read(len(first_lines)) != first_lines:

@@ -105,16 +105,16 @@ class Standing:
 
 def how_witnesses_stand(room: Room) -> list[Standing]:
     """The witnesses of the room's plan, each with what it cosigned last."""
-    asked = {one.vkey: one for one in room.asked_witnesses.all()}
+    recorded = {asked.vkey: asked for asked in room.asked_witnesses.all()}
     return [
         Standing(
             witness.name,
-            one.size if one else 0,
-            one.cosigned_at if one else None,
-            witness_trouble(one.trouble) if one else "",
+            asked.size if asked else 0,
+            asked.cosigned_at if asked else None,
+            witness_trouble(asked.trouble) if asked else "",
         )
         for witness in witnesses_of(room)
-        for one in [asked.get(str(witness.verifier))]
+        for asked in [recorded.get(str(witness.verifier))]
     ]
 
 

@@ -65,7 +65,7 @@ class BadWitness(ValueError):
 
 @dataclass(frozen=True)
 class Witness:
-    """Somebody who cosigns our logs: a short name, the public key, and where to ask."""
+    """A cosigner of our logs: a short name, the public key, and where to ask."""
 
     name: str
     verifier: Verifier
