@@ -92,7 +92,8 @@ def measure(admissions: list) -> dict[str, list[float]]:
     from booking.finder import availability
     from booking.finder.search import Search, find
     from booking.models import Slot
-    from booking.services import confirm_hold, hold_slot
+    from booking.services.confirmations import confirm_hold
+    from booking.services.holds import hold_slot
 
     availability.clear_caches()
     districts = availability.directory().districts("경기도")

@@ -64,7 +64,7 @@ class Drain:
         }
 
     def run(self) -> None:
-        from waiting_room.services import lapse_admissions
+        from waiting_room.services.entering import lapse_admissions
 
         started, times, ticks = time.perf_counter(), [], 0
         with ThreadPoolExecutor(CONNECTIONS) as pool:
@@ -89,7 +89,7 @@ class Drain:
         return Line.objects.values_list("serving", flat=True).get(pk=self.room.pk)
 
     def set_pace(self, most: int) -> None:
-        from waiting_room.services import set_pace
+        from waiting_room.services.rooms import set_pace
 
         self.most, self.bound = most, max(most, self.alive())
         set_pace(room=self.room, max_active=most, max_per_minute=PER_MINUTE, by="bench")
@@ -101,7 +101,7 @@ class Drain:
         from django.utils import timezone
 
         from waiting_room.models import Line
-        from waiting_room.services import tick_room
+        from waiting_room.services.ticking import tick_room
 
         second_ago = timezone.now() - timedelta(seconds=1)
         Line.objects.filter(pk=self.room.pk).update(ticked_at=second_ago, pace=PER_MINUTE)
@@ -182,7 +182,7 @@ class Drain:
 
 def ask(ticket):
     from waiting_room.exceptions import AtTheDoor
-    from waiting_room.services import enter
+    from waiting_room.services.entering import enter
 
     try:
         return ticket, enter(ticket=ticket)
@@ -196,7 +196,7 @@ def leave(admission, ending: str) -> str:
     from django.utils import timezone
 
     from waiting_room.models import Admission
-    from waiting_room.services import end_admission
+    from waiting_room.services.entering import end_admission
 
     if ending == "lapsed":
         # As if the admission's fifteen minutes had passed.

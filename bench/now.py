@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
     with portal():
-        from waiting_room.services import tick_room
+        from waiting_room.services.ticking import tick_room
 
         room, _people = make_room("bench", 10, joined=10)
         tick_room(room.pk)

@@ -62,7 +62,7 @@ def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, o
     from django.utils import timezone
 
     from eligibility.models import Cohort
-    from waiting_room.services import open_room
+    from waiting_room.services.rooms import open_room
 
     now = timezone.now()
     cohort = Cohort.objects.create(
@@ -146,8 +146,7 @@ def join_many(room, people, at_once: int = 2_000) -> None:
 
 def settle(room) -> None:
     """Tick until the log has all tickets."""
-    from waiting_room.services import tick_room
-    from waiting_room.services.ticking import _last_entry
+    from waiting_room.services.ticking import _last_entry, tick_room
 
     while True:
         tick_room(room.pk)

@@ -70,7 +70,8 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
     from django.db import connection
     from django.utils import translation
 
-    from booking.services import confirm_hold, hold_slot
+    from booking.services.confirmations import confirm_hold
+    from booking.services.holds import hold_slot
     from config.gc_tuning import leave_loaded_alone
 
     leave_loaded_alone()

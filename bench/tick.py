@@ -60,7 +60,7 @@ def draw(room) -> None:
 
     from eligibility.models import Cohort
     from waiting_room.models import Room
-    from waiting_room.services import tick_room
+    from waiting_room.services.ticking import tick_room
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_reset()")  # to count the rows that the draw rewrites
@@ -91,7 +91,8 @@ def draw(room) -> None:
 
 def ticks(room) -> None:
     from waiting_room.models import Line, Room
-    from waiting_room.services import set_pace, tick_room
+    from waiting_room.services.rooms import set_pace
+    from waiting_room.services.ticking import tick_room
 
     for called in [0, 10, 1_000, 100_000]:
         limit = max(called, 1)
@@ -128,7 +129,9 @@ def compare(short, few, short_count, long, many, long_count) -> None:
     """In turn in both rooms, so that other load of the machine disturbs both alike."""
     from waiting_room.models import Line, Room
     from waiting_room.now_cache import NowCache
-    from waiting_room.services import enter, issue_ticket, set_pace
+    from waiting_room.services.entering import enter
+    from waiting_room.services.joining import issue_ticket
+    from waiting_room.services.rooms import set_pace
 
     rooms = {
         "short": (Room.objects.select_related("cohort").get(pk=short.pk), iter(few[short_count:])),

@@ -12,7 +12,7 @@ from booking.finder import availability
 from booking.finder.search import PARTS, Search, coordinates_of
 from booking.models.reservations import NUMBER_LETTERS
 from booking.rules import hours_of
-from booking.services import ContactChoice
+from booking.services.holds import ContactChoice
 from database.clock import known_today
 from eligibility.spelling import mobile_phone
 from messaging.enums import Channel

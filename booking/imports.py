@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from booking.exceptions import CapacityBelowBooked
 from booking.models import Clinic, Slot, Vaccine
-from booking.services import set_capacity
+from booking.services.slots import set_capacity
 from database.clock import database_now
 from dataio.importing import Outcome, RowRefused
 

@@ -1,21 +1,21 @@
-from booking import services
+from booking.services import holds, line_reports, offers, reminders, slots
 
 
 def take_back_holds() -> None:
-    services.take_back_holds()
+    holds.take_back_holds()
 
 
 def make_offers() -> None:
-    services.make_offers()
+    offers.make_offers()
 
 
 def remind() -> None:
-    services.remind()
+    reminders.remind()
 
 
 def set_margins() -> None:
-    services.set_all_margins()
+    slots.set_all_margins()
 
 
 def report_to_lines() -> None:
-    services.report_to_lines()
+    line_reports.report_to_lines()

@@ -11,11 +11,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from eligibility import services
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import Refusal
 from eligibility.forms import WardForm
 from eligibility.models import Person, Proxy, ProxyRequest
+from eligibility.services.family import (
+    answer_proxy_request,
+    ask_to_book_for,
+    end_proxy,
+    requests_to,
+    waiting_requests,
+    withdraw_proxy_request,
+)
 from eligibility.sessions import Claim, claim_of, find_session, session_of, sign_in, signed_in
 from eligibility.spelling import masked_phone
 from eligibility.views import View, acts, asks
@@ -52,7 +59,7 @@ def family(request: HttpRequest, person: Person) -> HttpResponse:
     if form.is_bound and form.is_valid():
         details = {key: form.cleaned_data[key] for key in ("name", "birth_date", "phone")}
         try:
-            services.ask_to_book_for(by=person, **details)
+            ask_to_book_for(by=person, **details)
         except Refusal as reason:
             refusal = str(reason)
         else:
@@ -64,7 +71,7 @@ def _family_page(
     request: HttpRequest, person: Person, *, form: WardForm | None = None, refusal: str = ""
 ) -> HttpResponse:
     live = Proxy.objects.filter(ended_at=None)
-    sent = services.waiting_requests().filter(by=person).order_by("pk")
+    sent = waiting_requests().filter(by=person).order_by("pk")
     proxies = live.filter(person=person).select_related("by")
     form = form or WardForm()
     context = {
@@ -74,9 +81,7 @@ def _family_page(
         "wards": live.filter(by=person).select_related("person").order_by("pk"),
         "asked": sent,
         "proxies": [(proxy, masked_phone(proxy.by.phone)) for proxy in proxies],
-        "asking": [
-            (received, masked_phone(received.by.phone)) for received in services.requests_to(person)
-        ],
+        "asking": [(received, masked_phone(received.by.phone)) for received in requests_to(person)],
         "most": settings.FAMILY_SIZE,
     }
     status = 409 if refusal else 422 if form.is_bound else 200
@@ -92,7 +97,7 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
     refusal = ""
     if request.method == "POST" and request.POST.get("answer") in ("yes", "no"):
         try:
-            services.answer_proxy_request(
+            answer_proxy_request(
                 request=proxy_request,
                 yes=request.POST["answer"] == "yes",
                 by="phone",
@@ -102,7 +107,7 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
             refusal = str(reason)
         else:
             return redirect("family_answer", token=token)
-    is_open = services.waiting_requests().filter(pk=proxy_request.pk).exists()
+    is_open = waiting_requests().filter(pk=proxy_request.pk).exists()
     context = {
         "asked": proxy_request,
         "open": is_open,
@@ -120,12 +125,12 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
 def family_reply(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Answer to a proxy request by the signed-in ward, whose phone is proven."""
     proxy_request = next(
-        (candidate for candidate in services.requests_to(person) if candidate.pk == pk), None
+        (candidate for candidate in requests_to(person) if candidate.pk == pk), None
     )
     if proxy_request is None:
         return redirect("family")
     try:
-        services.answer_proxy_request(
+        answer_proxy_request(
             request=proxy_request,
             yes=request.POST.get("answer") == "yes",
             by="phone",
@@ -141,7 +146,7 @@ def family_reply(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
 def family_withdraw(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """Withdraw an unanswered request."""
     proxy_request = get_object_or_404(ProxyRequest, pk=pk, by=person)
-    services.withdraw_proxy_request(request=proxy_request)
+    withdraw_proxy_request(request=proxy_request)
     return redirect("family")
 
 
@@ -180,5 +185,5 @@ def family_back(request: HttpRequest) -> HttpResponse:
 def family_end(request: HttpRequest, person: Person, pk: int) -> HttpResponse:
     """End a proxy, as the ward or as the proxy."""
     proxy = get_object_or_404(Proxy.objects.filter(Q(person=person) | Q(by=person)), pk=pk)
-    services.end_proxy(proxy=proxy, by=person)
+    end_proxy(proxy=proxy, by=person)
     return redirect("family")

@@ -1,9 +1,8 @@
-from eligibility import services
-from eligibility.services import purging, uploads
+from eligibility.services import changes, purging, uploads
 
 
 def apply_due_changes() -> None:
-    services.apply_due_changes()
+    changes.apply_due_changes()
 
 
 def purge() -> None:

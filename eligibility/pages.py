@@ -6,7 +6,7 @@ from typing import Any
 from eligibility import hooks, reasons
 from eligibility.enums import NEVER_REVIEWED, Reason, ReviewStatus, Window
 from eligibility.models import Person, Review
-from eligibility.services import Answer
+from eligibility.services.decisions import Answer
 from eligibility.spelling import masked_phone
 
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from database import signing
 from database.clock import known_now
-from eligibility import limits, provider_flow, services
+from eligibility import limits, provider_flow
 from eligibility.enums import ReviewStatus
 from eligibility.exceptions import DistrictUnclear, LimitReached, Refusal, WorkNeeded
 from eligibility.forms import (
@@ -28,7 +28,16 @@ from eligibility.forms import (
 from eligibility.models import Cohort, Person, PhoneCode
 from eligibility.pages import eligibility_page
 from eligibility.providers import configured
-from eligibility.services import providing
+from eligibility.services import corrections, decisions, providing
+from eligibility.services.identity import (
+    RESEND_AFTER,
+    check_code,
+    choose_district,
+    resend_code,
+    sent_message,
+    start_verification,
+)
+from eligibility.services.reviews import open_review, withdraw_review
 from eligibility.sessions import (
     person_of,
     session_of,
@@ -78,7 +87,7 @@ def identity(request: HttpRequest) -> HttpResponse:
         busy = limits.address_is_busy(request) or codes_are_above_budget()
         if busy and not has_worked():
             raise WorkNeeded
-        challenge = services.start_verification(
+        challenge = start_verification(
             **details, source=limits.source_of(request, details["phone"]), has_worked=has_worked
         )
     except WorkNeeded:
@@ -172,7 +181,7 @@ def identity_code(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _code_page(request, challenge, form, status=422)
     try:
-        person = services.check_code(challenge=challenge, code=form.cleaned_data["code"])
+        person = check_code(challenge=challenge, code=form.cleaned_data["code"])
     except DistrictUnclear:
         response = redirect("identity_district")
         # A provider's identity of an earlier attempt must not be combined with this code.
@@ -223,7 +232,7 @@ def identity_district(request: HttpRequest) -> HttpResponse:
         try:
             if vouched or proved is None:
                 return provider_flow.with_district(request, home)
-            person = services.choose_district(challenge=proved, home=home)
+            person = choose_district(challenge=proved, home=home)
             return _welcome(request, person, proved, following)
         except DistrictUnclear as unclear:
             form.add_error("home", str(unclear))
@@ -233,7 +242,7 @@ def identity_district(request: HttpRequest) -> HttpResponse:
 
 def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
     try:
-        services.resend_code(challenge=challenge)
+        resend_code(challenge=challenge)
     except Refusal as refusal:
         return _code_page(request, challenge, CodeForm(), refusal=str(refusal), status=429)
     return redirect("identity_code")
@@ -253,8 +262,8 @@ def _code_page(
         "phone": masked_phone(challenge.phone),
         "expires_at": challenge.expires_at,
         "expired": challenge.expires_at <= known_now(),
-        "resend_at": challenge.sent_at + services.RESEND_AFTER,
-        "sample_message": services.sent_message(challenge) if settings.SAMPLE else "",
+        "resend_at": challenge.sent_at + RESEND_AFTER,
+        "sample_message": sent_message(challenge) if settings.SAMPLE else "",
         "refusal": refusal,
     }
     return render(request, "eligibility/identity_code.html", context, status=status)
@@ -308,7 +317,7 @@ def asks(view: View) -> View:
 @asks
 def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
     """The person's decision for each cohort, with window and reasons."""
-    answers = services.store_decisions(person=person)
+    answers = decisions.store_decisions(person=person)
     session = session_of(request)
     reviews = [
         review
@@ -338,7 +347,7 @@ def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
     refusal = ""
     if form.is_bound and form.is_valid():
         try:
-            services.open_review(person=person, cohort=cohort, **form.cleaned_data)
+            open_review(person=person, cohort=cohort, **form.cleaned_data)
         except Refusal as reason:
             refusal = str(reason)
         else:
@@ -354,7 +363,7 @@ def review_withdraw(request: HttpRequest, person: Person, code: str) -> HttpResp
     """Withdraw the open review; repeating it changes nothing."""
     review = person.reviews.filter(cohort__code=code, status=ReviewStatus.OPEN).first()
     if review:
-        services.withdraw_review(review=review)
+        withdraw_review(review=review)
     return redirect("eligibility")
 
 
@@ -371,7 +380,7 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
         initial=typed(request, "field", "wanted"),
     )
     if form.is_bound and form.is_valid():
-        services.ask_correction(person=person, **form.cleaned_data)
+        corrections.ask_correction(person=person, **form.cleaned_data)
         return redirect("my_data")
     context = {
         "form": form,

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from waiting_room.exceptions import CantChange
 from waiting_room.models import Room
-from waiting_room.services import set_pace
+from waiting_room.services.rooms import set_pace
 
 BY = "command:rehearse"
 

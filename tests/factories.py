@@ -7,7 +7,8 @@ import pgtrigger
 
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation, Slot, Vaccine
-from booking.services import confirm_hold, hold_slot
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_slot
 from eligibility.enums import Order, Source
 from eligibility.indexes import indexes_of
 from eligibility.models import Cohort, Decision, Person
@@ -16,7 +17,10 @@ from staff.models import User
 from tests.clock import clock
 from tests.roles import as_owner
 from waiting_room.models import Admission, Line, Room, Ticket
-from waiting_room.services import enter, issue_ticket, open_room, tick_room
+from waiting_room.services.entering import enter
+from waiting_room.services.joining import issue_ticket
+from waiting_room.services.rooms import open_room
+from waiting_room.services.ticking import tick_room
 
 _number = itertools.count(1)
 

@@ -129,6 +129,13 @@ def test_comments_are_written_with_the_nouns_of_the_field(package):
     assert essays == []
 
 
+@pytest.mark.parametrize("package", ["booking", "eligibility", "queue/waiting_room"])
+def test_the_package_of_services_is_no_list_of_names(package):
+    source = (settings.BASE_DIR / package / "services" / "__init__.py").read_text(encoding="utf-8")
+
+    assert [type(node) for node in ast.parse(source).body] == [ast.Expr]
+
+
 def test_the_count_sees_comments_but_neither_docstrings_nor_pragmas():
     source = '"""Doc."""\n\n# Why.\nx = 1  # noqa: E501\nSQL = """\n-- Why.\nSELECT 1\n"""\n'
 

@@ -28,14 +28,8 @@ from booking.exceptions import AlreadyBooked, NoDoseLeft, OnTheListAlready
 from booking.finder import availability
 from booking.forms import ListEntryForm
 from booking.models import Clinic, ListEntry, Offer, Stock
-from booking.services import (
-    admission_for,
-    entries_at,
-    join_list,
-    leave_list,
-    next_dose_of,
-    ranks_on_list,
-)
+from booking.services.courses import admission_for, next_dose_of
+from booking.services.offers import entries_at, join_list, leave_list, ranks_on_list
 from database.clock import known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of

@@ -29,7 +29,8 @@ from booking.exceptions import Refused
 from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
 from booking.models.clinics import MOST_CAPACITY
 from booking.rules import is_clinic_hour
-from booking.services import (
+from booking.services.slots import (
+    ENOUGH,
     DayOfDoses,
     days_of_doses,
     no_shows_of,
@@ -38,7 +39,6 @@ from booking.services import (
     set_margins,
     set_stock,
 )
-from booking.services.slots import ENOUGH
 from database.clock import known_now
 from dataio.districts import district_of
 from staff.actors import actor_of

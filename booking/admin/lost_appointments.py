@@ -17,7 +17,8 @@ from booking.admin.desk.pages import token_for
 from booking.admin.desk.wording import staff_message
 from booking.exceptions import Refused
 from booking.models import ListEntry, LostAppointment, OutsideDose
-from booking.services import course_of, interval_of, lost_appointments, put_first
+from booking.services.courses import course_of, interval_of
+from booking.services.lost_appointments import lost_appointments, put_first
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act

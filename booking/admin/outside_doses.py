@@ -20,13 +20,13 @@ from booking.admin.lost_appointments import LostPages
 from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
 from booking.exceptions import Refused
 from booking.models import OutsideDose, Reservation, Vaccine
-from booking.services import (
+from booking.services.notices import appointment_time
+from booking.services.outside_doses import (
     RecordEffects,
     correct_outside_dose,
     record_outside_dose,
     withdraw_outside_dose,
 )
-from booking.services.notices import appointment_time
 from database.clock import known_today
 from eligibility.admin import people_meant
 from eligibility.models import Person

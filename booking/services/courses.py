@@ -12,8 +12,8 @@ from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, Interval, NextDose, day_of
 from eligibility.sessions import Claim, Session
 from waiting_room.models import Admission
-from waiting_room.services import admission_in_session as live_in_session
-from waiting_room.services import live_admission
+from waiting_room.services.entering import admission_in_session as live_in_session
+from waiting_room.services.entering import live_admission
 
 
 def interval_of(vaccine: Vaccine) -> Interval:

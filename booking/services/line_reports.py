@@ -10,7 +10,7 @@ from booking.models.clinics import has_seat, seats_left
 from database.clock import Now
 from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import JOINABLE_FROM, Admission, Room
-from waiting_room.services import report_booking
+from waiting_room.services.rooms import report_booking
 
 # One pass over the open slots for all rooms together: the table is large, rooms are few.
 LEFT = f"""

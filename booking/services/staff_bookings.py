@@ -29,9 +29,9 @@ from database.clock import database_now
 from eligibility.enums import Reason, Window
 from eligibility.models import Cohort, Person
 from eligibility.reasons import sentence
-from eligibility.services import Answer, decide, store_decisions
+from eligibility.services.decisions import Answer, decide, store_decisions
 from waiting_room.models import Admission
-from waiting_room.services import waiting_before
+from waiting_room.services.people_before import waiting_before
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from booking import services
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
+from booking.services import reading
 from eligibility.sessions import Session, claim_of, set_session, signed_in, to_identity
 from web.codes import UnreadableCode, read
 from web.cookies import named
@@ -41,7 +41,7 @@ def reservations_in_session(
     claim = claim_of(request)
     if claim is None:
         return None, []
-    session, reservations = services.in_session(claim, held=held)
+    session, reservations = reading.in_session(claim, held=held)
     set_session(request, session)
     return session, reservations
 
@@ -60,7 +60,7 @@ def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpR
     reservation = _with_number(number, reservations)
     if reservation is None and number in looked_up.read(request):
         people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
-        reservations = services.reservations_of(people[0]) if people else []
+        reservations = reading.reservations_of(people[0]) if people else []
         reservation = _with_number(number, reservations)
     if reservation is None:
         return to_lookup(number)

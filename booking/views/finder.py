@@ -15,7 +15,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from booking import services
 from booking.enums import ReservationStatus
 from booking.exceptions import Refused, SlotFull
 from booking.finder import availability
@@ -32,6 +31,7 @@ from booking.finder.search import (
 from booking.forms import SearchForm
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import Course, NextDose
+from booking.services import courses, reading
 from booking.views import headlines
 from booking.views.common import reservations_in_session, to_identity_and_back
 from eligibility.models import Person
@@ -80,7 +80,7 @@ def first_dose_purpose(admission: Admission | None = None) -> Purpose:
 @booking_page(admitted)
 def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
     person = admission.ticket.person
-    course = services.course_of(person.pk)
+    course = courses.course_of(person.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
     return finder_page(request, _purpose(course, admission), home=person)
@@ -89,7 +89,7 @@ def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
 @require_safe
 @booking_page(admitted)
 def clinic(request: HttpRequest, admission: Admission, code: str) -> HttpResponse:
-    course = services.course_of(admission.ticket.person_id)
+    course = courses.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
     return finder_page(request, _purpose(course, admission), code=code)
@@ -103,7 +103,7 @@ def _to_second(*query: str) -> HttpResponse:
 
 def next_dose_purpose(person_id: int, admission: Admission | None) -> Purpose:
     """To book this person's next dose."""
-    return _purpose(services.course_of(person_id), admission)
+    return _purpose(courses.course_of(person_id), admission)
 
 
 def _purpose(course: Course, admission: Admission | None) -> Purpose:
@@ -120,7 +120,7 @@ def _purpose(course: Course, admission: Admission | None) -> Purpose:
 def _next_dose(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:
     """services.what_next with the vaccines of the cached directory: no SQL statement."""
     begun = {booked.vaccine_id for booked in course.doses.values()}
-    intervals = [services.interval_of(_vaccine(pk)) for pk in begun]
+    intervals = [courses.interval_of(_vaccine(pk)) for pk in begun]
     return course.what_next(intervals, admitted_for)
 
 
@@ -142,7 +142,7 @@ def second(request: HttpRequest, person_id: int, held: list[Reservation]) -> Htt
         if first.slot.vaccine.doses < 2:
             return redirect("confirm")
         return finder_page(request, second_beside(first.slot), code=code, default=first.slot)
-    course = services.course_of(person_id)
+    course = courses.course_of(person_id)
     if 1 not in course.doses:
         return redirect("booking")
     next_dose = _next_dose(course)
@@ -194,13 +194,13 @@ def _second_dose(vaccine: Vaccine, first_on: date) -> Purpose:
         action=reverse("hold"),
         lead=_second_dose_lead(vaccine, first_on),
         vaccines=frozenset([vaccine.pk]),
-        days=services.interval_of(vaccine).days_for_second(first_on),
+        days=courses.interval_of(vaccine).days_for_second(first_on),
     )
 
 
 def _second_dose_lead(vaccine: Vaccine, on: date) -> str:
     """A sentence with the first, last and best day of the second dose."""
-    interval = services.interval_of(vaccine)
+    interval = courses.interval_of(vaccine)
     earliest, latest = interval.days_for_second(on)
     best = interval.best_for_second(on)
     days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
@@ -419,7 +419,7 @@ def slot_lost_page(
         "slot": slot,
         "taken": isinstance(refusal, SlotFull),
         "offered": offered,
-        "held": services.held_by(person_id),
+        "held": reading.held_by(person_id),
         "booking_url": reverse("booking"),
     }
     return render(request, "booking/lost.html", context, status=409)

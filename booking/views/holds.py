@@ -13,7 +13,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from booking import services
 from booking.exceptions import (
     HeldLongEnough,
     HoldChanged,
@@ -27,6 +26,7 @@ from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
+from booking.services import confirmations, courses, holds, reading
 from booking.views.common import identified, reservations_in_session
 from booking.views.finder import (
     finder_page,
@@ -41,7 +41,7 @@ from messaging.enums import Channel
 from waiting_room.decorators import booking_page, find_admission, not_inside
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
-from waiting_room.services import end_admission
+from waiting_room.services.entering import end_admission
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import posted_id
 
@@ -55,7 +55,7 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
     """Guard: a person with an admission; gives the view `person_id` and `admission`."""
     if request.method != "POST":
         return redirect("confirm")  # GET by the language switch or a bookmark of a refusal page
-    admission = find_admission(request, services.admission_in_session)
+    admission = find_admission(request, courses.admission_in_session)
     if admission is None:
         return not_inside(request)
     return {"person_id": session_of(request).person_id, "admission": admission}
@@ -71,7 +71,7 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
         purpose, home = next_dose_purpose(person_id, admission), admission.ticket.person
         return finder_page(request, purpose, home=home, refusal=Refused(_("Choose a time.")))
     try:
-        services.hold_best_slots(
+        holds.hold_best_slots(
             person_id=person_id,
             slot_id=slot_id,
             second_id=second_id,
@@ -103,7 +103,7 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
     if session is None:  # it ended while the page was made
         return to_identity(reverse("confirm"))
     live = Reservation.objects.live().filter(person=session.person_id)
-    reservations = services.visible_in(session, live.with_slot().order_by("dose"))
+    reservations = reading.visible_in(session, live.with_slot().order_by("dose"))
     now = known_now()
     context = {
         "refusal": refusal,
@@ -180,7 +180,7 @@ def confirm(request: HttpRequest, claim: Claim) -> HttpResponse:
     if not key:
         return refusal_page(request, NothingHeld())
     if not valid:
-        services.keep_typed(key=key, contact=form.typed_contact())
+        holds.keep_typed(key=key, contact=form.typed_contact())
         return _show_hold(request, form)
     return _confirm_posted(request, claim, key, form)
 
@@ -193,14 +193,14 @@ def keep_unsent(request: HttpRequest) -> None:
     form = ConfirmForm(request.POST)
     form.is_valid()
     if key := form.cleaned_data.get("key"):
-        services.keep_typed(key=key, contact=form.typed_contact())
+        holds.keep_typed(key=key, contact=form.typed_contact())
 
 
 def _confirm_posted(
     request: HttpRequest, claim: Claim, key: uuid.UUID, form: ConfirmForm
 ) -> HttpResponse:
     try:
-        session, confirmed = services.confirm_in_session(
+        session, confirmed = confirmations.confirm_in_session(
             claim=claim, key=key, contact=form.contact()
         )
     except HoldChanged as refusal:
@@ -248,7 +248,7 @@ def _show_hold(
 
 def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
     """Context of the countdown: expiry, seconds left, extensions and its announcements."""
-    extensions_left = services.MOST_EXTENSIONS - first.extensions
+    extensions_left = holds.MOST_EXTENSIONS - first.extensions
     soon = _("Less than two minutes left. Extend the time, or confirm.")
     if extensions_left <= 0:
         soon = _("Less than two minutes left. Confirm now: the time can’t be extended again.")
@@ -290,12 +290,10 @@ def extend(request: HttpRequest, person_id: int) -> HttpResponse:
     try:
         if not key:
             raise NothingHeld
-        services.extend_hold(
-            person_id=person_id, key=key, extension=posted_id(request, "extension")
-        )
+        holds.extend_hold(person_id=person_id, key=key, extension=posted_id(request, "extension"))
     except Refused as refusal:
         return _show_hold(request, refusal=refusal)
-    services.keep_typed(key=key, contact=form.typed_contact())
+    holds.keep_typed(key=key, contact=form.typed_contact())
     return redirect("confirm")
 
 
@@ -309,5 +307,5 @@ def _may_release(request: HttpRequest) -> dict[str, Any] | HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @booking_page(_may_release)
 def release(request: HttpRequest, person_id: int) -> HttpResponse:
-    services.release_hold(person_id=person_id)
+    holds.release_hold(person_id=person_id)
     return redirect("booking")

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from booking import services
 from booking.areas import Area, areas_in, clinic_key, district_key
 from booking.enums import ON_THE_LIST, OfferStatus
 from booking.exceptions import OfferOver, OnTheListAlready, Refused
@@ -19,6 +18,7 @@ from booking.finder import availability
 from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
+from booking.services import confirmations, courses, holds, offers
 from booking.views import headlines
 from booking.views.common import identified
 from booking.views.holds import refusal_page
@@ -50,12 +50,12 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         return render(
             request, "booking/on_the_list.html", {"entries": [_shown(entry) for entry in entries]}
         )
-    admission = services.admission_for(person_id)
+    admission = courses.admission_for(person_id)
     if admission is None:
         return not_inside(request)
-    dose = services.next_dose_of(person_id)
+    dose = courses.next_dose_of(person_id)
     try:
-        services.check_entry(person_id=person_id, dose=dose)
+        offers.check_entry(person_id=person_id, dose=dose)
     except Refused as refusal:
         return refusal_page(request, refusal)
     places = _places(request, person_id)
@@ -82,7 +82,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     refusal_shown: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
-            services.join_list(
+            offers.join_list(
                 person_id=person_id, admission_id=admission.pk, dose=dose, **form.entry()
             )
         except Refused as reason:
@@ -141,7 +141,7 @@ def leave(request: HttpRequest, person_id: int) -> HttpResponse:
     entries = ListEntry.objects.filter(person=person_id, status__in=ON_THE_LIST)
     # All or none: a proxy must not end an entry from before the consent.
     if all(session_of(request).may_see(entry.joined_at) for entry in entries):
-        services.leave_list(person_id=person_id)
+        offers.leave_list(person_id=person_id)
     return redirect("booking")
 
 
@@ -157,10 +157,10 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     if request.method != "POST" or offer_row.answered_at:
         return _show(request, offer_row)
     try:
-        confirmed = services.confirm_hold(
+        confirmed = confirmations.confirm_hold(
             person_id=offer_row.person_id,
             key=offer_row.reservation.key,
-            contact=services.ContactChoice(
+            contact=holds.ContactChoice(
                 Channel(offer_row.reservation.channel), offer_row.reservation.email
             ),
         )
@@ -174,7 +174,7 @@ def offer(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
 
 
 def _offer(token: uuid.UUID) -> Offer:
-    offer = services.open_offer(token)
+    offer = offers.open_offer(token)
     if offer is None:
         raise Http404
     return offer
@@ -210,7 +210,7 @@ def decline(request: HttpRequest, token: uuid.UUID) -> HttpResponse:
     _offer(token)
     if request.method == "POST":
         try:
-            services.decline_offer(token=token, by=CITIZEN)
+            offers.decline_offer(token=token, by=CITIZEN)
         except Refused as refusal:
             offer_row = _offer(token)
             # Accepted meanwhile, as in another tab: its page says so.

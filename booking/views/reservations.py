@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from booking import history, services
+from booking import history
 from booking.calendar_file import calendar_file
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import AlreadyBooked, Refused, SlotClosed, SlotFull, SlotOver, TooLate
@@ -20,6 +20,7 @@ from booking.history import actor_for_person
 from booking.limits import count_failure, look_up_is_slowed
 from booking.models import Reservation
 from booking.qr import qr_svg
+from booking.services import changes, reading
 from booking.services.changes import change_limits
 from booking.views import headlines
 from booking.views.common import looked_up, own_reservation
@@ -112,7 +113,7 @@ def _undo(reservation: Reservation, reservations: list[Reservation], now: dateti
     """State of the undo button: "open", why not, or empty if it is not cancelled."""
     if reservation.status != ReservationStatus.CANCELLED:
         return ""
-    refusal = services.why_not_undo(reservation, reservations, by=CITIZEN, now=now)
+    refusal = changes.why_not_undo(reservation, reservations, by=CITIZEN, now=now)
     return WHY_NOT_UNDO.get(type(refusal), "never") if refusal else "open"
 
 
@@ -144,7 +145,7 @@ def cancel(
             return receipt(request, reservation, reservations, refusal=TooLate())
         return receipt(request, reservation, reservations, asks_cancel=True)
     try:
-        services.cancel_reservation(reservation=reservation, by=CITIZEN)
+        changes.cancel_reservation(reservation=reservation, by=CITIZEN)
     except Refused as refusal:
         return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
@@ -158,7 +159,7 @@ def undo(
     if request.method != "POST":
         return redirect("reservation", number=reservation.number)
     try:
-        services.undo_cancel(reservation=reservation, by=CITIZEN)
+        changes.undo_cancel(reservation=reservation, by=CITIZEN)
     except Refused as refusal:
         reservation.refresh_from_db()
         return receipt(request, reservation, reservations, refusal=refusal)
@@ -185,7 +186,7 @@ def change(
             request, purpose, default=reservation.slot, refusal=Refused(_("Choose a time."))
         )
     try:
-        services.change_reservation(reservation=reservation, slot_id=slot_id, by=CITIZEN)
+        changes.change_reservation(reservation=reservation, slot_id=slot_id, by=CITIZEN)
     except (SlotFull, SlotOver) as refusal:
         return slot_lost_page(request, purpose, reservation.person_id, slot_id, refusal)
     except Refused as refusal:
@@ -232,7 +233,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
             .exclude(status__in=[ReservationStatus.LAPSED, ReservationStatus.RELEASED])
             .order_by("-slot__starts_at")[:20]
         )
-        reservations = services.visible_in(session, reservations)
+        reservations = reading.visible_in(session, reservations)
         # To come: the next one first; then the past, the last one first.
         to_come = [reservation for reservation in reservations if reservation.status in TO_COME]
         reservations = to_come[::-1] + [
@@ -249,7 +250,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             if look_up_is_slowed(request, **form.cleaned_data):
                 work = work_for(form.cleaned_data["phone"])
-            elif services.find_by_number(**form.cleaned_data):
+            elif reading.find_by_number(**form.cleaned_data):
                 response = redirect("reservation", number=form.cleaned_data["number"])
                 # From now on this browser may open the reservation without identity.
                 looked_up.add(request, response, form.cleaned_data["number"])

@@ -20,8 +20,13 @@ from eligibility.enums import Proof
 from eligibility.facts import cohorts_in_force, rule_of
 from eligibility.lint import lint
 from eligibility.models import Cohort, CohortChange
-from eligibility.services import plan_change, preview_change, withdraw_change
-from eligibility.services.changes import CHANGEABLE, Preview
+from eligibility.services.changes import (
+    CHANGEABLE,
+    Preview,
+    plan_change,
+    preview_change,
+    withdraw_change,
+)
 from eligibility.timeline import timeline
 from privacy.cipher import blind_index
 from staff.actors import actor_of

@@ -14,7 +14,7 @@ from eligibility.admin.people import PersonAdmin, ReadOnlyAdmin, moment, people_
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import Refusal
 from eligibility.models import ProxyRequest
-from eligibility.services import answer_proxy_request
+from eligibility.services.family import answer_proxy_request
 from eligibility.spelling import masked_phone, shown_phone
 from staff.actors import actor_of
 from staff.services import staff_of

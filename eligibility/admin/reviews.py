@@ -17,7 +17,8 @@ from eligibility.facts import facts_of, rule_of
 from eligibility.models import Correction, Person, Review
 from eligibility.reasons import sentence
 from eligibility.rules import decide
-from eligibility.services import grant_correction, grant_review, refuse_correction, refuse_review
+from eligibility.services.corrections import grant_correction, refuse_correction
+from eligibility.services.reviews import grant_review, refuse_review
 from eligibility.spelling import shown_phone
 from staff.actors import actor_of
 from staff.enums import Act

@@ -22,7 +22,6 @@ from staff.actors import actor_of, user_id_of
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import staff_of
-from waiting_room import services
 from waiting_room.enums import Act
 from waiting_room.exceptions import CantChange
 from waiting_room.forms import (
@@ -38,6 +37,7 @@ from waiting_room.forms import (
 from waiting_room.models import Room, Step, Ticket
 from waiting_room.now_document import state_of
 from waiting_room.reasons import sentences
+from waiting_room.services import drawing, joining, rooms
 from waiting_room.services.drawing import awaits_draw
 from waiting_room.services.witnessed import how_witnesses_stand
 
@@ -220,49 +220,49 @@ class RoomAdmin(ScopedAdmin[Room]):
 
     def pause(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = PauseForm(request.POST)
-        return self._act_by_form(request, pk, form, "pause_form", services.pause_room)
+        return self._act_by_form(request, pk, form, "pause_form", rooms.pause_room)
 
     def resume(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._act(request, pk, services.resume_room)
+        return self._act(request, pk, rooms.resume_room)
 
     def close(self, request: HttpRequest, pk: int) -> HttpResponse:
         if request.POST.get("sure") != "yes":
             messages.error(request, _("Tick the box first: a closed line can't be opened again."))
             return HttpResponseRedirect(reverse("admin:waiting_room_room_change", args=[pk]))
-        return self._act(request, pk, services.close_room)
+        return self._act(request, pk, rooms.close_room)
 
     def set_pace(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = PaceForm(request.POST)
-        return self._act_by_form(request, pk, form, "pace_form", services.set_pace)
+        return self._act_by_form(request, pk, form, "pace_form", rooms.set_pace)
 
     def set_gathering(self, request: HttpRequest, pk: int) -> HttpResponse:
         def prepare(*, room: Room, by: str, joins_from: datetime) -> None:
             # The browser's field has no seconds: an unchanged value must not cut them off.
             if joins_from != room.joins_from.replace(second=0, microsecond=0):
-                services.set_joins_from(room=room, at=joins_from, by=by)
+                rooms.set_joins_from(room=room, at=joins_from, by=by)
 
         form = GatheringForm(request.POST)
         return self._act_by_form(request, pk, form, "gathering_form", prepare)
 
     def set_draw(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = DrawPlanForm(request.POST)
-        return self._act_by_form(request, pk, form, "draw_form", services.set_draw_plan)
+        return self._act_by_form(request, pk, form, "draw_form", rooms.set_draw_plan)
 
     def set_witnesses(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = WitnessPlanForm(request.POST)
-        return self._act_by_form(request, pk, form, "witness_form", services.set_witness_plan)
+        return self._act_by_form(request, pk, form, "witness_form", rooms.set_witness_plan)
 
     def add_officer(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = OfficerForm(request.POST)
-        return self._act_by_form(request, pk, form, "officer_form", services.add_officer)
+        return self._act_by_form(request, pk, form, "officer_form", rooms.add_officer)
 
     def open_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = SecretForm(request.POST)
-        return self._act_by_form(request, pk, form, "secret_form", services.open_secret)
+        return self._act_by_form(request, pk, form, "secret_form", drawing.open_secret)
 
     def state_value(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = StatedForm(request.POST)
-        return self._act_by_form(request, pk, form, "stated_form", services.state_value)
+        return self._act_by_form(request, pk, form, "stated_form", drawing.state_value)
 
 
 def _waiting(room: Room) -> int:
@@ -372,7 +372,7 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
         # Entry numbers are shorter than phone numbers (and resume codes have letters).
         if term.isascii() and term.isdecimal() and len(term) < 8:
             return queryset.filter(entry=int(term))
-        index = services.joining.index_of(term)
+        index = joining.index_of(term)
         if index is not None:
             return queryset.filter(resume_index=index)
         people = people_meant(term)

@@ -14,7 +14,7 @@ from eligibility.sessions import Claim, Session, claim_of, set_session, signed_i
 from waiting_room import health
 from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import Admission, Ticket
-from waiting_room.services import admission_in_session
+from waiting_room.services.entering import admission_in_session
 
 View = Callable[..., HttpResponse]
 # From the request and the parts of its address: the view's arguments, or what to answer instead.

@@ -1,17 +1,16 @@
-from waiting_room import services
-from waiting_room.services import asking_witnesses, drawing
+from waiting_room.services import asking_witnesses, drawing, provisional_tickets, telling, ticking
 
 
 def tick() -> None:
-    services.tick_rooms()
+    ticking.tick_rooms()
 
 
 def settle_provisional() -> None:
-    services.settle_provisional()
+    provisional_tickets.settle_provisional()
 
 
 def send_alerts() -> None:
-    services.send_alerts()
+    telling.send_alerts()
 
 
 def fetch_beacons() -> None:

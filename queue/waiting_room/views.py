@@ -23,7 +23,6 @@ from database.clock import AtNow, Now
 from eligibility.brakes import Brake, needs_work
 from eligibility.sessions import SeesFrom, claim_of, set_session, signed_in, to_identity
 from eligibility.spelling import masked_phone
-from waiting_room import services
 from waiting_room.access import may_see, owns, resumed
 from waiting_room.enums import State
 from waiting_room.exceptions import LineRefusal
@@ -33,6 +32,7 @@ from waiting_room.now_cache import documents
 from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, state_of
 from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
+from waiting_room.services import entering, joining, telling
 from waiting_room.services.joining import CODE_KEY
 from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
 from waiting_room.services.log_keys import origin_of
@@ -125,7 +125,7 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return to_identity(reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
-        ticket = services.issue_ticket(room=room, person_id=session.person_id)
+        ticket = joining.issue_ticket(room=room, person_id=session.person_id)
     except LineRefusal as refusal:
         request.method = "GET"
         return room_page(request, code, refusal)
@@ -204,7 +204,7 @@ def standing(ticket: Ticket, now: datetime) -> dict[str, Any]:
     elif room.has_ended(now):
         phase = "closed"
     elif called:
-        phase = "door" if services.knock(ticket=ticket) else "called"
+        phase = "door" if entering.knock(ticket=ticket) else "called"
     elif ticket.left_at:
         phase = "left"
     else:
@@ -263,7 +263,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
             return to_identity(reverse("ticket", args=[ticket_id]))
         return neutral(request)
     try:
-        services.enter(ticket=ticket)
+        entering.enter(ticket=ticket)
     except LineRefusal as refusal:
         return _show(request, _ticket(request, ticket_id), refusal)
     return redirect("booking")
@@ -281,14 +281,14 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         return neutral(request)
     alert = Alert.objects.filter(ticket=ticket).first()
     if request.method == "POST" and "stop" in request.POST:
-        services.cancel_alert(ticket=ticket)
+        telling.cancel_alert(ticket=ticket)
         return redirect("ticket", ticket_id=ticket_id)
     initial = {"channel": alert.channel, "email": alert.email} if alert else {"channel": "sms"}
     initial |= typed(request, "channel", "email")
     form = AlertForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         language = get_language() or settings.LANGUAGE_CODE
-        services.request_alert(ticket=ticket, language=language, **form.cleaned_data)
+        telling.request_alert(ticket=ticket, language=language, **form.cleaned_data)
         return redirect("ticket", ticket_id=ticket_id)
     context = {
         "ticket": ticket,
@@ -308,7 +308,7 @@ def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     ticket = _ticket(request, ticket_id)
     if not owns(request, ticket):
         return neutral(request)
-    services.leave_line(ticket=ticket)
+    joining.leave_line(ticket=ticket)
     return redirect("ticket", ticket_id=ticket_id)
 
 

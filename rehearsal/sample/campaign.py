@@ -13,21 +13,23 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from booking import services
 from booking.models import Clinic, Reservation, Slot, Vaccine
+from booking.services import changes, staff_bookings, visits
 from database.clock import database_now
 from dataio.importing import check_constraints_at_once
 from eligibility.enums import Order
 from eligibility.models import Cohort, Person
-from eligibility.services import store_decisions
 from eligibility.services.cohorts import save_cohorts
+from eligibility.services.decisions import store_decisions
 from rehearsal.sample import clinics, people
 from rehearsal.sample.people import Years
 from staff.actors import actor_of
 from staff.enums import Role
 from staff.models import User
 from waiting_room.models import Room
-from waiting_room.services import issue_ticket, open_rooms, tick_rooms
+from waiting_room.services.joining import issue_ticket
+from waiting_room.services.rooms import open_rooms
+from waiting_room.services.ticking import tick_rooms
 
 CLINICS = 300
 # Printed on the terminal; load_sample refuses to run without JARI_SAMPLE.
@@ -140,7 +142,7 @@ def _booked_by_telephone(
     """Ten appointments booked by staff on the day before, but not after `last`."""
     for slot, caller in zip(_slots_of_day(clinic, day)[:10], callers, strict=False):
         booked_at = min(last, slot.starts_at - timedelta(days=1))
-        [reservation] = services.book_for(person=caller, slot=slot, by=by, now=booked_at)
+        [reservation] = staff_bookings.book_for(person=caller, slot=slot, by=by, now=booked_at)
         _set_outcome(reservation, caller.pk % 5, by=by, now=now)
 
 
@@ -156,14 +158,14 @@ def _set_outcome(reservation: Reservation, outcome: int, *, by: str, now: dateti
     """
     if reservation.slot.starts_at > now:
         if outcome == 0:
-            services.cancel_reservation(reservation=reservation, by=by)
+            changes.cancel_reservation(reservation=reservation, by=by)
     elif outcome in (1, 2):
-        services.mark_arrived(reservation=reservation, by=by)
-        services.mark_vaccinated(reservation=reservation, by=by)
+        visits.mark_arrived(reservation=reservation, by=by)
+        visits.mark_vaccinated(reservation=reservation, by=by)
     elif outcome == 3:
-        services.mark_no_show(reservation=reservation, by=by)
+        visits.mark_no_show(reservation=reservation, by=by)
     elif outcome == 4:
-        services.mark_arrived(reservation=reservation, by=by)
+        visits.mark_arrived(reservation=reservation, by=by)
 
 
 def join_waiting_room(crowd: list[Person]) -> None:

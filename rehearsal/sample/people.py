@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 from dataio.districts import District, all_districts
 from eligibility.enums import Source
+from eligibility.indexes import identity_index, name_birth_index, phone_index
 from eligibility.models import Person
-from eligibility.services import identity_index, name_birth_index, phone_index
 
 _FAMILY = "김이박최정강조윤장임한오서신권황안송전홍"
 # Per mille of the population, as in the census of family names.

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from booking.models import Reservation, Slot
-from booking.services import hold_best_slots, hold_slot
+from booking.services.holds import hold_best_slots, hold_slot
 from booking.verifying import verify
 from messaging.models import Message
 from tests.crowd import open_slots

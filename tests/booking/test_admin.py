@@ -9,17 +9,11 @@ from django.utils import timezone
 from booking.admin import buttons_of
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation, Slot
-from booking.services import (
-    book_for,
-    cancel_reservation,
-    change_reservation,
-    confirm_hold,
-    extend_hold,
-    mark_arrived,
-    mark_vaccinated,
-    take_back_holds,
-    undo_cancel,
-)
+from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import extend_hold, take_back_holds
+from booking.services.staff_bookings import book_for
+from booking.services.visits import mark_arrived, mark_vaccinated
 from messaging.enums import Channel, MessageStatus
 from messaging.models import Message
 from staff.enums import Role

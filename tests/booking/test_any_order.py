@@ -16,10 +16,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from booking import services
 from booking.enums import LIVE, EntryStatus, OfferStatus
 from booking.exceptions import Refused
 from booking.models import ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
+from booking.services import (
+    changes,
+    confirmations,
+    holds,
+    lost_appointments,
+    offers,
+    outside_doses,
+    reading,
+    slots,
+    staff_bookings,
+    visits,
+)
 from booking.services.offers import FREE_SLOT, _values
 from booking.verifying import verify
 from tests.clock import clock
@@ -34,51 +45,51 @@ worker = st.integers(0, CONNECTIONS - 1)
 
 # What a person may do; each takes the machine, a person and a slot.
 ACTS = {
-    "hold": lambda m, who, slot: services.hold_best_slots(
+    "hold": lambda m, who, slot: holds.hold_best_slots(
         person_id=m.id(who), slot_id=slot, admission_id=m.admission(who)
     ),
-    "hold one": lambda m, who, slot: services.hold_slot(
+    "hold one": lambda m, who, slot: holds.hold_slot(
         person_id=m.id(who), slot_id=slot, admission_id=m.admission(who)
     ),
-    "extend": lambda m, who, _slot: services.extend_hold(person_id=m.id(who), key=m.key(who)),
-    "give up": lambda m, who, _slot: services.release_hold(person_id=m.id(who)),
-    "confirm": lambda m, who, _slot: services.confirm_hold(person_id=m.id(who), key=m.key(who)),
-    "change": lambda m, who, slot: services.change_reservation(
+    "extend": lambda m, who, _slot: holds.extend_hold(person_id=m.id(who), key=m.key(who)),
+    "give up": lambda m, who, _slot: holds.release_hold(person_id=m.id(who)),
+    "confirm": lambda m, who, _slot: confirmations.confirm_hold(
+        person_id=m.id(who), key=m.key(who)
+    ),
+    "change": lambda m, who, slot: changes.change_reservation(
         reservation=m.reservation(who), slot_id=slot, by="citizen"
     ),
-    "cancel": lambda m, who, _slot: services.cancel_reservation(
+    "cancel": lambda m, who, _slot: changes.cancel_reservation(
         reservation=m.reservation(who), by="citizen"
     ),
-    "undo": lambda m, who, _slot: services.undo_cancel(reservation=m.cancelled(who), by="citizen"),
-    "staff": lambda m, who, slot: services.book_for(
+    "undo": lambda m, who, _slot: changes.undo_cancel(reservation=m.cancelled(who), by="citizen"),
+    "staff": lambda m, who, slot: staff_bookings.book_for(
         person=m.people[who].ticket.person,
         slot=Slot.objects.get(pk=slot),
         by="staff:1",
     ),
-    "accept": lambda m, who, _slot: services.confirm_hold(
+    "accept": lambda m, who, _slot: confirmations.confirm_hold(
         person_id=m.id(who), key=m.offer(who).reservation.key
     ),
-    "decline": lambda m, who, _slot: services.decline_offer(token=m.offer(who).token, by="citizen"),
-    "leave": lambda m, who, _slot: services.leave_list(person_id=m.id(who)),
-    "arrive": lambda m, who, _slot: services.mark_arrived(
+    "decline": lambda m, who, _slot: offers.decline_offer(token=m.offer(who).token, by="citizen"),
+    "leave": lambda m, who, _slot: offers.leave_list(person_id=m.id(who)),
+    "arrive": lambda m, who, _slot: visits.mark_arrived(
         reservation=m.reservation(who), by="staff:1"
     ),
-    "vaccinate": lambda m, who, _slot: services.mark_vaccinated(
+    "vaccinate": lambda m, who, _slot: visits.mark_vaccinated(
         reservation=m.reservation(who), by="staff:1"
     ),
-    "unmark": lambda m, who, _slot: services.undo_mark(
-        reservation=m.reservation(who), by="staff:1"
-    ),
-    "outside_dose": lambda m, who, slot: services.record_outside_dose(
+    "unmark": lambda m, who, _slot: visits.undo_mark(reservation=m.reservation(who), by="staff:1"),
+    "outside_dose": lambda m, who, slot: outside_doses.record_outside_dose(
         person_id=m.id(who), vaccine=m.double, by="staff:1", **m.given(slot)
     ),
-    "correct outside_dose": lambda m, who, slot: services.correct_outside_dose(
+    "correct outside_dose": lambda m, who, slot: outside_doses.correct_outside_dose(
         outside_dose=m.outside_dose(who), vaccine=m.double, by="staff:1", **m.given(slot)
     ),
-    "withdraw outside_dose": lambda m, who, _slot: services.withdraw_outside_dose(
+    "withdraw outside_dose": lambda m, who, _slot: outside_doses.withdraw_outside_dose(
         outside_dose=m.outside_dose(who), by="staff:1"
     ),
-    "put first": lambda m, who, _slot: services.put_first(lost=m.lost(who), by="staff:1"),
+    "put first": lambda m, who, _slot: lost_appointments.put_first(lost=m.lost(who), by="staff:1"),
 }
 
 
@@ -185,7 +196,7 @@ class Bookings(RuleBasedStateMachine):
         def join():
             today = timezone.localdate()
             with suppress(Refused):
-                services.join_list(
+                offers.join_list(
                     person_id=self.id(who),
                     admission_id=self.admission(who),
                     dose=dose,
@@ -201,7 +212,7 @@ class Bookings(RuleBasedStateMachine):
         self.hands[hand].submit(self.record, who, dose, days).result(30)
 
     def record(self, who, dose, days):
-        return services.record_outside_dose(
+        return outside_doses.record_outside_dose(
             person_id=self.id(who),
             vaccine=self.double,
             dose=dose,
@@ -216,7 +227,7 @@ class Bookings(RuleBasedStateMachine):
                 return
             before = self.booked_by(who)
             outside_dose, _freed = self.record(who, dose, days)
-            after = services.withdraw_outside_dose(outside_dose=outside_dose, by="system")
+            after = outside_doses.withdraw_outside_dose(outside_dose=outside_dose, by="system")
             # Only what the list was offered in between can't come back, and is named.
             lost = {freed.reservation.number for freed in after.lost}
             assert before - self.booked_by(who) == {one for one in before if one[0] in lost}
@@ -230,12 +241,12 @@ class Bookings(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from([4, 9, 16]))
     def time_passes(self, minutes):
         clock.forward(minutes=minutes, tick=True)
-        services.take_back_holds()
+        holds.take_back_holds()
 
     @rule(slot=place, capacity=st.integers(0, 3))
     def the_clinic_changes_its_mind(self, slot, capacity):
         with suppress(Refused):
-            services.set_capacity(
+            slots.set_capacity(
                 slot=Slot.objects.get(pk=self.slots[slot]), capacity=capacity, by="staff:1"
             )
 
@@ -247,15 +258,15 @@ class Bookings(RuleBasedStateMachine):
     @invariant()
     def the_receipt_offers_to_take_back_what_the_service_takes_back(self):
         for reservation in Reservation.objects.filter(status="cancelled").with_slot():
-            mine = services.reservations_of(reservation.person_id)
-            said = services.why_not_undo(reservation, mine, by="citizen", now=timezone.now())
+            mine = reading.reservations_of(reservation.person_id)
+            said = changes.why_not_undo(reservation, mine, by="citizen", now=timezone.now())
             assert type(said) is self.undone(reservation), reservation
 
     def undone(self, reservation) -> type:
         """What the service answers, and then as if it had not been asked."""
         with transaction.atomic():
             try:
-                services.undo_cancel(reservation=reservation, by="citizen")
+                changes.undo_cancel(reservation=reservation, by="citizen")
             except Refused as refusal:
                 return type(refusal)
             transaction.set_rollback(True)
@@ -263,7 +274,7 @@ class Bookings(RuleBasedStateMachine):
 
     @invariant()
     def nothing_suitable_stays_unoffered(self):
-        services.make_offers()  # as the job does, every few seconds
+        offers.make_offers()  # as the job does, every few seconds
         for entry in ListEntry.objects.filter(status=EntryStatus.WAITING):
             with connection.cursor() as cursor:
                 cursor.execute(FREE_SLOT, _values(timezone.now(), entry=entry.pk))

@@ -18,7 +18,7 @@ from tests.factories import (
 )
 from waiting_room.enums import Ending
 from waiting_room.models import Admission, Room
-from waiting_room.services import end_admission
+from waiting_room.services.entering import end_admission
 
 DAY = date(2021, 7, 12)
 SINGLE = Interval(1, doses=1)

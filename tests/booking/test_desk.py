@@ -20,15 +20,12 @@ from booking.exceptions import (
     WrongInterval,
 )
 from booking.models import ListEntry, Slot
-from booking.services import (
-    book_for,
-    booking_rights_of,
-    change_reservation,
-    record_outside_dose,
-)
+from booking.services.changes import change_reservation
+from booking.services.outside_doses import record_outside_dose
+from booking.services.staff_bookings import book_for, booking_rights_of
 from eligibility.enums import ReviewReason, Source
 from eligibility.models import Decision
-from eligibility.services import open_review
+from eligibility.services.reviews import open_review
 from messaging.models import Message
 from tests.booking.test_offers import entry
 from tests.booking.test_series import booked
@@ -43,7 +40,9 @@ from tests.factories import (
     TicketFactory,
     VaccineFactory,
 )
-from waiting_room.services import issue_ticket, tick_room, waiting_before
+from waiting_room.services.joining import issue_ticket
+from waiting_room.services.people_before import waiting_before
+from waiting_room.services.ticking import tick_room
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -274,7 +273,7 @@ def test_in_a_drawn_line_the_place_counts_and_not_the_entry():
 
 
 def test_a_line_that_the_operator_closed_keeps_nobody_waiting(line):
-    from waiting_room.services import close_room
+    from waiting_room.services.rooms import close_room
 
     close_room(room=line[0], by=STAFF)
 

@@ -12,7 +12,8 @@ from django.utils.formats import date_format
 
 from booking.finder import availability
 from booking.models import Reservation, Slot
-from booking.services import book_for, record_outside_dose
+from booking.services.outside_doses import record_outside_dose
+from booking.services.staff_bookings import book_for
 from eligibility.models import Person
 from messaging.models import Message
 from staff.enums import Act, Role

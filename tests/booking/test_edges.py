@@ -9,18 +9,11 @@ from django.utils import timezone
 
 from booking.exceptions import HoldLapsed, OfferOver, SlotClosed, TooLate, WrongInterval
 from booking.models import Clinic, Offer, Reservation, Slot
-from booking.services import (
-    HOLD_LIFETIME,
-    cancel_reservation,
-    change_reservation,
-    confirm_hold,
-    decline_offer,
-    extend_hold,
-    hold_slot,
-    set_capacity,
-    take_back_holds,
-    undo_cancel,
-)
+from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import HOLD_LIFETIME, extend_hold, hold_slot, take_back_holds
+from booking.services.offers import decline_offer
+from booking.services.slots import set_capacity
 from eligibility.models import Proxy
 from tests.booking.test_offers import entry
 from tests.booking.test_path import key_on, page, sign_in

@@ -19,9 +19,9 @@ from booking.exceptions import (
     SlotOver,
 )
 from booking.models import Reservation, Slot
-from booking.services import (
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import (
     HOLD_LIFETIME,
-    confirm_hold,
     extend_hold,
     hold_slot,
     release_hold,

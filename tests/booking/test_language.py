@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.models import ListEntry, Offer, Reservation
-from booking.services import cancel_reservation, make_offers
+from booking.services.changes import cancel_reservation
+from booking.services.offers import make_offers
 from tests.booking.test_offers import entry
 from tests.booking.test_path import heading, page, sign_in
 from tests.factories import AdmissionFactory, ClinicFactory, ReservationFactory, SlotFactory
@@ -119,8 +120,10 @@ def database(monkeypatch):
         raise OperationalError("server closed the connection")
 
     def away():
-        for name in ("hold_best_slots", "in_session", "confirm_in_session", "cancel_reservation"):
-            monkeypatch.setattr(f"booking.services.{name}", gone)
+        monkeypatch.setattr("booking.services.holds.hold_best_slots", gone)
+        monkeypatch.setattr("booking.services.reading.in_session", gone)
+        monkeypatch.setattr("booking.services.confirmations.confirm_in_session", gone)
+        monkeypatch.setattr("booking.services.changes.cancel_reservation", gone)
 
     return SimpleNamespace(away=away, back=monkeypatch.undo)
 

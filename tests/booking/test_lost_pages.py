@@ -7,7 +7,9 @@ import pytest
 from django.utils import timezone
 
 from booking.models import ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
-from booking.services import book_for, lost_appointments, record_outside_dose
+from booking.services.lost_appointments import lost_appointments
+from booking.services.outside_doses import record_outside_dose
+from booking.services.staff_bookings import book_for
 from staff.enums import Act, Role
 from staff.models import Access
 from tests.booking.test_desk_pages import book, offered

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from booking.models import Clinic, Slot, Stock
 from booking.rules import SlotLoad, spread_margin
-from booking.services import set_margins
+from booking.services.slots import set_margins
 from booking.verifying import verify
 from tests.booking.test_offers import entry
 from tests.factories import (

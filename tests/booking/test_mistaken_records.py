@@ -11,20 +11,16 @@ from booking.enums import EntryStatus, LostReason
 from booking.exceptions import AlreadyBooked, NoFirstDose, RecordWithdrawn
 from booking.history import history_of
 from booking.models import Clinic, ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
-from booking.services import (
-    book_for,
-    cancel_reservation,
+from booking.services.changes import cancel_reservation, undo_cancel
+from booking.services.holds import hold_slot, take_back_holds
+from booking.services.lost_appointments import lost_appointments, put_first
+from booking.services.offers import decline_offer, make_offers
+from booking.services.outside_doses import (
     correct_outside_dose,
-    decline_offer,
-    hold_slot,
-    lost_appointments,
-    make_offers,
-    put_first,
     record_outside_dose,
-    take_back_holds,
-    undo_cancel,
     withdraw_outside_dose,
 )
+from booking.services.staff_bookings import book_for
 from eligibility.models import Person
 from messaging.models import Message
 from tests.booking.test_offers import entry

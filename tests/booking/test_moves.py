@@ -17,7 +17,7 @@ from booking.enums import (
     ReservationStatus,
 )
 from booking.models import ListEntry, Offer, Reservation
-from booking.services import cancel_reservation
+from booking.services.changes import cancel_reservation
 from tests.booking.test_offers import entry
 from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory
 from tests.roles import as_owner

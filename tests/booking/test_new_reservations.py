@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
-from booking.services import hold_slot
+from booking.services.holds import hold_slot
 from booking.services.reservations import new_reservation
 from tests.factories import AdmissionFactory, SlotFactory
 

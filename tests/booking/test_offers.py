@@ -12,20 +12,20 @@ from booking.areas import clinic_key, district_key
 from booking.enums import OfferStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
 from booking.models import ListEntry, Offer, Reservation, Slot
-from booking.services import (
-    book_for,
-    cancel_reservation,
-    confirm_hold,
+from booking.services.changes import cancel_reservation
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_slot, take_back_holds
+from booking.services.offers import (
+    OFFER_LIFETIME,
+    SHORT_OFFER_LIFETIME,
     decline_offer,
-    hold_slot,
     join_list,
     leave_list,
     make_offers,
-    record_outside_dose,
-    set_capacity,
-    take_back_holds,
 )
-from booking.services.offers import OFFER_LIFETIME, SHORT_OFFER_LIFETIME
+from booking.services.outside_doses import record_outside_dose
+from booking.services.slots import set_capacity
+from booking.services.staff_bookings import book_for
 from booking.verifying import verify
 from messaging.models import Message
 from tests.concurrency import at_once

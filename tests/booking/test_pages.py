@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.models import Clinic, ListEntry, Reservation, Slot
-from booking.services import cancel_reservation
+from booking.services.changes import cancel_reservation
 from tests.booking.test_path import heading, key_on, page, sign_in, slots_on
 from tests.factories import (
     AdmissionFactory,

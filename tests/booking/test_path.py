@@ -14,7 +14,8 @@ from redis import RedisError
 
 from booking.finder import availability
 from booking.models import Reservation, Slot
-from booking.services import HOLD_LIFETIME, book_for, take_back_holds
+from booking.services.holds import HOLD_LIFETIME, take_back_holds
+from booking.services.staff_bookings import book_for
 from eligibility.sessions import _SALT, COOKIE
 from messaging.models import Message
 from messaging.services import send_waiting
@@ -317,7 +318,7 @@ def test_without_a_database_the_page_holds_what_was_typed(inside, monkeypatch):
     def gone(**_values):
         raise OperationalError("server closed the connection")
 
-    monkeypatch.setattr("booking.services.confirm_in_session", gone)
+    monkeypatch.setattr("booking.services.confirmations.confirm_in_session", gone)
     away = inside.post(reverse("confirm"), typed)
     monkeypatch.undo()
     again = inside.post(reverse("confirm"), Forms(away).typed("again"))

@@ -15,20 +15,11 @@ from django.utils import timezone
 from booking.exceptions import Refused
 from booking.models import Offer, Reservation, Slot
 from booking.rules import day_of
-from booking.services import (
-    cancel_reservation,
-    change_reservation,
-    confirm_hold,
-    decline_offer,
-    hold_best_slots,
-    hold_slot,
-    leave_list,
-    make_offers,
-    record_outside_dose,
-    release_hold,
-    take_back_holds,
-    undo_cancel,
-)
+from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_best_slots, hold_slot, release_hold, take_back_holds
+from booking.services.offers import decline_offer, leave_list, make_offers
+from booking.services.outside_doses import record_outside_dose
 from tests.booking.test_offers import entry
 from tests.concurrency import at_once
 from tests.crowd import admit

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from booking import services
 from booking.enums import Origin
 from booking.models import Reservation
+from booking.services import confirmations, holds, reading
 from messaging.enums import Channel
 from tests.factories import AdmissionFactory, PersonFactory, ReservationFactory, SlotFactory
 
@@ -30,14 +30,14 @@ def test_the_reservations_of_a_person_are_those_of_the_models():
         clinic=first.clinic, vaccine=first.vaccine, starts_at=first.starts_at + timedelta(days=28)
     )
     for slot in [SlotFactory(), first]:
-        [held, *_second] = services.hold_best_slots(
+        [held, *_second] = holds.hold_best_slots(
             person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk
         )
-    wanted = services.ContactChoice(Channel.EMAIL, "me@example.org")
-    services.confirm_hold(person_id=person.pk, key=held.key, contact=wanted)
+    wanted = holds.ContactChoice(Channel.EMAIL, "me@example.org")
+    confirmations.confirm_hold(person_id=person.pk, key=held.key, contact=wanted)
     ReservationFactory()
 
-    read = services.reservations_of(person.pk)
+    read = reading.reservations_of(person.pk)
 
     expected = Reservation.objects.with_slot().filter(person=person).order_by("dose", "-pk")
     assert [told(one) for one in read] == [told(one) for one in expected]
@@ -53,7 +53,7 @@ def test_what_the_pages_show_is_read_in_one_statement(django_assert_num_queries)
     ReservationFactory(person=person)
 
     with django_assert_num_queries(1):
-        [read] = services.reservations_of(person.pk)
+        [read] = reading.reservations_of(person.pk)
         shown = [
             read.shown_number,
             read.slot.left,
@@ -72,6 +72,6 @@ def test_what_is_held_leaves_out_what_ended_and_offers():
     offered = ReservationFactory(held=True)
     Reservation.objects.filter(pk=offered.pk).update(origin=Origin.OFFER)
 
-    found = [services.held_by(pk) for pk in (person.pk, held.person_id, offered.person_id)]
+    found = [reading.held_by(pk) for pk in (person.pk, held.person_id, offered.person_id)]
 
     assert found == [[], [held], []]

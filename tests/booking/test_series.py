@@ -20,25 +20,15 @@ from booking.exceptions import (
     WrongVaccine,
 )
 from booking.models import Clinic, Reservation, Slot, Stock
-from booking.services import (
-    ContactChoice,
-    book_for,
-    cancel_reservation,
-    change_reservation,
-    confirm_hold,
-    hold_best_slots,
-    hold_slot,
-    mark_no_show,
-    measure_no_shows,
-    record_outside_dose,
-    remind,
-    set_capacity,
-    set_margins,
-    undo_cancel,
-    undo_mark,
-)
-from booking.services.reminders import FROM_HOUR
+from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import ContactChoice, hold_best_slots, hold_slot
+from booking.services.outside_doses import record_outside_dose
+from booking.services.reminders import FROM_HOUR, remind
 from booking.services.seats import lock_slots
+from booking.services.slots import measure_no_shows, set_capacity, set_margins
+from booking.services.staff_bookings import book_for
+from booking.services.visits import mark_no_show, undo_mark
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import send_waiting

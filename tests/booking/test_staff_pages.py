@@ -9,13 +9,11 @@ from django.utils import timezone
 
 from booking.enums import EntryStatus
 from booking.models import ListEntry, Offer, OutsideDose, Reservation, Slot, Stock
-from booking.services import (
-    cancel_reservation,
-    confirm_hold,
-    make_offers,
-    record_outside_dose,
-    set_margins,
-)
+from booking.services.changes import cancel_reservation
+from booking.services.confirmations import confirm_hold
+from booking.services.offers import make_offers
+from booking.services.outside_doses import record_outside_dose
+from booking.services.slots import set_margins
 from messaging.models import Message
 from staff.enums import Act, Role
 from staff.models import Access

@@ -7,13 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.models import Reservation
-from booking.services import HOLD_LIFETIME, take_back_holds
-from booking.services.holds import LEAST_HELD, MOST_HELD
+from booking.services.holds import HOLD_LIFETIME, LEAST_HELD, MOST_HELD, take_back_holds
 from tests.booking.test_path import browser_of, key_on
 from tests.factories import AdmissionFactory, SlotFactory
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
-from waiting_room.services import end_admission
+from waiting_room.services.entering import end_admission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,14 +23,10 @@ from booking.exceptions import SlotFull
 from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.models import Reservation, Slot
-from booking.services import (
-    HOLD_LIFETIME,
-    change_reservation,
-    changes,
-    confirm_hold,
-    hold_slot,
-    take_back_holds,
-)
+from booking.services import changes
+from booking.services.changes import change_reservation
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import HOLD_LIFETIME, hold_slot, take_back_holds
 from messaging.models import Message
 from tests.accidents import end_a_connection
 from tests.booking.goals import GOALS, Goal, assert_all_is_booked_and_whole, broken, halves
@@ -137,12 +133,12 @@ sys.path.insert(0, {base!r})
 import config, django
 django.setup()
 from booking.exceptions import Refused
-from booking import services
+from booking.services import confirmations, holds
 for line in sys.stdin:
     person, slot, admission = map(int, line.split())
     try:
-        held = services.{hold}(person_id=person, slot_id=slot, admission_id=admission)
-        services.confirm_hold(person_id=person, key=held[0].key)
+        held = holds.{hold}(person_id=person, slot_id=slot, admission_id=admission)
+        confirmations.confirm_hold(person_id=person, key=held[0].key)
         {after}
     except Refused as refusal:
         pass

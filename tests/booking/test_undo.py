@@ -9,13 +9,9 @@ from django.utils import timezone
 from booking.enums import ReservationStatus
 from booking.exceptions import NothingToUndo, SlotClosed
 from booking.models import Clinic, Reservation
-from booking.services import (
-    cancel_reservation,
-    confirm_hold,
-    hold_best_slots,
-    undo_cancel,
-    why_not_undo,
-)
+from booking.services.changes import cancel_reservation, undo_cancel, why_not_undo
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_best_slots
 from booking.services.reading import reservations_of
 from tests.booking.test_path import page, sign_in
 from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory, put_into

@@ -10,15 +10,11 @@ from django.utils import translation
 
 from booking.exceptions import VaccineNotForYou
 from booking.models import Offer, Reservation, Slot, Vaccine
-from booking.services import (
-    cancel_reservation,
-    change_reservation,
-    confirm_hold,
-    hold_best_slots,
-    hold_slot,
-    make_offers,
-    record_outside_dose,
-)
+from booking.services.changes import cancel_reservation, change_reservation
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_best_slots, hold_slot
+from booking.services.offers import make_offers
+from booking.services.outside_doses import record_outside_dose
 from tests.booking.test_offers import entry
 from tests.booking.test_path import heading, page, sign_in, slots_on
 from tests.factories import (

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from booking.models import ListEntry, Offer, OutsideDose, Reservation, Slot
-from booking.services import cancel_reservation
+from booking.services.changes import cancel_reservation
 from booking.verifying import INVARIANTS, verify
 from tests.booking.test_offers import entry
 from tests.factories import (

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from booking.finder import availability
 from booking.models import Offer, Reservation, Slot
-from booking.services import cancel_reservation, join_list
+from booking.services.changes import cancel_reservation
+from booking.services.offers import join_list
 from eligibility.sessions import _SALT, COOKIE
 from tests.factories import (
     AdmissionFactory,

@@ -7,7 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
 from booking.models import Offer, Reservation
-from booking.services import book_for, record_outside_dose
+from booking.services.outside_doses import record_outside_dose
+from booking.services.staff_bookings import book_for
 from staff.enums import Role
 from tests.factories import (
     ClinicFactory,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from eligibility.models import Person, ProxyRequest
-from eligibility.services import open_review
+from eligibility.services.reviews import open_review
 from eligibility.sessions import sign_in
 from tests.factories import PersonFactory, RoomFactory, TicketFactory
 

@@ -18,9 +18,9 @@ from tests.waiting_room.scene import (
     open_doors,
     tick,
 )
-from waiting_room import services
 from waiting_room.models import Board
 from waiting_room.now_cache import NowCache
+from waiting_room.services import entering, rooms
 
 MOST_ON_THE_WIRE = 15_000
 LATER = "const Real = Date; Date = class extends Real { constructor(...a) { a.length ? super(...a)"
@@ -141,10 +141,10 @@ def test_a_pause_and_a_tick_that_stays_away_are_said(waiting):
     page = waiting(tickets[3])
     expect(page.locator("#paused")).to_be_hidden()
 
-    services.pause_room(room=room, message_ko="서버 점검", message_en="Maintenance", by="staff:1")
+    rooms.pause_room(room=room, message_ko="서버 점검", message_en="Maintenance", by="staff:1")
     publish(room)
     expect(page.locator("#paused")).to_contain_text("서버 점검")
-    services.resume_room(room=room, by="staff:1")
+    rooms.resume_room(room=room, by="staff:1")
     publish(room, time="2021-07-12T00:00:00.000+09:00")
 
     expect(page.locator("#still")).to_be_visible()
@@ -156,13 +156,13 @@ def test_whoever_is_at_the_door_goes_in_by_themselves(waiting, live_server):
     room = make_room(max_active=1)
     first, second = join(room), join(room)
     call(room, 2)
-    admission = services.enter(ticket=first)
+    admission = entering.enter(ticket=first)
     publish(room)
     page = waiting(second)
     page.get_by_role("button", name="들어가서 예약하기").click()
     expect(page.locator("#door")).to_be_visible()
 
-    services.end_admission(admission=admission, ending="booked")
+    entering.end_admission(admission=admission, ending="booked")
 
     page.wait_for_url(f"{live_server.url}/booking/", timeout=20_000)
 

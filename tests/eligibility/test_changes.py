@@ -12,14 +12,13 @@ from eligibility.facts import rule_of
 from eligibility.lint import Level, lint
 from eligibility.models import Cohort, CohortChange
 from eligibility.rules import SEOUL
-from eligibility.services import (
+from eligibility.services.changes import (
     apply_due_changes,
-    decide,
     plan_change,
     preview_change,
-    store_decisions,
     withdraw_change,
 )
+from eligibility.services.decisions import decide, store_decisions
 from tests.concurrency import at_once
 from tests.factories import CohortFactory, PersonFactory, SlotFactory, StaffFactory
 

@@ -8,7 +8,7 @@ from eligibility import reasons
 from eligibility.enums import Reason, Window
 from eligibility.models import Cohort, Decision
 from eligibility.rules import SEOUL
-from eligibility.services import decide, eligible_decision, store_decisions
+from eligibility.services.decisions import decide, eligible_decision, store_decisions
 from tests.concurrency import at_once
 from tests.factories import CohortFactory, PersonFactory
 

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from eligibility.enums import Source
 from eligibility.exceptions import ProxyRefused
 from eligibility.models import Person, Proxy
-from eligibility.services import answer_proxy_request, ask_to_book_for
+from eligibility.services.family import answer_proxy_request, ask_to_book_for
 from eligibility.sessions import COOKIE
 from tests.eligibility.test_pages import last_code, wrong
 from tests.factories import CohortFactory, PersonFactory

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from booking.services import cancel_reservation
+from booking.services.changes import cancel_reservation
 from eligibility.doubles import likely_doubles
 from staff.enums import Role
 from staff.models import Access

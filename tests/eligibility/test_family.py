@@ -13,8 +13,13 @@ from booking.models import Reservation
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import ProxyRefused
 from eligibility.models import Decision, Person, Proxy, ProxyRequest
-from eligibility.services import answer_proxy_request, ask_to_book_for, end_proxy
-from eligibility.services.family import REQUEST_LIFETIME, REQUESTS_PER_DAY
+from eligibility.services.family import (
+    REQUEST_LIFETIME,
+    REQUESTS_PER_DAY,
+    answer_proxy_request,
+    ask_to_book_for,
+    end_proxy,
+)
 from eligibility.services.purging import purge
 from messaging.models import Message
 from staff.enums import Role

@@ -12,8 +12,12 @@ from eligibility.enums import Source
 from eligibility.exceptions import CodeExpired, TooManyTries
 from eligibility.indexes import indexes_of
 from eligibility.models import Person, PhoneCode
-from eligibility.services import check_code, choose_district, start_verification
-from eligibility.services.identity import find_or_declare
+from eligibility.services.identity import (
+    check_code,
+    choose_district,
+    find_or_declare,
+    start_verification,
+)
 from messaging.models import Message
 from tests.concurrency import at_once
 from tests.factories import PersonFactory

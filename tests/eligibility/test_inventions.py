@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from eligibility.enums import Proof, Reason
 from eligibility.models import Decision, Review
-from eligibility.services import grant_review, store_decisions
+from eligibility.services.decisions import store_decisions
+from eligibility.services.reviews import grant_review
 from tests.concurrency import at_once
 from tests.eligibility.signing_in import sign_in
 from tests.factories import CohortFactory, PersonFactory, RoomFactory, TicketFactory

@@ -7,12 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from eligibility.models import Cohort, Decision
-from eligibility.services import store_decisions
+from eligibility.services.decisions import store_decisions
 from tests.eligibility.signing_in import sign_in
 from tests.factories import PersonFactory, RoomFactory
 from waiting_room.exceptions import NotEligible, NotYetJoinable
 from waiting_room.models import Ticket
-from waiting_room.services import issue_ticket
+from waiting_room.services.joining import issue_ticket
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from eligibility.enums import Correctable, ReviewStatus
 from eligibility.exceptions import CorrectionRefused
 from eligibility.models import Correction, Person
-from eligibility.services import ask_correction, grant_correction, refuse_correction
+from eligibility.services.corrections import ask_correction, grant_correction, refuse_correction
 from eligibility.services.identity import find_or_declare
 from messaging.models import Message
 from staff.models import Access

@@ -13,7 +13,7 @@ from eligibility.views import CODE_COOKIE
 from messaging.models import Message
 from tests.factories import CohortFactory, PersonFactory
 from waiting_room.models import Room
-from waiting_room.services import open_room
+from waiting_room.services.rooms import open_room
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,9 @@ from django.utils import timezone
 from booking.models import Reservation
 from eligibility.enums import ReviewReason
 from eligibility.models import Cohort, Person, PhoneCode, Review
-from eligibility.services import open_review, start_verification
-from eligibility.services.identity import find_or_declare
+from eligibility.services.identity import find_or_declare, start_verification
 from eligibility.services.purging import purge
+from eligibility.services.reviews import open_review
 from messaging.models import Message
 from tests.factories import CohortFactory, PersonFactory, ReservationFactory
 

@@ -4,17 +4,13 @@ import pytest
 from django.urls import reverse
 
 from booking.enums import ReservationStatus
-from booking.services import confirm_hold, hold_slot
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_slot
 from eligibility.enums import Reason, ReviewReason, ReviewStatus
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Decision, Review
-from eligibility.services import (
-    grant_review,
-    open_review,
-    refuse_review,
-    store_decisions,
-    withdraw_review,
-)
+from eligibility.services.decisions import store_decisions
+from eligibility.services.reviews import grant_review, open_review, refuse_review, withdraw_review
 from eligibility.services.roster import import_roster
 from messaging.models import Message
 from staff.models import Access
@@ -30,7 +26,9 @@ from tests.factories import (
 )
 from waiting_room.exceptions import NotEligible
 from waiting_room.models import Ticket
-from waiting_room.services import enter, issue_ticket, leave_line, settle_provisional
+from waiting_room.services.entering import enter
+from waiting_room.services.joining import issue_ticket, leave_line
+from waiting_room.services.provisional_tickets import settle_provisional
 
 pytestmark = pytest.mark.django_db
 

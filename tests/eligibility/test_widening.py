@@ -8,13 +8,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from eligibility.models import Cohort, CohortChange, Decision
-from eligibility.services import apply_due_changes, eligible_decision, plan_change, store_decisions
+from eligibility.services.changes import apply_due_changes, plan_change
 from eligibility.services.cohorts import save_cohorts
+from eligibility.services.decisions import eligible_decision, store_decisions
 from tests.factories import CohortFactory, PersonFactory, RoomFactory
 from tests.waiting_room.scene import tick
 from tests.waiting_room.test_pages import browser
 from waiting_room.models import Ticket
-from waiting_room.services import issue_ticket
+from waiting_room.services.joining import issue_ticket
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)

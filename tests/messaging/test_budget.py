@@ -9,8 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F
 
 from config.settings.base import message_budgets
-from eligibility import services
 from eligibility.models import PhoneCode
+from eligibility.services import identity
 from messaging import budget
 from messaging.models import Message, Spending
 from staff.enums import Role
@@ -30,7 +30,7 @@ def small_budgets(settings):
 
 def codes(count: int) -> None:
     for number in range(count):
-        services.start_verification(
+        identity.start_verification(
             name="김하나", birth_date=date(1969, 5, 12), phone=f"+8210{number:08}"
         )
 

@@ -7,20 +7,20 @@ import pytest
 from django.conf import settings
 
 from booking.models import Offer
-from booking.services import cancel_reservation, make_offers, notices
+from booking.services import notices
+from booking.services.changes import cancel_reservation
 from booking.services.notices import notify_changed, render_confirmed, render_reminders
+from booking.services.offers import make_offers
 from eligibility.enums import Correctable, ReviewReason
-from eligibility.services import (
+from eligibility.services.corrections import ask_correction, refuse_correction
+from eligibility.services.family import (
     answer_proxy_request,
-    ask_correction,
     ask_to_book_for,
     end_proxy,
-    open_review,
-    refuse_correction,
-    refuse_review,
-    start_verification,
     withdraw_proxy_request,
 )
+from eligibility.services.identity import start_verification
+from eligibility.services.reviews import open_review, refuse_review
 from messaging.enums import Channel
 from messaging.models import Message
 from staff.actors import actor_of
@@ -37,7 +37,7 @@ from tests.factories import (
     StaffFactory,
 )
 from tests.waiting_room.scene import call, join, make_room
-from waiting_room.services import request_alert, send_alerts
+from waiting_room.services.telling import request_alert, send_alerts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

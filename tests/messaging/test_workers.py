@@ -19,7 +19,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer, resolve_serializer
 
 from eligibility.models import RosterUpload
-from eligibility.services import start_verification
+from eligibility.services.identity import start_verification
 from eligibility.services.uploads import start_upload
 from launcher.portal import worker_commands
 from launcher.processes import stop

@@ -12,23 +12,23 @@ from django_otp.oath import TOTP
 
 from booking.exceptions import HoldLapsed, SlotOver, TooLate
 from booking.models import Offer
-from booking.services import (
+from booking.services.changes import cancel_reservation
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import (
     HOLD_LIFETIME,
-    cancel_reservation,
-    confirm_hold,
     extend_hold,
     hold_best_slots,
     hold_slot,
-    remind,
     take_back_holds,
 )
 from booking.services.offers import OFFER_LIFETIME, make_offers
+from booking.services.reminders import remind
 from config.views import PARTS
 from database import signing
 from eligibility.exceptions import CodeExpired, ResendTooSoon
 from eligibility.models import Decision
-from eligibility.services import check_code, resend_code, start_verification
 from eligibility.services.changes import apply_due_changes, plan_change
+from eligibility.services.identity import check_code, resend_code, start_verification
 from messaging.models import Message
 from messaging.services import send_waiting, write_message
 from staff.door.links import tokens
@@ -47,7 +47,7 @@ from tests.factories import (
 )
 from waiting_room.exceptions import NotYetJoinable, RoomClosed
 from waiting_room.models import Admission, Ticket
-from waiting_room.services import issue_ticket
+from waiting_room.services.joining import issue_ticket
 
 pytestmark = pytest.mark.django_db
 MOMENT = timedelta(microseconds=1)

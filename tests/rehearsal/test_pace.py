@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from rehearsal import pace
 from rehearsal.management.commands.rehearse import exit_on_signals
 from tests.factories import RoomFactory
-from waiting_room.services import set_pace
+from waiting_room.services.rooms import set_pace
 
 pytestmark = pytest.mark.django_db
 

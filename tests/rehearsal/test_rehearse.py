@@ -8,7 +8,7 @@ from django.db import connection
 
 from booking.models import Reservation
 from waiting_room.models import Room, Ticket
-from waiting_room.services import tick_rooms
+from waiting_room.services.ticking import tick_rooms
 
 
 @pytest.fixture

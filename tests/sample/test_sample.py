@@ -13,7 +13,7 @@ from booking.enums import TAKING, ReservationStatus
 from booking.models import Clinic, Reservation, Slot
 from dataio.districts import REGIONS, find_district
 from eligibility.models import Cohort, Person
-from eligibility.services import decide
+from eligibility.services.decisions import decide
 from rehearsal.sample import campaign, clinics
 from staff.models import User
 from tests.factories import PersonFactory

@@ -8,14 +8,14 @@ from django.utils import timezone
 from eligibility.enums import Order
 from eligibility.models import Cohort, Decision, Person
 from tests.factories import CohortFactory, PersonFactory
-from waiting_room import services
 from waiting_room.models import Admission, Line, Room, Ticket
+from waiting_room.services import joining, rooms, ticking
 
 
 def make_room(*, ticked: bool = True, max_active: int = 200, max_per_minute: int = 600, **cohort):
     """A room, open by default and first come, first served."""
     joins_from = cohort.pop("joins_from", None)
-    room = services.open_room(
+    room = rooms.open_room(
         cohort=CohortFactory(**{"order": Order.FIFO, **cohort}),
         joins_from=joins_from,
         max_active=max_active,
@@ -37,7 +37,7 @@ def open_doors(room: Room) -> Room:
 
 
 def tick(room: Room) -> Room:
-    services.tick_room(room.pk)
+    ticking.tick_room(room.pk)
     return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
 
 
@@ -52,14 +52,14 @@ def make_eligible(room: Room, person: Person | None = None, **fields) -> Person:
 
 def join(room: Room, person: Person | None = None) -> Ticket:
     person = person or make_eligible(room)
-    return services.issue_ticket(room=room, person_id=person.pk)
+    return joining.issue_ticket(room=room, person_id=person.pk)
 
 
 def call(room: Room, upto: int) -> Room:
     """Call everybody up to a place, regardless of the pace."""
     line = room.line
     line.refresh_from_db()
-    services.rooms.record(room, "call", first=line.serving + 1, last=upto)
+    rooms.record(room, "call", first=line.serving + 1, last=upto)
     line.serving = upto
     line.save(update_fields=["serving"])
     return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)

@@ -42,14 +42,16 @@ from eligibility.services.changes import apply_due_changes, plan_change
 from messaging.enums import Channel
 from tests.clock import clock
 from tests.waiting_room.scene import make_eligible, make_room
-from waiting_room import beacon, draw, public_log, services
+from waiting_room import beacon, draw, public_log
 from waiting_room.enums import DrawSource, Ending, RoomStatus
 from waiting_room.exceptions import LineRefusal
 from waiting_room.models import Admission, Board, DoorWait, Room, Step, Ticket
 from waiting_room.offline import verify_line
-from waiting_room.services import drawing, ticking
+from waiting_room.services import drawing, entering, joining, rooms, telling, ticking
+from waiting_room.services.drawing import open_secret, state_value
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR
 from waiting_room.services.publishing import log_lines, prove
+from waiting_room.services.ticking import tick_room, tick_rooms
 
 PEOPLE, CONNECTIONS = 6, 3
 # The round whose signature can stand in a file; the doors open so that the rule leads to it.
@@ -69,27 +71,27 @@ worker = st.integers(0, CONNECTIONS - 1)
 # What a person, a worker or an operator may do; each takes the machine and a person.
 ACTS: dict[str, Callable[["Lines", int], Any]] = {
     "join": lambda m, who: m.join(who),
-    "leave": lambda m, who: services.leave_line(ticket=m.ticket(who)),
-    "tell": lambda m, who: services.request_alert(
+    "leave": lambda m, who: joining.leave_line(ticket=m.ticket(who)),
+    "tell": lambda m, who: telling.request_alert(
         ticket=m.ticket(who), channel=Channel.EMAIL, email="a@example.kr", language="ko"
     ),
-    "tell nothing": lambda m, who: services.cancel_alert(ticket=m.ticket(who)),
-    "enter": lambda m, who: services.enter(ticket=m.ticket(who)),
-    "knock": lambda m, who: services.knock(ticket=m.ticket(who)),
-    "extend": lambda m, who: services.extend_admission(admission=m.admission(who)),
-    "book": lambda m, who: services.end_admission(admission=m.admission(who), ending=Ending.BOOKED),
-    "go out": lambda m, who: services.end_admission(admission=m.admission(who), ending=Ending.LEFT),
-    "tick": lambda m, _who: services.tick_room(m.pk),
-    "tick all": lambda _m, _who: services.tick_rooms(),
-    "lapse": lambda _m, _who: services.lapse_admissions(),
-    "send alerts": lambda _m, _who: services.send_alerts(),
+    "tell nothing": lambda m, who: telling.cancel_alert(ticket=m.ticket(who)),
+    "enter": lambda m, who: entering.enter(ticket=m.ticket(who)),
+    "knock": lambda m, who: entering.knock(ticket=m.ticket(who)),
+    "extend": lambda m, who: entering.extend_admission(admission=m.admission(who)),
+    "book": lambda m, who: entering.end_admission(admission=m.admission(who), ending=Ending.BOOKED),
+    "go out": lambda m, who: entering.end_admission(admission=m.admission(who), ending=Ending.LEFT),
+    "tick": lambda m, _who: tick_room(m.pk),
+    "tick all": lambda _m, _who: tick_rooms(),
+    "lapse": lambda _m, _who: entering.lapse_admissions(),
+    "send alerts": lambda _m, _who: telling.send_alerts(),
     "fetch": lambda _m, _who: drawing.fetch_beacons(),
-    "pause": lambda m, _who: services.pause_room(
+    "pause": lambda m, _who: rooms.pause_room(
         room=m.room, message_ko="점검", message_en="Check", by="staff:1"
     ),
-    "resume": lambda m, _who: services.resume_room(room=m.room, by="staff:1"),
+    "resume": lambda m, _who: rooms.resume_room(room=m.room, by="staff:1"),
     "open a secret": lambda m, who: m.open_a_secret(who),
-    "state the value": lambda m, who: services.state_value(
+    "state the value": lambda m, who: state_value(
         room=m.room, value=f"{who % 2} 8 15", by="staff:1"
     ),
 }
@@ -169,11 +171,11 @@ class Lines(RuleBasedStateMachine):
         if source != NO_DRAW:
             statement = statement or ("Lotto 1" if source == DrawSource.STATED else "")
             plan = {"source": source, "statement": statement, "after": AFTER}
-            services.set_draw_plan(room=room, by="staff:1", **plan)
+            rooms.set_draw_plan(room=room, by="staff:1", **plan)
         if source == DrawSource.OFFICERS:
             for name, secret in SECRETS.items():
                 hidden = draw.commitment(bytes.fromhex(secret))
-                services.add_officer(room=room, name=name, commitment=hidden, by="staff:1")
+                rooms.add_officer(room=room, name=name, commitment=hidden, by="staff:1")
         self.people = [make_eligible(room) for _ in range(PEOPLE)]
         if begins == "before joining":
             return
@@ -183,7 +185,7 @@ class Lines(RuleBasedStateMachine):
         if begins == "gathering":
             return
         clock.move_to(OPENS)
-        services.tick_room(self.pk)
+        tick_room(self.pk)
         if begins == "moving":
             self._hold_the_draw()
 
@@ -194,7 +196,7 @@ class Lines(RuleBasedStateMachine):
             self.act(name, who)
         self.act("state the value", 0)
         for _ in range(3):
-            services.tick_room(self.pk)
+            tick_room(self.pk)
             clock.forward(seconds=1)
 
     def teardown(self) -> None:
@@ -217,7 +219,7 @@ class Lines(RuleBasedStateMachine):
         return Room.objects.select_related("cohort", "line", "board").get(pk=self.pk)
 
     def join(self, who: int) -> None:
-        ticket = services.issue_ticket(room=self.room, person_id=self.people[who].pk)
+        ticket = joining.issue_ticket(room=self.room, person_id=self.people[who].pk)
         assert self.entries.setdefault(who, ticket.entry) == ticket.entry
 
     def ticket(self, who: int) -> Ticket:
@@ -235,7 +237,7 @@ class Lines(RuleBasedStateMachine):
 
     def open_a_secret(self, who: int) -> None:
         name = sorted(SECRETS)[who % 2]
-        services.open_secret(room=self.room, name=name, secret=SECRETS[name], by="staff:1")
+        open_secret(room=self.room, name=name, secret=SECRETS[name], by="staff:1")
 
     def act(self, name: str, who: int) -> Any:
         try:
@@ -296,7 +298,7 @@ class Lines(RuleBasedStateMachine):
         """The line moves, and these people come in as they are called."""
         for _ in range(3):
             clock.forward(seconds=1)
-            services.tick_room(self.pk)
+            tick_room(self.pk)
             for who in coming:
                 self.come_in(who, hand=who % CONNECTIONS)
 
@@ -307,7 +309,7 @@ class Lines(RuleBasedStateMachine):
 
     def _lost_tick(self) -> None:
         with _dying_before_the_commit(), pytest.raises(DatabaseError):
-            services.tick_room(self.pk)
+            tick_room(self.pk)
         connection.close()
 
     @precondition(lambda self: self.pk and timezone.now() < OPENS)
@@ -317,7 +319,7 @@ class Lines(RuleBasedStateMachine):
         clock.move_to(max(timezone.now(), opens_at))
         if is_slept_through:  # no worker was there at the time
             clock.forward(minutes=2)
-        services.tick_room(self.pk)
+        tick_room(self.pk)
 
     @rule(seconds=st.sampled_from([3, 20, 40, 11 * 60, 16 * 60]))
     def time_passes(self, seconds: int) -> None:
@@ -330,7 +332,7 @@ class Lines(RuleBasedStateMachine):
     @rule(max_active=st.integers(1, 4), per_minute=st.sampled_from([1, 30, 600]))
     def the_pace_is_set(self, max_active: int, per_minute: int) -> None:
         if self.room.status != RoomStatus.CLOSED:
-            services.set_pace(
+            rooms.set_pace(
                 room=self.room, max_active=max_active, max_per_minute=per_minute, by="staff:1"
             )
 
@@ -355,7 +357,7 @@ class Lines(RuleBasedStateMachine):
     @rule(is_meant=st.sampled_from([False] * 9 + [True]))
     def the_line_is_closed(self, is_meant: bool) -> None:
         if is_meant:
-            services.close_room(room=self.room, by="staff:1")
+            rooms.close_room(room=self.room, by="staff:1")
 
     # What must hold
 
@@ -403,7 +405,7 @@ class Lines(RuleBasedStateMachine):
         """By the independent verifier, from the tables and from the files, after two more ticks."""
         for _ in range(2):
             clock.forward(seconds=1)
-            services.tick_room(self.pk)
+            tick_room(self.pk)
         room = self.room
         entered = Admission.objects.filter(room=room).count()
         event(f"{room.cohort.order}: drawn {room.drawn_at is not None}, entered {entered > 0}")

@@ -21,11 +21,11 @@ from eligibility.sessions import sign_in, sign_out_everywhere
 from tests.factories import PersonFactory
 from tests.roles import as_owner
 from tests.waiting_room.scene import issued, join, make_eligible, make_room
-from waiting_room import services
 from waiting_room.batched_joins import JoinBatcher
 from waiting_room.fast_path import FastPathApplication
 from waiting_room.models import Ticket
 from waiting_room.now_cache import NowCache
+from waiting_room.services.joining import leave_line
 
 TOKEN = "a" * 32
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -209,7 +209,7 @@ def test_whoever_may_not_join_is_told_why_and_the_others_of_the_statement_are_no
 def test_whoever_left_comes_back_to_the_same_place():
     room = make_room()
     ticket = join(room)
-    services.leave_line(ticket=ticket)
+    leave_line(ticket=ticket)
 
     response = post(room, browser(ticket.person))
 
@@ -281,7 +281,7 @@ def test_a_database_that_is_gone_is_an_honest_503(monkeypatch):
 
     room = make_room()
     person = make_eligible(room)
-    monkeypatch.setattr("waiting_room.services.issue_ticket", gone)
+    monkeypatch.setattr("waiting_room.services.joining.issue_ticket", gone)
 
     response = post(room, browser(person))
 

@@ -11,12 +11,13 @@ from django.utils import timezone, translation
 from eligibility.enums import Order
 from eligibility.models import Cohort
 from tests.waiting_room.scene import join, make_room, tick
-from waiting_room import beacon, draw, services
+from waiting_room import beacon, draw
 from waiting_room.enums import DrawSource, State
 from waiting_room.exceptions import CantChange
 from waiting_room.models import Room
 from waiting_room.offline import verify_line
-from waiting_room.services import drawing
+from waiting_room.services import drawing, rooms
+from waiting_room.services.drawing import open_secret, state_value
 from waiting_room.services.publishing import log_lines
 
 pytestmark = pytest.mark.django_db
@@ -41,10 +42,10 @@ def planned_room(source: str, *, statement: str = "", officers=()) -> Room:
     opens_at = timezone.now() + timedelta(hours=2)
     joins_from = timezone.now() + timedelta(hours=1)
     room = make_room(order=Order.DRAW, opens_at=opens_at, joins_from=joins_from)
-    services.set_draw_plan(room=room, source=source, statement=statement, by="staff:1")
+    rooms.set_draw_plan(room=room, source=source, statement=statement, by="staff:1")
     for name in officers:
         commitment = draw.commitment(bytes.fromhex(SECRETS[name]))
-        services.add_officer(room=room, name=name, commitment=commitment, by="staff:1")
+        rooms.add_officer(room=room, name=name, commitment=commitment, by="staff:1")
     Room.objects.filter(pk=room.pk).update(joins_from=timezone.now() - timedelta(minutes=1))
     room.refresh_from_db()
     for _ in range(3):
@@ -93,15 +94,15 @@ def test_a_made_up_number_is_refused_outside_the_sample(settings):
     )
 
     with pytest.raises(CantChange, match="sample"):
-        services.set_draw_plan(room=room, source=DrawSource.SAMPLE, by="staff:1")
+        rooms.set_draw_plan(room=room, source=DrawSource.SAMPLE, by="staff:1")
 
 
 def test_the_rule_stands_once_people_may_join():
     room = planned_room(DrawSource.STATED, statement="Lotto 1234")
 
     for change in (
-        lambda: services.set_draw_plan(room=room, source=DrawSource.DRAND, by="staff:1"),
-        lambda: services.add_officer(room=room, name="A", commitment="ab" * 32, by="staff:1"),
+        lambda: rooms.set_draw_plan(room=room, source=DrawSource.DRAND, by="staff:1"),
+        lambda: rooms.add_officer(room=room, name="A", commitment="ab" * 32, by="staff:1"),
     ):
         with pytest.raises(CantChange):
             change()
@@ -112,12 +113,12 @@ def test_the_rule_stands_once_people_may_join():
 def test_officers_open_what_they_committed_to_and_the_last_one_fixes_the_order():
     room = close_list(planned_room(DrawSource.OFFICERS, officers=SECRETS))
     with pytest.raises(CantChange, match="committed"):
-        services.open_secret(room=room, name="Newspaper", secret="ff" * 32, by="staff:1")
-    services.open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
+        open_secret(room=room, name="Newspaper", secret="ff" * 32, by="staff:1")
+    open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
     waiting = tick(room)
     assert waiting.drawn_at is None
 
-    services.open_secret(room=room, name="Health office", secret="00" * 32, by="staff:2")
+    open_secret(room=room, name="Health office", secret="00" * 32, by="staff:2")
     drawn = tick(room)
 
     assert drawn.drawn_at is not None
@@ -131,15 +132,15 @@ def test_no_secret_is_taken_before_the_list_is_closed():
     room = planned_room(DrawSource.OFFICERS, officers=SECRETS)
 
     with pytest.raises(CantChange, match="after the list is closed"):
-        services.open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
+        open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
 
 
 def test_a_withheld_secret_holds_the_line_until_the_way_out_of_the_plan_is_open():
     room = planned_room(DrawSource.OFFICERS, officers=SECRETS, statement="Lotto 1234")
     room = close_list(room)
-    services.open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
+    open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
     with pytest.raises(CantChange, match="ten minutes"):
-        services.state_value(room=room, value="4 8 15", by="staff:1")
+        state_value(room=room, value="4 8 15", by="staff:1")
     long_ago = timezone.now() - drawing.PATIENCE - timedelta(minutes=1)
     moved = Room.objects.filter(pk=room.pk)
     with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
@@ -151,9 +152,9 @@ def test_a_withheld_secret_holds_the_line_until_the_way_out_of_the_plan_is_open(
 def test_a_stated_value_counts_only_if_the_plan_names_it_and_only_once():
     room = close_list(planned_room(DrawSource.STATED, statement="Lotto 1234, ascending"))
 
-    services.state_value(room=room, value=" 4  8 15 ", by="staff:1")
+    state_value(room=room, value=" 4  8 15 ", by="staff:1")
     with pytest.raises(CantChange, match="Another value"):
-        services.state_value(room=room, value="1 2 3", by="staff:1")
+        state_value(room=room, value="1 2 3", by="staff:1")
     drawn = tick(room)
 
     assert "stated=4 8 15" in drawn.draw_inputs.split("\n")
@@ -262,7 +263,7 @@ def test_a_draw_that_was_held_can_not_be_changed():
 def test_a_room_that_was_closed_before_its_opening_is_not_frozen_afterwards():
     room = planned_room(DrawSource.SAMPLE)
     tick(room)
-    services.close_room(room=room, by="staff:1")
+    rooms.close_room(room=room, by="staff:1")
 
     room = close_list(room)
 
@@ -273,12 +274,12 @@ def test_a_room_that_was_closed_before_its_opening_is_not_frozen_afterwards():
 
 def test_a_room_that_was_closed_before_its_draw_holds_none():
     room = close_list(planned_room(DrawSource.OFFICERS, officers=SECRETS))
-    services.close_room(room=room, by="staff:1")
+    rooms.close_room(room=room, by="staff:1")
 
     with pytest.raises(CantChange, match="after the list is closed and before the draw"):
-        services.open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
+        open_secret(room=room, name="Newspaper", secret="01" * 32, by="staff:1")
     with pytest.raises(CantChange, match="closed"):
-        services.set_draw_plan(room=room, source=DrawSource.SAMPLE, by="staff:1")
+        rooms.set_draw_plan(room=room, source=DrawSource.SAMPLE, by="staff:1")
 
     room = tick(room)
     assert (room.drawn_at, room.steps.order_by("pk").last().act) == (None, "close")
@@ -289,6 +290,6 @@ def test_no_beacon_is_fetched_for_a_room_that_was_closed(relay):
     answers, asked = relay
     answers.append((200, GOOD))
     room = close_list(planned_room(DrawSource.DRAND))
-    services.close_room(room=room, by="staff:1")
+    rooms.close_room(room=room, by="staff:1")
 
     assert (drawing.fetch_beacons(), asked) == (0, [])

@@ -9,13 +9,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from booking.models import Slot
-from booking.services import confirm_hold, hold_slot, report_to_lines
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import hold_slot
+from booking.services.line_reports import report_to_lines
 from tests.factories import ClinicFactory, SlotFactory, VaccineFactory
 from tests.waiting_room.scene import join, make_room, tick
 from tests.waiting_room.test_pages import browser
-from waiting_room import services
 from waiting_room.models import Board
 from waiting_room.now_cache import NowCache
+from waiting_room.services import entering, rooms
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +52,7 @@ def test_a_booking_reaches_the_status_page_and_the_people_behind_it():
     tick(room)
     room.line.serving = 1
     room.line.save(update_fields=["serving"])
-    admission = services.enter(ticket=tickets[0])
+    admission = entering.enter(ticket=tickets[0])
     report_to_lines()
     tick(room)
     assert [is_warned(ticket) for ticket in tickets[1:]] == [False, False, False, True]
@@ -89,7 +91,7 @@ def test_only_what_can_still_be_booked_by_this_line_counts():
 
 def test_a_line_that_is_over_is_told_nothing_and_any_number_of_lines_cost_three_queries():
     closed = make_room()
-    services.close_room(room=closed, by="system")
+    rooms.close_room(room=closed, by="system")
     assert report_to_lines() == 0
     SlotFactory()
     for _ in range(3):

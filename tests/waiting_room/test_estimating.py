@@ -9,8 +9,8 @@ from django.utils import timezone
 from tests.roles import past_triggers
 from tests.waiting_room.scene import back_in_time, join, make_room, tick
 from tests.waiting_room.test_pages import browser, fresh_board, page  # noqa: F401
-from waiting_room import services
 from waiting_room.models import Board, Estimate, Room, Step
+from waiting_room.services import estimating, rooms
 
 pytestmark = pytest.mark.django_db
 
@@ -75,9 +75,9 @@ def test_no_number_is_given_without_a_past():
 def test_a_pause_takes_the_number_away_at_once_and_gives_it_back():
     room = with_a_past()
 
-    services.pause_room(room=room, by="staff:1")
+    rooms.pause_room(room=room, by="staff:1")
     paused = tick(room).board.document
-    services.resume_room(room=room, by="staff:1")
+    rooms.resume_room(room=room, by="staff:1")
     resumed = tick(room).board.document
 
     assert (paused["waits"], paused["no_number"]) == ([], "paused")
@@ -105,7 +105,7 @@ def test_what_was_said_is_kept_and_scored_when_the_place_is_called():
     with connection.cursor() as cursor:
         # Said ten minutes ago, and it came to pass just now.
         cursor.execute("UPDATE waiting_room_estimate SET given_at = given_at - interval '10 min'")
-    services.estimating.score_called(room, serving=given.place, now=timezone.now())
+    estimating.score_called(room, serving=given.place, now=timezone.now())
     Board.objects.filter(room=room).update(estimates={})
 
     document = tick(room).board.document

@@ -8,10 +8,11 @@ from redis import ConnectionError as RedisGone
 
 from tests.waiting_room.scene import back_in_time, called, join, make_room, tick
 from tests.waiting_room.test_pages import browser
-from waiting_room import health, services
+from waiting_room import health
 from waiting_room.decorators import admitted, booking_page
 from waiting_room.models import Line
 from waiting_room.reasons import sentences
+from waiting_room.services import entering
 
 pytestmark = pytest.mark.django_db
 
@@ -85,7 +86,7 @@ def test_without_redis_the_line_goes_on(monkeypatch):
 
 def test_whoever_passes_the_guard_is_measured(fresh_tally, monkeypatch):
     ticket = called(make_room())
-    services.enter(ticket=ticket)
+    entering.enter(ticket=ticket)
     monkeypatch.setattr(health, "FLUSH_SECONDS", float("inf"))
     request = RequestFactory().get("/booking/")
     request.COOKIES = {key: morsel.value for key, morsel in browser(ticket.person).cookies.items()}

@@ -12,9 +12,9 @@ from tests.concurrency import at_once
 from tests.factories import PersonFactory
 from tests.roles import as_owner
 from tests.waiting_room.scene import issued, join, make_drawn_room, make_eligible, make_room
-from waiting_room import services
 from waiting_room.exceptions import NotEligible, NotYetJoinable, RoomClosed
 from waiting_room.models import Room, Ticket
+from waiting_room.services import joining, rooms
 
 pytestmark = pytest.mark.django_db
 
@@ -23,7 +23,7 @@ def test_joining_gives_numbers_in_order_and_again_the_same_ticket():
     room = make_room()
 
     first, second = join(room), join(room)
-    again = services.issue_ticket(room=room, person_id=first.person_id)
+    again = joining.issue_ticket(room=room, person_id=first.person_id)
 
     assert (first.entry, second.entry) == (1, 2)
     assert (again.pk, again.entry, again.joined_at) == (first.pk, 1, first.joined_at)
@@ -34,7 +34,7 @@ def test_joining_again_burns_no_number():
     ticket = join(room)
 
     for _again in range(5):
-        services.issue_ticket(room=room, person_id=ticket.person_id)
+        joining.issue_ticket(room=room, person_id=ticket.person_id)
 
     assert issued(room) == 1
 
@@ -44,7 +44,7 @@ def test_joining_takes_one_statement(django_assert_num_queries):
     person = make_eligible(room)
 
     with django_assert_num_queries(1):
-        services.issue_ticket(room=room, person_id=person.pk)
+        joining.issue_ticket(room=room, person_id=person.pk)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -52,7 +52,7 @@ def test_fifty_joins_of_one_person_at_once_give_one_ticket():
     room = make_room()
     person = make_eligible(room)
 
-    outcomes = at_once([partial(services.issue_ticket, room=room, person_id=person.pk)] * 50)
+    outcomes = at_once([partial(joining.issue_ticket, room=room, person_id=person.pk)] * 50)
 
     assert Counter(type(outcome).__name__ for outcome in outcomes) == {"Ticket": 50}
     assert len({(ticket.pk, ticket.entry) for ticket in outcomes}) == 1
@@ -65,7 +65,7 @@ def test_many_people_at_once_get_a_number_each():
     people = [make_eligible(room) for _ in range(40)]
 
     tickets = at_once(
-        [partial(services.issue_ticket, room=room, person_id=person.pk) for person in people]
+        [partial(joining.issue_ticket, room=room, person_id=person.pk) for person in people]
     )
 
     assert sorted(ticket.entry for ticket in tickets) == list(range(1, 41))
@@ -111,7 +111,7 @@ def test_whoever_is_not_eligible_is_refused():
 
     for person in [stranger, refused]:
         with pytest.raises(NotEligible):
-            services.issue_ticket(room=room, person_id=person.pk)
+            joining.issue_ticket(room=room, person_id=person.pk)
 
     assert not Ticket.objects.exists()
     assert issued(room) == 0
@@ -120,19 +120,19 @@ def test_whoever_is_not_eligible_is_refused():
 def test_joining_is_refused_before_its_time_and_after_the_end():
     early = make_drawn_room(joins_from=timezone.now() + timedelta(minutes=30))
     closed = make_room()
-    services.close_room(room=closed, by="staff:1")
+    rooms.close_room(room=closed, by="staff:1")
     over = make_room()
     Cohort.objects.filter(pk=over.cohort_id).update(closes_at=timezone.now() - timedelta(seconds=1))
 
     for room, refusal in [(early, NotYetJoinable), (closed, RoomClosed), (over, RoomClosed)]:
         person = make_eligible(room)
         with pytest.raises(refusal):
-            services.issue_ticket(room=room, person_id=person.pk)
+            joining.issue_ticket(room=room, person_id=person.pk)
 
 
 def test_joining_goes_on_while_the_room_is_paused():
     room = make_room()
-    services.pause_room(room=room, by="staff:1")
+    rooms.pause_room(room=room, by="staff:1")
 
     assert join(room).entry == 1
 
@@ -141,8 +141,8 @@ def test_leaving_and_joining_again_keeps_the_place():
     room = make_room()
     ticket, _behind = join(room), join(room)
 
-    services.leave_line(ticket=ticket)
-    again = services.issue_ticket(room=room, person_id=ticket.person_id)
+    joining.leave_line(ticket=ticket)
+    again = joining.issue_ticket(room=room, person_id=ticket.person_id)
 
     assert (again.pk, again.place, again.left_at) == (ticket.pk, 1, None)
     assert Ticket.objects.get(pk=ticket.pk).left_at is None
@@ -168,8 +168,8 @@ def test_the_database_lets_nobody_change_a_place():
 def test_a_room_is_made_once_for_every_cohort():
     room = make_room()
 
-    made = services.open_rooms()
+    made = rooms.open_rooms()
 
     assert made == []
     assert list(Room.objects.all()) == [room]
-    assert services.open_room(cohort=room.cohort) == room
+    assert rooms.open_room(cohort=room.cohort) == room

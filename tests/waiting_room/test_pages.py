@@ -22,9 +22,10 @@ from tests.waiting_room.scene import (
     run_out,
     tick,
 )
-from waiting_room import services, views
+from waiting_room import views
 from waiting_room.models import Admission, Board, Ticket
 from waiting_room.now_cache import NowCache
+from waiting_room.services import entering, rooms
 from waiting_room.services.joining import CODE_KEY
 from web.codes import resume_code
 
@@ -155,7 +156,7 @@ def test_entering_too_early_says_so_and_the_place_is_kept():
 def test_at_the_door_the_page_goes_on_knocking():
     room = make_room(max_active=1)
     inside, waiting, behind = called(room), called(room), called(room)
-    admission = services.enter(ticket=inside)
+    admission = entering.enter(ticket=inside)
     client = browser(waiting.person)
     assert client.post(f"/queue/t/{waiting.pk}/enter/").status_code == 409
     knock = waiting.door_wait.at
@@ -163,7 +164,7 @@ def test_at_the_door_the_page_goes_on_knocking():
     assert "Every place inside is taken this moment" in page(client, waiting)
     waiting.door_wait.refresh_from_db()
     assert waiting.door_wait.at > knock
-    services.end_admission(admission=admission, ending="booked")
+    entering.end_admission(admission=admission, ending="booked")
     assert browser(behind.person).post(f"/queue/t/{behind.pk}/enter/").status_code == 409
     assert client.post(f"/queue/t/{waiting.pk}/enter/").status_code == 302
 
@@ -171,7 +172,7 @@ def test_at_the_door_the_page_goes_on_knocking():
 def test_a_paused_room_says_so_with_the_operators_words():
     room = make_room()
     ticket = join(room)
-    services.pause_room(room=room, message_ko="점검 중", message_en="Maintenance", by="staff:1")
+    rooms.pause_room(room=room, message_ko="점검 중", message_en="Maintenance", by="staff:1")
 
     assert "The line is paused. Your place is kept. Maintenance" in page(
         browser(ticket.person), ticket
@@ -182,14 +183,14 @@ def test_a_paused_room_says_so_with_the_operators_words():
 def test_a_closed_room_says_where_to_go():
     room = make_room()
     ticket = join(room)
-    services.close_room(room=room, by="staff:1")
+    rooms.close_room(room=room, by="staff:1")
 
     assert "This line is closed" in page(browser(ticket.person), ticket)
 
 
 def test_time_that_ran_out_leads_back_in():
     ticket = called(make_room())
-    run_out(services.enter(ticket=ticket))
+    run_out(entering.enter(ticket=ticket))
     client = browser(ticket.person)
 
     response = client.get("/booking/")
@@ -335,7 +336,7 @@ def test_without_script_too_the_page_says_that_the_line_stands_still():
 def test_the_page_warns_when_there_may_not_be_enough():
     room = make_room()
     tickets = [join(room) for _ in range(5)]
-    services.report_booking(room=room, left=3, booked=10)
+    rooms.report_booking(room=room, left=3, booked=10)
     tick(room)
 
     def warned(ticket):

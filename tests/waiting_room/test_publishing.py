@@ -21,9 +21,10 @@ from tests.waiting_room.scene import (
     tick,
 )
 from tests.waiting_room.test_pages import browser
-from waiting_room import public_log, services
+from waiting_room import public_log
 from waiting_room.models import Ticket
 from waiting_room.offline import verify_line
+from waiting_room.services import rooms
 from waiting_room.services.log_pages import ticket_leaves
 from waiting_room.services.publishing import log_file, log_lines, prove
 
@@ -48,10 +49,10 @@ def busy_room():
         join(room)
         back_in_time(room, 1)
         tick(room)
-    services.pause_room(room=room, message_ko='점검, "잠시"', message_en="Soon back", by="staff:1")
+    rooms.pause_room(room=room, message_ko='점검, "잠시"', message_en="Soon back", by="staff:1")
     tick(room)
-    services.resume_room(room=room, by="staff:1")
-    services.set_pace(room=room, max_active=50, max_per_minute=300, by="staff:1")
+    rooms.resume_room(room=room, by="staff:1")
+    rooms.set_pace(room=room, max_active=50, max_per_minute=300, by="staff:1")
     back_in_time(room, 1)
     tick(room)
     return tick(room)

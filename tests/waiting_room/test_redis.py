@@ -9,8 +9,9 @@ from rq.timeouts import BaseDeathPenalty
 from messaging.enums import Channel
 from tests.waiting_room.scene import join, make_room
 from tests.waiting_room.test_pages import browser
-from waiting_room import jobs, services
+from waiting_room import jobs
 from waiting_room.models import Room
+from waiting_room.services import telling
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +49,7 @@ def wait_in_line(room: Room, people: int) -> dict[str, int]:
     """So many join, ask to be told, and ask how it stands, while ticks go on."""
     for _ in range(people):
         ticket = join(room)
-        services.request_alert(ticket=ticket, channel=Channel.SMS, language="ko")
+        telling.request_alert(ticket=ticket, channel=Channel.SMS, language="ko")
         assert browser().get(f"/queue/{room.cohort.code}/now.json").status_code == 200
     for _ in range(3):
         run_jobs()

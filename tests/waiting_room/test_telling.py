@@ -9,9 +9,9 @@ from messaging.models import Message
 from tests.concurrency import at_once
 from tests.waiting_room.scene import call, called, join, make_drawn_room, make_room, open_doors
 from tests.waiting_room.test_pages import browser
-from waiting_room import services
 from waiting_room.models import Alert, Board
-from waiting_room.services import request_alert, send_alerts
+from waiting_room.services import entering, joining, rooms
+from waiting_room.services.telling import request_alert, send_alerts
 
 pytestmark = pytest.mark.django_db
 
@@ -94,9 +94,9 @@ def test_whoever_left_or_has_been_inside_is_not_told():
     left, inside = join(room), join(room)
     ask(left)
     ask(inside)
-    services.leave_line(ticket=left)
+    joining.leave_line(ticket=left)
     call(room, 2)
-    services.enter(ticket=inside)
+    entering.enter(ticket=inside)
 
     assert send_alerts() == 0
     assert told() == []
@@ -105,7 +105,7 @@ def test_whoever_left_or_has_been_inside_is_not_told():
 def test_a_closed_room_tells_nobody():
     room = make_room()
     ask(called(room))
-    services.close_room(room=room, by="staff:1")
+    rooms.close_room(room=room, by="staff:1")
 
     assert send_alerts() == 0
 

@@ -21,11 +21,13 @@ from tests.waiting_room.scene import (
     run_out,
     tick,
 )
-from waiting_room import draw, services
+from waiting_room import draw
 from waiting_room.enums import Act, State
 from waiting_room.exceptions import CantChange
 from waiting_room.locks import JOIN
 from waiting_room.models import Admission, Line, Room, Step
+from waiting_room.services import entering, rooms, ticking
+from waiting_room.services.joining import issue_ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +47,7 @@ def test_a_tick_calls_people_and_says_so():
     assert calls(room) == [(1, 3)]
     assert room.board.document["serving"] == 3
     assert room.board.document["issued"] == 3
-    assert [services.enter(ticket=ticket).place for ticket in tickets] == [1, 2, 3]
+    assert [entering.enter(ticket=ticket).place for ticket in tickets] == [1, 2, 3]
 
 
 def test_nobody_is_called_before_the_doors_open():
@@ -100,7 +102,7 @@ def test_the_freeze_waits_for_a_join_under_way_and_counts_it():
 
     def slow_join():
         with transaction.atomic():
-            ticket = services.issue_ticket(room=room, person_id=person.pk)
+            ticket = issue_ticket(room=room, person_id=person.pk)
             joining.wait(timeout=30)
             # The tick comes now, finds the list open for longer than it waits, and gives up.
             moment.wait(timeout=30)
@@ -136,12 +138,12 @@ def test_no_join_gets_a_number_while_the_list_is_closed():
                     cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
                     if cursor.fetchone()[0]:
                         break
-            seen["issued"] = services.ticking._last_entry(room)
+            seen["issued"] = ticking._last_entry(room)
         return seen
 
     def late_join():
         closed.wait(timeout=30)
-        return services.issue_ticket(room=room, person_id=person.pk)
+        return issue_ticket(room=room, person_id=person.pk)
 
     _seen, ticket = at_once([freeze, late_join])
 
@@ -155,7 +157,7 @@ def test_any_number_of_workers_may_tick_at_once():
         join(room)
     back_in_time(room, 1)
 
-    outcomes = at_once([partial(services.tick_room, room.pk)] * 6)
+    outcomes = at_once([partial(ticking.tick_room, room.pk)] * 6)
 
     assert set(outcomes) <= {True, False}
     spans = calls(room)
@@ -179,13 +181,11 @@ def test_a_paused_room_calls_nobody_and_goes_on_after():
     room = make_room()
     for _ in range(5):
         join(room)
-    services.pause_room(
-        room=room, message_ko="점검 중입니다", message_en="Maintenance", by="staff:7"
-    )
+    rooms.pause_room(room=room, message_ko="점검 중입니다", message_en="Maintenance", by="staff:7")
     back_in_time(room, 5)
 
     paused = tick(room)
-    services.resume_room(room=room, by="staff:7")
+    rooms.resume_room(room=room, by="staff:7")
     back_in_time(room, 5)
     resumed = tick(room)
 
@@ -243,12 +243,12 @@ def test_a_crowd_that_comes_back_after_hours_slows_nobody_down(clock):
         tickets = [join(room) for _ in range(60)]
         Line.objects.filter(room=room).update(serving=30)
         for ticket in tickets[:returning]:
-            services.end_admission(admission=services.enter(ticket=ticket), ending="booked")
+            entering.end_admission(admission=entering.enter(ticket=ticket), ending="booked")
         # Last, so that a slow machine adds nothing to the age of the calls.
         hours_ago = timezone.now() - timedelta(hours=3)
-        services.rooms.record(room, "call", first=1, last=returning + 1, at=hours_ago)
+        rooms.record(room, "call", first=1, last=returning + 1, at=hours_ago)
         just_now = timezone.now() - timedelta(seconds=15)
-        services.rooms.record(room, "call", first=returning + 2, last=30, at=just_now)
+        rooms.record(room, "call", first=returning + 2, last=30, at=just_now)
         back_in_time(room, 1)
         [reason] = [one for one in tick(room).board.reasons if one["code"] == "room"]
         return reason["numbers"]["expected"] / (29 - returning)
@@ -268,7 +268,7 @@ def test_the_line_calls_no_more_than_there_is_room_for():
 
 def test_the_tick_takes_back_what_ran_out():
     room = make_room()
-    admission = services.enter(ticket=(join(room), call(room, 1))[0])
+    admission = entering.enter(ticket=(join(room), call(room, 1))[0])
     run_out(admission)
 
     room = tick(room)
@@ -279,14 +279,14 @@ def test_the_tick_takes_back_what_ran_out():
 
 def test_a_closed_room_is_published_a_last_time_and_left_alone():
     room = make_room()
-    services.close_room(room=room, by="staff:1")
-    services.tick_rooms()
+    rooms.close_room(room=room, by="staff:1")
+    ticking.tick_rooms()
 
     room = Room.objects.select_related("board").get(pk=room.pk)
     assert room.board.document["state"] == State.CLOSED
-    assert services.tick_rooms() == 0
+    assert ticking.tick_rooms() == 0
     with pytest.raises(CantChange):
-        services.resume_room(room=room, by="staff:1")
+        rooms.resume_room(room=room, by="staff:1")
 
 
 def test_a_cohort_gets_its_room_by_the_next_tick():
@@ -294,7 +294,7 @@ def test_a_cohort_gets_its_room_by_the_next_tick():
 
     cohort = CohortFactory()
 
-    services.tick_rooms()
+    ticking.tick_rooms()
 
     assert Room.objects.get().cohort == cohort
     assert cohort.room.board.document["room"] == cohort.code
@@ -302,16 +302,16 @@ def test_a_cohort_gets_its_room_by_the_next_tick():
 
 def test_one_rooms_trouble_does_not_stop_the_others(monkeypatch):
     first, second = make_room(), make_room()
-    real = services.ticking._settle
+    real = ticking._settle
 
     def broken(room):
         if room.pk == first.pk:
             raise ValueError("a broken room")
         return real(room)
 
-    monkeypatch.setattr(services.ticking, "_settle", broken)
+    monkeypatch.setattr(ticking, "_settle", broken)
 
-    assert services.tick_rooms() == 1
+    assert ticking.tick_rooms() == 1
     assert Line.objects.get(room=second).ticked_at is not None
 
 

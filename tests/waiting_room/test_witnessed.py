@@ -16,7 +16,6 @@ from staff.enums import Role
 from tests.eligibility.signing_in import sign_in
 from tests.waiting_room.scene import back_in_time, join, make_eligible, make_room, tick
 from tests.waiting_room.test_admin import desk, log_in, post
-from waiting_room import services
 from waiting_room.enums import State
 from waiting_room.exceptions import CantChange
 from waiting_room.models import AskedWitness, Line, Room
@@ -24,6 +23,7 @@ from waiting_room.offline import verify_line, witness
 from waiting_room.services.asking_witnesses import ask_witnesses
 from waiting_room.services.log_files import signed_checkpoint
 from waiting_room.services.publishing import log_lines
+from waiting_room.services.rooms import close_room, set_witness_plan
 from waiting_room.services.witnessed import health_line
 from waiting_room.tlog.witnessing import request
 
@@ -175,7 +175,7 @@ def test_a_room_that_was_closed_while_it_waited_records_nothing_more(start, cloc
     clock.freeze()
     start("city", quorum=1)
     room = close_list(gathered(Order.FIFO))
-    services.close_room(room=room, by="staff:1")
+    close_room(room=room, by="staff:1")
     clock.forward(minutes=10)
 
     room = tick(room)
@@ -194,7 +194,7 @@ def test_the_witnesses_and_the_wait_stand_in_the_plan_before_anybody_joins(start
     room = make_room(
         order=Order.DRAW, opens_at=now + timedelta(hours=2), joins_from=now + timedelta(hours=1)
     )
-    services.set_witness_plan(room=room, quorum=1, minutes=7, by="staff:1")
+    set_witness_plan(room=room, quorum=1, minutes=7, by="staff:1")
 
     plan = room.steps.filter(act="plan").latest("pk").details
     code = room.cohort.code
@@ -224,7 +224,7 @@ def test_a_plan_that_can_not_be_kept_is_refused(start, quorum, minutes):
     room = make_room(opens_at=now + timedelta(hours=2), joins_from=now + timedelta(hours=1))
 
     with pytest.raises(CantChange):
-        services.set_witness_plan(room=room, quorum=quorum, minutes=minutes, by="staff:1")
+        set_witness_plan(room=room, quorum=quorum, minutes=minutes, by="staff:1")
 
     room.refresh_from_db()
     assert (room.quorum, room.witness_minutes) == (1, 5)
@@ -235,7 +235,7 @@ def test_the_plan_stands_once_people_may_join(start):
     room = gathered()
 
     with pytest.raises(CantChange, match="the plan of this line stands"):
-        services.set_witness_plan(room=room, quorum=0, minutes=1, by="staff:1")
+        set_witness_plan(room=room, quorum=0, minutes=1, by="staff:1")
 
 
 def test_nobody_can_end_the_wait_by_hand(start):

@@ -26,19 +26,20 @@ from booking.finder.search import Search, SearchResult, clinic_times, find
 from booking.models import Clinic, Slot
 from booking.models.clinics import HAS_SEAT
 from booking.rules import Course, day_bounds, day_of
-from booking.services import BookingRights, what_next
+from booking.services.courses import what_next
+from booking.services.staff_bookings import BookingRights
 from database.clock import known_now, known_today
 from eligibility.enums import Reason, Window
 from eligibility.models import Person
 from eligibility.reasons import sentence
-from eligibility.services import Answer
+from eligibility.services.decisions import Answer
 from staff.enums import AT_A_CLINIC
 from staff.models import User
 from staff.scoping import rows_for
 from staff.services import staff_of
 from waiting_room.enums import RoomStatus
 from waiting_room.models import JOINABLE_FROM, Room, Ticket
-from waiting_room.services import waiting_before
+from waiting_room.services.people_before import waiting_before
 
 # The page on which a slot is chosen, by the id of the slot; empty where it can't be chosen.
 AddressOf = Callable[[int], str]

@@ -17,7 +17,7 @@ from booking.forms import choice_in
 from booking.models import Slot
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
-from eligibility.services import find_or_declare
+from eligibility.services.identity import find_or_declare
 from staff.models import User
 from staff.services import staff_of
 

@@ -34,7 +34,8 @@ from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import Refused, SlotFull, SlotOver
 from booking.forms import choice_in
 from booking.models import OutsideDose, Reservation, Slot
-from booking.services import best_seconds, book_for, booking_rights_of, course_of
+from booking.services.courses import best_seconds, course_of
+from booking.services.staff_bookings import book_for, booking_rights_of
 from database import signing
 from eligibility.exceptions import Refusal
 from eligibility.models import Person
@@ -46,7 +47,8 @@ from staff.pages import Crumb, StaffPages
 from staff.scoping import PersonalDataMixin, rows_for
 from staff.services import staff_of
 from waiting_room.models import Room
-from waiting_room.services import issue_ticket, request_alert
+from waiting_room.services.joining import issue_ticket
+from waiting_room.services.telling import request_alert
 from web.posted import id_in
 
 # Tokens in the desk's addresses are valid this long, and only for the user who made them.

@@ -12,7 +12,7 @@ from booking.enums import ReservationStatus
 from booking.exceptions import AlreadyBooked, LineWaits, NoDoseLeft, Refused, VaccineNotForYou
 from booking.models import Reservation, Slot
 from booking.rules import day_bounds, day_of
-from booking.services import interval_of
+from booking.services.courses import interval_of
 from booking.services.notices import public_url
 from database.clock import known_now
 from eligibility.enums import Window

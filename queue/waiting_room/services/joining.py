@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from database.clock import Now
 from eligibility.models import Decision
-from eligibility.services import eligible_decision
+from eligibility.services.decisions import eligible_decision
 from events.services import update_and_record
 from staff.actors import CITIZEN
 from waiting_room.events import moved

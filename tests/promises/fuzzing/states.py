@@ -7,9 +7,11 @@ from django.http import HttpResponse
 from django.test import Client
 
 from booking.models import Offer
-from booking.services import cancel_reservation, hold_slot, make_offers
+from booking.services.changes import cancel_reservation
+from booking.services.holds import hold_slot
+from booking.services.offers import make_offers
 from eligibility.models import Person, Proxy, Review
-from eligibility.services import ask_to_book_for
+from eligibility.services.family import ask_to_book_for
 from eligibility.sessions import COOKIE, sign_in
 from tests.booking.test_offers import entry
 from tests.eligibility.test_pages import last_code

@@ -6,12 +6,12 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from database.clock import database_now
-from waiting_room import services
 from waiting_room.enums import DrawSource
 from waiting_room.exceptions import CantChange
 from waiting_room.management.rooms import room_by_code
 from waiting_room.models import Room
 from waiting_room.now_document import state_of
+from waiting_room.services import drawing, rooms
 from waiting_room.services.log_keys import keys_for_every_room
 from web.commands import PortalCommand
 
@@ -81,34 +81,34 @@ class Command(PortalCommand):
         """Carry out one act by its service; CantChange if the room's state forbids it."""
         if act == "pause":
             messages = {"message_ko": options["ko"], "message_en": options["en"]}
-            return services.pause_room(room=room, by=by, **messages)
+            return rooms.pause_room(room=room, by=by, **messages)
         if act == "resume":
-            return services.resume_room(room=room, by=by)
+            return rooms.resume_room(room=room, by=by)
         if act == "close":
-            return services.close_room(room=room, by=by)
+            return rooms.close_room(room=room, by=by)
         if act == "pace":
             pace = {"max_active": options["at_once"], "max_per_minute": options["per_minute"]}
-            return services.set_pace(room=room, by=by, **pace)
+            return rooms.set_pace(room=room, by=by, **pace)
         if act == "draw":
             plan = {"source": options["source"], "statement": options["statement"]}
-            return services.set_draw_plan(room=room, by=by, **plan)
+            return rooms.set_draw_plan(room=room, by=by, **plan)
         if act == "witnesses":
             plan = {"quorum": options["quorum"], "minutes": options["minutes"]}
-            return services.set_witness_plan(room=room, by=by, **plan)
+            return rooms.set_witness_plan(room=room, by=by, **plan)
         if act == "officer":
             officer = {"name": options["name"], "commitment": options["commitment"]}
-            return services.add_officer(room=room, by=by, **officer).room
+            return rooms.add_officer(room=room, by=by, **officer).room
         if act == "open-secret":
             secret = {"name": options["name"], "secret": options["secret"]}
-            return services.open_secret(room=room, by=by, **secret).room
+            return drawing.open_secret(room=room, by=by, **secret).room
         if act == "state-value":
-            return services.state_value(room=room, value=options["value"], by=by)
+            return drawing.state_value(room=room, value=options["value"], by=by)
         if act == "joins-from":
             at = parse_datetime(options["time"])
             if at is None:
                 raise CommandError(f"“{options['time']}” is no time; write 2026-07-12T19:00.")
             at = make_aware(at) if is_naive(at) else at
-            return services.set_joins_from(room=room, at=at, by=by)
+            return rooms.set_joins_from(room=room, at=at, by=by)
         return room
 
     def list(self) -> None:
