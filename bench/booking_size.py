@@ -109,9 +109,9 @@ def measure(admissions: list) -> dict[str, list[float]]:
         results = find(Search(region="경기도", district=district))
         found_at = time.perf_counter()
         assert results.left > 0
-        [held] = hold_slot(person_id=person, slot_id=slot.pk, admission_id=admission.pk)
+        key = hold_slot(person_id=person, slot_id=slot.pk, admission_id=admission.pk)
         held_at = time.perf_counter()
-        confirm_hold(person_id=person, key=held.key)
+        confirm_hold(person_id=person, key=key)
         times["find"].append(found_at - start)
         times["hold"].append(held_at - found_at)
         times["confirm"].append(time.perf_counter() - held_at)

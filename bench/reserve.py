@@ -82,8 +82,8 @@ def reserve(shares, slots: list[int], seconds: int, start, counts) -> None:
 
     def reserve_one(person: int, admission: int) -> None:
         slot = random.choice(slots)  # noqa: S311
-        [held] = hold_slot(person_id=person, slot_id=slot, admission_id=admission)
-        confirm_hold(person_id=person, key=held.key)
+        key = hold_slot(person_id=person, slot_id=slot, admission_id=admission)
+        confirm_hold(person_id=person, key=key)
 
     def book(people: list[tuple[int, int]]) -> None:
         # Warm-up: a web process has loaded its code, texts and query plans before an opening.

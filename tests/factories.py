@@ -8,13 +8,13 @@ import pgtrigger
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_slot
 from eligibility.enums import Order, Source
 from eligibility.indexes import indexes_of
 from eligibility.models import Cohort, Decision, Person
 from staff.enums import Role
 from staff.models import User
 from tests.clock import clock
+from tests.holding import hold_slot
 from tests.roles import as_owner
 from waiting_room.models import Admission, Line, Room, Ticket
 from waiting_room.services.entering import enter

@@ -87,20 +87,21 @@ def hold_slot(
     slot_id: int,
     admission_id: int,
     second_id: int | None = None,
-) -> list[Reservation]:
+) -> uuid.UUID:
     """Hold a slot, and with `second_id` one for the second dose: both, or none.
 
-    Earlier holds of the person are exchanged for it and pass their expiry on. Holding the same
-    again returns the existing hold. Raises NotCalled after the end of the admission,
+    Returns the key that the holds share, by which they are confirmed. Earlier holds of the person
+    are exchanged for it and pass their expiry on. Holding the same again returns the key of the
+    existing hold. Raises NotCalled after the end of the admission,
     HeldLongEnough, SlotFull (with the `slot_id` of the two that is full), SlotOver, SlotClosed,
     AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or VaccineNotForYou.
     """
     if second_id == slot_id:
         raise WrongInterval  # also where both may be given on one day
     if second_id is None:
-        held = _hold_at_once(person_id, slot_id, None, admission_id)
-        if held:
-            return held
+        key = _hold_at_once(person_id, slot_id, None, admission_id)
+        if key:
+            return key
         _refuse_if_full(person_id, slot_id)
     return _hold_carefully(person_id, slot_id, second_id, admission_id)
 
@@ -111,19 +112,19 @@ def hold_best_slots(
     slot_id: int,
     admission_id: int,
     second_id: int | None = None,
-) -> list[Reservation]:
+) -> uuid.UUID:
     """Hold the slot that was clicked; for a vaccine of two doses also the best second slot.
 
-    Where no second slot is free the first is held alone. Raises what `hold_slot` raises.
+    Where no second slot is free the first is held alone. Returns and raises what `hold_slot` does.
     """
     if second_id is None:
-        held = _hold_at_once(person_id, slot_id, None, admission_id, single=True)
-        if held:
-            return held
+        key = _hold_at_once(person_id, slot_id, None, admission_id, single=True)
+        if key:
+            return key
         for second in best_seconds(person_id, slot_id):
-            held = _hold_at_once(person_id, slot_id, second, admission_id)
-            if held:
-                return held
+            key = _hold_at_once(person_id, slot_id, second, admission_id)
+            if key:
+                return key
             _refuse_if_full(person_id, slot_id)
             with suppress(_SecondFull):
                 return _hold_both(person_id, slot_id, second, admission_id)
@@ -139,9 +140,7 @@ class _SecondFull(Exception):
     """The slot of the second dose is full; the next best one is tried."""
 
 
-def _hold_both(
-    person_id: int, slot_id: int, second_id: int, admission_id: int
-) -> list[Reservation]:
+def _hold_both(person_id: int, slot_id: int, second_id: int, admission_id: int) -> uuid.UUID:
     try:
         return _hold_carefully(person_id, slot_id, second_id, admission_id)
     except SlotFull as refusal:
@@ -165,16 +164,15 @@ def _hold_at_once(
     admission_id: int,
     *,
     single: bool = False,
-) -> list[Reservation]:
-    """Fast path, one SQL call (booking/sql/booking_hold_at_once); [] when it does not apply.
+) -> uuid.UUID | None:
+    """Fast path, one SQL call (booking/sql/booking_hold_at_once); None when it does not apply.
 
     It does not when the person has a live reservation or an outside dose or held before under
     this admission, when the slot is full, closed or begun, or when the vaccine is not the
     cohort's. Then `_hold_carefully` holds the same or raises the reason.
     """
-    key, language = uuid.uuid4(), get_language() or "ko"
-    numbers = [new_number(), new_number()]
-    call_result = functions.call(
+    key = uuid.uuid4()
+    row = functions.call(
         "booking_hold_at_once",
         {
             "slot": slot_id,
@@ -182,38 +180,21 @@ def _hold_at_once(
             "single": single,
             "person": person_id,
             "admission": admission_id,
-            "number": numbers[0],
-            "second_number": numbers[1],
+            "number": new_number(),
+            "second_number": new_number(),
             "key": key,
             "lifetime": HOLD_LIFETIME,
-            "language": language,
+            "language": get_language() or "ko",
         },
     )
-    *ids, now, until = call_result or (None, None)
-    rows = zip(ids, numbers, (slot_id, second_id), (1, 2), strict=False)
-    return [
-        new_reservation(
-            pk=pk,
-            number=number,
-            person_id=person_id,
-            slot_id=slot,
-            dose=dose,
-            held_until=until,
-            key=key,
-            admission_id=admission_id,
-            by=CITIZEN,
-            now=now,
-            language=language,
-        )
-        for pk, number, slot, dose in rows
-        if pk is not None
-    ]
+    reservation_id = row[0] if row else None
+    return key if reservation_id else None
 
 
 @retried_transaction
 def _hold_carefully(
     person_id: int, slot_id: int, second_id: int | None, admission_id: int
-) -> list[Reservation]:
+) -> uuid.UUID:
     """Hold under row locks; the plain twin of the fast path, which it must agree with."""
     # Lock order: person, slots by id, reservations by id (docs/booking.md).
     now = lock_person(person_id)
@@ -228,7 +209,7 @@ def _hold_carefully(
         raise SlotFull(slot_id=slot_id)
 
     if _holds_exactly(held, wanted, now):
-        return sorted(held, key=lambda row: row.dose)
+        return held[0].key
     fixed = [row for row in rows if row not in held]
     if not fixed and not _is_inside(admission_id, now):
         raise NotCalled
@@ -248,10 +229,10 @@ def _hold_carefully(
         release(row, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
     for slot in plan.values():
         take_seat(slot, now=now)
-    taken = _insert(plan, person_id, admission_id, expiry, now)
+    key = _insert(plan, person_id, admission_id, expiry, now)
     for freed_id in {row.slot_id for row in held} - set(wanted):
         offer_freed(slots[freed_id], now=now)
-    return taken
+    return key
 
 
 def _is_inside(admission_id: int, now: datetime) -> bool:
@@ -357,9 +338,9 @@ def _plan(
 
 def _insert(
     plan: dict[int, Slot], person_id: int, admission_id: int, expiry: _Expiry, now: datetime
-) -> list[Reservation]:
+) -> uuid.UUID:
     key = uuid.uuid4()
-    return Reservation.objects.bulk_create(
+    Reservation.objects.bulk_create(
         new_reservation(
             person_id=person_id,
             slot=slot,
@@ -373,6 +354,7 @@ def _insert(
         )
         for dose, slot in sorted(plan.items())
     )
+    return key
 
 
 @transaction.atomic

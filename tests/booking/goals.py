@@ -7,11 +7,11 @@ from datetime import timedelta
 from functools import partial
 
 from booking.models import Reservation, Slot
-from booking.services.holds import hold_best_slots, hold_slot
 from booking.verifying import verify
 from messaging.models import Message
 from tests.crowd import open_slots
 from tests.factories import SlotFactory, VaccineFactory
+from tests.holding import hold_best_slots, hold_slot
 
 
 @dataclass

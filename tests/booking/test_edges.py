@@ -11,7 +11,7 @@ from booking.exceptions import HoldLapsed, OfferOver, SlotClosed, TooLate, Wrong
 from booking.models import Clinic, Offer, Reservation, Slot
 from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import HOLD_LIFETIME, extend_hold, hold_slot, take_back_holds
+from booking.services.holds import HOLD_LIFETIME, extend_hold, take_back_holds
 from booking.services.offers import decline_offer
 from booking.services.slots import set_capacity
 from eligibility.models import Proxy
@@ -25,6 +25,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
+from tests.holding import hold_slot
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
 

@@ -14,12 +14,12 @@ from booking.finder import availability
 from booking.finder.search import Search, coordinates_of, distance_km, find
 from booking.models import Clinic, Reservation, Slot
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_slot
 from booking.services.outside_doses import record_outside_dose
 from booking.services.staff_bookings import book_for
 from booking.services.visits import mark_no_show
 from tests.booking.test_path import heading, page, sign_in, slots_on
 from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory, VaccineFactory
+from tests.holding import hold_slot
 
 pytestmark = pytest.mark.django_db
 

@@ -20,13 +20,7 @@ from booking.exceptions import (
 )
 from booking.models import Reservation, Slot
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import (
-    HOLD_LIFETIME,
-    extend_hold,
-    hold_slot,
-    release_hold,
-    take_back_holds,
-)
+from booking.services.holds import HOLD_LIFETIME, extend_hold, release_hold, take_back_holds
 from messaging.models import Message
 from tests.concurrency import at_once
 from tests.factories import (
@@ -36,6 +30,7 @@ from tests.factories import (
     RoomFactory,
     SlotFactory,
 )
+from tests.holding import hold_slot
 
 pytestmark = pytest.mark.usefixtures("both_paths_of_a_hold")
 

@@ -12,7 +12,7 @@ from booking.exceptions import AlreadyBooked, NoFirstDose, RecordWithdrawn
 from booking.history import history_of
 from booking.models import Clinic, ListEntry, LostAppointment, Offer, OutsideDose, Reservation, Slot
 from booking.services.changes import cancel_reservation, undo_cancel
-from booking.services.holds import hold_slot, take_back_holds
+from booking.services.holds import take_back_holds
 from booking.services.lost_appointments import lost_appointments, put_first
 from booking.services.offers import decline_offer, make_offers
 from booking.services.outside_doses import (
@@ -34,6 +34,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
+from tests.holding import hold_slot
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

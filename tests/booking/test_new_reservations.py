@@ -7,9 +7,9 @@ from django.utils import timezone, translation
 
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
-from booking.services.holds import hold_slot
 from booking.services.reservations import new_reservation
 from tests.factories import AdmissionFactory, SlotFactory
+from tests.holding import hold_slot
 
 
 def test_a_new_reservation_is_held_in_the_language_in_use():

@@ -14,7 +14,7 @@ from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAl
 from booking.models import ListEntry, Offer, Reservation, Slot
 from booking.services.changes import cancel_reservation
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_slot, take_back_holds
+from booking.services.holds import take_back_holds
 from booking.services.offers import (
     OFFER_LIFETIME,
     SHORT_OFFER_LIFETIME,
@@ -40,6 +40,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
+from tests.holding import hold_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

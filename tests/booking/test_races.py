@@ -17,13 +17,14 @@ from booking.models import Offer, Reservation, Slot
 from booking.rules import day_of
 from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_best_slots, hold_slot, release_hold, take_back_holds
+from booking.services.holds import release_hold, take_back_holds
 from booking.services.offers import decline_offer, leave_list, make_offers
 from booking.services.outside_doses import record_outside_dose
 from tests.booking.test_offers import entry
 from tests.concurrency import at_once
 from tests.crowd import admit
 from tests.factories import AdmissionFactory, ReservationFactory, RoomFactory, SlotFactory
+from tests.holding import hold_best_slots, hold_slot
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

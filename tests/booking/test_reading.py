@@ -30,11 +30,9 @@ def test_the_reservations_of_a_person_are_those_of_the_models():
         clinic=first.clinic, vaccine=first.vaccine, starts_at=first.starts_at + timedelta(days=28)
     )
     for slot in [SlotFactory(), first]:
-        [held, *_second] = holds.hold_best_slots(
-            person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk
-        )
+        key = holds.hold_best_slots(person_id=person.pk, slot_id=slot.pk, admission_id=admission.pk)
     wanted = holds.ContactChoice(Channel.EMAIL, "me@example.org")
-    confirmations.confirm_hold(person_id=person.pk, key=held.key, contact=wanted)
+    confirmations.confirm_hold(person_id=person.pk, key=key, contact=wanted)
     ReservationFactory()
 
     read = reading.reservations_of(person.pk)

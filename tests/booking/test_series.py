@@ -22,7 +22,7 @@ from booking.exceptions import (
 from booking.models import Clinic, Reservation, Slot, Stock
 from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import ContactChoice, hold_best_slots, hold_slot
+from booking.services.holds import ContactChoice
 from booking.services.outside_doses import record_outside_dose
 from booking.services.reminders import FROM_HOUR, remind
 from booking.services.seats import lock_slots
@@ -44,6 +44,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
+from tests.holding import hold_best_slots, hold_slot
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.models import Reservation
-from booking.services.holds import hold_slot
 from eligibility import sessions
 from eligibility.models import Proxy
 from eligibility.services.family import end_proxy
 from tests.booking.test_path import key_on, page
 from tests.factories import AdmissionFactory, PersonFactory, SlotFactory
+from tests.holding import hold_slot
 
 pytestmark = pytest.mark.django_db
 

@@ -26,13 +26,14 @@ from booking.models import Reservation, Slot
 from booking.services import changes
 from booking.services.changes import change_reservation
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import HOLD_LIFETIME, hold_slot, take_back_holds
+from booking.services.holds import HOLD_LIFETIME, take_back_holds
 from messaging.models import Message
 from tests.accidents import end_a_connection
 from tests.booking.goals import GOALS, Goal, assert_all_is_booked_and_whole, broken, halves
 from tests.concurrency import at_once
 from tests.crowd import admit, open_slots
 from tests.factories import ReservationFactory, RoomFactory, SlotFactory, VaccineFactory
+from tests.holding import hold_slot
 from tests.roles import as_owner, database_url, owner_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -137,8 +138,8 @@ from booking.services import confirmations, holds
 for line in sys.stdin:
     person, slot, admission = map(int, line.split())
     try:
-        held = holds.{hold}(person_id=person, slot_id=slot, admission_id=admission)
-        confirmations.confirm_hold(person_id=person, key=held[0].key)
+        key = holds.{hold}(person_id=person, slot_id=slot, admission_id=admission)
+        confirmations.confirm_hold(person_id=person, key=key)
         {after}
     except Refused as refusal:
         pass

@@ -11,10 +11,10 @@ from booking.exceptions import NothingToUndo, SlotClosed
 from booking.models import Clinic, Reservation
 from booking.services.changes import cancel_reservation, undo_cancel, why_not_undo
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_best_slots
 from booking.services.reading import reservations_of
 from tests.booking.test_path import page, sign_in
 from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory, put_into
+from tests.holding import hold_best_slots
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BUTTON = "Take it back: I will come"

@@ -12,7 +12,6 @@ from booking.exceptions import VaccineNotForYou
 from booking.models import Offer, Reservation, Slot, Vaccine
 from booking.services.changes import cancel_reservation, change_reservation
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_best_slots, hold_slot
 from booking.services.offers import make_offers
 from booking.services.outside_doses import record_outside_dose
 from tests.booking.test_offers import entry
@@ -26,6 +25,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
+from tests.holding import hold_best_slots, hold_slot
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

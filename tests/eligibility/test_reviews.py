@@ -5,7 +5,6 @@ from django.urls import reverse
 
 from booking.enums import ReservationStatus
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_slot
 from eligibility.enums import Reason, ReviewReason, ReviewStatus
 from eligibility.exceptions import ReviewRefused
 from eligibility.models import Decision, Review
@@ -24,6 +23,7 @@ from tests.factories import (
     StaffFactory,
     TicketFactory,
 )
+from tests.holding import hold_slot
 from waiting_room.exceptions import NotEligible
 from waiting_room.models import Ticket
 from waiting_room.services.entering import enter

@@ -14,13 +14,7 @@ from booking.exceptions import HoldLapsed, SlotOver, TooLate
 from booking.models import Offer
 from booking.services.changes import cancel_reservation
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import (
-    HOLD_LIFETIME,
-    extend_hold,
-    hold_best_slots,
-    hold_slot,
-    take_back_holds,
-)
+from booking.services.holds import HOLD_LIFETIME, extend_hold, take_back_holds
 from booking.services.offers import OFFER_LIFETIME, make_offers
 from booking.services.reminders import remind
 from config.views import PARTS
@@ -45,6 +39,7 @@ from tests.factories import (
     SlotFactory,
     StaffFactory,
 )
+from tests.holding import hold_best_slots, hold_slot
 from waiting_room.exceptions import NotYetJoinable, RoomClosed
 from waiting_room.models import Admission, Ticket
 from waiting_room.services.joining import issue_ticket

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from booking.models import Slot
 from booking.services.confirmations import confirm_hold
-from booking.services.holds import hold_slot
 from booking.services.line_reports import report_to_lines
 from tests.factories import ClinicFactory, SlotFactory, VaccineFactory
+from tests.holding import hold_slot
 from tests.waiting_room.scene import join, make_room, tick
 from tests.waiting_room.test_pages import browser
 from waiting_room.models import Board
