@@ -1,14 +1,12 @@
-import re
 from datetime import datetime
 from io import BytesIO
-from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 import segno
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -19,26 +17,22 @@ from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 from django_stubs_ext import WithAnnotations
 
-from database.clock import AtNow, Now
+from database.clock import AtNow
 from eligibility.brakes import Brake, needs_work
-from eligibility.sessions import SeesFrom, claim_of, set_session, signed_in, to_identity
+from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
-from waiting_room.access import may_see, owns, resumed
+from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
 from waiting_room.enums import State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
 from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, state_of
-from waiting_room.offline import verify_line
 from waiting_room.public_log import ticket_hash
 from waiting_room.services import entering, joining, telling
 from waiting_room.services.joining import CODE_KEY
-from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
 from waiting_room.services.log_keys import origin_of
-from waiting_room.services.publishing import log_file, prove
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
-from waiting_room.tlog.tiles import Tile
 from web.codes import (
     UnreadableCode,
     WrongCheckLetter,
@@ -81,16 +75,11 @@ RESUME_PROBLEMS: dict[type[UnreadableCode], Promise] = {
 }
 
 
-def _room(code: str) -> "WithAnnotations[Room, AtNow]":
-    rooms = Room.objects.select_related("cohort", "line", "board").annotate(now=Now())
-    return get_object_or_404(rooms, cohort__code=code)
-
-
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = None) -> HttpResponse:
     """The public page of a line: how it stands, and the way into it."""
-    room = _room(code)
+    room = find_room(code)
     document = room.board.document
     state = state_of(room, room.now)
     context = {
@@ -132,28 +121,12 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
     return redirect("ticket", ticket_id=ticket.pk)
 
 
-class InSession(Protocol):
-    sees_from: datetime | None
-
-
-def _ticket(request: HttpRequest, ticket_id: UUID) -> "WithAnnotations[Ticket, AtNow]":
-    """The ticket by its address; the same statement checks the session of this request."""
-    tickets = Ticket.objects.select_related("room__cohort", "room__line")
-    claim = claim_of(request)
-    if claim is None:
-        return get_object_or_404(tickets.annotate(now=Now()), pk=ticket_id)
-    annotated = tickets.annotate(now=Now(), sees_from=SeesFrom(claim))
-    ticket = get_object_or_404(annotated, pk=ticket_id)
-    set_session(request, claim.session(cast("InSession", ticket).sees_from))
-    return ticket
-
-
 # The page of the longest waits is the lightest one: see tests/browser/test_waiting.py.
 @gzip_page
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    return _show(request, _ticket(request, ticket_id))
+    return _show(request, find_ticket(request, ticket_id))
 
 
 def _show(
@@ -256,7 +229,7 @@ def neutral(request: HttpRequest) -> HttpResponse:
 def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("ticket", ticket_id=ticket_id)
-    ticket = _ticket(request, ticket_id)
+    ticket = find_ticket(request, ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
             # The code shows a place; booking needs to know who is there.
@@ -265,7 +238,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     try:
         entering.enter(ticket=ticket)
     except LineRefusal as refusal:
-        return _show(request, _ticket(request, ticket_id), refusal)
+        return _show(request, find_ticket(request, ticket_id), refusal)
     return redirect("booking")
 
 
@@ -274,7 +247,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @keeps_typed_in_any_language
 def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The alert of a ticket: asked for, changed or taken back here."""
-    ticket = _ticket(request, ticket_id)
+    ticket = find_ticket(request, ticket_id)
     if not owns(request, ticket):
         if may_see(request, ticket):
             return to_identity(request.path)
@@ -305,7 +278,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return redirect("ticket", ticket_id=ticket_id)
-    ticket = _ticket(request, ticket_id)
+    ticket = find_ticket(request, ticket_id)
     if not owns(request, ticket):
         return neutral(request)
     joining.leave_line(ticket=ticket)
@@ -316,7 +289,7 @@ def leave(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The QR code of the way back; apart from the page, which few need it on."""
-    ticket = _ticket(request, ticket_id)
+    ticket = find_ticket(request, ticket_id)
     if not may_see(request, ticket):
         raise Http404
     query = urlencode({"code": resume_code(ticket.pk, CODE_KEY)})
@@ -363,7 +336,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD"])
 def draw_page(request: HttpRequest, code: str) -> HttpResponse:
     """How the draw works, what was committed to, and how to check one's own place."""
-    room = _room(code)
+    room = find_room(code)
     context = {
         "room": room,
         "due_at": due_at(room),
@@ -372,95 +345,3 @@ def draw_page(request: HttpRequest, code: str) -> HttpResponse:
         "round": beacon_round(room),
     }
     return render(request, "waiting_room/draw.html", context)
-
-
-@require_http_methods(["GET", "HEAD"])
-def line_log(request: HttpRequest, code: str) -> FileResponse:
-    """The log of a line, for everybody to check; it identifies nobody."""
-    path = log_file(_room(code))
-    response = FileResponse(path.open("rb"), content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = f'attachment; filename="{path.name}"'
-    response.headers["Cache-Control"] = "public, max-age=60"
-    return response
-
-
-@require_http_methods(["GET", "HEAD"])
-def verifier(request: HttpRequest) -> FileResponse:
-    """The program that checks a log offline, as it stands in the repository."""
-    return _program(verify_line.__file__)
-
-
-@require_http_methods(["GET", "HEAD"])
-def witness_program(request: HttpRequest) -> FileResponse:
-    """The program with which anybody can witness the logs of this portal."""
-    return _program(str(Path(verify_line.__file__).with_name("witness.py")))
-
-
-def _program(path: str) -> FileResponse:
-    program = Path(path).open("rb")  # noqa: SIM115  (the response closes it)
-    response = FileResponse(program, content_type="text/x-python")
-    response.headers["Content-Disposition"] = f'attachment; filename="{Path(path).name}"'
-    return response
-
-
-@require_http_methods(["GET", "HEAD"])
-def log_checkpoint(request: HttpRequest, code: str) -> HttpResponse:
-    """Size and root of the log, signed (C2SP tlog-checkpoint)."""
-    room = _room(code)
-    return _log_text(str(checkpoint_of(room, room.now)), "public, max-age=1")
-
-
-@require_http_methods(["GET", "HEAD"])
-def log_policy(request: HttpRequest, code: str) -> HttpResponse:
-    """Whose signatures make a checkpoint valid (C2SP tlog-policy)."""
-    return _log_text(policy_of(_room(code)), "public, max-age=60")
-
-
-def _log_text(text: str, caching: str) -> HttpResponse:
-    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
-    response.headers["Cache-Control"] = caching
-    return response
-
-
-@require_http_methods(["GET", "HEAD"])
-def log_tile(request: HttpRequest, code: str, path: str) -> HttpResponse:
-    """Hashes or entries of the log (C2SP tlog-tiles): they never change."""
-    tile = Tile.parse(f"tile/{path}")
-    content = tile_of(_room(code), tile) if tile else None
-    if content is None:
-        raise Http404
-    response = HttpResponse(content, content_type="application/octet-stream")
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    return response
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD"])
-def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """The proof that this ticket stands in the log, for strangers' tools (C2SP tlog-proof).
-
-    `?size=` asks for the log as a published checkpoint has it.
-    """
-    ticket = _ticket(request, ticket_id)
-    asked = request.GET.get("size", "")
-    if not may_see(request, ticket) or not re.fullmatch(r"[0-9]{0,9}", asked):
-        raise Http404
-    proof = proof_of(ticket, int(asked) if asked else None)
-    if proof is None:
-        raise Http404
-    response = HttpResponse(str(proof), content_type="text/plain; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="ticket.tlog-proof"'
-    return response
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD"])
-def ticket_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """The proof that this ticket stands in the published log (docs/line-log.md)."""
-    ticket = _ticket(request, ticket_id)
-    proof = prove(ticket) if may_see(request, ticket) else None
-    if proof is None:
-        raise Http404
-    response = JsonResponse(proof, json_dumps_params={"indent": 1})
-    response.headers["Content-Disposition"] = 'attachment; filename="proof.json"'
-    return response
