@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -88,6 +89,14 @@ def _family_page(
     return render(request, "eligibility/family.html", context, status=status)
 
 
+MAY_BOOK = gettext_lazy("May somebody book for you?")
+REQUEST_ENDED = gettext_lazy("This request has ended")
+ANSWER_HEADLINES = {
+    ProxyAnswer.YES: gettext_lazy("You said yes"),
+    ProxyAnswer.NO: gettext_lazy("You said no"),
+}
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
@@ -108,9 +117,11 @@ def family_answer(request: HttpRequest, token: UUID) -> HttpResponse:
         else:
             return redirect("family_answer", token=token)
     is_open = waiting_requests().filter(pk=proxy_request.pk).exists()
+    answered = ANSWER_HEADLINES.get(ProxyAnswer(proxy_request.answer), REQUEST_ENDED)
     context = {
         "asked": proxy_request,
         "open": is_open,
+        "headline": MAY_BOOK if is_open else answered,
         "agreed": proxy_request.answer == ProxyAnswer.YES,
         # Of the typed details only the birth date is shown: free text could carry a message to the
         # ward in the portal's name.
