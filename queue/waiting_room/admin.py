@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -22,7 +23,7 @@ from staff.actors import actor_of, user_id_of
 from staff.models import User
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import staff_of
-from waiting_room.enums import Act
+from waiting_room.enums import Act, RoomStatus
 from waiting_room.exceptions import CantChange
 from waiting_room.forms import (
     DrawPlanForm,
@@ -39,7 +40,7 @@ from waiting_room.now_document import state_of
 from waiting_room.reasons import sentences
 from waiting_room.services import drawing, joining, rooms
 from waiting_room.services.drawing import awaits_draw
-from waiting_room.services.witnessed import how_witnesses_stand
+from waiting_room.services.witnessed import Standing, how_witnesses_stand
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
 REFRESH_SECONDS = 5
@@ -143,6 +144,7 @@ class RoomAdmin(ScopedAdmin[Room]):
         status: int = 200,
         **forms: Any,
     ) -> HttpResponse:
+        witnesses = how_witnesses_stand(room)
         return self.page(
             request,
             "admin/waiting_room/room/live.html",
@@ -160,9 +162,10 @@ class RoomAdmin(ScopedAdmin[Room]):
             refresh=REFRESH_SECONDS if request.GET.get("live") else 0,
             acts=_acts(room),
             calls=_calls(room),
-            plan_is_open=room.now < room.joinable_from,
-            awaits_draw=awaits_draw(room),
-            witnesses=how_witnesses_stand(room),
+            pausing=PAUSING[RoomStatus(room.status)],
+            **_open_acts(room, witnesses),
+            witnesses=witnesses,
+            witness_rule=_witness_rule(room, witnesses),
             **(self._forms(room) | forms),
         )
 
@@ -263,6 +266,47 @@ class RoomAdmin(ScopedAdmin[Room]):
     def state_value(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = StatedForm(request.POST)
         return self._act_by_form(request, pk, form, "stated_form", drawing.state_value)
+
+
+class Pausing(NamedTuple):
+    """The form with which a line is paused, as the live page shows it."""
+
+    heading: Promise
+    button: Promise
+    may_resume: bool = False
+
+
+PAUSE = Pausing(gettext_lazy("Pause"), gettext_lazy("Pause the line"))
+PAUSING = {
+    RoomStatus.RUNNING: PAUSE,
+    RoomStatus.PAUSED: Pausing(
+        gettext_lazy("Paused"), gettext_lazy("Change the message"), may_resume=True
+    ),
+    RoomStatus.CLOSED: PAUSE,
+}
+
+
+def _open_acts(room: "WithAnnotations[Room, AtNow]", witnesses: list[Standing]) -> dict[str, bool]:
+    """Which acts on the plan of the line, and on its draw, are possible now."""
+    plan_is_open = room.now < room.joinable_from
+    is_drawn = room.cohort.order == Order.DRAW
+    return {
+        "may_set_gathering": not room.frozen_at,
+        "may_set_witnesses": bool(witnesses) and plan_is_open,
+        "may_plan_draw": is_drawn and plan_is_open,
+        "may_hold_draw": is_drawn and awaits_draw(room),
+    }
+
+
+def _witness_rule(room: Room, witnesses: list[Standing]) -> str:
+    if not witnesses:
+        return _("No witness is set up: nobody else cosigns this log.")
+    if not room.quorum:
+        return _("The line does not wait for its witnesses.")
+    return _(
+        "%(needed)s before the first person is called. After %(minutes)s minutes the line goes on "
+        "without them. Nobody can shorten the wait."
+    ) % {"needed": room.quorum, "minutes": room.witness_minutes}
 
 
 def _waiting(room: Room) -> int:

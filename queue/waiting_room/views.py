@@ -1,4 +1,3 @@
-from datetime import datetime
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
@@ -27,12 +26,13 @@ from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
-from waiting_room.now_document import LATE, beacon_round, due_at, poll_for, state_of
+from waiting_room.now_document import beacon_round, due_at, state_of
 from waiting_room.public_log import ticket_hash
 from waiting_room.services import entering, joining, telling
 from waiting_room.services.joining import CODE_KEY
 from waiting_room.services.log_keys import origin_of
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
+from waiting_room.standing import Phase, standing, stands_still
 from web.codes import (
     UnreadableCode,
     WrongCheckLetter,
@@ -46,10 +46,6 @@ from web.proof_of_work import NO_WORK, work_for
 
 # Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
 GUESSES = [Brake("resume", "20/10m")]
-# For people without script: never faster than this, however near they are.
-SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
-# A document older than this is from a tick that does not come any more.
-STILL_SECONDS = 15
 
 
 ROOM_LEADS = {
@@ -86,6 +82,8 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
         "room": room,
         "state": state,
         "lead": ROOM_LEADS[state],
+        "pause_message": room.pause_message if state == State.PAUSED else "",
+        "may_join": state not in (State.SOON, State.CLOSED),
         "now_document": document,
         "waiting": max(0, document.get("issued", 0) - room.line.serving),
         "stands_still": stands_still(document, state, room.now),
@@ -96,13 +94,6 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     }
     status = refusal.status if refusal else 200
     return render(request, "waiting_room/room.html", context, status=status)
-
-
-def stands_still(document: dict[str, Any], state: State, now: datetime) -> bool:
-    """Whether the last tick is so long ago that nobody is being called."""
-    if state != State.OPEN or not document:
-        return False
-    return (now - datetime.fromisoformat(document["time"])).total_seconds() > STILL_SECONDS
 
 
 @never_cache
@@ -137,21 +128,19 @@ def _show(
     if not may_see(request, ticket):
         return neutral(request)
     now_document = _now_document(ticket.room)
-    stands = standing(ticket, ticket.now)
-    left = now_document.get("left")
+    alert = Alert.objects.filter(ticket=ticket).only("channel").first()
+    stands = standing(ticket, alert, now_document, ticket.now)
     context = {
         **stands,
-        "stands_still": stands_still(now_document, stands["state"], ticket.now),
-        "short": left is not None and (stands["ahead"] or 0) >= left,
         "ticket": ticket,
         "room": ticket.room,
         "mine": owns(request, ticket),
-        "refusal": refusal,
+        # At the door the page itself says why nobody enters.
+        "refusal": None if stands["phase"] == Phase.DOOR else refusal,
         "resume_code": resume_code(ticket.pk, CODE_KEY),
         "ticket_hash": ticket_hash(ticket.pk),
         "log_origin": origin_of(ticket.room.cohort.code),
         "site": settings.PUBLIC_URL.rstrip("/"),
-        "alert": Alert.objects.filter(ticket=ticket).only("channel").first(),
         "now_document": now_document,
     }
     status = refusal.status if refusal else 200
@@ -163,61 +152,6 @@ def _now_document(room: Room) -> dict[str, Any]:
         return documents.get(room.cohort.code).content
     except Http404:
         return {}
-
-
-def standing(ticket: Ticket, now: datetime) -> dict[str, Any]:
-    """Where a ticket stands just now: its phase, place, and how many are ahead."""
-    room, line = ticket.room, ticket.room.line
-    place = ticket.place
-    ahead = None if place is None else max(0, place - line.serving - 1)
-    called = place is not None and place <= line.serving
-    admission = ticket.admissions.filter(ended_at=None, expires_at__gt=now).first()
-    if admission:
-        phase = "inside"
-    elif room.has_ended(now):
-        phase = "closed"
-    elif called:
-        phase = "door" if entering.knock(ticket=ticket) else "called"
-    elif ticket.left_at:
-        phase = "left"
-    else:
-        phase = "gathering" if place is None else "waiting"
-    return {
-        "phase": phase,
-        "place": place,
-        "ahead": ahead,
-        "admission": admission,
-        "state": state_of(room, now),
-        **_drawing(room, now),
-        **_witnessing(room, now),
-        "refresh": _refresh_seconds(phase, ahead, room, now),
-    }
-
-
-def _drawing(room: Room, now: datetime) -> dict[str, object]:
-    """When the number of the draw comes, and whether it is late."""
-    due = due_at(room)
-    return {"draw_due_at": due, "draw_is_late": due is not None and now > due + LATE}
-
-
-def _witnessing(room: Room, now: datetime) -> dict[str, object]:
-    """Whether the line waits for its witnesses, as the now document says it, and until when."""
-    due = due_at(room)
-    number_to_come = room.drawn_at is None and due is not None and now < due
-    waits = room.awaits_witnesses and not number_to_come and not room.has_ended(now)
-    return {"waits_for_witnesses": waits, "witnesses_until": room.witnesses_until}
-
-
-def _refresh_seconds(phase: str, ahead: int | None, room: Room, now: datetime) -> int:
-    if phase in ("closed", "left", "inside"):
-        return 0
-    if phase == "gathering" and room.frozen_at is not None:
-        seconds = FASTEST_REFRESH
-    elif phase == "gathering":
-        seconds = int((room.cohort.opens_at - now).total_seconds()) + 2
-    else:
-        seconds = 2 * poll_for(ahead or 0)
-    return min(max(seconds, FASTEST_REFRESH), SLOWEST_REFRESH)
 
 
 def neutral(request: HttpRequest) -> HttpResponse:
