@@ -12,10 +12,11 @@ from messaging import budget, gateways
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from messaging.services import try_again
+from web.careful_admin import CarefulMixin
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin[Message]):
+class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
     """Messages by state. Receiver, text, person and key (which names a reservation) stay hidden."""
 
     list_display = [
@@ -45,12 +46,6 @@ class MessageAdmin(admin.ModelAdmin[Message]):
         "sent_at",
     ]
     fields = [*readonly_fields]
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Message | None:
-        # As staff.scoping.CarefulMixin does, which stands beside this app.
-        return super().get_object(request, object_id, from_field or None)
 
     @admin.display(description=gettext_lazy("number"), ordering="pk")
     def number(self, message: Message) -> str:

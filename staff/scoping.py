@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,6 +18,7 @@ from staff.history import HistoryMixin
 from staff.models import User
 from staff.pages import Row
 from staff.services import guesses_too_often, record_access, staff_of
+from web.careful_admin import CarefulMixin
 
 TOO_MANY_GUESSES = gettext_lazy(
     "Too many searches found nobody. Wait ten minutes; each one is on record."
@@ -55,32 +54,6 @@ def rows_for(
             own[f"{prefix}district"] = user.district
         return queryset.filter(**own)
     return queryset.none()
-
-
-class CarefulMixin(admin.ModelAdmin[Row]):
-    """Ignores invalid values in the query of an address, where Django's admin would fail."""
-
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        values = super().get_changeform_initial_data(request)
-        # The admin looks a foreign key up unchecked; a number of 19 digits may overflow a bigint.
-        keys = {field.name for field in self.opts.fields if field.is_relation}
-        return {
-            name: value
-            for name, value in values.items()
-            if name not in keys or (str(value).isdecimal() and len(str(value)) < 19)
-        }
-
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Row | None:
-        # An empty `_to_field` is no field; Django would look for one without a name.
-        return super().get_object(request, object_id, from_field or None)
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        try:
-            return super().get_changelist_instance(request)
-        except OverflowError as error:  # a year above 9999 in the date hierarchy
-            raise IncorrectLookupParameters(error) from error
 
 
 class ScopedAdmin(CarefulMixin[Row], HistoryMixin[Row]):

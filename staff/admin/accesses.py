@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from staff.kinds import in_words
 from staff.models import Access, PeopleSet
 from staff.models.accesses import INDEXED
-from staff.scoping import CarefulMixin
+from web.careful_admin import CarefulMixin
 
 
 @admin.register(Access)

@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from staff.models import LogInFailure
-from staff.scoping import CarefulMixin
+from web.careful_admin import CarefulMixin
 
 
 @admin.register(LogInFailure)

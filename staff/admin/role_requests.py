@@ -16,8 +16,8 @@ from staff.accounts import AccountRefused, decide_on, may_decide
 from staff.enums import AT_A_CLINIC, RequestStatus, Role
 from staff.models import RoleRequest, User
 from staff.pages import fieldsets_of
-from staff.scoping import CarefulMixin
 from staff.services import staff_of
+from web.careful_admin import CarefulMixin
 
 
 class RoleForm(forms.Form):

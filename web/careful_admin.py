@@ -1,0 +1,37 @@
+"""The admin's pages under addresses that nobody links to: typed, guessed, or cut off."""
+
+from typing import Any, TypeVar
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model
+from django.http import HttpRequest
+
+Row = TypeVar("Row", bound=Model)
+
+
+class CarefulMixin(admin.ModelAdmin[Row]):
+    """Ignores invalid values in the query of an address, where Django's admin would fail."""
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        values = super().get_changeform_initial_data(request)
+        # The admin looks a foreign key up unchecked; a number of 19 digits may overflow a bigint.
+        keys = {field.name for field in self.opts.fields if field.is_relation}
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in keys or (str(value).isdecimal() and len(str(value)) < 19)
+        }
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Row | None:
+        # An empty `_to_field` is no field; Django would look for one without a name.
+        return super().get_object(request, object_id, from_field or None)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:  # a year above 9999 in the date hierarchy
+            raise IncorrectLookupParameters(error) from error
