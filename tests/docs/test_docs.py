@@ -1,7 +1,9 @@
 """What the documents name exists, and what exists publicly is documented."""
 
+import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,49 @@ def _is_there(name: str) -> bool:
                 text = source.read_text() if source.exists() else (file / "__init__.py").read_text()
                 return not rest or re.search(rf"\b{rest[0]}\b", text) is not None
     return False
+
+
+# `booking/rules.py`: `what_next`, `next_dose`: what a file defines.
+NAMES_IN_FILE = re.compile(r"`([\w./]+\.py)`: (`\w+`(?:, `\w+`)*)")
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_what_documents_say_a_file_defines_is_defined_there(document):
+    named = [
+        (path, name)
+        for path, names in NAMES_IN_FILE.findall(document.read_text(encoding="utf-8"))
+        for name in re.findall(r"\w+", names)
+    ]
+
+    assert [(path, name) for path, name in named if name not in _defined_in(path)] == []
+
+
+@cache
+def _defined_in(path: str) -> set[str]:
+    """Functions, methods, classes and constants of a file."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    defined = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        defined |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return defined
+
+
+def test_each_rule_has_a_home_and_a_test():
+    """The tables of "Where is it decided?": every rule names a function and a file of tests."""
+    text = (ROOT / "docs" / "developing.md").read_text(encoding="utf-8")
+    section = text.partition("## Where is it decided?")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ") and "`" in line]
+    rows = [line.strip("| ").split(" | ") for line in lines]
+    rules = {cells[0]: (cells[1], cells[-1]) for cells in rows}
+
+    assert len(rules) > 30
+    assert [rule for rule, (home, _test) in rules.items() if not NAMES_IN_FILE.search(home)] == []
+    assert [rule for rule, (_home, test) in rules.items() if "`tests/" not in test] == []
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
