@@ -6,6 +6,8 @@ a district.
 
 from dataclasses import dataclass
 
+from web.posted import id_in
+
 # SQL twin of `keys_of`, for a row named `clinic`.
 KEYS_OF_CLINIC = """ARRAY[
     'c:' || clinic.id, 'd:' || clinic.region || '/' || clinic.district
@@ -30,9 +32,9 @@ class Area:
     def of(cls, key: str) -> "Area":
         """The area of a key; raises ValueError."""
         kind, _colon, text = key.partition(":")
-        # isdecimal alone accepts the digits of all scripts.
-        if kind == "c" and text.isascii() and text.isdecimal():
-            return cls(clinic_id=int(text))
+        clinic_id = id_in(text) if kind == "c" else None
+        if clinic_id is not None:
+            return cls(clinic_id=clinic_id)
         region, slash, district = text.partition("/")
         if kind == "d" and slash:
             return cls(region=region, district=district)

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booking.exceptions import CapacityBelowBooked
-from booking.models import Clinic, Slot, Vaccine
+from booking.models import Clinic, Slot
+from booking.services.reading import vaccines_by_code
 from booking.services.slots import set_capacity
 from database.clock import database_now
 from dataio.importing import Outcome, RowRefused
@@ -76,7 +77,7 @@ class SlotImport:
         self.by = by
         self.now = database_now()  # one instant for the whole file
         self.clinics = dict(Clinic.objects.values_list("code", "pk"))
-        self.vaccines = dict(Vaccine.objects.values_list("code", "pk"))
+        self.vaccines = vaccines_by_code()
         self.lines: dict[tuple[Any, ...], int] = {}
 
     def save(self, plans: Sequence[SlotPlan]) -> list[Outcome | RowRefused]:

@@ -79,6 +79,11 @@ class Course:
                 return dose
         raise self.nothing_more()
 
+    @property
+    def dose_in_turn(self) -> int:
+        """2 after a first dose given or booked, else 1, also where the first was missed."""
+        return 2 if 1 in self.doses else 1
+
     def nothing_more(self) -> Refused:
         """The refusal when no dose is left to book: AlreadyBooked if one is still to come."""
         given = all(booked.given for booked in self.doses.values())
@@ -101,7 +106,7 @@ class Course:
         vaccine = by_vaccine[begun.vaccine_id]
         if first and (second or vaccine.doses < 2):
             return NextDose(refusal=self.nothing_more())
-        dose = 2 if first else 1
+        dose = self.dose_in_turn
         return NextDose(dose, frozenset([vaccine.vaccine_id]), self.days(dose, vaccine))
 
     def check(self, dose: int, on: date, vaccine: Interval) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from web.posted import id_in
+
 CITIZEN = "citizen"
 SYSTEM = "system"
 STAFF = "staff:"  # followed by the user's id
@@ -30,6 +32,4 @@ def is_staff(by: str) -> bool:
 
 def user_id_of(by: str) -> int | None:
     """The user's id in `by`; None for anybody else, and for a command that acted for staff."""
-    number = by.removeprefix(STAFF)
-    is_id = is_staff(by) and number.isascii() and number.isdecimal() and len(number) < 19
-    return int(number) if is_id else None
+    return id_in(by.removeprefix(STAFF)) if is_staff(by) else None

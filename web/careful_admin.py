@@ -8,6 +8,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
 from django.http import HttpRequest
 
+from web.posted import id_in
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -16,12 +18,12 @@ class CarefulMixin(admin.ModelAdmin[Row]):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         values = super().get_changeform_initial_data(request)
-        # The admin looks a foreign key up unchecked; a number of 19 digits may overflow a bigint.
+        # The admin looks a foreign key up unchecked.
         keys = {field.name for field in self.opts.fields if field.is_relation}
         return {
             name: value
             for name, value in values.items()
-            if name not in keys or (str(value).isdecimal() and len(str(value)) < 19)
+            if name not in keys or id_in(str(value)) is not None
         }
 
     def get_object(

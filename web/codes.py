@@ -79,7 +79,7 @@ def parse(text: str) -> str:
     return group(read(text, RESUME_LETTERS))
 
 
-def random_number(length: int = 10) -> str:
+def random_number(length: int) -> str:
     """A reservation number: `length` letters, the last of them the check letter, ungrouped."""
     return _with_check(secrets.randbits(5 * (length - 1)), length - 1)
 

@@ -67,8 +67,8 @@ def _course_so_far(person_id: int) -> Course:
 
 
 def next_dose_of(person_id: int) -> int:
-    """2 after a first dose given or booked, else 1."""
-    return 2 if 1 in course_of(person_id).doses else 1
+    """The dose that an entry of the cancellation list is for: `Course.dose_in_turn`."""
+    return course_of(person_id).dose_in_turn
 
 
 def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:

@@ -99,7 +99,7 @@ def vaccines_of(admission_id: int | None) -> frozenset[int] | None:
         return None
     admission = Admission.objects.filter(pk=admission_id)
     codes = admission.values_list("room__cohort__vaccines", flat=True).first()
-    return vaccines_named(codes, _vaccines_by_code()) if codes else None
+    return vaccines_named(codes, vaccines_by_code()) if codes else None
 
 
 def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
@@ -114,10 +114,10 @@ def vaccines_for(reservation: Reservation) -> frozenset[int] | None:
     if not all(cohort_codes):
         return None
     codes = {code for codes in cohort_codes for code in codes}
-    return vaccines_named(codes, _vaccines_by_code())
+    return vaccines_named(codes, vaccines_by_code())
 
 
-def _vaccines_by_code() -> dict[str, int]:
+def vaccines_by_code() -> dict[str, int]:
     return dict(Vaccine.objects.values_list("code", "pk"))
 
 

@@ -10,11 +10,12 @@ from django.utils.translation import gettext as _
 
 from booking.enums import Origin, ReservationStatus
 from booking.exceptions import LineWaits, NotEligibleNow, SlotFull, VaccineNotForYou
-from booking.models import Reservation, Slot, Vaccine
+from booking.models import Reservation, Slot
 from booking.rules import Booked, Course, day_of, vaccines_named
 from booking.services.courses import course_of, interval_of
 from booking.services.notices import notify_confirmed
 from booking.services.offers import fulfil_entries, offer_freed
+from booking.services.reading import vaccines_by_code
 from booking.services.reservations import new_reservation
 from booking.services.seats import (
     RowsChanged,
@@ -120,7 +121,7 @@ def booking_rights_of(
     inside = Admission.objects.filter(ticket__person=person, room__cohort__in=cohorts)
     admissions = dict(inside.order_by("pk").values_list("room__cohort", "pk"))
     before = waiting_before(person_id=person.pk, cohorts=cohorts)
-    by_code = dict(Vaccine.objects.values_list("code", "pk"))
+    by_code = vaccines_by_code()
     rights = [
         BookingRight(
             cohort=answer.cohort,

@@ -25,6 +25,7 @@ from eligibility.services.identity import find_or_declare
 from eligibility.spelling import masked_phone, name_key, names_agree
 from messaging.enums import Channel
 from messaging.services import write_message
+from staff.actors import SYSTEM
 
 # How long a request can be answered.
 REQUEST_LIFETIME = timedelta(days=3)
@@ -214,7 +215,7 @@ def forget_old_requests(now: datetime) -> int:
     )
     count = 0
     for request in old.iterator():
-        _close(request, ProxyAnswer.WITHDRAWN, by="system", now=now)
+        _close(request, ProxyAnswer.WITHDRAWN, by=SYSTEM, now=now)
         count += 1
     return count
 

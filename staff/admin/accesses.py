@@ -7,6 +7,7 @@ from staff.kinds import in_words
 from staff.models import Access, PeopleSet
 from staff.models.accesses import INDEXED
 from web.careful_admin import CarefulMixin
+from web.posted import id_in
 
 
 @admin.register(Access)
@@ -46,10 +47,9 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Access], search_term: str
     ) -> tuple[QuerySet[Access], bool]:
-        number = search_term.strip().removeprefix("#")
-        if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        person = id_in(search_term.strip().removeprefix("#"))
+        if person is None:
             return super().get_search_results(request, queryset, search_term)
-        person = int(number)
         # Two queries: the first uses the index, which only has sets up to INDEXED.
         small = PeopleSet.objects.filter(size__lte=INDEXED, people__contains=[person])
         large = PeopleSet.objects.filter(size__gt=INDEXED, people__contains=[person])

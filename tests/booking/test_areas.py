@@ -21,7 +21,9 @@ def test_a_key_leads_back_to_its_area(area, key):
     assert Area.of(key) == area
 
 
-@pytest.mark.parametrize("key", ["", "c:", "c:x", "c:²", "d:서울특별시", "e:1", "12", "c:-1"])
+@pytest.mark.parametrize(
+    "key", ["", "c:", "c:x", "c:²", "d:서울특별시", "e:1", "12", "c:-1", "c:" + 19 * "9"]
+)
 def test_what_is_no_key_is_refused(key):
     with pytest.raises(ValueError, match=f"^{re.escape(key)}$"):
         Area.of(key)
