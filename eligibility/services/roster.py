@@ -2,8 +2,9 @@
 
 Several processes check, encrypt and hash pieces of the file. Their packed rows are copied into
 Postgres batch by batch: new people are inserted at once, unchanged ones are noted, and the rest
-(changed, double, stored under another key) is staged and settled in SQL at the end of the file.
-Unchanged rows are not touched, so people who are booking are not locked.
+(changed, double, stored under another key) is staged, and settled at the end of the file
+(services.roster_settling). Unchanged rows are not touched, so people who are booking are not
+locked.
 """
 
 import multiprocessing
@@ -15,7 +16,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,7 @@ from dataio.csv_in import (
     open_pieces,
 )
 from eligibility import roster
-from eligibility.indexes import identity_index
-from privacy.cipher import decrypt
+from eligibility.services.roster_settling import INSERT_PERSON, refuse_doubles, settle
 
 PIECE = 2000  # lines that one process packs at a time
 BATCH = 20  # pieces that are copied into Postgres at a time
@@ -113,13 +112,15 @@ def import_roster(
             if not state.rows:
                 raise BadFile(_("There is no row below the first line."))
             if not state.all_new:
-                _refuse_doubles(cursor, report)
+                refuse_doubles(cursor, report.refused)
             if report.refused and not skip_refused:
                 raise RosterRefused(report)
             if state.all_new:
                 report.added = state.rows - len(report.refused)
             else:
-                _settle(cursor, report, absent_columns(opened.header, roster.LAYOUT))
+                settled = settle(cursor, absent_columns(opened.header, roster.LAYOUT))
+                report.added, report.changed = settled.added, settled.changed
+                report.unchanged = settled.unchanged
             # Written before the commit, so that a full disk rolls the import back; renamed after
             # it, so that the file never tells of an import that failed.
             temporary = _write_refused(path, report) if report.refused else None
@@ -268,20 +269,13 @@ CREATE TEMPORARY TABLE roster_staging (LIKE roster_batch) ON COMMIT DROP;
 CREATE TEMPORARY TABLE roster_done (line integer, roster_key text, added boolean) ON COMMIT DROP;
 """
 
-_INSERT_PERSON = """
-INSERT INTO eligibility_person (
-    roster_key, roster_digest, source, name, birth_date, phone, region, district, groups,
-    last_dose_on, identity_index, name_birth_index, phone_index, created_at
-)
-"""
-
 # The highest id given out so far: people with a higher one were inserted by the next statement.
 _LAST_ID = """
 SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('eligibility_person', 'id')), 0)
 """
 
 _ADD_BATCH = f"""
-{_INSERT_PERSON}
+{INSERT_PERSON}
 SELECT roster_key, roster_digest, 'roster', name, birth_date, phone, region, district,
     string_to_array(groups, ';'), last_dose_on, identity_index, name_birth_index, phone_index,
     jari_now()
@@ -310,218 +304,6 @@ WITH known AS MATERIALIZED (
 INSERT INTO roster_staging
 SELECT b.* FROM roster_batch AS b LEFT JOIN settled USING (line) WHERE settled.line IS NULL
 """
-
-# Checks between rows
-
-# Lines with the key of an earlier line, with that line. roster_done has the lines settled already.
-_SAME_KEY = """
-WITH rows AS (
-    SELECT line, roster_key FROM roster_done UNION ALL SELECT line, roster_key FROM roster_staging
-)
-SELECT rows.line, first.line FROM rows JOIN (
-    SELECT roster_key, min(line) AS line FROM rows GROUP BY roster_key HAVING count(*) > 1
-) AS first USING (roster_key)
-WHERE rows.line > first.line
-"""
-
-# Rows that differ from the stored person. `moved`: name, birth date or phone differ, so that the
-# row needs an identity_index that nobody else has.
-_TODO = """
-CREATE TEMPORARY TABLE roster_todo ON COMMIT DROP AS
-SELECT s.line, p.id AS person_id, s.identity_index,
-    p.id IS NULL OR p.name_birth_index <> s.name_birth_index OR p.phone_index <> s.phone_index
-        AS moved,
-    NULL::bigint AS adopts
-FROM roster_staging AS s LEFT JOIN eligibility_person AS p ON p.roster_key = s.roster_key
-WHERE p.id IS NULL OR p.roster_digest IS DISTINCT FROM s.roster_digest
-"""
-
-# A person who declared themselves before the roster had them: the row takes over that person.
-_ADOPT = """
-UPDATE roster_todo AS t SET adopts = p.id FROM eligibility_person AS p
-WHERE t.moved AND p.identity_index = t.identity_index AND p.roster_key IS NULL
-"""
-
-# Rows that share name, birth date and phone with another row, or with a stored person who keeps
-# them. The last column is the line of this file that brought the stored person, if one did.
-_TWINS = """
-WITH stays AS (
-    SELECT p.id, p.identity_index, p.district, p.roster_key
-    FROM roster_todo AS t JOIN eligibility_person AS p ON p.identity_index = t.identity_index
-    LEFT JOIN roster_todo AS own ON own.person_id = p.id AND own.moved
-    WHERE t.moved AND p.roster_key IS NOT NULL AND own.line IS NULL
-), doubled AS (
-    SELECT identity_index FROM roster_todo WHERE moved GROUP BY 1 HAVING count(*) > 1
-    UNION
-    SELECT identity_index FROM stays
-)
-SELECT DISTINCT ON (t.line) t.line, s.name, s.birth_date, s.phone, s.district, t.identity_index,
-    stays.id, stays.district, done.line
-FROM doubled JOIN roster_todo AS t USING (identity_index)
-JOIN roster_staging AS s USING (line)
-LEFT JOIN stays ON stays.identity_index = t.identity_index
-LEFT JOIN roster_done AS done ON done.roster_key = stays.roster_key AND done.added
-WHERE t.moved ORDER BY t.line
-"""
-
-
-def _refuse_doubles(cursor: CursorWrapper, report: RosterReport) -> None:
-    """Refuse repeated keys and indistinguishable people; prepares roster_todo for `_settle`."""
-    # Autovacuum does not analyze temporary tables; without it the planner guesses row counts.
-    cursor.execute("ANALYZE roster_staging")
-    cursor.execute(_SAME_KEY)
-    doubles = dict(cursor.fetchall())
-    for line, first in doubles.items():
-        report.refused[line] = _("the same as line %(line)s.") % {"line": first}
-    _drop_lines(cursor, list(doubles))
-    cursor.execute(_TODO)
-    cursor.execute("ANALYZE roster_todo")
-    cursor.execute(_TWINS)
-    _separate_twins(cursor, cursor.fetchall(), report)
-    cursor.execute(_ADOPT)
-
-
-def _drop_lines(cursor: CursorWrapper, lines: list[int]) -> None:
-    if not lines:
-        return
-    cursor.execute("DELETE FROM roster_staging WHERE line = ANY(%s)", [lines])
-    # A later line may have been inserted already, before an earlier one of its key was settled.
-    cursor.execute(
-        """
-        WITH dropped AS (
-            DELETE FROM roster_done WHERE line = ANY(%s) RETURNING roster_key, added
-        )
-        DELETE FROM eligibility_person AS p USING dropped
-        WHERE dropped.added AND p.roster_key = dropped.roster_key
-        """,
-        [lines],
-    )
-
-
-def _separate_twins(
-    cursor: CursorWrapper, rows: list[tuple[Any, ...]], report: RosterReport
-) -> None:
-    """Give people who share name, birth date and phone an index with their district, or refuse
-    them where the district is the same or missing."""
-    # identity index → district → line of the file, or None for a stored person
-    holders: dict[bytes, dict[str, int | None]] = {}
-    own_indexes: dict[int, bytes] = {}
-    refused: list[int] = []
-    for line, name, birth, phone, district, index, holder, holder_district, done_line in rows:
-        index = bytes(index)
-        if index not in holders:
-            holders[index] = {holder_district: done_line} if holder else {district: line}
-            if holder is None:
-                continue  # the first of them keeps the index without a district
-        own = _index_with_district(name, birth, phone, district)
-        cursor.execute("SELECT FROM eligibility_person WHERE identity_index = %s", [own])
-        if district and district not in holders[index] and cursor.rowcount == 0:
-            holders[index][district] = line
-            own_indexes[line] = own
-            continue
-        report.refused[line] = _same_person_as(next(iter(holders[index].values())))
-        refused.append(line)
-    _drop_lines(cursor, refused)
-    cursor.execute("DELETE FROM roster_todo WHERE line = ANY(%s)", [refused])
-    cursor.execute(
-        "UPDATE roster_todo AS t SET identity_index = new.value"
-        " FROM unnest(%s::integer[], %s::bytea[]) AS new (line, value) WHERE t.line = new.line",
-        [list(own_indexes), list(own_indexes.values())],
-    )
-
-
-def _index_with_district(name: bytes, birth: bytes, phone: bytes, district: str) -> bytes:
-    return identity_index(
-        decrypt(name, context=roster.NAME),
-        date.fromisoformat(decrypt(birth, context=roster.BIRTH)),
-        decrypt(phone, context=roster.PHONE),
-        district,
-    )
-
-
-def _same_person_as(line: int | None) -> str:
-    if line is None:
-        return _("this person is on the roster under another key.")
-    return _("the same person as line %(line)s; only another district would tell them apart.") % {
-        "line": line
-    }
-
-
-# Writing
-
-# Frees unique values before _CHANGE writes them. A person whose key goes to a declared person (see
-# _ADOPT) gives it up. People who swap details get random indexes first: Postgres checks a unique
-# index row by row, not at the end of the statement.
-_STEP_ASIDE = [
-    """
-    UPDATE eligibility_person AS p
-    SET roster_key = NULL, roster_digest = NULL, source = 'declared'
-    FROM roster_todo AS t WHERE t.person_id = p.id AND t.adopts IS NOT NULL
-    """,
-    """
-    UPDATE eligibility_person AS p SET identity_index = uuid_send(gen_random_uuid())
-    FROM roster_todo AS t, roster_todo AS other
-    WHERE t.person_id = p.id AND t.moved AND t.adopts IS NULL
-        AND other.identity_index = p.identity_index AND other.line <> t.line
-    """,
-]
-
-# An optional column that the file does not have stays as it is stored.
-_CHANGE = """
-UPDATE eligibility_person AS p SET
-    roster_key = s.roster_key, roster_digest = s.roster_digest, source = 'roster',
-    name = s.name, birth_date = s.birth_date, phone = s.phone, region = s.region,
-    district = CASE WHEN 'district' = ANY(%(absent)s) THEN p.district ELSE s.district END,
-    groups = CASE WHEN 'groups' = ANY(%(absent)s) THEN p.groups
-        ELSE string_to_array(s.groups, ';') END,
-    last_dose_on = CASE WHEN 'last_dose_on' = ANY(%(absent)s) THEN p.last_dose_on
-        ELSE s.last_dose_on END,
-    name_birth_index = s.name_birth_index, phone_index = s.phone_index,
-    identity_index = CASE WHEN t.moved THEN t.identity_index ELSE p.identity_index END
-FROM roster_todo AS t JOIN roster_staging AS s USING (line)
-WHERE p.id = coalesce(t.adopts, t.person_id)
-"""
-
-# On conflict: the person declared themselves while the file was being read.
-_ADD = f"""
-{_INSERT_PERSON}
-SELECT s.roster_key, s.roster_digest, 'roster', s.name, s.birth_date, s.phone, s.region,
-    s.district, string_to_array(s.groups, ';'), s.last_dose_on, t.identity_index,
-    s.name_birth_index, s.phone_index, jari_now()
-FROM roster_todo AS t JOIN roster_staging AS s USING (line)
-WHERE t.person_id IS NULL AND t.adopts IS NULL
-ON CONFLICT (identity_index) DO UPDATE SET
-    roster_key = excluded.roster_key, roster_digest = excluded.roster_digest,
-    source = 'roster', name = excluded.name, region = excluded.region,
-    district = excluded.district, groups = excluded.groups,
-    last_dose_on = excluded.last_dose_on
-WHERE eligibility_person.roster_key IS NULL
-"""  # noqa: S608 - constants only
-
-
-def _settle(cursor: CursorWrapper, report: RosterReport, absent: frozenset[str]) -> None:
-    """Write the changes of roster_todo and complete the report; BadFile after a concurrent change.
-
-    `absent`: optional columns that the file does not have.
-    """
-    cursor.execute(
-        "SELECT count(*) FILTER (WHERE added), count(*) FILTER (WHERE NOT added) FROM roster_done"
-    )
-    done_added, report.unchanged = cursor.fetchone()
-    cursor.execute(
-        "SELECT count(*) FILTER (WHERE person_id IS NULL), count(person_id) FROM roster_todo"
-    )
-    added, report.changed = cursor.fetchone()
-    report.added = done_added + added
-    for statement in _STEP_ASIDE:
-        cursor.execute(statement)
-    cursor.execute(_CHANGE, {"absent": sorted(absent)})
-    written = cursor.rowcount
-    cursor.execute(_ADD)
-    written += cursor.rowcount
-    # Fewer rows: a person was changed or adopted in another transaction since _TODO was computed.
-    if written != added + report.changed:
-        raise BadFile(_("Somebody changed the same people meanwhile. Import the file again."))
 
 
 def _write_refused(path: Path, report: RosterReport) -> Path:
