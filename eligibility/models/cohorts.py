@@ -9,11 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
-from eligibility.enums import (
-    Order,
-    Proof,
-    UploadStatus,
-)
+from eligibility.enums import Order, Proof, UploadStatus
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters a to z, digits and hyphens."))
 

@@ -8,10 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
-from eligibility.enums import (
-    ProxyAnswer,
-    Source,
-)
+from eligibility.enums import ProxyAnswer, Source
 from eligibility.models.cohorts import CODE, Cohort
 from privacy.fields import EncryptedDateField, EncryptedTextField
 

@@ -6,11 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
-from eligibility.enums import (
-    Correctable,
-    ReviewReason,
-    ReviewStatus,
-)
+from eligibility.enums import Correctable, ReviewReason, ReviewStatus
 from eligibility.models.cohorts import Cohort
 from eligibility.models.people import Person
 from privacy.fields import EncryptedTextField

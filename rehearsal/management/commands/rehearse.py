@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
@@ -35,6 +36,17 @@ from web.commands import PortalCommand
 Accident = Callable[[], str]  # returns a sentence about what it did
 
 LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
+
+
+@dataclass(frozen=True)
+class Play:
+    """How the crowd comes: to which cohort and portal, in how many seconds, how patient."""
+
+    opening: Cohort
+    over: float
+    host: str
+    seed: int
+    patience: float  # seconds that each citizen waits
 
 
 class Command(PortalCommand):
@@ -105,12 +117,8 @@ class Command(PortalCommand):
             journal = self._send(
                 crowd,
                 Path(folder),
-                opening=opening,
-                over=over,
-                host=host or settings.PUBLIC_URL,
-                seed=seed,
-                patience=patience,
-                accidents=self._accidents(options),
+                Play(opening, over, host or settings.PUBLIC_URL, seed, patience),
+                self._accidents(options),
             )
         findings = examine(citizens=journal["citizens"], since=since)
         self._report(journal, findings, expected=len(crowd), since=since)
@@ -178,53 +186,19 @@ class Command(PortalCommand):
         self,
         crowd: list[dict[str, Any]],
         folder: Path,
-        *,
-        opening: Cohort,
-        over: float,
-        host: str,
-        seed: int,
-        patience: float,
+        play: Play,
         accidents: list[Accident],
     ) -> dict[str, Any]:
+        """Run Locust with this crowd; returns its journal. Raises CommandError without one."""
         (folder / "crowd.json").write_text(json.dumps(crowd))
-        environment = os.environ | {
-            "REHEARSAL_CROWD": str(folder / "crowd.json"),
-            "REHEARSAL_JOURNAL": str(folder / "journal.json"),
-            "REHEARSAL_PROGRESS": str(folder / "progress.json"),
-            "REHEARSAL_SEED": str(seed),
-            "REHEARSAL_PATIENCE": str(patience),
-            "PYTHONPATH": os.pathsep.join(
-                [str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]
-            ),
-        }
-        rate = f"{len(crowd) / over:.3f}"
-        command = [
-            *(sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), "--headless"),
-            *("--host", host, "--users", str(len(crowd)), "--spawn-rate", rate),
-            *("--only-summary", "--loglevel", "WARNING"),
-        ]
-        self.stdout.write(f"{len(crowd)} citizens over {over:.0f} s to {host} …")
-        with (folder / "locust.log").open("w") as messages:
-            locust = subprocess.Popen(  # noqa: S603
-                command,
-                env=environment,
-                stdout=messages,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches only this process, which ends Locust
-            )
+        self.stdout.write(f"{len(crowd)} citizens over {play.over:.0f} s to {play.host} …")
+        locust = start_locust(folder, play, citizens=len(crowd))
         for accident in accidents:
-            timer = threading.Timer(over / 2, partial(self._run_accident, accident))
+            timer = threading.Timer(play.over / 2, partial(self._run_accident, accident))
             timer.daemon = True  # must not keep the command alive if the crowd is through earlier
             timer.start()
         try:
-            self._watch(
-                locust,
-                folder / "progress.json",
-                opening,
-                citizens=len(crowd),
-                over=over,
-                timeout=over + patience + 300,
-            )
+            self._watch(locust, folder / "progress.json", play, citizens=len(crowd))
         except KeyboardInterrupt:
             self.stdout.write("Stopped. The report is of what happened until now.")
         finally:
@@ -243,27 +217,25 @@ class Command(PortalCommand):
         self,
         locust: subprocess.Popen[bytes],
         file: Path,
-        opening: Cohort,
+        play: Play,
         *,
         citizens: int,
-        over: float,
-        timeout: float,
     ) -> None:
-        """Show the progress until Locust ends, at the latest after `timeout` seconds."""
+        """Show the progress until Locust ends, at the latest five minutes after all patience."""
         # Not Django's wrapper, which appends a newline to every write.
         display = Display(cast("TextIO", self.stdout._out))
-        estimate = Estimate(over=over)
+        estimate = Estimate(over=play.over)
 
         def show() -> None:
             now = progress.read(file, citizens)
-            room = room_view(opening)
+            room = room_view(play.opening)
             if room is None:
                 return
             display.show(progress.summary(now, estimate.seconds_left(now, room)), at=now.seconds)
-            if progress.waits_for_room(now, room, over=over):
+            if progress.waits_for_room(now, room, over=play.over):
                 display.write_once("pace", progress.why_waiting(room))
 
-        ends = time.monotonic() + timeout
+        ends = time.monotonic() + play.over + play.patience + 300
         try:
             while locust.poll() is None and time.monotonic() < ends:
                 show()
@@ -315,6 +287,31 @@ class Command(PortalCommand):
                 "Every place was kept, but some citizens could not go on.", returncode=1
             )
         say(self.style.SUCCESS("Every promise was kept."))
+
+
+def start_locust(folder: Path, play: Play, *, citizens: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {
+        "REHEARSAL_CROWD": str(folder / "crowd.json"),
+        "REHEARSAL_JOURNAL": str(folder / "journal.json"),
+        "REHEARSAL_PROGRESS": str(folder / "progress.json"),
+        "REHEARSAL_SEED": str(play.seed),
+        "REHEARSAL_PATIENCE": str(play.patience),
+        "PYTHONPATH": os.pathsep.join([str(settings.BASE_DIR), os.environ.get("PYTHONPATH", "")]),
+    }
+    rate = f"{citizens / play.over:.3f}"
+    command = [
+        *(sys.executable, "-m", "locust", "-f", str(LOCUST_FILE), "--headless"),
+        *("--host", play.host, "--users", str(citizens), "--spawn-rate", rate),
+        *("--only-summary", "--loglevel", "WARNING"),
+    ]
+    with (folder / "locust.log").open("w") as messages:
+        return subprocess.Popen(  # noqa: S603
+            command,
+            env=environment,
+            stdout=messages,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches only this process, which ends Locust
+        )
 
 
 @contextmanager
