@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,32 +141,7 @@ def main(seconds: int) -> int:
         ]
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
-        port = free_port()
-        server = subprocess.Popen(
-            web_command("127.0.0.1", port),
-            cwd=ROOT,
-            env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'queue'}", "LOG_LEVEL": "ERROR"},
-        )
-        try:
-            wait_for(port)
-            # spawn: a fork would inherit this process's database connection.
-            spawn = multiprocessing.get_context("spawn")
-            results = spawn.Queue()
-            book_some(port, cookies[:200])
-            # After the warm-up, which is not counted.
-            before = cpu_seconds(server.pid)
-            shares = [cookies[200 + number :: PROCESSES] for number in range(PROCESSES)]
-            drivers = [
-                spawn.Process(target=drive, args=(port, share, seconds, results))
-                for share in shares
-            ]
-            for driver in drivers:
-                driver.start()
-            answers = [results.get(timeout=seconds + 120) for _ in drivers]
-            cpu = cpu_seconds(server.pid) - before
-        finally:
-            server.terminate()
-            server.wait()
+        answers, cpu = book_all(cookies, seconds)
         times = sorted(took for process_times, _problems in answers for took in process_times)
         problems = [problem for _times, problems in answers for problem in problems]
         rate = len(times) / seconds
@@ -181,6 +157,35 @@ def main(seconds: int) -> int:
         )
         connection.close()
         return 0 if rate >= PROMISED and not problems and not broken else 1
+
+
+def book_all(cookies: list[str], seconds: int) -> tuple[list[Any], float]:
+    """What the drivers of a web server of its own measured, and the CPU seconds of the server."""
+    port = free_port()
+    server = subprocess.Popen(
+        web_command("127.0.0.1", port),
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'queue'}", "LOG_LEVEL": "ERROR"},
+    )
+    try:
+        wait_for(port)
+        # spawn: a fork would inherit this process's database connection.
+        spawn = multiprocessing.get_context("spawn")
+        results = spawn.Queue()
+        book_some(port, cookies[:200])
+        # After the warm-up, which is not counted.
+        before = cpu_seconds(server.pid)
+        shares = [cookies[200 + number :: PROCESSES] for number in range(PROCESSES)]
+        drivers = [
+            spawn.Process(target=drive, args=(port, share, seconds, results)) for share in shares
+        ]
+        for driver in drivers:
+            driver.start()
+        answers = [results.get(timeout=seconds + 120) for _ in drivers]
+        return answers, cpu_seconds(server.pid) - before
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def wait_for(port: int) -> None:

@@ -165,16 +165,23 @@ def main(large: int) -> int:
                 use(name)
                 for act, times in measure(people[block * TURNS : (block + 1) * TURNS]).items():
                     took[name].setdefault(act, []).extend(times)
-        is_fast = True
-        for act in ("find", "hold", "confirm"):
-            small, big = (1000 * median(took[name][act]) for name in names)
-            is_fast &= big / small <= PROMISED
-            sys.stdout.write(
-                f"{act:8} {small:7.2f} ms {big:7.2f} ms: {big / small:.2f} times as much"
-                f" (promised {PROMISED})\n"
-            )
         connection.close()
-        return 0 if is_fast else 1
+        return 0 if is_fast_in_both(*took.values()) else 1
+
+
+def is_fast_in_both(
+    small_times: dict[str, list[float]], large_times: dict[str, list[float]]
+) -> bool:
+    """Print each act in both databases; whether none takes much longer in the large one."""
+    is_fast = True
+    for act in ("find", "hold", "confirm"):
+        small, large = (1000 * median(times[act]) for times in (small_times, large_times))
+        is_fast &= large / small <= PROMISED
+        sys.stdout.write(
+            f"{act:8} {small:7.2f} ms {large:7.2f} ms: {large / small:.2f} times as much"
+            f" (promised {PROMISED})\n"
+        )
+    return is_fast
 
 
 def warm_up() -> None:

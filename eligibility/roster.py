@@ -286,10 +286,8 @@ def row_packer(absent: frozenset[str] = frozenset()) -> Callable[..., bytes]:
     encrypt_phone, encrypt_dose = encryptor(context=PHONE), encryptor(context=DOSE)
     # The same texts as in eligibility.indexes, but the name's key is computed once for both. Each
     # object derives its key once per piece, not once per row.
-    identity, name_birth = (
-        indexer(context=b"person.identity"),
-        indexer(context=b"person.name_birth"),
-    )
+    identity = indexer(context=b"person.identity")
+    name_birth = indexer(context=b"person.name_birth")
     by_phone, digest = indexer(context=b"person.phone"), indexer(context=b"person.roster_row")
 
     def pack_row(

@@ -77,27 +77,15 @@ class Command(PortalCommand):
         person_ids: set[int] = set()
 
         def record(count: int) -> None:
-            """Record the access; a command has no request, so the system user is the actor."""
-            record_access(
-                None,
-                act=Act.DOWNLOAD,
-                what="export_people" if people else "export",
-                data=selection.summary(count),
-                people=person_ids,
-                reason=reason,
-                by=f"command:export ({getpass.getuser()})",
-            )
+            data = selection.summary(count)
+            _record("export_people" if people else "export", data, person_ids, reason)
 
-        export_options: dict[str, Any] = {
-            "people": people,
-            "encoding": kind,
-            "person_ids": person_ids,
-        }
+        values: dict[str, Any] = {"people": people, "encoding": kind, "person_ids": person_ids}
         try:
             if file == "-":
-                count = _to_screen(selection, record, **export_options)
+                count = _to_screen(selection, record, **values)
             else:
-                count = _to_file(Path(file), selection, record, **export_options)
+                count = _to_file(Path(file), selection, record, **values)
         except UnencodableText as problem:
             raise CommandError(str(problem)) from None
         except OSError as error:
@@ -105,6 +93,19 @@ class Command(PortalCommand):
                 _("The file can't be written: %s.") % (error.strerror or error)
             ) from error
         self.stderr.write(_("%(count)s reservations were written.") % {"count": count})
+
+
+def _record(what: str, data: dict[str, Any], people: set[int], reason: str) -> None:
+    """Record the access; a command has no request, so the system user is the actor."""
+    record_access(
+        None,
+        act=Act.DOWNLOAD,
+        what=what,
+        data=data,
+        people=people,
+        reason=reason,
+        by=f"command:export ({getpass.getuser()})",
+    )
 
 
 def _to_screen(selection: Selection, record: Callable[[int], None], **options: Any) -> int:
