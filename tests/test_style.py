@@ -38,6 +38,9 @@ VAGUE = {
 ESSAY = re.compile(r"\b(whoever|somebody|thrice|second thought)\b", re.IGNORECASE)
 # Lines with a comment for each 100 lines of code, over a package.
 LEAST_COMMENTS = 3.5
+LONGEST_FUNCTION, LONGEST_FILE = 55, 450
+# Programs that people download and run alone: one file on purpose.
+ONE_FILE = {"queue/waiting_room/offline/verify_line.py", "queue/waiting_room/offline/witness.py"}
 # Comments for tools, not for readers.
 PRAGMA = re.compile(r"#\s*(noqa|type:|fmt:|pragma|nosec)")
 
@@ -127,6 +130,24 @@ def test_comments_are_written_with_the_nouns_of_the_field(package):
         ]
 
     assert essays == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_and_files_are_short(package):
+    long = []
+    for path in sources(package, ".py"):
+        name = str(path.relative_to(settings.BASE_DIR))
+        source = path.read_text(encoding="utf-8")
+        if len(source.splitlines()) > LONGEST_FILE and name not in ONE_FILE:
+            long.append(name)
+        long += [
+            f"{name}:{node.lineno} {node.name}"
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+        ]
+
+    assert long == []
 
 
 @pytest.mark.parametrize("package", ["booking", "eligibility", "queue/waiting_room"])
