@@ -13,6 +13,7 @@ from booking.finder.search import PARTS, Search, coordinates_of
 from booking.models.reservations import NUMBER_LETTERS
 from booking.rules import hours_of
 from booking.services.holds import ContactChoice
+from booking.services.offers import Preferences
 from database.clock import known_today
 from eligibility.spelling import mobile_phone
 from messaging.enums import Channel
@@ -264,16 +265,15 @@ class ListEntryForm(forms.Form):
         elif end and end < known_today():
             self.add_error("date_to", _("This day is over. Choose a later one."))
 
-    def entry(self) -> dict[str, Any]:
-        """Keyword arguments for services.join_list."""
+    def preferences(self) -> Preferences:
         data = self.cleaned_data
         vaccines = {
             vaccine.code: vaccine.pk for vaccine in availability.directory().vaccines.values()
         }
-        return {
-            "places": data["places"],
-            "dates": (data["date_from"], data["date_to"]),
-            "hours": hours_of(data["part"]),
-            "vaccine_id": vaccines.get(data.get("vaccine", "")),
-            "leftover": data["leftover"],
-        }
+        return Preferences(
+            places=data["places"],
+            dates=(data["date_from"], data["date_to"]),
+            hours=hours_of(data["part"]),
+            vaccine_id=vaccines.get(data.get("vaccine", "")),
+            leftover=data["leftover"],
+        )

@@ -29,7 +29,7 @@ from booking.finder import availability
 from booking.forms import ListEntryForm
 from booking.models import Clinic, ListEntry, Offer, Stock
 from booking.services.courses import admission_for, next_dose_of
-from booking.services.offers import entries_at, join_list, leave_list, ranks_on_list
+from booking.services.offers import Preferences, entries_at, join_list, leave_list, ranks_on_list
 from database.clock import known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of
@@ -124,13 +124,13 @@ class AddEntryForm(PersonForm, ListEntryForm):
             field.queryset = clinics
             field.initial = staff_of(request).clinic_id
 
-    def entry(self) -> dict[str, Any]:
+    def preferences(self) -> Preferences:
         clinic = self.cleaned_data["clinic"]
         places = [clinic_key(clinic.pk)]
         if self.cleaned_data["whole_district"]:
             places.append(district_key(clinic.region, clinic.district))
         self.cleaned_data["places"] = places
-        return super().entry()
+        return super().preferences()
 
 
 class OfferInline(admin.TabularInline[Offer, ListEntry]):
@@ -371,7 +371,7 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
             dose=next_dose_of(person.pk),
             by=actor_of(staff_of(request)),
             language=form.cleaned_data["language"],
-            **form.entry(),
+            preferences=form.preferences(),
         )
         entry.refresh_from_db()  # joining may have made an offer on commit
         if entry.status == EntryStatus.OFFERED:

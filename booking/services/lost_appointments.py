@@ -11,7 +11,7 @@ from booking.exceptions import NoFirstDose, OnTheListAlready
 from booking.models import ListEntry, LostAppointment, OutsideDose, Reservation
 from booking.rules import ANY_HOUR, day_of
 from booking.services.courses import course_of
-from booking.services.offers import join_list, offer_to
+from booking.services.offers import Preferences, join_list, offer_to
 from database.clock import Now
 
 SHOWN = timedelta(days=30)  # on the staff's list, after the loss
@@ -54,10 +54,12 @@ def put_first(*, lost: LostAppointment, by: str) -> ListEntry:
                 person_id=reservation.person_id,
                 admission_id=reservation.admission_id,
                 dose=reservation.dose,
-                places=keys_of(clinic_id=clinic.pk, region=clinic.region, district=clinic.district),
-                dates=(today, max(day_of(reservation.slot.starts_at), today + ENTERED)),
-                hours=ANY_HOUR,
-                vaccine_id=reservation.slot.vaccine_id,
+                preferences=Preferences(
+                    keys_of(clinic_id=clinic.pk, region=clinic.region, district=clinic.district),
+                    dates=(today, max(day_of(reservation.slot.starts_at), today + ENTERED)),
+                    hours=ANY_HOUR,
+                    vaccine_id=reservation.slot.vaccine_id,
+                ),
                 by=by,
                 language=reservation.language,
                 priority=FIRST,

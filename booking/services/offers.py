@@ -6,6 +6,7 @@ An offer is a hold (origin "offer") for the first waiting entry that the slot su
 import random
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from time import monotonic
 from typing import Any
@@ -234,37 +235,43 @@ def check_entry(*, person_id: int, dose: int) -> None:
         raise AlreadyBooked
 
 
+@dataclass(frozen=True)
+class Preferences:
+    """Which slots would suit: `places` are area keys (booking.areas), each pair its bounds."""
+
+    places: Iterable[str]
+    dates: tuple[date, date]
+    hours: tuple[time, time]
+    vaccine_id: int | None = None  # None: any
+    leftover: bool = False  # also doses left over today, by offers of five minutes
+
+
 @transaction.atomic
 def join_list(
     *,
     person_id: int,
     admission_id: int | None,
     dose: int,
-    places: Iterable[str],
-    dates: tuple[date, date],
-    hours: tuple[time, time],
-    vaccine_id: int | None = None,
-    leftover: bool = False,
+    preferences: Preferences,
     by: str = CITIZEN,
     language: str | None = None,
     priority: int = 0,
 ) -> ListEntry:
     """Put a person on the list; raises OnTheListAlready, AlreadyBooked or NoDoseLeft.
 
-    `places` are area keys (booking.areas). Only staff may pass `admission_id=None`, which a
-    constraint holds.
+    Only staff may pass `admission_id=None`, which a constraint holds.
     """
     check_entry(person_id=person_id, dose=dose)
     entry = ListEntry(
         person_id=person_id,
         dose=dose,
-        places=sorted(set(places)),
-        vaccine_id=vaccine_id,
-        date_from=dates[0],
-        date_to=dates[1],
-        time_from=hours[0],
-        time_to=hours[1],
-        leftover=leftover,
+        places=sorted(set(preferences.places)),
+        vaccine_id=preferences.vaccine_id,
+        date_from=preferences.dates[0],
+        date_to=preferences.dates[1],
+        time_from=preferences.hours[0],
+        time_to=preferences.hours[1],
+        leftover=preferences.leftover,
         priority=priority,
         admission_id=admission_id,
         by=by,

@@ -83,7 +83,10 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             offers.join_list(
-                person_id=person_id, admission_id=admission.pk, dose=dose, **form.entry()
+                person_id=person_id,
+                admission_id=admission.pk,
+                dose=dose,
+                preferences=form.preferences(),
             )
         except Refused as reason:
             refusal_shown = reason

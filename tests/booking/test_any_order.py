@@ -200,9 +200,11 @@ class Bookings(RuleBasedStateMachine):
                     person_id=self.id(who),
                     admission_id=self.admission(who),
                     dose=dose,
-                    places=["d:서울특별시/강남구"],
-                    dates=(today, today + timedelta(days=40)),
-                    hours=(time(0), time(23, 59)),
+                    preferences=offers.Preferences(
+                        places=["d:서울특별시/강남구"],
+                        dates=(today, today + timedelta(days=40)),
+                        hours=(time(0), time(23, 59)),
+                    ),
                 )
 
         self.hands[hand].submit(join).result(30)

@@ -18,6 +18,7 @@ from booking.services.holds import take_back_holds
 from booking.services.offers import (
     OFFER_LIFETIME,
     SHORT_OFFER_LIFETIME,
+    Preferences,
     decline_offer,
     join_list,
     leave_list,
@@ -45,16 +46,21 @@ from tests.holding import hold_slot
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def entry(admission, *, places=None, days=7, **values) -> ListEntry:
+def entry(admission, *, days=7, dose=1, priority=0, **preferences) -> ListEntry:
     today = timezone.localdate()
-    values = {
-        "places": places or [district_key("서울특별시", "강남구")],
+    preferences = {
+        "places": [district_key("서울특별시", "강남구")],
         "dates": (today, today + timedelta(days=days)),
         "hours": (time(0), time(23, 59)),
-        "dose": 1,
-        **values,
+        **preferences,
     }
-    return join_list(person_id=admission.ticket.person_id, admission_id=admission.pk, **values)
+    return join_list(
+        person_id=admission.ticket.person_id,
+        admission_id=admission.pk,
+        dose=dose,
+        preferences=Preferences(**preferences),
+        priority=priority,
+    )
 
 
 def admitted(count: int) -> list:

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from booking.finder import availability
 from booking.models import Offer, Reservation, Slot
 from booking.services.changes import cancel_reservation
-from booking.services.offers import join_list
+from booking.services.offers import Preferences, join_list
 from eligibility.sessions import _SALT, COOKIE
 from tests.factories import (
     AdmissionFactory,
@@ -267,9 +267,11 @@ def test_an_offer_is_answered_from_the_message(live_server, page):
         person_id=waiting.ticket.person_id,
         admission_id=waiting.pk,
         dose=1,
-        places=["d:서울특별시/강남구"],
-        dates=(today, today + timedelta(days=9)),
-        hours=(time(0), time(23, 59)),
+        preferences=Preferences(
+            places=["d:서울특별시/강남구"],
+            dates=(today, today + timedelta(days=9)),
+            hours=(time(0), time(23, 59)),
+        ),
     )
     cancel_reservation(reservation=reservation, by="citizen")
 

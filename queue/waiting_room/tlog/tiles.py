@@ -6,7 +6,7 @@ subtrees that end with it (waiting_room.merkle.nodes_ending_with).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from waiting_room.merkle import HASH, Read
@@ -82,18 +82,6 @@ def bundle(entries: Iterable[bytes]) -> bytes:
             raise ValueError(f"An entry of {len(entry)} bytes does not fit into a bundle.")
         parts += [len(entry).to_bytes(2), entry]
     return b"".join(parts)
-
-
-def entries_in(data: bytes) -> Iterator[bytes]:
-    """The entries of a bundle; ValueError if it is truncated."""
-    at = 0
-    while at < len(data):
-        length = int.from_bytes(data[at : at + 2])
-        entry = data[at + 2 : at + 2 + length]
-        if len(entry) != length or at + 2 > len(data):
-            raise ValueError("The bundle ends in the middle of an entry.")
-        yield entry
-        at += 2 + length
 
 
 def tiles_between(old: int, new: int) -> list[Tile]:
