@@ -44,11 +44,11 @@ def tables() -> dict[str, frozenset[Grant]]:
 
 def _grants(table: str, words: str) -> Iterator[Grant]:
     for word in words.split():
-        found = _WORD.fullmatch(word)
-        if not found:
+        parsed = _WORD.fullmatch(word)
+        if not parsed:
             raise ValueError(f"{FILE.name}: {word!r} of {table}")
-        for column in (found["columns"] or "").split(","):
-            yield Grant(table, found["kind"], column)
+        for column in (parsed["columns"] or "").split(","):
+            yield Grant(table, parsed["kind"], column)
 
 
 # Direct grants on tables and columns that exist, of the role asked for.

@@ -82,15 +82,15 @@ def log_keys(text: str) -> list[bytes]:
 def witnesses(text: str, quorum: str) -> tuple[tuple[Witness, ...], int]:
     """Parse `NAME KEY URL, NAME KEY URL, …`, and how many of them are needed."""
     try:
-        found = parse_witnesses(text)
+        witnesses = parse_witnesses(text)
     except BadWitness as error:
         raise ImproperlyConfigured(f"JARI_WITNESSES: {error}") from None
-    needed = quorum or str(majority(len(found)))
-    if not (needed.isascii() and needed.isdecimal() and int(needed) <= len(found)):
+    needed = quorum or str(majority(len(witnesses)))
+    if not (needed.isascii() and needed.isdecimal() and int(needed) <= len(witnesses)):
         raise ImproperlyConfigured(
-            f"JARI_WITNESS_QUORUM: write a number from 0 to {len(found)}, as many as witnesses."
+            f"JARI_WITNESS_QUORUM: write a number from 0 to {len(witnesses)}, as many as witnesses."
         )
-    return found, int(needed)
+    return witnesses, int(needed)
 
 
 def minutes(name: str, text: str) -> int:

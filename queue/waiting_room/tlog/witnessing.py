@@ -110,15 +110,15 @@ def parse_witnesses(text: str) -> tuple[Witness, ...]:
     lines = [line for line in re.split("[,\n]", text) if line.strip()]
     if len(lines) > MOST_WITNESSES:
         raise BadWitness(f"{len(lines)} witnesses are more than {MOST_WITNESSES}.")
-    found = tuple(Witness.parse(line) for line in lines)
+    witnesses = tuple(Witness.parse(line) for line in lines)
     for what, values in (
-        ("name", [witness.name for witness in found]),
-        ("key", [witness.verifier.key for witness in found]),
-        ("address", [witness.url for witness in found]),
+        ("name", [witness.name for witness in witnesses]),
+        ("key", [witness.verifier.key for witness in witnesses]),
+        ("address", [witness.url for witness in witnesses]),
     ):
         if len(set(values)) < len(values):
             raise BadWitness(f"Two witnesses have the same {what}.")
-    return found
+    return witnesses
 
 
 def majority(count: int) -> int:
