@@ -31,10 +31,10 @@ from booking.models import Clinic, ListEntry, Offer, Stock
 from booking.services.courses import admission_for, next_dose_of
 from booking.services.offers import Preferences, entries_at, join_list, leave_list, ranks_on_list
 from database.clock import known_today
-from eligibility.admin import people_meant
+from eligibility.admin.people import PeopleSearchMixin
 from staff.actors import actor_of
 from staff.names import actor_name
-from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for, sees_everything
+from staff.scoping import ScopedAdmin, rows_for, sees_everything
 from staff.services import staff_of
 
 DAYS_OFFERED = 14
@@ -163,7 +163,7 @@ class OfferInline(admin.TabularInline[Offer, ListEntry]):
 
 
 @admin.register(ListEntry)
-class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[ListEntry]):
+class ListEntryAdmin(PersonColumns, PeopleSearchMixin[ListEntry], ScopedAdmin[ListEntry]):
     """Entries in the order in which freed seats are offered."""
 
     list_display = [
@@ -184,8 +184,6 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
         "vaccine",
     ]
     list_select_related = ["person", "vaccine"]
-    search_fields = ["pk"]  # only makes the admin show the box; `find` searches
-    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-priority", "joined_at", "pk"]
     sortable_by = ()
     show_full_result_count = False
@@ -305,10 +303,6 @@ class ListEntryAdmin(PersonColumns, PersonalDataMixin[ListEntry], ScopedAdmin[Li
     @admin.display(description=gettext_lazy("taken off by"))
     def taken_off_by(self, entry: ListEntry) -> str:
         return actor_name(entry.ended_by)
-
-    def find(self, queryset: QuerySet[ListEntry], term: str) -> QuerySet[ListEntry]:
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(person__in=people)
 
     def get_urls(self) -> list[URLPattern]:
         end = path(

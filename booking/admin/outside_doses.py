@@ -28,13 +28,13 @@ from booking.services.outside_doses import (
     withdraw_outside_dose,
 )
 from database.clock import known_today
-from eligibility.admin import people_meant
+from eligibility.admin.people import PeopleSearchMixin
 from eligibility.models import Person
 from staff.actors import actor_of, actors
 from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
 from staff.names import actor_name
-from staff.scoping import PersonalDataMixin, ScopedAdmin, rows_for
+from staff.scoping import ScopedAdmin, rows_for
 from staff.services import staff_of
 
 DOSE_FIELDS = ["vaccine", "dose", "given_on", "place"]
@@ -119,15 +119,13 @@ class OutsideDoseForm(DoseFields, forms.ModelForm[OutsideDose]):
 
 @admin.register(OutsideDose)
 class OutsideDoseAdmin(
-    LostPages, PersonColumns, PersonalDataMixin[OutsideDose], ScopedAdmin[OutsideDose]
+    LostPages, PersonColumns, PeopleSearchMixin[OutsideDose], ScopedAdmin[OutsideDose]
 ):
     region_path = "person"
     form = OutsideDoseForm
     list_display = ["number", "name", "dose", "vaccine", "given_on", "place", "recorded_at"]
     list_filter = ["vaccine", "dose"]
     list_select_related = ["person", "vaccine"]
-    search_fields = ["pk"]  # only makes the admin show the box; `find` searches
-    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["-recorded_at"]
     sortable_by = ()
     show_full_result_count = False  # would count the whole table for each search
@@ -155,10 +153,6 @@ class OutsideDoseAdmin(
     @admin.display(description=gettext_lazy("recorded by"))
     def by_whom(self, outside_dose: OutsideDose) -> str:
         return actor_name(outside_dose.by)
-
-    def find(self, queryset: QuerySet[OutsideDose], term: str) -> QuerySet[OutsideDose]:
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(person__in=people)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -5,12 +5,12 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from eligibility.admin.people import PersonAdmin, ReadOnlyAdmin, moment, people_meant
+from eligibility.admin.people import ReadOnlyAdmin, moment
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import Refusal
 from eligibility.models import ProxyRequest
@@ -57,8 +57,6 @@ class ProxyRequestAdmin(ReadOnlyAdmin[ProxyRequest]):
     list_display = ["number", "asking", "answer", "asked", "answered"]
     list_filter = ["answer"]
     list_select_related = ["by"]
-    search_fields = ["pk"]  # shows the box; `find` searches
-    search_help_text = PersonAdmin.search_help_text
     change_list_template = "admin/people_list.html"
     sortable_by = ()
     readonly_fields = [
@@ -107,11 +105,6 @@ class ProxyRequestAdmin(ReadOnlyAdmin[ProxyRequest]):
         change: bool,
     ) -> None:
         """Nothing to do: the form's service has written the answer."""
-
-    def find(self, queryset: QuerySet[ProxyRequest], term: str) -> QuerySet[ProxyRequest]:
-        """Rows of the asking people that `term` names (see people_meant)."""
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(by__in=people)
 
     @admin.display(description=gettext_lazy("number"))
     def number(self, proxy_request: ProxyRequest) -> str:

@@ -14,6 +14,7 @@ from eligibility.reasons import sentence
 from eligibility.spelling import birth_date, masked_phone, mobile_phone, shown_phone
 from staff.pages import Row
 from staff.scoping import PersonalDataMixin, ScopedAdmin
+from web.posted import id_in
 
 _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
 
@@ -25,8 +26,9 @@ def people_meant(term: str) -> list[int] | None:
     Names and phones are encrypted: only full values can be found, by their blind indexes.
     """
     term = term.strip()
-    if re.fullmatch(r"#\d{1,18}", term):
-        return [int(term[1:])]
+    number = id_in(term[1:]) if term.startswith("#") else None
+    if number is not None:
+        return [number]
     try:
         index = phone_index(mobile_phone(term))
         return list(Person.objects.filter(phone_index=index).values_list("pk", flat=True))
@@ -73,7 +75,20 @@ class DecisionsInline(admin.TabularInline[Decision, Person]):
         return _because(decision)
 
 
-class ReadOnlyAdmin(PersonalDataMixin[Row], ScopedAdmin[Row]):
+class PeopleSearchMixin(PersonalDataMixin[Row]):
+    """Searches rows by their person, for whom `people_meant` takes the term."""
+
+    search_fields = ["pk"]  # only makes the admin show the box; `find` searches
+    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
+
+    def find(self, queryset: QuerySet[Row], term: str) -> QuerySet[Row]:
+        people = people_meant(term)
+        if people is None:
+            return queryset.none()
+        return queryset.filter(**{f"{self.person_path}__in": people})
+
+
+class ReadOnlyAdmin(PeopleSearchMixin[Row], ScopedAdmin[Row]):
     """Rows with personal data that staff may view, each look recorded, and not edit."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -92,8 +107,6 @@ class PersonAdmin(ReadOnlyAdmin[Person]):
     search_first = True
     list_display = ["number", "shown_name", "born", "masked", "region", "district", "source"]
     list_filter = ["source"]
-    search_fields = ["pk"]  # shows the box; `find` searches
-    search_help_text = gettext_lazy("Mobile phone, or name and date of birth (김영희 1962-03-01)")
     ordering = ["pk"]
     sortable_by = ()
     show_full_result_count = False
@@ -133,10 +146,6 @@ class PersonAdmin(ReadOnlyAdmin[Person]):
     def mobile(self, person: Person) -> str:
         return shown_phone(person.phone)
 
-    def find(self, queryset: QuerySet[Person], term: str) -> QuerySet[Person]:
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(pk__in=people)
-
 
 @admin.register(Decision)
 class DecisionAdmin(ReadOnlyAdmin[Decision]):
@@ -144,8 +153,6 @@ class DecisionAdmin(ReadOnlyAdmin[Decision]):
     list_display = ["person", "cohort", "eligible", "because", "window_from", "window_to"]
     list_filter = ["eligible", "provisional", "cohort"]
     list_select_related = ["person", "cohort"]
-    search_fields = ["pk"]  # shows the box; `find` searches
-    search_help_text = PersonAdmin.search_help_text
     ordering = ["-decided_at"]
     sortable_by = ()
     show_full_result_count = False
@@ -164,10 +171,6 @@ class DecisionAdmin(ReadOnlyAdmin[Decision]):
     @admin.display(description=gettext_lazy("because"))
     def because(self, decision: Decision) -> str:
         return _because(decision)
-
-    def find(self, queryset: QuerySet[Decision], term: str) -> QuerySet[Decision]:
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(person__in=people)
 
 
 def _because(decision: Decision) -> str:

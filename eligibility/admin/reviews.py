@@ -4,13 +4,13 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from django import forms
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from eligibility.admin.people import PersonAdmin, ReadOnlyAdmin, moment, people_meant
+from eligibility.admin.people import ReadOnlyAdmin, moment
 from eligibility.enums import ReviewStatus
 from eligibility.exceptions import Refusal
 from eligibility.facts import facts_of, rule_of
@@ -59,8 +59,6 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
     list_display = ["number", "person", "cohort", "reason", "status", "opened", "closed"]
     list_filter = ["status", "reason", "cohort"]
     list_select_related = ["person", "cohort"]
-    search_fields = ["pk"]  # shows the box; `find` searches
-    search_help_text = PersonAdmin.search_help_text
     change_list_template = "admin/people_list.html"
     sortable_by = ()
     readonly_fields = [
@@ -109,10 +107,6 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
             grant_review(review=obj, by=by, answer=answer)
         elif verdict == ReviewStatus.REFUSED:
             refuse_review(review=obj, by=by, answer=answer)
-
-    def find(self, queryset: QuerySet[Review], term: str) -> QuerySet[Review]:
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(person__in=people)
 
     @admin.display(description=gettext_lazy("number"))
     def number(self, review: Review) -> str:
@@ -204,8 +198,6 @@ class CorrectionAdmin(ReadOnlyAdmin[Correction]):
     list_display = ["number", "person", "field", "status", "opened", "closed"]
     list_filter = ["status", "field"]
     list_select_related = ["person"]
-    search_fields = ["pk"]  # shows the box; `find` searches
-    search_help_text = PersonAdmin.search_help_text
     change_list_template = "admin/people_list.html"
     sortable_by = ()
     readonly_fields = ["person", "declared", "field", "shown_wanted", "status", "closed_at", "by"]
@@ -216,10 +208,6 @@ class CorrectionAdmin(ReadOnlyAdmin[Correction]):
     declared = ReviewAdmin.declared
     get_ordering = ReviewAdmin.get_ordering
     has_change_permission = ReviewAdmin.has_change_permission
-
-    def find(self, queryset: QuerySet[Correction], term: str) -> QuerySet[Correction]:
-        people = people_meant(term)
-        return queryset.none() if people is None else queryset.filter(person__in=people)
 
     def get_fieldsets(self, request: HttpRequest, obj: Correction | None = None) -> list[Any]:
         decided = ["answer"] if obj and obj.status != ReviewStatus.OPEN else ["verdict", "answer"]
