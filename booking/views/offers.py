@@ -28,6 +28,7 @@ from eligibility.sessions import session_of, signed_in
 from messaging.enums import Channel
 from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page, not_inside
+from waiting_room.models import Admission
 from web.language import keeps_typed_in_any_language, typed
 
 DISTRICTS_OFFERED = 8  # nearest districts to choose from
@@ -58,27 +59,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         offers.check_entry(person_id=person_id, dose=dose)
     except Refused as refusal:
         return refusal_page(request, refusal)
-    places = _places(request, person_id)
-    form = ListEntryForm(
-        request.POST if request.method == "POST" else None,
-        places=places,
-        dose=dose,
-        vaccines=availability.directory().vaccine_ids(admission.room.cohort.vaccines),
-        initial={
-            "places": [places[0][0]] if places else [],
-            "date_from": known_today(),
-            "date_to": known_today() + timedelta(days=DAYS_OFFERED),
-            **typed(
-                request,
-                "date_from",
-                "date_to",
-                "part",
-                "vaccine",
-                "leftover",
-                lists=("places",),
-            ),
-        },
-    )
+    form = _entry_form(request, person_id, admission, dose)
     refusal_shown: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -95,6 +76,25 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     status = 409 if refusal_shown else 422 if form.errors else 200
     context = {"form": form, "typed_form": "entry", "refusal": refusal_shown, "dose": dose}
     return render(request, "booking/join_list.html", context, status=status)
+
+
+def _entry_form(
+    request: HttpRequest, person_id: int, admission: Admission, dose: int
+) -> ListEntryForm:
+    places = _places(request, person_id)
+    names = ("date_from", "date_to", "part", "vaccine", "leftover")
+    return ListEntryForm(
+        request.POST if request.method == "POST" else None,
+        places=places,
+        dose=dose,
+        vaccines=availability.directory().vaccine_ids(admission.room.cohort.vaccines),
+        initial={
+            "places": [places[0][0]] if places else [],
+            "date_from": known_today(),
+            "date_to": known_today() + timedelta(days=DAYS_OFFERED),
+            **typed(request, *names, lists=("places",)),
+        },
+    )
 
 
 def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
