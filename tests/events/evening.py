@@ -5,14 +5,16 @@ from datetime import date
 from django.db import connection
 
 from booking.models import Reservation
-from booking.services import confirm_hold, hold_slot, take_back_holds
+from booking.services.confirmations import confirm_hold
+from booking.services.holds import take_back_holds
 from eligibility.enums import Order
 from eligibility.models import Person
-from eligibility.services import check_code, start_verification
+from eligibility.services.identity import check_code, start_verification
 from messaging.services import send_codes, send_waiting
 from tests.clock import clock
 from tests.eligibility.test_identity import code_of
 from tests.factories import CohortFactory, PersonFactory, SlotFactory
+from tests.holding import hold_slot
 from tests.roles import as_owner
 from tests.waiting_room import scene
 from waiting_room import services
