@@ -17,9 +17,9 @@ from tests.factories import CohortFactory, PersonFactory, SlotFactory
 from tests.holding import hold_slot
 from tests.roles import as_owner
 from tests.waiting_room import scene
-from waiting_room import services
 from waiting_room.enums import Ending
 from waiting_room.models import Room, Ticket
+from waiting_room.services import entering, rooms, telling
 
 # The number with which the person joins.
 NUMBER = 6123
@@ -35,21 +35,21 @@ def play(*, language: str = "ko") -> Person:
         name_ko="50대",
         name_en="The fifties",
     )
-    room = services.open_room(cohort=cohort)
+    room = rooms.open_room(cohort=cohort)
     person = PersonFactory(**WHO)
     prove(person)
     clock.at("20:00:02")
     room = scene.tick(room)
     ticket = join_as_number(room, person, NUMBER)
-    services.request_alert(ticket=ticket, channel="sms", language=language)
+    telling.request_alert(ticket=ticket, channel="sms", language=language)
     clock.at("20:48:00")
     scene.call(room, NUMBER)
     clock.at("20:48:01")
-    services.send_alerts()
+    telling.send_alerts()
     clock.at("20:48:02")
     send_waiting()
     clock.at("20:51:00")
-    admission = services.enter(ticket=ticket)
+    admission = entering.enter(ticket=ticket)
     clock.at("20:51:20")
     hold_slot(person_id=person.pk, slot_id=SlotFactory().pk, admission_id=admission.pk)
     clock.at("21:01:40")
@@ -82,10 +82,10 @@ def book(person: Person) -> Reservation:
     """Enter again and book, a quarter of an hour later."""
     [ticket] = Ticket.objects.select_related("room__cohort", "room__line").filter(person=person)
     clock.at("21:20:00")
-    admission = services.enter(ticket=ticket)
+    admission = entering.enter(ticket=ticket)
     clock.at("21:21:00")
     [held] = hold_slot(person_id=person.pk, slot_id=SlotFactory().pk, admission_id=admission.pk)
     clock.at("21:21:30")
     [confirmed] = confirm_hold(person_id=person.pk, key=held.key)
-    services.end_admission(admission=admission, ending=Ending.BOOKED)
+    entering.end_admission(admission=admission, ending=Ending.BOOKED)
     return Reservation.objects.with_slot().get(pk=confirmed.pk)

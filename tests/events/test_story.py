@@ -30,9 +30,9 @@ from staff.actors import CITIZEN, actor_of
 from tests.events import evening
 from tests.factories import PersonFactory, SlotFactory, StaffFactory, TicketFactory
 from tests.roles import as_owner
-from waiting_room import services
 from waiting_room.enums import Act, Ending
 from waiting_room.models import Ticket
+from waiting_room.services import joining
 
 pytestmark = pytest.mark.django_db
 
@@ -102,10 +102,10 @@ def test_an_event_is_recorded_with_its_change_or_not_at_all(django_assert_num_qu
     ticket = TicketFactory()
 
     with django_assert_num_queries(2):  # the second reads the time
-        services.leave_line(ticket=ticket)
-    services.leave_line(ticket=ticket)
+        joining.leave_line(ticket=ticket)
+    joining.leave_line(ticket=ticket)
     with django_assert_num_queries(2):
-        services.issue_ticket(room=ticket.room, person_id=ticket.person_id)
+        joining.issue_ticket(room=ticket.room, person_id=ticket.person_id)
 
     assert kinds(ticket.person) == ["eligible", "joined", "left_line", "returned_to_line"]
     event = RecordedEvent(kind="left_line", person_id=1, actor=CITIZEN)
