@@ -6,6 +6,7 @@ no ticket (they may not join, or left and come back) are left to the page, which
 """
 
 import asyncio
+import logging
 from collections import deque
 from typing import Any
 
@@ -17,6 +18,7 @@ from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 
 BATCH_SIZE = 512
 PATIENCE_SECONDS = 15
+log = logging.getLogger(__name__)
 
 Member = tuple[int, int]  # person id, session generation of the cookie
 _Join = tuple[int, Member, asyncio.Future[Any]]  # room id, member, future of the ticket's id
@@ -67,12 +69,15 @@ class JoinBatcher:
         try:
             write = self._write(batch[0][0], newest)
             tickets = await asyncio.wait_for(write, PATIENCE_SECONDS)
-        except (PostgresError, TimeoutError) as error:
-            await self.close()
+        except Exception as error:
+            # Any error: a waiter that is not answered here would wait for ever.
+            if not isinstance(error, PostgresError | TimeoutError):
+                log.exception("a batch of joins failed")
             failure = OperationalError(f"The joins did not come to an end: {type(error).__name__}")
             for _room, _member, ticket_id in batch:
                 if not ticket_id.done():  # done: cancelled, as the client disconnected
                     ticket_id.set_exception(failure)
+            await self.close()
         else:
             for _room, (person_id, generation), ticket_id in batch:
                 if not ticket_id.done():
