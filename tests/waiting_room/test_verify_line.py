@@ -462,6 +462,7 @@ def test_a_seed_made_in_another_way_is_found():
         ({"round": ROUND - 1}, "by the plan it is round 1000"),
         ({"round": ROUND + 1}, "by the plan it is round 1000"),
         ({"signature": SIGNATURE[:-2] + "38"}, "The signature of the beacon is wrong"),
+        ({"signature": SIGNATURE[:-2]}, "The signature of the beacon is wrong"),
         ({"inputs": {"beacon": "ab" * 32}}, "does not follow from its signature"),
         ({"at": OPENS + timedelta(seconds=5)}, "did not exist yet when the draw was held"),
         ({"source": "stated"}, "The plan says drand, but the draw was held by another source"),
@@ -481,6 +482,16 @@ def test_another_chain_in_the_plan_is_found():
     report = drawn(Book(chain="ab" * 32))
 
     assert "The plan names another chain than drand's quicknet." in [
+        what for _, what in report.troubles
+    ]
+
+
+def test_a_plan_that_takes_a_number_from_before_the_closing_is_found():
+    early = beacon.round_after(OPENS - timedelta(minutes=1))
+
+    report = drawn(Book(after=-60), round=early)
+
+    assert "By the plan the number was there before the list was closed." in [
         what for _, what in report.troubles
     ]
 
@@ -511,6 +522,30 @@ def test_a_rule_changed_after_people_joined_is_found(change):
     assert "The rule of the draw was set or changed after people had joined." in troubles(
         book.csv()
     )
+
+
+BACK_THEN = OPENS - timedelta(hours=3)
+
+
+def test_a_rule_changed_with_a_time_from_before_the_joining_is_found_by_its_page():
+    book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
+    book.page(40, ("plan", book.plan(OPENS, source="stated", statement="Lotto")), at=BACK_THEN)
+
+    assert troubles(book.csv()) == [
+        "The rule of the draw was set or changed after people had joined."
+    ]
+
+
+def test_a_secret_committed_to_later_is_found_by_its_page_too():
+    book = Book(source="officers", chain=None, officers=1)
+    commit = {"commitment": draw.commitment(bytes(32)), "by": "Newspaper"}
+    book.page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
+
+    for at in (OPENS - timedelta(minutes=1), BACK_THEN):
+        late = book.page(40, ("commit", commit), at=at)
+        assert set(troubles(late.csv())) == {
+            "Newspaper committed to a secret only after people had joined."
+        }
 
 
 def officers_book():

@@ -654,9 +654,14 @@ class Checker:
         if by == "portal":
             self.committed = act["commitment"]
             return
-        if self.first_joined and act["at"] > self.first_joined:
+        if self.is_late(act):
             self.trouble(line, f"{by} committed to a secret only after people had joined.")
         self.officers[by] = act["commitment"]
+
+    def is_late(self, act: dict[str, Any]) -> bool:
+        """Whether people had joined before this act, by its own time or by the pages before it."""
+        had_joined = self.report.tickets > self.page_tickets
+        return had_joined or 0 < self.first_joined < act["at"]
 
     def on_plan(self, line: int, act: dict[str, Any]) -> None:
         if self.frozen or self.report.called:
@@ -666,7 +671,7 @@ class Checker:
                 f"On {when(act['at'])} the opening was set anew, to {when(act['opens_at'])}."
             )
         changed = any(act.get(key) != self.plan.get(key) for key in RULE)
-        if changed and self.first_joined and act["at"] > self.first_joined:
+        if changed and self.is_late(act):
             self.trouble(line, "The rule of the draw was set or changed after people had joined.")
         self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
         self.plan = act
@@ -803,6 +808,8 @@ class Checker:
         source, due = self.plan.get("source"), self.frozen_at + self.plan.get("after", 0) * SECOND
         if act.get("source") != source:
             self.trouble(line, f"The plan says {source}, but the draw was held by another source.")
+        if due < self.frozen_at:
+            self.trouble(line, "By the plan the number was there before the list was closed.")
         if act["at"] < due:
             self.trouble(line, f"The draw was held at {when(act['at'])}, before {when(due)}.")
         if source == "drand" and "beacon" in inputs:
