@@ -1,3 +1,4 @@
+import json
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
@@ -27,10 +28,11 @@ from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
 from waiting_room.now_document import beacon_round, due_at, state_of
-from waiting_room.public_log import ticket_hash
+from waiting_room.public_log import microseconds, ticket_hash
 from waiting_room.services import entering, joining, telling
 from waiting_room.services.joining import CODE_KEY
 from waiting_room.services.log_keys import origin_of
+from waiting_room.services.publishing import draw_acts
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
 from waiting_room.standing import Phase, standing, stands_still
 from web.codes import (
@@ -271,8 +273,11 @@ def resume(request: HttpRequest) -> HttpResponse:
 def draw_page(request: HttpRequest, code: str) -> HttpResponse:
     """How the draw works, what was committed to, and how to check one's own place."""
     room = find_room(code)
+    first = room.tickets.order_by("entry").first()
     context = {
         "room": room,
+        "acts": json.dumps(draw_acts(room), ensure_ascii=False) if room.seed else "",
+        "joined": microseconds(first.joined_at) if first else "",
         "due_at": due_at(room),
         "officers": room.officers.all(),
         "inputs": [line.split("=", 1) for line in room.draw_inputs.split("\n") if line],

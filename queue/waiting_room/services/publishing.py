@@ -1,6 +1,7 @@
 """The public log as a file, and the proof that a ticket stands in it."""
 
 import fcntl
+import json
 import os
 import shutil
 import time
@@ -91,6 +92,25 @@ def _head(room: Room, last_step: int) -> dict[str, Any]:
     if Act.REVEAL in details:
         head |= {name: details[Act.REVEAL][name] for name in ("inputs", "seed")}
     return head
+
+
+def draw_acts(room: Room) -> list[dict[str, Any]]:
+    """The logged acts that decide the draw, for the page of the draw to check in the browser: each
+    with its page from the freeze on, and whether it is in a later page than the first tickets."""
+    acts = [Act.COMMIT, Act.PLAN, Act.FREEZE, Act.REVEAL]
+    steps = room.steps.filter(act__in=acts, pk__lte=_last_page(room).last_step).order_by("pk")
+    # Pages before the closed list are many.
+    pages = room.pages.filter(number__gte=room.closed_size or 1).order_by("number")
+    first = room.pages.filter(upto__gt=0).order_by("number").first()
+    found = []
+    for step in steps:
+        act = json.loads(act_leaf(room.cohort.code, step, number=0))
+        act["late"] = first is not None and step.pk > first.last_step
+        if step.act in (Act.FREEZE, Act.REVEAL):
+            page = pages.filter(last_step__gte=step.pk).first()
+            act["page"] = page.number if page else 0
+        found.append(act)
+    return found
 
 
 def _places(head: dict[str, Any]) -> Callable[[int], int | None]:
