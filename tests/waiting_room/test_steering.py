@@ -1,0 +1,136 @@
+"""An insider who tries to choose the order is found by the program that shares no code with us.
+
+Each trick is done with the portal's own tables, as its operator or its database's administrator
+could. What the page of the draw says of the same is tested in tests/browser/test_steering.py.
+"""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from tests.clock import clock
+from tests.waiting_room import steering
+from tests.waiting_room.scene import join, tick
+from tests.waiting_room.steering import NUMBER, OPENS, ROUND, SECRETS, TRICKS, report_of
+from waiting_room import beacon, draw
+from waiting_room.enums import Act, DrawSource
+from waiting_room.offline import verify_line
+from waiting_room.services.log_files import policy_of, signed_checkpoint
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with translation.override("en"):
+        yield
+
+
+def test_the_draw_that_the_tricks_spoil_is_in_order():
+    room = steering.drawn(steering.closed(steering.gathered()))
+
+    report = report_of(room)
+
+    assert report.troubles == []
+    assert any(f"fixed by round {ROUND} of drand's" in note for note in report.notes)
+    assert f"beacon={NUMBER}" in room.draw_inputs.split("\n")
+
+
+@pytest.mark.parametrize("name", TRICKS)
+def test_a_trick_of_an_insider_is_found(name):
+    trick = TRICKS[name]
+
+    found = [what for _, what in report_of(trick.play()).troubles]
+
+    assert any(trick.found in what for what in found), found
+
+
+def test_moving_the_time_of_a_page_is_found_by_a_checkpoint_kept_from_before():
+    room = steering.drawn(steering.closed(steering.gathered()))
+    kept, policy = (
+        str(signed_checkpoint(room, room.closed_size)),
+        verify_line.Policy(policy_of(room)),
+    )
+    friend = max((1, 2, 4, 5, 6), key=room.place_of)
+
+    steered = steering.rewrite_until_first(room, friend)
+
+    assert steered.place_of(friend) == 1
+    report = report_of(steered)
+    # The log is right in itself: what others hold is what gives it away.
+    assert report.troubles == []
+    verify_line.check_checkpoint(report, kept, policy)
+    assert [what.split(":")[0] for _, what in report.troubles] == ["FORKED"]
+
+
+def test_a_late_ticket_is_found():
+    room = steering.closed(steering.gathered())
+    steering.put_in_a_late_ticket(room)
+
+    found = [what for _, what in report_of(steering.drawn(room)).troubles]
+
+    assert any("1 put in since" in what for what in found), found
+
+
+def test_moving_the_opening_after_the_closing_is_found_by_the_operators_own_check():
+    room = steering.drawn(steering.closed(steering.gathered()))
+
+    steering.move_the_opening(room)
+
+    assert report_of(tick(room)).troubles == []  # the log says when it was
+    with pytest.raises(CommandError, match="not as it was recorded"):
+        call_command("verify_line", room.cohort.code)
+
+
+def test_pausing_before_the_opening_moves_neither_the_closing_nor_the_number(capsys):
+    room = steering.gathered()
+    call_command("room", "pause", room.cohort.code, "--en", "Check")
+
+    room = steering.closed(room)
+    late = join(room)
+    room = steering.drawn(room)
+
+    freeze = room.steps.get(act=Act.FREEZE)
+    assert (freeze.at, freeze.details["count"]) == (OPENS + timedelta(seconds=0.5), 6)
+    assert room.steps.get(act=Act.REVEAL).details["round"] == ROUND
+    assert (room.place_of(late.entry), room.line.serving) == (late.entry, 0)
+    assert report_of(room).troubles == []
+    call_command("room", "resume", room.cohort.code)
+    clock.forward(seconds=1)
+    assert report_of(tick(tick(room))).troubles == []
+
+
+def test_withholding_the_tick_only_takes_a_later_number():
+    room = steering.gathered()
+    clock.move_to(OPENS + timedelta(minutes=2))
+
+    room = tick(room)
+
+    due = beacon.round_after(room.frozen_at + timedelta(seconds=steering.AFTER))
+    assert room.frozen_at >= OPENS + timedelta(minutes=2)
+    assert beacon.time_of(due) >= room.frozen_at + timedelta(seconds=steering.AFTER)
+    forged = steering.forge_reveal(room, {"beacon": NUMBER})
+    found = [what for _, what in report_of(forged).troubles]
+    assert any(f"by the plan it is round {due}" in what for what in found), found
+
+
+AFTER_JOINING = {
+    "draw": ["stated", "--statement", "Lotto"],
+    "officer": ["Newspaper", draw.commitment(bytes(32))],
+    "witnesses": ["--quorum", "0"],
+    "open-secret": ["Newspaper", SECRETS["Newspaper"]],
+    "state-value": ["4 8 15"],
+}
+
+
+@pytest.mark.parametrize("act", AFTER_JOINING)
+def test_the_operators_command_does_not_steer_once_people_have_joined(act):
+    room = steering.gathered(DrawSource.OFFICERS, statement="Lotto")
+    before = list(room.steps.values_list("act", "details"))
+
+    with pytest.raises(CommandError):
+        call_command("room", act, room.cohort.code, *AFTER_JOINING[act])
+
+    assert list(tick(room).steps.values_list("act", "details")) == before
