@@ -205,6 +205,10 @@ FORGED_PROOFS = {
         "does not stand in the published log",
     ),
     "a step less": (changed_proof(steps=lambda p: p.steps[1:]), "not stand in the published log"),
+    "steps in another order": (
+        changed_proof(steps=lambda p: p.steps[::-1]),
+        "does not stand in the published log",
+    ),
     "how many there are": (
         changed_extra(last=lambda extra: extra["last"].replace('"upto":5', '"upto":9')),
         "How many numbers the log holds was not proven",

@@ -210,6 +210,11 @@ def relay(settings, monkeypatch):
 
 
 GOOD = f'{{"round": 1000, "signature": "{SIGNATURE}"}}'.encode()
+# Round 1 of quicknet, as published.
+OLDER = (
+    b'{"round": 1000, "signature": "b55e7cb2d5c613ee0b2e28d6750aabbb78c39dcc96bd9d38'
+    b'c2c2e12198df95571de8e8e402a0cc48871c7089a2b3af4b"}'
+)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +225,9 @@ GOOD = f'{{"round": 1000, "signature": "{SIGNATURE}"}}'.encode()
         (200, b"[]"),
         (200, b'{"signature": 7}'),
         (200, GOOD.replace(b"ed5e39", b"ed5e38")),
+        (200, GOOD.replace(b"ed5e39", b"")),
+        (200, GOOD[:-20]),
+        (200, OLDER),
         (302, GOOD),
     ],
 )

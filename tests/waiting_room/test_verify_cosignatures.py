@@ -445,6 +445,11 @@ def test_a_kind_of_key_that_is_not_known_here_is_not_checked():
 GOOD = note_of(BOOK, 6, "newspaper", "city")
 
 
+def in_another_order_of_lines(note: str) -> str:
+    origin, size, *rest = note.split("\n")
+    return "\n".join([origin, rest[0], size, *rest[1:]])
+
+
 def spoil(find: str, put: str):
     return lambda note: note.replace(find, put, 1)
 
@@ -455,6 +460,7 @@ def spoil(find: str, put: str):
         (lambda note: note[: note.index("\n\n")], "can't be read: it is cut off"),
         (lambda note: note[:-1], "can't be read: it is cut off"),
         (spoil("\n6\n", "\n06\n"), "“06” is no size"),
+        (in_another_order_of_lines, "is no size"),
         (spoil("\n6\n", "\n٦\n"), "“٦” is no size"),
         (spoil("\n6\n", "\n\n6\n"), "no three lines"),
         (spoil("jari", "ja\x00ri"), "control characters"),
@@ -503,6 +509,7 @@ def test_a_spoilt_checkpoint_is_refused_with_its_reason(change, finding):
 
     assert found
     assert any(finding in what for what in found), found
+    assert {line for line, _ in judged(spoilt).troubles} == {0}  # of no line of the log
 
 
 def test_a_key_that_the_log_names_and_the_policy_does_not_is_said():
@@ -781,6 +788,14 @@ def test_files_that_are_missing_or_older_than_their_checkpoint_are_named(many, f
     found = [what for _, what in tile_report(many[0], files).troubles]
 
     assert found == [f"{PART} is not there, nor are 1 others: files are missing."]
+
+
+def test_one_missing_file_is_named_alone(many, files):
+    (files / PART).unlink()
+
+    found = tile_report(many[0], files).troubles
+
+    assert found == [(0, f"{PART} is not there: files are missing.")]
 
 
 def test_tiles_newer_than_the_file_are_told_from_forked_ones(many, files):
