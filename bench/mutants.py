@@ -44,6 +44,7 @@ TESTS = {
     ],
     **{
         f"{TLOG}/{name}.py": [
+            "tests/waiting_room/tlog/test_limits.py",
             "tests/waiting_room/tlog/test_formats.py",
             "tests/waiting_room/tlog/test_witnessing.py",
         ]
@@ -63,6 +64,7 @@ class Mutant:
 
     file: str
     function: str
+    statement: str
     line: int
     before: str
     after: str
@@ -70,7 +72,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        return f"{self.function}: {self.before} → {self.after}"
+        return f"{self.function}: {self.statement} [{self.before} → {self.after}]"
 
 
 SWAPS: dict[type, type] = {
@@ -128,13 +130,15 @@ def constants(value: object) -> Iterator[ast.Constant]:
 def mutants(file: str) -> Iterator[tuple[Mutant, ast.Module]]:
     """Each mutant with its tree, which holds the change until the next one is asked for."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    for parent, field, at, node, where in places(tree, Where("module", range(0))):
+    for parent, field, at, node, where in places(tree, Where("module", range(0), "")):
         for other in changes(node):
             # Tracebacks and coverage go by the place of the original.
             ast.copy_location(other, node)
             ast.fix_missing_locations(other)
             before, after = shown(node), shown(other)
-            mutant = Mutant(file, where.function, node.lineno, before, after, where.lines)
+            mutant = Mutant(
+                file, where.function, where.statement, node.lineno, before, after, where.lines
+            )
             put(parent, field, at, other)
             yield mutant, tree
             put(parent, field, at, node)
@@ -153,21 +157,23 @@ def put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
 
 @dataclass(frozen=True)
 class Where:
-    """The function that a node stands in, and the lines of its statement."""
+    """The function and the statement that a node stands in, with the statement's lines."""
 
     function: str
     lines: range
+    statement: str
 
     def inside(self, node: ast.AST) -> "Where":
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             outer = "" if self.function == "module" else f"{self.function}."
             # From 1 on: what stands in it is run later than the import.
             lines = range(1, 1) if isinstance(node, ast.FunctionDef) else self.lines
-            return Where(outer + node.name, lines)
-        if isinstance(node, ast.stmt) and self.lines.start:
+            return Where(outer + node.name, lines, "")
+        if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             end = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
-            return Where(self.function, range(node.lineno, max(end, node.lineno + 1)))
+            lines = range(node.lineno, max(end, node.lineno + 1))
+            return Where(self.function, lines if self.lines.start else self.lines, shown(node))
         return self
 
 
