@@ -5,6 +5,7 @@ could. What the page of the draw says of the same is tested in tests/browser/tes
 """
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,6 +18,7 @@ from tests.waiting_room.steering import NUMBER, OPENS, ROUND, SECRETS, TRICKS, r
 from waiting_room import beacon, draw
 from waiting_room.enums import Act, DrawSource
 from waiting_room.offline import verify_line
+from waiting_room.services import ticking
 from waiting_room.services.log_files import policy_of, signed_checkpoint
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +74,22 @@ def test_a_late_ticket_is_found():
     found = [what for _, what in report_of(steering.drawn(room)).troubles]
 
     assert any("1 put in since" in what for what in found), found
+
+
+def test_a_friend_who_joined_after_the_number_came_is_found():
+    """The list stays open until the number is known, and its closing is dated back."""
+    room = steering.gathered()
+    clock.move_to(beacon.time_of(ROUND) + timedelta(seconds=9))
+    friend = join(room)
+    close = ticking._freeze
+
+    with patch.object(ticking, "_freeze", lambda *given: close(*given[:-1], OPENS)):
+        tick(room)
+    room = steering.drawn(room)
+
+    assert friend.entry <= room.frozen_count
+    found = [what for _, what in report_of(room).troubles]
+    assert any("by its own time; it holds a ticket of" in what for what in found), found
 
 
 def test_moving_the_opening_after_the_closing_is_found_by_the_operators_own_check():

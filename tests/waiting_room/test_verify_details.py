@@ -381,6 +381,35 @@ def test_closing_before_the_opening_is_found():
     assert troubles(Book().page(40, COMMIT).freeze().csv()) == []
 
 
+def closing_findings(freeze_at) -> list[str]:
+    """What is said of the tickets of a list that claims to have been closed at this time."""
+    book = Book(source="sample", chain=None).page(40, COMMIT).freeze(at=freeze_at)
+    return [what for what in troubles(book.csv()) if "by its own time" in what]
+
+
+def test_a_closed_list_holds_no_ticket_from_after_its_closing():
+    last = OPENS - timedelta(hours=1) + timedelta(seconds=40)
+    too_early = last - timedelta(seconds=1, microseconds=1)
+
+    assert closing_findings(last - timedelta(seconds=1)) == []
+    assert closing_findings(too_early) == [
+        f"The list was closed at {shown(too_early)}, by its own time; it holds a ticket of "
+        f"{shown(last)}."
+    ]
+
+
+def test_a_ticket_from_before_the_closing_that_is_not_in_the_list_is_found():
+    book = Book().page(40, COMMIT).freeze(at=OPENS + timedelta(seconds=42))
+
+    book.page(42)
+
+    # Entry 41 came a second and more before, entry 42 a second.
+    late = "Entry 41 joined before the list was closed and is not in it."
+    assert [what for what in troubles(book.csv()) if what.startswith("Entry 4")] == []
+    book = Book().page(40, COMMIT).freeze(at=OPENS + timedelta(seconds=42, microseconds=1)).page(42)
+    assert [what for what in troubles(book.csv()) if what.startswith("Entry 4")] == [late]
+
+
 def test_inputs_in_another_order_are_found():
     inputs = f"portal={KEPT_SECRET.hex()}\nbeacon={NUMBER}"
     book = Book().page(40, COMMIT).freeze()
@@ -447,6 +476,20 @@ def test_the_ten_minutes_of_the_planned_source_are_ten():
     )
 
     assert [len(each.troubles) for each in (early, right)] == [1, 0]
+
+
+def test_a_value_stated_in_the_place_of_a_beacon_is_said_to_be_a_choice():
+    late = OPENS + timedelta(minutes=11)
+    instead = drawn(Book(statement="Lotto"), at=late, inputs={"stated": "7"})
+    beside = drawn(Book(statement="Lotto"), at=late, inputs={"beacon": NUMBER, "stated": "7"})
+
+    assert instead.troubles == []
+    came = shown(OPENS + timedelta(seconds=6))
+    assert instead.notes[0] == (
+        f"WITHOUT ITS SOURCE: round {ROUND} of drand's quicknet was planned, and a value stated by "
+        f"hand was used. If that round came at {came}, somebody chose between the two."
+    )
+    assert not any(note.startswith("WITHOUT") for note in beside.notes)
 
 
 def test_a_beacon_that_can_not_be_checked_here_is_said_to_be_unchecked(monkeypatch):
@@ -537,6 +580,17 @@ def test_a_spoilt_draw_of_the_first_format_is_found(changes, finding):
     found = troubles(first_format(**changes))
 
     assert any(finding in what for what in found), found
+
+
+def test_no_draw_of_today_is_held_by_the_rules_of_the_first_format(monkeypatch):
+    sentence = "Since 2027 no draw is held by the rules of format 1."
+    drawn_at = public_log.microseconds(OPENS)
+    assert verify_line.when(verify_line.END_OF_FORMAT_1) == "2027-01-01 00:00:00"
+
+    monkeypatch.setattr(verify_line, "END_OF_FORMAT_1", drawn_at)
+    assert troubles(first_format()) == []
+    monkeypatch.setattr(verify_line, "END_OF_FORMAT_1", drawn_at - 1)
+    assert troubles(first_format()) == [sentence]
 
 
 def test_another_secret_in_the_head_of_the_first_format_is_found():

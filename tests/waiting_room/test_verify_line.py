@@ -61,7 +61,7 @@ class Book:
                 *acts,
             )
         tickets = [
-            (entry, OPENS - timedelta(hours=1) + timedelta(seconds=entry), hash_of(entry))
+            (entry, self.joined(entry), hash_of(entry))
             for entry in range(self.upto + 1, upto + 1)
             if entry not in skip
         ]
@@ -80,6 +80,11 @@ class Book:
         self.pages.append((page, tickets, leaves))
         self.upto = upto
         return self
+
+    def joined(self, entry):
+        """In the hour before the opening; once the list is closed, after it."""
+        late = timedelta(hours=1) if self.head.get("frozen") else timedelta(0)
+        return OPENS - timedelta(hours=1) + late + timedelta(seconds=entry)
 
     def read(self, numbers):
         return {number: self.stored[number] for number in numbers}

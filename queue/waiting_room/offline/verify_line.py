@@ -55,6 +55,7 @@ PATIENCE = 600  # seconds that a planned source has before the way out of the pl
 # What no plan may change once people have joined.
 RULE = ("order", "source", "after", "chain", "officers", "statement", "witnesses", "quorum", "wait")
 ED25519, COSIGNATURE = 1, 4
+END_OF_FORMAT_1 = 1_798_729_200 * SECOND  # the end of 2026, in Korea
 TOLERANCE = 300  # seconds that a witness's clock may be off
 MOST_TROUBLES = 100
 
@@ -459,7 +460,7 @@ class Checker:
         self.officers: dict[str, str] = {}  # commitments by name
         self.planned: dict[str, str] = {}  # when the doors open, and how the order is found
         self.plan: dict[str, Any] = {}
-        self.first_joined = self.gathered_page = 0
+        self.first_joined = self.last_joined = self.gathered_page = 0
         self.frozen: tuple[int, str] | None = None
         self.frozen_at = self.frozen_page = 0
         self.revealed: dict[str, Any] | None = None
@@ -576,6 +577,9 @@ class Checker:
         self.page_tickets += 1
         self.report.tickets += 1
         self.first_joined = min(self.first_joined or joined, joined)
+        self.last_joined = max(self.last_joined, joined)
+        if self.frozen and joined < self.frozen_at - SECOND:
+            self.trouble(line, f"Entry {entry} joined before the list was closed and is not in it.")
         if joined < int(self.value("opens", 2) or 0):
             self.gathered_page = self.report.pages
         self.check_entry(line, entry, digest)
@@ -757,6 +761,12 @@ class Checker:
             self.trouble(line, "The list was closed a second time.")
         self.frozen = (act["count"], act["digest"])
         self.frozen_at, self.frozen_page = act["at"], page["number"]
+        if self.last_joined > act["at"] + SECOND:
+            self.trouble(
+                line,
+                f"The list was closed at {when(act['at'])}, by its own time; it holds a ticket of "
+                f"{when(self.last_joined)}.",
+            )
         if act["count"] != page["after"]:
             self.trouble(
                 line,
@@ -822,6 +832,12 @@ class Checker:
         elif source == "officers" and opened == len(self.officers) == self.plan.get("officers"):
             self.report.notes.append(f"All {opened} officers opened what they had committed to.")
         elif "stated" in inputs:
+            if source == "drand":
+                self.report.notes.append(
+                    f"WITHOUT ITS SOURCE: round {first_round_after(due)} of drand's quicknet was "
+                    f"planned, and a value stated by hand was used. If that round came at "
+                    f"{when(round_time(first_round_after(due)))}, somebody chose between the two."
+                )
             self.check_stated(line, act, inputs.pop("stated"), due)
         else:
             self.trouble(line, f"Of the planned source, {source}, nothing went into the seed.")
@@ -922,6 +938,8 @@ class Checker:
         self.report.notes.append(
             "This log is of format 1: its operator knew the number before the list was closed."
         )
+        if act["at"] > END_OF_FORMAT_1:
+            self.trouble(line, "Since 2027 no draw is held by the rules of format 1.")
 
     def on_call(self, line: int, act: dict[str, Any]) -> None:
         first, last = act["first"], act["last"]
