@@ -123,6 +123,10 @@ def test_a_text_that_is_no_proof_is_refused(text, why):
         Proof.parse(text)
 
 
+def test_a_proof_without_anything_extra_has_no_line_for_it():
+    assert str(Proof(4, [], NOTE)) == f"c2sp.org/tlog-proof@v1\nindex 4\n\n{NOTE}"
+
+
 def test_the_largest_index_is_one_of_twenty_digits():
     assert Proof.parse(proof(10**19)).index == 10**19
 
