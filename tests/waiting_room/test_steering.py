@@ -11,14 +11,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from eligibility.enums import Order
 from tests.clock import clock
 from tests.waiting_room import steering
-from tests.waiting_room.scene import join, tick
+from tests.waiting_room.scene import join, make_room, tick
 from tests.waiting_room.steering import NUMBER, OPENS, ROUND, SECRETS, TRICKS, report_of
 from waiting_room import beacon, draw
 from waiting_room.enums import Act, DrawSource
 from waiting_room.offline import verify_line
-from waiting_room.services import ticking
+from waiting_room.services import rooms, ticking
 from waiting_room.services.log_files import policy_of, signed_checkpoint
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,22 @@ def test_withholding_the_tick_only_takes_a_later_number():
     forged = steering.forge_reveal(room, {"beacon": NUMBER})
     found = [what for _, what in report_of(forged).troubles]
     assert any(f"by the plan it is round {due}" in what for what in found), found
+
+
+def test_a_plan_from_before_the_joining_stands_before_a_crowd_of_tickets(monkeypatch):
+    """Workers were away meanwhile: an honest log must not look like one that is dated back."""
+    monkeypatch.setattr("waiting_room.public_log.PAGE_TICKETS", 2)
+    clock.move_to(OPENS - timedelta(hours=2))
+    room = make_room(order=Order.DRAW, opens_at=OPENS, joins_from=steering.GATHERS)
+    rooms.set_draw_plan(room=room, source="stated", statement="Lotto", by="staff:1")
+    clock.move_to(steering.GATHERS + timedelta(minutes=1))
+    for _ in range(5):
+        join(room)
+
+    tick(room)
+
+    assert room.pages.filter(tickets=2, acts=0).count() == 2
+    assert report_of(room).troubles == []
 
 
 AFTER_JOINING = {

@@ -32,6 +32,10 @@ class RoomLog:
         """Append the tickets up to entry number `settled`, and all new steps; returns the number
         of pages written, at most `most` of them with tickets."""
         written = 0
+        if self.last.upto == 0 and settled > public_log.PAGE_TICKETS and (steps := self._steps()):
+            # Pages of tickets alone must not come before the plan that these people joined under.
+            self._write(0, steps, now)
+            written += 1
         while self.last.upto < settled and (most is None or written < most):
             upto = min(self.last.upto + public_log.PAGE_TICKETS, settled)
             # Steps come after all tickets that were issued before them.
