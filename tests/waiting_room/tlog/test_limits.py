@@ -355,7 +355,7 @@ def test_a_size_that_the_witness_knows_is_read(size):
         answered(f"{size}\n".encode(), 409, "text/x.tlog.size")
 
     assert caught.value.size == size
-    assert str(size) in str(caught.value)
+    assert str(caught.value) == f"it last cosigned {size} entries"
 
 
 def test_a_witness_is_written_and_read_in_one_way():
@@ -388,3 +388,34 @@ def test_a_witness_is_written_and_read_in_one_way():
 def test_a_line_that_is_no_witness_is_refused(line, why):
     with pytest.raises(BadWitness, match=why):
         Witness.parse(line)
+
+
+def test_a_key_has_three_hundred_letters_at_most():
+    name = "w" * (300 - len(vkey(COSIGNATURE, "")))
+    longest = vkey(COSIGNATURE, name)
+
+    assert len(longest) == 300
+    assert str(Witness.parse(f"a {longest} https://w.kr/X").verifier) == longest
+    assert Witness.parse(f"a {longest} https://w.kr/X").url == "https://w.kr/X"
+    with pytest.raises(BadWitness, match="more than 300 letters"):
+        Witness.parse(f"a {vkey(COSIGNATURE, name + 'w')} https://w.kr")
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "address", "what"),
+    [("a", KEY, "v.kr", "name"), ("b", KEY, "v.kr", "key"), ("b", None, "w.kr", "address")],
+)
+def test_two_witnesses_have_nothing_in_common(name, key, address, what):
+    other = key or Signer("v.kr", bytes(32), COSIGNATURE)
+    if what == "name":
+        other = Signer("v.kr", bytes(32), COSIGNATURE)
+    lines = f"a {KEY.verifier} https://w.kr, {name} {other.verifier} https://{address}"
+
+    with pytest.raises(BadWitness) as caught:
+        parse_witnesses(lines)
+
+    assert str(caught.value) == f"Two witnesses have the same {what}."
+
+
+def test_why_an_answer_counts_for_nothing_is_its_text():
+    assert str(BadAnswer(Trouble.AWAY, "it is away")) == "it is away"
