@@ -126,6 +126,10 @@ LINES = {
         "This line stands before the first page.",
     ),
     "a ticket among the acts": (ticket_among_the_acts, "This ticket stands among the acts"),
+    "a number twice": (
+        lambda: put_after("ticket,5,", f"ticket,5,1,{hash_of(999)},\n"),
+        f"Entry 5 comes after entry 5 of line {line_of(5) + 1}:",
+    ),
     "a number with a zero before it": (
         lambda: edited("ticket,5,", "ticket,5", "ticket,05"),
         "A number on this line is not written in the one agreed way.",
@@ -424,6 +428,39 @@ def test_inputs_in_another_order_are_found():
     book.page(40, ("reveal", {"inputs": inputs, "seed": seed, **proof}), at=LATER)
 
     assert "The inputs of the seed are not written in the one agreed way." in troubles(book.csv())
+
+
+def test_a_draw_without_the_portals_secret_is_found():
+    book = Book(source="sample", chain=None).page(40, COMMIT).freeze()
+    inputs = f"sample={'ab' * 32}"
+    seed = draw.seed_from(bytes.fromhex(book.head["list_digest"]), inputs)
+    book.head |= {"inputs": inputs, "seed": seed.hex()}
+    book.seed = seed
+    details = {"inputs": inputs, "seed": seed.hex(), "source": "sample"}
+
+    book.page(40, ("reveal", details), at=OPENS + timedelta(seconds=6))
+
+    assert troubles(book.csv()) == ["The secret is not the one that was committed to before."]
+
+
+def test_a_draw_at_the_very_time_is_in_order():
+    proof = {"source": "sample", "round": None, "signature": None}
+    sample = {"sample": "ab" * 32}
+
+    at_once = drawn(Book(source="sample", chain=None, after=None), at=OPENS, inputs=sample, **proof)
+    in_time = drawn(at=OPENS + timedelta(seconds=6))
+
+    assert (at_once.troubles, in_time.troubles) == ([], [])
+
+
+def test_a_sample_in_the_place_of_a_beacon_is_found():
+    report = drawn(inputs={"sample": "ab" * 32})
+
+    assert [what for _, what in report.troubles] == [
+        "Of the planned source, drand, nothing went into the seed.",
+        "“sample” went into the seed, but not by the plan.",
+    ]
+    assert report.notes == []
 
 
 def test_a_draw_before_its_number_was_due_is_found():

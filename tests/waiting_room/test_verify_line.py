@@ -576,6 +576,7 @@ def by_officers(inputs, **details):
 
 def test_secrets_of_officers_are_held_against_their_commitments():
     assert by_officers(OPENED).troubles == []
+    assert by_officers(OPENED).notes == ["All 2 officers opened what they had committed to."]
     another = by_officers({**OPENED, "officer Newspaper": "ff" * 32})
     assert "Newspaper opened another secret than the one committed to." in [
         what for _, what in another.troubles
