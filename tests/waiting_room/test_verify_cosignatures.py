@@ -343,6 +343,30 @@ def test_a_room_without_a_draw_needs_the_page_of_the_last_who_gathered():
     assert any("not the closed list" in what for what in troubles(witnessed(book, early).csv()))
 
 
+def test_a_room_without_a_draw_waits_for_the_page_of_those_from_before_the_opening_only():
+    book = planned("fifo").page(50, at=OPENS)
+    signed = cosigned(book, "newspaper", "city")
+    book.joined = lambda entry: OPENS + timedelta(seconds=entry)
+    book.page(60, at=OPENS + timedelta(seconds=1))
+
+    witnessed(book, signed).page(60, ("call", {"first": 1, "last": 12}))
+
+    assert troubles(book.csv()) == []
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(300, 300), (None, 0)])
+def test_a_room_without_a_draw_waits_from_its_opening_on(wait, seconds):
+    def went_on(after):
+        book = planned("fifo", wait=wait).page(50, at=OPENS)
+        at = OPENS + timedelta(seconds=after)
+        return troubles(witnessed(book, "", act="unwitnessed", at=at).csv())
+
+    assert went_on(seconds) == []
+    assert went_on(seconds - 1) == [
+        f"The line went on before the plan's wait of {wait or 0} s was over."
+    ]
+
+
 # Keys of the log
 
 

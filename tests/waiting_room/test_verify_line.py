@@ -541,6 +541,21 @@ def test_a_rule_changed_with_a_time_from_before_the_joining_is_found_by_its_page
     ]
 
 
+def test_a_rule_changed_on_the_page_of_the_first_tickets_is_judged_by_its_time():
+    def changed_at(moment):
+        book = Book()
+        other = ("plan", book.plan(OPENS, source="stated", statement="Lotto"))
+        book.page(0, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}), at=BACK_THEN)
+        return troubles(book.page(40, other, at=moment).csv())
+
+    first_joined = OPENS - timedelta(hours=1) + timedelta(seconds=1)
+
+    assert changed_at(first_joined) == []
+    assert changed_at(first_joined + timedelta(microseconds=1)) == [
+        "The rule of the draw was set or changed after people had joined."
+    ]
+
+
 def test_a_secret_committed_to_later_is_found_by_its_page_too():
     book = Book(source="officers", chain=None, officers=1)
     commit = {"commitment": draw.commitment(bytes(32)), "by": "Newspaper"}
