@@ -1,5 +1,7 @@
 """Everything that can happen to a line, in any order, from several connections.
 
+People join, leave, are told, enter, go out, come back; workers tick, freeze, draw, call, die; the
+beacon and a witness are away and come; the operator pauses, resumes, sets pace and times, closes.
 After each step nobody has lost a place, moved back, or entered past the cap or past somebody at
 the door. After each run the whole log is in order by the verifier that shares no code with the
 portal, and every root that was ever published stands in it. `EXAMPLES=200` looks longer, and also
@@ -41,15 +43,27 @@ from eligibility.models import Cohort
 from eligibility.services.changes import apply_due_changes, plan_change
 from messaging.enums import Channel
 from tests.clock import clock
+from tests.waiting_room import witnesses as scene
 from tests.waiting_room.scene import make_eligible, make_room
 from waiting_room import beacon, draw, public_log
 from waiting_room.enums import DrawSource, Ending, RoomStatus
 from waiting_room.exceptions import LineRefusal
 from waiting_room.models import Admission, Board, DoorWait, Room, Step, Ticket
 from waiting_room.offline import verify_line
-from waiting_room.services import drawing, entering, joining, rooms, telling, ticking
+from waiting_room.offline.witness import Refused
+from waiting_room.offline.witness import Witness as WitnessProgram
+from waiting_room.services import (
+    asking_witnesses,
+    drawing,
+    entering,
+    joining,
+    rooms,
+    telling,
+    ticking,
+)
 from waiting_room.services.drawing import open_secret, state_value
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR
+from waiting_room.services.log_files import policy_of
 from waiting_room.services.publishing import log_lines, prove
 from waiting_room.services.ticking import tick_room, tick_rooms
 
@@ -86,6 +100,7 @@ ACTS: dict[str, Callable[["Lines", int], Any]] = {
     "lapse": lambda _m, _who: entering.lapse_admissions(),
     "send alerts": lambda _m, _who: telling.send_alerts(),
     "fetch": lambda _m, _who: drawing.fetch_beacons(),
+    "ask the witness": lambda _m, _who: asking_witnesses.ask_witnesses(),
     "pause": lambda m, _who: rooms.pause_room(
         room=m.room, message_ko="점검", message_en="Check", by="staff:1"
     ),
@@ -127,8 +142,24 @@ class Relay:
         self.server.server_close()
 
 
+class Newspaper:
+    """A witness, the real program, that is away now and then."""
+
+    def __init__(self, program: WitnessProgram) -> None:
+        self.is_up = True
+        cosign = program.add_checkpoint
+
+        def add_checkpoint(body: bytes) -> str:
+            if not self.is_up:
+                raise Refused(503, "away")
+            return cosign(body)
+
+        program.add_checkpoint = add_checkpoint
+
+
 class Lines(RuleBasedStateMachine):
     relay: Relay
+    newspaper: Newspaper
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,6 +173,7 @@ class Lines(RuleBasedStateMachine):
     @initialize(
         source=st.sampled_from([NO_DRAW, *DrawSource.values]),
         statement=st.sampled_from(["", "Lotto 1234, ascending"]),
+        quorum=st.integers(0, 1),
         max_active=st.integers(1, 3),
         per_minute=st.sampled_from([30, 90, 600]),
         gathered=st.sets(person, min_size=2),
@@ -151,13 +183,14 @@ class Lines(RuleBasedStateMachine):
         self,
         source: str,
         statement: str,
+        quorum: int,
         max_active: int,
         per_minute: int,
         gathered: set[int],
         begins: str,
     ) -> None:
         clock.move_to(OPENS - timedelta(hours=2))
-        self.relay.is_up = True
+        self.relay.is_up = self.newspaper.is_up = True
         room = make_room(
             ticked=False,
             order=Order.FIFO if source == NO_DRAW else Order.DRAW,
@@ -168,6 +201,7 @@ class Lines(RuleBasedStateMachine):
             max_per_minute=per_minute,
         )
         self.pk = room.pk
+        rooms.set_witness_plan(room=room, quorum=quorum, minutes=1, by="staff:1")
         if source != NO_DRAW:
             statement = statement or ("Lotto 1" if source == DrawSource.STATED else "")
             plan = {"source": source, "statement": statement, "after": AFTER}
@@ -194,6 +228,7 @@ class Lines(RuleBasedStateMachine):
         clock.forward(seconds=AFTER)
         for name, who in [("open a secret", 0), ("open a secret", 1), ("fetch", 0)]:
             self.act(name, who)
+        self.act("ask the witness", 0)
         self.act("state the value", 0)
         for _ in range(3):
             tick_room(self.pk)
@@ -329,6 +364,10 @@ class Lines(RuleBasedStateMachine):
     def the_beacon_goes_and_comes(self) -> None:
         self.relay.is_up = not self.relay.is_up
 
+    @rule()
+    def the_witness_goes_and_comes(self) -> None:
+        self.newspaper.is_up = not self.newspaper.is_up
+
     @rule(max_active=st.integers(1, 4), per_minute=st.sampled_from([1, 30, 600]))
     def the_pace_is_set(self, max_active: int, per_minute: int) -> None:
         if self.room.status != RoomStatus.CLOSED:
@@ -403,18 +442,22 @@ class Lines(RuleBasedStateMachine):
 
     def the_log_is_in_order(self) -> None:
         """By the independent verifier, from the tables and from the files, after two more ticks."""
+        self.newspaper.is_up = True
+        clock.forward(seconds=301)  # however long the witness was left in peace
+        self.act("ask the witness", 0)
         for _ in range(2):
             clock.forward(seconds=1)
             tick_room(self.pk)
         room = self.room
         entered = Admission.objects.filter(room=room).count()
+        event(f"quorum {room.quorum}, witnessed {room.witnessed_at is not None}")
         event(f"{room.cohort.order}: drawn {room.drawn_at is not None}, entered {entered > 0}")
         lines = "".join(log_lines(room))
         report = verify_line.check(verify_line.rows_of(io.StringIO(lines, newline="")))
         for root in self.published.values():
             verify_line.check_root(report, root)
         folder = Path(django_settings.HOME) / "tlog" / room.cohort.code
-        verify_line.check_tiles(report, folder)
+        verify_line.check_tiles(report, folder, verify_line.Policy(policy_of(room)))
         for trouble in report.troubles:
             note(str(trouble))
         assert report.troubles == []
@@ -443,8 +486,10 @@ def _dying_before_the_commit() -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_everything_in_any_order_from_several_connections(relay: Relay) -> None:
-    Lines.relay = relay
+def test_everything_in_any_order_from_several_connections(
+    relay: Relay, newspaper: Newspaper
+) -> None:
+    Lines.relay, Lines.newspaper = relay, newspaper
     run_state_machine_as_test(
         Lines,
         settings=settings(
@@ -464,3 +509,12 @@ def relay(settings: Any, tmp_path: Path) -> Iterator[Relay]:
     settings.HOME, settings.DRAND_URLS = tmp_path, [running.address]
     yield running
     running.stop()
+
+
+@pytest.fixture
+def newspaper(settings: Any, tmp_path: Path) -> Iterator[Newspaper]:
+    settings.PUBLIC_URL = f"https://{scene.HOST}"
+    keys = scene.portal_key(*settings.LOG_KEYS)
+    with scene.running("newspaper", tmp_path, keys) as (witness, program):
+        settings.WITNESSES, settings.WITNESS_QUORUM = (witness,), 0
+        yield Newspaper(program)
