@@ -157,3 +157,7 @@ class OnTheListAlready(Refused):
 
 class OfferOver(Refused):
     message = _("This offer has ended; the time went to the next person on the list.")
+
+
+class ScheduleChanged(Refused):
+    message = _("Hours or slots have changed since. Look at the new preview, then make the slots.")

@@ -195,12 +195,12 @@ def day_of(instant: datetime) -> date:
 
 
 # Appointments begin at 06:00 or later; an hour before it is a typing error (03:00 for 15:00).
-_FIRST_START = time(6)
+FIRST_START = time(6)
 
 
 def is_clinic_hour(starts_at: datetime) -> bool:
     """Whether an appointment may begin at this time of day in the portal's time zone."""
-    return timezone.localtime(starts_at).time() >= _FIRST_START
+    return timezone.localtime(starts_at).time() >= FIRST_START
 
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:

@@ -23,6 +23,7 @@ from booking.admin.filters import (
     OwnDistrictFilter,
     RegionFilter,
 )
+from booking.admin.schedules import SchedulePages
 from booking.admin.sheets import sheet_address
 from booking.enums import ReservationStatus
 from booking.exceptions import Refused
@@ -65,7 +66,7 @@ class ClinicForm(forms.ModelForm[Clinic]):
 
 
 @admin.register(Clinic)
-class ClinicAdmin(ScopedAdmin[Clinic]):
+class ClinicAdmin(SchedulePages, ScopedAdmin[Clinic]):
     form = ClinicForm
     clinic_path = ""
     list_display = ["name", "code", "region", "district", "phone", "active"]
@@ -106,9 +107,15 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
         address = reverse("admin:booking_clinic_doses", args=[clinic.pk])
         return format_html('<a href="{}">{}</a>', address, _("Doses and no-shows"))
 
+    @admin.display(description=gettext_lazy("opening hours and slots"))
+    def schedule(self, clinic: Clinic) -> str:
+        address = reverse("admin:booking_clinic_schedule", args=[clinic.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Opening hours and slots"))
+
     def get_list_display(self, request: HttpRequest) -> Any:
         # Links only where the user may follow them: operators see clinics, but no people.
-        return [*self.list_display, *self._ways_on(request)]
+        ways = [name for name in self._ways_on(request) if name != "schedule"]  # for 1280 px
+        return [*self.list_display, *ways]
 
     def _ways_on(self, request: HttpRequest) -> list[str]:
         needed = {
@@ -116,6 +123,7 @@ class ClinicAdmin(ScopedAdmin[Clinic]):
             "booked": "booking.view_reservation",
             "waiting": "booking.view_listentry",
             "doses": "booking.view_stock",
+            "schedule": "booking.view_slot",
         }
         return [name for name, permission in needed.items() if request.user.has_perm(permission)]
 

@@ -1,5 +1,6 @@
 from booking.models.cancellation_list import ListEntry, LostAppointment, Offer
 from booking.models.clinics import Clinic, Slot, Stock, Vaccine
+from booking.models.opening_hours import OpeningHours, SpecialDay
 from booking.models.reservations import OutsideDose, Reservation
 
 __all__ = [
@@ -7,9 +8,11 @@ __all__ = [
     "ListEntry",
     "LostAppointment",
     "Offer",
+    "OpeningHours",
     "OutsideDose",
     "Reservation",
     "Slot",
+    "SpecialDay",
     "Stock",
     "Vaccine",
 ]

@@ -1,14 +1,13 @@
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Sequence
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.imports import SlotImport, SlotPlan
 from booking.models.clinics import MOST_CAPACITY
 from booking.rules import is_clinic_hour
+from booking.schedules import cut
 from dataio.csv_in import Column, Layout, Row
 from dataio.importing import ImportCommand, Outcome, RowRefused
 from dataio.values import clock, day, line_of_text, moment, whole_number
@@ -69,13 +68,3 @@ class Command(ImportCommand):
 
     def write(self, rows: Sequence[Row]) -> Sequence[Outcome | RowRefused]:
         return self.slots.save([row.values["plan"] for row in rows])
-
-
-def cut(day: date, opens: time, closes: time, minutes: int) -> Iterator[datetime]:
-    """Starts of the slots that end by closing time; a shorter remainder is left out."""
-    length = timedelta(minutes=minutes)
-    start = timezone.make_aware(datetime.combine(day, opens))
-    end = timezone.make_aware(datetime.combine(day, closes))
-    while start + length <= end:
-        yield start
-        start += length
