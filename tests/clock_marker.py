@@ -22,9 +22,11 @@ DAYS = {
 }
 # Names of what only reads the clock, as factories do whose rows began an hour ago.
 INSTANTS = {"clock", "now", "database_now", "known_now"}
-# Browser and launcher use the machine's clock; storms and fuzzing are slow and don't depend on the
-# hour.
-ELSEWHERE = re.compile(r"tests/(browser|launcher)/|storm\.py$|test_no_500\.py$")
+# Browser and launcher use the machine's clock; storms, fuzzing, state machines and the table of
+# addresses are slow and don't depend on the hour.
+ELSEWHERE = re.compile(
+    r"tests/(browser|launcher)/|(storm|test_no_500|test_any_order|test_address_table)\.py$"
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,7 +35,6 @@ def test_no_address_fails():
     assert failing == {}
 
 
-@pytest.mark.one_moment
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_address_answers_as_the_table_says(kind):
     users, rows = scene()
