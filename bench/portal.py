@@ -31,7 +31,8 @@ def portal() -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="jari-bench-"))
     # Fixed keys: the servers that a bench starts read them from the environment.
     os.environ.update(
-        JARI_HOME=str(folder), SECRET_KEY="bench", JARI_INDEX_KEY="bench-index",
+        JARI_HOME=str(folder), SECRET_KEY="bench",
+        JARI_INDEX_KEYS="1:YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
         JARI_LOG_KEYS="YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
         JARI_DATA_KEYS="1:YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
     )  # fmt: skip

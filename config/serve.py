@@ -18,6 +18,7 @@ import time
 from functools import partial
 from typing import Any
 
+from django.db import DatabaseError, connection
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -25,6 +26,7 @@ from granian.log import LogLevels
 
 from config import rsgi
 from config.gc_tuning import leave_loaded_alone
+from privacy.reindexing import key_problems
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 KILL_AFTER_SECONDS = 9
@@ -118,5 +120,23 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, target), hard))
 
 
+def refuse_unfit_keys() -> None:
+    """Exit if people in the database would not be found under the index keys of this node.
+
+    Each of them would be declared a second time. A start without the database goes on: the pages
+    say what is missing.
+    """
+    try:
+        problems = list(key_problems())
+    except DatabaseError:
+        problems = []
+    finally:
+        connection.close()
+        connection.close_pool()  # its threads would not survive the fork of the workers
+    if problems:
+        raise SystemExit("\n".join(problems))
+
+
 if __name__ == "__main__":
+    refuse_unfit_keys()
     main()

@@ -9,11 +9,17 @@ class EligibilityConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
         from eligibility.events import SOURCE
+        from eligibility.services import reindexing
         from events.sources import register
         from messaging.hooks import names
+        from privacy.reindexing import parts
 
         names["code"] = _("sign-in code")
         names["proxy"] = _("booking by somebody else")
         names["review"] = _("answer to the review")
         names["correction"] = _("answer to the correction")
         register(SOURCE)
+        parts.register(reindexing.people)
+        parts.register(reindexing.proxy_requests)
+        parts.register(reindexing.provider_accounts)
+        parts.register(reindexing.phone_codes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from eligibility.indexes import name_birth_indexes
 from eligibility.models import Person
 
 
@@ -11,16 +12,19 @@ def likely_doubles(people: Iterable[Person]) -> dict[int, set[int]]:
     Two rows that both stand on the roster, or that a certified provider both confirmed, are two
     people.
     """
-    people = list(people)
+    # Forgotten people have the same empty name, and are nobody's double.
+    people = [person for person in people if person.forgotten_at is None]
+    indexes = {person.pk: name_birth_indexes(person.name, person.birth_date) for person in people}
     by_index: dict[bytes, list[Person]] = {}
-    indexes = {bytes(person.name_birth_index) for person in people}
-    others = Person.objects.filter(name_birth_index__in=indexes, forgotten_at=None)
+    every_index = {index for of_person in indexes.values() for index in of_person}
+    others = Person.objects.filter(name_birth_index__in=every_index, forgotten_at=None)
     for other in others.only("pk", "name_birth_index", "roster_key", "certified_at"):
         by_index.setdefault(bytes(other.name_birth_index), []).append(other)
     doubles = {
         person.pk: {
             other.pk
-            for other in by_index.get(bytes(person.name_birth_index), [])
+            for index in indexes[person.pk]
+            for other in by_index.get(index, [])
             if other.pk != person.pk and not _are_distinct(person, other)
         }
         for person in people

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from redis import RedisError
 
 from database import signing
-from eligibility.indexes import phone_index
+from eligibility.indexes import phone_index, phone_indexes
 from eligibility.services.code_limits import RequestSource
-from privacy.cipher import blind_index
+from privacy.cipher import blind_indexes
 from web import addresses, cookies
 from web.limits import over
 
@@ -26,18 +26,18 @@ _MOST_KNOWN = 6  # phones that one browser may have proved, as in a family
 def source_of(request: HttpRequest, phone: str) -> RequestSource:
     """Source of a request for a code: a browser that proved `phone` before, else a network."""
     name, phones = _proved_phones(request)
-    if name and phone_index(phone).hex() in phones:
-        return RequestSource(blind_index(name, context=b"browser"), known_browser=True)
+    if name and not {index.hex() for index in phone_indexes(phone)}.isdisjoint(phones):
+        return RequestSource(tuple(blind_indexes(name, context=b"browser")), known_browser=True)
     address = client_address(request)
-    return RequestSource(blind_index(address, context=b"network") if address else None)
+    return RequestSource(tuple(blind_indexes(address, context=b"network")) if address else ())
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, phone: str) -> None:
     """Note in a signed cookie that this browser proved `phone`: codes that strangers ask for don't
     count against it any more. Keeps the newest phones."""
     name, phones = _proved_phones(request)
-    index = phone_index(phone).hex()
-    newest = [index, *(other for other in phones if other != index)][:_MOST_KNOWN]
+    indexes = [index.hex() for index in phone_indexes(phone)]
+    newest = [indexes[0], *(other for other in phones if other not in indexes)][:_MOST_KNOWN]
     response.set_cookie(
         KNOWN_COOKIE,
         signing.dumps([name or secrets.token_urlsafe(12), newest], salt=_KNOWN_SALT),

@@ -22,7 +22,7 @@ NEEDED_MEGABYTES = 400  # cluster, sample campaign and logs, with room to grow
 # Reasons why a file can't be written that the user can remove.
 NO_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 _NOTE = "Keys and passwords of this portal. Keep a copy: without it the data is lost."
-DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEY", "JARI_DATA_KEYS", "JARI_LOG_KEYS")
+DJANGO_SECRETS = ("SECRET_KEY", "JARI_INDEX_KEYS", "JARI_DATA_KEYS", "JARI_LOG_KEYS")
 
 OWNER_URL = "DATABASE_OWNER_URL"  # of the tables' owner; DATABASE_URL is the application's
 ROLE_PASSWORDS = ("POSTGRES_OWNER_PASSWORD", "POSTGRES_APP_PASSWORD")
@@ -66,7 +66,7 @@ def write_env(file: Path, values: Mapping[str, str], *, note: str) -> None:
 def new_secrets() -> dict[str, str]:
     return {
         "SECRET_KEY": secrets.token_urlsafe(48),
-        "JARI_INDEX_KEY": secrets.token_urlsafe(32),
+        "JARI_INDEX_KEYS": "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "JARI_DATA_KEYS": "1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
         "JARI_LOG_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
         "POSTGRES_PASSWORD": secrets.token_hex(16),

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from django.conf import settings
 
 NONCE_BYTES = 12
+INDEX_BYTES = 16  # of a blind index: the key's number and 120 bits
 
 
 class UnreadableData(Exception):
@@ -94,30 +95,50 @@ def newest_key_number() -> int:
     return _keys.current().newest
 
 
-# The keyed state is computed once per context, and copied for each text.
+# The keyed state is computed once per key and context, and copied for each text.
 @cache
 def _blind(index_key: bytes, context: bytes) -> "hashlib.blake2b":
     return hashlib.blake2b(
         key=hashlib.sha256(index_key).digest(),
         person=hashlib.sha256(context).digest()[:16],
-        digest_size=16,
+        digest_size=INDEX_BYTES - 1,
     )
 
 
 def indexer(*, context: bytes) -> Callable[[str], bytes]:
     """`blind_index` for many values of one context."""
-    start = _blind(settings.INDEX_KEY, context).copy
+    number, key = settings.INDEX_KEYS[0]
+    prefix, start = bytes([number]), _blind(key, context).copy
 
     def index(text: str) -> bytes:
         keyed = start()
         keyed.update(text.encode())
-        return keyed.digest()
+        return prefix + keyed.digest()
 
     return index
 
 
 def blind_index(text: str, *, context: bytes) -> bytes:
-    """16 bytes, equal for equal texts, that reveal nothing without the index key."""
-    keyed = _blind(settings.INDEX_KEY, context).copy()
+    """16 bytes, equal for equal texts, that reveal nothing without the index key.
+
+    The first byte is the number of the key: the first one of settings.INDEX_KEYS. For writing; to
+    look a value up, use `blind_indexes`.
+    """
+    return _index(*settings.INDEX_KEYS[0], text, context)
+
+
+def blind_indexes(text: str, *, context: bytes) -> list[bytes]:
+    """The indexes of a text under every key in effect: a row may have any of them."""
+    return [_index(number, key, text, context) for number, key in settings.INDEX_KEYS]
+
+
+def _index(number: int, key: bytes, text: str, context: bytes) -> bytes:
+    keyed = _blind(key, context).copy()
     keyed.update(text.encode())
-    return keyed.digest()
+    return bytes([number]) + keyed.digest()
+
+
+def index_key_number() -> int:
+    """The number of the index key that writes."""
+    number: int = settings.INDEX_KEYS[0][0]
+    return number

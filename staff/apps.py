@@ -12,10 +12,13 @@ class StaffConfig(AppConfig):
         # Imported here because models are loaded only by now.
         from events.sources import register
         from messaging.hooks import names
+        from privacy.reindexing import parts
         from staff.events import SOURCE
+        from staff.reindexing import failures
 
         names["account"] = _("your account")
         register(SOURCE)
+        parts.register(failures)
 
 
 class PortalAdminConfig(admin.AdminConfig):

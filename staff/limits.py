@@ -21,7 +21,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from database.clock import Now, known_now
-from privacy.cipher import blind_index
+from privacy.cipher import blind_indexes
 from staff.door.known_devices import known_for
 from staff.enums import Step
 from staff.models import LogInFailure, User
@@ -52,13 +52,18 @@ class Attempt:
     """One try of a password or code; `device` is the number of a known browser, or ""."""
 
     user: User | None
-    name_index: str
+    name_indexes: tuple[str, ...]  # keyed hashes of the typed name, one under each index key
     network: str
     device: str
     step: Step
     # What the form carries of a proof of work.
     work: str = ""
     wait: str = ""
+
+    @property
+    def name_index(self) -> str:
+        """The one to be stored."""
+        return self.name_indexes[0]
 
     def reserve(self) -> LogInFailure | WorkNeeded:
         """Count this try as a failure; the caller deletes the row if it succeeds.
@@ -102,7 +107,7 @@ class Attempt:
         if not proof.startswith(_WAIT):
             return False
         waits = LogInFailure.objects.filter(proof__startswith=_WAIT, at__gt=known_now() - PATIENCE)
-        same = Q(name_index=self.name_index)
+        same = Q(name_index__in=self.name_indexes)
         if self.network:
             same |= Q(network=self.network)
         return waits.filter(same).count() > own
@@ -114,7 +119,7 @@ class Attempt:
 
     def _beyond_account(self) -> int:
         """By how many wrong tries the account is at its limit or above, in the worst window."""
-        rows = LogInFailure.objects.filter(name_index=self.name_index, device=self.device)
+        rows = LogInFailure.objects.filter(name_index__in=self.name_indexes, device=self.device)
         return max(
             rows.filter(at__gt=self._since(period)).count() - free
             for free, period in FREE_PER_ACCOUNT
@@ -136,7 +141,7 @@ class Attempt:
     def takes_app_codes(self) -> bool:
         """Whether a code of an authenticator app still counts in this browser."""
         rows = LogInFailure.objects.filter(
-            name_index=self.name_index, device=self.device, step=Step.CODE
+            name_index__in=self.name_indexes, device=self.device, step=Step.CODE
         )
         wrong = rows.filter(at__gt=self._since(timedelta(days=1))).count()
         return bool(self.device) or wrong < CODES_A_DAY
@@ -159,7 +164,7 @@ def attempt_of(request: HttpRequest, username: str, step: Step) -> Attempt:
     address = client_address(request)
     return Attempt(
         user=user,
-        name_index=blind_index(username.casefold(), context=b"staff.username").hex(),
+        name_indexes=_name_indexes(username),
         network=network_of(address) if address else "",
         device=known_for(request, user),
         step=step,
@@ -170,8 +175,13 @@ def attempt_of(request: HttpRequest, username: str, step: Step) -> Attempt:
 
 def is_guarded(user: User) -> bool:
     """Whether unknown browsers need work to sign in as this user; a manager can unlock it."""
-    index = blind_index(user.username.casefold(), context=b"staff.username").hex()
-    return Attempt(user, index, "", "", Step.PASSWORD)._beyond_account() >= 0
+    indexes = _name_indexes(user.username)
+    return Attempt(user, indexes, "", "", Step.PASSWORD)._beyond_account() >= 0
+
+
+def _name_indexes(username: str) -> tuple[str, ...]:
+    indexes = blind_indexes(username.casefold(), context=b"staff.username")
+    return tuple(index.hex() for index in indexes)
 
 
 def forget_old_failures() -> int:

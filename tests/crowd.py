@@ -2,18 +2,22 @@
 
 import secrets
 from datetime import date, timedelta
+from uuid import uuid4
 
 from django.utils import timezone
 
 from booking.models import Clinic, Slot, Vaccine
 from eligibility.enums import Source
 from eligibility.models import Person
+from privacy.reindexing import NO_KEY
 from waiting_room.models import Admission, Line, Room, Ticket
+from waiting_room.services.resume_codes import code_keys
+from web.codes import index_of_ticket
 
 
 def admit(room: Room, count: int) -> list[Admission]:
     """`count` new people, each with a ticket and a live admission of this room."""
-    # Names of one length and random indexes: nobody here is looked up by identity.
+    # Names of one length and random indexes under no key: nobody here is looked up by identity.
     people = Person.objects.bulk_create(
         Person(
             roster_key=secrets.token_hex(8),
@@ -23,21 +27,23 @@ def admit(room: Room, count: int) -> list[Admission]:
             phone="+821000000000",
             region="서울특별시",
             district="강남구",
-            identity_index=secrets.token_bytes(16),
-            name_birth_index=secrets.token_bytes(16),
-            phone_index=secrets.token_bytes(16),
+            identity_index=bytes([NO_KEY]) + secrets.token_bytes(15),
+            name_birth_index=bytes([NO_KEY]) + secrets.token_bytes(15),
+            phone_index=bytes([NO_KEY]) + secrets.token_bytes(15),
         )
         for _ in range(count)
     )
     now = timezone.now()
     first = Ticket.objects.filter(room=room).count() + 1
+    key = code_keys()[0]
     tickets = Ticket.objects.bulk_create(
         Ticket(
+            id=(ticket_id := uuid4()),
             room=room,
             person=person,
             entry=number,
             joined_at=now,
-            resume_index=secrets.randbits(62),
+            resume_index=index_of_ticket(ticket_id.bytes, key),
         )
         for number, person in enumerate(people, first)
     )

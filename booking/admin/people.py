@@ -15,7 +15,7 @@ from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
 from database.clock import known_today
 from eligibility import spelling
-from eligibility.indexes import name_birth_index, phone_index
+from eligibility.indexes import name_birth_indexes, phone_indexes
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from staff.enums import AT_A_CLINIC, Act
@@ -132,8 +132,8 @@ class PersonForm(forms.Form):
             return None
         people = list(
             self.people().filter(
-                name_birth_index=name_birth_index(values["name"], born),
-                phone_index=phone_index(phone),
+                name_birth_index__in=name_birth_indexes(values["name"], born),
+                phone_index__in=phone_indexes(phone),
             )[:2]  # two are enough to see that it is ambiguous
         )
         if len(people) == 1:

@@ -48,23 +48,25 @@ def _origins(provider: dict[str, Any]) -> list[str]:
     return [f"{parts.scheme}://{parts.netloc}", *further]
 
 
-def data_keys(text: str) -> list[tuple[int, bytes]]:
-    """Parse `id:base64,id:base64` into (id, 32 bytes) pairs, the newest first."""
+def numbered_keys(name: str) -> list[tuple[int, bytes]]:
+    """Parse the variable's `id:base64,id:base64` into (id, 32 bytes) pairs; the first writes."""
     pairs = []
-    for part in text.split(","):
+    for part in required(name, "NUMBER:BASE64 of 32 random bytes.").split(","):
         number, _sep, encoded = part.strip().partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
             pair = (int(number), key)
         except (ValueError, binascii.Error):
             raise ImproperlyConfigured(
-                "JARI_DATA_KEYS: write each key as NUMBER:BASE64, separated by commas."
+                f"{name}: write each key as NUMBER:BASE64, separated by commas."
             ) from None
         if len(key) != 32 or not 0 < pair[0] < 256:
             raise ImproperlyConfigured(
-                "JARI_DATA_KEYS: each key is 32 bytes in base64, its number from 1 to 255."
+                f"{name}: each key is 32 bytes in base64, its number from 1 to 255."
             )
         pairs.append(pair)
+    if len(dict(pairs)) < len(pairs):
+        raise ImproperlyConfigured(f"{name}: two keys have the same number.")
     return pairs
 
 
@@ -119,12 +121,13 @@ SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.
 # Earlier keys, whose signatures are still accepted; keep one as long as the longest cookie lives.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Personal data is encrypted under the first key and read under any of them.
-DATA_KEYS = data_keys(required("JARI_DATA_KEYS", "NUMBER:BASE64 of 32 random bytes."))
+DATA_KEYS = numbered_keys("JARI_DATA_KEYS")
 # Public logs are signed with all of these keys, so that verifiers know a new key before the old
 # one is removed (docs/line-log.md).
 LOG_KEYS = log_keys(required("JARI_LOG_KEYS", "BASE64 of 32 random bytes."))
-# A key apart from the data keys, whose rotation must not change the blind indexes.
-INDEX_KEY = required("JARI_INDEX_KEY", "a long random text; it can't be changed later.").encode()
+# Blind indexes are written under the first key and looked up under each of them. Apart from the
+# data keys, whose rotation must not change the indexes.
+INDEX_KEYS = numbered_keys("JARI_INDEX_KEYS")
 
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -4,7 +4,7 @@ import base64
 import os
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
-os.environ.setdefault("JARI_INDEX_KEY", "only-for-tests")
+os.environ.setdefault("JARI_INDEX_KEYS", "1:" + base64.b64encode(b"i" * 32).decode())
 os.environ.setdefault("JARI_DATA_KEYS", "1:" + base64.b64encode(b"t" * 32).decode())
 os.environ.setdefault("JARI_LOG_KEYS", base64.b64encode(b"l" * 32).decode())
 

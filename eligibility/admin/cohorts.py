@@ -28,7 +28,7 @@ from eligibility.services.changes import (
     withdraw_change,
 )
 from eligibility.timeline import timeline
-from privacy.cipher import blind_index
+from privacy.cipher import blind_indexes
 from staff.actors import actor_of
 from staff.names import actor_name
 from staff.scoping import ScopedAdmin
@@ -197,13 +197,13 @@ class ChangeForm(forms.ModelForm[CohortChange]):
                     cohort=cohort, values=self.values(), takes_effect_at=at, by=self.by
                 )
                 content = f"{cohort.pk} {at.isoformat()} {sorted(self.values().items())}"
-                token = blind_index(content, context=b"cohort_change").hex()
-                if self.cleaned_data["confirmed"] != token:
+                tokens = [index.hex() for index in blind_indexes(content, context=b"cohort_change")]
+                if self.cleaned_data["confirmed"] not in tokens:
                     self.preview = preview_change(cohort=cohort, values=self.values(), at=at)
                     # An error keeps the admin from saving; changeform_view shows it as a message.
                     self.add_error(None, _preview_text(self.preview))
                     data = cast("QueryDict", self.data).copy()
-                    data["confirmed"] = token
+                    data["confirmed"] = tokens[0]
                     self.data = data
                     transaction.set_rollback(True)
         except ValidationError as error:

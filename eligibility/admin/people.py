@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from database.clock import known_today
-from eligibility.indexes import name_birth_index, phone_index
+from eligibility.indexes import name_birth_indexes, phone_indexes
 from eligibility.models import Decision, Person
 from eligibility.reasons import sentence
 from eligibility.spelling import birth_date, masked_phone, mobile_phone, shown_phone
@@ -30,8 +30,8 @@ def people_meant(term: str) -> list[int] | None:
     if number is not None:
         return [number]
     try:
-        index = phone_index(mobile_phone(term))
-        return list(Person.objects.filter(phone_index=index).values_list("pk", flat=True))
+        indexes = phone_indexes(mobile_phone(term))
+        return list(Person.objects.filter(phone_index__in=indexes).values_list("pk", flat=True))
     except ValueError:
         pass
     match = _NAME_AND_BIRTH.fullmatch(term)
@@ -41,8 +41,8 @@ def people_meant(term: str) -> list[int] | None:
         born = birth_date(match["birth"], today=_today())
     except ValueError:
         return None
-    index = name_birth_index(match["name"], born)
-    return list(Person.objects.filter(name_birth_index=index).values_list("pk", flat=True))
+    indexes = name_birth_indexes(match["name"], born)
+    return list(Person.objects.filter(name_birth_index__in=indexes).values_list("pk", flat=True))
 
 
 def moment(at: datetime | None) -> str:

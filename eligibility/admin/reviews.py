@@ -14,6 +14,7 @@ from eligibility.admin.people import ReadOnlyAdmin, moment
 from eligibility.enums import ReviewStatus
 from eligibility.exceptions import Refusal
 from eligibility.facts import facts_of, rule_of
+from eligibility.indexes import name_birth_indexes
 from eligibility.models import Correction, Person, Review
 from eligibility.reasons import sentence
 from eligibility.rules import decide
@@ -156,8 +157,9 @@ class ReviewAdmin(ReadOnlyAdmin[Review]):
 
 
 def _same_name(person: Person) -> list[Person]:
-    index = bytes(person.name_birth_index)
-    return list(Person.objects.filter(name_birth_index=index).exclude(pk=person.pk)[:20])
+    indexes = name_birth_indexes(person.name, person.birth_date)
+    same = Person.objects.filter(name_birth_index__in=indexes).exclude(pk=person.pk)
+    return list(same[:20])
 
 
 class CorrectionForm(VerdictForm[Correction]):

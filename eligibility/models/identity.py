@@ -51,10 +51,12 @@ class PhoneCode(models.Model):
 
 
 class ProviderAccount(models.Model):
-    """The person of a certified provider's subject; the subject is stored as a blind index."""
+    """The person of a certified provider's subject, which is found by its blind index."""
 
     provider = models.CharField(_("provider"), max_length=20)
     subject_index = models.BinaryField(max_length=16, editable=False)
+    # Needed to compute the index anew under another key; NULL in rows from before this column.
+    subject = EncryptedTextField(_("subject"), null=True, editable=False)
     person = models.ForeignKey(
         Person, on_delete=models.CASCADE, related_name="accounts", verbose_name=_("person")
     )

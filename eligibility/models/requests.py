@@ -75,6 +75,8 @@ class Correction(AuthorityRequest):
     )
     field = models.CharField(_("field"), max_length=10, choices=Correctable)
     wanted = EncryptedTextField(_("wanted"))
+    # The value before it was granted: the person's roster row is still recognized by it.
+    replaced = EncryptedTextField(_("replaced"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("correction")

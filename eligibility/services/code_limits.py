@@ -17,6 +17,7 @@ from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
 from eligibility.exceptions import LimitReached, WorkNeeded
+from eligibility.indexes import phone_indexes
 
 # (period, codes in it): at this number a proof of work is needed.
 FREE_FROM_SOURCE = (timedelta(minutes=10), 3)
@@ -34,11 +35,17 @@ FREE_OF_SOURCE = (timedelta(minutes=10), 100)
 class RequestSource:
     """Where a request for a code comes from: a network, or a browser that proved this phone.
 
-    `index` is a keyed hash of either; None for a private network, which is not counted.
+    `indexes` are keyed hashes of either, one under each index key; empty for a private network,
+    which is not counted.
     """
 
-    index: bytes | None = None
+    indexes: tuple[bytes, ...] = ()
     known_browser: bool = False
+
+    @property
+    def index(self) -> bytes | None:
+        """The one to be stored."""
+        return self.indexes[0] if self.indexes else None
 
 
 UNKNOWN_SOURCE = RequestSource()
@@ -48,24 +55,24 @@ _SentCodes = tuple[int, datetime, bytes | None]  # number of sends, time of the 
 # Newest first. 60 rows of a day suffice: the limits above stop far below.
 UNUSED_TO_PHONE = """
 SELECT sends, sent_at, source_index FROM eligibility_phonecode
-WHERE phone_index = %(phone)s AND sent_at > %(since)s AND used_at IS NULL
-    AND from_known_browser = %(known)s AND (NOT %(known)s OR source_index = %(source)s)
+WHERE phone_index = ANY(%(phone)s) AND sent_at > %(since)s AND used_at IS NULL
+    AND from_known_browser = %(known)s AND (NOT %(known)s OR source_index = ANY(%(source)s))
 ORDER BY sent_at DESC LIMIT 60
 """
 UNUSED_OF_SOURCE = """
 SELECT coalesce(sum(sends), 0) FROM eligibility_phonecode
-WHERE source_index = %s AND sent_at > %s AND used_at IS NULL
+WHERE source_index = ANY(%s) AND sent_at > %s AND used_at IS NULL
 """
 
 
 def check_asking(
-    *, phone_index: bytes, source: RequestSource, has_worked: Callable[[], bool], now: datetime
+    *, phone: str, source: RequestSource, has_worked: Callable[[], bool], now: datetime
 ) -> None:
     """Raise LimitReached or WorkNeeded if no code may be sent now.
 
-    The caller holds `lock_phone`, so that concurrent requests are all counted.
+    The caller holds `lock_phones`, so that concurrent requests are all counted.
     """
-    rows = _unused_to_phone(phone_index, source, now)
+    rows = _unused_to_phone(phone, source, now)
     for period, most, pause in PACED:
         if _count(rows, now - period) >= most and now < rows[0][1] + pause:
             raise LimitReached(
@@ -79,12 +86,12 @@ def check_asking(
         raise WorkNeeded(_("Many codes went to this number. Start again on the first page."))
 
 
-def _unused_to_phone(phone_index: bytes, source: RequestSource, now: datetime) -> list[_SentCodes]:
+def _unused_to_phone(phone: str, source: RequestSource, now: datetime) -> list[_SentCodes]:
     values: dict[str, Any] = {
-        "phone": phone_index,
+        "phone": phone_indexes(phone),
         "since": now - timedelta(days=1),
         "known": source.known_browser,
-        "source": source.index,
+        "source": list(source.indexes),
     }
     with connection.cursor() as cursor:
         cursor.execute(UNUSED_TO_PHONE, values)
@@ -92,11 +99,11 @@ def _unused_to_phone(phone_index: bytes, source: RequestSource, now: datetime) -
     return rows
 
 
-def _count(rows: list[_SentCodes], since: datetime, source: bytes | None = None) -> int:
+def _count(rows: list[_SentCodes], since: datetime, source: tuple[bytes, ...] = ()) -> int:
     return sum(
         sends
         for sends, at, index in rows
-        if at > since and (source is None or (index is not None and bytes(index) == source))
+        if at > since and (not source or (index is not None and bytes(index) in source))
     )
 
 
@@ -104,12 +111,12 @@ def _needs_work(rows: list[_SentCodes], source: RequestSource, now: datetime) ->
     if any(_count(rows, now - period) >= most for period, most in FREE_TO_PHONE):
         return True
     # The owner's own browser is limited by the phone alone, never by its network.
-    if source.index is None or source.known_browser:
+    if not source.indexes or source.known_browser:
         return False
     period, most = FREE_FROM_SOURCE
-    if _count(rows, now - period, source.index) >= most:
+    if _count(rows, now - period, source.indexes) >= most:
         return True
     period, most = FREE_OF_SOURCE
     with connection.cursor() as cursor:
-        cursor.execute(UNUSED_OF_SOURCE, [source.index, now - period])
+        cursor.execute(UNUSED_OF_SOURCE, [list(source.indexes), now - period])
         return bool(cursor.fetchone()[0] >= most)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from database.clock import Now
 from eligibility.enums import REVIEW_MOVES, Correctable, ReviewStatus
 from eligibility.exceptions import CorrectionRefused
-from eligibility.indexes import indexes_of
+from eligibility.indexes import identity_indexes, indexes_of
 from eligibility.models import Correction, Person
 from messaging.enums import Channel
 from messaging.services import write_message
@@ -36,15 +36,22 @@ def grant_correction(*, correction: Correction, by: str, answer: str = "") -> Co
     correction = _close(correction, ReviewStatus.GRANTED, by=by, answer=answer)
     person = Person.objects.select_for_update().get(pk=correction.person_id)
     value = correction.wanted
+    correction.replaced = str(getattr(person, correction.field))
+    correction.save(update_fields=["replaced"])
     setattr(
         person,
         correction.field,
         date.fromisoformat(value) if correction.field == Correctable.BIRTH_DATE else value,
     )
     # roster_digest is not touched: an unchanged row of the next roster would else undo this.
-    for name, index in indexes_of(person.name, person.birth_date, person.phone).items():
+    details = (person.name, person.birth_date, person.phone)
+    for name, index in indexes_of(*details).items():
         setattr(person, name, index)
     try:
+        # The unique index compares within one index key only.
+        others = Person.objects.filter(identity_index__in=identity_indexes(*details))
+        if others.exclude(pk=person.pk).exists():
+            raise IntegrityError
         # A savepoint, so that the refusal can be raised inside the outer transaction.
         with transaction.atomic():
             person.save()

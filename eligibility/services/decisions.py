@@ -16,7 +16,7 @@ from eligibility.services.households import (
     beyond_household,
     full_cohorts,
     is_vouched_for,
-    lock_phone,
+    lock_phones,
 )
 from staff.actors import SYSTEM
 
@@ -109,7 +109,7 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
         return _store(person, at)
     # One at a time per phone: the household limit counts rows that others may be writing.
     with transaction.atomic():
-        lock_phone(person.phone_index)
+        lock_phones(person.phone)
         return _store(person, at)
 
 

@@ -17,10 +17,10 @@ from django.utils.translation import gettext_noop
 from database.clock import Now, database_now
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import DistrictUnclear, ProxyRefused
-from eligibility.indexes import phone_index
+from eligibility.indexes import phone_index, phone_indexes
 from eligibility.models import Person, Proxy, ProxyRequest
 from eligibility.services.decisions import store_decisions
-from eligibility.services.households import lock_phone
+from eligibility.services.households import lock_phones
 from eligibility.services.identity import find_or_declare
 from eligibility.spelling import masked_phone, name_key, names_agree
 from messaging.enums import Channel
@@ -42,11 +42,8 @@ def ask_to_book_for(*, by: Person, name: str, birth_date: date, phone: str) -> P
     A link goes to the person's phone. A repeated request returns the open one. Raises ProxyRefused
     for oneself, beyond FAMILY_SIZE and beyond REQUESTS_PER_DAY.
     """
-    # Serializes requests from and to a phone, so that the limits hold; sorted, so that two people
-    # who ask for each other at once do not deadlock.
-    index = phone_index(phone)
-    for phone_to_lock in sorted({bytes(by.phone_index), index}):
-        lock_phone(phone_to_lock)
+    # Serializes requests from and to a phone, so that the limits hold.
+    lock_phones(by.phone, phone)
     now = database_now()
     if _is_oneself(by, name, birth_date, phone):
         raise ProxyRefused(_("That is yourself. You can book without this."))
@@ -57,15 +54,17 @@ def ask_to_book_for(*, by: Person, name: str, birth_date: date, phone: str) -> P
         ) == name_key(name):
             return request
     _refuse_too_many(by, len(waiting), now)
-    recent = ProxyRequest.objects.filter(phone_index=index, told_at__gt=now - QUIET)
+    recent = ProxyRequest.objects.filter(
+        phone_index__in=phone_indexes(phone), told_at__gt=now - QUIET
+    )
     # The asking phone itself is exempt: a family may share it, and it can't pester a stranger.
-    sends_message = index == bytes(by.phone_index) or not recent.exists()
+    sends_message = phone == by.phone or not recent.exists()
     request = ProxyRequest.objects.create(
         by=by,
         name=name,
         birth_date=birth_date,
         phone=phone,
-        phone_index=index,
+        phone_index=phone_index(phone),
         asked_at=now,
         told_at=now if sends_message else None,
     )
@@ -80,7 +79,7 @@ def _is_oneself(by: Person, name: str, birth_date: date, phone: str) -> bool:
 
 def _refuse_too_many(by: Person, waiting: int, now: datetime) -> None:
     today = ProxyRequest.objects.filter(
-        by__phone_index=bytes(by.phone_index), asked_at__gt=now - timedelta(days=1)
+        by__phone_index__in=phone_indexes(by.phone), asked_at__gt=now - timedelta(days=1)
     )
     if today.count() >= REQUESTS_PER_DAY:
         raise ProxyRefused(_("You tried many times today. Try again tomorrow."))
@@ -99,7 +98,7 @@ def waiting_requests() -> QuerySet[ProxyRequest]:
 
 def requests_to(person: Person) -> list[ProxyRequest]:
     """Open requests to book for this person, matched by the details that the person proved."""
-    to_phone = waiting_requests().filter(phone_index=bytes(person.phone_index))
+    to_phone = waiting_requests().filter(phone_index__in=phone_indexes(person.phone))
     # Name and birth date are encrypted, so the few requests to one phone are compared here.
     return [
         request

@@ -7,19 +7,24 @@ from django.db import connection
 from django.db.models import Count
 
 from eligibility.enums import Reason
+from eligibility.indexes import phone_indexes
 from eligibility.models import Decision, Person
 from eligibility.rules import Outcome
 
 
-def lock_phone(phone_index: bytes | memoryview) -> None:
-    """Serialize transactions that concern one phone, until the end of the transaction.
+def lock_phones(*phones: str) -> None:
+    """Serialize transactions that concern these phones, until the end of the transaction.
 
-    An advisory lock, as the rows it protects may not exist yet. Two phones whose first 64 bits
-    agree merely wait for each other.
+    Advisory locks, as the rows they protect may not exist yet. One for each index key, so that
+    nodes whose keys are in another order, while they change, still wait for each other; sorted, so
+    that no two transactions deadlock. Phones whose first 64 bits agree merely wait too.
     """
-    number = int.from_bytes(bytes(phone_index)[:8], signed=True)
+    indexes = {index for phone in phones for index in phone_indexes(phone)}
+    numbers = sorted(int.from_bytes(index[:8], signed=True) for index in indexes)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number", [numbers]
+        )
 
 
 def is_vouched_for(person: Person) -> bool:
@@ -36,7 +41,7 @@ def full_cohorts(person: Person) -> set[int]:
         return set()
     others = (
         Decision.objects.filter(
-            person__phone_index=bytes(person.phone_index),
+            person__phone_index__in=phone_indexes(person.phone),
             person__roster_key=None,
             person__certified_at=None,
             eligible=True,

@@ -19,21 +19,23 @@ from eligibility.exceptions import (
     TooManyTries,
     WrongCode,
 )
-from eligibility.indexes import identity_index, indexes_of, phone_index
+from eligibility.indexes import identity_indexes, indexes_of, phone_index, phone_indexes
 from eligibility.models import Person, PhoneCode
 from eligibility.services.code_limits import UNKNOWN_SOURCE, RequestSource, check_asking
 from eligibility.services.decisions import store_decisions
-from eligibility.services.households import lock_phone
+from eligibility.services.households import lock_phones
 from eligibility.spelling import name_key, names_agree, person_name
 from events.services import update_and_record
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.services import write_message
-from privacy.cipher import blind_index
+from privacy.cipher import blind_index, blind_indexes
 
 LIFETIME = timedelta(minutes=3)
 RESEND_AFTER = timedelta(minutes=1)
 MOST_TRIES = 5
+# Keyed: a plain hash of six digits could be reversed by trying a million codes.
+_CODE = b"phone_code"
 
 
 def _has_not_worked() -> bool:
@@ -54,15 +56,14 @@ def start_verification(
     The roster is not read here: neither the response nor its time may show who is on it. Raises
     WorkNeeded or LimitReached (code_limits), and ValueError for an invalid name.
     """
-    index = phone_index(phone)
-    lock_phone(index)  # concurrent requests for one phone must count each other
+    lock_phones(phone)  # concurrent requests for one phone must count each other
     now = database_now()
-    check_asking(phone_index=index, source=source, has_worked=has_worked, now=now)
+    check_asking(phone=phone, source=source, has_worked=has_worked, now=now)
     challenge = PhoneCode(
         name=person_name(name),
         birth_date=birth_date,
         phone=phone,
-        phone_index=index,
+        phone_index=phone_index(phone),
         source_index=source.index,
         from_known_browser=source.known_browser,
         code_hash=b"",
@@ -80,7 +81,7 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
     Counted like a first one. Raises CodeExpired if the code was used, and ResendTooSoon,
     WorkNeeded or LimitReached.
     """
-    lock_phone(challenge.phone_index)
+    lock_phones(challenge.phone)
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
     if challenge.used_at:
         raise CodeExpired(_("This code was used already. Start again if you signed out."))
@@ -91,10 +92,11 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
             _("A code went out less than a minute ago. Try again in %(seconds)s seconds.")
             % {"seconds": int(wait.total_seconds()) + 1}
         )
-    index = None if challenge.source_index is None else bytes(challenge.source_index)
+    # Of the network or browser itself nothing is stored.
+    indexes = () if challenge.source_index is None else (bytes(challenge.source_index),)
     check_asking(
-        phone_index=bytes(challenge.phone_index),
-        source=RequestSource(index, challenge.from_known_browser),
+        phone=challenge.phone,
+        source=RequestSource(indexes, challenge.from_known_browser),
         has_worked=_has_not_worked,
         now=now,
     )
@@ -126,8 +128,16 @@ def _message_key(challenge: PhoneCode) -> str:
 
 
 def _hash(challenge: PhoneCode, code: str) -> bytes:
-    # Keyed: a plain hash of six digits could be reversed by trying a million codes.
-    return blind_index(f"{challenge.pk}:{challenge.sends}:{code}", context=b"phone_code")
+    return blind_index(_hashed(challenge, code), context=_CODE)
+
+
+def _is_right(challenge: PhoneCode, code: str) -> bool:
+    indexes = blind_indexes(_hashed(challenge, code), context=_CODE)
+    return any(hmac.compare_digest(bytes(challenge.code_hash), index) for index in indexes)
+
+
+def _hashed(challenge: PhoneCode, code: str) -> str:
+    return f"{challenge.pk}:{challenge.sends}:{code}"
 
 
 def sent_message(challenge: PhoneCode) -> str:
@@ -161,7 +171,7 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
     if challenge.used_at:
         challenge.save(update_fields=["tries"])
         return CodeExpired(_("This code was used already. Start again if you signed out."))
-    if not hmac.compare_digest(bytes(challenge.code_hash), _hash(challenge, code)):
+    if not _is_right(challenge, code):
         challenge.save(update_fields=["tries"])
         tries_left = MOST_TRIES - challenge.tries
         if not tries_left:
@@ -231,7 +241,7 @@ def find_or_declare(
     with transaction.atomic():
         # Two spellings of one person may arrive at once and have different indexes, so the unique
         # index alone would let both in.
-        lock_phone(phone_index(phone))
+        lock_phones(phone)
         person = _find(name, birth_date, phone, home, home_chosen=home_chosen)
         if person:
             return person
@@ -244,7 +254,7 @@ def find_or_declare(
         )
         # A roster import may insert the same person at once; then its row is taken below.
         Person.objects.bulk_create([declared], ignore_conflicts=True)
-    return Person.objects.get(identity_index=identity_index(name, birth_date, phone))
+    return Person.objects.get(identity_index__in=identity_indexes(name, birth_date, phone))
 
 
 def _find(
@@ -254,10 +264,10 @@ def _find(
 
     Compared in Python, as names are encrypted; a phone has few people.
     """
-    exact = identity_index(name, birth_date, phone)
+    exact = identity_indexes(name, birth_date, phone)
     same = [
         person
-        for person in Person.objects.filter(phone_index=phone_index(phone))
+        for person in Person.objects.filter(phone_index__in=phone_indexes(phone))
         if person.birth_date == birth_date and names_agree(person.name, name)
     ]
     on_roster = [person for person in same if person.source == Source.ROSTER]
@@ -269,7 +279,7 @@ def _find(
         key=lambda person: (
             person.source != Source.ROSTER,
             person not in twins,
-            bytes(person.identity_index) != exact,
+            bytes(person.identity_index) not in exact,
             person.pk,
         )
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from database.clock import database_now, known_now
 from dataio.districts import District
 from eligibility.events import PHONE, verified
+from eligibility.indexes import subject_indexes
 from eligibility.models import Person, ProviderAccount, ProviderTry
 from eligibility.providers import Identity, Provider, configured
 from eligibility.services.decisions import store_decisions
@@ -18,7 +19,6 @@ from eligibility.services.identity import find_or_declare
 from events.services import update_and_record
 from messaging.enums import MessageStatus
 from messaging.models import Message
-from privacy.cipher import blind_index
 
 PERIOD = timedelta(minutes=5)
 _SLOW, _TOO_SLOW = 3.0, 10.0  # seconds, of the 90th percentile
@@ -105,14 +105,17 @@ def vouched_for(
     A subject seen before is the same person, also with another name or phone. `home`,
     `home_chosen` and DistrictUnclear as with `find_or_declare`.
     """
-    index = blind_index(f"{provider.code}|{identity.subject}", context=b"provider.subject")
+    indexes = subject_indexes(provider.code, identity.subject)
     account = (
         ProviderAccount.objects.select_related("person")
-        .filter(provider=provider.code, subject_index=index)
+        .filter(provider=provider.code, subject_index__in=indexes)
         .first()
     )
     if account and _is_same(account.person, identity):
         person = account.person
+        if account.subject is None:  # from before the column: now it can change its index key
+            account.subject, account.subject_index = identity.subject, indexes[0]
+            account.save(update_fields=["subject", "subject_index"])
     else:
         assert identity.name
         assert identity.birth_date
@@ -125,7 +128,9 @@ def vouched_for(
             home_chosen=home_chosen,
         )
         ProviderAccount.objects.update_or_create(
-            provider=provider.code, subject_index=index, defaults={"person": person}
+            provider=provider.code,
+            subject_index=bytes(account.subject_index) if account else indexes[0],
+            defaults={"person": person, "subject": identity.subject},
         )
     person.certified_at = database_now()
     update_and_record(

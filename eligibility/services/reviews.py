@@ -15,9 +15,10 @@ from eligibility.enums import (
     Window,
 )
 from eligibility.exceptions import ReviewRefused
+from eligibility.indexes import phone_indexes
 from eligibility.models import Cohort, Decision, Person, Review
 from eligibility.services.decisions import Answer, decide
-from eligibility.services.households import full_cohorts, lock_phone
+from eligibility.services.households import full_cohorts, lock_phones
 from messaging.enums import Channel
 from messaging.services import write_message
 from staff.actors import CITIZEN
@@ -31,7 +32,7 @@ def open_review(*, person: Person, cohort: Cohort, reason: ReviewReason, note: s
     A repeated request returns the open review. Raises ReviewRefused if a review is not possible.
     """
     # Serializes the reviews of one phone, so that its limits hold.
-    lock_phone(person.phone_index)
+    lock_phones(person.phone)
     people = Person.objects.select_for_update(no_key=True).annotate(now=Now())
     locked = people.get(pk=person.pk)
     person, now = locked, locked.now
@@ -79,7 +80,7 @@ def _check_reviewable(person: Person, cohort: Cohort, answer: Answer, now: datet
 
 def _check_phone_limits(person: Person, cohort: Cohort) -> None:
     """Limit reviews per phone: an invented name is all that a review costs."""
-    of_phone = Review.objects.filter(person__phone_index=bytes(person.phone_index))
+    of_phone = Review.objects.filter(person__phone_index__in=phone_indexes(person.phone))
     if of_phone.filter(status=ReviewStatus.OPEN).count() >= settings.REVIEWS_PER_PHONE:
         raise ReviewRefused(
             _("Reviews for other people with your phone number are open. Wait for their answers.")

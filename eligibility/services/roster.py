@@ -36,12 +36,15 @@ from dataio.csv_in import (
     open_pieces,
 )
 from eligibility import roster
+from eligibility.models import Person
 from eligibility.services.roster_settling import INSERT_PERSON, refuse_doubles, settle
+from privacy.cipher import index_key_number
+from privacy.reindexing import under_other_keys
 
 PIECE = 2000  # lines that one process packs at a time
 BATCH = 20  # pieces that are copied into Postgres at a time
 _AHEAD = 2 * BATCH  # pieces in memory at most
-_IMPORT_LOCK = 7_003_001  # number of the advisory lock: one import at a time
+IMPORT_LOCK = 7_003_001  # number of the advisory lock: one import at a time
 
 
 @dataclass
@@ -144,10 +147,16 @@ Pack = Callable[..., Future[Any]]
 
 
 def _lock_imports(cursor: CursorWrapper) -> None:
-    """Take the lock of imports until the end of the transaction; BadFile if another holds it."""
-    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_IMPORT_LOCK])
+    """Take the lock of imports until the end of the transaction; BadFile if another holds it.
+
+    BadFile too while a person is found by an index of another key only: the statements of an import
+    compare indexes in SQL, under one key.
+    """
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [IMPORT_LOCK])
     if not cursor.fetchone()[0]:
         raise BadFile(_("Another roster is being imported. Try again when it is done."))
+    if Person.objects.filter(under_other_keys("identity_index", [index_key_number()])).exists():
+        raise BadFile(_("The index key is being changed: run reindex first."))
     # The joins of a roster with millions of rows sort and hash more than the portal's pages.
     cursor.execute("SET LOCAL work_mem = '32MB'")
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from dataio.csv_in import BadFile
 from eligibility import roster
-from eligibility.indexes import identity_index
+from eligibility.indexes import RANDOM_INDEX, identity_index
 from privacy.cipher import decrypt
 
 INSERT_PERSON = """
@@ -173,12 +173,12 @@ _STEP_ASIDE = [
     SET roster_key = NULL, roster_digest = NULL, source = 'declared'
     FROM roster_todo AS t WHERE t.person_id = p.id AND t.adopts IS NOT NULL
     """,
-    """
-    UPDATE eligibility_person AS p SET identity_index = uuid_send(gen_random_uuid())
+    f"""
+    UPDATE eligibility_person AS p SET identity_index = {RANDOM_INDEX}
     FROM roster_todo AS t, roster_todo AS other
     WHERE t.person_id = p.id AND t.moved AND t.adopts IS NULL
         AND other.identity_index = p.identity_index AND other.line <> t.line
-    """,
+    """,  # noqa: S608 - constants only
 ]
 
 # An optional column that the file does not have stays as it is stored.

@@ -38,9 +38,11 @@ from waiting_room.forms import (
 from waiting_room.models import Room, Step, Ticket
 from waiting_room.now_document import state_of
 from waiting_room.reasons import sentences
-from waiting_room.services import drawing, joining, rooms
+from waiting_room.services import drawing, rooms
 from waiting_room.services.drawing import awaits_draw
+from waiting_room.services.resume_codes import resume_indexes
 from waiting_room.services.witnessed import Standing, how_witnesses_stand
+from web.codes import UnreadableCode
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
 REFRESH_SECONDS = 5
@@ -416,8 +418,8 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
         # Entry numbers are shorter than phone numbers (and resume codes have letters).
         if term.isascii() and term.isdecimal() and len(term) < 8:
             return queryset.filter(entry=int(term))
-        index = joining.index_of(term)
-        if index is not None:
-            return queryset.filter(resume_index=index)
-        people = people_meant(term)
+        try:
+            return queryset.filter(resume_index__in=resume_indexes(term))
+        except UnreadableCode:
+            people = people_meant(term)
         return queryset.filter(person__in=people) if people else queryset.none()

@@ -15,14 +15,17 @@ class WaitingRoomConfig(AppConfig):
         from eligibility import hooks
         from events.sources import register as register_events
         from messaging.hooks import names
+        from privacy.reindexing import parts
         from waiting_room import checks
         from waiting_room.events import SOURCE
+        from waiting_room.services.reindexing import TicketCodes
 
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.joins_from.register(joins_from)
         names["soon"] = _("ten minutes until the turn")
         names["called"] = _("it is your turn")
         register_events(SOURCE)
+        parts.register(TicketCodes)
 
 
 def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:

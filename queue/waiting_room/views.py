@@ -30,9 +30,9 @@ from waiting_room.now_cache import documents
 from waiting_room.now_document import beacon_round, due_at, state_of
 from waiting_room.public_log import microseconds, ticket_hash
 from waiting_room.services import entering, joining, telling
-from waiting_room.services.joining import CODE_KEY
 from waiting_room.services.log_keys import origin_of
 from waiting_room.services.publishing import draw_acts
+from waiting_room.services.resume_codes import resume_code_of, resume_indexes
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
 from waiting_room.standing import Phase, standing, stands_still
 from web.codes import (
@@ -40,8 +40,6 @@ from web.codes import (
     WrongCheckLetter,
     WrongLength,
     WrongLetter,
-    lookup_index,
-    resume_code,
 )
 from web.language import is_unsent, keeps_typed_in_any_language, typed
 from web.proof_of_work import NO_WORK, work_for
@@ -139,7 +137,7 @@ def _show(
         "mine": owns(request, ticket),
         # At the door the page itself says why nobody enters.
         "refusal": None if stands["phase"] == Phase.DOOR else refusal,
-        "resume_code": resume_code(ticket.pk, CODE_KEY),
+        "resume_code": resume_code_of(ticket),
         "ticket_hash": ticket_hash(ticket.pk),
         "log_origin": origin_of(ticket.room.cohort.code),
         "site": settings.PUBLIC_URL.rstrip("/"),
@@ -228,7 +226,7 @@ def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     ticket = find_ticket(request, ticket_id)
     if not may_see(request, ticket):
         raise Http404
-    query = urlencode({"code": resume_code(ticket.pk, CODE_KEY)})
+    query = urlencode({"code": resume_code_of(ticket)})
     picture = segno.make(f"{settings.PUBLIC_URL}{reverse('resume')}?{query}", error="m")
     svg = BytesIO()
     picture.save(svg, kind="svg", scale=6, border=2)
@@ -246,7 +244,7 @@ def resume(request: HttpRequest) -> HttpResponse:
         work = work_for(code)
     elif code and not is_unsent(request):
         try:
-            ticket = Ticket.objects.filter(resume_index=lookup_index(code, CODE_KEY)).first()
+            ticket = Ticket.objects.filter(resume_index__in=resume_indexes(code)).first()
         except UnreadableCode as error:
             problem = str(RESUME_PROBLEMS[type(error)])
         else:

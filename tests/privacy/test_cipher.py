@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eligibility.models import Person
-from privacy.cipher import UnreadableData, blind_index, decrypt, encrypt
+from privacy.cipher import UnreadableData, blind_index, blind_indexes, decrypt, encrypt, indexer
 from tests.factories import PersonFactory
 
 OLD, NEW = (1, b"o" * 32), (2, b"n" * 32)
@@ -59,10 +59,22 @@ def test_the_newest_key_writes_and_every_key_reads(settings):
 def test_blind_index_depends_on_the_key_and_on_what_it_is_for(settings):
     one = blind_index("김시험", context=b"a")
     other_use = blind_index("김시험", context=b"b")
-    settings.INDEX_KEY = b"another"
+    settings.INDEX_KEYS = [(1, b"another")]
 
     assert len(one) == 16
     assert len({one, other_use, blind_index("김시험", context=b"a")}) == 3
+
+
+def test_the_first_index_key_writes_and_every_key_is_looked_up(settings):
+    settings.INDEX_KEYS = [OLD]
+    before = blind_index("김시험", context=b"a")
+    settings.INDEX_KEYS = [NEW, OLD]
+    after = blind_index("김시험", context=b"a")
+
+    assert (before[0], after[0]) == (1, 2)
+    assert before[1:] != after[1:]
+    assert blind_indexes("김시험", context=b"a") == [after, before]
+    assert indexer(context=b"a")("김시험") == after
 
 
 @pytest.mark.django_db

@@ -17,7 +17,7 @@ from tests.waiting_room.scene import (
     tick,
 )
 from waiting_room.models import Room
-from waiting_room.services.joining import CODE_KEY
+from waiting_room.services.resume_codes import code_keys
 from web.codes import resume_code
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +142,7 @@ def test_local_government_finds_its_own_peoples_tickets_only_and_is_recorded():
     assert client.get(f"{pages}{near.pk}/change/").status_code == 200
     assert client.get(f"{pages}{far.pk}/change/").status_code == 302
     for ticket, found in [(near, True), (far, False)]:
-        code = resume_code(ticket.pk, CODE_KEY)
+        code = resume_code(ticket.pk, code_keys()[0])
         answer = client.post(pages, {"search": code}, follow=True).content.decode()
         assert (str(ticket.pk) in answer) is found
     assert Access.objects.filter(people=[near.person_id]).exists()

@@ -26,7 +26,7 @@ from waiting_room import views
 from waiting_room.models import Admission, Board, Ticket
 from waiting_room.now_cache import NowCache
 from waiting_room.services import entering, rooms
-from waiting_room.services.joining import CODE_KEY
+from waiting_room.services.resume_codes import code_keys
 from web.codes import resume_code
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def page(client: Client, ticket: Ticket) -> str:
 
 
 def code_of(ticket: Ticket) -> str:
-    return resume_code(ticket.pk, CODE_KEY)
+    return resume_code(ticket.pk, code_keys()[0])
 
 
 def test_joining_leads_to_the_ticket_and_again_to_the_same():
@@ -416,12 +416,12 @@ def test_guessing_resume_codes_costs_work(clock):
     clock.freeze()  # within one window of the limit
     guesser, owner = browser(), browser()
     ticket = join(make_room())
-    wrong = resume_code(UUID(int=5), CODE_KEY)
+    wrong = resume_code(UUID(int=5), code_keys()[0])
 
     tried = [
         guesser.post("/queue/resume/", {"code": wrong}, REMOTE_ADDR="8.8.3.3") for _ in range(23)
     ]
-    right = {"code": resume_code(ticket.pk, CODE_KEY)}
+    right = {"code": resume_code(ticket.pk, code_keys()[0])}
 
     assert [bool(one.context["challenge"]) for one in tried] == [False] * 21 + [True] * 2
     assert guesser.post("/queue/resume/", right, REMOTE_ADDR="8.8.3.3").status_code == 422

@@ -1,12 +1,10 @@
 """Joining: one statement, committed before the number is shown. Joining again returns the same
 ticket."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
@@ -25,11 +23,11 @@ from waiting_room.exceptions import (
 )
 from waiting_room.locks import JOIN
 from waiting_room.models import Room, Ticket
-from web.codes import UnreadableCode, index_of_ticket, lookup_index
+from waiting_room.services.resume_codes import code_keys
+from web.codes import index_of_ticket
 
 # Matches every cookie: for callers that have checked the cookie themselves.
 ANY_GENERATION = 2**31 - 1
-CODE_KEY = hashlib.sha256(b"web.codes" + settings.INDEX_KEY).digest()
 
 # The gate is MATERIALIZED and read first, so that no entry number is drawn before the lock is held.
 # Times are jari_clock(), the clock after the wait for the lock (not that of the statement's start):
@@ -95,7 +93,7 @@ def parameters(
     `generations` are the session generations of their cookies, in the same order; None if the
     cookies have been checked.
     """
-    ids = _new_ids(len(people))
+    ids, key = _new_ids(len(people)), code_keys()[0]
     return {
         "join": JOIN,
         "room": room_id,
@@ -103,7 +101,7 @@ def parameters(
         "ids": _array(ticket_id.hex() for ticket_id in ids),
         "people": _array(people),
         "generations": _array(generations or [ANY_GENERATION] * len(people)),
-        "indexes": _array(index_of_ticket(ticket_id, CODE_KEY) for ticket_id in ids),
+        "indexes": _array(index_of_ticket(ticket_id, key) for ticket_id in ids),
     }
 
 
@@ -190,14 +188,6 @@ def why_not(*, room_id: int, person_id: int) -> LineRefusal | None:
     if decision.window_from > max(room.now, room.cohort.opens_at):
         return OwnWindowLater(_("It is too early to join this line."))
     return None
-
-
-def index_of(typed: str) -> int | None:
-    """`Ticket.resume_index` of a typed resume code; None if it is no code."""
-    try:
-        return lookup_index(typed, CODE_KEY)
-    except UnreadableCode:
-        return None
 
 
 def leave_line(*, ticket: Ticket) -> Ticket:

@@ -25,8 +25,7 @@ from tests.factories import (
 )
 from tests.staff import address_table
 from tests.staff.signing_in import StaffClient
-from waiting_room.services.joining import CODE_KEY
-from web.codes import resume_code
+from waiting_room.services.resume_codes import resume_code_of
 
 # 32 letters stand for themselves as the token of a form.
 TOKEN = "a" * 32
@@ -104,7 +103,7 @@ class Citizens:
         self._add("signed in", client, code=self.room.cohort.code)
         waiting = TicketFactory(room=self.room)
         self._add("waiting", browser_of(waiting.person), ticket_id=waiting.pk)
-        self.known += [resume_code(waiting.pk, CODE_KEY)]
+        self.known += [resume_code_of(waiting)]
         drawn = TicketFactory(room=RoomFactory(gathering=True, drawn=True))
         code = drawn.room.cohort.code
         self._add("gathering", browser_of(drawn.person), ticket_id=drawn.pk, code=code)
