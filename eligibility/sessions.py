@@ -47,6 +47,11 @@ class Claim:
     by_generation: int = 0
 
     @property
+    def number(self) -> int:
+        """Number of the session among those of who signed in: when, in microseconds."""
+        return session_number(self.verified_at)
+
+    @property
     def values(self) -> dict[str, int | None]:
         """The query parameters of `SESSION`."""
         return {
@@ -54,6 +59,7 @@ class Claim:
             "claim_generation": self.generation,
             "claim_by": self.by_id,
             "claim_by_generation": self.by_generation,
+            "claim_number": self.number,
         }
 
     def session(self, sees_from: datetime | None) -> "Session | None":
@@ -81,7 +87,8 @@ class Session:
 # `session.sees_from` (for `Claim.session`), both NULL when the session has ended.
 SESSION = """
 eligibility_session(
-    %(claim_person)s, %(claim_generation)s, %(claim_by)s, %(claim_by_generation)s
+    %(claim_person)s, %(claim_generation)s, %(claim_by)s, %(claim_by_generation)s,
+    %(claim_number)s
 ) AS session
 """
 
@@ -106,10 +113,13 @@ def session_from_rows(claim: Claim, person: Person | None, proxy: Proxy | None) 
     if person is None or person.session_generation != claim.generation:
         return None
     if claim.by_id is None:
-        return claim.session(EVERYTHING_FROM)
+        has_ended = claim.number in person.ended_sessions
+        return None if has_ended else claim.session(EVERYTHING_FROM)
     if proxy is None or proxy.by_id != claim.by_id:
         return None
     if proxy.by.session_generation != claim.by_generation:
+        return None
+    if claim.number in proxy.by.ended_sessions:
         return None
     return claim.session(EVERYTHING_FROM if proxy.shows_earlier else proxy.declared_at)
 
@@ -198,6 +208,36 @@ def _signer(key: str, fallbacks: tuple[str, ...]) -> _Signer:
     return _Signer(key=key, fallback_keys=list(fallbacks), salt=_SALT)
 
 
+# Numbers older than any cookie are dropped. Beyond `most`, which no person reaches who does not try
+# to, the generation ends all sessions, so that the row stays small.
+_END = """
+UPDATE eligibility_person SET
+    session_generation = session_generation + (cardinality(ended_sessions) >= %(most)s)::int,
+    ended_sessions = CASE WHEN cardinality(ended_sessions) >= %(most)s THEN '{}' ELSE ARRAY(
+        SELECT number FROM unnest(ended_sessions) AS number WHERE number > %(oldest)s
+    ) || %(number)s::bigint END
+WHERE id = %(person)s AND %(number)s <> ALL (ended_sessions)
+"""
+_MOST_ENDED = 100
+
+
+def end_session(session: Session) -> None:
+    """End this session, wherever its cookie was copied to; those of other browsers go on."""
+    oldest = known_now() - timedelta(days=settings.IDENTITY_DAYS + 1)
+    values = {
+        "person": session.by_id or session.person_id,
+        "number": session_number(session.verified_at),
+        "oldest": session_number(oldest),
+        "most": _MOST_ENDED,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_END, values)
+
+
+def session_number(verified_at: datetime) -> int:
+    return (verified_at - EVERYTHING_FROM) // timedelta(microseconds=1)
+
+
 def sign_out_everywhere(person_id: int) -> None:
     """End all sessions of this person and of their proxy: raises the generation."""
     # In the database, not read and written: two calls at once must not keep an older generation.
@@ -234,7 +274,8 @@ def sign_in(
     id as `by_id`: the person who proved a phone. `generation` is read from the database unless
     given.
     """
-    stamp = int((verified_at or known_now()).timestamp())
+    # To the microsecond: it tells the sessions of one person apart.
+    stamp = (verified_at or known_now()).timestamp()
     value = [person_id, stamp, _generation(person_id) if generation is None else generation]
     if by_id:
         value += [by_id, _generation(by_id)]

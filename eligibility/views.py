@@ -39,6 +39,7 @@ from eligibility.services.identity import (
 )
 from eligibility.services.reviews import open_review, withdraw_review
 from eligibility.sessions import (
+    end_session,
     person_of,
     session_of,
     sign_in,
@@ -289,6 +290,8 @@ def identity_sign_out(request: HttpRequest) -> HttpResponse:
     session = signed_in(request)
     if session and "everywhere" in request.POST:
         sign_out_everywhere(session.by_id or session.person_id)
+    elif session:
+        end_session(session)
     response = redirect("home")
     sign_out(response)
     # Cached pages and half-typed forms go, for the next user of a shared computer. Not "cookies":

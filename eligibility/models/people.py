@@ -45,6 +45,8 @@ class Person(models.Model):
     phone_index = models.BinaryField(max_length=16, db_index=True, editable=False)
     # Copied into every sign-in cookie; raising it signs the person out everywhere, also as a proxy.
     session_generation = models.PositiveIntegerField(db_default=0, editable=False)
+    # Numbers (sessions.Claim.number) of sessions that the person signed out of one by one.
+    ended_sessions = ArrayField(models.BigIntegerField(), db_default=[], editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     # When name, birth date and phone were destroyed; the row stays for statistics.
     forgotten_at = models.DateTimeField(_("forgotten at"), null=True, editable=False)

@@ -20,8 +20,8 @@ BATCH_SIZE = 512
 PATIENCE_SECONDS = 15
 log = logging.getLogger(__name__)
 
-Member = tuple[int, int]  # person id, session generation of the cookie
-_Join = tuple[int, Member, asyncio.Future[Any]]  # room id, member, future of the ticket's id
+Session = tuple[int, int]  # generation and number of the cookie's session
+_Join = tuple[int, int, Session, asyncio.Future[Any]]  # room id, person id, future of the ticket id
 
 
 class JoinBatcher:
@@ -35,12 +35,12 @@ class JoinBatcher:
         self._writes: asyncio.Task[Any] | None = None
         self._connection: AsyncConnection | None = None
 
-    async def join(self, room_id: int, person_id: int, generation: int) -> str | None:
+    async def join(self, room_id: int, person_id: int, session: Session) -> str | None:
         """The id of the person's ticket; None if the statement gave none. Raises OperationalError
         if the statement failed or took too long."""
         loop = asyncio.get_running_loop()
         ticket_id: asyncio.Future[str | None] = loop.create_future()
-        self._waiting.append((room_id, (person_id, generation), ticket_id))
+        self._waiting.append((room_id, person_id, session, ticket_id))
         if self._writes is None:
             self._writes = loop.create_task(self._write_all())
         return await ticket_id
@@ -63,9 +63,9 @@ class JoinBatcher:
     async def _settle(self, batch: list[_Join]) -> None:
         """Write a batch and set the result or the exception of each of its futures."""
         # A person may join from two browsers at once; the newest cookie is the one to check.
-        newest: dict[int, int] = {}
-        for _room, (person_id, generation), _ticket in batch:
-            newest[person_id] = max(generation, newest.get(person_id, 0))
+        newest: dict[int, Session] = {}
+        for _room, person_id, session, _ticket in batch:
+            newest[person_id] = max(session, newest.get(person_id, session))
         try:
             write = self._write(batch[0][0], newest)
             tickets = await asyncio.wait_for(write, PATIENCE_SECONDS)
@@ -74,17 +74,17 @@ class JoinBatcher:
             if not isinstance(error, PostgresError | TimeoutError):
                 log.exception("a batch of joins failed")
             failure = OperationalError(f"The joins did not come to an end: {type(error).__name__}")
-            for _room, _member, ticket_id in batch:
+            for *_join, ticket_id in batch:
                 if not ticket_id.done():  # done: cancelled, as the client disconnected
                     ticket_id.set_exception(failure)
             await self.close()
         else:
-            for _room, (person_id, generation), ticket_id in batch:
+            for _room, person_id, session, ticket_id in batch:
                 if not ticket_id.done():
-                    is_newest = generation == newest[person_id]
+                    is_newest = session == newest[person_id]
                     ticket_id.set_result(tickets.get(person_id) if is_newest else None)
 
-    async def _write(self, room_id: int, people: dict[int, int]) -> dict[int, str]:
+    async def _write(self, room_id: int, people: dict[int, Session]) -> dict[int, str]:
         if self._connection:
             try:
                 return await self._execute(self._connection, room_id, people)
@@ -96,7 +96,7 @@ class JoinBatcher:
         return await self._execute(self._connection, room_id, people)
 
     async def _execute(
-        self, link: AsyncConnection, room_id: int, people: dict[int, int]
+        self, link: AsyncConnection, room_id: int, people: dict[int, Session]
     ) -> dict[int, str]:
         values = parameters(room_id, list(people), list(people.values()))
         cursor = await link.execute(TICKET_IDS_SQL, values)

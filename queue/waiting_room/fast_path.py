@@ -84,7 +84,7 @@ class FastPathApplication:
             return None
         claim = read_cookie(_cookie(headers))
         # For a proxy it takes a query whether they still may act. For others the joining statement
-        # itself checks that they have not signed out everywhere.
+        # itself checks that their session has not ended.
         if claim is None or claim.by_id:
             return None
         room_id = self._rooms.get(code) or await self._in_thread(self._find_room, code)
@@ -92,7 +92,8 @@ class FastPathApplication:
             return None
         if self._batcher is None:  # at the first join, which is after the fork
             self._batcher = JoinBatcher()
-        ticket_id = await self._batcher.join(room_id, claim.person_id, claim.generation)
+        session = claim.generation, claim.number
+        ticket_id = await self._batcher.join(room_id, claim.person_id, session)
         if ticket_id is None:
             return None
         location = ("location", f"/queue/t/{ticket_id}/")

@@ -105,6 +105,59 @@ def test_signing_out_here_leaves_other_browsers():
     assert there.get("/identity/data/").status_code == 200
 
 
+def test_a_copied_cookie_proves_nothing_after_signing_out_here():
+    person = PersonFactory()
+    here, thief = browser_of(person), Client()
+    thief.cookies[sessions.COOKIE] = here.cookies[sessions.COOKIE].value
+    assert thief.get("/identity/data/").status_code == 200
+
+    here.post(reverse("identity_sign_out"))
+
+    assert thief.get("/identity/data/").status_code == 302
+    assert thief.get("/eligibility/").status_code == 302
+    assert browser_of(person).get("/identity/data/").status_code == 200
+
+
+def test_signing_out_while_acting_ends_the_session_that_acting_began_in():
+    child, mother = PersonFactory.create_batch(2)
+    proxy = Proxy.objects.create(person=mother, by=child)
+    browser, hers = browser_of(child), browser_of(mother)
+    before = browser.cookies[sessions.COOKIE].value
+    act(browser, proxy)
+    acting = browser.cookies[sessions.COOKIE].value
+
+    browser.post(reverse("identity_sign_out"))
+
+    for copied in (before, acting):
+        thief = Client()
+        thief.cookies[sessions.COOKIE] = copied
+        assert thief.get("/eligibility/").status_code == 302
+        thief.post(reverse("family_back"))
+        assert thief.get("/identity/data/").status_code == 302
+    assert hers.get("/identity/data/").status_code == 200
+
+
+def test_ended_sessions_are_forgotten_with_their_cookies_and_many_end_all(settings, clock):
+    person = PersonFactory()
+    clock.freeze()
+    first = browser_of(person)
+    first.post(reverse("identity_sign_out"))
+    clock.forward(days=settings.IDENTITY_DAYS + 2)
+    for _time in range(sessions._MOST_ENDED):
+        clock.forward(seconds=1)
+        browser_of(person).post(reverse("identity_sign_out"))
+    other = browser_of(person)
+    person.refresh_from_db()
+    assert (len(person.ended_sessions), person.session_generation) == (sessions._MOST_ENDED, 0)
+
+    clock.forward(seconds=1)
+    browser_of(person).post(reverse("identity_sign_out"))
+
+    person.refresh_from_db()
+    assert (person.ended_sessions, person.session_generation) == ([], 1)
+    assert other.get("/identity/data/").status_code == 302
+
+
 @pytest.mark.parametrize("whose", ["person", "proxy"])
 def test_acting_ends_when_either_of_the_two_signs_out_everywhere(whose):
     child, mother = PersonFactory.create_batch(2)
@@ -149,7 +202,7 @@ def test_a_cookie_costs_one_statement(django_assert_num_queries):
 PROXIES = ["none", "live", "sees earlier", "ended", "another's"]
 
 
-def claim_and_rows(acting: bool, old: bool, by_old: bool, kind: str):
+def claim_and_rows(acting: bool, old: bool, by_old: bool, kind: str, ended: str = ""):
     """A claim of a session that is over in some way or none, and the rows it depends on."""
     person, mother, other = PersonFactory.create_batch(3)
     if kind != "none":
@@ -168,6 +221,9 @@ def claim_and_rows(acting: bool, old: bool, by_old: bool, kind: str):
         by_id=mother.pk if acting else None,
         by_generation=5 - by_old,
     )
+    if ended:
+        of = person if ended == "person" else mother
+        Person.objects.filter(pk=of.pk).update(ended_sessions=[1, claim.number])
     proxy = Proxy.objects.filter(person=person, ended_at=None).select_related("by").first()
     return claim, Person.objects.get(pk=person.pk), proxy
 
@@ -190,6 +246,24 @@ def test_a_session_has_ended_in_sql_when_it_has_in_python(kind):
     if may_act:
         shown = sessions.EVERYTHING_FROM if kind == "sees earlier" else proxy_of(outcomes[4])
         assert outcomes[4].sees_from == shown
+
+
+@pytest.mark.parametrize(
+    ("acting", "ended", "holds"),
+    [
+        (False, "person", False),
+        (False, "proxy", True),
+        (True, "person", True),
+        (True, "proxy", False),
+    ],
+)
+def test_a_session_ends_with_who_signed_in(acting, ended, holds):
+    claim, person, proxy = claim_and_rows(acting, old=False, by_old=False, kind="live", ended=ended)
+
+    found = sessions.find_session(claim)
+
+    assert (found is not None) == holds
+    assert found == sessions.session_from_rows(claim, person, proxy)
 
 
 def proxy_of(session: sessions.Session):

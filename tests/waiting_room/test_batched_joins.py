@@ -17,7 +17,13 @@ from django.http import HttpResponse
 from config.bridge import WsgiBridge
 from config.headers import security_headers
 from eligibility.models import Proxy
-from eligibility.sessions import sign_in, sign_out_everywhere
+from eligibility.sessions import (
+    end_session,
+    find_session,
+    read_cookie,
+    sign_in,
+    sign_out_everywhere,
+)
 from tests.factories import PersonFactory
 from tests.roles import as_owner
 from tests.waiting_room.scene import issued, join, make_eligible, make_room
@@ -399,6 +405,20 @@ def test_whoever_signed_out_everywhere_joins_with_no_old_cookie():
     assert Ticket.objects.get().person_id == person.pk
 
 
+def test_a_copied_cookie_does_not_join_after_signing_out_in_its_browser():
+    room = make_room()
+    person = make_eligible(room)
+    copied = browser(person)
+    end_session(find_session(read_cookie(copied[1][1].rpartition("=")[2])))
+
+    answer = post(room, copied)
+
+    assert answer.headers["location"].startswith("/identity/")
+    assert not Ticket.objects.exists()
+    assert post(room, browser(person)).status_code == 302
+    assert Ticket.objects.get().person_id == person.pk
+
+
 def test_an_old_and_a_new_cookie_in_one_statement_are_told_apart():
     room = make_room()
     person = make_eligible(room)
@@ -408,7 +428,7 @@ def test_an_old_and_a_new_cookie_in_one_statement_are_told_apart():
         gatherer = JoinBatcher()
         try:
             return await asyncio.gather(
-                gatherer.join(room.pk, person.pk, 0), gatherer.join(room.pk, person.pk, 1)
+                gatherer.join(room.pk, person.pk, (0, 7)), gatherer.join(room.pk, person.pk, (1, 5))
             )
         finally:
             await gatherer.close()

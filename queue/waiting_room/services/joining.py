@@ -26,8 +26,8 @@ from waiting_room.models import Room, Ticket
 from waiting_room.services.resume_codes import code_keys
 from web.codes import index_of_ticket
 
-# Matches every cookie: for callers that have checked the cookie themselves.
-ANY_GENERATION = 2**31 - 1
+# Generation and number of a session that has not ended: for callers that have checked the cookie.
+CHECKED = (2**31 - 1, 0)
 
 # The gate is MATERIALIZED and read first, so that no entry number is drawn before the lock is held.
 # Times are jari_clock(), the clock after the wait for the lock (not that of the statement's start):
@@ -37,14 +37,16 @@ JOINING = """
 WITH gate AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(%(join)s, %(room)s)
 ), asked AS (
-    -- Drops people who signed out everywhere after their cookie was made (as the function
-    -- eligibility_session, for many people at once). An inequality: for an equality the planner
-    -- estimates almost no rows, and chooses nested loops for a whole batch.
+    -- Drops people whose session has ended (as the function eligibility_session, for many people at
+    -- once). Inequalities: for an equality the planner estimates almost no rows, and chooses nested
+    -- loops for a whole batch.
     SELECT asked.* FROM unnest(
-        %(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[], %(generations)s::int[]
-    ) WITH ORDINALITY AS asked (id, person_id, resume_index, generation, turn)
+        %(ids)s::uuid[], %(people)s::bigint[], %(indexes)s::bigint[], %(generations)s::int[],
+        %(sessions)s::bigint[]
+    ) WITH ORDINALITY AS asked (id, person_id, resume_index, generation, session, turn)
     JOIN eligibility_person AS person
         ON person.id = asked.person_id AND person.session_generation <= asked.generation
+        AND asked.session <> ALL (person.ended_sessions)
 ), existing AS (
     SELECT ticket.* FROM waiting_room_ticket AS ticket JOIN asked USING (person_id)
     WHERE ticket.room_id = %(room)s
@@ -86,13 +88,14 @@ UNION ALL SELECT person_id, id::text FROM existing WHERE left_at IS NULL
 
 
 def parameters(
-    room_id: int, people: Sequence[int], generations: Sequence[int] | None = None
+    room_id: int, people: Sequence[int], sessions: Sequence[tuple[int, int]] | None = None
 ) -> dict[str, Any]:
     """Parameters of the statement, with a new ticket id for each of these people.
 
-    `generations` are the session generations of their cookies, in the same order; None if the
-    cookies have been checked.
+    `sessions` are generation and number of their cookies (eligibility.sessions.Claim), in the same
+    order; None if the cookies have been checked.
     """
+    generations, numbers = zip(*(sessions or [CHECKED] * len(people)), strict=True)
     ids, key = _new_ids(len(people)), code_keys()[0]
     return {
         "join": JOIN,
@@ -100,7 +103,8 @@ def parameters(
         "sequence": Room.sequence_name(room_id),
         "ids": _array(ticket_id.hex() for ticket_id in ids),
         "people": _array(people),
-        "generations": _array(generations or [ANY_GENERATION] * len(people)),
+        "generations": _array(generations),
+        "sessions": _array(numbers),
         "indexes": _array(index_of_ticket(ticket_id, key) for ticket_id in ids),
     }
 
