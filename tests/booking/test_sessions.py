@@ -88,11 +88,21 @@ PAGES = {
     "change": ("booked", get("change", "number"), LOOK_UP),
     "calendar": ("booked", get("calendar", "number"), LOOK_UP),
 }
+
+
+def sign_out_here(scene: Scene) -> None:
+    """As the browser itself would; its cookie was copied before."""
+    claim = sessions.read_cookie(scene.browser.cookies[sessions.COOKIE].value)
+    sessions.end_session(sessions.find_session(claim))
+
+
 # Each in a session of its own kind: whether somebody acts for the person, and what ends it.
 ENDS = {
     "signed out": (False, lambda scene: sessions.sign_out_everywhere(scene.person.pk)),
     "person signed out": (True, lambda scene: sessions.sign_out_everywhere(scene.person.pk)),
     "proxy signed out": (True, lambda scene: sessions.sign_out_everywhere(scene.mother.pk)),
+    "signed out here": (False, sign_out_here),
+    "proxy signed out here": (True, sign_out_here),
     "proxy ended": (True, lambda scene: end_proxy(proxy=scene.proxy, by=scene.person)),
 }
 
