@@ -13,6 +13,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from environ.fileaware_mapping import FileAwareMapping
 
 from outside import redis
 from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
@@ -24,7 +25,26 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
-env = environ.Env()
+
+class FileVariables(FileAwareMapping):
+    """The environment, where NAME is read from the file that NAME_FILE names, if there is one: as
+    systemd's credentials, secrets of Kubernetes and the agents of vaults are handed over."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            value: str = super().__getitem__(key)
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"{key}_FILE: {error.filename} can't be read ({error.strerror})."
+            ) from None
+        return value.strip() if f"{key}_FILE" in self.env else value
+
+
+class Variables(environ.Env):
+    ENVIRON = FileVariables()
+
+
+env = Variables()
 
 
 def required(name: str, hint: str) -> str:
@@ -48,10 +68,11 @@ def _origins(provider: dict[str, Any]) -> list[str]:
     return [f"{parts.scheme}://{parts.netloc}", *further]
 
 
-def numbered_keys(name: str) -> list[tuple[int, bytes]]:
-    """Parse the variable's `id:base64,id:base64` into (id, 32 bytes) pairs; the first writes."""
+def numbered_keys(name: str, text: str) -> list[tuple[int, bytes]]:
+    """Parse `id:base64,id:base64`, the value of `name`, into (id, 32 bytes) pairs; the first
+    writes."""
     pairs = []
-    for part in required(name, "NUMBER:BASE64 of 32 random bytes.").split(","):
+    for part in text.split(","):
         number, _sep, encoded = part.strip().partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
@@ -121,13 +142,14 @@ SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.
 # Earlier keys, whose signatures are still accepted; keep one as long as the longest cookie lives.
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Personal data is encrypted under the first key and read under any of them.
-DATA_KEYS = numbered_keys("JARI_DATA_KEYS")
+_KEY = "NUMBER:BASE64 of 32 random bytes."
+DATA_KEYS = numbered_keys("JARI_DATA_KEYS", required("JARI_DATA_KEYS", _KEY))
 # Public logs are signed with all of these keys, so that verifiers know a new key before the old
 # one is removed (docs/line-log.md).
 LOG_KEYS = log_keys(required("JARI_LOG_KEYS", "BASE64 of 32 random bytes."))
 # Blind indexes are written under the first key and looked up under each of them. Apart from the
 # data keys, whose rotation must not change the indexes.
-INDEX_KEYS = numbered_keys("JARI_INDEX_KEYS")
+INDEX_KEYS = numbered_keys("JARI_INDEX_KEYS", required("JARI_INDEX_KEYS", _KEY))
 
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from config import bridge
 from config.logs import MaskedFormatter, MaskPersonalData
-from config.settings.base import data_keys
+from config.settings.base import FileVariables, numbered_keys
 from eligibility.sessions import sign_in
 
 
@@ -138,6 +138,7 @@ def test_an_old_form_gets_a_page_that_says_what_to_do():
         ("failed\r\nERROR root forged\x1b[2J", "failed ERROR root forged [2J"),
         ("tick at 2026-11-22 10:00", "tick at 2026-11-22 10:00"),
         ("ticket 4 entered", "ticket 4 entered"),
+        ("/offers/3f2a91bc-0f5e-4c1d-9a7b-5d2e8c4f6a10/ is gone", "/offers/3f2a91bc…/ is gone"),
     ],
 )
 def test_what_looks_personal_never_reaches_a_log(line, masked):
@@ -148,10 +149,33 @@ def test_what_looks_personal_never_reaches_a_log(line, masked):
     assert record.getMessage() == masked
 
 
-@pytest.mark.parametrize("text", ["", "1", "1:short", "x:" + "A" * 44, "0:" + "A" * 43 + "="])
-def test_a_broken_data_key_stops_the_start_with_a_sentence(text):
-    with pytest.raises(ImproperlyConfigured, match="JARI_DATA_KEYS: "):
-        data_keys(text)
+A_KEY = "A" * 43 + "="
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1:short", "x:" + "A" * 44, f"0:{A_KEY}", f"1:{A_KEY},1:{A_KEY}"]
+)
+def test_a_broken_key_stops_the_start_with_a_sentence(text):
+    with pytest.raises(ImproperlyConfigured, match="JARI_INDEX_KEYS: "):
+        numbered_keys("JARI_INDEX_KEYS", text)
+
+
+def test_a_variable_may_be_a_file_as_systemd_and_vaults_write_it(tmp_path):
+    secret, missing = tmp_path / "secret", tmp_path / "missing"
+    secret.write_text("from the vault\n")
+    variables = FileVariables(
+        {
+            "SECRET_KEY": "from the environment",
+            "SECRET_KEY_FILE": str(secret),
+            "JARI_DATA_KEYS_FILE": str(missing),
+            "PORT": "80 ",
+        }
+    )
+
+    assert variables["SECRET_KEY"] == "from the vault"
+    assert variables["PORT"] == "80 "
+    with pytest.raises(ImproperlyConfigured, match=r"JARI_DATA_KEYS_FILE: .*missing"):
+        variables["JARI_DATA_KEYS"]
 
 
 def test_a_traceback_is_masked_too():
