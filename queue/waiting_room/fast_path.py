@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.http import Http404
 from psycopg_pool import PoolTimeout
@@ -64,6 +65,9 @@ class FastPathApplication:
             return None
         headers = scope.headers
         if len(headers.get_all("host")) != 1:
+            return None
+        # Without TLS Django refuses it (web.transport).
+        if settings.SECURE_SSL_REDIRECT and headers.get("x-forwarded-proto") != "https":
             return None
         return await handler(headers, code)
 

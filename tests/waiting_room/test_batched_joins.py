@@ -317,6 +317,25 @@ def test_joins_that_hang_are_given_up_and_the_next_go_on(monkeypatch):
     assert Ticket.objects.count() == 3
 
 
+def test_polls_and_joins_without_tls_are_refused_where_it_is_required(settings):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    room = make_room()
+    headers = browser(make_eligible(room))
+    path = f"/queue/{room.cohort.code}/now.json"
+    by_tls = ("x-forwarded-proto", "https")
+
+    plain = [joining(room, headers), Request("GET", path, [("host", "localhost")])]
+    safe = [
+        joining(room, [*headers, by_tls]),
+        Request("GET", path, [("host", "localhost"), by_tls]),
+    ]
+
+    assert [answer.status_code for answer in ask(plain)] == [403, 403]
+    assert not Ticket.objects.exists()
+    assert [answer.status_code for answer in ask(safe)] == [302, 200]
+
+
 def test_a_form_of_another_site_is_refused_as_ever():
     room = make_room()
     person = make_eligible(room)
