@@ -1,3 +1,4 @@
+import json
 import logging
 import re
 from datetime import UTC, datetime
@@ -14,12 +15,17 @@ _PERSONAL = re.compile(
 _BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]+")
 
 
+# Of links in messages and of tickets: enough of it stays to tell one from another.
+_TOKEN = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+
+
 def masked(text: str) -> str:
-    return _PERSONAL.sub("…", text)
+    return _PERSONAL.sub("…", _TOKEN.sub(r"\1…", text))
 
 
 class MaskPersonalData(logging.Filter):
-    """Masks what looks like a phone, a birth date or an e-mail address, and removes line breaks.
+    """Masks what looks like a phone, a birth date, an e-mail address or the secret of a link, and
+    removes line breaks.
 
     A safety net: log calls themselves name nobody.
     """
@@ -42,6 +48,26 @@ class MaskedFormatter(logging.Formatter):
         return masked(super().formatException(ei))
 
 
+class JsonFormatter(MaskedFormatter):
+    """A JSON object a line, its fields those of the Elastic Common Schema, which collectors of logs
+    read as they are (https://www.elastic.co/guide/en/ecs/current/)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {
+            "@timestamp": self.formatTime(record),
+            "log.level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "ecs.version": "8.11.0",
+            "log.logger": record.name,
+            "process.pid": record.process,
+            **{name: value for name, value in getattr(record, "caller", {}).items() if value},
+        }
+        if record.exc_info and record.exc_info[0]:
+            entry["error.type"] = record.exc_info[0].__name__
+            entry["error.stack_trace"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False)
+
+
 class Caller(logging.Filter):
     """Appends address, method and account number to Django's messages about a request."""
 
@@ -51,26 +77,27 @@ class Caller(logging.Filter):
             caller = _caller(request)
             # Marks the record: several handlers filter the same one.
             vars(record)["caller"] = caller
-            record.msg, record.args = f"{record.getMessage()} [{caller}]", ()
+            address, *others = caller.values()
+            source = f"from {address or 'an unknown address'}"
+            record.msg = f"{record.getMessage()} [{', '.join([source, *others])}]"
+            record.args = ()
         return True
 
 
-def _caller(request: Any) -> str:
+def _caller(request: Any) -> dict[str, str]:
+    """Who asked, by the fields of JsonFormatter."""
     from web.addresses import client_address  # the settings, which load this module, come first
 
-    address = client_address(request)
     # Only what the request has loaded already: a query could fail, as the request may have.
     user = getattr(request, "_cached_user", None)
     # eligibility.sessions: the session, or the cookie's claim before the database was asked.
     citizen = getattr(request, "_jari_session", getattr(request, "_jari_claim", None))
-    return ", ".join(
-        [
-            f"from {address or 'an unknown address'}",
-            request.method or "no method",
-            *([f"user {user.pk}"] if user is not None and user.pk else []),
-            *([f"person {citizen.person_id}"] if citizen else []),
-        ]
-    )
+    return {
+        "source.ip": client_address(request) or "",
+        "http.request.method": request.method or "no method",
+        **({"user.id": f"user {user.pk}"} if user is not None and user.pk else {}),
+        **({"client.user.id": f"person {citizen.person_id}"} if citizen else {}),
+    }
 
 
 class OnlyWarnings(logging.Filter):

@@ -18,6 +18,7 @@ import time
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
@@ -106,10 +107,17 @@ def main() -> None:
         backlog=BACKLOG,
         backpressure=rsgi.limits.connections,
         log_level=LogLevels.warning,
+        log_dictconfig=server_logging(),
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=KILL_AFTER_SECONDS,
     ).serve(target_loader=partial(one_worker, int(port)), wrap_loader=False)
+
+
+def server_logging() -> dict[str, Any]:
+    """The settings' logging, for granian's own lines too: they would have neither time nor mask."""
+    loggers: dict[str, Any] = settings.LOGGING["loggers"]
+    return settings.LOGGING | {"loggers": loggers | {"_granian": {}}}
 
 
 def _allow_many_files() -> None:

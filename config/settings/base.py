@@ -116,6 +116,14 @@ def witnesses(text: str, quorum: str) -> tuple[tuple[Witness, ...], int]:
     return witnesses, int(needed)
 
 
+def one_of(name: str, *values: str) -> str:
+    """The variable `name`, the first of `values` if it is not set."""
+    value: str = env.str(name, default=values[0])
+    if value not in values:
+        raise ImproperlyConfigured(f"{name}: write {' or '.join(values)}.")
+    return value
+
+
 def minutes(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 60):
         raise ImproperlyConfigured(f"{name}: write a number of minutes from 1 to 60.")
@@ -402,6 +410,7 @@ LOGGING = {
             "()": "config.logs.MaskedFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         },
+        "json": {"()": "config.logs.JsonFormatter"},
     },
     # Log lines carry numbers (ticket, reservation), never a name, phone or birth date.
     "filters": {
@@ -412,7 +421,7 @@ LOGGING = {
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "plain",
+            "formatter": one_of("JARI_LOG_FORMAT", "plain", "json"),
             "filters": ["caller", "personal"],
         }
     },

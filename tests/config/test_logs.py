@@ -1,7 +1,11 @@
 """What a log line says of a request that was refused: when, from where, which account."""
 
+import json
 import logging
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 from django.conf import settings
@@ -34,6 +38,69 @@ def test_times_name_their_zone():
     line = MaskedFormatter(form).format(record)
 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00 INFO x said", line)
+
+
+def logged(code: str, **more: str) -> list[str]:
+    """What a process of the portal logs."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import logging, config, django; django.setup(); {code}"],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test", **more},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return (done.stdout + done.stderr).splitlines()
+
+
+BREAKS = """
+from django.test import RequestFactory
+try:
+    raise ValueError("kim@example.org\\nERROR root forged")
+except ValueError:
+    request = RequestFactory().post("/", REMOTE_ADDR="198.51.100.7")
+    extra = {"request": request}
+    log = logging.getLogger("django.request")
+    log.error("Broken: %s", "010-1234-5678", exc_info=True, extra=extra)
+"""
+
+
+def test_a_line_may_be_a_json_object_of_the_common_schema():
+    [line] = logged(f"exec({BREAKS!r})", JARI_LOG_FORMAT="json")
+
+    entry = json.loads(line)
+    trace = entry.pop("error.stack_trace")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", entry.pop("@timestamp"))
+    assert entry.pop("process.pid") > 0
+    assert entry == {
+        "log.level": "error",
+        "log.logger": "django.request",
+        "message": "Broken: … [from 198.51.100.7, POST]",
+        "source.ip": "198.51.100.7",
+        "http.request.method": "POST",
+        "error.type": "ValueError",
+        "ecs.version": "8.11.0",
+    }
+    assert trace.startswith("Traceback")
+    assert "kim@example.org" not in trace
+
+
+def test_another_format_stops_the_start_with_a_sentence():
+    with pytest.raises(subprocess.CalledProcessError) as stopped:
+        logged("", JARI_LOG_FORMAT="xml")
+
+    assert "JARI_LOG_FORMAT: write plain or json." in stopped.value.stderr
+
+
+def test_lines_of_the_web_server_are_as_all_others():
+    [line] = logged(
+        "from config.serve import server_logging;"
+        "from granian.log import LogLevels, configure_logging;"
+        "configure_logging(LogLevels.warning, server_logging());"
+        "logging.getLogger('_granian').warning('Worker of 010-1234-5678 died')"
+    )
+
+    assert re.fullmatch(r"[\d-]+T[\d:.]+\+00:00 WARNING _granian Worker of … died", line)
 
 
 def test_a_refused_page_of_staff_is_logged_with_address_and_account(client, caplog):
