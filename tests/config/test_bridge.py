@@ -70,6 +70,7 @@ def headed(request):
 SETTINGS = """
 SECRET_KEY, ALLOWED_HOSTS, ROOT_URLCONF = "x", ["*"], "urls"
 WEB_THREADS, DATA_UPLOAD_MAX_MEMORY_SIZE = 2, None
+LOGGING = {"version": 1, "loggers": {}}
 """
 URLS = """
 import site_of_test as site
