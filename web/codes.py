@@ -79,6 +79,11 @@ def parse(text: str) -> str:
     return group(read(text, RESUME_LETTERS))
 
 
+def random_uuid() -> UUID:
+    """128 random bits in the form of a UUID, for ids that nobody may guess; version 4 has 122."""
+    return UUID(bytes=secrets.token_bytes(16))
+
+
 def random_number(length: int) -> str:
     """A reservation number: `length` letters, the last of them the check letter, ungrouped."""
     return _with_check(secrets.randbits(5 * (length - 1)), length - 1)

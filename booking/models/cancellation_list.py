@@ -1,7 +1,5 @@
 """The cancellation list: entries, offers, and appointments lost by a mistaken record."""
 
-import uuid
-
 import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -26,6 +24,7 @@ from database.clock import Now
 from eligibility.models import Person
 from staff.actors import CITIZEN, STAFF
 from waiting_room.models import Admission
+from web.codes import random_uuid
 
 
 @pghistory.track(fields=["status", "ended_by"], model_name="ListEntryEvent")
@@ -166,7 +165,7 @@ class Offer(models.Model):
     """A freed seat kept for one list entry until `until`, by its reservation."""
 
     # In the message's address, so that the phone's owner can answer without signing in.
-    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    token = models.UUIDField(default=random_uuid, unique=True, editable=False)
     entry = models.ForeignKey(ListEntry, on_delete=models.PROTECT, related_name="offers")
     person = models.ForeignKey(
         Person, on_delete=models.PROTECT, related_name="offers", db_index=False

@@ -1,7 +1,5 @@
 """People, their decisions, and who books for whom."""
 
-import uuid
-
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -11,6 +9,7 @@ from database.clock import Now
 from eligibility.enums import ProxyAnswer, Source
 from eligibility.models.cohorts import CODE, Cohort
 from privacy.fields import EncryptedDateField, EncryptedTextField
+from web.codes import random_uuid
 
 
 class Person(models.Model):
@@ -118,7 +117,7 @@ class ProxyRequest(models.Model):
     phone = EncryptedTextField(_("mobile phone"))
     phone_index = models.BinaryField(max_length=16, editable=False)
     # The secret of the answer link; only the message to that phone has it.
-    token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    token = models.UUIDField(default=random_uuid, unique=True, editable=False)
     asked_at = models.DateTimeField(_("asked at"), db_default=Now(), editable=False)
     # NULL if no message was written, as the phone had one of this kind that day.
     told_at = models.DateTimeField(_("message written at"), null=True, editable=False)

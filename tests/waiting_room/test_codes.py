@@ -1,3 +1,5 @@
+import functools
+import operator
 from itertools import combinations
 from uuid import UUID
 
@@ -5,6 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from booking.models import Offer
+from eligibility.models import ProxyRequest
+from waiting_room.models import Ticket
+from waiting_room.services import joining
 from web import codes
 from web.codes import ALPHABET, UnreadableCode, WrongCheckLetter, WrongLength, WrongLetter
 
@@ -124,3 +130,21 @@ def test_random_numbers_are_of_the_length_asked_for_and_check():
 def test_a_short_key_is_refused():
     with pytest.raises(ValueError, match="at least 16 bytes"):
         codes.resume_code(TICKET, b"short")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: UUID(bytes=joining._new_ids(2)[1]),
+        lambda: Ticket().pk,
+        lambda: Offer().token,
+        lambda: ProxyRequest().token,
+    ],
+    ids=["joining", "ticket", "offer", "request"],
+)
+def test_ids_that_nobody_may_guess_have_128_random_bits(made):
+    ids = [made().int for _ in range(200)]
+
+    # Each bit is sometimes set and sometimes not: none is a version or a variant.
+    assert functools.reduce(operator.or_, ids) == 2**128 - 1
+    assert functools.reduce(operator.and_, ids) == 0

@@ -1,7 +1,5 @@
 """The people of a line: their tickets, alerts and admissions."""
 
-import uuid
-
 import pgtrigger
 from django.db import models
 from django.db.models import Q
@@ -13,12 +11,13 @@ from messaging.enums import Channel
 from privacy.fields import EncryptedTextField
 from waiting_room.enums import Ending
 from waiting_room.models.rooms import Room
+from web.codes import random_uuid
 
 
 class Ticket(models.Model):
     """A person's entry in a line. The draw turns `entry`, which never changes, into the place."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=random_uuid, editable=False)
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="tickets", db_index=False)
     # db_index=False: the unique constraints below serve look-ups by room and by person.
     person = models.ForeignKey(
