@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.validators import FileExtensionValidator
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -39,6 +40,7 @@ def _refreshing(response: HttpResponse) -> HttpResponse:
 class UploadForm(forms.ModelForm[RosterUpload]):
     sent = forms.FileField(
         label=gettext_lazy("CSV file"),
+        validators=[FileExtensionValidator(["csv", "txt"])],
         help_text=gettext_lazy("person_id, name, birth_date, phone, region; UTF-8 or CP949."),
     )
 

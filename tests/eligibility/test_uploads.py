@@ -19,12 +19,32 @@ def _own_home(settings, tmp_path):
     settings.HOME = tmp_path
 
 
-def send(client, text: str, **values):
+def send(client, content: str | bytes, *, name: str = "명단.csv", **values):
     client.force_login(StaffFactory())
+    content = content.encode() if isinstance(content, str) else content
     return client.post(
         reverse("admin:eligibility_rosterupload_add"),
-        {"sent": SimpleUploadedFile("명단.csv", text.encode()), **values},
+        {"sent": SimpleUploadedFile(name, content), **values},
     )
+
+
+@pytest.mark.parametrize("name", ["명단.xlsx", "roster.exe", "roster", "roster.csv.html"])
+def test_a_file_of_another_kind_is_refused_by_its_name(client, name):
+    page = send(client, GOOD, name=name)
+
+    assert list(page.context["adminform"].form.errors) == ["sent"]
+    assert not RosterUpload.objects.exists()
+
+
+def test_a_spreadsheet_under_the_name_of_a_roster_is_refused(client):
+    send(client, b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256)) * 4)
+    upload = RosterUpload.objects.get()
+
+    run_upload(upload.pk)
+
+    upload.refresh_from_db()
+    assert upload.status == UploadStatus.REFUSED
+    assert not Person.objects.exists()
 
 
 def test_an_upload_is_kept_private_and_imported_by_the_worker(client):
@@ -63,11 +83,14 @@ def test_refused_rows_can_be_fetched_and_that_goes_on_record(client):
 
     page = client.get(reverse("admin:eligibility_rosterupload_change", args=[upload.pk]))
     address = reverse("admin:roster_refused", args=[upload.pk])
-    rows = b"".join(client.get(address).streaming_content).decode()
+    download = client.get(address)
+    rows = b"".join(download.streaming_content).decode()
 
     assert address in page.content.decode()
     assert "김철수" in rows
     assert "홍길동" not in rows
+    # A name of ours, whatever the sender called the file.
+    assert download["Content-Disposition"] == f'attachment; filename="refused-{upload.pk}.csv"'
     assert refused_path(upload).stat().st_mode & 0o077 == 0
     assert Access.objects.filter(act="download").count() == 1
 
