@@ -3,6 +3,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.http import HttpResponse
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -92,6 +93,26 @@ def test_code_ends_after_three_minutes(client, clock):
 
     assert late.status_code == 422
     assert not Person.objects.exists()
+
+
+def test_a_code_counts_in_the_browser_that_asked_for_it_only(client):
+    other, nobody = Client(), Client()
+    client.post("/identity/", TYPED)
+    code = last_code()
+    other.post("/identity/", {**TYPED, "phone": "010-0000-9999"})
+
+    assert nobody.post("/identity/code/", {"code": code})["Location"].startswith("/identity/")
+    assert other.post("/identity/code/", {"code": code}).status_code == 422
+    assert COOKIE not in other.cookies
+    assert client.post("/identity/code/", {"code": code}).status_code == 302
+
+
+def test_the_page_of_the_code_warns_of_passing_it_on(client):
+    client.post("/identity/", TYPED)
+
+    page = client.get("/identity/code/").content.decode()
+
+    assert "인증번호를 아무에게도 알려 주지 마십시오" in page
 
 
 def test_new_code_goes_out_after_one_minute_and_ends_the_old_one(client, clock):
