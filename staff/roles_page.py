@@ -1,8 +1,16 @@
-"""Writes docs/roles.md from the permission table."""
+"""Writes docs/roles.md from the permission table and the forms of the admin."""
 
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import flatten
+from django.db.models import Model
+from django.http import HttpRequest
 from django.utils import translation
 
 from staff.enums import Role
+from staff.models import User
 from staff.roles import sees_people, table
 
 _TITLE = """# Roles
@@ -22,6 +30,20 @@ people is made by those who decide on roles. Superusers, made by `manage.py crea
 everything and are recorded too.
 """
 
+_FIELDS = """
+## Fields
+
+What the page of one row shows, and which of its fields a role writes when it adds or changes one.
+The state of a row closes more: the rules of a cohort once decisions rest on them, a review or a
+correction that was answered. Lines, reservations and list entries are written by pages and buttons
+of their own, which name their fields; name, birth date and phone of a person by the roster and by
+corrections alone.
+
+| | roles | shows | adds with | changes |
+|---|---|---|---|---|
+"""
+_MODELS_OF_OTHERS = ("django_rq.dashboard",)  # no rows
+
 
 def roles_page() -> str:
     with translation.override("en"):
@@ -35,4 +57,46 @@ def roles_page() -> str:
         f"| {model} | " + " | ".join(", ".join(acts) or "–" for acts in rights.values()) + " |"
         for model, rights in table().items()
     ]
-    return _TITLE + "\n".join(lines) + "\n" + _ACTS
+    fields = [line for model in table() for line in _lines_of_fields(model)]
+    return _TITLE + "\n".join(lines) + "\n" + _ACTS + _FIELDS + "\n".join(fields) + "\n"
+
+
+def _lines_of_fields(dotted: str) -> Iterator[str]:
+    """A line for each set of roles with the same fields of this model."""
+    if dotted in _MODELS_OF_OTHERS:
+        return
+    same: dict[tuple[str, ...], list[str]] = {}
+    for role in Role:
+        cells = _fields_of(dotted, role)
+        if cells:
+            same.setdefault(cells, []).append(str(role))
+    for cells, roles in same.items():
+        yield f"| {dotted} | {', '.join(roles)} | " + " | ".join(cells) + " |"
+
+
+def _fields_of(dotted: str, role: Role) -> tuple[str, ...]:
+    """What a user of this role sees, writes when adding and when changing; () if nothing."""
+    site = {model._meta.label_lower: (model, page) for model, page in admin.site._registry.items()}
+    model, page = site[dotted]
+    request = HttpRequest()
+    request.user = User(role=role, is_staff=True)
+    if not page.has_view_permission(request):
+        return ()
+    row = model()
+    shown = _named(page, request, row)
+    added = _written(page, request, None) if page.has_add_permission(request) else []
+    changed = _written(page, request, row) if page.has_change_permission(request, row) else []
+    return tuple(", ".join(names) or "–" for names in (shown, added, changed))
+
+
+def _named(page: Any, request: HttpRequest, row: Model | None) -> list[str]:
+    return [
+        name
+        for _title, part in page.get_fieldsets(request, row)
+        for name in flatten(part["fields"])
+    ]
+
+
+def _written(page: Any, request: HttpRequest, row: Model | None) -> list[str]:
+    closed = set(page.get_readonly_fields(request, row))
+    return [name for name in _named(page, request, row) if name not in closed]

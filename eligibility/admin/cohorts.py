@@ -103,7 +103,8 @@ class CohortAdmin(ScopedAdmin[Cohort]):
             return []
         # The code stands in addresses that people have bookmarked. Once decisions are stored, the
         # rule changes only by a CohortChange, which is previewed and keeps promises.
-        return ["code", *CHANGEABLE, "order"] if obj.decisions.exists() else ["code"]
+        is_decided = obj.pk is not None and obj.decisions.exists()
+        return ["code", *CHANGEABLE, "order"] if is_decided else ["code"]
 
     def get_urls(self) -> list[URLPattern]:
         return [

@@ -66,6 +66,22 @@ class RoomAdmin(ScopedAdmin[Room]):
     search_fields = ["cohort__code", "cohort__name_ko", "cohort__name_en"]
     ordering = ["cohort__opens_at", "pk"]
     list_filter = ["status", "cohort__order"]
+    # The buttons of the live page write; a form of Django's would write any field.
+    fields = readonly_fields = (
+        "cohort",
+        "status",
+        "joins_from",
+        "max_active",
+        "max_per_minute",
+        "pause_message_ko",
+        "pause_message_en",
+        "draw_source",
+        "draw_after",
+        "draw_statement",
+        "public_value",
+        "quorum",
+        "witness_minutes",
+    )
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[WithAnnotations[Room, AtNow]]":
         rows = super().get_queryset(request).select_related("cohort", "line", "board")
