@@ -15,12 +15,15 @@ _PERSONAL = re.compile(
 _BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]+")
 
 
-# Of links in messages and of tickets: enough of it stays to tell one from another.
-_TOKEN = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+# Secrets of links in messages, and tickets: enough stays to tell one from another.
+_TOKEN = re.compile(
+    r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"
+    r"|(?<=/invitation/)(\w+)/[^/\s]+"
+)
 
 
 def masked(text: str) -> str:
-    return _PERSONAL.sub("…", _TOKEN.sub(r"\1…", text))
+    return _PERSONAL.sub("…", _TOKEN.sub(lambda match: f"{match[1] or match[2]}…", text))
 
 
 class MaskPersonalData(logging.Filter):
@@ -93,7 +96,7 @@ def _caller(request: Any) -> dict[str, str]:
     # eligibility.sessions: the session, or the cookie's claim before the database was asked.
     citizen = getattr(request, "_jari_session", getattr(request, "_jari_claim", None))
     return {
-        "source.ip": client_address(request) or "",
+        "source.ip": str(client_address(request) or ""),
         "http.request.method": request.method or "no method",
         **({"user.id": f"user {user.pk}"} if user is not None and user.pk else {}),
         **({"client.user.id": f"person {citizen.person_id}"} if citizen else {}),

@@ -24,7 +24,7 @@ from eligibility.models import Person
 from eligibility.providers import Identity, ProviderProblem, configured
 from eligibility.services import exchanges, providing
 from eligibility.services.exchanges import Outcome
-from eligibility.sessions import sign_in, signed_in
+from eligibility.sessions import log_sign_in, sign_in, signed_in
 from eligibility.spelling import shown_phone
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from web import cookies
@@ -69,7 +69,7 @@ def come_back(request: HttpRequest, code: str) -> HttpResponse:
         redirect_uri=_redirect_uri(code),
     )
     if isinstance(outcome, Outcome):
-        return _arrive(flow, outcome)
+        return _arrive(request, flow, outcome)
     response = redirect("identity_wait", code=code)
     until = known_now().timestamp() + settings.PROVIDER_SECONDS + _STORING
     waiting = {name: flow[name] for name in ("provider", "next", "typed")}
@@ -89,7 +89,7 @@ def wait(request: HttpRequest, code: str) -> HttpResponse:
     if outcome is None and known_now().timestamp() > flow["until"]:
         outcome = Outcome(seconds=settings.PROVIDER_SECONDS)
     if outcome is not None:
-        return _arrive(flow, outcome)
+        return _arrive(request, flow, outcome)
     until = datetime.fromtimestamp(flow["until"], tz=UTC)
     context = {"name": configured()[code].name, "until": until, "seconds": LOOK_AGAIN}
     response = render(request, "eligibility/identity_wait.html", context)
@@ -97,7 +97,7 @@ def wait(request: HttpRequest, code: str) -> HttpResponse:
     return response
 
 
-def _arrive(flow: dict[str, Any], outcome: Outcome) -> HttpResponse:
+def _arrive(request: HttpRequest, flow: dict[str, Any], outcome: Outcome) -> HttpResponse:
     """Sign in, ask for the district, or show the form with typed text and claims."""
     code, typed, identity = flow["provider"], flow["typed"], outcome.identity
     if outcome.declined:
@@ -116,12 +116,13 @@ def _arrive(flow: dict[str, Any], outcome: Outcome) -> HttpResponse:
         vouched = {**asdict(identity), "birth_date": identity.birth_date.isoformat()}
         _set_cookie(response, {"provider": code, "next": flow["next"], "vouched": vouched})
         return response
-    return _welcome(person, flow["next"])
+    return _welcome(request, person, flow)
 
 
-def _welcome(person: Person, following: str) -> HttpResponse:
-    response = redirect(following or "eligibility")
+def _welcome(request: HttpRequest, person: Person, flow: dict[str, Any]) -> HttpResponse:
+    response = redirect(flow["next"] or "eligibility")
     sign_in(response, person_id=person.pk)
+    log_sign_in(request, person, f"provider {flow['provider']}")
     forget(response)
     return response
 
@@ -146,7 +147,7 @@ def with_district(request: HttpRequest, home: District | None) -> HttpResponse:
     person = providing.vouched_for(
         provider=provider, identity=Identity(**claims), home=home, home_chosen=True
     )
-    return _welcome(person, flow["next"])
+    return _welcome(request, person, flow)
 
 
 def typed_before(request: HttpRequest) -> dict[str, str]:

@@ -6,6 +6,7 @@ in Python; the busiest pages ask for it within the statement that they make anyw
 
 import hashlib
 import hmac
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -23,6 +24,8 @@ from database import signing
 from database.clock import known_now
 from eligibility.models import Person, Proxy
 from web import cookies
+
+log = logging.getLogger(__name__)
 
 COOKIE = cookies.named("jari_who")
 _SALT = "eligibility.who"
@@ -287,6 +290,11 @@ def sign_in(
         samesite="Lax",
         secure=settings.CSRF_COOKIE_SECURE,
     )
+
+
+def log_sign_in(request: HttpRequest, person: Person, by: str) -> None:
+    """By a phone code, or the code of a provider."""
+    log.info("signed in: person %s by %s", person.pk, by, extra={"request": request})
 
 
 def _generation(person_id: int) -> int:

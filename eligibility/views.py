@@ -40,6 +40,7 @@ from eligibility.services.identity import (
 from eligibility.services.reviews import open_review, withdraw_review
 from eligibility.sessions import (
     end_session,
+    log_sign_in,
     person_of,
     session_of,
     sign_in,
@@ -205,6 +206,7 @@ def _welcome(
 ) -> HttpResponse:
     response = redirect(following or "eligibility")
     sign_in(response, person_id=person.pk)
+    log_sign_in(request, person, "phone code")
     limits.remember_browser(request, response, challenge.phone)
     response.delete_cookie(CODE_COOKIE, samesite="Lax")
     return response
@@ -292,6 +294,11 @@ def identity_sign_out(request: HttpRequest) -> HttpResponse:
         sign_out_everywhere(session.by_id or session.person_id)
     elif session:
         end_session(session)
+    log.info(
+        "signed out %s",
+        "everywhere" if "everywhere" in request.POST else "here",
+        extra={"request": request},
+    )
     response = redirect("home")
     sign_out(response)
     # Cached pages and half-typed forms go, for the next user of a shared computer. Not "cookies":

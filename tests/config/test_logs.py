@@ -12,9 +12,12 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from config import views
 from config.logs import Caller, MaskedFormatter, MaskPersonalData
+from eligibility.models import Person
 from staff.enums import Role
 from tests.eligibility.signing_in import sign_in
+from tests.eligibility.test_pages import last_code
 from tests.factories import ClinicFactory, PersonFactory, StaffFactory
 
 pytestmark = pytest.mark.django_db
@@ -149,3 +152,35 @@ def test_a_wrong_code_is_logged_without_person_or_code(client, caplog):
         r"try [0-9a-f]{8}"
     )
     assert re.fullmatch(pattern, line)
+
+
+def test_signing_in_and_out_is_logged_with_the_number_of_the_person(client, caplog):
+    details = {"name": "김하나", "birth_date": "19690512", "phone": "010-1234-5678"}
+    with caplog.at_level(logging.INFO):
+        client.post(reverse("identity"), details)
+        client.post(reverse("identity_code"), {"code": last_code()}, REMOTE_ADDR="198.51.100.7")
+        client.post(reverse("identity_sign_out"), REMOTE_ADDR="198.51.100.7")
+
+    number = Person.objects.get().pk
+    assert [line for line in lines(caplog.records) if "signed" in line] == [
+        f"INFO eligibility.sessions signed in: person {number} by phone code "
+        "[from 198.51.100.7, POST]",
+        f"INFO eligibility.views signed out here [from 198.51.100.7, POST, person {number}]",
+    ]
+
+
+def test_an_unexpected_error_is_logged_with_its_traceback_and_masked(client, caplog, monkeypatch):
+    def breaks() -> str:
+        raise ValueError("010-1234-5678")
+
+    monkeypatch.setitem(views.PARTS, "redis", breaks)
+    client.raise_request_exception = False
+
+    answer = client.get("/readyz", REMOTE_ADDR="198.51.100.7")
+
+    [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert answer.status_code == 500
+    assert b"ValueError" not in answer.content
+    text = MaskedFormatter("%(levelname)s %(name)s %(message)s").format(record)
+    assert text.startswith("ERROR django.request Internal Server Error: /readyz")
+    assert text.endswith("ValueError: …")

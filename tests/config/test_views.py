@@ -139,6 +139,7 @@ def test_an_old_form_gets_a_page_that_says_what_to_do():
         ("tick at 2026-11-22 10:00", "tick at 2026-11-22 10:00"),
         ("ticket 4 entered", "ticket 4 entered"),
         ("/offers/3f2a91bc-0f5e-4c1d-9a7b-5d2e8c4f6a10/ is gone", "/offers/3f2a91bc…/ is gone"),
+        ("/admin/invitation/MQ/c0ffee-1234abcd/: 400", "/admin/invitation/MQ…/: 400"),
     ],
 )
 def test_what_looks_personal_never_reaches_a_log(line, masked):
