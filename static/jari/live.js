@@ -22,7 +22,7 @@
     const fresh = new DOMParser().parseFromString(html, "text/html");
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(part.id);
-      if (next && next.innerHTML !== part.innerHTML) part.innerHTML = next.innerHTML;
+      if (next && !next.isEqualNode(part)) part.replaceChildren(...next.childNodes);
     }
   }
 
