@@ -24,7 +24,7 @@ from eligibility.models import Person
 from eligibility.providers import Identity, ProviderProblem, configured
 from eligibility.services import exchanges, providing
 from eligibility.services.exchanges import Outcome
-from eligibility.sessions import log_sign_in, sign_in, signed_in
+from eligibility.sessions import end_session_before, log_sign_in, sign_in, signed_in
 from eligibility.spelling import shown_phone
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from web import cookies
@@ -121,6 +121,7 @@ def _arrive(request: HttpRequest, flow: dict[str, Any], outcome: Outcome) -> Htt
 
 def _welcome(request: HttpRequest, person: Person, flow: dict[str, Any]) -> HttpResponse:
     response = redirect(flow["next"] or "eligibility")
+    end_session_before(request)
     sign_in(response, person_id=person.pk)
     log_sign_in(request, person, f"provider {flow['provider']}")
     forget(response)

@@ -237,6 +237,13 @@ def end_session(session: Session) -> None:
         cursor.execute(_END, values)
 
 
+def end_session_before(request: HttpRequest) -> None:
+    """End the session that this browser still has: a new one takes its place."""
+    session = signed_in(request)
+    if session:
+        end_session(session)
+
+
 def session_number(verified_at: datetime) -> int:
     return (verified_at - EVERYTHING_FROM) // timedelta(microseconds=1)
 

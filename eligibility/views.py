@@ -40,6 +40,7 @@ from eligibility.services.identity import (
 from eligibility.services.reviews import open_review, withdraw_review
 from eligibility.sessions import (
     end_session,
+    end_session_before,
     log_sign_in,
     person_of,
     session_of,
@@ -205,6 +206,7 @@ def _welcome(
     request: HttpRequest, person: Person, challenge: PhoneCode, following: str
 ) -> HttpResponse:
     response = redirect(following or "eligibility")
+    end_session_before(request)
     sign_in(response, person_id=person.pk)
     log_sign_in(request, person, "phone code")
     limits.remember_browser(request, response, challenge.phone)

@@ -107,6 +107,19 @@ def test_a_code_counts_in_the_browser_that_asked_for_it_only(client):
     assert client.post("/identity/code/", {"code": code}).status_code == 302
 
 
+def test_signing_in_again_ends_the_session_before(client, clock):
+    clock.freeze()
+    thief = Client()
+    for browser in (thief, client):
+        client.post("/identity/", TYPED)
+        client.post("/identity/code/", {"code": last_code()})
+        browser.cookies[COOKIE] = client.cookies[COOKIE].value
+        clock.forward(minutes=5)
+
+    assert thief.get("/identity/data/").status_code == 302
+    assert client.get("/identity/data/").status_code == 200
+
+
 def test_the_page_of_the_code_warns_of_passing_it_on(client):
     client.post("/identity/", TYPED)
 
