@@ -29,7 +29,9 @@ def settle_provisional() -> tuple[int, int]:
     if not refused:
         return granted, 0
     with transaction.atomic():
-        ended = Ticket.objects.filter(pk__in=refused, left_at=None).update(left_at=Now())
+        ended = Ticket.objects.filter(
+            pk__in=[ticket.pk for ticket in refused], left_at=None
+        ).update(left_at=Now())
         RecordedEvent.objects.bulk_create(
             moved(ticket, "left_line", by=SYSTEM) for ticket in refused
         )
