@@ -28,6 +28,7 @@ from staff.notices import notify
 from staff.roles import sees_people
 from staff.scoping import ScopedAdmin, sees_everything
 from staff.services import staff_of
+from staff.sessions import end_sessions
 
 # Rights follow from the role (staff.roles); a group would have no effect.
 if admin.site.is_registered(Group):
@@ -125,6 +126,8 @@ class UserAdmin(ScopedAdmin[User]):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            end_sessions(obj)  # they must not go on if the account is switched on again
         if change:
             self._tell_owner(request, obj, form)
 

@@ -110,6 +110,7 @@ def must_show_again(request: HttpRequest) -> HttpResponse | None:
 
 
 def shown_again(request: HttpRequest) -> HttpResponse:
+    request.session.cycle_key()
     record_proof(request)
     return HttpResponseRedirect(request.session.pop(_AFTER, reverse("admin:account")))
 

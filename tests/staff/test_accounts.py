@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from staff.accounts import AccountRefused, decide_on, link_for, may_act, request_role
 from staff.enums import RequestStatus, Role
-from staff.models import Authenticator, RoleRequest, User
+from staff.models import Authenticator, RoleRequest, Session, User
 from staff.roles import sees_people
 from staff.roles_page import roles_page
 from tests.factories import ClinicFactory, StaffFactory
@@ -282,7 +282,25 @@ def test_an_auditor_reads_acts_and_no_people(client, newcomer):
     assert client.post(f"{USERS}{newcomer.pk}/change/", {"username": "x"}).status_code == 403
 
 
+def test_switching_an_account_off_ends_its_sessions_for_good(client, authority):
+    clerk = StaffFactory(role=Role.LOCAL, region="서울특별시")
+    clerks = type(client)()
+    clerks.force_login(clerk)
+    assert clerks.get("/admin/").status_code == 200
+    operator = StaffFactory(role=Role.OPERATOR)
+    client.force_login(operator)
+
+    client.post(f"{USERS}{clerk.pk}/change/", {"username": clerk.username})
+
+    assert clerks.get("/admin/").url.startswith("/admin/login/")
+    assert not Session.objects.filter(user=clerk).exists()
+    User.objects.filter(pk=clerk.pk).update(is_active=True)
+    assert clerks.get("/admin/").url.startswith("/admin/login/")
+
+
 def test_the_first_account_is_invited_from_the_shell(client, capsys):
+    assert not User.objects.exists()  # migrations make none
+
     call_command("invite", "first", role="authority")
 
     link = capsys.readouterr().out.strip()

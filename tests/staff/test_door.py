@@ -1,8 +1,10 @@
 """Signing in: password, second factor, and what stands before the first page."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -58,6 +60,56 @@ def test_a_wrong_password_while_signed_in_is_refused(client, desk):
 
     assert log_in(client, password="x").status_code == 200
     assert client.post(LOGIN, {}).status_code == 200
+
+
+def test_passwords_are_hidden_and_password_managers_find_them(client, desk):
+    fields = re.compile(r'<input[^>]*name="((?:old_|new_)?password\d?)"[^>]*>')
+    log_in_page = client.get(LOGIN).content.decode()
+    client.force_login(desk)
+    change_page = client.get("/admin/password_change/").content.decode()
+
+    found = {match[1]: match[0] for match in fields.finditer(log_in_page + change_page)}
+    assert found.keys() == {"password", "old_password", "new_password1", "new_password2"}
+    for name, field in found.items():
+        kind = "new" if name.startswith("new") else "current"
+        assert 'type="password"' in field
+        assert f'autocomplete="{kind}-password"' in field
+    for script in (settings.BASE_DIR / "static/jari").glob("*.js"):
+        assert "paste" not in script.read_text()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [RIGHT.upper(), RIGHT.title(), f" {RIGHT}", f"{RIGHT} ", RIGHT[:-1], RIGHT.replace(" ", "")],
+)
+def test_a_password_counts_exactly_as_it_was_set(client, desk, typed):
+    assert log_in(client, password=typed).status_code == 200
+    assert log_in(client).status_code == 302
+
+
+def test_a_password_does_not_end_by_its_age(client, desk, clock):
+    authenticator_of(desk)
+    clock.forward(days=3 * 365)
+
+    assert log_in(client).url == FACTOR
+
+
+def test_each_step_of_signing_in_changes_the_number_of_the_session(client, desk, clock):
+    device = authenticator_of(desk)
+    numbers = []
+    log_in(client)
+    numbers.append(client.session.session_key)
+    client.post(FACTOR, {"code": code_of(device)})
+    numbers.append(client.session.session_key)
+    clock.forward(minutes=11)
+    assert client.get("/admin/account/passkeys/").url == "/admin/account/again/"
+    client.post("/admin/account/again/", {"password": RIGHT, "code": code_of(device)})
+    numbers.append(client.session.session_key)
+
+    assert client.get("/admin/account/passkeys/").status_code == 200
+    assert len(set(numbers)) == 3
+    assert all(re.fullmatch(r"[a-z0-9]{32}", number) for number in numbers)  # 165 bits
+    assert not Session.objects.filter(session_key__in=numbers[:2]).exists()
 
 
 def test_a_wrong_first_code_sets_nothing_up(client, desk):
@@ -206,8 +258,9 @@ def test_the_sample_password_must_be_changed_elsewhere(client, desk):
         "new_password1": RIGHT,
         "new_password2": RIGHT,
     }
-    refused = client.post("/admin/password_change/", {**new, "new_password1": "jari2026-clinic"})
-    assert refused.status_code == 200
+    for wrong in ({"new_password1": "jari2026-clinic"}, {"old_password": RIGHT}):
+        refused = client.post("/admin/password_change/", {**new, **wrong})
+        assert refused.status_code == 200
     assert client.post("/admin/password_change/", new).status_code == 302
     assert client.get("/admin/").url == SETUP
 

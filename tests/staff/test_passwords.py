@@ -28,6 +28,7 @@ def user() -> User:
         "719204817365920",
         "Tr7!xq#Lw9$z",
         "aaaabbbbcccc1!Zqpx",
+        "고양이가 창가에서 졸고 있다 " * 8,
     ],
 )
 def test_long_ones_of_any_kind_are_taken(user, password):
