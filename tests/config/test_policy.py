@@ -4,6 +4,11 @@ from csp.decorators import csp_update
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from booking.models import Clinic
+from eligibility.models import Cohort
+from tests.factories import SlotFactory, StaffFactory
+from tests.staff.signing_in import StaffClient
+from tests.waiting_room.scene import make_room
 from web.content_security_policy import PolicyMiddleware
 
 HEADER = "Content-Security-Policy"
@@ -48,3 +53,25 @@ def test_a_nonce_is_in_the_policy_of_its_page_alone(settings):
 @pytest.mark.parametrize("path", ["/", "/admin/login/", "/booking/", "/nowhere/"])
 def test_every_page_has_the_policy(client, path):
     assert "script-src 'self'" in client.get(path).headers[HEADER]
+
+
+@pytest.mark.django_db
+def test_markup_in_a_name_is_text(client):
+    name = "<script>alert(1)</script>\"'><b>"
+    room = make_room()
+    Cohort.objects.update(name_ko=name)
+    Clinic.objects.filter(pk=SlotFactory().clinic_id).update(name=name)
+    staff = StaffClient()
+    staff.force_login(StaffFactory(superuser=True))
+
+    pages = [
+        client.get("/"),
+        client.get(f"/queue/{room.cohort.code}/"),
+        staff.get("/admin/eligibility/cohort/"),
+        staff.get("/admin/booking/clinic/"),
+    ]
+
+    for page in pages:
+        text = page.content.decode()
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&gt;&lt;b&gt;" in text
+        assert "<script>alert" not in text

@@ -111,6 +111,90 @@ def test_no_code_is_made_of_text():
     assert [name for name, _call in calls() if name in bad] == []
 
 
+def test_no_template_is_made_of_text():
+    made = ("Template", "from_string", "render_to_string_from")
+    assert [name for name, _call in calls() if name.rpartition(".")[2] in made] == []
+
+
+def test_format_strings_are_constants():
+    """Or translations of constants, or constants by name."""
+    from_elsewhere = [
+        ast.unparse(call.func)
+        for name, call in calls()
+        if name.endswith(".format")
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and not call.func.value.id.isupper()
+    ]
+    assert from_elsewhere == ["text.format"]  # waiting_room.templatetags: one of two translations
+
+
+def test_templates_escape_all_but_the_picture_of_a_code():
+    unescaped = {
+        (file.name, line.strip())
+        for file in (ROOT / "templates").rglob("*.html")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\|\s*safe|autoescape|safeseq", line)
+    }
+    marked = [ast.unparse(call) for name, call in calls() if name.endswith("mark_safe")]
+
+    # Digits and capitals in squares (booking.qr), and a constant.
+    assert unescaped == {("reservation.html", "{{ qr|safe }}")}
+    assert marked == ["mark_safe('<br>')"]
+
+
+def test_no_script_stands_in_a_page():
+    for file in (ROOT / "templates").rglob("*.html"):
+        text = re.sub(r"{#.*?#}", "", file.read_text(encoding="utf-8"), flags=re.S)
+        html = re.sub(r"{%.*?%}", "", text, flags=re.S)
+        for tag in re.findall(r"<script[^>]*>.*?</script>", text, re.S):
+            assert re.fullmatch(r"<script\b[^>]*\bsrc=[^>]*>\s*</script>", tag, re.S), file
+        assert not re.search(r"javascript:|<[^>]+\son[a-z]+\s*=|\sstyle=", html), file
+
+
+def scripts() -> list[tuple[str, str]]:
+    return [(file.name, file.read_text()) for file in (ROOT / "static/jari").glob("*.js")]
+
+
+def test_scripts_write_text_and_nodes_only():
+    """What they make of text is never parsed as HTML, nor run."""
+    parsed = (
+        r"\.(inner|outer)HTML\s*\+?=[^=]|insertAdjacentHTML|document\.write|\beval\(|new Function"
+    )
+    assert [name for name, text in scripts() if re.search(parsed, text)] == []
+
+
+def test_scripts_write_no_property_whose_name_comes_from_data():
+    """So that no name such as __proto__ reaches all objects. draw.js counts through arrays."""
+    written = {
+        (name, target)
+        for name, text in scripts()
+        for target in re.findall(r"(\w+\[[^\]\"']+\])\s*=[^=>]", text)
+    }
+    arrays = ["words[index]", "hash[index]", "source[32]"]
+    assert written == {("draw.js", element) for element in arrays}
+    for name, text in scripts():
+        assert not re.search(r"__proto__|\.prototype\b|setPrototypeOf|for \(\w+ \w+ in ", text), (
+            name
+        )
+
+
+def test_hashes_are_of_the_sha_2_family_and_blake2():
+    """In code of ours; the codes of authenticator apps (RFC 6238) are django-otp's."""
+    hashes = {name for name, _call in calls() if re.match(r"hashlib\.", name)}
+    macs = {
+        ast.unparse(word.value)
+        for name, call in calls()
+        if name in ("hmac.digest", "hmac.new", "salted_hmac")
+        for word in (
+            [word for word in call.keywords if word.arg == "algorithm"]
+            or [ast.keyword(value=call.args[-1])]
+        )
+    }
+    assert {name.split(".")[1].split("(")[0] for name in hashes} <= {"sha256", "sha512", "blake2b"}
+    assert macs == {"'sha256'"}
+
+
 def test_nothing_turns_certificates_off():
     off = [
         name

@@ -19,8 +19,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from eligibility.models import Person, ProviderAccount, ProviderTry
-from eligibility.providers import ProviderProblem, configured
+from eligibility.models import Person, ProviderAccount, ProviderAnswer, ProviderTry
+from eligibility.providers import Provider, ProviderProblem, configured
 from eligibility.services.providing import Colour, colour_of, lights
 from eligibility.sessions import COOKIE
 from launcher.processes import free_port
@@ -213,6 +213,39 @@ def test_an_answer_is_good_for_the_browser_that_asked_only(client, certified, dj
 
     assert answer["Location"] == "/identity/"
     assert COOKIE not in client.cookies
+
+
+def test_an_answer_of_one_provider_is_no_answer_of_another(client, certified, settings):
+    """Each has an address of return of its own, and the cookie says who was asked."""
+    settings.PROVIDERS = [*settings.PROVIDERS, {**settings.PROVIDERS[0], "code": "other"}]
+    address = log_in_there(go_there(client), "hong")
+    assert urlsplit(address).path == "/identity/with/national/"
+
+    answer = client.get(address.replace("/national/", "/other/"))
+
+    assert answer["Location"] == "/identity/"
+    assert COOKIE not in client.cookies
+    assert not Person.objects.exists()
+
+
+def test_tokens_of_a_provider_are_kept_nowhere(client, certified, monkeypatch):
+    tokens: list[str] = []
+    call = Provider._call
+
+    def noted(*arguments, **values):
+        answer = call(*arguments, **values)
+        tokens.extend(answer.get(name, "") for name in ("access_token", "id_token"))
+        return answer
+
+    monkeypatch.setattr(Provider, "_call", noted)
+
+    back = client.get(log_in_there(go_there(client), "hong"))
+
+    sent = [token for token in tokens if token]
+    assert len(sent) == 2
+    shown = str(back.headers) + str(back.cookies) + back.content.decode()
+    stored = str([list(model.objects.values()) for model in (ProviderAnswer, ProviderAccount)])
+    assert not [token for token in sent if token in shown + stored]
 
 
 def test_an_answer_is_good_once(client, certified):
