@@ -98,6 +98,7 @@ def standing(
         "place": place,
         "ahead": ahead,
         "admission": admission,
+        "may_extend": admission is not None and admission.extensions < entering.MOST_EXTENSIONS,
         "state": state,
         "stands_still": stopped,
         "is_drawn": room.cohort.order == Order.DRAW,

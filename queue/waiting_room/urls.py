@@ -15,6 +15,7 @@ urlpatterns = [
         name="ticket_tlog_proof",
     ),
     path("queue/t/<uuid:ticket_id>/enter/", views.enter, name="enter"),
+    path("queue/t/<uuid:ticket_id>/more-time/", views.more_time, name="more_time"),
     path("queue/t/<uuid:ticket_id>/tell/", views.tell, name="tell"),
     path("queue/t/<uuid:ticket_id>/leave/", views.leave, name="leave_line"),
     path("queue/<slug:code>/", views.room_page, name="room"),

@@ -177,6 +177,23 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 
 
 @never_cache
+def more_time(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
+    """Fifteen more minutes inside (WCAG 2.2.1)."""
+    if request.method != "POST":
+        return redirect("ticket", ticket_id=ticket_id)
+    ticket = find_ticket(request, ticket_id)
+    if not owns(request, ticket):
+        return neutral(request)
+    admission = ticket.admissions.filter(ended_at=None).first()
+    if admission:
+        try:
+            entering.extend_admission(admission=admission)
+        except LineRefusal as refusal:
+            return _show(request, find_ticket(request, ticket_id), refusal)
+    return redirect("ticket", ticket_id=ticket_id)
+
+
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @keeps_typed_in_any_language
 def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:

@@ -212,7 +212,7 @@ def test_extending_counts_from_now_and_not_for_ever():
     assert admission.expires_at > timezone.now() + timedelta(minutes=14)
     for _more in range(11):
         entering.extend_admission(admission=admission)
-    with pytest.raises(AdmissionOver):
+    with pytest.raises(AdmissionOver, match="더 늘릴 수 없습니다"):
         entering.extend_admission(admission=admission)
 
 

@@ -426,3 +426,34 @@ def test_guessing_resume_codes_costs_work(clock):
     assert [bool(one.context["challenge"]) for one in tried] == [False] * 21 + [True] * 2
     assert guesser.post("/queue/resume/", right, REMOTE_ADDR="8.8.3.3").status_code == 422
     assert owner.post("/queue/resume/", right, REMOTE_ADDR="9.9.9.9").status_code == 302
+
+
+def test_whoever_is_inside_takes_more_time():
+    ticket = called(make_room())
+    admission = entering.enter(ticket=ticket)
+    Admission.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
+    client, address = browser(ticket.person), f"/queue/t/{ticket.pk}/more-time/"
+
+    assert f'action="{address}"' in client.get(f"/queue/t/{ticket.pk}/").content.decode()
+    assert client.get(address).url == client.post(address).url == f"/queue/t/{ticket.pk}/"
+    assert browser(PersonFactory()).post(address).status_code == 403
+    assert browser().post(address).status_code == 403
+    admission.refresh_from_db()
+    assert (admission.extensions, admission.ended_at) == (1, None)
+    assert admission.expires_at > timezone.now() + timedelta(minutes=14)
+    Admission.objects.update(extensions=entering.MOST_EXTENSIONS)
+    refused = client.post(address)
+    assert refused.status_code == 409
+    assert "can’t be extended again" in refused.content.decode()
+    assert f'action="{address}"' not in refused.content.decode()
+
+
+def test_more_time_brings_nobody_back_whose_time_ran_out():
+    ticket = called(make_room())
+    run_out(entering.enter(ticket=ticket))
+
+    refused = browser(ticket.person).post(f"/queue/t/{ticket.pk}/more-time/")
+
+    assert refused.status_code == 409
+    assert "Your time for booking has run out" in refused.content.decode()
+    assert Admission.objects.get().extensions == 0

@@ -185,16 +185,18 @@ def _admission(
 
 
 def extend_admission(*, admission: Admission) -> Admission:
-    """More time from now on; AdmissionOver if it has ended or was extended often enough."""
+    """Fifteen minutes from now on; AdmissionOver, also after the last extension."""
     extended = Admission.objects.filter(
         pk=admission.pk, ended_at=None, expires_at__gt=Now(), extensions__lt=MOST_EXTENSIONS
     ).update(
         expires_at=Greatest(F("expires_at"), Now() + ADMISSION_LIFETIME),
         extensions=F("extensions") + 1,
     )
+    admission.refresh_from_db(fields=["expires_at", "extensions"])
+    if not extended and admission.extensions >= MOST_EXTENSIONS:
+        raise AdmissionOver(_("Your time can’t be extended again. Please book now."))
     if not extended:
         raise AdmissionOver(_("Your time for booking has run out. Enter again from your ticket."))
-    admission.refresh_from_db(fields=["expires_at", "extensions"])
     return admission
 
 
