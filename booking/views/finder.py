@@ -52,6 +52,7 @@ class Purpose:
     back: str = ""
     vaccines: frozenset[int] | None = None  # None: any
     days: tuple[date, date] | None = None
+    stay: Admission | None = None  # until when the person may book, where that is limited
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -83,7 +84,8 @@ def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
     course = courses.course_of(person.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    return finder_page(request, _purpose(course, admission), home=person)
+    purpose = replace(_purpose(course, admission), stay=admission)
+    return finder_page(request, purpose, home=person)
 
 
 @require_safe
@@ -92,7 +94,8 @@ def clinic(request: HttpRequest, admission: Admission, code: str) -> HttpRespons
     course = courses.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    return finder_page(request, _purpose(course, admission), code=code)
+    purpose = replace(_purpose(course, admission), stay=admission)
+    return finder_page(request, purpose, code=code)
 
 
 def _to_second(*query: str) -> HttpResponse:

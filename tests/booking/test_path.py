@@ -95,6 +95,19 @@ def test_from_the_open_times_to_the_receipt(inside):
     )
 
 
+def test_each_list_of_times_leads_to_more_time(inside):
+    clinic = SlotFactory().clinic
+    ticket = f'href="/queue/t/{inside.admission.ticket_id}/"'
+    pages = [reverse("booking"), "/booking/?choose", reverse("clinic", args=[clinic.code])]
+
+    for address in [*pages, "/booking/?name=nowhere"]:
+        shown = page(inside.get(address))
+        assert ticket in shown, address
+        assert (
+            f"You can book until {timezone.localtime(inside.admission.expires_at):%H:%M}." in shown
+        )
+
+
 def test_the_list_starts_in_ones_own_district_and_links_to_clinics(inside):
     here = SlotFactory()
     there = SlotFactory(clinic=ClinicFactory(district="서초구"))
