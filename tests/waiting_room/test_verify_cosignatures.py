@@ -572,6 +572,22 @@ def test_a_policy_that_is_none_is_refused_with_its_line(change, why):
         Policy(change(POLICY))
 
 
+@pytest.mark.parametrize(
+    "line", ["group few 1", "group few", "group city 1 doctors", "group none any city", "quorum"]
+)
+def test_a_line_of_a_policy_that_is_not_whole_is_not_understood(line):
+    with pytest.raises(BadNote, match=f"line 7: “{line}” is not understood here"):
+        Policy(spoil("group witnesses", f"{line}\ngroup witnesses")(POLICY))
+
+
+def test_a_policy_says_what_it_asks_for():
+    alone = "".join(POLICY.partition("# two")[0]).replace("witness city", "witness cityX")
+
+    assert Policy(f"{alone}quorum none").asks_for() == "no witness"
+    assert Policy(f"{alone}quorum cityX \t").asks_for() == "cityX"
+    assert Policy(f"{alone}group a any cityX\nquorum a").asks_for() == "1 of (cityX)"
+
+
 def test_a_policy_of_groups_of_groups_is_read_as_the_specification_has_it():
     text = POLICY.replace("group witnesses 2 newspaper city doctors\nquorum witnesses\n", "")
     policy = Policy(

@@ -664,6 +664,14 @@ def test_a_ticket_that_is_not_called_or_not_drawn_yet_is_told_so():
     assert asked(13, 5, book=gathering)[1:] == ["Its place is not known before the draw."]
 
 
+def test_a_ticket_that_is_not_there_is_no_trouble_of_a_line():
+    report = report_on(TEXT, ticket="ab" * 32)
+
+    verify_line.check_ticket(report, "ab" * 32, None)
+
+    assert report.troubles == [(0, f"The ticket {'ab' * 32} is not in the log.")]
+
+
 def test_a_ticket_is_found_however_its_hash_is_written():
     report = report_on(TEXT, ticket=hash_of(5).upper())
 
