@@ -39,6 +39,7 @@ TLOG = "queue/waiting_room/tlog"
 TESTS = {
     OFFLINE: [
         "tests/waiting_room/test_verify_details.py",
+        "tests/waiting_room/test_verify_files.py",
         "tests/waiting_room/test_verify_line.py",
         "tests/waiting_room/test_verify_cosignatures.py",
     ],
