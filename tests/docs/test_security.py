@@ -195,6 +195,42 @@ def test_hashes_are_of_the_sha_2_family_and_blake2():
     assert macs == {"'sha256'"}
 
 
+# Modules that speak to other hosts: to those of the settings, through outside.peers or a library
+# that gets one address. witness.py runs elsewhere; config.connections is the own socket.
+SPEAKERS = {
+    "config/connections.py",
+    "eligibility/providers.py",
+    "messaging/channels.py",
+    "outside/peers.py",
+    "queue/waiting_room/offline/witness.py",
+    "queue/waiting_room/services/asking_witnesses.py",
+    "queue/waiting_room/services/drawing.py",
+}
+
+
+def imports() -> Iterator[tuple[str, str]]:
+    """Every module that the code of the portal imports, after the file that does."""
+    for folder in CODE:
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    for alias in node.names:
+                        yield str(file.relative_to(ROOT)), alias.name
+                elif isinstance(node, ast.ImportFrom):
+                    yield str(file.relative_to(ROOT)), node.module or ""
+
+
+def test_only_known_modules_speak_to_others():
+    libraries = (
+        r"(requests|urllib3|urllib\.request|http\.client|httpx|aiohttp|smtplib|apprise|socket"
+        r"|authlib)"
+    )
+
+    found = {file for file, module in imports() if re.match(rf"{libraries}(\.|$)", module)}
+
+    assert found == SPEAKERS
+
+
 def test_nothing_turns_certificates_off():
     off = [
         name
