@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -116,8 +116,8 @@ def main() -> None:
 
 def server_logging() -> dict[str, Any]:
     """The settings' logging, for granian's own lines too: they would have neither time nor mask."""
-    loggers: dict[str, Any] = settings.LOGGING["loggers"]
-    return settings.LOGGING | {"loggers": loggers | {"_granian": {}}}
+    configured = cast("dict[str, Any]", settings.LOGGING)
+    return configured | {"loggers": configured["loggers"] | {"_granian": {}}}
 
 
 def _allow_many_files() -> None:
@@ -140,7 +140,8 @@ def refuse_unfit_keys() -> None:
         problems = []
     finally:
         connection.close()
-        connection.close_pool()  # its threads would not survive the fork of the workers
+        # Its threads would not survive the fork of the workers.
+        connection.close_pool()  # type: ignore[attr-defined]  # the stub knows no pools
     if problems:
         raise SystemExit("\n".join(problems))
 

@@ -7,11 +7,11 @@ and run again. Each app registers its columns in `parts`.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, F, Func, IntegerField, Max, Model, Q, QuerySet, Value
+from django.db.models import Count, F, Field, Func, IntegerField, Max, Model, Q, QuerySet, Value
 from psycopg import sql
 
 from database.clock import database_now
@@ -68,7 +68,8 @@ def under_older_keys(rows: QuerySet[Any], columns: Sequence[str]) -> QuerySet[An
     older = Q()
     for name in numbers:
         older |= Q(**{f"{name}__isnull": False}) & ~Q(**{f"{name}__in": fresh})
-    return rows.alias(**numbers).filter(older)
+    found: QuerySet[Any] = rows.alias(**numbers).filter(older)
+    return found
 
 
 def under_other_keys(column: str, numbers: Collection[int]) -> Q:
@@ -101,8 +102,12 @@ class IndexedTable:
 
     def reindex(self, tell: Tell) -> int:
         total = 0
+
+        def add_to_total(count: int) -> None:
+            tell(self.name, total + count)
+
         # Rows that are locked at the moment are passed over: another pass comes back for them.
-        while written := self._pass(lambda done, before=total: tell(self.name, before + done)):
+        while written := self._pass(add_to_total):
             total += written
         return total
 
@@ -174,16 +179,18 @@ class IndexedTable:
             return 0
         meta = self.model._meta
         assert meta.pk is not None
-        fields = [meta.pk, *map(meta.get_field, self.columns)]
+        fields = [
+            meta.pk,
+            *(cast("Field[Any, Any]", meta.get_field(name)) for name in self.columns),
+        ]
+        types = [sql.SQL(str(field.rel_db_type(connection))) for field in fields]
         names = {
             "table": sql.Identifier(meta.db_table),
             "key": sql.Identifier(str(meta.pk.column)),
             "sets": sql.SQL(", ").join(
                 sql.SQL("{0} = fresh.{0}").format(sql.Identifier(column)) for column in self.columns
             ),
-            "arrays": sql.SQL(", ").join(
-                sql.SQL(f"%s::{field.rel_db_type(connection)}[]") for field in fields
-            ),
+            "arrays": sql.SQL(", ").join(sql.SQL("%s::{}[]").format(name) for name in types),
             "columns": sql.SQL(", ").join(map(sql.Identifier, ["pk", *self.columns])),
         }
         keys, values = zip(*rows, strict=True)
@@ -195,7 +202,8 @@ class IndexedTable:
                 ).format(**names),
                 [list(keys), *map(list, zip(*values, strict=True))],
             )
-            return cursor.rowcount
+            count: int = cursor.rowcount
+        return count
 
 
 @dataclass

@@ -26,7 +26,7 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
-class FileVariables(FileAwareMapping):
+class FileVariables(FileAwareMapping):  # type: ignore[misc]  # django-environ has no types
     """The environment, where NAME is read from the file that NAME_FILE names, if there is one: as
     systemd's credentials, secrets of Kubernetes and the agents of vaults are handed over."""
 
@@ -40,7 +40,7 @@ class FileVariables(FileAwareMapping):
         return value.strip() if f"{key}_FILE" in self.env else value
 
 
-class Variables(environ.Env):
+class Variables(environ.Env):  # type: ignore[misc]
     ENVIRON = FileVariables()
 
 

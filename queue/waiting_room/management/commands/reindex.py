@@ -23,12 +23,12 @@ class Command(PortalCommand):
         parser.add_argument(
             "--check",
             action="store_true",
-            help=gettext_lazy("change nothing; only say what still needs an older key"),
+            help=_("change nothing; only say what still needs an older key"),
         )
         parser.add_argument(
             "--give-up-codes",
             action="store_true",
-            help=gettext_lazy(
+            help=_(
                 "also change the resume codes of running lines: those that people wrote down end"
             ),
         )
