@@ -115,7 +115,9 @@ def write_log(path: Path, count: int) -> None:
     commitment = draw.commitment(secret)
     # A made-up number, as the sample campaign uses it: a beacon's would need the network.
     plan = {"opens_at": opens_at, "order": "draw", "source": "sample", "after": 0}
-    log.append([], (public_log.COMMIT, {"commitment": commitment}), (public_log.PLAN, plan))
+    begun = {"commitment": commitment, "format": public_log.FORMAT}
+    pace = {"max_active": count, "max_per_minute": 60 * count}
+    log.append([], (public_log.COMMIT, begun), (public_log.PLAN, plan), ("pace", pace))
     for start in range(1, count + 1, public_log.PAGE_TICKETS):
         entries = range(start, min(count, start + public_log.PAGE_TICKETS - 1) + 1)
         log.append([(n, AT, public_log.ticket_hash(UUID(int=n))) for n in entries])

@@ -57,9 +57,11 @@ def main() -> None:
 
 def write(path: Path, people: int, pages: int) -> None:
     book = Book()
-    book.page(0, "commit", {"commitment": draw.commitment(SECRET), "by": "portal"})
+    begun = {"by": "portal", "format": public_log.FORMAT}
+    book.page(0, "commit", {"commitment": draw.commitment(SECRET), **begun})
     plan = {"opens_at": public_log.microseconds(OPENS), "order": "draw", "source": "sample"}
     book.page(0, "plan", {**plan, "after": 0})
+    book.page(0, "pace", {"max_active": people, "max_per_minute": 60 * PER_CALL})
     for number in range(1, pages + 1):
         book.page(people * number // pages)
     # The freeze stands on a page of its own, after the root that is its digest.
@@ -99,8 +101,8 @@ class Book:
         leaves = []
         if act:
             self.acts += 1
-            moment = start - timedelta(hours=1) if act in ("plan", "commit") else at
-            leaves = [public_log.leaf_for_act(ROOM, self.acts, act, moment, **(details or {}))]
+            at = start - timedelta(hours=1) if act in ("plan", "commit", "pace") else at
+            leaves = [public_log.leaf_for_act(ROOM, self.acts, act, at, **(details or {}))]
         page = public_log.make_page(
             room=ROOM, number=len(self.pages) + 1, previous=self.root, after=self.upto, upto=upto,
             ticket_leaves=[public_log.leaf_for_ticket(ROOM, *ticket) for ticket in tickets],

@@ -29,6 +29,7 @@ cron.register(booking.jobs.remind, queue_name="default", interval=60, result_ttl
 cron.register(booking.jobs.set_margins, queue_name="default", interval=3600, result_ttl=0)
 cron.register(eligibility.jobs.apply_due_changes, queue_name="default", interval=5, result_ttl=0)
 cron.register(waiting_room.jobs.settle_provisional, queue_name="default", interval=15, result_ttl=0)
+cron.register(waiting_room.jobs.close_evenings, queue_name="default", interval=15, result_ttl=0)
 cron.register(messaging.jobs.send_codes, queue_name="codes", interval=2, ttl=5, result_ttl=0)
 cron.register(messaging.jobs.sweep, queue_name="messages", interval=5, ttl=30, result_ttl=0)
 cron.register(messaging.jobs.count, queue_name="default", interval=10, ttl=30, result_ttl=0)

@@ -45,6 +45,8 @@ from waiting_room.services.witnessed import Standing, how_witnesses_stand
 from web.codes import UnreadableCode
 
 ACTS_SHOWN, CALLS_SHOWN = 40, 15
+# Of every second or minute: they would leave no room for the operators' acts.
+FREQUENT_ACTS = [Act.CALL, Act.COUNT, Act.ESTIMATE]
 REFRESH_SECONDS = 5
 
 
@@ -341,8 +343,8 @@ class ActRow(NamedTuple):
 
 
 def _acts(room: Room) -> list[ActRow]:
-    """The latest acts other than calls, newest first, with their users' names."""
-    acts = list(room.steps.exclude(act=Act.CALL).order_by("-pk")[:ACTS_SHOWN])
+    """The latest acts but for the frequent ones, newest first, with their users' names."""
+    acts = list(room.steps.exclude(act__in=FREQUENT_ACTS).order_by("-pk")[:ACTS_SHOWN])
     users = User.objects.in_bulk(filter(None, (user_id_of(step.by) for step in acts)))
     return [
         ActRow(step, _details_text(step), user.username if user else step.by)
@@ -362,6 +364,8 @@ def _details_text(step: Step) -> str:
         return f"{timezone.localtime(opens_at):%Y-%m-%d %H:%M}, {Order(details['order']).label}"
     if step.act == Act.FREEZE:
         return _("%(count)s entries") % details
+    if step.act == Act.TOTALS:
+        return _("%(called)s called, %(entered)s entered, %(per_minute)s a minute") % details
     if step.act in (Act.WITNESSED, Act.UNWITNESSED):
         return ", ".join(line.split(" ")[2] for line in details["cosignatures"].split("\n") if line)
     return ""

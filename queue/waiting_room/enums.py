@@ -33,7 +33,10 @@ class Act(models.TextChoices):
     PAUSE = "pause", _("Paused")
     RESUME = "resume", _("Resumed")
     PACE = "pace", _("Pace set")
+    ESTIMATE = "estimate", _("Waiting times published")
+    COUNT = "count", _("People inside counted")
     CLOSE = "close", _("Closed")
+    TOTALS = "totals", _("Totals of the evening")
 
 
 class DrawSource(models.TextChoices):

@@ -1,4 +1,11 @@
-from waiting_room.services import asking_witnesses, drawing, provisional_tickets, telling, ticking
+from waiting_room.services import (
+    asking_witnesses,
+    drawing,
+    evening,
+    provisional_tickets,
+    telling,
+    ticking,
+)
 
 
 def tick() -> None:
@@ -11,6 +18,10 @@ def settle_provisional() -> None:
 
 def send_alerts() -> None:
     telling.send_alerts()
+
+
+def close_evenings() -> None:
+    evening.close_evenings()
 
 
 def fetch_beacons() -> None:

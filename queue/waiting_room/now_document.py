@@ -32,12 +32,15 @@ class TickFacts:
     calls: list[Step] = field(default_factory=list)
     serving: int = 0  # after this tick's call
     active: int = 0
+    entered: int = 0  # since the room was made, and how many of them ran out of time
+    ran_out: int = 0
     at_door: int = 0
     witnessed: int | None = None  # how many cosigned the closed list, while it is waited for
     logged: int = 0  # last entry number in the public log
     log_size: int = 0
     log_root: str = ""
     estimates: dict[str, Any] = field(default_factory=dict)
+    counted: dict[str, Any] = field(default_factory=dict)  # what the last COUNT step said
     reasons: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from waiting_room import merkle
 
-FORMAT = "2"
+FORMAT = 3
 PAGE_TICKETS = 4096
 COLUMNS = ["row", "number", "at", "hash", "details"]
 
@@ -187,6 +187,7 @@ def csv_head(
     room: str,
     order: str,
     opens_at: int,
+    log_format: int = FORMAT,
     commitment: str = "",
     frozen: int | None = None,
     list_digest: str = "",
@@ -199,7 +200,7 @@ def csv_head(
     """
     lines = [
         ",".join(COLUMNS) + "\n",
-        csv_line("jari-line", FORMAT),
+        csv_line("jari-line", log_format),
         csv_line("room", details=room),
         csv_line("order", details=order),
         csv_line("opens", at=opens_at),

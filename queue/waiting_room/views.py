@@ -30,6 +30,7 @@ from waiting_room.now_cache import documents
 from waiting_room.now_document import beacon_round, due_at, state_of
 from waiting_room.public_log import microseconds, ticket_hash
 from waiting_room.services import entering, joining, telling
+from waiting_room.services.evening import last_totals
 from waiting_room.services.log_keys import origin_of
 from waiting_room.services.publishing import draw_acts
 from waiting_room.services.resume_codes import resume_code_of, resume_indexes
@@ -90,6 +91,7 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
         "score": document.get("score"),
         "witnesses": how_witnesses_stand(room),
         "without_quorum": room.quorum and went_on_without(room),
+        "totals": last_totals(room) if state == State.CLOSED else {},
         "refusal": refusal,
     }
     status = refusal.status if refusal else 200

@@ -44,10 +44,12 @@ from eligibility.services.changes import apply_due_changes, plan_change
 from messaging.enums import Channel
 from tests.clock import clock
 from tests.waiting_room import witnesses as scene
+from tests.waiting_room.evenings import totals_of_the_tables
 from tests.waiting_room.scene import make_eligible, make_room
 from waiting_room import beacon, draw, public_log
 from waiting_room.enums import DrawSource, Ending, RoomStatus
 from waiting_room.exceptions import LineRefusal
+from waiting_room.jobs import close_evenings
 from waiting_room.models import Admission, Board, DoorWait, Room, Step, Ticket
 from waiting_room.offline import verify_line
 from waiting_room.offline.witness import Refused
@@ -238,6 +240,7 @@ class Lines(RuleBasedStateMachine):
         try:
             if self.pk:
                 self.the_log_is_in_order()
+                self.the_totals_are_those_of_the_tables()
         finally:
             # The next run is for its own room alone.
             Room.objects.update(status=RoomStatus.CLOSED)
@@ -468,6 +471,22 @@ class Lines(RuleBasedStateMachine):
             assert public_log.verify(proof)
             assert proof["root"] == report.root
         call_command("verify_line", room.cohort.code, stdout=io.StringIO())
+
+    def the_totals_are_those_of_the_tables(self) -> None:
+        """When the line is closed and the last one inside has booked, gone or run out of time."""
+        rooms.close_room(room=self.room, by="staff:1")
+        clock.forward(minutes=20)
+        for _ in range(2):
+            clock.forward(seconds=1)
+            ticking.tick_room(self.pk)
+        close_evenings()
+        ticking.tick_room(self.pk)
+        room = self.room
+        lines = "".join(log_lines(room))
+        report = verify_line.check(verify_line.rows_of(io.StringIO(lines, newline="")))
+        assert report.troubles == []
+        assert report.totals == totals_of_the_tables(room)
+        assert room.board.final
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from waiting_room.enums import Act, State
 from waiting_room.exceptions import CantChange
 from waiting_room.locks import JOIN
 from waiting_room.models import Admission, Line, Room, Step
-from waiting_room.services import entering, rooms, ticking
+from waiting_room.services import entering, evening, rooms, ticking
 from waiting_room.services.joining import issue_ticket
 
 pytestmark = pytest.mark.django_db
@@ -284,7 +284,9 @@ def test_a_closed_room_is_published_a_last_time_and_left_alone():
 
     room = Room.objects.select_related("board").get(pk=room.pk)
     assert room.board.document["state"] == State.CLOSED
-    assert ticking.tick_rooms() == 0
+    assert evening.close_evenings() == 1
+    assert [ticking.tick_rooms() for _ in range(2)] == [1, 0]
+    assert room.steps.order_by("pk").last().act == Act.TOTALS
     with pytest.raises(CantChange):
         rooms.resume_room(room=room, by="staff:1")
 

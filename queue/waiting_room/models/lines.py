@@ -22,6 +22,9 @@ class Line(models.Model):
     # Follows Room.max_active. After a reduction it decreases only as people finish, so that the
     # constraint below always holds.
     max_active = models.PositiveIntegerField(_("people booking at once, now"))
+    # Since the room was made: admissions, and those of them that lapsed.
+    entered = models.PositiveBigIntegerField(_("entered"), default=0, db_default=0)
+    ran_out = models.PositiveBigIntegerField(_("ran out of time"), default=0, db_default=0)
     pace = models.FloatField(_("called per minute, now"), default=0)
     # Fraction of a person that the last call left over (waiting_room.pace).
     credit = models.FloatField(default=0)
@@ -74,6 +77,8 @@ class Board(models.Model):
     reasons = models.JSONField(_("why this pace"), default=list)
     # Waiting times and their score, computed every 15 seconds (services.estimating).
     estimates = models.JSONField(default=dict)
+    # The last COUNT step: when (seconds since 1970), and what it said (services.evening).
+    counted = models.JSONField(default=dict, db_default={})
     # The room has ended and `document` is the last one: the tick skips it from now on.
     final = models.BooleanField(default=False)
     # Last report of booking (services.rooms.report_booking); NULL before the first.

@@ -16,6 +16,7 @@ from eligibility.models import Cohort
 from privacy.fields import EncryptedTextField
 from waiting_room.draw import entry_at, place_of
 from waiting_room.enums import DrawSource, RoomStatus
+from waiting_room.public_log import FORMAT
 
 # Room.joinable_from as a query expression.
 JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
@@ -80,6 +81,9 @@ class Room(models.Model):
     witnessed_at = models.DateTimeField(_("witnessed at"), null=True, editable=False)
     # The public keys that sign the log, as its last `keys` act names them.
     log_keys = models.TextField(blank=True, db_default="", editable=False)
+
+    # The format in which its log was begun (docs/line-log.md); those before 3 have no totals.
+    log_format = models.PositiveSmallIntegerField(default=FORMAT, db_default=2, editable=False)
 
     events: models.QuerySet[Any]  # pghistory's
 

@@ -162,7 +162,8 @@ class Admission(models.Model):
                         RAISE EXCEPTION 'a provisional ticket does not enter'
                             USING ERRCODE = 'check_violation';
                     END IF;
-                    UPDATE waiting_room_line SET active = active + 1 WHERE room_id = NEW.room_id;
+                    UPDATE waiting_room_line SET active = active + 1, entered = entered + 1
+                        WHERE room_id = NEW.room_id;
                     IF NOT FOUND THEN
                         RAISE EXCEPTION 'room % has no line', NEW.room_id;
                     END IF;

@@ -4,8 +4,9 @@
 Needs nothing but Python 3.9 and the log, shares no code with the portal, and does not go online.
 It recomputes every hash, the draw and every place, and looks for tickets that were swapped, put
 in, taken out or given another number, and for calls out of turn. What is wrong is said in plain
-words with the line of the file. Exit code: 0 all right, 1 trouble, 2 the file can't be read,
-3 all right so far, but the proof is newer than the file.
+words with the line of the file. The evening's report (calls, waiting, pauses, waiting times that
+held) is worked out anew and compared with the totals that the log records. Exit code: 0 all right,
+1 trouble, 2 the file can't be read, 3 all right so far, but the proof is newer than the file.
 
     --root HEX      a log root that you saw or wrote down earlier: it must be in the log's history
     --ticket HASH   a ticket, by its hash as shown on the ticket page: what does the log say of it?
@@ -14,6 +15,7 @@ words with the line of the file. Exit code: 0 all right, 1 trouble, 2 the file c
     --checkpoint FILE   a checkpoint that was kept: is it of this log's history? May be given again
     --policy FILE   the policy that was kept: who must have signed and cosigned a checkpoint
     --tiles FOLDER  the log as static files (checkpoint, tile/…): do they hold the same?
+    --json          the answer as JSON, with the evening's report; times are microseconds
 
 The format and the rules are written down in docs/line-log.md of the portal.
 """
@@ -31,6 +33,7 @@ import json
 import re
 import sys
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,12 +54,18 @@ PAGE_TICKETS = 4096
 QUICKNET = "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971"
 GENESIS, PERIOD = 1_692_803_367, 3
 SECOND = 1_000_000  # times are in microseconds
+LAST_TIME = 1 << 60
 PATIENCE = 600  # seconds that a planned source has before the way out of the plan is open
 # What no plan may change once people have joined.
 RULE = ("order", "source", "after", "chain", "officers", "statement", "witnesses", "quorum", "wait")
 ED25519, COSIGNATURE = 1, 4
 END_OF_FORMAT_1 = 1_798_729_200 * SECOND  # the end of 2026, in Korea
 TOLERANCE = 300  # seconds that a witness's clock may be off
+# A worker that was away catches up with no more than this: the most that may be called at once.
+CATCH_UP = 5
+# Nothing else may follow the closing of a room.
+AFTER_CLOSE = ("close", "count", "totals")
+OF_EVERY_ACT = {"act", "at", "number", "room"}
 MOST_TROUBLES = 100
 
 
@@ -79,6 +88,9 @@ class Report:
     written: list[int] = field(default_factory=list)  # when each page was written
     leaves: list[bytes] = field(default_factory=list)  # the hashes of the pages
     keys: list[str] = field(default_factory=list)  # every key that the log named as its own
+    format: int = 0
+    evening: dict[str, Any] = field(default_factory=dict)  # worked out anew: Evening.report
+    totals: dict[str, int] = field(default_factory=dict)  # as the log's last totals say
     ticket: dict[str, Any] | None = None  # what was asked for with --ticket
     newer: bool = False  # the proof is of a later moment than the file
 
@@ -470,6 +482,9 @@ class Checker:
         self.cosigned: list[int] = []  # when each cosigned the closed list, earliest first
         self.now_signing: list[str] = []
         self.places: array[int] | None = None
+        self.evening = Evening()
+        self.totals_of: tuple[int, int, int] | None = None  # what `worked_out` is of
+        self.worked_out: dict[str, int] = {}
         self.end_line = 0
 
     def trouble(self, line: int, what: str) -> None:
@@ -500,7 +515,7 @@ class Checker:
                     handlers[kind](line, row)
                 else:
                     self.trouble(line, f"Nobody knows lines of the kind “{kind}”.")
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
                 self.trouble(line, f"This line can't be understood: {error}.")
         self.finish(line)
         return self.report
@@ -510,9 +525,9 @@ class Checker:
         second = next(rows, (0, []))[1]
         if first != COLUMNS or second[:1] != ["jari-line"]:
             raise Unreadable("This is no log of a line: its first two lines are others.")
-        if second not in (["jari-line", "1", "", "", ""], ["jari-line", "2", "", "", ""]):
-            raise Unreadable("This log has another format than 1 or 2, which this program knows.")
-        self.format = int(second[1])
+        if second not in [["jari-line", number, "", "", ""] for number in ("1", "2", "3")]:
+            raise Unreadable("This log has another format than 1 to 3, which this program knows.")
+        self.format = self.report.format = int(second[1])
 
     def on_head(self, line: int, row: list[str]) -> None:
         kind = row[0]
@@ -588,6 +603,7 @@ class Checker:
             self.trouble(
                 line, f"Entry {entry} is said to have place {row[4]}; the draw gives {place}."
             )
+        self.evening.add_ticket(entry, joined)
         if digest == self.wanted:
             self.report.ticket = {"line": line, "entry": entry, "joined": joined}
 
@@ -629,7 +645,9 @@ class Checker:
             self.act_number = act["number"]
         if [str(act["number"]), str(act["at"])] != row[1:3] or act["room"] != self.report.room:
             self.trouble(line, "Number, time or room of this act differ from its record.")
-        if self.closed and act["act"] != "close":
+        if not 0 <= number_in(act, "at") < LAST_TIME:
+            raise ValueError(f"its time is {act['at']}")
+        if self.closed and act["act"] not in (AFTER_CLOSE if self.format >= 3 else ("close",)):
             self.trouble(line, f"“{act['act']}” was done after the room had been closed.")
         handlers = {
             "commit": self.on_commit,
@@ -641,10 +659,19 @@ class Checker:
             "reveal": self.on_reveal,
             "call": self.on_call,
         }
+        if self.format >= 3:
+            self.check_time(line, act)
+            handlers |= {
+                "pace": self.on_pace,
+                "count": self.on_count,
+                "estimate": self.on_estimate,
+                "totals": self.on_totals,
+            }
         if act["act"] in handlers:
             handlers[act["act"]](line, act)
         elif act["act"] in ("pause", "resume"):
             self.paused = act["act"] == "pause"
+            self.evening.on_pause(self.paused, act["at"])
         elif act["act"] == "close":
             self.closed = True
 
@@ -657,6 +684,7 @@ class Checker:
             self.trouble(line, "The commitment was changed after it had been published.")
         if by == "portal":
             self.committed = act["commitment"]
+            self.check_format(line, act)
             return
         if self.is_late(act):
             self.trouble(line, f"{by} committed to a secret only after people had joined.")
@@ -666,6 +694,14 @@ class Checker:
         """Whether people had joined before this act, by its own time or by the pages before it."""
         had_joined = self.report.tickets > self.page_tickets
         return had_joined or 0 < self.first_joined < act["at"]
+
+    def check_format(self, line: int, act: dict[str, Any]) -> None:
+        """The head of a file is not hashed, so an older format must not be claimed there."""
+        begun = act.get("format", min(self.format, 2))
+        if begun != self.format:
+            self.trouble(
+                line, f"The log was begun in format {begun}; the file says it is of {self.format}."
+            )
 
     def on_plan(self, line: int, act: dict[str, Any]) -> None:
         if self.frozen or self.report.called:
@@ -677,7 +713,7 @@ class Checker:
         changed = any(act.get(key) != self.plan.get(key) for key in RULE)
         if changed and self.is_late(act):
             self.trouble(line, "The rule of the draw was set or changed after people had joined.")
-        self.planned = {"opens": str(act["opens_at"]), "order": str(act["order"])}
+        self.planned = {"opens": str(number_in(act, "opens_at")), "order": str(act["order"])}
         self.plan = act
         named = filter(None, act.get("witnesses", "").split("\n"))
         pairs = [witness.split(" ") for witness in named]
@@ -942,7 +978,7 @@ class Checker:
             self.trouble(line, "Since 2027 no draw is held by the rules of format 1.")
 
     def on_call(self, line: int, act: dict[str, Any]) -> None:
-        first, last = act["first"], act["last"]
+        first, last = number_in(act, "first"), number_in(act, "last")
         called = self.report.called
         if self.value("order", 4) == "draw" and not self.revealed:
             self.trouble(line, f"Places {first} to {last} were called before the draw.")
@@ -959,6 +995,112 @@ class Checker:
         elif first > called + 1:
             self.trouble(line, f"Places {called + 1} to {first - 1} were passed over.")
         self.report.called = max(called, last)
+        if self.format >= 3:
+            self.check_pace(line, act)
+        self.evening.add_call(first, last, act["at"])
+
+    # The evening: pace, people inside, waiting times, totals
+
+    def on_pace(self, line: int, act: dict[str, Any]) -> None:
+        evening = self.evening
+        max_active, per_minute = number_in(act, "max_active"), number_in(act, "max_per_minute")
+        evening.paces.append((act["at"], max_active, per_minute))
+        # What was called before weighs no more than a worker's catching up does at this pace.
+        evening.level = min(evening.level, CATCH_UP * per_minute * SECOND)
+        # A cut throws nobody out.
+        evening.cap = max(evening.cap, max_active)
+        if max_active < 1 or per_minute < 1:
+            self.trouble(line, "The pace lets nobody in, or calls nobody.")
+
+    def check_pace(self, line: int, act: dict[str, Any]) -> None:
+        """No faster than the pace, but for what a worker that was away may catch up with."""
+        evening = self.evening
+        if not evening.paces:
+            self.trouble(line, "Places were called before a pace was set.")
+            return
+        rate = evening.paces[-1][2]
+        since = evening.calls[-1][2] if evening.calls else 0
+        # In people times microseconds a minute: calls fill it, and the pace empties it.
+        leaked = max(0, evening.level - rate * max(0, act["at"] - since))
+        evening.level = leaked + (act["last"] - act["first"] + 1) * 60 * SECOND
+        # One person's fraction may be left over from before.
+        most = 60 * SECOND + rate * CATCH_UP * SECOND
+        if evening.level > most + SECOND // 10:
+            self.trouble(
+                line,
+                f"Places {act['first']} to {act['last']} were called faster than {rate} a minute.",
+            )
+            evening.level = most
+
+    def on_count(self, line: int, act: dict[str, Any]) -> None:
+        evening = self.evening
+        entered, inside, ran_out = (
+            number_in(act, name) for name in ("entered", "inside", "ran_out")
+        )
+        before = evening.counted
+        if entered < before[0] or ran_out < before[2]:
+            self.trouble(line, "Fewer people are counted than before.")
+        if not 0 <= inside + ran_out <= entered or min(inside, ran_out) < 0:
+            self.trouble(line, f"Of {entered} who entered, {inside} inside and {ran_out} can't be.")
+        if inside > evening.cap:
+            self.trouble(line, f"{inside} were inside, where the pace lets in {evening.cap}.")
+        max_active = evening.paces[-1][1] if evening.paces else 0
+        evening.cap = max(max_active, min(evening.cap, inside))
+        evening.counted = (entered, inside, ran_out)
+
+    def on_estimate(self, line: int, act: dict[str, Any]) -> None:
+        for given in filter(None, act["ranges"].split(" ")):
+            match = re.fullmatch(r"(\d{1,15}):(\d{1,9})-(\d{1,9})", given, re.ASCII)
+            if match is None:
+                raise ValueError(f"“{given[:40]}” is no waiting time")
+            place, low, high = map(int, match.groups())
+            if place <= self.report.called or low > high:
+                self.trouble(
+                    line,
+                    f"A waiting time of {low} to {high} s was given for place {place}, when "
+                    f"{self.report.called} had been called.",
+                )
+            self.evening.estimates.append((place, low, high, act["at"]))
+
+    def on_totals(self, line: int, act: dict[str, Any]) -> None:
+        page, numbers = self.page or {}, number_in(act, "numbers")
+        if not page["after"] <= numbers <= page["upto"]:
+            self.trouble(line, f"The totals are up to number {numbers}, not {page['upto']}.")
+        if self.evening.counted[1]:
+            self.trouble(
+                line,
+                f"The last count before the totals has {self.evening.counted[1]} people inside: a "
+                "count was left out.",
+            )
+        for name, value in self.totals(numbers).items():
+            if act.get(name) != value:
+                self.trouble(
+                    line, f"The totals say {act.get(name)} for “{name}”; the log gives {value}."
+                )
+        self.report.totals = {name: act[name] for name in act.keys() - OF_EVERY_ACT}
+
+    def totals(self, numbers: int) -> dict[str, int]:
+        """The totals of the tickets up to this number, worked out from the log so far."""
+        so_far = (numbers, self.report.tickets, self.report.acts)
+        if so_far != self.totals_of:
+            drawn = self.places if self.value("order", 4) == "draw" else array("I")
+            opens = int(self.planned.get("opens", 0))
+            self.totals_of = so_far
+            self.worked_out = self.evening.totals(numbers, opens, drawn)
+        return self.worked_out
+
+    def check_time(self, line: int, act: dict[str, Any]) -> None:
+        """An act is of a time between the page before and its own, so that no wait is shortened
+        by an earlier call."""
+        page, written = self.page or {}, self.report.written
+        earliest = written[-1] - TOLERANCE * SECOND if written else 0
+        if not earliest <= act["at"] <= page["at"] + TOLERANCE * SECOND:
+            self.trouble(
+                line,
+                f"“{act['act']}” is said to be of {when(act['at'])}; the page that records it was "
+                f"written at {when(page['at'])}"
+                + (f", the one before at {when(written[-1])}." if written else "."),
+            )
 
     def end_page(self) -> None:
         page = self.page
@@ -1036,6 +1178,7 @@ class Checker:
             self.report.notes.append("The draw has not been held yet, so no place is final.")
         if self.report.ticket:
             self.report.ticket["place"] = self.place(self.report.ticket["entry"])
+        self.report.evening = self.totals(self.upto) | self.evening.lists()
 
     def compare_head(self) -> None:
         """The head must say what the acts recorded."""
@@ -1045,6 +1188,8 @@ class Checker:
             recorded["order", 4] = self.planned["order"]
         elif self.report.pages:
             self.trouble(1, "When the doors open was never recorded in the log.")
+        if self.format >= 3 and self.report.pages and not self.committed:
+            self.trouble(1, "The log does not say in which format it was begun.")
         if self.committed:
             recorded["commitment", 3] = self.committed
         if self.frozen:
@@ -1067,6 +1212,126 @@ class Checker:
         for kind, is_recorded in was_recorded.items():
             if kind in self.head and not is_recorded:
                 self.trouble(self.head[kind][0], f"“{kind}” is given, but was never recorded.")
+
+
+class Evening:
+    """What the totals of an evening are worked out from. Times are microseconds."""
+
+    def __init__(self) -> None:
+        self.entries, self.joined = array("Q"), array("Q")  # of every ticket, in order
+        self.calls: list[tuple[int, int, int]] = []  # first and last place, and when
+        self.firsts = array("Q")  # the first place of each call
+        self.pauses: list[list[int]] = []  # from and until; 0 while it lasts
+        self.paces: list[tuple[int, int, int]] = []  # when, people inside, calls a minute
+        self.estimates: list[tuple[int, int, int, int]] = []  # place, seconds from and to, when
+        self.counted = (0, 0, 0)  # entered, inside, ran out of time
+        self.cap = 0  # the most that may be inside
+        self.level = 0  # of what was called lately, against the pace
+
+    def add_ticket(self, entry: int, joined: int) -> None:
+        self.entries.append(entry)
+        self.joined.append(joined)
+
+    def add_call(self, first: int, last: int, at: int) -> None:
+        self.firsts.append(max(first, 0))
+        self.calls.append((first, last, at))
+
+    def on_pause(self, is_paused: bool, at: int) -> None:
+        lasts = bool(self.pauses) and not self.pauses[-1][1]
+        if is_paused and not lasts:  # a changed message begins no new pause
+            self.pauses.append([at, 0])
+        elif lasts and not is_paused:
+            self.pauses[-1][1] = at
+
+    def totals(self, numbers: int, opens: int, drawn: array[int] | None) -> dict[str, int]:
+        """All that a `totals` act says, of the tickets up to this number.
+
+        `drawn` are the places of the draw, from 0: none of a line without one, None before it.
+        """
+        called = self.calls[-1][1] if self.calls else 0
+        paused, seconds = self.seconds_of_calling()
+        return {
+            "numbers": numbers,
+            "calls": len(self.calls),
+            "called": called,
+            "call_seconds": seconds,
+            "per_minute": (called * 60 + seconds // 2) // seconds if seconds else called,
+            "busiest_minute": max((people for _minute, people in self.by_minute()), default=0),
+            "pauses": len(self.pauses),
+            "paused_seconds": paused,
+            "paces": max(len(self.paces) - 1, 0),
+            "entered": self.counted[0],
+            "ran_out": self.counted[2],
+            **self.waits(numbers, opens, drawn),
+            **self.scores(),
+        }
+
+    def by_minute(self) -> list[tuple[int, int]]:
+        """Each minute in which places were called (its begin), and how many were."""
+        minutes: dict[int, int] = {}
+        for first, last, at in self.calls:
+            begin = at - at % (60 * SECOND)
+            minutes[begin] = minutes.get(begin, 0) + last - first + 1
+        return sorted(minutes.items())
+
+    def seconds_of_calling(self) -> tuple[int, int]:
+        """Seconds from the first call to the last: those in pauses, and the others."""
+        if not self.calls:
+            return 0, 0
+        start, end = self.calls[0][2], self.calls[-1][2]
+        paused = sum(
+            max(min(until or end, end) - max(begin, start), 0) for begin, until in self.pauses
+        )
+        return paused // SECOND, max(end - start - paused, 0) // SECOND
+
+    def called_at(self, place: int) -> int:
+        return self.calls[bisect_right(self.firsts, place) - 1][2]
+
+    def waits(self, numbers: int, opens: int, drawn: array[int] | None) -> dict[str, int]:
+        count, waited = 0, array("Q")
+        called = self.calls[-1][1] if self.calls and drawn is not None else 0
+        places = array("I") if drawn is None else drawn
+        for entry, joined in zip(self.entries, self.joined):  # noqa: B905 - Python 3.9
+            if entry > numbers:
+                continue
+            count += 1
+            place = entry if entry > len(places) else places[entry - 1] + 1
+            if place <= called:
+                waited.append(max(self.called_at(place) - max(joined, opens), 0) // SECOND)
+        ordered = sorted(waited)
+        return {
+            "tickets": count,
+            "uncalled": count - len(ordered),
+            "waited_median": median(ordered),
+            "waited_most": ordered[-1] if ordered else 0,
+        }
+
+    def scores(self) -> dict[str, int]:
+        called = self.calls[-1][1] if self.calls else 0
+        held, widths = 0, []
+        for place, low, high, at in self.estimates:
+            if place <= called:
+                actual = self.called_at(place) - at
+                held += low * SECOND <= actual <= high * SECOND
+                widths.append((high - low) * SECOND * 1000 // max(actual, SECOND))
+        return {
+            "estimates": len(widths),
+            "estimates_held": held,
+            "estimates_width": median(sorted(widths)),
+        }
+
+    def lists(self) -> dict[str, Any]:
+        """What happened when, for the report."""
+        return {
+            "called_by_minute": self.by_minute(),
+            "pauses_from_until": [tuple(pause) for pause in self.pauses],
+            "paces_set": self.paces,
+        }
+
+
+def median(ordered: list[int]) -> int:
+    """Of an even number the lower of the two in the middle; 0 of none."""
+    return ordered[(len(ordered) - 1) // 2] if ordered else 0
 
 
 def check(rows: Iterable[tuple[int, list[str]]], *, ticket: str = "") -> Report:
@@ -1373,9 +1638,12 @@ def entries_of(bundle: bytes) -> Iterator[bytes]:
 
 
 def when(microseconds: object) -> str:
-    """Korean time, to the second."""
+    """Korean time, to the second; a number that no calendar has as it stands."""
     zone = datetime.timezone(datetime.timedelta(hours=9))
-    moment = datetime.datetime.fromtimestamp(int(str(microseconds)) / 1e6, zone)
+    try:
+        moment = datetime.datetime.fromtimestamp(int(str(microseconds)) / 1e6, zone)
+    except (OverflowError, OSError, ValueError):
+        return str(microseconds)
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -1394,6 +1662,13 @@ def page_record(text: str) -> dict[str, Any]:
     return record
 
 
+def number_in(act: dict[str, Any], name: str) -> int:
+    """A whole number of an act; ValueError if it is none."""
+    if type(act[name]) is not int:
+        raise ValueError(f"its “{name}” is {act[name]!r}")
+    return int(act[name])
+
+
 def rows_of(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(lines, strict=True)
     before = 1
@@ -1405,6 +1680,81 @@ def rows_of(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         raise Unreadable(f"Line {before} is no CSV: {error}.") from error
 
 
+# The evening's report.
+
+
+def evening_in_words(report: Report) -> list[str]:
+    """What the log gives of the evening; a format before 3 has no counts and no waiting times."""
+    evening = report.evening
+    median_wait, longest = duration(evening["waited_median"]), duration(evening["waited_most"])
+    lines = [
+        "The evening, worked out anew from this log:",
+        f"  {evening['called']} called in {evening['calls']} calls, {evening['per_minute']} a "
+        f"minute, at most {evening['busiest_minute']} in one minute",
+        f"  {evening['tickets']} tickets, {evening['uncalled']} of them never called",
+        "  waited from the opening, or from joining after it, to the call: "
+        f"{median_wait} (median), {longest} at most",
+        f"  pauses: {evening['pauses']}; between the first call and the last they took "
+        f"{duration(evening['paused_seconds'])}",
+    ]
+    lines += [
+        f"    {when(begin)} to {when(until) if until else 'the end'}"
+        for begin, until in evening["pauses_from_until"]
+    ]
+    lines.append(f"  changes of pace: {evening['paces']}")
+    lines += [
+        f"    from {when(at)}: {inside} inside, {calls} called a minute, at most"
+        for at, inside, calls in evening["paces_set"]
+    ]
+    if report.format >= 3:
+        share = evening["estimates_width"] / 10
+        lines += [
+            f"  {evening['entered']} entered, {evening['ran_out']} of them ran out of time",
+            f"  {evening['estimates_held']} of {evening['estimates']} published waiting times "
+            f"held; half of the ranges were no wider than {share:.0f} % of the wait",
+        ]
+    return [*lines, compared_with_totals(report)]
+
+
+def compared_with_totals(report: Report) -> str:
+    differing = [name for name, value in report.totals.items() if report.evening.get(name) != value]
+    if report.format < 3:
+        return f"NOT CHECKED: the totals. A log of format {report.format} records none."
+    if not report.totals:
+        return "NOT CHECKED: the totals. The log records them when the line is over."
+    if differing:
+        return f"The totals in the log differ, or the line went on: {', '.join(differing)}."
+    return "These are the totals that the log records."
+
+
+def duration(seconds: int) -> str:
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    parts = [(hours, "h"), (minutes, "min"), (seconds % 60, "s")]
+    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
+
+
+def as_json(report: Report) -> str:
+    """For programs: what `summary` says in words. Times are microseconds since 1970."""
+    return json.dumps(
+        {
+            "room": report.room,
+            "format": report.format,
+            "pages": report.pages,
+            "tickets": report.tickets,
+            "acts": report.acts,
+            "root": report.root,
+            "good": report.is_good,
+            "newer": report.newer,
+            "troubles": [{"line": line, "what": what} for line, what in report.troubles],
+            "notes": report.notes,
+            "evening": report.evening,
+            "totals": report.totals or None,
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
 def summary(report: Report) -> str:
     lines = [
         f"Room {report.room}: {report.pages} pages, {report.tickets} tickets, "
@@ -1414,6 +1764,8 @@ def summary(report: Report) -> str:
     ]
     if report.drawn:
         lines.append(f"The draw among {report.frozen} entries was recomputed.")
+    if report.called or report.totals:
+        lines += evening_in_words(report)
     for line, what in report.troubles:
         lines.append(f"line {line}: {what}" if line else what)
     if len(report.troubles) >= MOST_TROUBLES:
@@ -1442,6 +1794,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--policy", metavar="FILE", help="who must have signed and cosigned it")
     parser.add_argument("--tiles", metavar="FOLDER", help="the log as static files")
+    parser.add_argument("--json", action="store_true", help="answer with JSON")
     given = parser.parse_args(arguments)
     try:
         policy = Policy(text_of(given.policy)) if given.policy else None
@@ -1466,7 +1819,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_root(report, given.root)
     if given.ticket:
         check_ticket(report, given.ticket, given.place)
-    sys.stdout.write(summary(report) + "\n")
+    sys.stdout.write((as_json if given.json else summary)(report) + "\n")
     if not report.is_good:
         return 1
     return 3 if report.newer else 0

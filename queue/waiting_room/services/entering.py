@@ -111,9 +111,10 @@ def count_inside(line: Line, now: datetime) -> tuple[int, datetime]:
     ).update(ended_at=now, ending=Ending.LAPSED)
     active = Admission.objects.filter(room_id=line.room_id, ended_at=None).count()
     max_active = max(line.room.max_active, active)
-    if (active, max_active) != (line.active, line.max_active):
+    if lapsed or (active, max_active) != (line.active, line.max_active):
         line.active, line.max_active = active, max_active
-        line.save(update_fields=["active", "max_active"])
+        line.ran_out += lapsed
+        line.save(update_fields=["active", "max_active", "ran_out"])
     return lapsed, database_now()
 
 
@@ -204,16 +205,27 @@ def end_admission(*, admission: Admission, ending: Ending) -> Admission:
     """End an admission, once; ending it again changes nothing.
 
     The line's own row is left alone, so that bookings do not queue up behind each other: the
-    next count sees the place free.
+    next count sees the place free. Only a lapse is counted in it (Line.ran_out).
     """
-    with connection.cursor() as cursor:
-        cursor.execute(END_SQL, [ending, admission.pk])
-        row = cursor.fetchone()
+    if ending == Ending.LAPSED:
+        with transaction.atomic():
+            line, _now = locked_line(admission.room_id)  # before the admission: see locks.py
+            row = _end(admission, ending)
+            Line.objects.filter(pk=line.pk).update(ran_out=F("ran_out") + (1 if row else 0))
+    else:
+        row = _end(admission, ending)
     if row:
         admission.ended_at, admission.ending = row[0], ending
     else:
         admission.refresh_from_db(fields=["ended_at", "ending"])
     return admission
+
+
+def _end(admission: Admission, ending: Ending) -> tuple[datetime] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(END_SQL, [ending, admission.pk])
+        row: tuple[datetime] | None = cursor.fetchone()
+        return row
 
 
 def lapse_admissions() -> int:

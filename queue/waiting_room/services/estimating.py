@@ -11,6 +11,7 @@ from waiting_room import estimate
 from waiting_room.enums import Act, RoomStatus
 from waiting_room.models import Estimate, Room
 from waiting_room.now_document import TickFacts
+from waiting_room.services.rooms import record
 
 log = logging.getLogger(__name__)
 
@@ -120,12 +121,15 @@ def _record(facts: TickFacts, rows: list[estimate.Row], widenings: Sequence[floa
                 room=facts.room,
                 given_at=facts.now,
                 place=facts.serving + row.distance,
-                low=low,
-                high=high,
+                low=int(low),
+                high=int(high),
                 widening=widenings[estimate.bracket_of(row)],
             )
         )
     Estimate.objects.bulk_create(published)
+    # The score is that of these, so anybody can keep it too.
+    ranges = " ".join(f"{each.place}:{each.low}-{each.high}" for each in published)
+    record(facts.room, Act.ESTIMATE, details={"ranges": ranges}, at=facts.now)
 
 
 def score_called(room: Room, *, serving: int, now: datetime) -> int:

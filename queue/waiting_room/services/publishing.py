@@ -84,6 +84,7 @@ def _head(room: Room, last_step: int) -> dict[str, Any]:
     planned = {"opens_at": public_log.microseconds(cohort.opens_at), "order": cohort.order}
     plan = details.get(Act.PLAN, planned)
     head: dict[str, Any] = {name: plan[name] for name in planned}
+    head["log_format"] = room.log_format
     if Act.COMMIT in details:
         head["commitment"] = details[Act.COMMIT]["commitment"]
     if Act.FREEZE in details:

@@ -59,9 +59,11 @@ def open_room(*, cohort: Cohort, joins_from: datetime | None = None, **values: A
     Board.objects.create(room=room)
     with connection.cursor() as cursor:
         cursor.execute("SELECT waiting_room_make_entries(%s)", [room.pk])
-    record(room, Act.COMMIT, details={"commitment": room.draw_commitment, "by": "portal"})
+    begun = {"commitment": room.draw_commitment, "by": "portal", "format": room.log_format}
+    record(room, Act.COMMIT, details=begun)
     note_keys(room)
     note_plan(room)
+    record(room, Act.PACE, details=_pace(room))
     return room
 
 
@@ -215,9 +217,12 @@ def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Ro
     room.max_active, room.max_per_minute = max_active, max_per_minute
     room.save(update_fields=["max_active", "max_per_minute"])
     Line.objects.filter(room=room).update(max_active=Greatest(max_active, F("active")))
-    details = {"max_active": max_active, "max_per_minute": max_per_minute}
-    record(room, Act.PACE, details=details, by=by)
+    record(room, Act.PACE, details=_pace(room), by=by)
     return room
+
+
+def _pace(room: Room) -> dict[str, int]:
+    return {"max_active": room.max_active, "max_per_minute": room.max_per_minute}
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from waiting_room.now_document import TickFacts, document, write_file
 from waiting_room.services.drawing import awaits_draw, hold_draw
 from waiting_room.services.entering import PATIENCE_AT_THE_DOOR, count_inside, locked_line
 from waiting_room.services.estimating import current_estimates, score_called
+from waiting_room.services.evening import WITH_TOTALS, has_totals, record_counts
 from waiting_room.services.log_files import write_log_files
 from waiting_room.services.log_pages import PAGES_PER_TICK, RoomLog
 from waiting_room.services.rooms import note_keys, note_plan, open_rooms, record
@@ -58,6 +59,7 @@ def tick_room(room_id: int) -> bool:
         facts.calls = _recent_calls(room, facts.now)
         _move(facts)
         facts.estimates = current_estimates(facts)
+        facts.counted = record_counts(facts)
         published = _publish(facts)
     try:
         write_file(room.cohort.code, published)
@@ -144,6 +146,7 @@ def _move(facts: TickFacts) -> None:
     line, clock = locked_line(room.pk)
     count_inside(line, clock)
     facts.serving, facts.active, facts.at_door = line.serving, line.active, at_door
+    facts.entered, facts.ran_out = line.entered, line.ran_out
     if room.drawn_at is None or room.awaits_witnesses or room.has_ended(now):
         facts.reasons = _why_nobody_is_called(facts)
         Line.objects.filter(pk=line.pk).update(ticked_at=now)
@@ -220,11 +223,22 @@ def _typical_delay(facts: TickFacts) -> float:
     return max(sum(delays) / len(delays), 2.0) if delays else 15.0
 
 
+def _is_final(facts: TickFacts) -> bool:
+    """Not before the last admission ends, as the operator's page shows people inside until then,
+    and not before the totals are in the log (services.evening)."""
+    room = facts.room
+    if facts.active or not room.has_ended(facts.now):
+        return False
+    return room.log_format < WITH_TOTALS or has_totals(room)
+
+
 def _publish(facts: TickFacts) -> dict[str, Any]:
     published = document(facts)
-    # Not before the last admission ends: the operator's page shows people inside until then.
-    final = facts.room.has_ended(facts.now) and not facts.active
     Board.objects.filter(room=facts.room).update(
-        document=published, reasons=facts.reasons, estimates=facts.estimates, final=final
+        document=published,
+        reasons=facts.reasons,
+        estimates=facts.estimates,
+        counted=facts.counted,
+        final=_is_final(facts),
     )
     return published

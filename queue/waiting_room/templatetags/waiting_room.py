@@ -19,6 +19,23 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+@register.filter
+def per_mille(number: int) -> str:
+    """“40 %” for 400 thousandths, as the log's totals have them."""
+    return f"{number / 10:.0f} %"
+
+
+@register.filter
+def duration(seconds: int) -> str:
+    """“1 h 5 min”, or seconds below a minute: how long a wait was."""
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return _("%(hours)s h %(minutes)s min") % {"hours": f"{hours:,}", "minutes": minutes}
+    if minutes:
+        return _("%(minutes)s min") % {"minutes": minutes}
+    return _("%(seconds)s s") % {"seconds": seconds}
+
+
 @register.simple_tag
 def waiting_time(now_document: dict[str, Any], ahead: int | None) -> str:
     """“25 to 35 minutes”, or why there is no estimate. waiting.js makes the same text."""
