@@ -5,14 +5,27 @@ from pathlib import Path
 from uuid import UUID
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from waiting_room.access import find_room, find_ticket, may_see
+from waiting_room.models import Ticket
 from waiting_room.offline import verify_line
-from waiting_room.services.log_files import checkpoint_of, policy_of, proof_of, tile_of
+from waiting_room.services.log_files import (
+    NotYet,
+    checkpoint_of,
+    policy_of,
+    proof_of,
+    proof_to_keep,
+    tile_of,
+)
 from waiting_room.services.publishing import log_file, prove
 from waiting_room.tlog.tiles import Tile
+from waiting_room.views import neutral
+
+# The tick takes a ticket into the log within a second or two; witnesses answer within five.
+PROOF_SECONDS = 5
 
 
 @require_http_methods(["GET", "HEAD"])
@@ -80,15 +93,21 @@ def log_tile(request: HttpRequest, code: str, path: str) -> HttpResponse:
 def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The proof that this ticket stands in the log, for strangers' tools (C2SP tlog-proof).
 
-    `?size=` asks for the log as a published checkpoint has it.
+    It is of the newest log that its policy holds for valid; `?size=` asks for the log as a
+    published checkpoint has it.
     """
     ticket = find_ticket(request, ticket_id)
     asked = request.GET.get("size", "")
-    if not may_see(request, ticket) or not re.fullmatch(r"[0-9]{0,9}", asked):
+    if not re.fullmatch(r"[0-9]{0,9}", asked):
         raise Http404
-    proof = proof_of(ticket, int(asked) if asked else None)
+    if not may_see(request, ticket):
+        return neutral(request)
+    try:
+        proof = proof_of(ticket, int(asked)) if asked else proof_to_keep(ticket)
+    except NotYet as reason:
+        return _no_proof_yet(request, ticket, reason)
     if proof is None:
-        raise Http404
+        return _no_proof_yet(request, ticket, NotYet())
     response = HttpResponse(str(proof), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="ticket.tlog-proof"'
     return response
@@ -99,9 +118,28 @@ def ticket_tlog_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 def ticket_proof(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     """The proof that this ticket stands in the published log (docs/line-log.md)."""
     ticket = find_ticket(request, ticket_id)
-    proof = prove(ticket) if may_see(request, ticket) else None
+    if not may_see(request, ticket):
+        return neutral(request)
+    proof = prove(ticket)
     if proof is None:
-        raise Http404
+        return _no_proof_yet(request, ticket, NotYet())
     response = JsonResponse(proof, json_dumps_params={"indent": 1})
     response.headers["Content-Disposition"] = 'attachment; filename="proof.json"'
+    return response
+
+
+def _no_proof_yet(request: HttpRequest, ticket: Ticket, reason: NotYet) -> HttpResponse:
+    """Why the proof is not there and when it will be; the page asks again by itself.
+
+    404, as before: scripts and strangers' tools need no words.
+    """
+    context = {
+        "ticket": ticket,
+        "room": ticket.room,
+        "signed": reason.signed,
+        "size": reason.size,
+        "seconds": PROOF_SECONDS,
+    }
+    response = render(request, "waiting_room/no_proof.html", context, status=404)
+    response.headers["Retry-After"] = str(PROOF_SECONDS)
     return response

@@ -25,6 +25,7 @@ function sentence(code, values = {}) {
 async function load(address, options) {
   const response = await fetch(address, { cache: "no-store", ...options });
   if (response.status === 404) throw new Wrong("missing");
+  if (response.status === 403) throw new Wrong("signedout");
   if (!response.ok) throw new Wrong("offline");
   return response.text();
 }
@@ -67,7 +68,7 @@ async function run(isAgain = false) {
     const wrong = error instanceof Wrong ? error : new Wrong("offline");
     const passes = ["missing", "older"].includes(wrong.code) && !isAgain;
     if (passes) return setTimeout(run, PATIENCE, true);
-    const isAlarm = !["missing", "offline"].includes(wrong.code);
+    const isAlarm = !["missing", "offline", "signedout"].includes(wrong.code);
     const advice = isAlarm ? ` ${sentence("keep")}` : "";
     tell(isAlarm ? "is-danger" : "is-warning", sentence(wrong.code, wrong.values) + advice);
   }

@@ -1,15 +1,19 @@
 """The waiting page in a browser: what it shows without a reload, and what can't deceive it."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import brotli
 import pytest
 from django.conf import settings as django_settings
 from django.http import HttpResponse
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from eligibility.models import Cohort
 from eligibility.sessions import sign_in
+from tests.waiting_room import witnesses
 from tests.waiting_room.scene import (
     call,
     join,
@@ -18,9 +22,10 @@ from tests.waiting_room.scene import (
     open_doors,
     tick,
 )
-from waiting_room.models import Board
+from waiting_room.models import Board, Room
 from waiting_room.now_cache import NowCache
 from waiting_room.services import entering, rooms
+from waiting_room.services.asking_witnesses import ask_witnesses
 
 MOST_ON_THE_WIRE = 15_000
 LATER = "const Real = Date; Date = class extends Real { constructor(...a) { a.length ? super(...a)"
@@ -150,6 +155,38 @@ def test_a_pause_and_a_tick_that_stays_away_are_said(waiting):
     expect(page.locator("#still")).to_be_visible()
     expect(page.locator("#wait")).to_have_text("줄이 멈춰 있어 지금은 알 수 없습니다.")
     expect(page.locator("#paused")).to_be_hidden()
+
+
+def test_the_wait_for_the_witnesses_is_said_and_its_end(waiting, settings, tmp_path):
+    settings.HOME, settings.PUBLIC_URL = tmp_path, f"https://{witnesses.HOST}"
+    keys = witnesses.portal_key(*settings.LOG_KEYS)
+    with witnesses.running("city", tmp_path, keys) as (city, _program):
+        settings.WITNESSES, settings.WITNESS_QUORUM = (city,), 1
+        opens_at = timezone.now() + timedelta(hours=1)
+        room = make_room(opens_at=opens_at, max_active=1, max_per_minute=1)
+        Room.objects.filter(pk=room.pk).update(joins_from=timezone.now() - timedelta(minutes=1))
+        tickets = [join(Room.objects.get(pk=room.pk)) for _ in range(4)]
+        publish(room)
+        page = waiting(tickets[3])
+        notice = page.locator("#witnessing")
+        expect(notice).to_be_hidden()
+
+        Cohort.objects.filter(pk=room.cohort_id).update(
+            opens_at=timezone.now() - timedelta(seconds=1)
+        )
+        room = publish(room)
+
+        until = room.board.document["witnessing"]["until"][11:19]
+        expect(notice).to_contain_text("참관 기관의 서명을 기다리고 있습니다")
+        expect(notice).to_contain_text(until)
+        expect(page.locator("#live")).to_have_text(
+            "참관 기관의 서명을 기다리고 있습니다. 순서는 그대로입니다."
+        )
+        ask_witnesses()
+        publish(room)
+
+        expect(notice).to_be_hidden()
+        assert page.errors == []
 
 
 def test_whoever_is_at_the_door_goes_in_by_themselves(waiting, live_server):

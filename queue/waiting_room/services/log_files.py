@@ -17,7 +17,12 @@ from waiting_room.models import LogPage, Room, Ticket
 from waiting_room.services.log_keys import origin_of, signers_of
 from waiting_room.services.log_pages import as_page, read_nodes
 from waiting_room.services.publishing import prove
-from waiting_room.services.witnessed import cosignatures_on, size_to_publish, witnesses_of
+from waiting_room.services.witnessed import (
+    best_cosigned,
+    cosignatures_on,
+    size_to_publish,
+    witnesses_of,
+)
 from waiting_room.tlog import tiles
 from waiting_room.tlog.checkpoints import Checkpoint
 from waiting_room.tlog.notes import BadNote, Note
@@ -106,6 +111,32 @@ def proof_of(ticket: Ticket, size: int | None = None) -> Proof | None:
         checkpoint=signed_checkpoint(room, size),
         extra=json.dumps(extra, ensure_ascii=False).encode(),
     )
+
+
+class NotYet(Exception):
+    """A ticket's proof is to come: it is in no page yet, or too few have cosigned its page."""
+
+    def __init__(self, signed: int | None = None, size: int = 0):
+        """`signed` witnesses have cosigned the log of `size` pages, which holds the ticket; None
+        as long as it is in no page."""
+        super().__init__()
+        self.signed, self.size = signed, size
+
+
+def proof_to_keep(ticket: Ticket) -> Proof:
+    """The proof of a ticket in the newest log that its policy holds for valid. Raises NotYet."""
+    room = ticket.room
+    page = room.pages.filter(after__lt=ticket.entry, upto__gte=ticket.entry).first()
+    if page is None:
+        raise NotYet
+    signed, size = 0, room.pages.order_by("-number").values_list("number", flat=True)[0]
+    if room.witnesses:
+        signed, size = best_cosigned(room, at_least=page.number) or (0, size)
+    if signed < room.quorum:
+        raise NotYet(signed, size)
+    proof = proof_of(ticket, size)
+    assert proof is not None  # its page is there, and no page is ever taken away
+    return proof
 
 
 def write_log_files(room: Room, now: datetime) -> int:

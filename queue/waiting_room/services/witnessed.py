@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Count
+
 from waiting_room.enums import Act, RoomStatus
 from waiting_room.models import AskedWitness, Cosignature, LogPage, Room
 from waiting_room.reasons import witness_trouble
@@ -83,6 +85,15 @@ def size_to_publish(room: Room, now: datetime) -> int:
         return newest
     waiting = LogPage.objects.get(room=room, number=best + 1)
     return best if now - waiting.at < PREFERRED_FOR else newest
+
+
+def best_cosigned(room: Room, *, at_least: int) -> tuple[int, int] | None:
+    """Signers and size of the newest log, from `at_least` pages on, that enough witnesses have
+    cosigned; as long as there is none, of that which most have. None if nobody has."""
+    signed = room.cosignatures.filter(size__gte=at_least).values("size")
+    counted = signed.annotate(signers=Count("vkey")).values_list("signers", "size")
+    enough = counted.filter(signers__gte=max(room.quorum, 1)).order_by("-size").first()
+    return enough or counted.order_by("-signers", "-size").first()
 
 
 def cosignatures_on(room: Room, size: int) -> list[Signature]:

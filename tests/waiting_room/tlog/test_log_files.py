@@ -153,9 +153,3 @@ def test_the_proof_of_a_ticket_leads_from_its_address_to_the_signed_checkpoint(c
     assert merkle.root_from_path(leaf, proof.index, checkpoint.size, proof.steps) == checkpoint.root
     [vkey] = keys_of(client.get(f"/queue/{room.cohort.code}/log/policy").content.decode())
     assert Verifier.parse(vkey).signature_on(proof.checkpoint) is not None
-
-
-def test_the_proof_of_a_ticket_is_for_whoever_may_see_it(client):
-    ticket = join(make_room())
-
-    assert client.get(f"/queue/t/{ticket.pk}/ticket.tlog-proof").status_code == 404
