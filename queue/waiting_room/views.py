@@ -1,4 +1,3 @@
-import json
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
@@ -22,17 +21,17 @@ from eligibility.brakes import Brake, needs_work
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
+from waiting_room.draw_page import draw_context
 from waiting_room.enums import State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
-from waiting_room.now_document import beacon_round, due_at, state_of
-from waiting_room.public_log import microseconds, ticket_hash
+from waiting_room.now_document import state_of
+from waiting_room.public_log import ticket_hash
 from waiting_room.services import entering, joining, telling
 from waiting_room.services.evening import last_totals
 from waiting_room.services.log_keys import origin_of
-from waiting_room.services.publishing import draw_acts
 from waiting_room.services.resume_codes import resume_code_of, resume_indexes
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
 from waiting_room.standing import Phase, standing, stands_still
@@ -290,14 +289,4 @@ def resume(request: HttpRequest) -> HttpResponse:
 def draw_page(request: HttpRequest, code: str) -> HttpResponse:
     """How the draw works, what was committed to, and how to check one's own place."""
     room = find_room(code)
-    first = room.tickets.order_by("entry").first()
-    context = {
-        "room": room,
-        "acts": json.dumps(draw_acts(room), ensure_ascii=False) if room.seed else "",
-        "joined": microseconds(first.joined_at) if first else "",
-        "due_at": due_at(room),
-        "officers": room.officers.all(),
-        "inputs": [line.split("=", 1) for line in room.draw_inputs.split("\n") if line],
-        "round": beacon_round(room),
-    }
-    return render(request, "waiting_room/draw.html", context)
+    return render(request, "waiting_room/draw.html", draw_context(room, room.now))
