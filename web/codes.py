@@ -1,4 +1,4 @@
-"""Codes that people read, write down and type: resume codes and reservation numbers.
+"""Codes that people read, write down and type: resume codes, reservation and certificate numbers.
 
 Crockford's 32 letters (no I, L, O, U). The last letter is a check letter: the letters, as elements
 of the field GF(32) weighted with the powers of its generator, add up to zero. The weights are
@@ -87,6 +87,21 @@ def random_uuid() -> UUID:
 def random_number(length: int) -> str:
     """A reservation number: `length` letters, the last of them the check letter, ungrouped."""
     return _with_check(secrets.randbits(5 * (length - 1)), length - 1)
+
+
+def written(number: int, length: int) -> str:
+    """`number` in `length` letters, the last of them the check letter; it must fit."""
+    if not 0 <= number < 1 << 5 * (length - 1):
+        raise ValueError(f"The number does not fit into {length} letters.")
+    return _with_check(number, length - 1)
+
+
+def number_of(letters: str) -> int:
+    """The number behind the letters that `read` returned, without the check letter."""
+    number = 0
+    for letter in letters[:-1]:
+        number = number << 5 | _VALUE[letter]
+    return number
 
 
 def read(text: str, length: int) -> str:
