@@ -7,6 +7,7 @@ class ReservationStatus(models.TextChoices):
     CONFIRMED = "confirmed", _("Confirmed")
     ARRIVED = "arrived", _("Arrived")
     VACCINATED = "vaccinated", _("Vaccinated")
+    NOT_DONE = "not_done", _("Came, not vaccinated")
     NO_SHOW = "no_show", _("Did not come")
     CANCELLED = "cancelled", _("Cancelled")
     LAPSED = "lapsed", _("Ran out of time")
@@ -19,9 +20,11 @@ TAKING = [
     ReservationStatus.CONFIRMED,
     ReservationStatus.ARRIVED,
     ReservationStatus.VACCINATED,
+    ReservationStatus.NOT_DONE,
     ReservationStatus.NO_SHOW,
 ]
-# At most one per person and dose. Unlike TAKING without NO_SHOW: a missed dose is booked anew.
+# At most one per person and dose. Unlike TAKING without NOT_DONE and NO_SHOW: a dose that was not
+# given is booked anew.
 LIVE = [
     ReservationStatus.HELD,
     ReservationStatus.CONFIRMED,
@@ -45,9 +48,11 @@ LAWFUL_MOVES = {
     ReservationStatus.ARRIVED: [
         ReservationStatus.CONFIRMED,
         ReservationStatus.VACCINATED,
+        ReservationStatus.NOT_DONE,
     ],
     # Undoing a mark of the desk.
     ReservationStatus.VACCINATED: [ReservationStatus.ARRIVED],
+    ReservationStatus.NOT_DONE: [ReservationStatus.ARRIVED],
     ReservationStatus.NO_SHOW: [ReservationStatus.CONFIRMED],
     ReservationStatus.CANCELLED: [ReservationStatus.CONFIRMED],
     ReservationStatus.LAPSED: [],

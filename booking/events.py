@@ -31,12 +31,14 @@ KINDS = [
     Kind("cancelled", _("cancelled: dose %(dose)s, %(when)s, %(clinic)s, number %(number)s")),
     Kind("arrived", _("arrived at %(clinic)s for dose %(dose)s")),
     Kind("vaccinated", _("vaccinated: dose %(dose)s, %(vaccine)s, at %(clinic)s")),
+    Kind("not_done", _("came to %(clinic)s and was not vaccinated (dose %(dose)s)")),
     Kind("no_show", _("marked as not come: dose %(dose)s, %(when)s, %(clinic)s")),
     Kind("lapsed", _("the hold ran out unconfirmed: dose %(dose)s, %(when)s, %(clinic)s")),
     Kind("released", _("gave the chosen time up: dose %(dose)s, %(when)s, %(clinic)s")),
     Kind("cancellation_undone", _("the cancellation was taken back: %(when)s, %(clinic)s")),
     Kind("arrival_undone", _("the mark of arrival was taken back")),
     Kind("vaccination_undone", _("the mark of vaccination was taken back")),
+    Kind("not_done_undone", _("the mark of not being vaccinated was taken back")),
     Kind("no_show_undone", _("the mark of not having come was taken back")),
     Kind(
         "outside_dose_insert", _("dose %(dose)s recorded as given elsewhere: %(vaccine)s, %(day)s")

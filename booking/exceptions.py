@@ -118,6 +118,16 @@ class NotArrived(Refused):
     message = _("Mark the arrival first, then the vaccination.")
 
 
+class DetailsNeeded(Refused):
+    """A mark needs more than one press: `address` is the page of staff that asks for the rest."""
+
+    message = _("More is needed for this mark.")
+
+    def __init__(self, message: str | None = None, *, address: str):
+        super().__init__(message)
+        self.address = address
+
+
 class ChangedMeanwhile(Refused):
     """The page is outdated: another desk has set a mark since."""
 

@@ -51,12 +51,14 @@ TEXTS = {
     "cancelled": gettext_lazy("Cancelled"),
     "arrived": gettext_lazy("Arrived at the clinic"),
     "vaccinated": gettext_lazy("Vaccinated"),
+    "not_done": gettext_lazy("Came, not vaccinated"),
     "no_show": gettext_lazy("Did not come"),
     "lapsed": gettext_lazy("Not confirmed in time; the place was given back"),
     "released": gettext_lazy("Given up before booking"),
     "cancellation_undone": gettext_lazy("Cancellation taken back"),
     "arrival_undone": gettext_lazy("Arrival taken back"),
     "vaccination_undone": gettext_lazy("Vaccination mark taken back"),
+    "not_done_undone": gettext_lazy("“Not vaccinated” taken back"),
     "no_show_undone": gettext_lazy("“Did not come” taken back"),
 }
 _BEGINNINGS = {Origin.STAFF: "booked_by_staff", Origin.OFFER: "offered", Origin.LINE: "held"}
@@ -65,6 +67,7 @@ _UNDOING = {
     (S.CANCELLED, S.CONFIRMED): "cancellation_undone",
     (S.ARRIVED, S.CONFIRMED): "arrival_undone",
     (S.VACCINATED, S.ARRIVED): "vaccination_undone",
+    (S.NOT_DONE, S.ARRIVED): "not_done_undone",
     (S.NO_SHOW, S.CONFIRMED): "no_show_undone",
 }
 

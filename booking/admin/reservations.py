@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
+from booking import hooks
 from booking.admin.desk import ChangePages
 from booking.admin.doubles import doubles_of
 from booking.admin.filters import (
@@ -35,7 +36,7 @@ from booking.admin.filters import (
 from booking.admin.people import PersonColumns
 from booking.admin.sheets import sheet_address
 from booking.enums import ReservationStatus
-from booking.exceptions import Refused
+from booking.exceptions import DetailsNeeded, Refused
 from booking.exports import Encoding, Selection, UnencodableText, write_export
 from booking.history import history_of, place_and_time
 from booking.models import Clinic, Reservation
@@ -43,6 +44,7 @@ from booking.models.reservations import NUMBER_LETTERS
 from booking.services.visits import (
     mark_arrived,
     mark_no_show,
+    mark_not_done,
     mark_vaccinated,
     undo_mark,
     why_not_mark,
@@ -64,6 +66,7 @@ from web.codes import UnreadableCode, read
 MARKS = {
     "arrived": (mark_arrived, ReservationStatus.ARRIVED, gettext_lazy("Arrived")),
     "vaccinated": (mark_vaccinated, ReservationStatus.VACCINATED, gettext_lazy("Vaccinated")),
+    "not_done": (mark_not_done, ReservationStatus.NOT_DONE, gettext_lazy("Not vaccinated")),
     "no_show": (mark_no_show, ReservationStatus.NO_SHOW, gettext_lazy("Did not come")),
 }
 TAKE_BACK = gettext_lazy("Take back")
@@ -71,6 +74,7 @@ ON_THE_SHEET = [
     ReservationStatus.CONFIRMED,
     ReservationStatus.ARRIVED,
     ReservationStatus.VACCINATED,
+    ReservationStatus.NOT_DONE,
     ReservationStatus.NO_SHOW,
 ]
 
@@ -239,6 +243,7 @@ class ReservationAdmin(
         row: Reservation | None = kwargs.get("obj")
         may_mark = self.has_mark_permission(request)
         context["buttons"] = buttons_of(row, known_now()) if row and may_mark else []
+        context["links"] = hooks.links_of(hooks.staff_links, row) if row and may_mark else []
         context |= self.for_the_caller(request, row) | self.change_acts(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -283,6 +288,8 @@ class ReservationAdmin(
             )
         except Refused as refusal:
             messages.error(request, f"{row.person.name} ({row.number}): {refusal}")
+            if isinstance(refusal, DetailsNeeded):
+                return HttpResponseRedirect(refusal.address)
         else:
             row = self.get_queryset(request).get(pk=row.pk)
             status = row.get_status_display()
@@ -322,6 +329,7 @@ class ReservationAdmin(
                     "phone": shown_phone(row.person.phone),
                     "doubles": doubles.get(row.person_id),
                     "buttons": buttons_of(row, now) if may_mark else [],
+                    "links": hooks.links_of(hooks.staff_links, row) if may_mark else [],
                 }
                 for row in rows
             ],
@@ -415,6 +423,7 @@ def buttons_of(row: Reservation, now: datetime) -> list[tuple[str, str]]:
 _TAKEN_BACK = [
     ReservationStatus.ARRIVED,
     ReservationStatus.VACCINATED,
+    ReservationStatus.NOT_DONE,
     ReservationStatus.NO_SHOW,
 ]
 

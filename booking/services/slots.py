@@ -19,6 +19,7 @@ from database.clock import database_now
 # The no-show rate of a clinic is measured over these days, and is None for fewer people.
 MEASURED = timedelta(days=28)
 ENOUGH = 50
+_CAME = [ReservationStatus.VACCINATED, ReservationStatus.NOT_DONE]
 
 
 @transaction.atomic
@@ -48,7 +49,7 @@ def no_shows_of(*, clinic: Clinic, now: datetime | None = None) -> tuple[int, in
         slot__clinic=clinic, slot__starts_at__range=(now - MEASURED, now)
     )
     count = marked.aggregate(
-        came=Count("pk", filter=Q(status=ReservationStatus.VACCINATED)),
+        came=Count("pk", filter=Q(status__in=_CAME)),
         missing=Count("pk", filter=Q(status=ReservationStatus.NO_SHOW)),
     )
     return count["came"], count["missing"]

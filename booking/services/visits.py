@@ -1,7 +1,8 @@
-"""Marks of the desk on the day of the appointment: arrived, vaccinated, did not come.
+"""Marks of the desk on the day of the appointment: arrived, vaccinated or not, did not come.
 
 Marks move a reservation forward only. Only `undo_mark` moves it back, and only from a page that
-shows the present mark: a tablet with an outdated page changes nothing.
+shows the present mark: a tablet with an outdated page changes nothing. What a mark means beyond
+booking (the dose given, its lot) is recorded by `hooks.after_mark` in the same transaction.
 """
 
 from datetime import datetime
@@ -11,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django_stubs_ext import WithAnnotations
 
+from booking import hooks
 from booking.enums import ReservationStatus
 from booking.exceptions import (
     AlreadyBooked,
@@ -30,12 +32,13 @@ from staff.names import actor_name
 # The marks that may follow a status; narrower than enums.LAWFUL_MOVES, which includes undoing.
 FOLLOWS = {
     ReservationStatus.CONFIRMED: (ReservationStatus.ARRIVED, ReservationStatus.NO_SHOW),
-    ReservationStatus.ARRIVED: (ReservationStatus.VACCINATED,),
+    ReservationStatus.ARRIVED: (ReservationStatus.VACCINATED, ReservationStatus.NOT_DONE),
 }
 # The status that undoing a mark restores.
 _BEFORE_MARK = {
     ReservationStatus.ARRIVED: ReservationStatus.CONFIRMED,
     ReservationStatus.VACCINATED: ReservationStatus.ARRIVED,
+    ReservationStatus.NOT_DONE: ReservationStatus.ARRIVED,
     ReservationStatus.NO_SHOW: ReservationStatus.CONFIRMED,
 }
 
@@ -45,9 +48,21 @@ def mark_arrived(*, reservation: Reservation, by: str, status_shown: str = "") -
     return _mark(reservation, ReservationStatus.ARRIVED, by, status_shown)
 
 
-def mark_vaccinated(*, reservation: Reservation, by: str, status_shown: str = "") -> Reservation:
-    """Mark as vaccinated; raises NotArrived, OtherDay, ChangedMeanwhile or NotConfirmed."""
-    return _mark(reservation, ReservationStatus.VACCINATED, by, status_shown)
+def mark_vaccinated(
+    *, reservation: Reservation, by: str, status_shown: str = "", details: object = None
+) -> Reservation:
+    """Mark as vaccinated; raises NotArrived, OtherDay, ChangedMeanwhile or NotConfirmed.
+
+    `details` go to `hooks.after_mark`, whose refusals this raises too.
+    """
+    return _mark(reservation, ReservationStatus.VACCINATED, by, status_shown, details)
+
+
+def mark_not_done(
+    *, reservation: Reservation, by: str, status_shown: str = "", details: object = None
+) -> Reservation:
+    """Mark as come and not vaccinated: the dose may be booked anew. Raises as `mark_vaccinated`."""
+    return _mark(reservation, ReservationStatus.NOT_DONE, by, status_shown, details)
 
 
 def mark_no_show(*, reservation: Reservation, by: str, status_shown: str = "") -> Reservation:
@@ -65,8 +80,8 @@ def why_not_mark(
     if status not in FOLLOWS.get(ReservationStatus(reservation.status), ()):
         if status_shown and status_shown != reservation.status:
             return changed_meanwhile(reservation)
-        to_vaccinate = status == ReservationStatus.VACCINATED
-        if to_vaccinate and reservation.status == ReservationStatus.CONFIRMED:
+        needs_arrival = status in FOLLOWS[ReservationStatus.ARRIVED]
+        if needs_arrival and reservation.status == ReservationStatus.CONFIRMED:
             return NotArrived()
         marked = reservation.status in _BEFORE_MARK
         return changed_meanwhile(reservation) if marked else NotConfirmed()
@@ -86,7 +101,11 @@ def changed_meanwhile(reservation: Reservation) -> ChangedMeanwhile:
 
 @transaction.atomic
 def _mark(
-    reservation: Reservation, status: ReservationStatus, by: str, status_shown: str
+    reservation: Reservation,
+    status: ReservationStatus,
+    by: str,
+    status_shown: str,
+    details: object = None,
 ) -> Reservation:
     """Set a mark; repeating it changes nothing. Raises what `why_not_mark` returns."""
     row = _locked(reservation)
@@ -95,7 +114,7 @@ def _mark(
     refusal = why_not_mark(row, status, now=row.now, status_shown=status_shown)
     if refusal:
         raise refusal
-    return _set(row, status, by)
+    return _set(row, status, by, details)
 
 
 def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
@@ -106,10 +125,16 @@ def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
 
 
 def _set(
-    row: "WithAnnotations[Reservation, AtNow]", status: ReservationStatus, by: str
+    row: "WithAnnotations[Reservation, AtNow]",
+    status: ReservationStatus,
+    by: str,
+    details: object = None,
 ) -> Reservation:
+    before = ReservationStatus(row.status)
     row.status, row.by, row.changed_at = status, by, row.now
     row.save(update_fields=["status", "by", "changed_at"])
+    for effect in hooks.after_mark:
+        effect(row, before, by, details)
     return row
 
 

@@ -15,6 +15,7 @@ OF_RESERVATION = {
     ReservationStatus.CONFIRMED: gettext_lazy("Your vaccination is booked"),
     ReservationStatus.ARRIVED: gettext_lazy("You have arrived at the clinic"),
     ReservationStatus.VACCINATED: gettext_lazy("You have been vaccinated"),
+    ReservationStatus.NOT_DONE: gettext_lazy("You came and were not vaccinated"),
     ReservationStatus.NO_SHOW: gettext_lazy("You did not come to this appointment"),
     ReservationStatus.CANCELLED: gettext_lazy("This appointment is cancelled"),
     ReservationStatus.LAPSED: gettext_lazy("This time ran out before it was confirmed"),

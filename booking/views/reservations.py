@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from booking import history
+from booking import history, hooks
 from booking.calendar_file import calendar_file
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import AlreadyBooked, Refused, SlotClosed, SlotFull, SlotOver, TooLate
@@ -42,6 +42,7 @@ OVER = [
     ReservationStatus.CANCELLED,
     ReservationStatus.LAPSED,
     ReservationStatus.RELEASED,
+    ReservationStatus.NOT_DONE,
     ReservationStatus.NO_SHOW,
 ]
 # States of the receipt for refusals of undoing a cancellation.
@@ -103,6 +104,7 @@ def receipt(
         and reservation.slot.vaccine.doses > 1
         and second is None,
         "starts_again": reservation.status in OVER and not replaced,
+        "links": hooks.links_of(hooks.receipt_links, reservation),
         "qr": qr_svg(reservation.number),
         "history": _history_rows(reservation) if "history" in request.GET else None,
     }

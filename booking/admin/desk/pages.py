@@ -273,7 +273,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
 
     def _booked(self, request: HttpRequest, person: Person) -> list[dict[str, Any]]:
         """The person's appointments; of those the user may not see only dose and status."""
-        shown = Q(status__in=LIVE) | Q(status=ReservationStatus.NO_SHOW)
+        shown = Q(status__in=[*LIVE, ReservationStatus.NOT_DONE, ReservationStatus.NO_SHOW])
         rows = Reservation.objects.filter(shown, person=person).with_slot()
         visible_ids = set(
             self.get_queryset(request).filter(person=person).values_list("pk", flat=True)
