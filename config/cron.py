@@ -7,6 +7,7 @@ import booking.jobs
 import eligibility.jobs
 import messaging.jobs
 import staff.jobs
+import vaccination.jobs
 import waiting_room.jobs
 
 # A tick that waited longer than its ttl is dropped; the next one catches up. Queues of their own
@@ -34,4 +35,7 @@ cron.register(messaging.jobs.send_codes, queue_name="codes", interval=2, ttl=5, 
 cron.register(messaging.jobs.sweep, queue_name="messages", interval=5, ttl=30, result_ttl=0)
 cron.register(messaging.jobs.count, queue_name="default", interval=10, ttl=30, result_ttl=0)
 cron.register(eligibility.jobs.purge, queue_name="default", interval=3600, result_ttl=0)
+cron.register(
+    vaccination.jobs.continue_recalls, queue_name="exports", interval=60, ttl=30, result_ttl=0
+)
 cron.register(staff.jobs.tidy, queue_name="default", interval=3600, result_ttl=0)

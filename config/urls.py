@@ -7,6 +7,7 @@ from config import home, views
 urlpatterns = [
     path("", include("booking.urls")),
     path("", include("waiting_room.urls")),
+    path("", include("vaccination.urls")),
     path("", home.home, name="home"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

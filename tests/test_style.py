@@ -26,6 +26,7 @@ PACKAGES = [
     "queue/waiting_room",
     "rehearsal",
     "staff",
+    "vaccination",
     "web",
 ]
 # Names that hide a type: the noun of the field costs nothing.

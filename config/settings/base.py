@@ -168,6 +168,7 @@ SAMPLE = env.bool("JARI_SAMPLE", default=False)
 INSTALLED_APPS = [
     "database",
     "events",
+    "vaccination",
     "booking",
     "waiting_room",
     "eligibility",
@@ -432,5 +433,8 @@ LOGGING = {
         "rq": {"level": "WARNING"},
         "rq.worker": {"filters": ["warnings"]},
         "apprise": {"level": "WARNING"},  # its INFO lines contain recipients
+        # Their lines name the letters of a certificate, a person's name among them.
+        "fontTools": {"level": "ERROR"},
+        "fpdf": {"level": "ERROR"},
     },
 }

@@ -1,0 +1,1 @@
+"""Everything of vaccination that writes; one file per noun."""

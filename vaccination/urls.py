@@ -1,0 +1,11 @@
+from django.urls import path
+
+from vaccination import views
+
+# Documented in docs/http.md.
+urlpatterns = [
+    path("reservations/<str:number>/certificate/", views.certificate, name="certificate"),
+    path("reservations/<str:number>/certificate.pdf", views.pdf, name="certificate_pdf"),
+    path("certificates/", views.verify, name="certificates"),
+    path("certificates/<str:code>/", views.verify_code, name="certificate_of_code"),
+]
