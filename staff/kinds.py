@@ -20,6 +20,8 @@ KINDS = {
     "put_in_line": _("Put into the line: %(cohort)s"),
     "lost_appointments": _("Appointments lost by a mistaken record"),
     "put_first": _("Put first on the cancellation list: %(row)s"),
+    "vaccination": _("Vaccination of reservation %(number)s"),
+    "recall_people": _("People who got lot %(lot)s"),
     "withdrawn_records": _("Withdrawn records"),
     "refused_rows": _("Refused rows of roster upload %(row)s"),
     "export_people": _("Reservations %(first)s – %(last)s, %(region)s, with people: %(count)s"),

@@ -18,6 +18,9 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.stock": [_VIEW, _ADD, _CHANGE],
         "booking.listentry": [_VIEW, _ADD, _CHANGE],
         "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
+        "vaccination.lot": [_VIEW, _ADD, _CHANGE],
+        "vaccination.dosegiven": [_VIEW, _ADD, _CHANGE],
+        "vaccination.recall": [_VIEW],
     },
     Role.MANAGER: {
         "booking.clinic": [_VIEW],
@@ -27,6 +30,9 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.stock": [_VIEW, _ADD, _CHANGE],
         "booking.listentry": [_VIEW, _ADD, _CHANGE],
         "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
+        "vaccination.lot": [_VIEW, _ADD, _CHANGE],
+        "vaccination.dosegiven": [_VIEW, _ADD, _CHANGE],
+        "vaccination.recall": [_VIEW, _ADD],
         "staff.user": [_VIEW, _UNLOCK],
     },
     Role.LOCAL: {
@@ -39,6 +45,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.decision": [_VIEW],
         "eligibility.proxyrequest": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
+        "vaccination.dosegiven": [_VIEW],
     },
     Role.AUTHORITY: {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],
@@ -58,6 +65,9 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.proxyrequest": [_VIEW, _CHANGE],
         "waiting_room.room": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
+        "vaccination.lot": [_VIEW],
+        "vaccination.dosegiven": [_VIEW],
+        "vaccination.recall": [_VIEW, _ADD],
         "staff.access": [_VIEW],
         "staff.user": [_VIEW, _LINK, _UNLOCK, _RESET],
         "staff.rolerequest": [_VIEW, _ADD, _DECIDE],
@@ -111,6 +121,8 @@ _WITH_PEOPLE = {
     "eligibility.proxyrequest",
     "eligibility.rosterupload",
     "waiting_room.ticket",
+    "vaccination.dosegiven",
+    "vaccination.recall",
 }
 
 

@@ -31,7 +31,13 @@ from web.proof_of_work import NO_WORK
 GROUPS: list[tuple[Any, list[str]]] = [
     (
         _("At the clinic"),
-        ["booking.reservation", "booking.listentry", "booking.offer", "booking.outsidedose"],
+        [
+            "booking.reservation",
+            "booking.listentry",
+            "booking.offer",
+            "booking.outsidedose",
+            "vaccination.",
+        ],
     ),
     (
         _("Clinics and times"),

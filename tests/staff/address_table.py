@@ -28,6 +28,8 @@ from tests.factories import (
     StaffFactory,
 )
 from tests.staff.signing_in import StaffClient
+from vaccination.models import Recall
+from vaccination.services.lots import receive_lot
 
 FILE = Path(__file__).with_name("addresses.tsv")
 NOBODY = "anonymous"
@@ -90,7 +92,19 @@ def scene() -> tuple[dict, dict]:
     users |= {"no role": StaffFactory(role=""), "superuser": StaffFactory(superuser=True)}
     now, today = timezone.now(), timezone.localdate()
     other = StaffFactory(role=Role.CLINIC, clinic=clinic)
+    lot = receive_lot(
+        clinic=clinic,
+        vaccine=slot.vaccine,
+        number="X1",
+        expires_on=today + timedelta(days=90),
+        doses=5,
+        by="staff:1",
+    )
     objects = {
+        "vaccination.lot": lot,
+        "vaccination.recall": Recall.objects.create(
+            vaccine=slot.vaccine, lot_number="X1", clinic=clinic, text_ko="x", by="staff:1"
+        ),
         "booking.clinic": clinic,
         "booking.slot": slot,
         "booking.vaccine": slot.vaccine,
@@ -135,6 +149,7 @@ def scene() -> tuple[dict, dict]:
         **rows,
         "code": cohort.code,
         "number": reservation.number,
+        "reservation_id": reservation.pk,
         "app_label": "booking",
     }
 
