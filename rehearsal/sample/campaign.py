@@ -26,6 +26,12 @@ from rehearsal.sample.people import Years
 from staff.actors import actor_of
 from staff.enums import Role
 from staff.models import User
+from vaccination.enums import IdentityCheck, LateReason, Site
+from vaccination.exceptions import NobodyToRecall
+from vaccination.models import Lot
+from vaccination.services.doses import DoseDetails
+from vaccination.services.lots import receive_lot, set_default_lot
+from vaccination.services.recalls import start_recall
 from waiting_room.models import Room
 from waiting_room.services.joining import issue_ticket
 from waiting_room.services.rooms import open_rooms
@@ -124,6 +130,7 @@ def add_visits(clinic_rows: list[Clinic], crowd: list[Person], now: datetime) ->
     clinic = clinic_rows[0]
     by = actor_of(User.objects.get(username=Role.CLINIC))
     today = timezone.localdate(now)
+    lots = stock_lots(clinic, [clinics.last_working_day(today), today], today=today, by=by)
     # Past visits belong to the closed cohort and future ones to the open one: each must have been
     # booked while its window was open.
     older = reversed(crowd[-SPANS["60-74"].people :])
@@ -134,6 +141,44 @@ def add_visits(clinic_rows: list[Clinic], crowd: list[Person], now: datetime) ->
     opened = Cohort.objects.get(code="55-59").opens_at + timedelta(minutes=5)
     for day in [today + timedelta(days=1), today + timedelta(days=2)]:
         _booked_by_telephone(clinic, day, younger, last=opened, by=by, now=now)
+    practise_recall(clinic, lots, by=by)
+
+
+def stock_lots(clinic: Clinic, days: list[date], *, today: date, by: str) -> list[Lot]:
+    """A lot of each vaccine at the sample staff's clinic, the lot of the day on these days."""
+    lots = [
+        receive_lot(
+            clinic=clinic,
+            vaccine=vaccine,
+            number=f"S{vaccine.pk}-2107",
+            expires_on=today + timedelta(days=60),
+            doses=120,
+            by=by,
+        )
+        for vaccine in Vaccine.objects.filter(slots__clinic=clinic).distinct().order_by("pk")
+    ]
+    for lot in lots:
+        for day in set(days):
+            set_default_lot(lot=lot, on=day, by=by)
+    return lots
+
+
+def practise_recall(clinic: Clinic, lots: list[Lot], *, by: str) -> None:
+    """A practice recall of the first lot that anybody got: it writes no message."""
+    for lot in lots:
+        try:
+            start_recall(
+                vaccine=lot.vaccine,
+                number=lot.number,
+                clinic=clinic,
+                practice=True,
+                text_ko="연습입니다. 하실 일은 없습니다.",
+                text_en="This is a practice. You need not do anything.",
+                by=by,
+            )
+        except NobodyToRecall:
+            continue
+        return
 
 
 def _booked_by_telephone(
@@ -161,7 +206,10 @@ def _set_outcome(reservation: Reservation, outcome: int, *, by: str, now: dateti
             changes.cancel_reservation(reservation=reservation, by=by)
     elif outcome in (1, 2):
         visits.mark_arrived(reservation=reservation, by=by)
-        visits.mark_vaccinated(reservation=reservation, by=by)
+        details = DoseDetails(
+            site=Site.LEFT_ARM, identity=IdentityCheck.CARD, late_reason=LateReason.PAPER
+        )
+        visits.mark_vaccinated(reservation=reservation, by=by, details=details)
     elif outcome == 3:
         visits.mark_no_show(reservation=reservation, by=by)
     elif outcome == 4:
