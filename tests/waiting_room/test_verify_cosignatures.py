@@ -146,6 +146,15 @@ def test_a_signature_whose_number_is_too_large_is_none():
     assert not verify_line.is_signed(LOG.verifier.key, b"a\n", again)
 
 
+def test_a_signature_whose_number_is_the_order_itself_is_none():
+    """Under the neutral point as key the number 0 fits; the order is 0, written longer."""
+    neutral = (1).to_bytes(32, "little")
+
+    assert verify_line.is_signed(neutral, b"any", neutral + bytes(32))
+    order = verify_line.ORDER.to_bytes(32, "little")
+    assert not verify_line.is_signed(neutral, b"any", neutral + order)
+
+
 # What the log records of its witnesses
 
 

@@ -1,6 +1,7 @@
 """The offline verifier on what was kept beside the log: whose signature counts, whose a file is."""
 
 import base64
+import json
 from hashlib import sha256
 
 import pytest
@@ -30,6 +31,7 @@ from waiting_room import public_log
 from waiting_room.offline import verify_line
 from waiting_room.tlog.checkpoints import Checkpoint
 from waiting_room.tlog.notes import Signature, Signer
+from waiting_room.tlog.proofs import Proof
 
 # Proofs
 
@@ -66,6 +68,31 @@ def test_what_is_wrong_with_a_proof_is_of_no_line_of_the_log(changes, sentence):
     [(line, what)] = report.troubles
     assert line == 0
     assert what.startswith(sentence or "The proof can't be understood: ")
+
+
+def kept(size: int, index: int = 7) -> str:
+    """The proof of a ticket on the first page, as the ticket page saves it."""
+    proof = proof_on_the_page(1, index)
+    extra = {name: proof[name] for name in ("leaf", "index", "page_path", "page")}
+    steps = [bytes.fromhex(step) for step in proof["log_path"]] if size > 1 else []
+    note = Checkpoint(ORIGIN, size, bytes.fromhex(DAY.roots[size])).signed_by([LOG])
+    return str(Proof(0, steps, note, json.dumps(extra).encode()))
+
+
+@pytest.mark.parametrize("size", [1, 8])
+def test_a_proof_of_a_log_of_one_page_has_no_steps(size):
+    report = report_on(TEXT)
+
+    proof, _note = verify_line.read_proof(kept(size))
+    verify_line.check_proof(report, proof)
+
+    assert report.troubles == []
+    assert proof["size"] == size
+
+
+def test_a_way_to_the_page_that_is_no_base64_is_said():
+    with pytest.raises(verify_line.Unreadable, match="the way to the page is no base64"):
+        verify_line.read_proof(kept(8).replace("extra ", "extra !"))
 
 
 def test_a_proof_of_another_history_is_of_no_line_either():
