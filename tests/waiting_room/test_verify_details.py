@@ -205,6 +205,14 @@ LINES = {
         ),
         "The head of the file lacks: order, room.",
     ),
+    "an opening that is no number": (
+        lambda: edited("opens,", "opens,,1", "opens,,x"),
+        "This line can't be understood: invalid literal for int()",
+    ),
+    "a count that is no number": (
+        lambda: edited("frozen,", "frozen,1", "frozen,x"),
+        "This line can't be understood: invalid literal for int()",
+    ),
     "another commitment": (
         lambda: edited("commitment,", draw.commitment(KEPT_SECRET), "ab" * 32),
         f"“commitment” is not what the log recorded: {draw.commitment(KEPT_SECRET)}.",
