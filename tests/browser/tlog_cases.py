@@ -165,6 +165,7 @@ def other_key(text: str) -> str:
     return str(Signer(text, bytes([9]) * 32).verifier)
 
 
+ROOT = base64.b64encode(THE_LOG.root()).decode()
 SEEN = {"size": PAGES, "root": THE_LOG.root().hex()}
 OK = "ok"
 CASES: dict[str, tuple[Change, str]] = {
@@ -185,6 +186,27 @@ CASES: dict[str, tuple[Change, str]] = {
     ),
     "a root that is no base64": (
         replaced("checkpoint", "\n7\n", "\n7\n!"), "unreadable checkpoint",
+    ),
+    "a root that is written otherwise": (
+        checkpoint(str(NOTE).replace(ROOT, ROOT[:-2] + chr(ord(ROOT[-2]) + 1) + "=")),
+        "unreadable checkpoint",
+    ),
+    "a signature that is written otherwise": (
+        checkpoint(without_base64_end(str(NOTE))), "unreadable checkpoint",
+    ),
+    "words behind a signature": (
+        replaced("checkpoint", NOTE.signatures[0].line(), NOTE.signatures[0].line()[:-1] + " x\n"),
+        "unreadable checkpoint",
+    ),
+    "words before a signature": (
+        replaced("checkpoint", "— jari", "x— jari"), "unreadable checkpoint",
+    ),
+    "a page of the first number": (lambda g: g | {"ticket": g["ticket"] | {"entry": 0}}, "other"),
+    "words before an index": (replaced("proof", "index ", "x index "), "unreadable proof"),
+    "words behind an index": (replaced("proof", "index 2", "index 2 x"), "unreadable proof"),
+    "words before the extra": (replaced("proof", "extra ", "x extra "), "unreadable proof"),
+    "bytes that are no text": (
+        lambda g: g | {"proof": str(Proof(2, [], NOTE, b'{"leaf": "\xff"}'))}, "unreadable proof",
     ),
     "a dash that is none": (replaced("checkpoint", "— ", "- "), "unreadable checkpoint"),
     "a name with a plus": (replaced("checkpoint", "— j", "— +"), "unreadable checkpoint"),

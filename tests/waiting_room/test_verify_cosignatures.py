@@ -875,7 +875,7 @@ def test_levels_and_names_are_those_of_the_portal():
         if tile.level:
             at = slice(tile.index * 256, tile.index * 256 + tile.width)
             assert b"".join(levels[tile.level][at]) == tiles.hashes_of(tile, read)
-    for count in (1, 255, 256, 257, 65_536, size):
+    for count in (1, 255, 256, 257, 65_536, size, 256_261):
         assert set(verify_line.tiles_of(count)) == {t.path for t in tiles_between(0, count)}
 
 
