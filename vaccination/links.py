@@ -18,7 +18,7 @@ _WITH_PAGE = [S.ARRIVED, S.VACCINATED, S.NOT_DONE]
 def staff_links(reservation: Reservation) -> list[Link]:
     late = reservation.status == S.CONFIRMED and day_of(reservation.slot.starts_at) <= known_today()
     if reservation.status in _WITH_PAGE or late:
-        return [Link(_("Vaccination"), form_address(reservation))]
+        return [Link(_("Lot, site, reaction"), form_address(reservation))]
     return []
 
 

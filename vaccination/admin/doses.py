@@ -29,8 +29,8 @@ from staff.models import User
 from staff.names import actor_name
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import record_access, staff_of
-from vaccination.admin.forms import DoseForm, NotDoneForm, ReactionForm
-from vaccination.enums import Manifestation, Site
+from vaccination.admin.forms import OUTCOME_TITLES, DoseForm, NotDoneForm, ReactionForm
+from vaccination.enums import Manifestation, Outcome, Site
 from vaccination.models import DoseGiven, Lot, NotDone, Reaction
 from vaccination.services.doses import (
     correct_dose,
@@ -291,7 +291,7 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
             status_label=row.get_status_display(),
             is_taken_back=row.status in (S.VACCINATED, S.NOT_DONE),
             may_refuse=row.status == S.ARRIVED,
-            outcome=not_done if row.status == S.NOT_DONE else None,
+            outcome=_outcome_text(not_done) if not_done and row.status == S.NOT_DONE else "",
             here=form_address(row),
             outcome_address=outcome_address(row),
             back=back,
@@ -313,6 +313,11 @@ _ARMS = [Site.LEFT_ARM, Site.RIGHT_ARM]
 def sheet_of(row: Reservation) -> str:
     """The day sheet of the appointment, at its row."""
     return f"{sheet_address(row.slot.clinic, day_of(row.slot.starts_at))}#{anchor_of(row)}"
+
+
+def _outcome_text(not_done: NotDone) -> str:
+    title = OUTCOME_TITLES[Outcome(not_done.outcome)]
+    return f"{title}: {not_done.get_reason_display()}"
 
 
 def _is_late(row: Reservation) -> bool:

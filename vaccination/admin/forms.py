@@ -187,11 +187,18 @@ class DoseForm(forms.Form):
         )
 
 
+# Of their own, because "Refused" alone is what staff say of a request.
+OUTCOME_TITLES = {
+    Outcome.REFUSED: gettext_lazy("Refused by the person"),
+    Outcome.POSTPONED: gettext_lazy("Postponed"),
+}
+
+
 class NotDoneForm(forms.Form):
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason"),
         choices=[
-            (outcome.label, [(reason.value, reason.label) for reason in reasons])
+            (OUTCOME_TITLES[outcome], [(reason.value, reason.label) for reason in reasons])
             for outcome, reasons in REASONS.items()
         ],
         widget=forms.RadioSelect,
@@ -223,6 +230,8 @@ class FindLotForm(forms.Form):
 
 
 class RecallForm(FindLotForm, OnceForm):
+    """The message to those who got the lot of the preview, which is not typed again."""
+
     # Short enough for one long text message with the line that names the vaccination.
     text_ko = forms.CharField(
         label=gettext_lazy("Message in Korean"),
@@ -241,3 +250,9 @@ class RecallForm(FindLotForm, OnceForm):
         label=gettext_lazy("Practice: find and count the people, stop nothing, send nothing"),
         required=False,
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What was looked at is what is recalled.
+        for name in ("vaccine", "number"):
+            self.fields[name].widget = forms.HiddenInput()

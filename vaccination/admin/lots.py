@@ -47,7 +47,7 @@ class LotAdmin(ScopedAdmin[Lot]):
 
     clinic_path = "clinic"
     list_display = [
-        "number", "vaccine", "clinic", "expires_on", "doses_received", "doses_given",
+        "number", "vaccine", "clinic", "expires_on", "doses_received", "shown_given",
         "doses_wasted", "shown_left", "state",
     ]  # fmt: skip
     list_filter = ["vaccine", LotClinicRegionFilter, OwnDistrictFilter, OwnClinicFilter]
@@ -57,7 +57,7 @@ class LotAdmin(ScopedAdmin[Lot]):
     ordering = ["-expires_on", "pk"]
     show_full_result_count = False
     fields = readonly_fields = (
-        "number", "vaccine", "clinic", "expires_on", "state", "doses_received", "doses_given",
+        "number", "vaccine", "clinic", "expires_on", "state", "doses_received", "shown_given",
         "doses_wasted", "shown_left",
     )  # fmt: skip
     change_form_template = "admin/vaccination/lot/change_form.html"
@@ -75,6 +75,10 @@ class LotAdmin(ScopedAdmin[Lot]):
 
     def has_count_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("vaccination.change_lot")
+
+    @admin.display(description=gettext_lazy("doses given from it"))
+    def shown_given(self, lot: Lot) -> int:
+        return lot.doses_given
 
     @admin.display(description=gettext_lazy("doses left"))
     def shown_left(self, lot: Lot) -> int:

@@ -156,7 +156,7 @@ class RecallAdmin(ScopedAdmin[Recall]):
                 clinic_id=clinic.pk if clinic else None,
             )
             lots = list(rows.select_related("clinic").order_by("-doses_given", "pk"))
-        shown = ["vaccine", "number", "text_ko", "text_en", "practice"]
+        shown = ["text_ko", "text_en", "practice"]
         return self.page(
             request,
             "admin/vaccination/recall/preview.html",
@@ -164,6 +164,9 @@ class RecallAdmin(ScopedAdmin[Recall]):
             status=status,
             form=form,
             adminform=as_fieldsets(form, (None, shown)),
+            vaccine=found.get("vaccine") or "",
+            number=found.get("number") or "",
+            wrong_lot=[*form.errors.get("vaccine", []), *form.errors.get("number", [])],
             lots=lots[:MOST_LOTS],
             clinics=len(lots),
             people=sum(lot.doses_given for lot in lots),
