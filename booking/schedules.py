@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from django.utils import timezone
-from holidays.countries import KR
+from holidays import country_holidays
 
 Key = tuple[datetime, int]  # start and vaccine of a slot
 
@@ -75,7 +75,7 @@ def cut(day: date, opens: time, closes: time, minutes: int) -> Iterator[datetime
 def public_holidays(first: date, last: date, *, korean: bool) -> dict[date, str]:
     """Names of the Korean public holidays between two days, substitute days included."""
     years = range(first.year, last.year + 1)
-    calendar = KR(years=years, language="ko" if korean else "en_US")
+    calendar = country_holidays("KR", years=years, language="ko" if korean else "en_US")
     return {day: name for day, name in calendar.items() if first <= day <= last}
 
 

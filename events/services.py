@@ -1,7 +1,7 @@
 """Reading a person's event line, and recording what no other table does."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 from django.db.models import JSONField, QuerySet
@@ -65,7 +65,7 @@ def update_and_record(rows: QuerySet[Any], values: dict[str, Any], event: Record
 
     Nothing is recorded if none did. For pages whose statements are counted.
     """
-    update = rows.query.chain(UpdateQuery)
+    update = cast("UpdateQuery", rows.query.chain(UpdateQuery))
     update.add_update_values(values)
     changing, parameters = update.get_compiler(connection=connection).as_sql()
     encoded = JSONField().get_db_prep_value(event.parameters, connection)

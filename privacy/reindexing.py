@@ -39,7 +39,8 @@ class Left:
 class Part(Protocol):
     """Blind indexes that are computed anew, or end, together."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def reindex(self, tell: Tell) -> int:
         """Returns the number of rows written; `tell` is called with the name and that number."""

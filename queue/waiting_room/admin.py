@@ -306,7 +306,7 @@ PAUSING = {
 }
 
 
-def _open_acts(room: "WithAnnotations[Room, AtNow]", witnesses: list[Standing]) -> dict[str, bool]:
+def _open_acts(room: "WithAnnotations[Room, AtNow]", witnesses: list[Standing]) -> dict[str, Any]:
     """Which acts on the plan of the line, and on its draw, are possible now."""
     plan_is_open = room.now < room.joinable_from
     is_drawn = room.cohort.order == Order.DRAW

@@ -136,7 +136,7 @@ def _joining(
 
 def _steps(joined: list[Event], places: dict[int, int | None]) -> list[Event]:
     parameters = {event.parameters["room"]: event.parameters for event in joined}
-    asked = {
+    asked: dict[str, Any] = {
         "rooms": list(parameters),
         # Nobody without a place is called.
         "places": [places[room] or 0 for room in parameters],

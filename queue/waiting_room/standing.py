@@ -142,13 +142,13 @@ def stands_still(document: dict[str, Any], state: State, now: datetime) -> bool:
     return (now - datetime.fromisoformat(document["time"])).total_seconds() > STILL_SECONDS
 
 
-def drawing_of(room: Room, now: datetime) -> dict[str, object]:
+def drawing_of(room: Room, now: datetime) -> dict[str, Any]:
     """Context: when the number of the draw comes, and whether it is late."""
     due = due_at(room)
     return {"draw_due_at": due, "draw_is_late": due is not None and now > due + LATE}
 
 
-def witnessing_of(room: Room, now: datetime) -> dict[str, object]:
+def witnessing_of(room: Room, now: datetime) -> dict[str, Any]:
     """Context: whether the line waits for its witnesses, as the now document says it, how long."""
     due = due_at(room)
     number_to_come = room.drawn_at is None and due is not None and now < due

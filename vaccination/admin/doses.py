@@ -260,8 +260,9 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
         """A reservation in this user's scope; raises PermissionDenied or Http404."""
         if not self.has_record_permission(request):
             raise PermissionDenied
-        rows = reservations_for(staff_of(request)).with_slot().select_related("person")
-        row = get_object_or_404(rows, pk=reservation_id)
+        rows = reservations_for(staff_of(request))
+        rows = rows.select_related("slot__clinic", "slot__vaccine", "person")
+        row: Reservation = get_object_or_404(rows, pk=reservation_id)
         if row.person.forgotten_at is not None:
             raise Http404
         return row

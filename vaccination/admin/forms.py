@@ -110,7 +110,7 @@ class WasteForm(OnceForm):
         return doses
 
 
-class LotField(forms.ModelChoiceField):
+class LotField(forms.ModelChoiceField[Lot]):
     def label_from_instance(self, obj: Any) -> str:
         return _("%(lot)s · expires %(day)s · %(left)s doses left") % {
             "lot": obj.number,
@@ -119,7 +119,7 @@ class LotField(forms.ModelChoiceField):
         }
 
 
-class VaccinatorField(forms.ModelChoiceField):
+class VaccinatorField(forms.ModelChoiceField[User]):
     def label_from_instance(self, obj: Any) -> str:
         return str(obj.get_full_name() or obj.username)
 

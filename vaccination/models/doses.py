@@ -129,7 +129,7 @@ class DoseGiven(models.Model):
             pgtrigger.Trigger(
                 name="dose_fits_its_reservation",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf(*_FITTED),
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf(*_FITTED),  # type: ignore[no-untyped-call]
                 func="""
                     IF NOT EXISTS (
                         SELECT FROM booking_reservation AS reservation
@@ -165,7 +165,7 @@ class DoseGiven(models.Model):
             pgtrigger.Trigger(
                 name="dose_is_counted",
                 when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf("lot_id"),
+                operation=pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf("lot_id"),  # type: ignore[no-untyped-call]
                 func="""
                     IF TG_OP <> 'INSERT' THEN
                         UPDATE vaccination_lot SET doses_given = doses_given - 1

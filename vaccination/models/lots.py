@@ -88,7 +88,7 @@ class Lot(models.Model):
         triggers = [
             pgtrigger.Protect(
                 name="lot_stays_at_its_clinic",
-                operation=pgtrigger.UpdateOf("clinic_id", "vaccine_id"),
+                operation=pgtrigger.UpdateOf("clinic_id", "vaccine_id"),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Q(old__clinic_id__df=pgtrigger.F("new__clinic_id"))
                 | pgtrigger.Q(old__vaccine_id__df=pgtrigger.F("new__vaccine_id")),
             ),
@@ -96,7 +96,7 @@ class Lot(models.Model):
             pgtrigger.Trigger(
                 name="lot_is_counted_by_its_rows",
                 when=pgtrigger.Before,
-                operation=pgtrigger.UpdateOf(*_COUNTERS),
+                operation=pgtrigger.UpdateOf(*_COUNTERS),  # type: ignore[no-untyped-call]
                 condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
                 func=f"RAISE EXCEPTION '{_COUNTED_BY_TRIGGERS}';",
             ),

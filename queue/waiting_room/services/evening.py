@@ -45,7 +45,8 @@ def record_counts(facts: TickFacts) -> dict[str, Any]:
 
     The last one comes as soon as nobody is inside any more, so that the totals are those of it.
     """
-    room, last = facts.room, facts.room.board.counted
+    room = facts.room
+    last: dict[str, Any] = room.board.counted
     counts = {"entered": facts.entered, "inside": facts.active, "ran_out": facts.ran_out}
     is_new = counts != {name: last.get(name, 0) for name in COUNTED}
     if room.log_format < WITH_TOTALS or not is_new:
