@@ -44,6 +44,7 @@ CODE = [
     "privacy",
     "queue",
     "staff",
+    "vaccination",
     "web",
 ]
 
