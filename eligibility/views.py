@@ -401,7 +401,7 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
         "phone": shown_phone(person.phone),
         "decisions": person.decisions.select_related("cohort").order_by("pk"),
         "corrections": person.corrections.order_by("-pk"),
-        "accesses": Access.objects.filter(people__contains=[person.pk])
+        "accesses": Access.objects.of_person(person.pk, large=False)
         .select_related("user")
         .order_by("-at")[:20],
         "keep_days": settings.KEEP_DAYS,

@@ -23,6 +23,8 @@ from web.careful_admin import CarefulMixin
 TOO_MANY_GUESSES = gettext_lazy(
     "Too many searches found nobody. Wait ten minutes; each one is on record."
 )
+# Attribute of a request whose search was refused.
+REFUSED = "search_refused"
 
 
 def sees_everything(user: User) -> bool:
@@ -114,7 +116,9 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         changelist = (getattr(response, "context_data", None) or {}).get("cl")
         if changelist is not None:
             people = self.people_of(changelist.result_list)
-            if changelist.query:
+            if getattr(request, REFUSED, False):
+                self._record(request, Act.SEARCH, self.opts.label_lower, [], refused=True)
+            elif changelist.query:
                 # The count, as repeated searches without a result may be guessing.
                 count = {"found": changelist.result_count}
                 self._record(request, Act.SEARCH, self.opts.label_lower, people, **count)
@@ -177,6 +181,7 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
             return queryset.none() if self.search_first else queryset, False
         if guesses_too_often(staff_of(request)):
             messages.error(request, TOO_MANY_GUESSES)
+            setattr(request, REFUSED, True)  # `changelist_view` records it
             return queryset.none(), False
         # `search_term` is the encrypted text of the address.
         return self.find(queryset, self.search_term(request)), False

@@ -170,7 +170,11 @@ class _Autocomplete(AutocompleteJsonView):
 
     def process_request(self, request: HttpRequest) -> Any:
         answer = super().process_request(request)
-        if getattr(answer[1], "holds_people", False):
+        model_admin = answer[1]
+        if getattr(model_admin, "holds_people", False):
+            # Without the term, which may be a name or a phone number.
+            what = model_admin.opts.label_lower
+            record_access(request, act=Act.SEARCH, what=what, data={"refused": True})
             raise PermissionDenied
         return answer
 

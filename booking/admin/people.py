@@ -95,6 +95,7 @@ class PersonForm(forms.Form):
         # Before the search: a blocked guess must not reveal whether it was right.
         if guesses_too_often(staff_of(self.request)):
             self.add_error(None, TOO_MANY_GUESSES)
+            record_access(self.request, act=Act.SEARCH, what="find", data={"refused": True})
             return
         if values.get("number"):
             self.person = self._by_number(values["number"])

@@ -1,11 +1,10 @@
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from staff.kinds import in_words
-from staff.models import Access, PeopleSet
-from staff.models.accesses import INDEXED
+from staff.models import Access
 from web.careful_admin import CarefulMixin
 from web.posted import id_in
 
@@ -30,6 +29,8 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
         text = in_words(access.what, access.data)
         if access.data.get("found") == 0:
             return f"{text} ({_('nobody found')})"
+        if access.data.get("refused"):
+            return f"{text} ({_('refused')})"
         return text
 
     @admin.display(description=_("people"))
@@ -42,7 +43,7 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Access]:
         # The list needs the sizes of the sets, not up to a million ids of each.
-        return super().get_queryset(request).defer("people_set__people")
+        return super().get_queryset(request).defer("people_set__people", "people_set__removed")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Access], search_term: str
@@ -50,12 +51,8 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
         person = id_in(search_term.strip().removeprefix("#"))
         if person is None:
             return super().get_search_results(request, queryset, search_term)
-        # Two queries: the first uses the index, which only has sets up to INDEXED.
-        small = PeopleSet.objects.filter(size__lte=INDEXED, people__contains=[person])
-        large = PeopleSet.objects.filter(size__gt=INDEXED, people__contains=[person])
-        sets = [*small.values_list("pk", flat=True), *large.values_list("pk", flat=True)]
-        shows_person = Q(people__contains=[person]) | Q(people_set__in=sets)
-        return queryset.filter(shows_person), False
+        records = Access.objects.of_person(person).order_by()
+        return queryset.filter(pk__in=records.values("pk")), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

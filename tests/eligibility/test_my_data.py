@@ -10,6 +10,7 @@ from eligibility.services.corrections import ask_correction, grant_correction, r
 from eligibility.services.identity import find_or_declare
 from messaging.models import Message
 from staff.models import Access
+from staff.services import record_access
 from tests.eligibility.signing_in import sign_in
 from tests.factories import PersonFactory, StaffFactory
 
@@ -30,6 +31,20 @@ def test_the_page_shows_what_is_held_and_who_looked(client):
     assert "010-0000-1234" in text
     assert [access.people for access in page.context["accesses"]] == [[person.pk]]
     assert staff.username not in text
+
+
+def test_a_look_at_a_sheet_of_many_people_is_shown_too(client):
+    person = PersonFactory()
+    user, people = StaffFactory(), set(range(10_000, 10_100))
+    for shown in (people, people | {person.pk}, people | {person.pk, 20_000}, people):
+        record_access(
+            None, act="print", what="day_sheet", data={"day": "x"}, people=shown, user=user
+        )
+    sign_in(client, person)
+
+    page = client.get("/identity/data/")
+
+    assert [person.pk in access.numbers for access in page.context["accesses"]] == [True, True]
 
 
 def test_strangers_are_sent_to_identity(client):

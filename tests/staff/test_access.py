@@ -1,17 +1,18 @@
+import random
 from datetime import date, time, timedelta
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import ProgrammingError, transaction
+from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from booking.models import ListEntry, OutsideDose
 from eligibility.models import Review
 from staff.enums import Act, Role
 from staff.models import Access, PeopleSet
-from staff.models.accesses import FEW
-from staff.services import GUESSES
+from staff.models.accesses import FEW, INDEXED
+from staff.services import GUESSES, record_access
 from tests.factories import (
     ClinicFactory,
     CohortFactory,
@@ -128,6 +129,31 @@ def test_guesses_at_the_desk_are_counted_limited_and_recorded(client):
     assert client.post(f"{LIST}desk/", right).status_code == 302
 
 
+@pytest.mark.parametrize("address", [LIST, "/admin/eligibility/person/"])
+def test_a_search_that_is_refused_is_recorded_without_its_term(client, address):
+    person = PersonFactory(name="남궁민수")
+    user = StaffFactory(role=Role.LOCAL, region=person.region)
+    client.force_login(user)
+    for _ in range(GUESSES):
+        record_access(None, act=Act.SEARCH, what="find", data={"found": 0}, user=user)
+    before = Access.objects.last().pk
+
+    for typed in ("남의 1962-03-01", "0" + person.phone[3:]):
+        client.post(address, {"search": typed}, follow=True)
+    client.post(f"{LIST}desk/", {"number": "7K2M-QX4D-9T"})
+
+    refused = list(Access.objects.filter(pk__gt=before).order_by("pk"))
+    assert [(one.act, one.people, one.data) for one in refused] == [
+        (Act.SEARCH, [], {"refused": True})
+    ] * 3
+    text = str(Access.objects.values())
+    assert "남의" not in text
+    assert person.phone[3:] not in text
+    client.force_login(StaffFactory())
+    page = client.get("/admin/staff/access/").content.decode()
+    assert page.count("(거부됨)") == 3
+
+
 def test_a_sheet_that_is_looked_at_all_day_keeps_its_people_once(client):
     slot = SlotFactory(capacity=30)
     people = [ReservationFactory(slot=slot).person_id for _ in range(FEW + 1)]
@@ -143,6 +169,68 @@ def test_a_sheet_that_is_looked_at_all_day_keeps_its_people_once(client):
     client.force_login(StaffFactory())
     page = client.get(f"/admin/staff/access/?q=%23{people[3]}")
     assert set(page.context["cl"].result_list) == set(records)
+
+
+def test_a_sheet_that_changes_all_day_keeps_what_changed():
+    user, dice = StaffFactory(), random.Random(11)  # noqa: S311 - no secret
+    people, views = set(range(1000, 1400)), []
+
+    for number in range(60):
+        people ^= {dice.randrange(1000, 1500)}
+        views.append(sorted(people))
+        look(user, views[-1], day="2026-11-29")
+        if number % 20 == 19:  # another list of people altogether
+            people = set(range(1000 * number, 1000 * number + 400))
+
+    records = list(Access.objects.order_by("pk"))
+    assert [record.numbers for record in records] == views
+    for person in (1000, 1399, 1450, 19_000, 19_399, 39_200, 2500):
+        seen = Access.objects.of_person(person)
+        assert {one.pk for one in seen} == {
+            record.pk for record, people in zip(records, views, strict=True) if person in people
+        }
+    assert PeopleSet.objects.filter(base=None).count() == 3
+    assert bytes_of(PeopleSet.objects.exclude(base=None)) < 60 * 600
+
+
+@pytest.mark.parametrize("size", [INDEXED, INDEXED + 1])
+def test_a_person_of_a_large_set_is_found_in_what_differs_from_it(size):
+    user, people = StaffFactory(), set(range(size))
+    look(user, people)
+    look(user, people - {7} | {size})
+
+    found = {person: Access.objects.of_person(person).count() for person in (0, 7, size, size + 1)}
+
+    assert found == {0: 2, 7: 1, size: 1, size + 1: 0}
+    assert PeopleSet.objects.filter(base=None).count() == 1
+
+
+def test_sheets_of_two_clinics_and_lists_of_two_users_are_not_mixed():
+    user, other = StaffFactory(), StaffFactory()
+    people = set(range(100))
+
+    look(user, people, clinic="S0001")
+    look(user, people | {200}, clinic="S0002")
+    record_access(None, act=Act.LIST, what="x.y", people=people | {201}, user=user)
+    record_access(None, act=Act.LIST, what="x.y", people=people | {202}, user=other)
+    record_access(None, act=Act.LIST, what="x.y", people=people | {203}, user=other)
+    record_access(None, act=Act.DOWNLOAD, what="export", people=people | {204}, user=other)
+
+    assert PeopleSet.objects.filter(base=None).count() == 5
+
+
+def look(user, people, **data) -> None:
+    data = {"clinic": "S0001", "day": "2026-11-29"} | data
+    record_access(None, act=Act.PRINT, what="day_sheet", data=data, people=people, user=user)
+
+
+def bytes_of(rows) -> int:
+    with connection.cursor() as cursor:
+        keys = list(rows.values_list("pk", flat=True))
+        cursor.execute(
+            "SELECT sum(pg_column_size(s.*)) FROM staff_peopleset s WHERE digest = ANY(%s)", [keys]
+        )
+        return cursor.fetchone()[0]
 
 
 def test_records_are_said_in_the_readers_language(client):
@@ -201,6 +289,19 @@ def test_no_look_up_offers_people(client, field):
     )
 
     assert answer.status_code in (403, 404)
+
+
+def test_a_refused_look_up_of_people_is_recorded_without_its_term(client):
+    user = StaffFactory()
+    client.force_login(user)
+    asked = {"app_label": "booking", "model_name": "offer", "field_name": "reservation"}
+
+    answer = client.get("/admin/autocomplete/", {**asked, "term": "남궁민수"})
+
+    access = Access.objects.get()
+    assert answer.status_code == 403
+    assert (access.user, access.act, access.what) == (user, Act.SEARCH, "booking.reservation")
+    assert (access.people, access.data) == ([], {"refused": True})
 
 
 def test_nobody_leafs_through_the_roster(client):
