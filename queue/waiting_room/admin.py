@@ -249,6 +249,7 @@ class RoomAdmin(ScopedAdmin[Room]):
         return self._act(request, pk, rooms.resume_room)
 
     def close(self, request: HttpRequest, pk: int) -> HttpResponse:
+        self._changeable(request, pk)
         if request.POST.get("sure") != "yes":
             messages.error(request, _("Tick the box first: a closed line can't be opened again."))
             return HttpResponseRedirect(reverse("admin:waiting_room_room_change", args=[pk]))

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
 
+from django.contrib import admin
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -40,9 +41,23 @@ _ARGUMENT = re.compile(r"<(?:(\w+):)?(\w+)>|\(\?P<(\w+)>[^)]*\)\??")
 
 
 def routes() -> list[str]:
-    """Every route of the urlconf, once, in the order in which Django tries them."""
+    """Every route of the urlconf, once, in the order in which Django tries them; then each look-up
+    of rows that a form of the admin has or might have."""
     unique = dict.fromkeys(_walk(get_resolver(), ""))
-    return [route for route in unique if not route.startswith(_LEFT_OUT)]
+    return [*(route for route in unique if not route.startswith(_LEFT_OUT)), *look_ups()]
+
+
+def look_ups() -> list[str]:
+    """The autocompletion of each relation between models of the admin."""
+    models = {model for model in admin.site._registry if model._meta.managed}
+    asked = {
+        f"app_label={model._meta.app_label}&model_name={model._meta.model_name}"
+        f"&field_name={field.name}"
+        for model in models
+        for field in model._meta.get_fields()
+        if field.concrete and field.is_relation and field.related_model in models
+    }
+    return [f"admin/autocomplete/?{query}" for query in sorted(asked)]
 
 
 def _walk(resolver: URLResolver, before: str) -> Iterator[str]:
@@ -56,6 +71,8 @@ def _walk(resolver: URLResolver, before: str) -> Iterator[str]:
 
 def address_of(route: str, rows: dict[str, object]) -> str:
     """An address of the route, with ids of existing rows as far as there are any."""
+    if "/?app_label=" in route:
+        return f"/{route}"
     parts = route.split("/")
     model = ".".join(parts[1:3]) if route.startswith("admin/") else ""
 
