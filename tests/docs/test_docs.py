@@ -128,20 +128,50 @@ def test_every_public_address_is_documented_and_every_documented_one_exists():
 
 
 def _documented() -> Iterator[str]:
+    text = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    return (address for address in _named_addresses(text) if _is_public(address))
+
+
+def _named_addresses(text: str) -> Iterator[str]:
     """Addresses of the first column of the tables; `…/x/` stands beside the one before it."""
-    for line in (ROOT / "docs" / "http.md").read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         before = ""
         for cell in re.findall(r"`([^`]+)`", line.split("|")[1]) if line.startswith("| `") else []:
             address = cell
             if cell.startswith("…/"):
                 address = before.rstrip("/").rpartition("/")[0] + cell.removeprefix("…")
-            if address.startswith("/") and _is_public(address):
+            if address.startswith("/"):
                 before = address
                 yield re.sub(r"<[^>]+>", "<>", address)
 
 
 def _is_public(address: str) -> bool:
     return not address.startswith(("/admin/", "/static/"))
+
+
+# What Django's admin and django-rq bring for each model and queue.
+OF_LIBRARIES = re.compile(
+    r"/admin/((eligibility|booking|waiting_room|staff|messaging|django_rq)/\w+/"
+    r"((add|<>|<>/(change|delete|history|password))/)?|rq/.+|django_rq/.*|jsi18n/|r/<>/<>/"
+    r"|.*[?^].*)$"
+)
+ACTS_OF_A_ROOM = re.compile(r"/admin/waiting_room/room/<>/([a-z-]+)/$")
+
+
+def test_every_address_of_staff_is_documented_and_every_documented_one_exists():
+    text = (ROOT / "docs" / "http.md").read_text(encoding="utf-8")
+    existing = {
+        address
+        for address in _addresses(get_resolver())
+        if address.startswith("/admin/") and not OF_LIBRARIES.match(address)
+    }
+    acts = {match[1] for address in existing if (match := ACTS_OF_A_ROOM.match(address))}
+
+    documented = {address for address in _named_addresses(text) if address.startswith("/admin/")}
+    own = {address for address in existing if not ACTS_OF_A_ROOM.match(address)}
+
+    assert documented == own | {"/admin/waiting_room/room/<>/<>/"}
+    assert {act for act in acts if f"`{act}`" not in text} == set()
 
 
 def _addresses(resolver: URLResolver, prefix: str = "/") -> Iterator[str]:
