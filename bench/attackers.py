@@ -1,9 +1,9 @@
 """The attacks of bench.attack: connections that are slow, silent, greedy or many.
 
-    python -m bench.attackers NAME PORT SECONDS
+    python -m bench.attackers NAME PORT SECONDS [COHORT]
 
-They connect to 127.0.0.1 only, from 127.0.0.2 to 127.0.0.9, open at most MOST connections each,
-and end by themselves.
+NAME may be `all`: one after the other. They connect to 127.0.0.1 only, from 127.0.0.2 to
+127.0.0.9, open at most MOST connections each, and end by themselves.
 """
 
 import resource
@@ -33,8 +33,10 @@ def posted(length: int) -> bytes:
 class Attack:
     """Opens the connections of one attack, within the limits above."""
 
-    def __init__(self, port: int, seconds: float) -> None:
+    def __init__(self, port: int, seconds: float, cohort: str = "attack") -> None:
         self.port = port
+        self.page = f"GET /queue/{cohort}/ HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        self.log = f"GET /queue/{cohort}/log.csv HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         self.seconds = min(seconds, LONGEST_SECONDS)
         self.deadline = time.monotonic() + LONGEST_SECONDS
         self.opened, self.has_begun = 0, False
@@ -98,12 +100,12 @@ class Attack:
 
     def pipeline(self) -> None:
         """300 pipelined requests, whose answers are not read for two seconds."""
-        with self.connect(PAGE * 300) as connection:
+        with self.connect(self.page * 300) as connection:
             time.sleep(2)
             connection.recv(65536)
 
     def reload(self) -> None:
-        page = PAGE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+        page = self.page.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         with self.connect(page) as connection:
             while connection.recv(65536):
                 pass
@@ -121,9 +123,7 @@ def alive(connection: socket.socket, drip: bytes) -> bool:
         return False
 
 
-PAGE = b"GET /queue/attack/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
-LOG = b"GET /queue/attack/log.csv HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Way = tuple[str, Callable[[Attack], None]]
 ATTACKS: dict[str, Way] = {
     "slow headers": (
@@ -144,7 +144,7 @@ ATTACKS: dict[str, Way] = {
     ),
     "slow readers": (
         "200 ask for a log of 100 MB and read nothing",
-        lambda to: to.hold(200, LOG),
+        lambda to: to.hold(200, to.log),
     ),
     "many connections": (
         "3,000 that ask nothing",
@@ -169,12 +169,16 @@ ATTACKS: dict[str, Way] = {
 }
 
 
-def main(name: str, port: int, seconds: float) -> None:
+LOAD = "reloading"  # no attack, and left out of `all`
+
+
+def main(name: str, port: int, seconds: float, cohort: str = "attack") -> None:
     # Each connection is a file; the usual soft limit is 1,024.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MOST + 1_000), hard))
-    ATTACKS[name][1](Attack(port, seconds))
+    for attack in [name] if name != "all" else [name for name in ATTACKS if name != LOAD]:
+        ATTACKS[attack][1](Attack(port, seconds, cohort))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 
@@ -135,3 +136,28 @@ def test_a_pace_or_cap_below_one_is_refused(room, settings, option):
 
     with pytest.raises(CommandError, match=f"--{option} must be at least 1"):
         call_command("rehearse", **{option: 0})
+
+
+def test_only_the_portal_that_runs_here_is_attacked(room, settings):
+    settings.SAMPLE = True
+
+    with pytest.raises(CommandError, match="leave --host out"):
+        call_command("rehearse", attack=True, host="http://portal.example")
+
+
+def test_attackers_come_from_loopback_and_end_by_themselves(settings):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        port = str(server.getsockname()[1])
+        done = subprocess.Popen(
+            [sys.executable, "-m", "bench.attackers", "big headers", port, "0.2", "55-59"],
+            cwd=settings.BASE_DIR,
+            stdout=subprocess.PIPE,
+        )
+        connection, address = server.accept()
+        connection.close()
+        ended = done.wait(60)
+
+    assert address[0].startswith("127.0.0.")
+    assert (ended, done.stdout.read()) == (0, b"begun\n")
+    done.stdout.close()

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO, cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
@@ -35,6 +36,7 @@ from web.commands import PortalCommand
 
 Accident = Callable[[], str]  # returns a sentence about what it did
 
+ATTACK_SECONDS = 8  # of each of nine attacks
 LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
 
 
@@ -84,6 +86,12 @@ class Command(PortalCommand):
             action="store_true",
             help="FLUSHALL on this portal's Redis when half the crowd has come",
         )
+        parser.add_argument(
+            "--attack",
+            action="store_true",
+            help="attack this portal from loopback while the crowd comes: slow, silent and greedy "
+            "connections, one kind after the other",
+        )
 
     def handle(
         self,
@@ -106,6 +114,8 @@ class Command(PortalCommand):
         for option in ("pace", "cap"):
             if options[option] is not None and options[option] < 1:
                 raise CommandError(f"--{option} must be at least 1.")
+        if options["attack"] and host:
+            raise CommandError("--attack is for the portal that runs here: leave --host out.")
         self._restore_left_over()
         opening = self._cohort(cohort)
         crowd = self._crowd(opening, citizens)
@@ -114,6 +124,8 @@ class Command(PortalCommand):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             stack.enter_context(exit_on_signals())
             stack.enter_context(self._paced(opening, options["pace"], options["cap"]))
+            if options["attack"]:
+                stack.enter_context(attackers_of(opening))
             journal = self._send(
                 crowd,
                 Path(folder),
@@ -328,6 +340,23 @@ def exit_on_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def attackers_of(cohort: Cohort) -> Iterator[None]:
+    """Run the attacks of bench.attackers on this portal, as long as the crowd goes on."""
+    port = urlsplit(settings.PUBLIC_URL).port or 80
+    command = [sys.executable, "-m", "bench.attackers", "all", str(port), str(ATTACK_SECONDS)]
+    attackers = subprocess.Popen(  # noqa: S603
+        [*command, cohort.code],
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        attackers.terminate()
+        attackers.wait()
 
 
 def end(locust: subprocess.Popen[bytes]) -> None:
