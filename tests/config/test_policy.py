@@ -75,3 +75,9 @@ def test_markup_in_a_name_is_text(client):
         text = page.content.decode()
         assert "&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&gt;&lt;b&gt;" in text
         assert "<script>alert" not in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/queue/nowhere/now.json", "/healthz"])
+def test_no_page_may_be_given_another_base(client, path):
+    assert "base-uri 'none'" in client.get(path).headers[HEADER].split("; ")

@@ -74,6 +74,14 @@ def test_the_deployment_check_finds_nothing(more: dict[str, str]) -> None:
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
+@pytest.mark.parametrize("text", ["", "all", "-1", "10"])
+def test_production_asks_how_many_proxies_stand_in_front(text: str) -> None:
+    done = in_production(["-c", "import config.serve"], JARI_PROXIES=text)
+
+    assert done.returncode == 1
+    assert "JARI_PROXIES: " in done.stderr.splitlines()[-1]
+
+
 _SAY = """
 import config, django, json
 django.setup()

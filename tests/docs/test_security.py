@@ -92,6 +92,28 @@ def test_the_table_is_what_the_file_says():
     assert asvs.with_table(page) == page
 
 
+def attacks() -> list[list[str]]:
+    """(attack, what stops it, tests) of each row of the table in docs/security.md."""
+    page = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    section = page.split("## Attacks, and the tests that repeat them")[1].split("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"]
+    return rows[2:]
+
+
+@pytest.mark.parametrize("row", attacks(), ids=lambda row: row[0][:40])
+def test_every_attack_has_tests_that_exist(row):
+    _attack, stopped_by, named = row
+    tests = re.findall(r"`([^`]+)`", named)
+
+    assert stopped_by
+    assert tests
+    assert [test for test in tests if not ("::" in test and exists(test))] == []
+
+
+def test_no_row_of_attacks_is_lost():
+    assert len(attacks()) > 50
+
+
 def calls() -> Iterator[tuple[str, ast.Call]]:
     """Every call in the code of the portal, with its name as it is written."""
     for folder in CODE:
