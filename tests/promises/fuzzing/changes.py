@@ -1,5 +1,6 @@
 """How a request that a page offers is changed, field by field, by Hypothesis."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from hypothesis import strategies as st
@@ -38,6 +39,37 @@ HEADERS = [
     ("expect", "x"), ("x-http-method-override", "DELETE"), ("cookie", "=;=;jari_who"),
     ("cookie2", "x"), ("origin", "null"), ("date", "x"), ("content-language", "é"),
 ]  # fmt: skip
+# Tried in every field of every route before anything else.
+PLAIN = [b"", b"\x00", b"x", b"9" * 19, b"\xed\xa0\x80", b"-1"]
+UNKNOWN = ["0", "nobody", "9" * 19, "00000000-0000-4000-8000-000000000000"]
+
+
+def sweep(target: Target, names: list[str]) -> Iterator[Plan]:
+    """The plain faults, each in all fields at once: few requests, so that no route is left out."""
+    fields = [name for name in names if name != "csrfmiddlewaretoken"]
+    if fields:
+        for value in PLAIN:
+            yield Plan(target, changes=tuple(("set", name, value) for name in fields))
+        yield Plan(target, changes=tuple(("drop", name, b"") for name in fields))
+    for path in _unknown(target):
+        yield Plan(target, path=path)
+    if target.method == "POST":
+        yield from (Plan(target, content_type=kind) for kind in TYPES[:4])
+
+
+def one_by_one(target: Target, names: list[str]) -> Iterator[Plan]:
+    """The plain faults in one field at a time: a field that is read first may hide the others."""
+    for name in names:
+        if name != "csrfmiddlewaretoken":
+            yield from (Plan(target, changes=(("set", name, value),)) for value in PLAIN)
+
+
+def _unknown(target: Target) -> Iterator[str]:
+    """The address with ids of nothing in the place of its arguments."""
+    route, path = target.route.split("/"), target.path.removeprefix("/").split("/")
+    places = [number for number, part in enumerate(route) if "<" in part and number < len(path)]
+    for text in UNKNOWN if places else []:
+        yield "/" + "/".join(text if number in places else part for number, part in enumerate(path))
 
 
 def values(known: list[str]) -> st.SearchStrategy[bytes]:
