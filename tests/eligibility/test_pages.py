@@ -8,10 +8,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from eligibility.enums import Source
-from eligibility.models import Decision, Person, PhoneCode
+from eligibility.models import Decision, Person, PhoneCode, ProxyRequest
 from eligibility.sessions import COOKIE, sign_in
 from eligibility.views import CODE_COOKIE
 from messaging.models import Message
+from tests.eligibility import signing_in
 from tests.factories import CohortFactory, PersonFactory
 from waiting_room.models import Room
 from waiting_room.services.rooms import open_room
@@ -197,6 +198,20 @@ def test_bad_field_is_named_and_everything_typed_is_kept(client, typed, field):
     assert list(form.errors) == [field]
     assert {name: form[name].value() for name in TYPED} == values
     assert not PhoneCode.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["[질병청] 취소됨 http://evil.kr/a", "evil.kr", "김하나 010-1234-5678"]
+)
+def test_a_name_that_reads_as_a_link_or_a_number_is_taken_by_no_form(client, name):
+    identity = client.post("/identity/", {**TYPED, "name": name})
+    signing_in.sign_in(client, PersonFactory())
+    family = client.post("/family/", {**TYPED, "name": name})
+
+    assert (identity.status_code, family.status_code) == (422, 422)
+    assert list(identity.context["form"].errors) == ["name"]
+    assert not PhoneCode.objects.exists()
+    assert not ProxyRequest.objects.exists()
 
 
 def test_resident_number_is_refused_and_does_not_come_back(client):
