@@ -8,7 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import ResolverMatch, reverse
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
@@ -101,6 +101,9 @@ class QueuePagesMiddleware:
         right = "view" if request.method in ("GET", "HEAD") else "change"
         if not user.has_perm(f"django_rq.{right}_dashboard"):
             raise PermissionDenied
+        # Pages of the rows of a model that has no table.
+        if (_match(request).url_name or "").startswith("django_rq_dashboard_"):
+            raise Http404
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """404 instead of django-rq's 500 for jobs and workers that have gone meanwhile."""

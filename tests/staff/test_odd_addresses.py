@@ -118,6 +118,13 @@ def test_jobs_and_workers_that_are_gone(client, root, address):
     assert client.get(root + address).status_code == 404
 
 
+@pytest.mark.parametrize("address", ["add/", "0/change/", "0/history/", "0/delete/"])
+def test_rows_of_a_model_without_a_table_are_not_found(client, address):
+    client.force_login(StaffFactory(superuser=True))
+
+    assert client.get(f"/admin/django_rq/dashboard/{address}").status_code == 404
+
+
 def test_the_right_to_look_at_queues_changes_nothing(client, monkeypatch):
     queue = Queue("default", connection=django_rq.get_connection("default"))
     queue.empty()

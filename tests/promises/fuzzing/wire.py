@@ -157,7 +157,8 @@ class Wire:
 
     def _listened(self, method: Any) -> Any:
         def asked(this: Any, key: Any, *more: Any, **options: Any) -> Any:
-            if type(key) is str:
+            # Django's table of addresses is a MultiValueDict too.
+            if type(key) is str and isinstance(this, QueryDict):
                 self._read.add(key)
             return method(this, key, *more, **options)
 
