@@ -1,3 +1,7 @@
+class NotSentAgain(Exception):
+    """The message may not be sent again; the text says why, for staff."""
+
+
 class ChannelProblem(Exception):
     """The channel did not take the message; a later try may succeed."""
 

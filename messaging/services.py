@@ -3,18 +3,19 @@
 import logging
 import time
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 from redis import RedisError
 
 from database.clock import Now, known_now
 from messaging.background import in_background
 from messaging.channels import deliver, resting_channels
 from messaging.enums import DUE, Channel, MessageStatus
-from messaging.exceptions import ChannelProblem, GatewaysRest
+from messaging.exceptions import ChannelProblem, GatewaysRest, NotSentAgain
 from messaging.hooks import RenderedMessage, renderers
 from messaging.models import Message
 from messaging.receivers import checked_receiver
@@ -28,6 +29,8 @@ WRITTEN_TOGETHER = 50
 # Sign-in codes have a worker of their own: they must not queue behind other messages or imports.
 CODE_KINDS = ["code"]
 CODES_AT_ONCE = 200
+# The keys of copies that staff send (`send_again`), how many of one message, and how soon.
+AGAIN, MOST_COPIES, AGAIN_AFTER = ":again:", 3, timedelta(minutes=1)
 
 
 def write_message(
@@ -179,6 +182,54 @@ def try_again(*, message: Message) -> None:
     )
     if changed:
         transaction.on_commit(partial(wake_worker, message.pk, message.kind))
+
+
+def why_not_send_again(message: Message) -> NotSentAgain | None:
+    """The refusal of sending this message once more; None if it may be."""
+    if message.kind in CODE_KINDS:
+        return NotSentAgain(_("A sign-in code is asked for anew on the sign-in page."))
+    if message.status in DUE:
+        return NotSentAgain(_("This message is about to be sent."))
+    if message.not_after and message.not_after < known_now():
+        return NotSentAgain(_("What this message says is over."))
+    if message.text is None:
+        return NotSentAgain(_("This message was never written."))
+    return None
+
+
+@transaction.atomic
+def send_again(*, message: Message, phone: str) -> None:
+    """Send a message once more, for a person who has not got it: a failed one itself, of a sent
+    one a copy. A text message goes to `phone`, which may have been corrected since.
+
+    Raises NotSentAgain, also for the second copy within a minute.
+    """
+    # Serializes the copies of one message.
+    message = Message.objects.select_for_update(no_key=True).get(pk=message.pk)
+    refusal = why_not_send_again(message)
+    if refusal:
+        raise refusal
+    if message.status == MessageStatus.FAILED:
+        try_again(message=message)
+        return
+    original = message.key.split(AGAIN)[0]
+    copies = Message.objects.filter(key__startswith=f"{original}{AGAIN}")
+    if copies.filter(created_at__gt=Now() - AGAIN_AFTER).exists():
+        raise NotSentAgain(_("It was sent again a minute ago. Wait a little."))
+    count = copies.count()
+    if count >= MOST_COPIES:
+        raise NotSentAgain(_("It was sent again often enough. Read it out instead."))
+    assert message.to is not None
+    assert message.text is not None
+    write_message(
+        key=f"{original}{AGAIN}{count + 1}",
+        kind=message.kind,
+        channel=Channel(message.channel),
+        to=phone if message.channel == Channel.SMS else message.to,
+        text=message.text,
+        person_id=message.person_id,
+        not_after=message.not_after,
+    )
 
 
 def send_codes(*, seconds: float = SWEEP_SECONDS) -> int:
