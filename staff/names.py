@@ -1,5 +1,7 @@
 """Names of actors (staff.actors) for staff pages."""
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext as _
 
 from staff.actors import CITIZEN, SYSTEM, user_id_of
@@ -14,3 +16,13 @@ def actor_name(by: object) -> str:
         name = User.objects.filter(pk=user_id).values_list("username", flat=True).first()
         return name or text
     return {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}.get(text, text)
+
+
+def actor_names(actors: Iterable[str]) -> dict[str, str]:
+    """The names of many actors by `by`, in one query; staff whose account is unknown keep it."""
+    texts = set(actors)
+    ids = {by: user_id for by in texts if (user_id := user_id_of(by)) is not None}
+    users = User.objects.filter(pk__in=ids.values()) if ids else User.objects.none()
+    names = dict(users.values_list("pk", "username"))
+    fixed = {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}
+    return {by: names.get(ids.get(by, -1)) or fixed.get(by, by) for by in texts}

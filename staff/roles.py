@@ -46,6 +46,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "eligibility.proxyrequest": [_VIEW, _CHANGE],
         "waiting_room.ticket": [_VIEW],
         "vaccination.dosegiven": [_VIEW],
+        "events.complaint": [_VIEW],
     },
     Role.AUTHORITY: {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],
@@ -68,6 +69,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "vaccination.lot": [_VIEW],
         "vaccination.dosegiven": [_VIEW],
         "vaccination.recall": [_VIEW, _ADD],
+        "events.complaint": [_VIEW],
         "staff.access": [_VIEW],
         "staff.user": [_VIEW, _LINK, _UNLOCK, _RESET],
         "staff.rolerequest": [_VIEW, _ADD, _DECIDE],

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from staff.enums import AT_A_CLINIC, Act, Role
 from staff.history import HistoryMixin
+from staff.hooks import person_pages
 from staff.models import User
 from staff.pages import Row
 from staff.services import guesses_too_often, record_access, staff_of
@@ -130,8 +131,10 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         response = super().changeform_view(request, object_id, *args, **kwargs)
-        row = (getattr(response, "context_data", None) or {}).get("original")
+        context = getattr(response, "context_data", None) or {}
+        row = context.get("original")
         if row is not None:
+            context["person_page"] = self.page_of_person(request, row)
             self._record_row(request, row)
         return response
 
@@ -141,6 +144,11 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         response = super().history_view(request, object_id, extra_context)
         self._record_row(request, getattr(response, "context_data", {})["object"])
         return response
+
+    def page_of_person(self, request: HttpRequest, row: Any) -> str:
+        """The address of the page about the row's person; "" if there is none for this user."""
+        [person_id] = self.people_of([row])
+        return next((address for find in person_pages if (address := find(request, person_id))), "")
 
     def _record_row(self, request: HttpRequest, row: Any) -> None:
         people = self.people_of([row])
@@ -157,11 +165,14 @@ class PersonalDataMixin(admin.ModelAdmin[Row]):
         query = request.GET.copy()
         for name in ["q", "p"]:
             query.pop(name, None)
-        term = request.POST["search"].strip()[:100]
+        term = self.typed_term(request)
         if term:
             encrypted = encrypt(term, context=self._search_context(request))
             query["q"] = base64.urlsafe_b64encode(encrypted).decode()
         return HttpResponseRedirect(f"{request.path}?{query.urlencode()}")
+
+    def typed_term(self, request: HttpRequest) -> str:
+        return request.POST.get("search", "").strip()[:100]
 
     def search_term(self, request: HttpRequest) -> str:
         """The decrypted search term; "" in an address that was made for another user or model."""

@@ -22,6 +22,7 @@ from staff.door.frame import (
 from staff.door.services import after_password_change
 from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
+from staff.hooks import pages
 from staff.models import User
 from staff.passwords import is_well_known
 from staff.services import record_access, staff_of
@@ -81,6 +82,7 @@ class PortalSite(admin.AdminSite):
                 views.InvitationView.as_view(),
                 name="invitation",
             ),
+            *(route for routes in pages for route in routes(self)),
             *super().get_urls(),
         ]
 

@@ -23,6 +23,7 @@ from eligibility.models import (
 )
 from eligibility.services.family import forget_old_requests
 from eligibility.services.uploads import refused_path
+from events.callers import forget_notes
 from messaging.channels import purge_outbox
 from messaging.models import Message
 from privacy.cipher import encrypt
@@ -104,5 +105,6 @@ def forget(ids: list[int], *, now: datetime) -> None:
     ProviderAccount.objects.filter(person__in=ids).delete()
     ProxyRequest.objects.filter(by__in=ids).delete()
     Message.objects.filter(person_id__in=ids).delete()
+    forget_notes(ids)
     for forget_of_app in hooks.also_forget:
         forget_of_app(ids)
