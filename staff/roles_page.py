@@ -42,7 +42,8 @@ corrections alone.
 | | roles | shows | adds with | changes |
 |---|---|---|---|---|
 """
-_MODELS_OF_OTHERS = ("django_rq.dashboard",)  # no rows
+# Without a page of their own in the admin: no rows, and only counts.
+_MODELS_OF_OTHERS = ("django_rq.dashboard", "events.complaint")
 
 
 def roles_page() -> str:

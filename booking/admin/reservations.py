@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from booking import hooks
-from booking.admin.desk import ChangePages
+from booking.admin.desk import VoucherPages
 from booking.admin.doubles import doubles_of
 from booking.admin.filters import (
     SlotClinicFilter,
@@ -113,7 +113,7 @@ class DownloadForm(forms.Form):
 
 @admin.register(Reservation)
 class ReservationAdmin(
-    ChangePages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
+    VoucherPages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
 ):
     """Read-only; changes go through booking.services."""
 

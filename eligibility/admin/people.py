@@ -123,6 +123,7 @@ class PersonAdmin(ReadOnlyAdmin[Person]):
         "created_at",
     )
     inlines = [DecisionsInline]
+    change_form_template = "admin/person_row.html"
     change_list_template = "admin/people_list.html"
 
     @admin.display(description=gettext_lazy("number"))

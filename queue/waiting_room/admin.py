@@ -376,12 +376,16 @@ def _calls(room: Room) -> list[Step]:
     return list(room.steps.filter(act=Act.CALL).order_by("-pk")[:CALLS_SHOWN])
 
 
+def _to_the_second(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"
+
+
 @admin.register(Ticket)
 class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
     """Tickets for staff who answer questions; read-only, as no ticket can be moved."""
 
     region_path = "person"
-    list_display = ["room", "entry", "place", "person", "joined_at", "left_at", "visits"]
+    list_display = ["room", "entry", "place", "person", "joined", "left", "visits"]
     list_select_related = ["room__cohort", "person"]
     list_filter = ["room"]
     search_fields = ["entry"]  # shows the box; `find` searches
@@ -397,11 +401,12 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
         "entry",
         "place",
         "standing",
-        "joined_at",
-        "left_at",
+        "joined",
+        "left",
         "provisional",
         "visits",
     )
+    change_form_template = "admin/person_row.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -409,7 +414,15 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
     def has_change_permission(self, request: HttpRequest, obj: Ticket | None = None) -> bool:
         return False
 
-    @admin.display(description=gettext_lazy("place"))
+    @admin.display(description=gettext_lazy("joined at"))
+    def joined(self, ticket: Ticket) -> str:
+        return _to_the_second(ticket.joined_at)
+
+    @admin.display(description=gettext_lazy("left at"))
+    def left(self, ticket: Ticket) -> str:
+        return _to_the_second(ticket.left_at) if ticket.left_at else "–"
+
+    @admin.display(description=gettext_lazy("place in the line"))
     def place(self, ticket: Ticket) -> str:
         return "–" if ticket.place is None else f"{ticket.place:,}"
 
@@ -426,7 +439,7 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
     def visits(self, ticket: Ticket) -> str:
         visits = sorted(ticket.admissions.all(), key=lambda visit: visit.entered_at)
         return "; ".join(
-            f"{timezone.localtime(visit.entered_at):%m-%d %H:%M} "
+            f"{timezone.localtime(visit.entered_at):%m-%d %H:%M:%S} "
             f"{visit.get_ending_display()}".strip()
             for visit in visits
         )

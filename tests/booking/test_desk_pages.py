@@ -183,7 +183,7 @@ def test_roles_without_the_right_have_no_desk(desk, ours, caller, role):
     assert desk.post(f"{address}line/").status_code == 403
     if role == Role.AUTHORITY:
         shown = page(desk.get(f"/admin/booking/reservation/{reservation.pk}/change/"))
-        assert "/desk/" not in shown + page(desk.get("/admin/booking/reservation/"))
+        assert DESK not in shown + page(desk.get("/admin/booking/reservation/"))
 
 
 def test_nobody_outside_reaches_the_desk(client, desk, caller):

@@ -1,5 +1,5 @@
 """Acting for callers and walk-ins: find the person, book, move, cancel, read out."""
 
-from booking.admin.desk.changes import ChangePages
+from booking.admin.desk.vouchers import VoucherPages
 
-__all__ = ["ChangePages"]
+__all__ = ["VoucherPages"]

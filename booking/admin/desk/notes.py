@@ -1,0 +1,150 @@
+"""Notes on a caller, and the reasons of complaints counted by hour."""
+
+import csv
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from booking.admin.desk.caller import CallerPages, search_crumb
+from booking.rules import day_bounds
+from database.clock import known_today
+from dataio.values import BadValue, day
+from eligibility.models import Person
+from events.callers import add_note, count_by_hour, notes_on, record_complaint
+from events.enums import ComplaintReason
+from events.models import Complaint
+from staff.actors import actor_of
+from staff.enums import Act
+from staff.names import actor_names
+from staff.scoping import rows_for
+from staff.services import staff_of
+
+
+class NoteForm(forms.Form):
+    """A note for the next call, and what the caller complains about; one of them at least."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("For colleagues. Nothing that the person should not read."),
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Complaint about"),
+        required=False,
+        choices=[("", gettext_lazy("no complaint")), *ComplaintReason.choices],
+    )
+
+    def clean(self) -> None:
+        super().clean()
+        if not (self.errors or self.cleaned_data["note"] or self.cleaned_data["reason"]):
+            self.add_error("note", _("Write a note, or choose a complaint."))
+
+
+class NotePages(CallerPages):
+    """Adds notes to the caller's page, and the page of counts."""
+
+    def notes_context(self, request: HttpRequest, person: Person) -> dict[str, Any]:
+        notes = notes_on(person.pk)
+        names = actor_names(note.by for note in notes)
+        return {
+            "notes": [(note, names[note.by]) for note in notes],
+            "note_form": NoteForm(),
+        }
+
+    def note_view(self, request: HttpRequest, token: str) -> HttpResponse:
+        person = self._caller_to_act_for(request, token)
+        if person is None:
+            return self._search_again(request)
+        form = NoteForm(request.POST)
+        if not form.is_valid():
+            for error in [text for texts in form.errors.values() for text in texts]:
+                messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:desk_caller", args=[token]))
+        user = staff_of(request)
+        by = actor_of(user)
+        if form.cleaned_data["note"]:
+            add_note(person_id=person.pk, text=form.cleaned_data["note"], by=by)
+            self._record(request, Act.CHANGE, "note", [person.pk])
+        if form.cleaned_data["reason"]:
+            record_complaint(
+                person_id=person.pk,
+                reason=ComplaintReason(form.cleaned_data["reason"]),
+                by=by,
+                region=user.region or (user.clinic.region if user.clinic else ""),
+                district=user.district or (user.clinic.district if user.clinic else ""),
+            )
+        messages.success(request, _("Noted."))
+        return HttpResponseRedirect(reverse("admin:desk_caller", args=[token]))
+
+    def complaints_view(self, request: HttpRequest) -> HttpResponse:
+        """The complaints of one day by hour and reason, as a table or as CSV."""
+        if not request.user.has_perm("events.view_complaint"):
+            raise PermissionDenied
+        on = _day_asked_for(request)
+        counts = count_by_hour(self._complaints(request, on))
+        if request.GET.get("format") == "csv":
+            return _as_csv(counts, on)
+        address = reverse("admin:desk_complaints")
+        return self.page(
+            request,
+            "admin/booking/desk/complaints.html",
+            _("Complaints"),
+            crumbs=[search_crumb()],
+            on=on,
+            reasons=[reason.label for reason in ComplaintReason],
+            rows=_table(counts),
+            before=f"{address}?day={on - timedelta(days=1)}",
+            after=f"{address}?day={on + timedelta(days=1)}",
+            file=f"{address}?day={on}&format=csv",
+        )
+
+    def _complaints(self, request: HttpRequest, on: date) -> QuerySet[Complaint]:
+        start, end = day_bounds(on)
+        of_day = Complaint.objects.filter(at__gte=start, at__lt=end)
+        return rows_for(staff_of(request), of_day, region_path="")
+
+
+def _day_asked_for(request: HttpRequest) -> date:
+    try:
+        return day(request.GET.get("day", ""))
+    except BadValue:
+        return known_today()
+
+
+def _table(counts: Sequence[tuple[datetime, str, int]]) -> list[dict[str, Any]]:
+    """A row for each hour with complaints: the hour, a number for each reason, their sum."""
+    hours: dict[datetime, dict[str, int]] = {}
+    for hour, reason, number in counts:
+        hours.setdefault(hour, {})[reason] = number
+    return [
+        {
+            "hour": f"{timezone.localtime(hour):%H}:00",
+            "numbers": [numbers.get(reason, 0) for reason in ComplaintReason.values],
+            "sum": sum(numbers.values()),
+        }
+        for hour, numbers in hours.items()
+    ]
+
+
+def _as_csv(counts: Sequence[tuple[datetime, str, int]], on: date) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="complaints-{on:%Y%m%d}.csv"'
+    response.write("\N{BYTE ORDER MARK}")  # by which Excel knows UTF-8
+    writer = csv.writer(response)
+    writer.writerow(["hour", "reason", "text", "number"])
+    for hour, reason, number in counts:
+        label = ComplaintReason(reason).label
+        writer.writerow([f"{timezone.localtime(hour):%Y-%m-%d %H:00}", reason, label, number])
+    return response
