@@ -15,3 +15,5 @@ if TYPE_CHECKING:
 pages: "Hook[Callable[[PortalSite], list[URLPattern]]]" = Hook()
 # The address of the page about a person, for a person's id; "" if the user may not open it.
 person_pages: Hook[Callable[[HttpRequest, int], str]] = Hook()
+# The first page of a user, instead of the overview; "" for none.
+landing_pages: Hook[Callable[[HttpRequest], str]] = Hook()

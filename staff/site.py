@@ -22,7 +22,7 @@ from staff.door.frame import (
 from staff.door.services import after_password_change
 from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
-from staff.hooks import pages
+from staff.hooks import landing_pages, pages
 from staff.models import User
 from staff.passwords import is_well_known
 from staff.services import record_access, staff_of
@@ -85,6 +85,16 @@ class PortalSite(admin.AdminSite):
             *(route for routes in pages for route in routes(self)),
             *super().get_urls(),
         ]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """The overview; users with a landing page of their own are sent there."""
+        address = next((found for landing in landing_pages if (found := landing(request))), "")
+        if address:
+            # The type of Django's index; admin_view hands any response on.
+            return cast("TemplateResponse", HttpResponseRedirect(address))
+        return super().index(request, extra_context)
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
