@@ -19,17 +19,20 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
         from booking.events import SOURCE
+        from booking.landing import day_of_clinic
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked
         from booking.services.notices import render_confirmed, render_reminders
         from eligibility import hooks
         from events.sources import register
         from messaging.hooks import names, renderers
+        from staff.hooks import landing_pages
 
         register(SOURCE)
         names.update(_MESSAGES)
         renderers.register("confirmed", render_confirmed)
         renderers.register("reminder", render_reminders)
+        landing_pages.register(day_of_clinic)
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)

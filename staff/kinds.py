@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 KINDS = {
     "/admin/": _("Sign-in"),
     "day_sheet": _("Day sheet %(clinic)s %(day)s"),
+    "day": _("Day of %(clinic)s, %(day)s"),
+    "day_find": _("Search on the day of %(clinic)s, %(day)s"),
     "caller": _("What a person may book"),
     "find": _("A person, by number or by name, birth date and phone"),
     "find_caller": _("A caller, by the search box of the desk"),

@@ -64,7 +64,7 @@ def test_a_list_asks_no_more_for_three_rows_than_for_one(client, address, make):
     assert queries_of(client, address) == one
 
 
-def test_the_day_sheet_asks_no_more_for_three_rows_than_for_one(client):
+def test_the_day_asks_no_more_for_three_rows_than_for_one(client):
     slot = SlotFactory()
     client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
     address = f"{LIST}day/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}"
@@ -76,7 +76,7 @@ def test_the_day_sheet_asks_no_more_for_three_rows_than_for_one(client):
     assert queries_of(client, address) == one
 
 
-def test_the_day_sheet_has_a_button_for_each_mark_that_may_follow(client, clock):
+def test_the_day_has_a_button_for_each_mark_that_may_follow(client, clock):
     slot = SlotFactory()
     reservation = ReservationFactory(slot=slot, person=PersonFactory(name="남궁민수"))
     clock.move_to(slot.starts_at)
@@ -87,7 +87,7 @@ def test_the_day_sheet_has_a_button_for_each_mark_that_may_follow(client, clock)
     page = client.get(f"{LIST}day/?day={day}")
     [entry] = page.context["entries"]
     assert "남궁민수" in page.content.decode()
-    assert [act for act, _label in entry["buttons"]] == ["arrived", "no_show"]
+    assert [act for act, _label in entry.buttons] == ["arrived", "no_show"]
 
     answer = client.post(
         f"{LIST}{reservation.pk}/mark/", {"act": "arrived", "next": f"{LIST}day/?day={day}"}

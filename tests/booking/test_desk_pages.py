@@ -577,6 +577,6 @@ def test_the_ways_to_the_desk_stand_where_staff_look(desk, ours):
         "/admin/booking/reservation/",
         f"/admin/booking/reservation/day/?day={day}",
     ]:
-        assert f'href="{DESK}"' in page(desk.get(address))
+        assert f'href="{DESK}"' in page(desk.get(address, follow=True))
     changed = desk.get(f"/admin/booking/reservation/{reservation.pk}/change/")
     assert desk.get(changed.context["caller_address"]).context["person"] == reservation.person

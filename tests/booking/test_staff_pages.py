@@ -96,7 +96,7 @@ def test_each_sees_who_waits_for_their_own_clinics(desk, ours, theirs, local):
     assert at_theirs.pk not in rows(desk, f"{ENTRIES}?clinic={theirs.code}&state=all")
     for address in [f"{ENTRIES}{at_theirs.pk}/change/", f"{ENTRIES}{at_theirs.pk}/end/"]:
         page = desk.get(address, follow=True)
-        assert page.status_code == 404 or page.redirect_chain == [("/admin/", 302)]
+        assert page.status_code == 404 or page.redirect_chain[0] == ("/admin/", 302)
     assert desk.post(f"{ENTRIES}{at_theirs.pk}/end/").status_code == 404
     at_theirs.refresh_from_db()
     assert at_theirs.status == EntryStatus.WAITING

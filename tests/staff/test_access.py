@@ -160,7 +160,7 @@ def test_a_sheet_that_is_looked_at_all_day_keeps_its_people_once(client):
     client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
 
     for _ in range(3):
-        client.get(f"{LIST}day/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}")
+        client.get(f"{LIST}day/list/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}")
 
     records = list(Access.objects.filter(act=Act.PRINT))
     assert [record.numbers for record in records] == [sorted(people)] * 3
@@ -334,12 +334,12 @@ def test_a_list_that_shows_nobody_is_not_recorded(client):
     assert reads() == []
 
 
-def test_the_day_sheet_is_recorded(client):
+def test_the_printed_day_sheet_is_recorded(client):
     slot = SlotFactory()
     reservation = ReservationFactory(slot=slot)
     client.force_login(StaffFactory(role=Role.CLINIC, clinic=slot.clinic))
 
-    client.get(f"{LIST}day/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}")
+    client.get(f"{LIST}day/list/?day={timezone.localtime(slot.starts_at):%Y-%m-%d}")
 
     assert reads() == [(Act.PRINT, [reservation.person_id])]
 

@@ -12,8 +12,8 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking.admin.day.rows import anchor_of
 from booking.admin.people import PersonColumns, reservations_for
-from booking.admin.reservations import anchor_of
 from booking.admin.sheets import sheet_address
 from booking.enums import ReservationStatus
 from booking.exceptions import Refused

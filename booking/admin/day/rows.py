@@ -1,0 +1,107 @@
+"""The people on a page of the day, as rows with buttons."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from booking import hooks
+from booking.admin.day.hours import DONE, ON_THE_DAY, Window, is_late
+from booking.admin.day.marks import MARKED, buttons_of
+from booking.admin.doubles import Doubles, doubles_of
+from booking.enums import ReservationStatus
+from booking.models import Clinic, Reservation
+from staff.names import actor_names
+
+# A person from before the shown part stays listed so long after the visit, to take a mark back.
+STAYS_LISTED = timedelta(minutes=5)
+
+
+@dataclass
+class Entry:
+    """One row: a reservation, what may be done, and who set its mark."""
+
+    row: Reservation
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+    doubles: Doubles | None = None
+    is_late: bool = False
+    marked_by: str = ""
+    links: list[hooks.Link] = field(default_factory=list)
+
+    @property
+    def anchor(self) -> str:
+        return anchor_of(self.row)
+
+    @property
+    def state(self) -> str:
+        """Changes with the row; the script leaves a row of the same state as it is."""
+        return f"{self.row.status}-{self.row.changed_at.timestamp()}-{self.is_late}"
+
+    @property
+    def phone_end(self) -> str:
+        return self.row.person.phone[-4:]
+
+
+def anchor_of(row: Reservation) -> str:
+    """The id of a row's element: after a mark without script the page scrolls back to it."""
+    return f"reservation-{row.pk}"
+
+
+def people_of_window(
+    rows: QuerySet[Reservation],
+    clinic: Clinic,
+    window: Window,
+    *,
+    earlier_from: datetime | None,
+    now: datetime,
+) -> QuerySet[Reservation]:
+    """The rows of a part of the day, in order.
+
+    With `earlier_from` also earlier people of the day who are still at the clinic.
+    """
+    shown = Q(slot__starts_at__gte=window.start)
+    if earlier_from is not None:
+        inside = Q(status=ReservationStatus.ARRIVED)
+        shown |= inside | Q(status__in=DONE, changed_at__gte=now - STAYS_LISTED)
+    # The bounds stand outside of the OR too: by the index of the clinic's slots.
+    found = rows.filter(
+        shown,
+        slot__clinic=clinic,
+        slot__starts_at__gte=min(earlier_from or window.start, window.start),
+        slot__starts_at__lt=window.end,
+        status__in=ON_THE_DAY,
+    )
+    return found.order_by("slot__starts_at", "number")
+
+
+def entries_of(
+    rows: Iterable[Reservation],
+    visible: QuerySet[Reservation],
+    *,
+    now: datetime,
+    may_mark: bool,
+) -> list[Entry]:
+    """Rows for the page; `visible` are the reservations this user may see, for doubles."""
+    rows = list(rows)
+    doubles = doubles_of([row.person for row in rows], visible)
+    names = actor_names(row.by for row in rows if row.status in MARKED)
+    return [
+        Entry(
+            row=row,
+            buttons=buttons_of(row, now) if may_mark else [],
+            doubles=doubles.get(row.person_id),
+            is_late=is_late(row.status, row.slot.starts_at, now),
+            marked_by=names.get(row.by, "") if row.status in MARKED else "",
+            links=hooks.links_of(hooks.staff_links, row) if may_mark else [],
+        )
+        for row in rows
+    ]
+
+
+def people_shown(entries: Iterable[Entry]) -> set[int]:
+    """Ids for the record of access, including the people of doubles, whose bookings are shown."""
+    people = set()
+    for entry in entries:
+        people |= {entry.row.person_id} | (entry.doubles.people if entry.doubles else set())
+    return people
