@@ -22,7 +22,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from booking import hooks
 from booking.admin.day import DayPages, buttons_of
 from booking.admin.desk import VoucherPages
-from booking.admin.doubles import doubles_of
 from booking.admin.filters import (
     SlotClinicFilter,
     SlotDayFilter,

@@ -70,6 +70,9 @@ def test_each_kind_of_user_sees_the_lists_of_their_role(client):
         "booking.reservation",
         "booking.listentry",
         "booking.outsidedose",
+        "vaccination.dosegiven",
+        "vaccination.lot",
+        "vaccination.recall",
     }
     assert "booking.reservation" not in seen["operator"]
     assert "eligibility.person" not in seen["operator"] | seen["clinic"]
