@@ -84,6 +84,7 @@ function sayDrawing(drawing) {
   show("drawing", Boolean(drawing));
   if (!drawing) return;
   show("drawing-late", drawing.late);
+  notice.classList.toggle("is-warning", drawing.late);
   put("drawing-at", drawing.due_at.slice(11, 19));
   if (wasHidden) speak(notice.querySelector("p").textContent);
 }
