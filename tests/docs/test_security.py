@@ -164,6 +164,7 @@ def test_templates_escape_all_but_the_picture_of_a_code():
     # The squares of a QR code (booking.qr, made by segno), and a constant.
     assert unescaped == {
         ("reservation.html", "{{ qr|safe }}"),
+        ("voucher.html", "{{ qr|safe }}"),
         ("certificate.html", "{{ qr|safe }}"),
     }
     assert marked == ["mark_safe('<br>')"]
