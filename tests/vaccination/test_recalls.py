@@ -1,7 +1,7 @@
 """Recalls: all who got a lot and nobody else, written to once, whatever dies in between."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from booking.models import Reservation
@@ -235,9 +235,13 @@ def test_no_plan_of_a_recall_scans_a_table(scene):
         cursor.execute("ANALYZE vaccination_dosegiven, vaccination_lot")
     rows = recipients(vaccine_id=scene.lot.vaccine_id, number=scene.lot.number, clinic_id=None)
 
-    plan = rows.explain()
+    with transaction.atomic(), connection.cursor() as cursor:
+        # How full the table's pages are differs with the tests before; an index that can't be used
+        # shows all the same.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = rows.explain()
 
-    assert "doses_by_lot" in plan
+    assert "doses_by_lot" in plan, plan
     assert "Seq Scan on vaccination_dosegiven" not in plan
 
 
