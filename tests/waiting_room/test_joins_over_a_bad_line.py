@@ -108,7 +108,7 @@ def join_all(room, people) -> list[str | BaseException | None]:
     async def all_of_them():
         batcher, outcomes = JoinBatcher(), []
         for group in (people[:1], people[1:]):
-            joins = [batcher.join(room.pk, person.pk, 0) for person in group]
+            joins = [batcher.join(room.pk, person.pk, (0, 0)) for person in group]
             answers = asyncio.gather(*joins, return_exceptions=True)
             outcomes += await asyncio.wait_for(answers, 60)
         await batcher.close()

@@ -58,7 +58,7 @@ class Waiter:
         await asyncio.sleep(after)
         arrivals.append(self)
         try:
-            self.outcome = await batcher.join(self.room, self.person, self.generation)
+            self.outcome = await batcher.join(self.room, self.person, (self.generation, 0))
         except (OperationalError, asyncio.CancelledError) as error:
             self.outcome = error
 
