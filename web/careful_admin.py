@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from web.posted import id_in
 
@@ -31,6 +32,18 @@ class CarefulMixin(admin.ModelAdmin[Row]):
     ) -> Row | None:
         # An empty `_to_field` is no field; Django would look for one without a name.
         return super().get_object(request, object_id, from_field or None)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        # The admin adds a row for it whatever `save_as` says, past an add page of our own.
+        if "_saveasnew" in request.POST and not self.save_as:
+            raise PermissionDenied
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:

@@ -4,7 +4,7 @@ import django_rq
 import pytest
 from rq import Queue
 
-from eligibility.models import CohortChange
+from eligibility.models import Cohort, CohortChange
 from messaging.models import Message
 from staff.enums import Role
 from tests.factories import CohortFactory, PersonFactory, ReservationFactory, StaffFactory
@@ -52,6 +52,16 @@ def test_a_history_that_is_not_kept_does_not_claim_that_nothing_changed(client):
     assert "바뀐 것이 없습니다" not in kept_not
     assert "기록하지 않으므로" in kept_not
     assert "기록하지 않으므로" not in kept
+
+
+def test_saving_as_new_adds_nothing_where_no_page_offers_it(client):
+    client.force_login(StaffFactory())
+    cohort = CohortFactory()
+
+    answer = client.post(f"/admin/eligibility/cohort/{cohort.pk}/change/", {"_saveasnew": ""})
+
+    assert answer.status_code == 403
+    assert Cohort.objects.count() == 1
 
 
 @pytest.mark.parametrize(
