@@ -111,7 +111,8 @@ def _letters_of(sign: str) -> str:
         return sign
     syllable, final = divmod(ord(sign) - _FIRST_SYLLABLE, len(_FINALS))
     initial, vowel = divmod(syllable, len(_VOWELS))
-    return _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
+    letters: str = _INITIALS[initial] + _VOWELS[vowel] + _FINALS[final]
+    return letters
 
 
 def _without_date(text: str, today: date) -> tuple[str, tuple[date, ...]]:
