@@ -19,7 +19,7 @@ from vaccination.models import DoseGiven, Lot, Reaction, Recall
 from vaccination.services import recalls as services
 from vaccination.services.doses import DoseDetails, record_dose
 from vaccination.services.lots import receive_lot, usable_lots
-from vaccination.services.recalls import recipients, start_recall
+from vaccination.services.recalls import lots_of, start_recall
 
 pytestmark = pytest.mark.django_db
 ADD = "/admin/vaccination/recall/add/"
@@ -233,7 +233,10 @@ def test_no_plan_of_a_recall_scans_a_table(scene):
         )
         cursor.execute("SET session_replication_role = origin")
         cursor.execute("ANALYZE vaccination_dosegiven, vaccination_lot")
-    rows = recipients(vaccine_id=scene.lot.vaccine_id, number=scene.lot.number, clinic_id=None)
+    # Without the people and visits shown beside: of these tables there is a row or two here, and
+    # the planner may begin with them.
+    lots = lots_of(vaccine_id=scene.lot.vaccine_id, number=scene.lot.number, clinic_id=None)
+    rows = DoseGiven.objects.filter(lot__in=lots).order_by("lot_id", "pk")
 
     with transaction.atomic(), connection.cursor() as cursor:
         # How full the table's pages are differs with the tests before; an index that can't be used

@@ -111,6 +111,7 @@ deeds = st.sampled_from(
 )
 
 
+@pytest.mark.one_moment
 @given(
     evening=st.lists(st.tuples(deeds, seconds), min_size=10, max_size=40), is_drawn=st.booleans()
 )
