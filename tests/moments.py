@@ -71,7 +71,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if depends_on_hour(item) or (options.everywhere and reads_clock(item)):
         at_all = options.everywhere or not _is_slow(item)
         chosen = [one for one in moments_of(item.nodeid, at_all) if options.at in str(one)]
-        metafunc.parametrize("_moment", chosen, ids=str, indirect=True, scope="session")
+        if chosen:
+            metafunc.parametrize("_moment", chosen, ids=str, indirect=True, scope="session")
 
 
 def moments_of(name: str, at_all: bool) -> list[Moment]:
