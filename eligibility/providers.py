@@ -23,7 +23,6 @@ from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import get_language
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -32,6 +31,7 @@ from database.clock import known_now, known_today
 from eligibility import spelling
 from outside.dependencies import PAGES, THREADS, TookTooLong, dependency
 from outside.peers import NotAPeer, bound, check_peer
+from web.language import reads_korean
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Provider:
 
     @property
     def name(self) -> str:
-        return self.name_ko if (get_language() or "ko").startswith("ko") else self.name_en
+        return self.name_ko if reads_korean() else self.name_en
 
     def begin(self, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
         """The address to redirect the browser to, and the secrets that `finish` needs back.

@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+
+from web.language import reads_korean
 
 Words = Callable[[Any], object]
 
@@ -61,7 +62,7 @@ def in_words(value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, dict):
-        korean = (get_language() or "ko").startswith("ko")
+        korean = reads_korean()
         return str(value.get("ko") if korean else value.get("en") or value.get("ko"))
     if isinstance(value, bool) or not isinstance(value, int):
         return _time_in_words(value) or str(value)

@@ -7,10 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
-from django.utils.translation import check_for_language
+from django.utils.translation import check_for_language, get_language
 
 View = Callable[..., HttpResponse]
 FIELD = "language"
+
+
+def reads_korean() -> bool:
+    """Whether the active language is Korean, which it is also where none is active."""
+    return (get_language() or "ko").startswith("ko")
 
 
 def keeps_typed_in_any_language(view: View) -> View:

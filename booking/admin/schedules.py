@@ -10,8 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from booking.exceptions import ScheduleChanged
@@ -25,6 +25,7 @@ from database.clock import known_today
 from staff.actors import actor_of
 from staff.pages import StaffPages
 from staff.services import staff_of
+from web.language import reads_korean
 
 REASONS = {
     NoSlots.CLOSED: gettext_lazy("Closed by the clinic"),
@@ -225,7 +226,7 @@ class SchedulePages(StaffPages[Clinic]):
             outdated = self._make(request, clinic, form.options)
             if not outdated:
                 return HttpResponseRedirect(_address("schedule", clinic.pk))
-        korean = (get_language() or "ko").startswith("ko")
+        korean = reads_korean()
         days = schedules.preview(clinic=clinic, options=form.options, korean=korean)
         vaccines = {vaccine.pk: vaccine for vaccine in Vaccine.objects.all()}
         return self._page(
@@ -313,7 +314,7 @@ class SchedulePages(StaffPages[Clinic]):
         )
 
     def _holidays(self, today: date) -> Iterable[tuple[date, str]]:
-        korean = (get_language() or "ko").startswith("ko")
+        korean = reads_korean()
         last = today + timedelta(days=MOST_DAYS)
         return sorted(public_holidays(today, last, korean=korean).items())
 

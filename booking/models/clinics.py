@@ -5,15 +5,15 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from booking.rules import MOST_MARGIN_PERCENT
 from eligibility.models import CODE
+from web.language import reads_korean
 
 
 def _in_language(korean: str, english: str) -> str:
-    return korean if (get_language() or "ko").startswith("ko") else (english or korean)
+    return korean if reads_korean() else (english or korean)
 
 
 @pghistory.track()

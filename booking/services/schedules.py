@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from booking.exceptions import CapacityBelowBooked, ScheduleChanged
+from booking.finder.availability import HORIZON
 from booking.models import Clinic, OpeningHours, Slot, SpecialDay, Stock
 from booking.rules import day_bounds
 from booking.schedules import (
@@ -23,7 +24,7 @@ from booking.services.seats import lock_slots
 from booking.services.slots import set_capacity, set_margins
 from database.clock import database_now
 
-MOST_DAYS = 126  # as far ahead as citizens can book
+MOST_DAYS = HORIZON.days  # as far ahead as citizens can book
 
 
 @dataclass(frozen=True)

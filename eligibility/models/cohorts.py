@@ -5,11 +5,11 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
 from eligibility.enums import Order, Proof, UploadStatus
+from web.language import reads_korean
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters a to z, digits and hyphens."))
 
@@ -87,7 +87,7 @@ class Cohort(models.Model):
 
     @property
     def name(self) -> str:
-        return self.name_ko if (get_language() or "ko").startswith("ko") else self.name_en
+        return self.name_ko if reads_korean() else self.name_en
 
 
 @pghistory.track()

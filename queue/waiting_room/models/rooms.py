@@ -9,7 +9,6 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Least
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from eligibility.models import Cohort
@@ -17,6 +16,7 @@ from privacy.fields import EncryptedTextField
 from waiting_room.draw import entry_at, place_of
 from waiting_room.enums import DrawSource, RoomStatus
 from waiting_room.public_log import FORMAT
+from web.language import reads_korean
 
 # Room.joinable_from as a query expression.
 JOINABLE_FROM = Least("joins_from", "cohort__opens_at")
@@ -185,7 +185,7 @@ class Room(models.Model):
 
     @property
     def pause_message(self) -> str:
-        korean = (get_language() or "ko").startswith("ko")
+        korean = reads_korean()
         first, second = self.pause_message_ko, self.pause_message_en
         return (first or second) if korean else (second or first)
 
