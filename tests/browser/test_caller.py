@@ -111,10 +111,9 @@ def test_several_people_of_one_name_and_nobody(screen):
     picture(page, "appointment")
 
 
+@pytest.mark.parametrize("screen", [("ko", 1280), ("en", 1280)], indirect=True, ids=str)
 def test_the_page_at_twice_the_text_size(screen):
     page = screen
-    if page.width != 1280:
-        pytest.skip("one width shows it")
     person = evening.play()
     sign_in(page, role=Role.LOCAL, region="서울특별시")
     page.goto(f"{page.at}/admin/desk/")
