@@ -46,7 +46,7 @@ lint: ## check style, types, layers, and that models and migrations agree
 	$(INSTALL) test
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(VENV)/bin/djangofmt --check --quiet templates
+	@$(VENV)/bin/djangofmt --check templates
 	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) && \
 		PYTHONPATH=.:queue $(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run'
 
