@@ -18,7 +18,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from booking.admin.filters import ClinicFilter, DistrictFilter, RegionFilter
 from booking.admin.people import PersonColumns, PersonForm, as_fieldsets
@@ -250,7 +250,7 @@ class ListEntryAdmin(PersonColumns, PeopleSearchMixin[ListEntry], ScopedAdmin[Li
         number = getattr(entry, "rank", None)
         return str(number) if number else "–"
 
-    @admin.display(description=gettext_lazy("places"))
+    @admin.display(description=pgettext_lazy("where", "places"))
     def where(self, entry: ListEntry) -> str:
         return ", ".join(names_of(entry.places)) or "–"
 

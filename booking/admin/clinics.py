@@ -76,7 +76,7 @@ class ClinicAdmin(SchedulePages, ScopedAdmin[Clinic]):
     fieldsets = [
         (None, {"fields": ["code", "name", "active"]}),
         (
-            gettext_lazy("Place"),
+            gettext_lazy("Address"),
             {"fields": ["region", "district", "address", "phone", "latitude", "longitude"]},
         ),
         (

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from booking.enums import (
     ENTRY_MOVES,
@@ -36,7 +37,9 @@ class ListEntry(models.Model):
     )
     dose = models.PositiveSmallIntegerField(_("dose"), default=1)
     # Keys of booking.areas: clinics ("c:<id>") and districts ("d:<region>/<district>").
-    places = ArrayField(models.CharField(max_length=60), verbose_name=_("places"))
+    places = ArrayField(
+        models.CharField(max_length=60), verbose_name=pgettext_lazy("where", "places")
+    )
     vaccine = models.ForeignKey(
         Vaccine,
         on_delete=models.PROTECT,

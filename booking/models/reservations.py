@@ -9,6 +9,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from booking.enums import (
     LAWFUL_MOVES,
@@ -194,7 +195,7 @@ class OutsideDose(models.Model):
         Vaccine, on_delete=models.PROTECT, related_name="outside_doses", verbose_name=_("vaccine")
     )
     given_on = models.DateField(_("given on"))
-    place = models.CharField(_("place"), max_length=100, blank=True)
+    place = models.CharField(pgettext_lazy("where", "place"), max_length=100, blank=True)
     by = models.CharField(_("by"), max_length=40)
     recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
 

@@ -90,7 +90,7 @@ class UserAdmin(ScopedAdmin[User]):
         return rows
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
-        person = (_("Person"), {"fields": ["last_name", "first_name", "email"]})
+        person = (_("Name and e-mail"), {"fields": ["last_name", "first_name", "email"]})
         if obj is None:
             return [(None, {"fields": ["username"]}), person]
         return [

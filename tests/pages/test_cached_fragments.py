@@ -20,7 +20,7 @@ def test_once_keeps_a_part_for_each_language():
         with translation.override(language):
             pages.append(template.render(Context()))
 
-    assert pages == ["의료기관", "Clinic", "의료기관"]
+    assert pages == ["접종기관", "Clinic", "접종기관"]
 
 
 def test_once_keeps_a_part_for_each_value_named():

@@ -62,7 +62,7 @@ def test_a_new_role_is_told_by_whom_it_was_granted(desk, operator):
     assert to == "desk@clinic.example"
     assert "authority" in text
     assert "Health authority" in text
-    assert "방역 당국" in text
+    assert "보건당국" in text
 
 
 def test_links_resets_addresses_and_switches_are_told(client, desk, operator):

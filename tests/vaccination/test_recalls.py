@@ -57,7 +57,7 @@ def recall(lot: Lot, **values) -> Recall:
         "number": lot.number,
         "clinic": None,
         "practice": False,
-        "text_ko": "의료기관에 연락해 주십시오.",
+        "text_ko": "접종기관에 연락해 주십시오.",
         "text_en": "Please call the clinic.",
         "by": "staff:1",
         **values,
@@ -86,7 +86,7 @@ def test_everybody_with_the_lot_is_told_once_and_nobody_else(scene, monkeypatch)
     texts = told()
     assert texts.keys() == people_of(scene.people, scene.others)
     assert "Please call the clinic." in texts[scene.others[0].person_id]
-    assert "의료기관에 연락해 주십시오." in texts[scene.people[0].person_id]
+    assert "접종기관에 연락해 주십시오." in texts[scene.people[0].person_id]
     assert Message.objects.filter(kind="recall").count() == 3
 
 
@@ -259,7 +259,7 @@ def sent(lot: Lot, **values) -> dict:
     return {
         "vaccine": lot.vaccine_id,
         "number": lot.number,
-        "text_ko": "의료기관에 연락해 주십시오.",
+        "text_ko": "접종기관에 연락해 주십시오.",
         "text_en": "",
         **values,
     }
