@@ -15,5 +15,7 @@ joins_from: Hook[Callable[[Collection[int]], dict[int, datetime]]] = Hook()
 lint_checks: Hook[Callable[[Sequence[Cohort], datetime], Iterable[Any]]] = Hook()
 # Person ids that a purge at this time must spare, as a queryset.
 still_needed: Hook[Callable[[datetime], QuerySet[Any, int]]] = Hook()
+# A review of the person with this id has been decided or withdrawn (within its transaction).
+review_closed: Hook[Callable[[int], object]] = Hook()
 # Destroys an app's own personal data of these person ids.
 also_forget: Hook[Callable[[list[int]], None]] = Hook()

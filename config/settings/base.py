@@ -386,8 +386,6 @@ IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
 FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
 # People per phone and cohort who are neither on the roster nor certified.
 HOUSEHOLD_SIZE = env.int("JARI_HOUSEHOLD_SIZE", default=5)
-# Open reviews per phone.
-REVIEWS_PER_PHONE = env.int("JARI_REVIEWS_PER_PHONE", default=2)
 # Days that personal data is kept after the last cohort has closed; then `purge` destroys it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
 # Without a channel, messages are written as files under JARI_HOME, kept for OUTBOX_DAYS.

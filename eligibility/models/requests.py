@@ -1,6 +1,7 @@
 """What a person asks of the health authority, which decides: reviews and corrections."""
 
 import pghistory
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,36 @@ class Review(AuthorityRequest):
         indexes = [
             models.Index(
                 fields=["opened_at"], name="reviews_open", condition=Q(status=ReviewStatus.OPEN)
+            )
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="one_open_review_per_phone",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("status"),  # type: ignore[no-untyped-call]
+                condition=pgtrigger.Q(new__status=ReviewStatus.OPEN),
+                declare=[("of_phone", "bytea")],
+                # The lock is that of services.households.lock_phones. Under it the count sees what
+                # other transactions have committed. While the index key changes, people of one
+                # phone may have different indexes: then services.reviews alone counts them.
+                func="""
+                    SELECT phone_index INTO of_phone
+                    FROM eligibility_person WHERE id = NEW.person_id;
+                    PERFORM pg_advisory_xact_lock(
+                        ('x' || encode(substr(of_phone, 1, 8), 'hex'))::bit(64)::bigint
+                    );
+                    IF EXISTS (
+                        SELECT FROM eligibility_review AS other
+                        JOIN eligibility_person AS person ON person.id = other.person_id
+                        WHERE person.phone_index = of_phone
+                            AND other.status = 'open' AND other.id <> NEW.id
+                    ) THEN
+                        RAISE EXCEPTION 'a review of this phone is open'
+                            USING ERRCODE = 'unique_violation',
+                                CONSTRAINT = 'one_open_review_per_phone';
+                    END IF;
+                    RETURN NEW;
+                """,
             )
         ]
 

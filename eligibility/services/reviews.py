@@ -6,6 +6,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from database.clock import Now
+from eligibility import hooks
 from eligibility.enums import (
     NEVER_REVIEWED,
     REVIEW_MOVES,
@@ -69,8 +70,6 @@ def _check_reviewable(person: Person, cohort: Cohort, answer: Answer, now: datet
         raise ReviewRefused(
             _("A review can't change this. If your birth date is wrong here, enter it again.")
         )
-    if Review.objects.filter(person=person, status=ReviewStatus.OPEN).exists():
-        raise ReviewRefused(_("Another review of yours is open. Wait for its answer first."))
     _check_phone_limits(person, cohort)
     if Review.objects.filter(person=person, cohort=cohort, status=ReviewStatus.REFUSED).exists():
         raise ReviewRefused(
@@ -79,11 +78,20 @@ def _check_reviewable(person: Person, cohort: Cohort, answer: Answer, now: datet
 
 
 def _check_phone_limits(person: Person, cohort: Cohort) -> None:
-    """Limit reviews per phone: an invented name is all that a review costs."""
+    """Limit reviews per phone: an invented name is all that a review costs.
+
+    One open at a time, as the trigger one_open_review_per_phone has it; a household's for a cohort.
+    """
     of_phone = Review.objects.filter(person__phone_index__in=phone_indexes(person.phone))
-    if of_phone.filter(status=ReviewStatus.OPEN).count() >= settings.REVIEWS_PER_PHONE:
+    others = of_phone.filter(status=ReviewStatus.OPEN)
+    if others.filter(person=person).exists():
+        raise ReviewRefused(_("Another review of yours is open. Wait for its answer first."))
+    if others.exists():
         raise ReviewRefused(
-            _("Reviews for other people with your phone number are open. Wait for their answers.")
+            _(
+                "A review for another person with your phone number is open. One at a time: wait "
+                "for its answer, or take it back."
+            )
         )
     not_granted = of_phone.filter(cohort=cohort).exclude(status=ReviewStatus.GRANTED).count()
     if not_granted >= settings.HOUSEHOLD_SIZE or cohort.pk in full_cohorts(person):
@@ -98,7 +106,7 @@ def grant_review(*, review: Review, by: str, answer: str = "") -> Review:
 
 
 def refuse_review(*, review: Review, by: str, answer: str) -> Review:
-    """Refuse: the waiting room ends the provisional ticket. ReviewRefused if closed otherwise."""
+    """Refuse: the provisional place ends. ReviewRefused if closed otherwise."""
     return _close(review, ReviewStatus.REFUSED, by=by, answer=answer)
 
 
@@ -134,6 +142,8 @@ def _close(review: Review, status: ReviewStatus, *, by: str, answer: str) -> Rev
             decision.save()
     if status != ReviewStatus.WITHDRAWN:
         _notify(review)
+    for settle in hooks.review_closed:
+        settle(review.person_id)
     return review
 
 

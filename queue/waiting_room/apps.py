@@ -18,10 +18,12 @@ class WaitingRoomConfig(AppConfig):
         from privacy.reindexing import parts
         from waiting_room import checks
         from waiting_room.events import SOURCE
+        from waiting_room.services.provisional_tickets import settle_provisional
         from waiting_room.services.reindexing import TicketCodes
 
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.joins_from.register(joins_from)
+        hooks.review_closed.register(settle_provisional)
         names["soon"] = _("ten minutes until the turn")
         names["called"] = _("it is your turn")
         register_events(SOURCE)

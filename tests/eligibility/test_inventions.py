@@ -1,6 +1,7 @@
 """Invented names get nobody a place, a dose, or more of a draw than a household has."""
 
 import random
+from collections import Counter
 from datetime import date
 from functools import partial
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 from eligibility.enums import Proof, Reason
 from eligibility.models import Decision, Review
 from eligibility.services.decisions import store_decisions
-from eligibility.services.reviews import grant_review
+from eligibility.services.reviews import grant_review, open_review, refuse_review
 from tests.concurrency import at_once
 from tests.eligibility.signing_in import sign_in
 from tests.factories import CohortFactory, PersonFactory, RoomFactory, TicketFactory
@@ -87,13 +88,56 @@ def test_the_table_of_admissions_refuses_a_provisional_ticket_by_itself():
         Admission.objects.create(ticket=ticket, room=ticket.room, entered_at=now, expires_at=now)
 
 
-def test_one_phone_has_few_reviews_whatever_names_it_invents():
-    room = RoomFactory()
+def test_one_phone_has_one_open_review_whatever_names_it_invents():
+    """In any cohort; once the review is decided the next of the household has their turn."""
+    rooms = [RoomFactory(), RoomFactory()]
+    first, second = browser_of(invented()), browser_of(invented(1))
 
-    answers = [review(browser_of(invented(number)), room.cohort) for number in range(6)]
+    asked = [review(browser, rooms[0].cohort).status_code for browser in (first, second)]
+    other_line = review(second, rooms[1].cohort)
+    joined = join(first, rooms[0]).status_code, join(second, rooms[0]).status_code
+    refuse_review(review=Review.objects.get(), by="staff:1", answer="-")
+    ended = Ticket.objects.get()
+    next_turn = review(second, rooms[1].cohort)
 
-    assert [answer.status_code for answer in answers] == [302] * 2 + [409] * 4
-    assert Review.objects.count() == 2
+    assert asked == [302, 409]
+    assert other_line.status_code == 409
+    assert "A review for another person with your phone number is open" in (
+        other_line.content.decode()
+    )
+    assert joined == (302, 403)
+    assert (ended.provisional, ended.left_at is not None) == (True, True)
+    assert next_turn.status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_names_of_one_phone_that_ask_at_once_open_one_review():
+    cohort = CohortFactory()
+    people = [invented(number) for number in range(6)]
+
+    asking = [partial(open_review, person=one, cohort=cohort, reason="other") for one in people]
+    outcomes = Counter(type(outcome).__name__ for outcome in at_once(asking))
+
+    assert outcomes == {"Review": 1, "ReviewRefused": 5}
+    assert Review.objects.filter(status="open").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_table_of_reviews_refuses_a_second_open_one_by_itself():
+    """Also when both are written at once, by code that takes no lock."""
+    cohort = CohortFactory()
+    writing = [
+        partial(Review.objects.create, person=invented(number), cohort=cohort, reason="other")
+        for number in range(4)
+    ]
+
+    outcomes = Counter(type(outcome).__name__ for outcome in at_once(writing))
+    Review.objects.update(status="withdrawn", closed_at=timezone.now())
+    again = Review.objects.create(person=invented(5), cohort=cohort, reason="other")
+
+    assert outcomes == {"Review": 1, "IntegrityError": 3}
+    with pytest.raises(IntegrityError, match="a review of this phone is open"):
+        Review.objects.exclude(pk=again.pk).update(status="open", closed_at=None)
 
 
 def test_withdrawing_reviews_makes_no_room_for_more_names(settings):
@@ -171,7 +215,7 @@ def doses_of_the_attacker(inventions: int, seed: int, *, may_enter: bool) -> int
 
 def test_a_thousand_phones_win_nothing_by_reviews_and_a_household_each_at_the_counter(settings):
     """The figures of docs/eligibility.md: what one attacker gets of the doses of one draw."""
-    by_review = settings.REVIEWS_PER_PHONE * PHONES
+    by_review = PHONES  # one open review each
     by_counter = settings.HOUSEHOLD_SIZE * PHONES
     expected = DOSES * by_counter / (ENTRIES + by_counter)
 

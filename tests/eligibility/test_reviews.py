@@ -81,7 +81,6 @@ def test_a_granted_review_makes_the_ticket_ordinary_and_tells_the_person():
     ticket = issue_ticket(room=room, person_id=person.pk)
 
     grant_review(review=review, by="staff:1")
-    settle_provisional()
 
     was_provisional, ticket = ticket.provisional, Ticket.objects.get(pk=ticket.pk)
     decision = Decision.objects.get()
@@ -103,18 +102,27 @@ def test_a_refused_review_ends_the_ticket():
     review, ticket = waiting_under_review()
 
     refuse_review(review=review, by="staff:7", answer="명단에 없습니다.")
+
+    ticket.refresh_from_db()
+    assert ticket.left_at
+    assert "명단에 없습니다." in Message.objects.get(key=f"review:{review.pk}").text
+
+
+def test_the_job_ends_a_ticket_that_was_joined_while_the_review_was_closed():
+    review, ticket = waiting_under_review()
+    withdraw_review(review=review)
+    Ticket.objects.update(left_at=None)
+
     settled = [settle_provisional(), settle_provisional()]
 
     ticket.refresh_from_db()
     assert settled == [(0, 1), (0, 0)]
     assert ticket.left_at
-    assert "명단에 없습니다." in Message.objects.get(key=f"review:{review.pk}").text
 
 
 def test_a_refused_ticket_does_not_come_back_by_joining_again():
     review, ticket = waiting_under_review()
     refuse_review(review=review, by="staff:7", answer="-")
-    settle_provisional()
 
     with pytest.raises(NotEligible):
         issue_ticket(room=ticket.room, person_id=review.person_id)

@@ -13,15 +13,19 @@ from waiting_room.exceptions import NotDecided
 from waiting_room.models import Ticket
 
 
-def settle_provisional() -> tuple[int, int]:
+def settle_provisional(person_id: int | None = None) -> tuple[int, int]:
     """Make granted tickets ordinary and end refused ones; returns (granted, ended).
 
+    For one person as soon as the review is closed; for everybody in a job, since the rules may have
+    said yes meanwhile, or a join may have read the decision just before the review was closed.
     An ended ticket stays provisional, so that only a new yes brings it back (joining._come_back).
     """
     eligible = Decision.objects.filter(
         person=OuterRef("person"), cohort=OuterRef("room__cohort"), eligible=True
     )
     provisional = Ticket.objects.filter(provisional=True)
+    if person_id is not None:
+        provisional = provisional.filter(person=person_id)
     granted = provisional.filter(Exists(eligible.filter(provisional=False))).update(
         provisional=False
     )
