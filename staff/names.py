@@ -1,8 +1,9 @@
-"""Names of actors (staff.actors) for staff pages."""
+"""Names of actors (staff.actors) and of browsers for staff pages."""
 
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
+from ua_parser import parse_os, parse_user_agent
 
 from staff.actors import CITIZEN, SYSTEM, user_id_of
 from staff.models import User
@@ -26,3 +27,9 @@ def actor_names(actors: Iterable[str]) -> dict[str, str]:
     names = dict(users.values_list("pk", "username"))
     fixed = {CITIZEN: _("the person"), SYSTEM: _("the system"), "": "–"}
     return {by: names.get(ids.get(by, -1)) or fixed.get(by, by) for by in texts}
+
+
+def browser_name(agent: str) -> str:
+    """Browser and system that a User-Agent header claims ("Chrome · Windows")."""
+    claims = [parse_user_agent(agent), parse_os(agent)]
+    return " · ".join(claim.family for claim in claims if claim) or _("Unknown browser")

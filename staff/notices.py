@@ -23,7 +23,7 @@ from messaging.receivers import BadReceiver
 from messaging.services import write_message
 from staff.enums import NoticeKind, Role
 from staff.models import Notice, User
-from staff.names import actor_name
+from staff.names import actor_name, browser_name
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,10 @@ _FREE_TEXTS = ("name", "agent")
 
 def sentence(notice: Notice) -> str:
     """What happened, in the language of the page."""
-    return _sentence(notice, dict(notice.data))
+    data = dict(notice.data)
+    if "agent" in data:
+        data["agent"] = browser_name(data["agent"] or "")
+    return _sentence(notice, data)
 
 
 def _sentence(notice: Notice, data: dict[str, Any]) -> str:

@@ -29,6 +29,7 @@ from staff.door.services import LastFactor, remove_passkey, renew_codes
 from staff.door.steps import CODES_SHOWN, has_second_factor
 from staff.enums import Act
 from staff.models import Authenticator, Passkey, RecoveryCodes
+from staff.names import browser_name
 from staff.services import record_access, staff_of
 from staff.sessions import end_sessions, sessions_of
 
@@ -50,7 +51,12 @@ def account(request: HttpRequest) -> HttpResponse:
         "codes_left": len(codes.hashes) if codes else 0,
         "has_codes": codes is not None,
         "rows": [
-            (row, row.session_key[:8], row.session_key == request.session.session_key)
+            {
+                "session": row,
+                "browser": browser_name(row.agent),
+                "short": row.session_key[:8],
+                "current": row.session_key == request.session.session_key,
+            }
             for row in sessions_of(user)
         ],
         "idle_minutes": settings.STAFF_IDLE_MINUTES,

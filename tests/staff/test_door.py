@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -14,6 +15,7 @@ from staff.door.services import enrol, remove_second_factor
 from staff.enums import Act, Role
 from staff.models import Access, Authenticator, LogInFailure, RecoveryCodes, Session
 from staff.models.devices import matching_step, new_key
+from staff.names import browser_name
 from tests.factories import StaffFactory
 from tests.staff.signing_in import authenticator_of, code_of
 
@@ -325,7 +327,7 @@ class TestSessions:
 
         rows = client.get("/admin/account/").context["rows"]
         assert len(rows) == 3
-        assert [current for _row, _short, current in rows].count(True) == 1
+        assert [row["current"] for row in rows].count(True) == 1
         client.post("/admin/account/", {"end": other.session.session_key[:8]})
         client.post("/admin/account/", {"end": stranger.session.session_key[:8]})
         assert other.get("/admin/").status_code == 302
@@ -337,12 +339,39 @@ class TestSessions:
 
     def test_a_session_says_where_it_began(self, client, desk):
         device = authenticator_of(desk)
-        log_in(client, headers={"User-Agent": "Tablet \t" + "x" * 300})
+        agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) \tChrome/131.0.0.0 Safari/537.36 <b>"
+        log_in(client, headers={"User-Agent": agent + "x" * 300})
         client.post(FACTOR, {"code": code_of(device)})
 
-        [(row, _short, current)] = client.get("/admin/account/").context["rows"]
+        page = client.get("/admin/account/")
 
-        assert (row.agent, row.address, current) == (f"Tablet {'x' * 193}", "127.0.0.1", True)
+        [row] = page.context["rows"]
+        session = row["session"]
+        assert (session.address, row["browser"], row["current"]) == (
+            "127.0.0.1",
+            "Chrome · Windows",
+            True,
+        )
+        assert (len(session.agent), "\t" in session.agent) == (200, False)
+        assert "Mozilla" not in page.content.decode()
+
+    @pytest.mark.parametrize(
+        ("agent", "name"),
+        [
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 "
+                "(KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1",
+                "Mobile Safari · iOS",
+            ),
+            ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64) Firefox/133.0", "Firefox · Ubuntu"),
+            ("curl/8.5.0", "curl"),
+            ("<script>", "Unknown browser"),
+            ("", "Unknown browser"),
+        ],
+    )
+    def test_a_browser_is_called_by_its_name(self, agent, name):
+        with translation.override("en"):
+            assert browser_name(agent) == name
 
     def test_no_session_key_stands_on_the_page(self, client, desk):
         client.force_login(desk)
