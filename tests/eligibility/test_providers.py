@@ -20,7 +20,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from eligibility.models import Person, ProviderAccount, ProviderAnswer, ProviderTry
-from eligibility.providers import Provider, ProviderProblem, configured
+from eligibility.providers import Declined, Provider, ProviderProblem, configured
 from eligibility.services.providing import Colour, colour_of, lights
 from eligibility.sessions import COOKIE
 from launcher.processes import free_port
@@ -377,6 +377,15 @@ def test_a_wrong_configuration_says_so(settings, issuer, more):
 
     with pytest.raises(ImproperlyConfigured, match="JARI_PROVIDERS"):
         configured()
+
+
+@pytest.mark.parametrize("sent", ["é", "s\u0301", "\ud800", ""])
+def test_a_state_in_any_letters_is_that_of_another_flow(settings, sent):
+    configure(settings, "https://example.org")
+    state = {"state": "s", "nonce": "n", "code_verifier": "v"}
+
+    with pytest.raises(Declined):
+        configured()["national"].finish({"state": sent}, state=state, redirect_uri="x")
 
 
 def test_error_text_of_a_provider_stays_in_its_line(settings):
