@@ -2,12 +2,13 @@
 
     python -m bench.attackers NAME PORT SECONDS [COHORT]
 
-NAME may be `all`: one after the other. They connect to 127.0.0.1 only, from 127.0.0.2 to
-127.0.0.9, open at most MOST connections each, and end by themselves.
+NAME may be `all`: one after the other, ROUNDS times. They connect to 127.0.0.1 only, from 127.0.0.2
+to 127.0.0.9, open at most MOST connections each, and end by themselves.
 """
 
 import resource
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -104,6 +105,14 @@ class Attack:
             time.sleep(2)
             connection.recv(65536)
 
+    def burn(self, cores: int) -> None:
+        """Keep this many cores busy, without a connection."""
+        self.begin()
+        spin = f"import time\nwhile time.monotonic() < {self.deadline}: pass"
+        processes = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(cores)]
+        for process in processes:
+            process.wait()
+
     def reload(self) -> None:
         page = self.page.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
         with self.connect(page) as connection:
@@ -166,17 +175,23 @@ ATTACKS: dict[str, Way] = {
         "8 at a time load a page again and again: no attack but load, to compare with",
         lambda to: to.repeat(8, to.reload, pause=0),
     ),
+    "busy cores": (
+        "2 processes that compute, without a connection: no attack, to compare with",
+        lambda to: to.burn(2),
+    ),
 }
 
 
-LOAD = "reloading"  # no attack, and left out of `all`
+LOADS = ("reloading", "busy cores")  # no attacks, and left out of `all`
+ROUNDS = 20
 
 
 def main(name: str, port: int, seconds: float, cohort: str = "attack") -> None:
     # Each connection is a file; the usual soft limit is 1,024.
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MOST + 1_000), hard))
-    for attack in [name] if name != "all" else [name for name in ATTACKS if name != LOAD]:
+    every = [attack for attack in ATTACKS if attack not in LOADS]
+    for attack in every * ROUNDS if name == "all" else [name]:
         ATTACKS[attack][1](Attack(port, seconds, cohort))
 
 

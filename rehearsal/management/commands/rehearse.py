@@ -36,7 +36,7 @@ from web.commands import PortalCommand
 
 Accident = Callable[[], str]  # returns a sentence about what it did
 
-ATTACK_SECONDS = 8  # of each of nine attacks
+ATTACK_SECONDS = 8  # of each of nine attacks, which begin anew until the crowd is through
 LOCUST_FILE = Path(rehearsal.__file__).parent / "citizens.py"
 
 
@@ -354,6 +354,8 @@ def attackers_of(cohort: Cohort) -> Iterator[None]:
     )
     try:
         yield
+        if attackers.poll() is not None:
+            raise CommandError("The attackers ended early: this was no rehearsal under attack.")
     finally:
         attackers.terminate()
         attackers.wait()
