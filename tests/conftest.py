@@ -14,8 +14,9 @@ from booking.finder import availability
 from outside import redis
 from tests import unknown_variables
 from tests.clock import clock as the_clock
+from tests.emptied_tables import empty_tables
 from tests.rate_windows import RateWindows
-from tests.roles import as_owner, every_connection_as_the_application
+from tests.roles import every_connection_as_the_application
 from tests.staff.signing_in import StaffClient
 
 # A busy machine is no finding. In CI Hypothesis takes a profile of its own that says the same.
@@ -28,14 +29,8 @@ if not os.environ.get("CI"):
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         the_clock.install(django_db_blocker)
-    empty_tables = TransactionTestCase._fixture_teardown
-
-    def empty_tables_as_owner(self):
-        with as_owner():
-            empty_tables(self)
-
     with every_connection_as_the_application(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables_as_owner)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: empty_tables())
         yield
 
 
