@@ -11,6 +11,7 @@ from hypothesis import settings
 from redis import Redis
 
 from booking.finder import availability
+from config.gc_tuning import leave_loaded_alone
 from outside import redis
 from tests import unknown_variables
 from tests.clock import clock as the_clock
@@ -23,6 +24,11 @@ from tests.staff.signing_in import StaffClient
 if not os.environ.get("CI"):
     settings.register_profile("jari", deadline=None)
     settings.load_profile("jari")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    leave_loaded_alone()  # a sixth of the time of migrating
 
 
 @pytest.fixture(scope="session")
