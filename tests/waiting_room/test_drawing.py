@@ -226,6 +226,8 @@ OLDER = (
         (200, b'{"signature": 7}'),
         (200, GOOD.replace(b"ed5e39", b"ed5e38")),
         (200, GOOD.replace(b"ed5e39", b"")),
+        (200, GOOD.replace(b"ed5e39", b"ed5e3")),
+        (200, GOOD.replace(b"ed5e39", b"ed5e3x")),
         (200, GOOD[:-20]),
         (200, OLDER),
         (302, GOOD),
