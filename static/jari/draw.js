@@ -19,39 +19,48 @@ const turn = (word, by) => (word >>> by) | (word << (32 - by));
 
 export function sha256(bytes) {
   const length = (((bytes.length + 8) >> 6) + 1) << 6;
-  const padded = new DataView(new ArrayBuffer(length));
-  bytes.forEach((byte, index) => padded.setUint8(index, byte));
-  padded.setUint8(bytes.length, 0x80);
-  padded.setUint32(length - 8, Math.floor(bytes.length / 2 ** 29));
-  padded.setUint32(length - 4, bytes.length << 3);
-  const hash = [...START];
-  const words = new Int32Array(64);
-  for (let block = 0; block < length; block += 64) {
-    for (let index = 0; index < 64; index += 1) {
-      if (index < 16) {
-        words[index] = padded.getInt32(block + index * 4);
-      } else {
-        const early = words[index - 15];
-        const late = words[index - 2];
-        const first = turn(early, 7) ^ turn(early, 18) ^ (early >>> 3);
-        const second = turn(late, 17) ^ turn(late, 19) ^ (late >>> 10);
-        words[index] = words[index - 16] + first + words[index - 7] + second;
-      }
-    }
-    let [a, b, c, d, e, f, g, h] = hash;
-    for (let index = 0; index < 64; index += 1) {
-      const choice = (e & f) ^ (~e & g);
-      const upper = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
-      const one = (h + upper + choice + K[index] + words[index]) | 0;
-      const most = (a & b) ^ (a & c) ^ (b & c);
-      const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + most) | 0;
-      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
-    }
-    [a, b, c, d, e, f, g, h].forEach((word, index) => { hash[index] = (hash[index] + word) | 0; });
-  }
+  const padded = new Uint8Array(length);
+  padded.set(bytes);
+  padded[bytes.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setUint32(length - 8, Math.floor(bytes.length / 2 ** 29));
+  view.setUint32(length - 4, bytes.length << 3);
+  const hash = Int32Array.from(START);
+  for (let block = 0; block < length; block += 64) compress(hash, view, block);
   const out = new DataView(new ArrayBuffer(32));
   hash.forEach((word, index) => out.setInt32(index * 4, word));
   return new Uint8Array(out.buffer);
+}
+
+const words = new Int32Array(64);
+
+// One block of 64 bytes. Plain assignments: a phone runs this hundreds of times before it compiles it.
+function compress(hash, view, block) {
+  for (let index = 0; index < 16; index += 1) words[index] = view.getInt32(block + index * 4);
+  for (let index = 16; index < 64; index += 1) {
+    const early = words[index - 15];
+    const late = words[index - 2];
+    const first = turn(early, 7) ^ turn(early, 18) ^ (early >>> 3);
+    const second = turn(late, 17) ^ turn(late, 19) ^ (late >>> 10);
+    words[index] = words[index - 16] + first + words[index - 7] + second;
+  }
+  let [a, b, c, d, e, f, g, h] = hash;
+  for (let index = 0; index < 64; index += 1) {
+    const choice = (e & f) ^ (~e & g);
+    const upper = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
+    const one = (h + upper + choice + K[index] + words[index]) | 0;
+    const most = (a & b) ^ (a & c) ^ (b & c);
+    const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + most) | 0;
+    h = g;
+    g = f;
+    f = e;
+    e = (d + one) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (one + two) | 0;
+  }
+  [a, b, c, d, e, f, g, h].forEach((word, index) => { hash[index] += word; });
 }
 
 export const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));

@@ -76,8 +76,11 @@ class Log:
 THE_LOG = Log()
 
 
-def note_of(*cosigners: Signer, by: Signer = LOG, root: bytes = b"", text: str = "") -> Note:
-    made = Checkpoint(ORIGIN, PAGES, root or THE_LOG.root()).signed_by([by])
+def note_of(
+    *cosigners: Signer, by: Signer = LOG, root: bytes | None = None, text: str = ""
+) -> Note:
+    root = THE_LOG.root() if root is None else root
+    made = Checkpoint(ORIGIN, PAGES, root).signed_by([by])
     cosigned = tuple(w.cosign(text or made.text, timestamp=TIME) for w in cosigners)
     return Note(made.text, made.signatures + cosigned)
 
@@ -191,6 +194,7 @@ CASES: dict[str, tuple[Change, str]] = {
         checkpoint(str(NOTE).replace(ROOT, ROOT[:-2] + chr(ord(ROOT[-2]) + 1) + "=")),
         "unreadable checkpoint",
     ),
+    "no root, to which no way leads": (lambda g: g | rootless(), "unreadable checkpoint"),
     "a signature that is written otherwise": (
         checkpoint(without_base64_end(str(NOTE))), "unreadable checkpoint",
     ),
@@ -326,6 +330,15 @@ CASES: dict[str, tuple[Change, str]] = {
     "a proof without its extra": (replaced("proof", "extra ", "more "), "unreadable proof"),
     "a proof that is a page": (lambda g: g | {"proof": "<html>"}, "unreadable proof"),
 }  # fmt: skip
+
+
+def rootless() -> dict[str, str]:
+    """A checkpoint of nothing, and a proof whose ways are too short to lead to anything."""
+    note = note_of(*WITNESSES[:2], root=b"")
+    made = THE_LOG.proof(note)
+    text = json.dumps(json.loads(made.extra) | {"last_path": []})
+    made = Proof(made.index, [], note, text.encode())
+    return {"checkpoint": str(note), "proof": str(made)}
 
 
 def unknown_kind() -> str:
