@@ -408,7 +408,7 @@ def test_a_ticket_that_is_not_published_yet_is_looked_for_again(shown):
     assert len([url for url in it.asked if "tlog-proof" in url]) == 2
 
 
-def test_without_a_connection_it_says_so_and_goes_on_later(shown, context):
+def test_without_a_connection_or_signed_out_it_says_so(shown, context):
     it = shown()
     check(it.page)
     context.set_offline(True)
@@ -419,6 +419,11 @@ def test_without_a_connection_it_says_so_and_goes_on_later(shown, context):
     it.page.locator("#check-again").click()
 
     assert verdict(it.page).startswith("Your ticket number 3 stands")
+    context.clear_cookies(name="jari_who")
+    assert check_again(it.page) == (
+        "You have been signed out, so your proof could not be loaded. Load this page again."
+    )
+    assert it.page.locator("#check-answer.is-warning").is_visible()
 
 
 NO_ED25519 = """
