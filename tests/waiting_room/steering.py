@@ -6,7 +6,7 @@ The doors open so that the plan leads to round 1000 of quicknet, whose signature
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from unittest.mock import patch
@@ -59,6 +59,12 @@ def gathered(source: str = DrawSource.DRAND, *, statement: str = "", people: int
             with connection.cursor() as cursor:
                 cursor.execute("SELECT nextval(%s)", [room.entry_sequence])
     return tick(room)
+
+
+def with_joining_from(room: Room, moment: datetime) -> Room:
+    """As the administrator of the database sets it, past the services."""
+    Room.objects.filter(pk=room.pk).update(joins_from=moment)
+    return room
 
 
 def closed(room: Room) -> Room:

@@ -93,6 +93,40 @@ def test_a_friend_who_joined_after_the_number_came_is_found():
     assert any("by its own time; it holds a ticket of" in what for what in found), found
 
 
+def test_a_friend_who_joined_before_others_could_is_found():
+    """In a line without a draw the first number is the first place."""
+    clock.move_to(OPENS - timedelta(hours=2))
+    room = make_room(opens_at=OPENS, joins_from=steering.GATHERS)
+    friend = join(steering.with_joining_from(room, clock.now()))
+    room = tick(steering.with_joining_from(room, steering.GATHERS))
+    clock.move_to(steering.GATHERS + timedelta(minutes=1))
+    join(room)
+
+    found = [what for _, what in report_of(tick(room)).troubles]
+
+    assert (friend.entry, len(found)) == (1, 1)
+    assert found[0].startswith("Entry 1 joined at ")
+    assert "; by the plan nobody could join before " in found[0]
+
+
+def test_an_operator_who_moves_the_begin_of_joining_is_seen():
+    clock.move_to(OPENS - timedelta(hours=2))
+    room = make_room(opens_at=OPENS, joins_from=steering.GATHERS)
+    call_command("room", "joins-from", room.cohort.code, clock.now().isoformat())
+    join(room)
+    call_command("room", "joins-from", room.cohort.code, steering.GATHERS.isoformat())
+
+    report = report_of(tick(room))
+
+    assert report.troubles == []
+    assert [note.split(", to ")[0][-33:] for note in report.notes] == [
+        "the begin of joining was set anew"
+    ] * 2
+    closed_room = steering.closed(room)
+    with pytest.raises(CommandError, match="list is closed already"):
+        call_command("room", "joins-from", closed_room.cohort.code, OPENS.isoformat())
+
+
 def test_moving_the_opening_after_the_closing_is_found_by_the_operators_own_check():
     room = steering.drawn(steering.closed(steering.gathered()))
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from waiting_room import beacon, draw, merkle, public_log
 from waiting_room.offline import verify_line
 from waiting_room.offline.verify_line import Unreadable, check, rows_of
+from waiting_room.tlog.notes import COSIGNATURE, Signer
 
 # Six seconds before round 1000 of quicknet, whose signature is public:
 # https://api.drand.sh/52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971/public/1000
@@ -26,6 +27,7 @@ SIGNATURE = (
 )
 NUMBER = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd"
 LATER = OPENS + timedelta(minutes=10)
+JOINS_FROM = OPENS - timedelta(hours=1)
 KEPT_SECRET = bytes(range(32))
 PACE = {"max_active": 200, "max_per_minute": 60_000}
 LATE = 60  # tickets that came after the opening
@@ -53,27 +55,30 @@ class Book:
         self.head: dict = {"commitment": draw.commitment(KEPT_SECRET)}
         self.seed = b""
         self.opens = OPENS
+        self.pace: dict | None = PACE
 
     def page(self, upto, *acts, at=OPENS, skip=()):
+        """`acts` are pairs of act and details, or with a time of their own as the third."""
         room = "seoul-60s"
         if not self.pages:
             # Of a draw, each test says for itself what was committed to.
             begun = [] if self.order == "draw" else [("commit", self.head)]
             planned = [("plan", self.plan(OPENS))] if self.planned else []
-            acts = (*begun, *planned, ("pace", PACE), *acts)
+            paced = [("pace", self.pace)] if self.pace else []
+            acts = (*begun, *planned, *paced, *acts)
         tickets = [
             (entry, self.joined(entry), hash_of(entry))
             for entry in range(self.upto + 1, upto + 1)
             if entry not in skip
         ]
         leaves = []
-        for act, stated in acts:
+        for act, stated, *own_time in acts:
             self.acts += 1
             details = stated
             if act == "commit" and "by" not in stated and self.format > 2:
                 details = {"format": self.format, **stated}
             is_first = act == "plan" and not self.pages
-            moment = min(OPENS - timedelta(hours=2), at) if is_first else at
+            moment = min(OPENS - timedelta(hours=2), at) if is_first else (own_time or [at])[0]
             leaves.append(public_log.leaf_for_act(room, self.acts, act, moment, **details))
         page = public_log.make_page(
             room=room, number=len(self.roots), previous=self.roots[-1], after=self.upto, upto=upto,
@@ -89,13 +94,15 @@ class Book:
     def joined(self, entry):
         """In the hour before the opening; once the list is closed, after it."""
         late = timedelta(hours=1) if self.head.get("frozen") else timedelta(0)
-        return OPENS - timedelta(hours=1) + late + timedelta(seconds=entry)
+        return JOINS_FROM + late + timedelta(seconds=entry)
 
     def read(self, numbers):
         return {number: self.stored[number] for number in numbers}
 
     def plan(self, opens, **changes):
         opening = {"opens_at": public_log.microseconds(opens), "order": self.order}
+        if self.format > 2:
+            opening["joins_from"] = public_log.microseconds(JOINS_FROM)
         rule = {**opening, **self.rule, **changes}
         return {key: value for key, value in rule.items() if value is not None}
 
@@ -603,6 +610,9 @@ def test_a_seed_made_in_another_way_is_found():
         ({"round": ROUND + 1}, "by the plan it is round 1000"),
         ({"signature": SIGNATURE[:-2] + "38"}, "The signature of the beacon is wrong"),
         ({"signature": SIGNATURE[:-2]}, "The signature of the beacon is wrong"),
+        ({"signature": SIGNATURE[:-1]}, "The signature of the beacon is wrong"),
+        ({"signature": SIGNATURE + "00"}, "The signature of the beacon is wrong"),
+        ({"signature": "x" + SIGNATURE[1:]}, "The signature of the beacon is wrong"),
         ({"inputs": {"beacon": "ab" * 32}}, "does not follow from its signature"),
         ({"at": OPENS + timedelta(seconds=5)}, "did not exist yet when the draw was held"),
         ({"source": "stated"}, "The plan says drand, but the draw was held by another source"),
@@ -654,7 +664,17 @@ def test_a_draw_in_the_page_that_closes_the_list_is_found():
     )
 
 
-@pytest.mark.parametrize("change", [{"source": "stated"}, {"after": 60}, {"statement": "Lotto"}])
+WITNESS = Signer("witness.example", bytes(32), COSIGNATURE).verifier
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"source": "stated"}, {"after": 60}, {"statement": "Lotto"}, {"order": "fifo"},
+        {"chain": "ab" * 32}, {"officers": 2}, {"witnesses": f"{WITNESS.name} {WITNESS}"},
+        {"quorum": 0}, {"wait": 60},
+    ],
+)  # fmt: skip
 def test_a_rule_changed_after_people_joined_is_found(change):
     book = Book().page(40, ("commit", {"commitment": draw.commitment(KEPT_SECRET)}))
     book.page(60, ("plan", book.plan(OPENS, **change)))

@@ -45,9 +45,9 @@ COLUMNS = ["row", "number", "at", "hash", "details"]
 HEAD = {"room", "order", "opens", "commitment", "frozen", "public", "secret", "inputs", "seed"}
 # The columns that each kind of line leaves empty.
 EMPTY_COLUMNS = {
-    "jari-line": (2, 3, 4), "room": (1, 2, 3), "order": (1, 2, 3), "opens": (1, 3, 4),
-    "commitment": (1, 2, 4), "frozen": (2, 4), "public": (1, 2, 3), "secret": (1, 2, 4),
-    "inputs": (1, 2, 3), "seed": (1, 2, 4), "act": (3,), "root": (4,),
+    "room": (1, 2, 3), "order": (1, 2, 3), "opens": (1, 3, 4), "commitment": (1, 2, 4),
+    "frozen": (2, 4), "public": (1, 2, 3), "secret": (1, 2, 4), "inputs": (1, 2, 3),
+    "seed": (1, 2, 4), "act": (3,), "root": (4,),
 }  # fmt: skip
 PAGE_TICKETS = 4096
 # drand's quicknet: https://drand.love. A round every three seconds, the first at GENESIS.
@@ -462,19 +462,23 @@ class Checker:
         self.head: dict[str, tuple[int, list[str]]] = {}
         self.tree = Tree()
         self.page: dict[str, Any] | None = None  # the record of the page being read
-        self.page_line = 0
-        self.page_tree = Tree()
-        self.page_tickets = self.page_acts = 0
+        # Of this page: its line, and what was read of it.
+        self.page_line: int
+        self.page_tree: Tree
+        self.page_tickets: int
+        self.page_acts: int
         self.upto = 0
         self.last_entry = 0
         self.entry_line = 0
         self.act_number = 0
         self.seen: dict[str, int] = {}
-        self.format = 2
+        self.format: int
         self.committed = ""
         self.officers: dict[str, str] = {}  # commitments by name
         self.planned: dict[str, str] = {}  # when the doors open, and how the order is found
         self.plan: dict[str, Any] = {}
+        self.joining: list[tuple[int, int]] = []  # since when a plan counts; joining from then on
+        self.early: list[tuple[int, int, int]] = []  # tickets to hold to it: line, entry, joined
         self.first_joined = self.last_joined = self.gathered_page = 0
         self.frozen: tuple[int, str] | None = None
         self.frozen_at = self.frozen_page = 0
@@ -598,6 +602,8 @@ class Checker:
         self.last_joined = max(self.last_joined, joined)
         if self.frozen and joined < self.frozen_at - SECOND:
             self.trouble(line, f"Entry {entry} joined before the list was closed and is not in it.")
+        if self.joining and joined < max(self.joining[-1]):
+            self.early.append((line, entry, joined))
         if joined < int(self.value("opens", 2) or 0):
             self.gathered_page = self.report.pages
         self.check_entry(line, entry, digest)
@@ -709,10 +715,12 @@ class Checker:
     def on_plan(self, line: int, act: dict[str, Any]) -> None:
         if self.frozen or self.report.called:
             self.trouble(line, "Opening or order were changed after the line had begun to move.")
-        if self.planned:
+        if self.planned and self.planned["opens"] != str(act["opens_at"]):
             self.report.notes.append(
                 f"On {when(act['at'])} the opening was set anew, to {when(act['opens_at'])}."
             )
+        if "joins_from" in act:
+            self.on_joining(act["at"], number_in(act, "joins_from"))
         changed = any(act.get(key) != self.plan.get(key) for key in RULE)
         if changed and self.is_late(act):
             self.trouble(line, "The rule of the draw was set or changed after people had joined.")
@@ -723,6 +731,37 @@ class Checker:
         self.witnesses = [(name, Key.parse(vkey)) for name, vkey in pairs]
         if not 0 <= act.get("quorum", 0) <= len(self.witnesses):
             self.trouble(line, "The plan asks for more witnesses than it names.")
+
+    def on_joining(self, at: int, joins_from: int) -> None:
+        """From when people could join, as a plan says it: the first one from the beginning."""
+        if self.joining and self.joining[-1][1] != joins_from:
+            self.report.notes.append(
+                f"On {when(at)} the begin of joining was set anew, to {when(joins_from)}."
+            )
+        self.joining.append((at if self.joining else 0, joins_from))
+
+    def check_joining(self) -> None:
+        """Nobody joined before the time of the plan that counted then.
+
+        A change may be recorded later than it was made by the tolerance, as by a tick.
+        """
+        for line, entry, joined in self.early:
+            begins = [
+                joins_from
+                for number, (at, joins_from) in enumerate(self.joining, start=1)
+                if at <= joined + TOLERANCE * SECOND
+                and (number == len(self.joining) or self.joining[number][0] > joined - SECOND)
+            ]
+            if joined < min(begins) - SECOND:
+                self.trouble(
+                    line,
+                    f"Entry {entry} joined at {when(joined)}; by the plan nobody could join before "
+                    f"{when(min(begins))}.",
+                )
+        if self.report.tickets and not self.joining:
+            self.report.notes.append(
+                "NOT SHOWN: that nobody joined early. The plan does not say from when people could."
+            )
 
     def on_keys(self, line: int, act: dict[str, Any]) -> None:
         """Which keys sign the log from here on."""
@@ -1174,6 +1213,7 @@ class Checker:
         if self.value("order", 4) not in ("draw", "fifo"):
             self.trouble(self.head.get("order", (1, []))[0], "The order is neither draw nor fifo.")
         self.compare_head()
+        self.check_joining()
         if self.frozen:
             self.report.frozen = self.frozen[0]
         self.report.drawn = self.revealed is not None

@@ -27,6 +27,8 @@ from waiting_room.tlog.witnessing import parse_witnesses
 
 # Joining begins this long before the opening, unless the room sets another time.
 GATHERING = timedelta(hours=24)
+# The first format of the log whose plans say from when people can join.
+WITH_JOINING = 3
 
 
 def open_rooms() -> list[Room]:
@@ -110,6 +112,8 @@ def _plan(room: Room) -> dict[str, str | int]:
         "opens_at": microseconds(room.cohort.opens_at),
         "order": str(room.cohort.order),
     }
+    if room.log_format >= WITH_JOINING:
+        plan["joins_from"] = microseconds(room.joinable_from)
     if room.cohort.order == Order.DRAW:
         plan |= {"source": str(room.draw_source), "after": room.draw_after}
         if room.draw_source == DrawSource.DRAND:
@@ -303,12 +307,18 @@ def _need_open_plan(room: Room) -> None:
 
 @transaction.atomic
 def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
-    """Set when joining begins; CantChange for a time after the opening."""
+    """Set when joining begins; CantChange for a time after the opening, or once the list is closed.
+
+    Stands in the log's plan at once, so that whoever joins finds it there.
+    """
     room = _locked(room)
+    if room.frozen_at is not None:
+        raise CantChange(_("The list is closed already."))
     if at > room.cohort.opens_at:
         raise CantChange(_("Joining must be possible before the doors open."))
     room.joins_from = at
     room.save(update_fields=["joins_from"])
+    note_plan(room)
     return room
 
 
