@@ -42,11 +42,15 @@ def witnesses(*names: str) -> Iterator[None]:
     """Runs the program of the witnesses for each of these, and has the portal wait for two."""
     from django.conf import settings
 
-    from waiting_room.offline.witness import Key, Server
+    from waiting_room.offline.witness import Handler, Key, Server
     from waiting_room.offline.witness import Witness as Program
     from waiting_room.services.log_keys import keys_for_every_room
     from waiting_room.tlog.notes import Verifier
     from waiting_room.tlog.witnessing import Witness
+
+    class QuietHandler(Handler):
+        def log_message(self, *_args: object) -> None:
+            """A line for each request would stand between the figures."""
 
     keys = [Key.parse(key) for key in keys_for_every_room()]
     found = []
@@ -55,6 +59,7 @@ def witnesses(*names: str) -> Iterator[None]:
             state = Path(os.environ["JARI_HOME"]) / f"{name}.db"
             program = Program(str(state), keys, f"{name}.example.kr/witness")
             server = stack.enter_context(Server(("127.0.0.1", 0), program))
+            server.RequestHandlerClass = QuietHandler
             threading.Thread(target=server.serve_forever, daemon=True).start()
             stack.callback(server.shutdown)
             url = f"http://127.0.0.1:{server.server_port}"
