@@ -8,6 +8,8 @@ the changed line, the quickest first, until one fails. Survivors that change not
 see stand with their reason in bench/mutants.tsv; any other survivor makes the exit code 1.
 """
 
+import __future__
+
 import argparse
 import ast
 import contextlib
@@ -16,7 +18,7 @@ import csv
 import hashlib
 import importlib
 import inspect
-import json
+import mmap
 import os
 import signal
 import sys
@@ -39,8 +41,11 @@ TLOG = "queue/waiting_room/tlog"
 TESTS = {
     OFFLINE: [
         "tests/waiting_room/test_verify_details.py",
+        "tests/waiting_room/test_verify_evening.py",
         "tests/waiting_room/test_verify_files.py",
+        "tests/waiting_room/test_verify_joining.py",
         "tests/waiting_room/test_verify_line.py",
+        "tests/waiting_room/test_verify_signatures.py",
         "tests/waiting_room/test_verify_cosignatures.py",
     ],
     **{
@@ -53,7 +58,7 @@ TESTS = {
     },
 }
 EXPLAINED = Path(__file__).with_suffix(".tsv")
-SECONDS = 30  # a mutant that runs longer than this has been noticed
+SECONDS = 5  # of computing: a mutant that takes longer in one test has been noticed
 # Words for people: other tests than these look at them.
 WORDING = {"trouble", "add_argument", "ArgumentParser", "BadNote", "Unreadable", "BadAnswer",
            "BadWitness", "ValueError", "write", "append"}  # fmt: skip
@@ -223,9 +228,9 @@ class Runner:
     """A plugin of pytest: collects once, then runs each mutant in a fork."""
 
     def __init__(
-        self, file: str, chosen: Callable[[Mutant, int], bool], *, done: int, until: float
+        self, file: str, chosen: Callable[[Mutant, int], bool], *, kept: "Kept", until: float
     ) -> None:
-        self.file, self.chosen, self.done, self.until = file, chosen, done, until
+        self.file, self.chosen, self.kept, self.until = file, chosen, kept, until
         self.survivors: list[Mutant] = []
         self.count = 0
 
@@ -243,42 +248,75 @@ class Runner:
             seconds[item.nodeid] = time.perf_counter() - started
         measured.stop()
         contexts = measured.get_data().contexts_by_lineno(path)
-        items = sorted(session.items, key=lambda item: seconds[item.nodeid])
+        trials = Trials(session.items, seconds)
         for number, (mutant, tree) in enumerate(mutants(self.file)):
-            if number < self.done or not self.chosen(mutant, number):
+            is_noticed = self.kept.has(mutant)
+            if not self.chosen(mutant, number):
                 continue
             if time.monotonic() > self.until:
                 break
-            self.done = number + 1
-            through = items
+            self.count += 1
+            if is_noticed:
+                continue
+            names = set(seconds)
             if mutant.lines:
                 names = {name for line in mutant.lines for name in contexts.get(line, [])}
-                through = [item for item in items if item.nodeid in names]
-            self.count += 1
-            if survives(tree, self.file, through):
+            if trials.survives(changed_part(tree, mutant), self.file, names):
                 self.survivors.append(mutant)
                 print(f"{self.file}:{mutant.line}: {mutant.name}", flush=True)
+            else:
+                self.kept.add(mutant)
         return True
 
 
-def survives(tree: ast.Module, file: str, items: list[pytest.Item]) -> bool:
-    """Whether all of the tests pass with this tree in the place of the module."""
-    child = os.fork()
-    if child:
+class Trials:
+    """Runs tests against one mutant after another, those first that are quick and found most."""
+
+    def __init__(self, items: list[pytest.Item], seconds: dict[str, float]) -> None:
+        self.items, self.seconds = items, seconds
+        self.found = [0] * len(items)
+        self.finder = mmap.mmap(-1, 4)  # shared with the child: the test that failed, from 1
+
+    def survives(self, tree: ast.Module, file: str, names: set[str]) -> bool:
+        """Whether all tests of these names pass with this tree in the place of the module."""
+        chosen = [at for at, item in enumerate(self.items) if item.nodeid in names]
+        chosen.sort(key=lambda at: self.seconds[self.items[at].nodeid] / (1 + self.found[at]))
+        self.finder[:] = bytes(4)
+        child = os.fork()
+        if not child:
+            os._exit(self._try(tree, file, chosen))
         _pid, status = os.waitpid(child, 0)
+        finder = int.from_bytes(self.finder[:], "little")
+        if finder:
+            self.found[finder - 1] += 1
         return status == 0
-    # An endless loop ends the process, which counts as noticed.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(SECONDS)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        plant(tree, file)
-        found = any(failed(item) for item in items)
-    except BaseException:
-        found = True
-    os._exit(1 if found else 0)
+
+    def _try(self, tree: ast.Module, file: str, chosen: list[int]) -> int:
+        # An endless loop ends the process, which counts as noticed.
+        signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        try:
+            plant(tree, file)
+            for at in chosen:
+                self.finder[:] = (at + 1).to_bytes(4, "little")
+                signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+                if failed(self.items[at]):
+                    return 1
+        except BaseException:
+            return 1
+        self.finder[:] = bytes(4)
+        return 0
+
+
+def changed_part(tree: ast.Module, mutant: Mutant) -> ast.Module:
+    """The function or class that holds the change: to compile the rest would take the most time."""
+    if mutant.function == "module":
+        return tree
+    name = mutant.function.split(".")[0]
+    held = (ast.FunctionDef, ast.ClassDef)
+    return ast.Module([n for n in tree.body if isinstance(n, held) and n.name == name], [])
 
 
 def failed(item: pytest.Item) -> bool:
@@ -290,12 +328,17 @@ def plant(tree: ast.Module, file: str) -> None:
     name = file.removeprefix("queue/").removesuffix(".py").replace("/", ".")
     module = importlib.import_module(name)
     new = types.ModuleType(name)
-    new.__file__ = module.__file__
-    exec(compile(tree, file, "exec", dont_inherit=True), new.__dict__)  # noqa: S102
+    # A part of the module finds the rest in its place.
+    vars(new).update(vars(module))
+    flags = __future__.annotations.compiler_flag
+    exec(compile(tree, file, "exec", flags, dont_inherit=True), new.__dict__)  # noqa: S102
     for key, value in list(vars(new).items()):
         old = vars(module).get(key)
+        if value is old:
+            continue
         if isinstance(value, types.FunctionType) and isinstance(old, types.FunctionType):
             old.__code__, old.__defaults__ = value.__code__, value.__defaults__
+            old.__kwdefaults__ = value.__kwdefaults__
         elif isinstance(value, type) and value.__module__ == name and isinstance(old, type):
             plant_class(old, value, module)
         elif not key.startswith("__") and not inspect.ismodule(value):
@@ -328,12 +371,17 @@ def at_home(value: object, module: types.ModuleType) -> object:
 
 def run(runner: Runner) -> None:
     hypothesis.settings.register_profile(
-        "mutants", max_examples=12, derandomize=True, deadline=None, database=None
+        "mutants", max_examples=5, derandomize=True, deadline=None, database=None
     )
     hypothesis.settings.load_profile("mutants")
     # Without the project's own settings: these tests need no Django, and each run counts.
     arguments = ["-c", os.devnull, f"--rootdir={ROOT}", "--noconftest", "-q"]
     arguments += ["-p", "no:django", "-p", "no:cacheprovider", *TESTS[runner.file]]
+    # These run the file itself in a process of their own, which knows nothing of a mutant.
+    arguments += [
+        "-k",
+        "not test_the_command_says_what_it_found and not test_the_file_stands_alone",
+    ]
     pytest.main(arguments, plugins=[runner])
 
 
@@ -349,7 +397,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", default=list(TESTS))
     parser.add_argument("--part", default="1/1", help="for example 2/4: every fourth mutant")
     parser.add_argument("--only", default="", help="only of functions whose name holds this")
-    parser.add_argument("--keep", type=Path, help="a file of results: go on where they end")
+    parser.add_argument("--keep", type=Path, help="a file of results: what was noticed stays so")
     parser.add_argument("--minutes", type=float, default=10**6, help="stop after these")
     options = parser.parse_args()
     part, parts = (int(each) for each in options.part.split("/"))
@@ -360,45 +408,58 @@ def main() -> int:
         return number % parts == part - 1 and options.only in mutant.function
 
     for file in options.files:
-        results = Kept.read(options.keep, file)
-        runner = Runner(file, chosen, done=results.done, until=until)
+        runner = Runner(file, chosen, kept=Kept(options.keep, file), until=until)
         run(runner)
-        results.add(runner)
-        explained_too = sum((file, name) in reasons for name in results.survivors)
-        left = len(results.survivors) - explained_too
+        explained_too = sum((file, each.name) in reasons for each in runner.survivors)
+        left = len(runner.survivors) - explained_too
         missed += left
-        noticed = results.count - len(results.survivors)
-        score = 100 * noticed / max(results.count - explained_too, 1)
+        noticed = runner.count - len(runner.survivors)
+        score = 100 * noticed / max(runner.count - explained_too, 1)
         print(
-            f"{file}: {results.count} mutants, {noticed} found, {explained_too} explained, "
+            f"{file}: {runner.count} mutants, {noticed} found, {explained_too} explained, "
             f"{left} not: {score:.1f} %"
         )
     return 1 if missed else 0
 
 
 class Kept:
-    """Results of earlier runs over the same text of a file."""
+    """Mutants that earlier runs noticed: still noticed while their function is as it was.
 
-    def __init__(self, path: Path | None, key: str, values: dict) -> None:
-        self.path, self.key = path, key
-        self.done, self.count = values.get("done", 0), values.get("count", 0)
-        self.survivors: list[str] = values.get("survivors", [])
+    Survivors are not kept, since a new test may find them. Tests that are taken away need a new
+    file of results.
+    """
 
-    @classmethod
-    def read(cls, path: Path | None, file: str) -> "Kept":
-        text = "".join((ROOT / each).read_text(encoding="utf-8") for each in (file, *TESTS[file]))
-        key = f"{file} {hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        stored = json.loads(path.read_text()) if path and path.exists() else {}
-        return cls(path, key, stored.get(key, {}))
+    def __init__(self, path: Path | None, file: str) -> None:
+        self.path, self.file = path, file
+        self.stored = set(path.read_text("utf-8").split("\n")) if path and path.exists() else set()
+        self.times: dict[str, int] = {}
+        self.functions = functions_of(ast.parse((ROOT / file).read_text(encoding="utf-8")))
 
-    def add(self, runner: Runner) -> None:
-        self.done, self.count = runner.done, self.count + runner.count
-        self.survivors += [each.name for each in runner.survivors]
+    def has(self, mutant: Mutant) -> bool:
+        # The same change may be possible twice in a statement.
+        self.times[mutant.name] = self.times.get(mutant.name, 0) + 1
+        return self._line(mutant) in self.stored
+
+    def add(self, mutant: Mutant) -> None:
         if self.path:
-            stored = json.loads(self.path.read_text()) if self.path.exists() else {}
-            values = {"done": self.done, "count": self.count, "survivors": self.survivors}
-            text = json.dumps({**stored, self.key: values}, indent=1, ensure_ascii=False)
-            self.path.write_text(text, encoding="utf-8")
+            with self.path.open("a", encoding="utf-8") as results:
+                results.write(self._line(mutant) + "\n")
+
+    def _line(self, mutant: Mutant) -> str:
+        text = self.functions.get(mutant.function, "")
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self.file} {digest} {self.times[mutant.name]} {mutant.name}"
+
+
+def functions_of(node: ast.AST, outer: str = "") -> dict[str, str]:
+    """The text of each function by its name."""
+    texts = {}
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            texts |= functions_of(child, f"{child.name}.")
+        elif isinstance(child, ast.FunctionDef):
+            texts[outer + child.name] = ast.unparse(child)
+    return texts
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 from hashlib import sha256
 
@@ -239,6 +240,39 @@ def test_each_wrong_line_gets_its_sentence(name):
     found = troubles(make())
 
     assert any(finding in what for what in found), found
+
+
+@pytest.mark.parametrize(
+    ("at", "is_time"), [(-1, False), (0, True), (2**60 - 1, True), (2**60, False)]
+)
+def test_a_time_is_one_that_other_programs_can_hold(at, is_time):
+    lines = lines_of(TEXT)
+    number = number_of("act,3,") - 1
+    lines[number] = re.sub(r'(""at"":)\d+', rf"\g<1>{at}", lines[number])
+
+    found = troubles("".join(lines))
+
+    assert (f"This line can't be understood: its time is {at}." in found) != is_time
+
+
+# docs/line-log.md, "The file": the columns of each kind of line; the others are empty.
+COLUMNS_OF = {
+    "room": {4}, "order": {4}, "opens": {2}, "commitment": {3}, "frozen": {1, 3}, "public": {4},
+    "secret": {3}, "inputs": {4}, "seed": {3}, "act": {1, 2, 4}, "root": {1, 2, 3},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "column"), [(kind, column) for kind in COLUMNS_OF for column in (1, 2, 3, 4)]
+)
+def test_a_column_that_a_kind_of_line_has_not_is_empty(kind, column):
+    row = [kind, *("1" if at == column else "" for at in (1, 2, 3, 4))]
+    rows = [verify_line.COLUMNS, ["jari-line", "3", "", "", ""], row]
+
+    said = [what for _, what in verify_line.check(enumerate(rows, start=1)).troubles]
+
+    more = f"A line of the kind “{kind}” has more on it than it should."
+    assert (more in said) == (column not in COLUMNS_OF[kind])
 
 
 def test_a_trouble_names_its_line():
@@ -607,7 +641,8 @@ def test_a_log_of_the_first_format_is_held_to_its_own_rules():
     assert report.troubles == []
     assert report.drawn
     assert report.notes == [
-        "This log is of format 1: its operator knew the number before the list was closed."
+        "This log is of format 1: its operator knew the number before the list was closed.",
+        "NOT SHOWN: that nobody joined early. The plan does not say from when people could.",
     ]
     assert report_on(first_format(public="  Lotto 7 ")).troubles == []
 
@@ -856,3 +891,24 @@ def test_the_head_of_a_page_is_read_as_csv_has_it():
 
     assert rows == [(1, ["a", "b\nc", "d"]), (3, ["e"])]
     assert list(csv.reader(io.StringIO('a,"b\nc",d\n'))) == [["a", "b\nc", "d"]]
+
+
+def test_the_program_says_what_it_takes(capsys):
+    with pytest.raises(SystemExit) as ended:
+        verify_line.main(["--help"])
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert ended.value.code == 0
+    assert (
+        "[-h] [--root HEX] [--ticket HASH] [--place N] [--proof FILE] [--checkpoint FILE]" in said
+    )
+    assert "[--policy FILE] [--tiles FOLDER] [--json] log Check the log of a waiting room." in said
+    assert said.endswith("Exit code 1 if anything is wrong.")
+
+
+def test_a_log_without_a_head_is_of_no_room():
+    rows = [verify_line.COLUMNS, ["jari-line", "3", "", "", ""]]
+
+    report = verify_line.check(enumerate(rows, start=1))
+
+    assert (report.room, report.pages, report.drawn) == ("", 0, False)
