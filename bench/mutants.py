@@ -13,7 +13,6 @@ import __future__
 import argparse
 import ast
 import contextlib
-import copy
 import csv
 import hashlib
 import importlib
@@ -24,14 +23,15 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import coverage
 import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
+
+from bench.mutations import Mutant, functions_of, mutants_of
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "queue")]
@@ -59,178 +59,22 @@ TESTS = {
 }
 EXPLAINED = Path(__file__).with_suffix(".tsv")
 SECONDS = 5  # of computing: a mutant that takes longer in one test has been noticed
-# Words for people: other tests than these look at them.
-WORDING = {"trouble", "add_argument", "ArgumentParser", "BadNote", "Unreadable", "BadAnswer",
-           "BadWitness", "ValueError", "write", "append"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One change: where, what stood there, and what stands there now."""
-
-    file: str
-    function: str
-    statement: str
-    line: int
-    before: str
-    after: str
-    lines: range  # of the statement; none where it runs at the import
-
-    @property
-    def name(self) -> str:
-        return f"{self.function}: {self.statement} [{self.before} → {self.after}]"
-
-
-SWAPS: dict[type, type] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
-    ast.And: ast.Or, ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.FloorDiv,
-    ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.LShift: ast.RShift, ast.RShift: ast.LShift,
-    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd,
-}  # fmt: skip
-NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-
-
-def changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the place of a node."""
-    if isinstance(node, ast.Compare):
-        for at, operator in enumerate(node.ops):
-            if type(operator) in SWAPS:
-                other = copy.copy(node)
-                other.ops = [*node.ops[:at], SWAPS[type(operator)](), *node.ops[at + 1 :]]
-                yield other
-    elif isinstance(node, ast.BoolOp):
-        yield ast.BoolOp(SWAPS[type(node.op)](), node.values)
-    elif isinstance(node, ast.BinOp) and type(node.op) in SWAPS:
-        yield ast.BinOp(node.left, SWAPS[type(node.op)](), node.right)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
-        yield node.operand
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in NAMES:
-        yield ast.Name(NAMES[node.id], ast.Load())
-    elif isinstance(node, ast.Constant):
-        yield from constants(node.value)
-    elif isinstance(node, ast.If | ast.While | ast.IfExp):
-        for value in (True, False):
-            if not (isinstance(node, ast.While) and value):
-                other = copy.copy(node)
-                other.test = ast.Constant(value)
-                yield other
-    elif isinstance(node, ast.Return) and node.value is not None:
-        if not (isinstance(node.value, ast.Constant) and node.value.value is None):
-            yield ast.Return(ast.Constant(None))
-    elif isinstance(node, ast.Expr | ast.AugAssign | ast.Continue | ast.Break | ast.Raise):
-        yield ast.Pass()
-    elif isinstance(node, ast.Assign) and not isinstance(node.targets[0], ast.Name | ast.Tuple):
-        yield ast.Pass()  # an attribute or an item that stays what it was
-
-
-def constants(value: object) -> Iterator[ast.Constant]:
-    if isinstance(value, bool):
-        yield ast.Constant(not value)
-    elif isinstance(value, int):
-        yield ast.Constant(value + 1)
-    elif isinstance(value, str | bytes):
-        yield ast.Constant(value + (b"X" if isinstance(value, bytes) else "X"))
-
-
-def mutants(file: str) -> Iterator[tuple[Mutant, ast.Module]]:
-    """Each mutant with its tree, which holds the change until the next one is asked for."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    for parent, field, at, node, where in places(tree, Where("module", range(0), "")):
-        for other in changes(node):
-            # Tracebacks and coverage go by the place of the original.
-            ast.copy_location(other, node)
-            ast.fix_missing_locations(other)
-            before, after = shown(node), shown(other)
-            mutant = Mutant(
-                file, where.function, where.statement, node.lineno, before, after, where.lines
-            )
-            put(parent, field, at, other)
-            yield mutant, tree
-            put(parent, field, at, node)
-
-
-def shown(node: ast.AST) -> str:
-    return " ".join(ast.unparse(node).split("\n")[0].split())[:90]
-
-
-def put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
-    if at is None:
-        setattr(parent, field, node)
-    else:
-        getattr(parent, field)[at] = node
-
-
-@dataclass(frozen=True)
-class Where:
-    """The function and the statement that a node stands in, with the statement's lines."""
-
-    function: str
-    lines: range
-    statement: str
-
-    def inside(self, node: ast.AST) -> "Where":
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            outer = "" if self.function == "module" else f"{self.function}."
-            # From 1 on: what stands in it is run later than the import.
-            lines = range(1, 1) if isinstance(node, ast.FunctionDef) else self.lines
-            return Where(outer + node.name, lines, "")
-        if isinstance(node, ast.stmt):
-            body = getattr(node, "body", None)
-            end = body[0].lineno if body else (node.end_lineno or node.lineno) + 1
-            lines = range(node.lineno, max(end, node.lineno + 1))
-            return Where(self.function, lines if self.lines.start else self.lines, shown(node))
-        return self
-
-
-Place = tuple[ast.AST, str, int | None, ast.AST, Where]
-
-
-def places(node: ast.AST, where: Where) -> Iterator[Place]:
-    """Every node that may change, and where it hangs; no docstrings, types, words for people."""
-    for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list"):
-            continue
-        for at, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            if not isinstance(child, ast.AST) or is_wording(node, child):
-                continue
-            inner = where.inside(child)
-            if hasattr(child, "lineno") and not isinstance(child, ast.FunctionDef | ast.ClassDef):
-                yield node, field, at, child, inner
-            yield from places(child, inner)
-
-
-def is_wording(node: ast.AST, child: ast.AST) -> bool:
-    if isinstance(child, ast.JoinedStr):
-        return True
-    if isinstance(node, ast.Expr):  # a docstring
-        return isinstance(child, ast.Constant)
-    if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
-        return True
-    if isinstance(node, ast.Call):
-        called = node.func
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-        return name in WORDING and is_words(child)
-    return isinstance(node, ast.Tuple) and is_words(child)
-
-
-def is_words(node: ast.AST) -> bool:
-    """Text with a space in it, also put together or in a pair with its line."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, str) and " " in node.value
-    return isinstance(node, ast.BinOp) and (is_words(node.left) or is_words(node.right))
-
-
-# Running
 
 
 class Runner:
     """A plugin of pytest: collects once, then runs each mutant in a fork."""
 
     def __init__(
-        self, file: str, chosen: Callable[[Mutant, int], bool], *, kept: "Kept", until: float
+        self,
+        file: str,
+        chosen: Callable[[Mutant, int], bool],
+        *,
+        results: "Results",
+        untried: set[str],
+        until: float,
     ) -> None:
-        self.file, self.chosen, self.kept, self.until = file, chosen, kept, until
+        self.file, self.chosen, self.results = file, chosen, results
+        self.untried, self.until = untried, until
         self.survivors: list[Mutant] = []
         self.count = 0
 
@@ -249,14 +93,18 @@ class Runner:
         measured.stop()
         contexts = measured.get_data().contexts_by_lineno(path)
         trials = Trials(session.items, seconds)
-        for number, (mutant, tree) in enumerate(mutants(self.file)):
-            is_noticed = self.kept.has(mutant)
+        for number, (mutant, tree) in enumerate(mutants_of(ROOT, self.file)):
+            # Counts the mutant even if it is not of the chosen part.
+            is_noticed = self.results.has(mutant)
             if not self.chosen(mutant, number):
                 continue
             if time.monotonic() > self.until:
                 break
             self.count += 1
             if is_noticed:
+                continue
+            if mutant.name in self.untried:
+                self.survivors.append(mutant)
                 continue
             names = set(seconds)
             if mutant.lines:
@@ -265,7 +113,7 @@ class Runner:
                 self.survivors.append(mutant)
                 print(f"{self.file}:{mutant.line}: {mutant.name}", flush=True)
             else:
-                self.kept.add(mutant)
+                self.results.add(mutant)
         return True
 
 
@@ -280,8 +128,10 @@ class Trials:
     def survives(self, tree: ast.Module, file: str, names: set[str]) -> bool:
         """Whether all tests of these names pass with this tree in the place of the module."""
         chosen = [at for at, item in enumerate(self.items) if item.nodeid in names]
+        # A test that found many before finds the next one soon; a slow one must find more.
         chosen.sort(key=lambda at: self.seconds[self.items[at].nodeid] / (1 + self.found[at]))
         self.finder[:] = bytes(4)
+        # In a child everything that a mutant changes or breaks is gone with it.
         child = os.fork()
         if not child:
             os._exit(self._try(tree, file, chosen))
@@ -330,6 +180,7 @@ def plant(tree: ast.Module, file: str) -> None:
     new = types.ModuleType(name)
     # A part of the module finds the rest in its place.
     vars(new).update(vars(module))
+    # The line `from __future__ import annotations` is not in every part.
     flags = __future__.annotations.compiler_flag
     exec(compile(tree, file, "exec", flags, dont_inherit=True), new.__dict__)  # noqa: S102
     for key, value in list(vars(new).items()):
@@ -408,7 +259,10 @@ def main() -> int:
         return number % parts == part - 1 and options.only in mutant.function
 
     for file in options.files:
-        runner = Runner(file, chosen, kept=Kept(options.keep, file), until=until)
+        # To go on is to leave out what is known: the explained ones, which take all tests.
+        untried = {name for of, name in reasons if of == file} if options.keep else set()
+        results = Results(options.keep, file)
+        runner = Runner(file, chosen, results=results, untried=untried, until=until)
         run(runner)
         explained_too = sum((file, each.name) in reasons for each in runner.survivors)
         left = len(runner.survivors) - explained_too
@@ -422,7 +276,7 @@ def main() -> int:
     return 1 if missed else 0
 
 
-class Kept:
+class Results:
     """Mutants that earlier runs noticed: still noticed while their function is as it was.
 
     Survivors are not kept, since a new test may find them. Tests that are taken away need a new
@@ -431,7 +285,9 @@ class Kept:
 
     def __init__(self, path: Path | None, file: str) -> None:
         self.path, self.file = path, file
-        self.stored = set(path.read_text("utf-8").split("\n")) if path and path.exists() else set()
+        self.stored: set[str] = set()
+        if path and path.exists():
+            self.stored.update(path.read_text("utf-8").split("\n"))
         self.times: dict[str, int] = {}
         self.functions = functions_of(ast.parse((ROOT / file).read_text(encoding="utf-8")))
 
@@ -442,24 +298,13 @@ class Kept:
 
     def add(self, mutant: Mutant) -> None:
         if self.path:
-            with self.path.open("a", encoding="utf-8") as results:
-                results.write(self._line(mutant) + "\n")
+            with self.path.open("a", encoding="utf-8") as stored:
+                stored.write(self._line(mutant) + "\n")
 
     def _line(self, mutant: Mutant) -> str:
         text = self.functions.get(mutant.function, "")
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return f"{self.file} {digest} {self.times[mutant.name]} {mutant.name}"
-
-
-def functions_of(node: ast.AST, outer: str = "") -> dict[str, str]:
-    """The text of each function by its name."""
-    texts = {}
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.ClassDef):
-            texts |= functions_of(child, f"{child.name}.")
-        elif isinstance(child, ast.FunctionDef):
-            texts[outer + child.name] = ast.unparse(child)
-    return texts
 
 
 if __name__ == "__main__":

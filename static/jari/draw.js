@@ -21,8 +21,8 @@ export function sha256(bytes) {
   const length = (((bytes.length + 8) >> 6) + 1) << 6;
   const padded = new Uint8Array(length);
   padded.set(bytes);
-  padded[bytes.length] = 0x80;
   const view = new DataView(padded.buffer);
+  view.setUint8(bytes.length, 0x80);
   view.setUint32(length - 8, Math.floor(bytes.length / 2 ** 29));
   view.setUint32(length - 4, bytes.length << 3);
   const hash = Int32Array.from(START);
@@ -60,7 +60,7 @@ function compress(hash, view, block) {
     b = a;
     a = (one + two) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, index) => { hash[index] += word; });
+  [a, b, c, d, e, f, g, h].forEach((word, index) => { hash[index] = (hash[index] + word) | 0; });
 }
 
 export const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));

@@ -131,6 +131,10 @@ LINES = {
         lambda: put_after("ticket,5,", f"ticket,5,1,{hash_of(999)},\n"),
         f"Entry 5 comes after entry 5 of line {line_of(5) + 1}:",
     ),
+    "a number before the first": (
+        lambda: put_after("page,1,", f"ticket,0,1,{hash_of(999)},\n"),
+        "Entry 0 comes after entry 0 of line 0:",
+    ),
     "a number with a zero before it": (
         lambda: edited("ticket,5,", "ticket,5", "ticket,05"),
         "A number on this line is not written in the one agreed way.",

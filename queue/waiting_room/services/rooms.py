@@ -309,7 +309,7 @@ def _need_open_plan(room: Room) -> None:
 def set_joins_from(*, room: Room, at: datetime, by: str) -> Room:
     """Set when joining begins; CantChange for a time after the opening, or once the list is closed.
 
-    Stands in the log's plan at once, so that whoever joins finds it there.
+    Stands in the plan of the log before people join by it.
     """
     room = _locked(room)
     if room.frozen_at is not None:
