@@ -32,7 +32,12 @@ KINDS = {
     "recall_people": _("People who got lot %(lot)s"),
     "withdrawn_records": _("Withdrawn records"),
     "refused_rows": _("Refused rows of roster upload %(row)s"),
+    # Written until exports were defined in reports; the records stay.
     "export_people": _("Reservations %(first)s – %(last)s, %(region)s, with people: %(count)s"),
+    "file": _("File of %(export)s, %(first)s – %(last)s, %(region)s: %(count)s rows"),
+    "file_of_people": _(
+        "File of %(export)s with people, %(first)s – %(last)s, %(region)s: %(count)s rows"
+    ),
     "export": _("Reservations %(first)s – %(last)s, %(region)s, without people: %(count)s"),
 }
 

@@ -44,6 +44,8 @@ corrections alone.
 """
 # Without a page of their own in the admin: no rows, and only counts.
 _MODELS_OF_OTHERS = ("django_rq.dashboard", "events.complaint")
+# Exports (reports.definitions) are no models at all.
+_EXPORTS = {dotted for dotted, rights in table().items() if ["export"] in rights.values()}
 
 
 def roles_page() -> str:
@@ -64,7 +66,7 @@ def roles_page() -> str:
 
 def _lines_of_fields(dotted: str) -> Iterator[str]:
     """A line for each set of roles with the same fields of this model."""
-    if dotted in _MODELS_OF_OTHERS:
+    if dotted in _MODELS_OF_OTHERS or dotted in _EXPORTS:
         return
     same: dict[tuple[str, ...], list[str]] = {}
     for role in Role:

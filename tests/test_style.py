@@ -25,6 +25,7 @@ PACKAGES = [
     "privacy",
     "queue/waiting_room",
     "rehearsal",
+    "reports",
     "staff",
     "vaccination",
     "web",

@@ -1,22 +1,16 @@
-"""Admin of reservations: search, history and CSV download."""
+"""Admin of reservations: search and history."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
-    FileResponse,
     HttpRequest,
     HttpResponse,
-    HttpResponseBase,
 )
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from booking import hooks
@@ -30,7 +24,6 @@ from booking.admin.filters import (
 )
 from booking.admin.people import PersonColumns
 from booking.exceptions import Refused
-from booking.exports import Encoding, Selection, UnencodableText, write_export
 from booking.history import history_of, place_and_time
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
@@ -39,48 +32,13 @@ from booking.services.visits import (
     mark_no_show,
     mark_vaccinated,
 )
-from database.clock import known_now, known_today
-from dataio.districts import REGIONS
+from database.clock import known_now
 from eligibility.admin import people_meant
 from staff.actors import actor_of
-from staff.enums import Act
 from staff.names import actor_name
-from staff.pages import fieldsets_of
 from staff.scoping import PersonalDataMixin, ScopedAdmin
-from staff.services import record_access, staff_of
+from staff.services import staff_of
 from web.codes import UnreadableCode, read
-
-
-class DownloadForm(forms.Form):
-    """Days, region and columns of a download, with the reason for the record of access."""
-
-    first = forms.DateField(
-        label=gettext_lazy("From day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
-    last = forms.DateField(
-        label=gettext_lazy("Until day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
-    region = forms.ChoiceField(
-        label=gettext_lazy("Region"),
-        choices=[("", gettext_lazy("All")), *((name, name) for name in REGIONS)],
-        required=False,
-    )
-    people = forms.BooleanField(
-        label=gettext_lazy("With names, dates of birth and phone numbers"), required=False
-    )
-    encoding = forms.ChoiceField(label=gettext_lazy("For"), choices=Encoding.choices)
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"),
-        min_length=5,
-        max_length=200,
-        help_text=gettext_lazy("Kept with the record of this download."),
-    )
-
-    def clean(self) -> None:
-        super().clean()
-        values = self.cleaned_data
-        if values.get("first") and values.get("last") and values["first"] > values["last"]:
-            self.add_error("last", _("This day is before the first."))
 
 
 @admin.register(Reservation)
@@ -139,9 +97,6 @@ class ReservationAdmin(
     def has_change_permission(self, request: HttpRequest, obj: Reservation | None = None) -> bool:
         return False  # marks are buttons, each calls a service
 
-    def has_export_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("booking.export_reservation")
-
     @admin.display(description=gettext_lazy("time"), ordering="slot__starts_at")
     def when(self, row: Reservation) -> str:
         return f"{timezone.localtime(row.slot.starts_at):%Y-%m-%d %H:%M}"
@@ -196,14 +151,6 @@ class ReservationAdmin(
             )
             messages.success(request, text % {"count": count})
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        name = "booking_reservation_"
-        return [
-            path("download/", view(self.download_view), name=f"{name}download"),
-            *super().get_urls(),
-        ]
-
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
@@ -218,7 +165,7 @@ class ReservationAdmin(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         may = {
-            "may_export": self.has_export_permission(request),
+            "may_export": request.user.has_perm("reports.export_reservations"),
             "may_book": self.has_book_permission(request),
         }
         return super().changelist_view(request, {**(extra_context or {}), **may})
@@ -238,48 +185,3 @@ class ReservationAdmin(
         }
         response.template_name = "admin/booking/reservation/history.html"
         return response
-
-    def download_view(self, request: HttpRequest) -> HttpResponseBase:
-        """CSV of the reservations this user may see, recorded before the first byte is sent."""
-        if not self.has_export_permission(request):
-            raise PermissionDenied
-        today = known_today()
-        form = DownloadForm(request.POST or None, initial={"first": today, "last": today})
-        if request.method == "POST" and form.is_valid():
-            try:
-                return self._download(request, form.cleaned_data)
-            except UnencodableText as problem:
-                form.add_error("encoding", str(problem))
-        return self.page(
-            request,
-            "admin/booking/reservation/download.html",
-            _("Download reservations"),
-            form=form,
-            adminform=fieldsets_of(form, [(None, {"fields": list(form.fields)})]),
-        )
-
-    def _download(self, request: HttpRequest, data: dict[str, Any]) -> FileResponse:
-        # Scoped to the user, without the joins of the list, which COPY does not need.
-        selection = Selection(
-            rows=super().get_queryset(request),
-            first=data["first"],
-            last=data["last"],
-            region=data["region"],
-        )
-        person_ids: set[int] = set()
-        file, count = write_export(
-            selection,
-            people=data["people"],
-            encoding=Encoding(data["encoding"]),
-            person_ids=person_ids,
-        )
-        record_access(
-            request,
-            act=Act.DOWNLOAD,
-            what="export_people" if data["people"] else "export",
-            data=selection.summary(count),
-            people=person_ids,
-            reason=data["reason"],
-        )
-        name = f"reservations-{data['first']:%Y%m%d}-{data['last']:%Y%m%d}.csv"
-        return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv")

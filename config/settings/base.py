@@ -168,6 +168,7 @@ SAMPLE = env.bool("JARI_SAMPLE", default=False)
 INSTALLED_APPS = [
     "database",
     "events",
+    "reports",
     "vaccination",
     "booking",
     "waiting_room",

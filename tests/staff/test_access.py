@@ -259,7 +259,7 @@ def test_an_export_by_command_needs_a_reason_and_keeps_the_numbers(tmp_path):
     call_command("export", "reservations", file, "--people", "--reason=접종 전날 확인")
 
     access = Access.objects.get()
-    assert (access.act, access.what, access.numbers) == (Act.DOWNLOAD, "export_people", people)
+    assert (access.act, access.what, access.numbers) == (Act.DOWNLOAD, "file_of_people", people)
     assert (access.user, access.reason, access.data["count"]) == (None, "접종 전날 확인", 2)
     assert access.by.startswith("command:export")
 
@@ -268,10 +268,13 @@ def test_a_download_with_names_keeps_the_numbers(client):
     reservation = ReservationFactory()
     client.force_login(StaffFactory())
     day = timezone.localtime(reservation.slot.starts_at).date()
-    form = {"first": day, "last": day, "encoding": "utf-8", "reason": "접종 전날 확인"}
+    form = {
+        "first": day, "last": day, "encoding": "utf-8", "headers": "names", "zone": "seoul",
+        "reason": "접종 전날 확인",
+    }  # fmt: skip
 
     for choice in ({**form, "people": "on"}, form):
-        b"".join(client.post(f"{LIST}download/", choice).streaming_content)
+        b"".join(client.post("/admin/exports/reservations/", choice).streaming_content)
 
     assert reads() == [(Act.DOWNLOAD, [reservation.person_id]), (Act.DOWNLOAD, [])]
 
@@ -397,7 +400,7 @@ def test_the_admin_keeps_to_the_strict_policy(client):
     client.force_login(StaffFactory(superuser=True))
     ReservationFactory()
 
-    for address in ["/admin/", LIST, f"{LIST}day/", f"{LIST}download/"]:
+    for address in ["/admin/", LIST, f"{LIST}day/", "/admin/exports/reservations/"]:
         page = client.get(address)
         policy = page.headers["Content-Security-Policy"]
         assert "unsafe" not in policy

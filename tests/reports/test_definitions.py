@@ -1,0 +1,211 @@
+"""The definitions, and what is made of them."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as project
+from django.db import connection
+from django.utils import timezone
+from frictionless import Resource, Schema, system
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports import describing
+from reports.columns import age_on
+from reports.definitions import EXPORTS
+from reports.describing import csvw, lock_with_new_versions, page, table_schema
+from reports.enums import Headers, Holds, Type, Zone
+from reports.exceptions import BadSelection
+from reports.selection import Form, select
+from staff.enums import Role
+from tests.factories import ClinicFactory, ReservationFactory, SlotFactory, put_into
+from tests.reports.files import age_of, rows, staff_at, taken, two_districts
+
+pytestmark = pytest.mark.django_db
+
+NAMES = [
+    *("reservations", "doses", "doses-elsewhere", "uptake", "capacity", "no-shows"),
+    *("cancellation-list", "waiting", "reviews", "complaints", "messages", "staff-acts", "access"),
+]
+
+
+def test_the_exports_are_those_of_the_list():
+    assert list(EXPORTS) == NAMES
+
+
+def test_a_changed_column_needs_a_new_version(monkeypatch):
+    assert describing.changed_without_version() == []
+    assert describing.LOCK.read_text(encoding="utf-8") == lock_with_new_versions()
+    export = EXPORTS["capacity"]
+    changed = [replace(export.columns[0], type=Type.STRING), *export.columns[1:]]
+    for columns in (export.columns[1:], tuple(changed)):
+        monkeypatch.setitem(EXPORTS, "capacity", replace(export, columns=columns))
+        assert describing.changed_without_version() == ["capacity"]
+    newer = replace(export, columns=export.columns[1:], version=export.version + 1)
+    monkeypatch.setitem(EXPORTS, "capacity", newer)
+    locked = json.loads(lock_with_new_versions())["capacity"]
+    assert list(locked) == [str(export.version), str(newer.version)]
+
+
+def test_the_document_is_that_of_the_definitions():
+    path = Path(project.BASE_DIR, "docs", "exports.md")
+
+    assert path.read_text(encoding="utf-8") == page(), "run manage.py describe_exports"
+
+
+def test_columns_about_people_come_last_and_say_what_they_hold():
+    for export in EXPORTS.values():
+        held = [column.holds != Holds.NOTHING for column in export.columns]
+        assert held == sorted(held), export.name
+        assert [column.sealed is not None for column in export.columns] == held, export.name
+        assert all(column.title.ko and column.title.en for column in export.columns)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("zone", Zone)
+def test_each_export_fits_its_schema(name, zone, tmp_path):
+    two_districts()
+    export = EXPORTS[name]
+    form = Form(zone=zone, headers=Headers.NAMES)
+    options = [{}, *([{"people": True}, {"recipient": "질병청"}] if export.has_people else [])]
+
+    for option in options:
+        content, written = taken(name, form, **option)
+        file = tmp_path / "file.csv"
+        file.write_bytes(content)
+        selection = select(export, **option)
+        schema = Schema.from_descriptor(table_schema(export, selection.columns))
+        with system.use_context(trusted=True):
+            report = Resource(path=str(file), schema=schema).validate()
+
+        assert report.flatten(["rowNumber", "fieldName", "message"]) == []
+        assert report.tasks[0].stats["rows"] == written.rows > 0
+        described = csvw(selection, form, "file.csv")["tableSchema"]["columns"]
+        assert [column["titles"] for column in described] == [
+            [text] for text in content.decode().split("\r\n")[0].split(",")
+        ]
+
+
+def test_a_schema_that_does_not_fit_is_noticed(tmp_path):
+    two_districts()
+    content, _written = taken("reservations")
+    file = tmp_path / "file.csv"
+    file.write_bytes(content.replace(b"vaccinated", b"confused"))
+    export = EXPORTS["reservations"]
+    schema = Schema.from_descriptor(table_schema(export, export.plain_columns))
+
+    with system.use_context(trusted=True):
+        assert not Resource(path=str(file), schema=schema).validate().valid
+
+
+# Rows of (the whole, a clinic in Gangnam, Gangnam's government) that each role gets; None: refused.
+NOTHING_OF_CLINICS = {"waiting", "messages", "staff-acts", "access"}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_gets_its_rows_of_each_export(role):
+    ours, _theirs = two_districts()
+    user = staff_at(role, ours)
+
+    for name, export in EXPORTS.items():
+        count = len(rows(name, user=user))
+        assert export.may_take(user) == (role in describing.takers(export))
+        if role in (Role.AUTHORITY, Role.OPERATOR, Role.AUDITOR):
+            assert count == len(rows(name)) > 0, name
+        elif role == Role.LOCAL:
+            assert count == (0 if name in NOTHING_OF_CLINICS else 1), name
+        else:
+            # Of a person elsewhere, of a complaint, a clinic gets none.
+            people = {"doses-elsewhere", "reviews", "complaints"}
+            own = 0 if name in NOTHING_OF_CLINICS | people else 1
+            # The staff of their own clinic did nothing yet.
+            assert count == own, name
+
+
+def _sql(text: str, *values) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+        return cursor.fetchone()[0]
+
+
+FILTER = """
+SELECT count(*) FROM booking_reservation r JOIN booking_slot s ON s.id = r.slot_id
+JOIN booking_clinic c ON c.id = s.clinic_id
+WHERE (s.starts_at AT TIME ZONE 'Asia/Seoul')::date BETWEEN %s AND %s AND (%s = '' OR c.region = %s)
+"""
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.integers(-1, 4), length=st.integers(0, 4),
+    region=st.sampled_from(["", "서울특별시", "부산광역시"]),
+)  # fmt: skip
+def test_counts_are_those_of_sql(days_of_reservations, first, length, region):
+    start = days_of_reservations + timedelta(days=first)
+    end = start + timedelta(days=length)
+    options = {"first": start, "last": end, "region": region}
+    expected = _sql(FILTER, start, end, region, region)
+
+    assert len(rows("reservations", **options)) == expected
+    for columns in (["day"], ["region", "vaccine"], []):
+        wanted = [*columns, "vaccinated", "no_shows", "due"] if columns else []
+        summed = Counter()
+        for row in rows("no-shows", columns=wanted, **options):
+            summed.update({name: int(row[name]) for name in ("vaccinated", "no_shows", "due")})
+        assert summed["due"] == expected
+        for status in ("vaccinated", "no_show"):
+            found = _sql(f"{FILTER} AND r.status = %s", start, end, region, region, status)
+            assert summed["no_shows" if status == "no_show" else status] == found
+    booked = sum(int(row["booked"]) for row in rows("capacity", columns=["booked"], **options))
+    assert booked == expected
+
+
+@pytest.fixture
+def days_of_reservations():
+    """Reservations on three days in two regions, at the edges of the day; the first of the days."""
+    edge = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    start = edge + timedelta(days=2)
+    clinics = [ClinicFactory(region=region) for region in ("서울특별시", "부산광역시")]
+    for number, (hours, clinic) in enumerate((h, c) for h in (0, 23.5, 24, 50) for c in clinics):
+        slot = SlotFactory(clinic=clinic, starts_at=start + timedelta(hours=hours))
+        put_into(ReservationFactory(slot=slot), ["confirmed", "vaccinated", "no_show"][number % 3])
+    return start.date()
+
+
+def test_a_key_is_one_recipients_alone_and_joins_nothing():
+    ours, _theirs = two_districts()
+
+    first, again = (rows("doses", recipient="질병청") for _ in range(2))
+    other = rows("doses", recipient="대학교")
+    elsewhere = rows("doses-elsewhere", recipient="질병청")
+
+    assert first == again
+    keys = {row["person_key"] for row in first}
+    assert len(keys) == 2
+    assert keys.isdisjoint(row["person_key"] for row in other)
+    assert keys == {row["person_key"] for row in elsewhere}
+    assert "number" not in first[0]
+    assert "name" not in first[0]
+    with pytest.raises(BadSelection, match="키"):
+        select(EXPORTS["doses"], recipient="질병청", people=True)
+    with pytest.raises(BadSelection, match="number"):
+        select(EXPORTS["doses"], recipient="질병청", columns=["number", "person_key"])
+    given_on = timezone.localdate()
+    assert {row["age"] for row in first} == {str(age_of(ours.person, given_on))}
+
+
+@pytest.mark.parametrize(
+    ("born", "on", "age"),
+    [
+        ("1964-05-12", "2026-05-11", "61"),
+        ("1964-05-12", "2026-05-12", "62"),
+        ("1964-02-29", "2026-02-28", "61"),
+        ("1964-02-29", "2026-03-01", "62"),
+    ],
+)
+def test_an_age_grows_on_the_birthday(born, on, age):
+    assert age_on(born, on) == age
