@@ -6,6 +6,7 @@ from rq import cron
 import booking.jobs
 import eligibility.jobs
 import messaging.jobs
+import reports.jobs
 import staff.jobs
 import vaccination.jobs
 import waiting_room.jobs
@@ -38,4 +39,5 @@ cron.register(eligibility.jobs.purge, queue_name="default", interval=3600, resul
 cron.register(
     vaccination.jobs.continue_recalls, queue_name="exports", interval=60, ttl=30, result_ttl=0
 )
+cron.register(reports.jobs.continue_files, queue_name="exports", interval=60, ttl=30, result_ttl=0)
 cron.register(staff.jobs.tidy, queue_name="default", interval=3600, result_ttl=0)

@@ -79,16 +79,25 @@ def _nonces() -> Iterator[bytes]:
 
 def decrypt(stored: bytes, *, context: bytes) -> str:
     """Decrypt a stored value; raises UnreadableData for a missing key or an altered value."""
-    stored = bytes(stored)
-    cipher = _keys.current().ciphers.get(stored[0]) if stored else None
-    if cipher is None:
-        raise UnreadableData("The key this value was encrypted with is not in JARI_DATA_KEYS.")
-    try:
-        return cipher.decrypt(
-            stored[1 : 1 + NONCE_BYTES], stored[1 + NONCE_BYTES :], context
-        ).decode()
-    except (InvalidTag, ValueError):
-        raise UnreadableData("This value was altered, or belongs to another column.") from None
+    return decryptor(context=context)(bytes(stored))
+
+
+def decryptor(*, context: bytes) -> Callable[[bytes], str]:
+    """`decrypt` for many values of one column."""
+    ciphers = _keys.current().ciphers
+
+    def decrypt_one(stored: bytes) -> str:
+        cipher = ciphers.get(stored[0]) if stored else None
+        if cipher is None:
+            raise UnreadableData("The key this value was encrypted with is not in JARI_DATA_KEYS.")
+        try:
+            return cipher.decrypt(
+                stored[1 : 1 + NONCE_BYTES], stored[1 + NONCE_BYTES :], context
+            ).decode()
+        except (InvalidTag, ValueError):
+            raise UnreadableData("This value was altered, or belongs to another column.") from None
+
+    return decrypt_one
 
 
 def newest_key_number() -> int:

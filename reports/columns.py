@@ -10,7 +10,7 @@ from django.db.models import Field, Func
 
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
-from privacy.cipher import decrypt
+from privacy.cipher import decryptor
 from privacy.fields import EncryptedField
 from reports.enums import Holds, Type, Zone
 from reports.words import Words
@@ -45,7 +45,15 @@ class Sql(Func):
         super().__init__(*sources, output_field=output_field)
         self.sql = sql
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+    def as_sql(
+        self,
+        compiler: Any,
+        connection: Any,
+        function: str | None = None,
+        template: str | None = None,
+        arg_joiner: str | None = None,
+        **extra_context: Any,
+    ) -> Any:
         parts = []
         for source in self.source_expressions:
             sql, params = compiler.compile(source)
@@ -53,6 +61,9 @@ class Sql(Func):
                 raise ValueError(f"{source!r} has parameters.")
             parts.append(sql)
         return self.sql.format(*parts), []
+
+
+Choices = type[models.TextChoices]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +83,7 @@ class Column:
     total: models.Aggregate | None = None
     sql: str = "{0}"
     note: Words | None = None
-    choices: type[models.TextChoices] | None = None
+    choices: Choices | None = None
     required: bool = False
     safe: bool = False  # a code of ours, which can't begin a formula
     # A number by which rows of two files are joined: never beside keys of people.
@@ -107,14 +118,10 @@ class Sealed:
     on_sql: str = "{0}"
 
 
-def sealed_field(name: str) -> EncryptedField[Any, Any]:
-    return cast("EncryptedField[Any, Any]", Person._meta.get_field(name))
-
-
 def opener(name: str) -> Callable[[bytes], str]:
     """A function that decrypts the values of a field of the person."""
-    context = sealed_field(name).context
-    return lambda value: decrypt(value, context=context)
+    field = cast("EncryptedField[Any, Any]", Person._meta.get_field(name))
+    return decryptor(context=field.context)
 
 
 def age_on(birth_date: str, day: str) -> str:
@@ -132,7 +139,7 @@ def code(
     ko: str,
     en: str,
     source: str,
-    choices: type[models.TextChoices] | None = None,
+    choices: Choices | None = None,
     **more: Any,
 ) -> Column:
     """A code of ours, with its possible values if they are few."""

@@ -135,6 +135,7 @@ def lock_with_new_versions() -> str:
     locked = read_lock() if LOCK.exists() else {}
     for name, export in EXPORTS.items():
         locked.setdefault(name, {}).setdefault(str(export.version), lock_entry(export))
+    # A column a line, so that a change shows as one.
     lines = []
     for name, versions in locked.items():
         columns = [

@@ -40,3 +40,12 @@ class Holds(models.TextChoices):
     NOTHING = "nothing"
     PSEUDONYM = "pseudonym"  # a key that only this recipient gets, or the age
     NAME = "name"  # or date of birth, or phone
+
+
+class FileStatus(models.TextChoices):
+    WAITING = "waiting", _("Waiting for a worker")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    CANCELLED = "cancelled", _("Cancelled")
+    FAILED = "failed", _("Failed")
+    EXPIRED = "expired", _("Removed after its time")

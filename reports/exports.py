@@ -49,6 +49,7 @@ class Table:
 
     def rows_for(self, user: User | None) -> QuerySet[Any]:
         """The rows that the user may see; all of them for a command or a schedule."""
+        # Not the related managers', which an app may narrow.
         rows: QuerySet[Any] = self.model._default_manager.filter(self.narrow)
         if user is None:
             return rows

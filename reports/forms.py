@@ -63,14 +63,20 @@ class TakeForm(forms.Form):
         max_length=200,
         help_text=gettext_lazy("Kept with the record of this download."),
     )
+    keep = forms.BooleanField(
+        label=gettext_lazy("By a worker, and kept for some days"),
+        required=False,
+        help_text=gettext_lazy("Large files always are: the next page shows how far they are."),
+    )
     ROWS = ("first", "last", "region", "cohort")
     COLUMNS = ("columns", "recipient", "people")
-    FILE = ("encoding", "headers", "zone", "reason")
+    FILE = ("encoding", "headers", "zone", "reason", "keep")
 
     def __init__(self, *args: Any, export: Export, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.export, self.user = export, user
         self.selection: Selection | None = None
+        # Those about people have questions of their own.
         columns = self.fields["columns"]
         assert isinstance(columns, forms.MultipleChoiceField)
         columns.choices = [(column.name, str(column.title)) for column in export.plain_columns]

@@ -1,10 +1,12 @@
 """The SQL of a selection. Cells that Postgres can write come first, sealed ones and what they need
 after them."""
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import CharField, F, Model, QuerySet
 from django.utils import timezone
@@ -56,8 +58,13 @@ def _of_table(selection: Selection, source: Table, zone: Zone) -> Query:
         plain = len(cells)
         more, hidden = _hidden_cells(selection, source)
         rows = rows.order_by(*source.order).values_list(*cells, *more)
+    try:
+        statement = rows.query.sql_with_params()
+    except EmptyResultSet:
+        # Django knows that there are none, as for a user without a workplace.
+        return Query("SELECT WHERE false", plain, hidden)
     with connection.cursor() as cursor:
-        return Query(cursor.mogrify(*rows.query.sql_with_params()), plain, hidden)
+        return Query(cursor.mogrify(*statement), plain, hidden)
 
 
 def _chosen(selection: Selection, source: Table) -> QuerySet[Any]:
@@ -120,7 +127,7 @@ def _added_up(selection: Selection, rows: QuerySet[Any], zone: Zone) -> QuerySet
         if column.total is None
     }
     totals = {_ALIAS + column.name: column.total for column in selection.columns if column.total}
-    added_up = rows.order_by().values(**groups).annotate(**totals)
+    added_up: QuerySet[Any] = rows.order_by().values(**groups).annotate(**totals)
     return added_up.order_by(*groups).values_list(
         *(_ALIAS + column.name for column in selection.columns)
     )
@@ -128,7 +135,8 @@ def _added_up(selection: Selection, rows: QuerySet[Any], zone: Zone) -> QuerySet
 
 def _of_statement(selection: Selection, source: Statement, zone: Zone) -> Query:
     cells = [column.wrap(zone).replace("{0}", f"t.{column.source}") for column in selection.columns]
-    conditions, values = ["true"], []
+    conditions: list[str] = ["true"]
+    values: list[Any] = []
     if selection.first:
         conditions.append(f"t.{source.period} >= %s")
         values.append(midnight(selection.first))
@@ -150,3 +158,15 @@ def _of_statement(selection: Selection, source: Statement, zone: Zone) -> Query:
     )
     with connection.cursor() as cursor:
         return Query(cursor.mogrify(sql, values), len(cells))
+
+
+def rows_expected(query: Query) -> int:
+    """About how many rows Postgres reads for it, by its planner."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {query.sql}")
+        plan = cursor.fetchone()[0]
+    return _most_rows((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+
+
+def _most_rows(node: dict[str, Any]) -> int:
+    return max([int(node["Plan Rows"]), *(_most_rows(part) for part in node.get("Plans", []))])

@@ -17,6 +17,7 @@ from reports.exports import Export
 from staff.models import User
 
 SHORTEST_REASON = 5  # letters
+YEARS = range(2000, 2200)  # of days: a day after the last one is always a day too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,9 @@ def select(
     Without `columns` those that hold nothing about people, with `recipient` also the key and age of
     each person, with `people` also names, dates of birth and phones.
     """
+    for option, day in [("first", first), ("last", last)]:
+        if day is not None and day.year not in YEARS:
+            raise BadSelection(option, _("Choose a day between the years 2000 and 2199."))
     if first and last and first > last:
         raise BadSelection("last", _("The period ends before it begins."))
     selection = Selection(
@@ -159,6 +163,7 @@ def _cohort(export: Export, code: str) -> str:
         return ""
     if not export.has_cohort:
         raise BadSelection("cohort", _("This export has no cohorts."))
-    if not Cohort.objects.filter(code=code).exists():
+    # Postgres takes no NUL, not even to compare with.
+    if "\0" in code or not Cohort.objects.filter(code=code).exists():
         raise BadSelection("cohort", _("There is no cohort “%s”.") % code)
     return code

@@ -17,6 +17,8 @@ from staff.enums import Act
 from staff.models import Access, User
 from staff.services import record_access
 
+IDS_OF_A_RECORD = 250_000
+
 
 def record_taking(
     selection: Selection,
@@ -26,19 +28,24 @@ def record_taking(
     request: HttpRequest | None = None,
     user: User | None = None,
     by: str = "",
-) -> Access:
-    """Record who took the file, and the ids of all people in it."""
-    people = selection.holds != Holds.NOTHING
-    return record_access(
-        request,
-        act=Act.DOWNLOAD,
-        what="file_of_people" if people else "file",
-        data=selection.summary(written.rows),
-        people=written.people,
-        reason=reason,
-        user=user,
-        by=by,
-    )
+) -> list[Access]:
+    """Record who took the file, and the ids of all people in it: many of them in several records,
+    so that the memory does not grow with the file."""
+    is_personal = selection.holds != Holds.NOTHING
+    summary, several = selection.summary(written.rows), len(written.people) > IDS_OF_A_RECORD
+    return [
+        record_access(
+            request,
+            act=Act.DOWNLOAD,
+            what="file_of_people" if is_personal else "file",
+            data=summary | ({"part": number} if several else {}),
+            people=ids,
+            reason=reason,
+            user=user,
+            by=by,
+        )
+        for number, ids in enumerate(written.people.parts(IDS_OF_A_RECORD), 1)
+    ]
 
 
 def unnamed_file(selection: Selection, form: Form, *, reason: str) -> tuple[IO[bytes], Written]:

@@ -1,7 +1,7 @@
 """Exports as CSV: one snapshot, streamed by COPY, in constant memory, complete or not at all.
 
 Postgres writes the cells that hold nothing about people. Sealed cells come after them, are cut off
-the end of the line, decrypted here, and written in their place.
+the end of the line and written in the clear in their place (reports.opening).
 """
 
 import csv
@@ -15,13 +15,16 @@ from typing import IO
 
 from django.db import connection, transaction
 
-from privacy.cipher import indexer
-from reports.columns import Column, age_on, guard, opener
+from reports.columns import guard
 from reports.enums import Encoding, Headers
-from reports.reading import Hidden, Query, query_of
+from reports.opening import Opened, cell, in_processes, opener_of
+from reports.people import People
+from reports.reading import Query, query_of, rows_expected
 from reports.selection import Form, Selection
 
-BATCH = 500  # rows
+BLOCK = 1000  # rows
+# Fewer are opened before processes for it have started.
+ROWS_FOR_PROCESSES = 20_000
 MOST_LISTED = 1000  # replaced letters
 END = b"\r\n"
 
@@ -41,33 +44,54 @@ class Written:
     """What a file holds."""
 
     rows: int = 0
-    people: "array[int]" = field(default_factory=lambda: array("q"))  # ids, also repeated
+    people: People = field(default_factory=People)
     replaced: list[Replaced] = field(default_factory=list)  # the first MOST_LISTED
     replaced_count: int = 0
 
 
 def write_csv(
-    file: IO[bytes], selection: Selection, form: Form, written: Written | None = None
+    file: IO[bytes],
+    selection: Selection,
+    form: Form,
+    written: Written | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
+    processes: int = 1,
 ) -> Written:
     """Write the selection to `file` as it is at one instant.
 
     `written` grows as it goes on, for a caller that must know how far a broken file came.
+    `progress` gets the number of rows after each block, and ends the writing by raising. Sealed
+    cells are opened in `processes`.
     """
     written = Written() if written is None else written
     encode = _encoder(form.encoding, [column.name for column in selection.columns], written)
     start = "\ufeff".encode() if form.encoding == Encoding.EXCEL else b""
     file.write(start + encode(_line(_header(selection, form.headers)) + END))
-    with snapshot():
-        query = query_of(selection, form.zone)
-        for lines in _batches(query.sql):
-            if query.hidden is not None:
-                lines = _opened(lines, selection, query, written)
-            if len(selection.columns) == 1:
-                # Readers skip an empty line, which is a row with one empty cell.
-                lines = [line or b'""' for line in lines]
-            file.write(encode(END.join(lines) + END))
-            written.rows += len(lines)
+    query = query_of(selection, form.zone)
+    for lines, people in _blocks(selection, query, processes):
+        if len(selection.columns) == 1:
+            # Readers skip an empty line, which is a row with one empty cell.
+            lines = [line or b'""' for line in lines]
+        file.write(encode(END.join(lines) + END))
+        written.people.update(people)
+        written.rows += len(lines)
+        if progress is not None:
+            progress(written.rows)
     return written
+
+
+def _blocks(selection: Selection, query: Query, processes: int) -> Iterator[Opened]:
+    """Blocks of finished lines, with the ids of their people."""
+    if query.hidden is None:
+        with snapshot():
+            yield from ((lines, array("q")) for lines in _copied(query.sql))
+        return
+    if processes > 1 and rows_expected(query) < ROWS_FOR_PROCESSES:
+        processes = 1
+    # The processes begin before the snapshot does, so that none of them inherits its COPY.
+    with in_processes(opener_of(selection, query), processes) as opened, snapshot():
+        yield from opened(_copied(query.sql))
 
 
 def _header(selection: Selection, headers: Headers) -> list[str]:
@@ -76,91 +100,25 @@ def _header(selection: Selection, headers: Headers) -> list[str]:
     return [getattr(column.title, headers.value) for column in selection.columns]
 
 
-def _batches(sql: str) -> Iterator[list[bytes]]:
-    """The lines of COPY without their ends. Postgres sends one row in each message, so that line
-    breaks inside a cell stay as they are."""
-    batch: list[bytes] = []
+def _copied(sql: str) -> Iterator[list[bytes]]:
+    """The lines of COPY in blocks, without their ends. Postgres sends one row in each message, so
+    that line breaks inside a cell stay as they are."""
+    block: list[bytes] = []
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY ({sql}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')") as copy,
     ):
         for line in copy:
-            batch.append(bytes(line)[:-1])
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-    if batch:
-        yield batch
-
-
-def _opened(
-    lines: list[bytes], selection: Selection, query: Query, written: Written
-) -> list[bytes]:
-    """The lines with sealed cells in the clear, each at the place of its column."""
-    hidden = query.hidden
-    assert hidden is not None
-    makers = _makers(selection, hidden)
-    count = hidden.person + 1
-    opened = []
-    for line in lines:
-        # Hidden cells are numbers, days and bytes in hexadecimal: no comma in them.
-        plain, *cells = line.rsplit(b",", count) if query.plain else [b"", *line.split(b",")]
-        written.people.append(int(cells[hidden.person]))
-        made = [make(cells) for make in makers]
-        opened.append(b",".join([plain, *made] if query.plain else made))
-    return opened
-
-
-def _makers(selection: Selection, hidden: Hidden) -> list[Callable[[Sequence[bytes]], bytes]]:
-    """For each sealed column a function that makes its cell of the hidden ones of a row."""
-    return [
-        _maker(column, selection, hidden)
-        for column in selection.columns
-        if column.sealed is not None
-    ]
-
-
-def _maker(
-    column: Column, selection: Selection, hidden: Hidden
-) -> Callable[[Sequence[bytes]], bytes]:
-    sealed = column.sealed
-    assert sealed is not None
-    if not sealed.field:
-        # A keyed hash under a key of this recipient (privacy.cipher): others can't be joined.
-        key_of = indexer(context=f"reports.person_key:{selection.recipient}".encode())
-        person = hidden.person
-        return lambda cells: key_of(cells[person].decode()).hex().encode()
-    position, open_value, shown = hidden.fields[sealed.field], opener(sealed.field), sealed.shown
-
-    def value(cells: Sequence[bytes]) -> str:
-        cell = cells[position]
-        # COPY writes bytea as \x and hexadecimal digits.
-        return open_value(bytes.fromhex(cell[2:].decode())) if cell else ""
-
-    if sealed.on:
-        day = hidden.days[sealed.on]
-
-        def age(cells: Sequence[bytes]) -> bytes:
-            born, on = value(cells), cells[day].decode()
-            return age_on(born, on).encode() if born and on else b""
-
-        return age
-
-    def cell(cells: Sequence[bytes]) -> bytes:
-        text = value(cells)
-        return _cell(shown(text)) if text else b""
-
-    return cell
-
-
-def _cell(text: str) -> bytes:
-    if any(letter in text for letter in ',"\r\n'):
-        text = '"' + text.replace('"', '""') + '"'
-    return text.encode()
+            block.append(bytes(line)[:-1])
+            if len(block) == BLOCK:
+                yield block
+                block = []
+    if block:
+        yield block
 
 
 def _line(cells: Sequence[str]) -> bytes:
-    return b",".join(_cell(text) for text in cells)
+    return b",".join(cell(text) for text in cells)
 
 
 def _encoder(
@@ -185,18 +143,18 @@ def _replaced(text: str, names: Sequence[str], written: Written) -> str:
     writer = csv.writer(buffer, lineterminator="\r\n")
     for number, cells in enumerate(csv.reader(io.StringIO(text, newline="")), written.rows + 1):
         writer.writerow(
-            _fitting(cell, number, name, written) for cell, name in zip(cells, names, strict=True)
+            _fitting(text, number, name, written) for text, name in zip(cells, names, strict=True)
         )
     return buffer.getvalue()
 
 
-def _fitting(cell: str, row: int, column: str, written: Written) -> str:
+def _fitting(text: str, row: int, column: str, written: Written) -> str:
     try:
-        cell.encode("cp949")
+        text.encode("cp949")
     except UnicodeEncodeError:
         letters = []
         # Composed first: a Hangul syllable typed as three letters (NFD) is one in CP949.
-        for letter in unicodedata.normalize("NFC", cell):
+        for letter in unicodedata.normalize("NFC", text):
             fitting = _nearest(letter)
             letters.append(fitting)
             if fitting != letter:
@@ -205,7 +163,7 @@ def _fitting(cell: str, row: int, column: str, written: Written) -> str:
                     written.replaced.append(Replaced(row, column, letter, fitting))
         # A small “﹦” became “=”.
         return guard("".join(letters))
-    return cell
+    return text
 
 
 def _nearest(letter: str) -> str:

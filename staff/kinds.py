@@ -32,6 +32,7 @@ KINDS = {
     "recall_people": _("People who got lot %(lot)s"),
     "withdrawn_records": _("Withdrawn records"),
     "refused_rows": _("Refused rows of roster upload %(row)s"),
+    "kept_file": _("Kept file #%(file)s of %(export)s: %(count)s rows"),
     # Written until exports were defined in reports; the records stay.
     "export_people": _("Reservations %(first)s – %(last)s, %(region)s, with people: %(count)s"),
     "file": _("File of %(export)s, %(first)s – %(last)s, %(region)s: %(count)s rows"),

@@ -40,6 +40,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.capacity": [_EXPORT],
         "reports.no-shows": [_EXPORT],
         "reports.cancellation-list": [_EXPORT],
+        "reports.exportfile": [_VIEW],
     },
     Role.LOCAL: {
         "booking.clinic": [_VIEW],
@@ -61,6 +62,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.no-shows": [_EXPORT],
         "reports.cancellation-list": [_EXPORT],
         "reports.complaints": [_EXPORT],
+        "reports.exportfile": [_VIEW],
     },
     Role.AUTHORITY: {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],
@@ -101,6 +103,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.messages": [_EXPORT],
         "reports.staff-acts": [_EXPORT],
         "reports.access": [_EXPORT],
+        "reports.exportfile": [_VIEW],
     },
     Role.OPERATOR: {
         "waiting_room.room": [_VIEW, _CHANGE],
@@ -120,6 +123,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.messages": [_EXPORT],
         "reports.staff-acts": [_EXPORT],
         "reports.access": [_EXPORT],
+        "reports.exportfile": [_VIEW],
     },
     Role.AUDITOR: {
         "booking.clinic": [_VIEW],
@@ -137,6 +141,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.waiting": [_EXPORT],
         "reports.staff-acts": [_EXPORT],
         "reports.access": [_EXPORT],
+        "reports.exportfile": [_VIEW],
     },
 }
 

@@ -19,6 +19,7 @@ from outside import redis
 from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
 
 from .database import database_settings
+from .exports import export_storages
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -316,8 +317,12 @@ STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))()
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    **export_storages(env),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+
+# For how many days files of exports are kept.
+EXPORT_DAYS = env.int("JARI_EXPORT_DAYS", default=7)
 
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

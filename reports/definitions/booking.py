@@ -37,6 +37,7 @@ _WITH_STATUS = {
     status: Count("pk", filter=Q(status=status)) for status in [*_DUE, ReservationStatus.CANCELLED]
 }
 
+# Version 1 was the only export there was: its times had neither seconds nor a zone.
 RESERVATIONS = Export(
     name="reservations",
     title=Words("예약", "Reservations"),
@@ -99,6 +100,7 @@ RESERVATIONS = Export(
     ),
 )
 
+# By subqueries: with reservations joined to it, a slot would add its capacity once for each.
 _TAKEN = Reservation.objects.filter(slot=OuterRef("pk"))
 
 
@@ -152,6 +154,7 @@ CAPACITY = Export(
     ),
 )
 
+# Of appointments alone: what was never confirmed neither came nor stayed away.
 NO_SHOWS = Export(
     name="no-shows",
     title=Words("미방문", "No-shows"),
@@ -199,6 +202,7 @@ NO_SHOWS = Export(
     ),
 )
 
+# An entry names clinics and districts: staff see those that concern a clinic of theirs.
 CANCELLATION_LIST = Export(
     name="cancellation-list",
     title=Words("취소분 대기", "Cancellation list"),

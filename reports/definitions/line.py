@@ -70,6 +70,7 @@ WINDOW before AS (PARTITION BY minute.room_id ORDER BY minute.minute)
 
 
 def _rooms_of(user: User) -> QuerySet[Room]:
+    # A room belongs to no clinic and no district: only those who see everything have rows.
     return rows_for(user, Room.objects.all())
 
 
@@ -157,6 +158,7 @@ WAITING = Export(
     ),
 )
 
+# Without `note`, which is what the person wrote.
 REVIEWS = Export(
     name="reviews",
     title=Words("재확인 요청", "Reviews"),
@@ -189,6 +191,7 @@ REVIEWS = Export(
     ),
 )
 
+# Scoped by the desk that took the call: its caller may live elsewhere.
 COMPLAINTS = Export(
     name="complaints",
     title=Words("민원", "Complaints"),

@@ -14,6 +14,7 @@ from staff.enums import Act, Role
 from staff.models import Access, User
 from staff.scoping import rows_for
 
+# Without `key`, which names a reservation or a ticket, and without what a gateway answered.
 MESSAGES = Export(
     name="messages",
     title=Words("메시지", "Messages"),
@@ -46,6 +47,7 @@ def _tracked() -> list[type[Model]]:
 
 
 def _changes(model: type[Model]) -> str:
+    # The model whose rows the event model records.
     tracked = model._meta.get_field("pgh_obj").related_model
     label = tracked._meta.label_lower  # type: ignore[union-attr]
     # Names of tables and models of ours.
@@ -84,6 +86,7 @@ def _acts() -> str:
 
 
 def _staff_of(user: User) -> QuerySet[User]:
+    # As the list of accounts: a clinic's manager would see those of the clinic.
     return rows_for(user, User.objects.all(), clinic_path="clinic")
 
 
@@ -120,6 +123,7 @@ STAFF_ACTS = Export(
     ),
 )
 
+# Whose data it was stays in the record, where it is found by a person's number.
 ACCESS = Export(
     name="access",
     title=Words("개인정보 열람", "Access to people's data"),

@@ -23,6 +23,7 @@ from vaccination.models import DoseGiven
 _GIVEN = Words("접종 시각", "time of the dose")
 _COHORT = "reservation__admission__room__cohort"
 
+# A dose that was recorded by mistake is deleted: the table holds those that stand.
 DOSES = Export(
     name="doses",
     title=Words("여기서 놓은 접종", "Doses given here"),
@@ -76,6 +77,7 @@ DOSES = Export(
     ),
 )
 
+# Scoped by where the person lives, since the place is no clinic of ours.
 DOSES_ELSEWHERE = Export(
     name="doses-elsewhere",
     title=Words("다른 곳에서 받은 접종", "Doses given elsewhere"),
@@ -106,6 +108,7 @@ DOSES_ELSEWHERE = Export(
     ),
 )
 
+# Counts of one clinic and day may be small: for staff, and not for the public as they are.
 UPTAKE = Export(
     name="uptake",
     title=Words("접종 실적", "Uptake"),

@@ -36,9 +36,9 @@ class District:
     person: Person
 
 
-def district(region: str, name: str, **person) -> District:
-    clinic = ClinicFactory(region=region, district=name)
-    person = PersonFactory(region=region, district=name, **person)
+def scene_in(region: str, district: str, name: str) -> District:
+    clinic = ClinicFactory(region=region, district=district)
+    person = PersonFactory(region=region, district=district, name=name)
     reservation = ReservationFactory(slot=SlotFactory(clinic=clinic), person=person)
     put_into(reservation, "vaccinated")
     slot = reservation.slot
@@ -57,15 +57,15 @@ def district(region: str, name: str, **person) -> District:
     cohort = reservation.admission.room.cohort
     Review.objects.create(person=person, cohort=cohort, reason="birth", doubted="not_born")
     Complaint.objects.create(
-        person_id=person.pk, reason="wait", region=region, district=name, by="staff:1"
+        person_id=person.pk, reason="wait", region=region, district=district, by="staff:1"
     )
     Message.objects.create(key=f"x:{person.pk}", kind="called", channel="sms", to="x", text="y")
     return District(clinic, reservation, person)
 
 
 def two_districts() -> tuple[District, District]:
-    ours = district("서울특별시", "강남구", name="우리편")
-    theirs = district("부산광역시", "해운대구", name="남의편")
+    ours = scene_in("서울특별시", "강남구", "우리편")
+    theirs = scene_in("부산광역시", "해운대구", "남의편")
     user = StaffFactory()
     Access.objects.create(user=user, act=Act.LIST, what="x.y", people=[1, 2])
     Access.objects.create(user=user, act=Act.LOG_IN, what="/admin/")

@@ -7,10 +7,11 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from reports.definitions import EXPORTS
+from reports.describing import takers
 from staff.enums import Act, Role
 from staff.models import Access
 from tests.factories import PersonFactory, ReservationFactory, StaffFactory
-from tests.reports.files import rows_of, staff_at, two_districts
+from tests.reports.files import rows, rows_of, staff_at, two_districts
 
 pytestmark = pytest.mark.django_db
 WHY = "--reason=접종 전날 확인 전화"
@@ -41,10 +42,10 @@ def test_the_command_writes_a_private_file_with_what_describes_it(tmp_path, caps
 def test_a_file_that_breaks_leaves_nothing(tmp_path, monkeypatch):
     ReservationFactory()
 
-    def broken(_lines, *_args):
+    def broken(*_args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reports.writing._opened", broken)
+    monkeypatch.setattr("reports.writing.opener_of", broken)
     with pytest.raises(CommandError, match="No space left"):
         call_command("export", "reservations", str(tmp_path / "out.csv"), "--people", WHY)
 
@@ -57,6 +58,8 @@ def test_a_file_that_breaks_leaves_nothing(tmp_path, monkeypatch):
     [
         (["--from=2026-02-30"], "--from"),
         (["--from=2026-07-20", "--to=2026-07-19"], "--to"),
+        (["--to=9999-12-31"], "--to"),
+        (["--from=0001-01-01"], "--from"),
         (["--region=평양"], "--region"),
         (["--columns=number,nothing"], "--columns"),
         (["--cohort=nobody"], "--cohort"),
@@ -79,29 +82,43 @@ def test_an_empty_period_is_a_file_without_rows_that_says_so(tmp_path, capsys):
 
     call_command("export", "reservations", str(file), "--to=2020-01-01", "--no-bom")
 
-    assert file.read_text().count("\r\n") == 1
+    assert file.read_bytes().count(b"\r\n") == 1
     assert "행이 없습니다" in capsys.readouterr().err
 
 
+# Of which no row belongs to a clinic or a district, and those of persons, not of clinics.
+OF_THE_WHOLE = {"waiting", "messages", "staff-acts", "access"}
+OF_PERSONS = {"doses-elsewhere", "reviews", "complaints"}
+
+
+def rows_expected(role: Role, name: str) -> int:
+    """How many rows of two districts a role gets that works in one of them."""
+    if role in (Role.AUTHORITY, Role.OPERATOR, Role.AUDITOR):
+        return len(rows(name))
+    none = OF_THE_WHOLE if role == Role.LOCAL else OF_THE_WHOLE | OF_PERSONS
+    return 0 if name in none else 1
+
+
 @pytest.mark.parametrize("role", list(Role))
-def test_each_role_sees_and_takes_its_exports(client, role):
+def test_each_role_sees_and_takes_its_rows_of_its_exports(client, role):
     ours, _theirs = two_districts()
     user = staff_at(role, ours)
     client.force_login(user)
     may = [name for name, export in EXPORTS.items() if export.may_take(user)]
+    assert may == [name for name in EXPORTS if role in takers(EXPORTS[name])]
 
     page = client.get("/admin/exports/")
     assert page.status_code == (200 if may else 403)
     if may:
         assert [export.name for export in page.context["exports"]] == may
     for name in EXPORTS:
+        expected = rows_expected(role, name)
+        assert len(rows(name, user=user)) == expected, name
         form = {"encoding": "utf-8", "headers": "names", "zone": "seoul", "reason": "아침 보고"}
         answer = client.post(f"/admin/exports/{name}/", form)
         assert answer.status_code == (200 if name in may else 403), name
         if name in may:
-            assert b"".join(answer.streaming_content).startswith(
-                EXPORTS[name].columns[0].name.encode()
-            )
+            assert len(rows_of(b"".join(answer.streaming_content))) == expected, name
     assert Access.objects.filter(act=Act.DOWNLOAD, user=user).count() == len(may)
 
 

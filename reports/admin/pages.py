@@ -17,8 +17,11 @@ from django.utils.translation import ngettext
 
 from database.clock import known_today
 from reports.definitions import EXPORTS
+from reports.enums import Zone
 from reports.exports import Export
+from reports.files import order_file
 from reports.forms import TakeForm
+from reports.reading import query_of, rows_expected
 from reports.taking import record_taking, unnamed_file
 from reports.writing import Written
 from staff.hooks import pages
@@ -27,6 +30,8 @@ from staff.services import staff_of
 from staff.site import PortalSite
 
 MOST_SHOWN = 10  # replaced letters in a notice
+# Rows that Postgres reads for a file while its taker waits: a second or two, also with people.
+MOST_AT_ONCE = 20_000
 
 
 def _exports_of(request: HttpRequest) -> list[Export]:
@@ -103,9 +108,15 @@ class ExportPages:
         return TemplateResponse(request, template, {**frame, **context}, status=status)
 
 
-def _file(request: HttpRequest, form: TakeForm) -> FileResponse:
+def _file(request: HttpRequest, form: TakeForm) -> HttpResponseBase:
+    """The file; or, where many rows are to be read, the page of the file that a worker makes."""
     selection, reason = form.selection, form.cleaned_data["reason"]
     assert selection is not None
+    if form.cleaned_data["keep"] or rows_expected(query_of(selection, Zone.UTC)) > MOST_AT_ONCE:
+        ordered = order_file(
+            selection=selection, form=form.form(), reason=reason, user=staff_of(request)
+        )
+        return HttpResponseRedirect(reverse("admin:reports_exportfile_change", args=[ordered.pk]))
     file, written = unnamed_file(selection, form.form(), reason=reason)
     record_taking(selection, written, reason=reason, request=request)
     _tell_of_replaced(request, written)
