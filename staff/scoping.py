@@ -49,14 +49,27 @@ def rows_for(
     if user.role in AT_A_CLINIC and user.clinic_id and clinic_path is not None:
         return queryset.filter(**{clinic_path or "pk": user.clinic_id})
     path = clinic_path if region_path is None else region_path
-    if user.role == Role.LOCAL and user.region and path is not None:
+    area = _area_of(user)
+    if area and path is not None:
         prefix = f"{path}__" if path else ""
-        own = {f"{prefix}region": user.region}
-        # Without a district it is a provincial government, which sees its whole region.
-        if user.district:
-            own[f"{prefix}district"] = user.district
-        return queryset.filter(**own)
+        return queryset.filter(**{f"{prefix}{name}": value for name, value in area.items()})
     return queryset.none()
+
+
+def _area_of(user: User) -> dict[str, str]:
+    """Region and district of a local government; {} for a user of none."""
+    if user.role != Role.LOCAL or not user.region:
+        return {}
+    # Without a district it is a provincial government, which sees its whole region.
+    area = {"region": user.region, "district": user.district}
+    return {name: value for name, value in area.items() if value}
+
+
+def is_resident_of(user: User, row: Any) -> bool:
+    """Whether this row, with `region` and `district`, lies in the area of a local government; the
+    rule of `rows_for` for a row that is loaded already."""
+    area = _area_of(user)
+    return bool(area) and all(getattr(row, name) == value for name, value in area.items())
 
 
 class ScopedAdmin(CarefulMixin[Row], HistoryMixin[Row]):

@@ -32,7 +32,7 @@ from eligibility.models import Cohort, Person
 from eligibility.reasons import sentence
 from eligibility.services.decisions import Answer, decide, store_decisions
 from waiting_room.models import Admission
-from waiting_room.services.people_before import waiting_before
+from waiting_room.services.people_before import LineOfPerson, lines_for
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class BookingRights:
     at: datetime
     answers: list[Answer] = field(default_factory=list)
     rights: list[BookingRight] = field(default_factory=list)
+    # By cohort, of all but those for other birth dates.
+    lines: dict[int, LineOfPerson] = field(default_factory=dict)
 
     def right_for(self, vaccine_id: int, *, walk_in: bool) -> BookingRight:
         """The right by which this vaccine may be booked now.
@@ -120,7 +122,11 @@ def booking_rights_of(
     cohorts = [answer.cohort.pk for answer in open_now]
     inside = Admission.objects.filter(ticket__person=person, room__cohort__in=cohorts)
     admissions = dict(inside.order_by("pk").values_list("room__cohort", "pk"))
-    before = waiting_before(person_id=person.pk, cohorts=cohorts)
+    near = [
+        answer.cohort.pk for answer in answers if answer.eligible or answer.rule != Reason.NOT_BORN
+    ]
+    lines = lines_for(person_id=person.pk, cohorts=near, now=now)
+    before = {cohort: line.before for cohort, line in lines.items()}
     by_code = vaccines_by_code()
     rights = [
         BookingRight(
@@ -134,7 +140,7 @@ def booking_rights_of(
         # Under review the person may wait in the line, but not book before the decision.
         if not answer.provisional
     ]
-    return BookingRights(now, answers, rights)
+    return BookingRights(now, answers, rights, lines)
 
 
 @retried_transaction

@@ -352,16 +352,38 @@ def test_a_ticket_says_its_place_and_the_second_of_joining(local, clock):
     assert "2027-04-14 20:00:03" in text
 
 
-def test_a_page_takes_a_bounded_number_of_queries(local, django_assert_max_num_queries):
+@pytest.mark.parametrize("role", [Role.LOCAL, Role.CLINIC])
+def test_the_page_and_what_they_can_do_take_twelve_queries_each(
+    local, django_assert_max_num_queries, role
+):
     person = evening.play()
-    evening.book(person)
+    first = evening.book(person)
+    cancel_reservation(reservation=first, by="citizen")
+    if role == Role.CLINIC:
+        as_clinic(local, first.slot.clinic)
     local.force_login(local.user)
-    address = page_address(local, person)
+    address = search(local, first.number).url
+    local.post(f"{address}note/", {"note": "x"})
+    TicketFactory(person=person)
 
-    with django_assert_max_num_queries(40) as queries:
-        local.get(address)
+    with django_assert_max_num_queries(12):
+        answer = local.get(address)
+    with django_assert_max_num_queries(12):
+        local.get(f"{address}now/")
 
-    assert queries
+    assert f'data-fetch="{address}now/"' in page(answer)
+
+
+def test_what_they_can_do_is_a_part_of_its_own(local):
+    ticket = TicketFactory()
+    address = page_address(local, ticket.person)
+
+    text = text_of(page(local.get(f"{address}now/")))
+
+    assert text.startswith("Dose 1 may be booked now.")
+    assert ticket.room.cohort.name_en in text
+    local.force_login(StaffFactory(role=Role.AUTHORITY))
+    assert local.get(f"{address}now/").status_code == 403
 
 
 def test_a_note_is_kept_for_the_next_call_and_its_text_never_rewritten(local):

@@ -5,10 +5,12 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
+from django.utils import translation
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -17,19 +19,29 @@ from booking.admin.desk.changes import ChangePages
 from booking.admin.desk.choosing import desk_address, next_choice, own_clinic_of, periods_of
 from booking.admin.desk.pages import token_for
 from booking.admin.desk.search import Found, find_people, may_see, without_resident_number
-from booking.admin.desk.story import appointments_for, lives_in_scope, read_aloud, story_for
+from booking.admin.desk.story import (
+    appointments_for,
+    lives_in_scope,
+    read_aloud,
+    reservations_with_scope,
+    story_for,
+)
 from booking.enums import ON_THE_LIST
 from booking.models import Reservation
 from booking.services.courses import course_of
 from booking.services.staff_bookings import booking_rights_of
+from database.clock import known_now
 from eligibility.models import Person
 from eligibility.spelling import masked_phone, shown_phone
+from events.callers import notes_on
+from events.services import story_of
 from messaging.exceptions import NotSentAgain
 from messaging.hooks import name_of
 from messaging.models import Message
 from messaging.services import send_again, why_not_send_again
 from staff.enums import AT_A_CLINIC, Act
 from staff.hooks import pages, person_pages
+from staff.names import actor_names
 from staff.pages import Crumb
 from staff.scoping import TOO_MANY_GUESSES
 from staff.services import guesses_too_often, staff_of
@@ -83,23 +95,24 @@ class CallerPages(ChangePages):
         return without_resident_number(super().typed_term(request))
 
     def story_view(self, request: HttpRequest, token: str) -> HttpResponse:
-        """Who the caller is, their event line, and what they can do now."""
+        """Who the caller is, what happened and what stands; `now_view` adds what they can do."""
         self._require_view_permission(request)
         person = self._caller(request, token)
         if person is None:
             return self._search_again(request)
         user = staff_of(request)
+        rows = reservations_with_scope(person, self.get_queryset(request))
+        own = {row.pk for row, in_scope in rows if in_scope}
         # Found by name, birth date and phone: a clinic may book for them, no more.
-        if user.role in AT_A_CLINIC and not may_see(user, person):
+        if user.role in AT_A_CLINIC and not own:
             return HttpResponseRedirect(desk_address("caller", token))
-        visible = self.get_queryset(request)
         is_resident = lives_in_scope(user, person)
+        events, notes = story_of(person.pk), notes_on(person.pk)
         language = _language_of(request)
-        own = visible.filter(person=person).values_list("pk", flat=True)
-        shown = None if is_resident else set(own)
-        days = story_for(user, person, shown=shown, language=language)
+        with translation.override(language):
+            names = actor_names([*(event.actor for event in events), *(note.by for note in notes)])
+            days = story_for(user, events, names, shown=None if is_resident else own)
         self._record(request, Act.DETAIL, "story", [person.pk])
-        may_book = self.has_book_permission(request)
         return self.page(
             request,
             "admin/booking/desk/story.html",
@@ -110,31 +123,50 @@ class CallerPages(ChangePages):
             days=days,
             aloud=read_aloud(days),
             language=language,
-            appointments=[
-                entry | self.change_acts(request, entry["row"] if entry["may_act"] else None)
-                for entry in appointments_for(person, visible, is_resident=is_resident)
-            ],
+            appointments=self._with_acts(request, rows, is_resident=is_resident),
             entries=_entries(person),
             tickets=_tickets(person),
             sent=_sent(person),
+            notes=[(note, names[note.by]) for note in notes],
+            note_form=self.note_form(),
             # For the forms of the page's parts.
-            acts={"token": token, "may_book": may_book, "csrf": get_token(request)},
-            **self.notes_context(request, person),
-            **(self._now(request, person) if may_book else {"periods": [], "next": None}),
+            acts={
+                "token": token,
+                "may_book": self.has_book_permission(request),
+                "csrf": get_token(request),
+            },
         )
 
-    def notes_context(self, request: HttpRequest, person: Person) -> dict[str, Any]:
-        """Context of the notes on the person (booking.admin.desk.notes)."""
+    def _with_acts(
+        self, request: HttpRequest, rows: list[tuple[Reservation, bool]], *, is_resident: bool
+    ) -> list[dict[str, Any]]:
+        """The appointments with the addresses by which this user changes them."""
+        everything = [row for row, _in_scope in rows]
+        return [
+            entry
+            | self.change_acts(request, entry["row"] if entry["may_act"] else None, everything)
+            for entry in appointments_for(rows, is_resident=is_resident)
+        ]
+
+    def note_form(self) -> Form:
+        """The form for a note on the person (booking.admin.desk.notes)."""
         raise NotImplementedError
 
-    def _now(self, request: HttpRequest, person: Person) -> dict[str, Any]:
-        """What the person may book now, as on the page that books."""
-        rights = booking_rights_of(person=person)
+    def now_view(self, request: HttpRequest, token: str) -> HttpResponse:
+        """What the person may book now: a part of the caller's page, which its script fetches.
+
+        Apart, because it asks every rule, and the story is to be read out at once.
+        """
+        person = self._caller_to_act_for(request, token)
+        if person is None:
+            return self._search_again(request)
+        rights = booking_rights_of(person=person, now=known_now())
         at_counter = own_clinic_of(staff_of(request)) is not None
-        return {
-            "periods": periods_of(person, rights),
+        context = {
+            "periods": periods_of(rights),
             "next": next_choice(course_of(person.pk), rights, at_counter=at_counter),
         }
+        return render(request, "admin/booking/desk/components/now.html", context)
 
     def send_again_view(self, request: HttpRequest, token: str, pk: int) -> HttpResponse:
         """Send one of the person's messages once more, to the phone that is stored now."""
@@ -248,6 +280,7 @@ def _routes(site: PortalSite) -> list[URLPattern]:
         path("desk/", view(desk.search_view), name="desk"),
         path("desk/complaints/", view(desk.complaints_view), name="desk_complaints"),
         path("desk/<str:token>/", view(desk.story_view), name="desk_caller"),
+        path("desk/<str:token>/now/", view(desk.now_view), name="desk_now"),
         path("desk/<str:token>/note/", view(require_POST(desk.note_view)), name="desk_note"),
         path(
             "desk/<str:token>/messages/<int:pk>/again/",

@@ -177,15 +177,25 @@ class ChangePages(DeskPages):
             back=_address("move", row),
         )
 
-    def change_acts(self, request: HttpRequest, row: Reservation | None) -> dict[str, Any]:
-        """The addresses of the changes that this user may make now; empty where none."""
+    def change_acts(
+        self,
+        request: HttpRequest,
+        row: Reservation | None,
+        all_of_person: list[Reservation] | None = None,
+    ) -> dict[str, Any]:
+        """The addresses of the changes that this user may make now; empty where none.
+
+        `all_of_person` are all reservations of the row's person, if they are loaded.
+        """
         acts = dict.fromkeys(["cancel", "move", "restore"], "")
         if row is None or not self.has_book_permission(request):
             return {"change_acts": acts}
         if row.status == ReservationStatus.CONFIRMED:
             acts |= {"cancel": _address("cancel", row), "move": _address("move", row)}
         elif row.status == ReservationStatus.CANCELLED:
-            everything = list(Reservation.objects.filter(person=row.person_id).with_slot())
+            everything = all_of_person or list(
+                Reservation.objects.filter(person=row.person_id).with_slot()
+            )
             by = actor_of(staff_of(request))
             if not why_not_undo(row, everything, by=by, now=known_now()):
                 acts["restore"] = _address("restore", row)

@@ -30,19 +30,18 @@ from booking.services.courses import what_next
 from booking.services.staff_bookings import BookingRights
 from database.clock import known_now, known_today
 from eligibility.enums import Reason, Window
-from eligibility.models import Person
 from eligibility.reasons import sentence
 from eligibility.services.decisions import Answer
 from staff.enums import AT_A_CLINIC
 from staff.models import User
 from staff.scoping import rows_for
 from staff.services import staff_of
-from waiting_room.enums import RoomStatus
-from waiting_room.models import JOINABLE_FROM, Room, Ticket
-from waiting_room.services.people_before import waiting_before
+from waiting_room.services.people_before import LineOfPerson
 
 # The page on which a slot is chosen, by the id of the slot; empty where it can't be chosen.
 AddressOf = Callable[[int], str]
+
+_NO_LINE = LineOfPerson(before=None, is_joinable=False, has_ticket=False)
 
 _QUERY_FIELDS = ["region", "district", "name", "clinic", "day"]
 
@@ -90,25 +89,18 @@ def is_born_outside(answer: Answer) -> bool:
     return not answer.eligible and answer.rule == Reason.NOT_BORN
 
 
-def periods_of(person: Person, booking_rights: BookingRights) -> list[dict[str, Any]]:
-    """Context of each cohort for this person's birth date: window, reasons, state of the line."""
+def periods_of(booking_rights: BookingRights) -> list[dict[str, Any]]:
+    """Context of each cohort for the person's birth date: window, reasons, state of the line."""
     near = [answer for answer in booking_rights.answers if not is_born_outside(answer)]
-    cohorts = [answer.cohort.pk for answer in near]
-    before = waiting_before(person_id=person.pk, cohorts=cohorts)
-    rooms = Room.objects.alias(since=JOINABLE_FROM).filter(
-        cohort__in=cohorts, since__lte=booking_rights.at
-    )
-    open_rooms = set(rooms.exclude(status=RoomStatus.CLOSED).values_list("cohort", flat=True))
-    tickets = Ticket.objects.filter(person=person, left_at=None, room__cohort__in=cohorts)
-    inside = set(tickets.values_list("room__cohort", flat=True))
-    return [_period(answer, booking_rights.at, before, open_rooms, inside) for answer in near]
+    return [
+        _period(answer, booking_rights.at, booking_rights.lines.get(answer.cohort.pk, _NO_LINE))
+        for answer in near
+    ]
 
 
-def _period(
-    answer: Answer, at: datetime, before: dict[int, int], open_rooms: set[int], inside: set[int]
-) -> dict[str, Any]:
-    pk, state = answer.cohort.pk, answer.window(at)
-    waits = pk in before or state == Window.SOON
+def _period(answer: Answer, at: datetime, line: LineOfPerson) -> dict[str, Any]:
+    state = answer.window(at)
+    waits = line.before is not None or state == Window.SOON
     return {
         "cohort": answer.cohort,
         "is_open": answer.eligible and state == Window.OPEN,
@@ -116,12 +108,12 @@ def _period(
         "from": answer.window_from,
         "to": answer.window_to,
         "reasons": [sentence(code, values) for code, values in answer.reasons],
-        "line": line_state(before.get(pk), has_ticket=pk in inside),
+        "line": line_state(line.before, has_ticket=line.has_ticket),
         "may_join": answer.eligible
         and waits
         and state != Window.CLOSED
-        and pk in open_rooms
-        and pk not in inside,
+        and line.is_joinable
+        and not line.has_ticket,
     }
 
 

@@ -19,13 +19,11 @@ from booking.admin.desk.caller import CallerPages, search_crumb
 from booking.rules import day_bounds
 from database.clock import known_today
 from dataio.values import BadValue, day
-from eligibility.models import Person
-from events.callers import add_note, count_by_hour, notes_on, record_complaint
+from events.callers import add_note, count_by_hour, record_complaint
 from events.enums import ComplaintReason
 from events.models import Complaint
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.names import actor_names
 from staff.scoping import rows_for
 from staff.services import staff_of
 
@@ -55,13 +53,8 @@ class NoteForm(forms.Form):
 class NotePages(CallerPages):
     """Adds notes to the caller's page, and the page of counts."""
 
-    def notes_context(self, request: HttpRequest, person: Person) -> dict[str, Any]:
-        notes = notes_on(person.pk)
-        names = actor_names(note.by for note in notes)
-        return {
-            "notes": [(note, names[note.by]) for note in notes],
-            "note_form": NoteForm(),
-        }
+    def note_form(self) -> NoteForm:
+        return NoteForm()
 
     def note_view(self, request: HttpRequest, token: str) -> HttpResponse:
         person = self._caller_to_act_for(request, token)

@@ -119,7 +119,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             crumbs=[desk_crumb()],
             person=person,
             phone=shown_phone(person.phone),
-            periods=periods_of(person, booking_rights),
+            periods=periods_of(booking_rights),
             has_others=any(map(is_born_outside, booking_rights.answers)),
             booked=self._booked(request, person),
             outside_doses=OutsideDose.objects.filter(person=person)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Q, QuerySet
-from django.utils import timezone, translation
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -15,12 +15,11 @@ from booking.history import TEXTS
 from booking.models import Reservation
 from eligibility.models import Person
 from events.kinds import Event
-from events.services import story_of
 from staff.enums import AT_A_CLINIC
 from staff.models import User
-from staff.names import actor_names
-from staff.scoping import rows_for, sees_everything
+from staff.scoping import is_resident_of, sees_everything
 
+LISTED = [*LIVE, ReservationStatus.NO_SHOW, ReservationStatus.CANCELLED]
 _LOOKS = {"opened_by_staff", "opened_often_by_staff"}
 
 
@@ -41,22 +40,21 @@ class Day:
 
 def lives_in_scope(user: User, person: Person) -> bool:
     """Whether the user's region is where the person lives: then all appointments are shown."""
-    people = Person.objects.filter(pk=person.pk)
-    return sees_everything(user) or rows_for(user, people, region_path="").exists()
+    return sees_everything(user) or is_resident_of(user, person)
 
 
-def story_for(user: User, person: Person, *, shown: set[int] | None, language: str) -> list[Day]:
-    """The person's events by day, in this language.
+def story_for(
+    user: User, events: Iterable[Event], names: dict[str, str], *, shown: set[int] | None
+) -> list[Day]:
+    """A person's events by day, in the language that is active.
 
     `shown` are the reservations whose number, time and place the user may see; None: all.
     """
-    events = [event for event in story_of(person.pk) if _is_for(user, event)]
-    with translation.override(language):
-        names = actor_names(event.actor for event in events)
-        return [
-            Day(day, [_line(event, shown, names) for event in of_day])
-            for day, of_day in groupby(events, key=_day_of)
-        ]
+    own = [event for event in events if _is_for(user, event)]
+    return [
+        Day(day, [_line(event, shown, names) for event in of_day])
+        for day, of_day in groupby(own, key=_day_of)
+    ]
 
 
 def read_aloud(days: Iterable[Day]) -> str:
@@ -90,28 +88,34 @@ def _elsewhere(event: Event) -> str:
     return f"{text} ({elsewhere})" if text else elsewhere
 
 
-def appointments_for(
-    person: Person, visible: QuerySet[Reservation], *, is_resident: bool
-) -> list[dict[str, Any]]:
-    """The person's appointments for the page.
-
-    `row` only where number, time and place may be shown; `may_act` where the user's own scope
-    (`visible`) has it, else the clinic has to be called.
-    """
-    listed = Q(status__in=[*LIVE, ReservationStatus.NO_SHOW, ReservationStatus.CANCELLED])
-    rows = list(
-        Reservation.objects.filter(listed, person=person)
+def reservations_with_scope(
+    person: Person, visible: QuerySet[Reservation]
+) -> list[tuple[Reservation, bool]]:
+    """All reservations of the person, with whether the user's own scope (`visible`) has each."""
+    rows = (
+        Reservation.objects.filter(person=person)
         .with_slot()
         .select_related("person")
-        .order_by("dose", "pk")
+        .annotate(in_scope=Exists(visible.filter(pk=OuterRef("pk"))))
     )
-    own = set(visible.filter(person=person).values_list("pk", flat=True))
+    return [(row, row.in_scope) for row in rows.order_by("dose", "pk")]
+
+
+def appointments_for(
+    rows: Iterable[tuple[Reservation, bool]], *, is_resident: bool
+) -> list[dict[str, Any]]:
+    """The person's appointments for the page, of those in scope and of the others.
+
+    `row` only where number, time and place may be shown; `may_act` where it is in the user's own
+    scope, else the clinic has to be called.
+    """
     return [
         {
             "dose": row.dose,
             "status": row.get_status_display(),
-            "row": row if is_resident or row.pk in own else None,
-            "may_act": row.pk in own,
+            "row": row if is_resident or in_scope else None,
+            "may_act": in_scope,
         }
-        for row in rows
+        for row, in_scope in rows
+        if row.status in LISTED
     ]

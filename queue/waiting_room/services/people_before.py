@@ -1,26 +1,38 @@
 """Questions of booking about lines; nothing is changed here."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypedDict
 
 from django.db.models import Max, Prefetch
 from django_stubs_ext import WithAnnotations
 
 from database.clock import database_now
+from waiting_room.enums import RoomStatus
 from waiting_room.models import Room, Ticket
 
 
-class BeforeAnnotations(TypedDict):
+class LineAnnotations(TypedDict):
     last: int | None  # the highest entry number
     own: list[Ticket]  # tickets of the person in question
 
 
-def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int]:
-    """Cohort id → number of people who would be passed over if staff booked for this person now.
+@dataclass(frozen=True)
+class LineOfPerson:
+    """The line of one cohort as one person meets it."""
 
-    Cohorts are left out where it is the person's turn, or nobody waits.
-    """
-    now = database_now()
+    # People who would be passed over if staff booked for the person now; None where it is their
+    # turn, or nobody waits.
+    before: int | None
+    is_joinable: bool
+    has_ticket: bool
+
+
+def lines_for(
+    *, person_id: int, cohorts: Collection[int], now: datetime
+) -> dict[int, LineOfPerson]:
+    """By cohort; cohorts without a room are left out."""
     own = Prefetch("tickets", Ticket.objects.filter(person=person_id), to_attr="own")
     rooms = (
         Room.objects.filter(cohort__in=cohorts)
@@ -29,13 +41,22 @@ def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int
         .annotate(last=Max("tickets__entry"))
     )
     return {
-        room.cohort_id: before
+        room.cohort_id: LineOfPerson(
+            before=None if room.has_ended(now) else _before(room),
+            is_joinable=room.joinable_from <= now and room.status != RoomStatus.CLOSED,
+            has_ticket=any(ticket.left_at is None for ticket in room.own),
+        )
         for room in rooms
-        if not room.has_ended(now) and (before := _before(room)) is not None
     }
 
 
-def _before(room: "WithAnnotations[Room, BeforeAnnotations]") -> int | None:
+def waiting_before(*, person_id: int, cohorts: Collection[int]) -> dict[int, int]:
+    """Cohort id → `LineOfPerson.before`, where it is not None."""
+    lines = lines_for(person_id=person_id, cohorts=cohorts, now=database_now())
+    return {cohort: line.before for cohort, line in lines.items() if line.before is not None}
+
+
+def _before(room: "WithAnnotations[Room, LineAnnotations]") -> int | None:
     last, serving = room.last or 0, room.line.serving
     if last <= serving:
         return None
