@@ -21,7 +21,7 @@ class BookingConfig(AppConfig):
         from booking.events import SOURCE
         from booking.landing import day_of_clinic
         from booking.lint import windows_without_slots
-        from booking.purging import forget_addresses, still_booked
+        from booking.purging import forget_addresses, still_booked, with_bookings
         from booking.services.notices import render_confirmed, render_reminders
         from eligibility import hooks
         from events.sources import register
@@ -36,3 +36,4 @@ class BookingConfig(AppConfig):
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)
+        hooks.holders.register(with_bookings)

@@ -17,6 +17,7 @@ class EligibilityConfig(AppConfig):
         names["code"] = _("sign-in code")
         names["proxy"] = _("booking by somebody else")
         names["review"] = _("answer to the review")
+        names["phone"] = _("another phone number")
         names["correction"] = _("answer to the correction")
         register(SOURCE)
         parts.register(reindexing.people)

@@ -67,6 +67,9 @@ class ReviewStatus(models.TextChoices):
 # Decided by the birth date or the phone alone. A wrong one is typed again; no review changes it.
 NEVER_REVIEWED = {Reason.NOT_BORN, Reason.NO_DIGIT_DAY, Reason.HOUSEHOLD}
 
+# What lacks is a proof of name and birth date, which an identity card can give.
+UNPROVEN = {Reason.NOT_CONFIRMED, Reason.NOT_CERTIFIED}
+
 # Each arrow is one service; nothing else sets a status.
 REVIEW_MOVES: dict[str, list[ReviewStatus]] = {
     ReviewStatus.OPEN: [ReviewStatus.GRANTED, ReviewStatus.REFUSED, ReviewStatus.WITHDRAWN],
@@ -80,6 +83,18 @@ class ProxyAnswer(models.TextChoices):
     YES = "yes", _("Yes")
     NO = "no", _("No")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class Card(models.TextChoices):
+    """The kind of an identity card that staff saw at a counter; its number is kept nowhere."""
+
+    RESIDENT = "resident", _("Resident card")
+    MOBILE = "mobile", _("Mobile identity card")
+    DRIVER = "driver", _("Driver's licence")
+    PASSPORT = "passport", _("Passport")
+    FOREIGNER = "foreigner", _("Residence card of a foreigner")
+    WELFARE = "welfare", _("Welfare card")
+    OTHER = "other", _("Another official card with a photo")
 
 
 class Correctable(models.TextChoices):

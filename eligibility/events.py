@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from eligibility.enums import Correctable, ReviewReason
+from eligibility.enums import Card, Correctable, ReviewReason
 from eligibility.models import Person
 from eligibility.reasons import sentence
 from events.kinds import Kind
@@ -35,6 +35,11 @@ KINDS = [
     Kind("code_sent", _("a sign-in code was asked for with this phone: %(status)s"), _OF_CODE),
     # `verified` is recorded when the code or the provider has proved it.
     Kind("verified", _("verified %(method)s"), {"method": _method}),
+    Kind(
+        "card_seen",
+        _("showed an identity card at a counter: %(card)s"),
+        {"card": lambda value: Card(value).label},
+    ),
     Kind("eligible", _("eligible for %(cohort)s, from %(start)s to %(end)s"), _OF_DECISION),
     Kind(
         "eligible_for_now",
@@ -105,6 +110,13 @@ WHERE proxy.person_id = %(person)s AND change.at IS NOT NULL
 """  # noqa: S608  (constants)
 
 SOURCE = Source("eligibility", KINDS, SQL)
+
+
+def card_seen(person: Person, card: Card, *, by: str) -> RecordedEvent:
+    """The event of a person whose identity card staff have seen; unsaved."""
+    return RecordedEvent(
+        kind="card_seen", person_id=person.pk, actor=by, parameters={"card": card.value}
+    )
 
 
 def verified(person: Person, method: str) -> RecordedEvent:

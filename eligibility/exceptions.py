@@ -43,3 +43,7 @@ class CorrectionRefused(Refusal):
 
 class ProxyRefused(Refusal):
     """Booking for this person is not possible."""
+
+
+class CardRefused(Refusal):
+    """An identity card was seen, and what follows from it can't be done."""

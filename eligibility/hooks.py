@@ -19,3 +19,5 @@ still_needed: Hook[Callable[[datetime], QuerySet[Any, int]]] = Hook()
 review_closed: Hook[Callable[[int], object]] = Hook()
 # Destroys an app's own personal data of these person ids.
 also_forget: Hook[Callable[[list[int]], None]] = Hook()
+# Those of these person ids who have what must not be lost: a ticket, a reservation, a dose.
+holders: Hook[Callable[[Collection[int]], Iterable[int]]] = Hook()

@@ -19,6 +19,7 @@ KINDS = {
     "story": _("What happened to a person"),
     "send_again": _("Message sent again: %(message)s"),
     "voucher": _("Voucher printed: %(numbers)s"),
+    "card": _("Identity card seen: %(card)s"),
     "note": _("Note on a caller"),
     "resume_code": _("Resume code, to be read out"),
     "book": _("Booked by staff: %(numbers)s"),

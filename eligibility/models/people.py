@@ -35,7 +35,8 @@ class Person(models.Model):
         blank=True,
     )
     last_dose_on = EncryptedDateField(_("last dose on"), null=True, blank=True)
-    # When a certified provider last vouched for name and birth date.
+    # When a certified provider, or staff who saw the identity card of a person of the roster, last
+    # vouched for name and birth date.
     certified_at = models.DateTimeField(_("certified at"), null=True, blank=True)
     # Blind indexes (eligibility.indexes) of the encrypted columns. The first is unique: one row for
     # one name, birth date and phone.

@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.apps import AppConfig
@@ -24,6 +24,7 @@ class WaitingRoomConfig(AppConfig):
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.joins_from.register(joins_from)
         hooks.review_closed.register(settle_provisional)
+        hooks.holders.register(with_tickets)
         names["soon"] = _("ten minutes until the turn")
         names["called"] = _("it is your turn")
         register_events(SOURCE)
@@ -36,3 +37,10 @@ def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:
 
     rooms = Room.objects.filter(cohort_id__in=cohort_ids)
     return dict(rooms.values_list("cohort_id", JOINABLE_FROM))
+
+
+def with_tickets(people: Collection[int]) -> Iterable[int]:
+    """Those of these people who have a ticket, also one that was left: its number can come back."""
+    from waiting_room.models import Ticket
+
+    return Ticket.objects.filter(person__in=people).values_list("person_id", flat=True)

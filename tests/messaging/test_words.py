@@ -11,7 +11,7 @@ from booking.services import notices
 from booking.services.changes import cancel_reservation
 from booking.services.notices import notify_changed, render_confirmed, render_reminders
 from booking.services.offers import make_offers
-from eligibility.enums import Correctable, ReviewReason
+from eligibility.enums import Card, Correctable, ReviewReason
 from eligibility.services.corrections import ask_correction, refuse_correction
 from eligibility.services.family import (
     answer_proxy_request,
@@ -20,6 +20,7 @@ from eligibility.services.family import (
     withdraw_proxy_request,
 )
 from eligibility.services.identity import start_verification
+from eligibility.services.identity_cards import see_card
 from eligibility.services.reviews import open_review, refuse_review
 from messaging.enums import Channel
 from messaging.models import Message
@@ -74,6 +75,11 @@ def review() -> list[str]:
     asked = open_review(person=person, cohort=cohort, reason=ReviewReason.IDENTITY, note=NOTE)
     refuse_review(review=asked, by="staff:1", answer="")
     return texts("review")
+
+
+def phone() -> list[str]:
+    see_card(person=marked(), card=Card.RESIDENT, by="staff:1", phone="+821087654321")
+    return texts("phone")
 
 
 def correction() -> list[str]:
@@ -147,7 +153,7 @@ def texts(kind: str) -> list[str]:
 KINDS = {
     made.__name__: made
     for made in [
-        account, code, proxy, review, correction, called, soon,
+        account, code, proxy, review, correction, phone, called, soon,
         confirmed, reminder, cancelled, restored, changed, offer,
     ]
 }  # fmt: skip

@@ -1,5 +1,5 @@
 """Acting for callers and walk-ins: find the person, book, move, cancel, read out."""
 
-from booking.admin.desk.vouchers import VoucherPages
+from booking.admin.desk.cards import CardPages
 
-__all__ = ["VoucherPages"]
+__all__ = ["CardPages"]

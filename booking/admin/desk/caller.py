@@ -279,8 +279,10 @@ def _routes(site: PortalSite) -> list[URLPattern]:
     return [
         path("desk/", view(desk.search_view), name="desk"),
         path("desk/complaints/", view(desk.complaints_view), name="desk_complaints"),
+        path("desk/card/", view(desk.card_view), name="desk_card"),
         path("desk/<str:token>/", view(desk.story_view), name="desk_caller"),
         path("desk/<str:token>/now/", view(desk.now_view), name="desk_now"),
+        path("desk/<str:token>/card/", view(desk.caller_card_view), name="desk_caller_card"),
         path("desk/<str:token>/note/", view(require_POST(desk.note_view)), name="desk_note"),
         path(
             "desk/<str:token>/messages/<int:pk>/again/",

@@ -130,6 +130,7 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             times=None if choice.refusal else slots_for(request, address, choice),
             at_counter=at_counter,
             line_address=desk_address("line", token),
+            card_address=reverse("admin:desk_caller_card", args=[token]),
             may_entry=request.user.has_perm("booking.add_listentry"),
         )
 
