@@ -15,8 +15,8 @@ from booking.rules import hours_of
 from booking.services.holds import ContactChoice
 from booking.services.offers import Preferences
 from database.clock import known_today
-from eligibility.spelling import mobile_phone
-from messaging.enums import Channel
+from eligibility.spelling import any_phone
+from messaging.enums import CHOSEN, Channel
 from messaging.receivers import EmailAddressField
 from web.codes import UnreadableCode, read
 
@@ -172,7 +172,7 @@ class ConfirmForm(forms.Form):
         channel = self.data.get("channel")
         # Cut to the column's length, because it is stored even if it is invalid.
         return ContactChoice(
-            Channel(channel) if channel in Channel.values else Channel.SMS,
+            Channel(channel) if channel in dict(CHOSEN) else Channel.SMS,
             self.data.get("email", "")[: cast("forms.CharField", self.fields["email"]).max_length]
             or None,
         )
@@ -195,7 +195,7 @@ class LookupForm(forms.Form):
         ),
     )
     phone = NormalizedCharField(
-        label=_("Mobile phone"),
+        label=_("Phone number"),
         max_length=30,
         widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"}),
     )
@@ -211,10 +211,10 @@ class LookupForm(forms.Form):
 
     def clean_phone(self) -> str:
         try:
-            return mobile_phone(self.cleaned_data["phone"])
+            return any_phone(self.cleaned_data["phone"])
         except ValueError:
             raise ValidationError(
-                _("Enter a mobile phone number, such as 010-1234-5678.")
+                _("Enter a phone number, such as 010-1234-5678 or 02-2123-4567.")
             ) from None
 
 

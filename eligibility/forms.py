@@ -9,10 +9,16 @@ from database.clock import known_today
 from dataio.districts import REGIONS, District, districts_of
 from eligibility import spelling
 from eligibility.enums import Correctable, ReviewReason
+from messaging.channels import has_voice
+from messaging.enums import Channel
+from messaging.receivers import is_landline
 
 
 class IdentityForm(forms.Form):
     """Name, birth date and phone in any usual spelling; `cleaned_data` has the normal forms."""
+
+    # Also without calls, by which a landline gets its code.
+    takes_landlines = False
 
     name = forms.CharField(
         label=_("Name"),
@@ -37,17 +43,33 @@ class IdentityForm(forms.Form):
         choices=[("19", "19"), ("20", "20")],
     )
     phone = forms.CharField(
-        label=_("Mobile phone"),
+        label=_("Phone number"),
         help_text=_("A six-digit code goes to this number. For example 010-1234-5678"),
         max_length=40,
-        error_messages={"required": _("Enter your mobile phone number.")},
+        error_messages={"required": _("Enter your phone number.")},
         widget=forms.TextInput(
             attrs={"autocomplete": "tel-national", "inputmode": "tel", "class": "jari-w-20"}
         ),
     )
+    by = forms.ChoiceField(
+        label=_("How should the code come?"),
+        required=False,
+        initial=Channel.SMS.value,
+        widget=forms.RadioSelect,
+        choices=[
+            (Channel.SMS.value, _("As a text message to my mobile phone")),
+            (
+                Channel.VOICE.value,
+                _("By a call, in which a voice reads it out: also to a landline"),
+            ),
+        ],
+    )
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
+        self.asks_channel = has_voice()
+        if not self.asks_channel:
+            del self.fields["by"]
         # True only where a two-digit year fits two centuries.
         self.asks_century = False
         if not self.is_bound and self.initial.get("birth_date"):
@@ -111,11 +133,16 @@ class IdentityForm(forms.Form):
 
     def clean_phone(self) -> str:
         try:
-            return spelling.mobile_phone(self.cleaned_data["phone"])
+            phone = spelling.any_phone(self.cleaned_data["phone"])
         except ValueError:
             raise forms.ValidationError(
-                _("Enter a Korean mobile number, for example 010-1234-5678.")
+                _("Enter a Korean phone number, for example 010-1234-5678 or 02-2123-4567.")
             ) from None
+        if is_landline(phone) and not (self.takes_landlines or has_voice()):
+            raise forms.ValidationError(
+                _("Enter a Korean mobile number, for example 010-1234-5678.")
+            )
+        return phone
 
 
 class WardForm(IdentityForm):
@@ -123,6 +150,7 @@ class WardForm(IdentityForm):
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
+        self.fields.pop("by", None)
         self.fields["name"].widget.attrs["autocomplete"] = "off"
         self.fields["birth_date"].widget.attrs["autocomplete"] = "off"
         self.fields["phone"].widget.attrs["autocomplete"] = "off"
@@ -229,5 +257,5 @@ def _birth_date(text: str) -> str:
 _NORMALIZED = {
     Correctable.NAME: spelling.person_name,
     Correctable.BIRTH_DATE: _birth_date,
-    Correctable.PHONE: spelling.mobile_phone,
+    Correctable.PHONE: spelling.any_phone,
 }

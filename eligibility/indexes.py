@@ -4,10 +4,12 @@ All code that fills a Person uses these, so that every spelling of a person give
 is written has one index; what is looked up has one under each index key in effect.
 """
 
+import os
 from datetime import date
 
 from eligibility.spelling import name_key
-from privacy.cipher import blind_index, blind_indexes
+from privacy.cipher import INDEX_BYTES, blind_index, blind_indexes
+from privacy.reindexing import NO_KEY
 
 IDENTITY, NAME_BIRTH, PHONE = b"person.identity", b"person.name_birth", b"person.phone"
 SUBJECT = b"provider.subject"
@@ -44,11 +46,17 @@ def _name_birth(name: str, birth_date: date) -> str:
 
 
 def phone_index(phone: str) -> bytes:
-    return blind_index(phone, context=PHONE)
+    """For a person without a phone a random one: nobody is found by having none."""
+    return blind_index(phone, context=PHONE) if phone else _random_index()
 
 
 def phone_indexes(phone: str) -> list[bytes]:
-    return blind_indexes(phone, context=PHONE)
+    return blind_indexes(phone, context=PHONE) if phone else []
+
+
+def _random_index() -> bytes:
+    """As RANDOM_INDEX."""
+    return bytes([NO_KEY]) + os.urandom(INDEX_BYTES - 1)
 
 
 def subject_index(provider: str, subject: str) -> bytes:

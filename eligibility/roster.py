@@ -29,7 +29,7 @@ from dataio.csv_in import (
 from dataio.districts import region_of
 from dataio.values import BadValue, day, line_of_text, matching
 from eligibility import indexes
-from eligibility.spelling import OLDEST, mobile_phone, name_key, plain, resident_number_typed
+from eligibility.spelling import OLDEST, any_phone, name_key, plain, resident_number_typed
 from eligibility.spelling import person_name as spelled_name
 from privacy.cipher import encryptor, indexer
 
@@ -116,9 +116,9 @@ def phone(text: str) -> str:
     if _PLAIN_PHONE.fullmatch(text):
         return _e164(text)
     try:
-        return mobile_phone(text)
+        return any_phone(text)
     except ValueError:
-        raise BadValue(_("Write a Korean mobile number as 010-1234-5678.")) from None
+        raise BadValue(_("Write a Korean phone number as 010-1234-5678 or 02-2123-4567.")) from None
 
 
 def _e164(plain_phone: str) -> str:

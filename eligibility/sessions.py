@@ -14,7 +14,7 @@ from functools import cache
 from django.conf import settings
 from django.core.signing import b64_encode
 from django.db import connection
-from django.db.models import DateTimeField, F, Func, Value
+from django.db.models import DateTimeField, Func, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -246,12 +246,6 @@ def end_session_before(request: HttpRequest) -> None:
 
 def session_number(verified_at: datetime) -> int:
     return (verified_at - EVERYTHING_FROM) // timedelta(microseconds=1)
-
-
-def sign_out_everywhere(person_id: int) -> None:
-    """End all sessions of this person and of their proxy: raises the generation."""
-    # In the database, not read and written: two calls at once must not keep an older generation.
-    Person.objects.filter(pk=person_id).update(session_generation=F("session_generation") + 1)
 
 
 def read_cookie(cookie: str) -> Claim | None:

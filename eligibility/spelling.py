@@ -24,6 +24,8 @@ _UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(map(chr, range(
 _RRN = re.compile(r"(\d{6})[-\s]?[1-8]\d{6}")
 _SPLIT_DATE = re.compile(r"(\d{4}|\d{2})\D+(\d{1,2})\D+(\d{1,2})\D*")
 _MOBILE = re.compile(r"1[016789]\d{7,8}")
+# Area codes of the landlines, and 70 of telephones over the internet. Other numbers may cost money.
+_LANDLINE = re.compile(r"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4])[2-9]\d{6,7}|70[2-9]\d{7}")
 
 
 class Unclear(ValueError):
@@ -145,6 +147,22 @@ def _century_of(year: str, today: date, chosen: str) -> str:
 
 def mobile_phone(text: str) -> str:
     """A Korean mobile number in E.164; ValueError for any other number."""
+    digits = _digits_of(text)
+    if not _MOBILE.fullmatch(digits):
+        raise ValueError("not a mobile number")
+    if digits.startswith("10") and len(digits) != 10:
+        raise ValueError("010 numbers have eight more digits")
+    return f"+82{digits}"
+
+
+def any_phone(text: str) -> str:
+    """A Korean mobile number or landline in E.164; ValueError for any other number."""
+    digits = _digits_of(text)
+    return f"+82{digits}" if _LANDLINE.fullmatch(digits) else mobile_phone(text)
+
+
+def _digits_of(text: str) -> str:
+    """The national number without its leading zero; ValueError if it is no Korean number."""
     try:
         # 0082: the country code as dialled from abroad.
         number = phonenumbers.parse(re.sub(r"^00\s*82", "+82", plain(text)), "KR")
@@ -152,21 +170,25 @@ def mobile_phone(text: str) -> str:
         raise ValueError("not a phone number") from error
     if number.country_code != 82 or number.extension:
         raise ValueError("not a Korean number")
-    digits = str(number.national_number)
-    if not _MOBILE.fullmatch(digits) or not phonenumbers.is_possible_number(number):
-        raise ValueError("not a mobile number")
-    if digits.startswith("10") and len(digits) != 10:
-        raise ValueError("010 numbers have eight more digits")
-    return f"+82{digits}"
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError("not a phone number")
+    return str(number.national_number)
 
 
 def shown_phone(e164: str) -> str:
-    """E.164 as 010-1234-5678, the usual spelling in Korea."""
-    digits = "0" + e164.removeprefix("+82")
-    return f"{digits[:3]}-{digits[3:-4]}-{digits[-4:]}"
+    """E.164 as 010-1234-5678 or 02-2123-4567, the usual spelling in Korea; "–" for no phone."""
+    return "-".join(_parts_of_phone(e164)) if e164 else "–"
 
 
 def masked_phone(e164: str) -> str:
     """E.164 as 010-****-5678: the owner recognises it, nobody else can call it."""
+    if not e164:
+        return "–"
+    code, middle, last = _parts_of_phone(e164)
+    return f"{code}-{'*' * len(middle)}-{last}"
+
+
+def _parts_of_phone(e164: str) -> tuple[str, str, str]:
     digits = "0" + e164.removeprefix("+82")
-    return f"{digits[:3]}-{'*' * len(digits[3:-4])}-{digits[-4:]}"
+    code = 2 if digits.startswith("02") else 3
+    return digits[:code], digits[code:-4], digits[-4:]

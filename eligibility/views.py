@@ -38,6 +38,7 @@ from eligibility.services.identity import (
     start_verification,
 )
 from eligibility.services.reviews import open_review, withdraw_review
+from eligibility.services.signing_out import sign_out_everywhere
 from eligibility.sessions import (
     end_session,
     end_session_before,
@@ -46,12 +47,12 @@ from eligibility.sessions import (
     session_of,
     sign_in,
     sign_out,
-    sign_out_everywhere,
     signed_in,
     to_identity,
 )
 from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
+from messaging.enums import Channel
 from staff.models import Access
 from web import cookies
 from web.addresses import client_address
@@ -91,7 +92,10 @@ def identity(request: HttpRequest) -> HttpResponse:
         if busy and not has_worked():
             raise WorkNeeded
         challenge = start_verification(
-            **details, source=limits.source_of(request, details["phone"]), has_worked=has_worked
+            **details,
+            by_voice=form.cleaned_data.get("by") == Channel.VOICE,
+            source=limits.source_of(request, details["phone"]),
+            has_worked=has_worked,
         )
     except WorkNeeded:
         return _identity_page(request, extra | work_for(details["phone"]), status=422)
@@ -265,6 +269,7 @@ def _code_page(
         "form": form,
         "typed_form": "code",
         "phone": masked_phone(challenge.phone),
+        "by_voice": challenge.by_voice,
         "expires_at": challenge.expires_at,
         "expired": challenge.expires_at <= known_now(),
         "resend_at": challenge.sent_at + RESEND_AFTER,

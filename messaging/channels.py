@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,7 +23,13 @@ from messaging.exceptions import ChannelProblem
 from messaging.receivers import BadReceiver, checked_receiver
 
 # Stands for the receiver while a setting is parsed; an unassigned number and address.
-_PLACEHOLDER = {Channel.SMS: "829990001112223", Channel.EMAIL: "jari-nobody@receiver.invalid"}
+_PLACEHOLDER = {
+    Channel.SMS: "829990001112223",
+    Channel.EMAIL: "jari-nobody@receiver.invalid",
+    Channel.VOICE: "829990001112223",
+}
+# Channels with gateways. Without one for calls the portal makes none.
+_BY_GATEWAY, _NEEDED = list(_PLACEHOLDER), [Channel.SMS, Channel.EMAIL]
 # Seconds to connect and to read unless the setting has `cto` and `rto`: how long a gateway that
 # hangs holds a thread. The worker waits less (messaging.gateways).
 _LIMITS = {"cto": 4, "rto": 4}
@@ -38,6 +45,8 @@ def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
         checked_receiver(channel, to)
     except BadReceiver as bad:
         raise ChannelProblem(str(bad)) from None
+    if channel == Channel.VOICE:
+        text = spoken(text)
     names = gateways_of(channel)
     if names:
 
@@ -52,6 +61,11 @@ def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
         _into_outbox(key=key, channel=channel, to=to, text=text)
 
 
+def spoken(text: str) -> str:
+    """A text for the ear: without the sender in brackets and addresses of pages."""
+    return " ".join(re.sub(r"\[Jari\]|\[자리\]|https?://\S+", " ", text).split())
+
+
 def gateways_of(channel: str) -> list[str]:
     """The names of a channel's gateways in the order in which they are tried: sms, sms2, sms3."""
     return sorted(name for name in settings.MESSAGE_CHANNELS if _channel_of(name) == channel)
@@ -59,6 +73,11 @@ def gateways_of(channel: str) -> list[str]:
 
 def _channel_of(name: str) -> str:
     return name[:-1] if name[-1:] in ("2", "3") else name
+
+
+def has_voice() -> bool:
+    """Whether messages can be read out in calls."""
+    return bool(gateways_of(Channel.VOICE)) or bool(settings.OUTBOX_ALLOWED)
 
 
 def resting_channels() -> list[str]:
@@ -72,13 +91,13 @@ def check_settings() -> None:
     """Raise ImproperlyConfigured, with what to change, unless every channel can be used."""
     for name, url in settings.MESSAGE_CHANNELS.items():
         channel = _channel_of(name)
-        if channel not in Channel.values:
+        if channel not in _BY_GATEWAY:
             raise ImproperlyConfigured(
                 f"JARI_MESSAGE_CHANNELS: there is no channel {name!r}; there are "
-                f"{' and '.join(Channel.values)}, and a second and third gateway of each: sms2."
+                f"{' and '.join(_BY_GATEWAY)}, and a second and third gateway of each: sms2."
             )
         _service(Channel(channel), url, to=_PLACEHOLDER[Channel(channel)])
-    missing = [name for name in Channel.values if not settings.MESSAGE_CHANNELS.get(name)]
+    missing = [name for name in _NEEDED if not settings.MESSAGE_CHANNELS.get(name)]
     if missing and not settings.OUTBOX_ALLOWED:
         raise ImproperlyConfigured(
             f"JARI_MESSAGE_CHANNELS: set a channel for {' and '.join(missing)}, or "

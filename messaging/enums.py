@@ -5,6 +5,14 @@ from django.utils.translation import gettext_lazy as _
 class Channel(models.TextChoices):
     SMS = "sms", _("Text message")
     EMAIL = "email", _("E-mail")
+    # A call in which a machine reads the text out; the way to a landline.
+    VOICE = "voice", _("Telephone call")
+    # Printed by a local government, for people whom no other channel reaches.
+    LETTER = "letter", _("Letter")
+
+
+# What people choose; the other channels follow from their phone (messaging.receivers).
+CHOSEN = [(Channel.SMS.value, Channel.SMS.label), (Channel.EMAIL.value, Channel.EMAIL.label)]
 
 
 class MessageStatus(models.TextChoices):

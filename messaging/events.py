@@ -19,11 +19,17 @@ KINDS = [
         _WORDS,
     ),
     Kind("message_failed", _("message could not be delivered: %(message)s (%(channel)s)"), _WORDS),
+    Kind("letter_waits", _("letter waits to be printed: %(message)s"), _WORDS),
+    Kind("letter_printed", _("letter printed: %(message)s"), _WORDS),
     Kind("message_expired", _("message not sent, it came too late: %(message)s"), _WORDS),
 ]
 
 SQL = """
-SELECT coalesce(sent_at, created_at), 'message_' || status, NULL::bigint, 'system',
+SELECT coalesce(sent_at, created_at), CASE
+        WHEN channel = 'letter' AND status = 'waiting' THEN 'letter_waits'
+        WHEN channel = 'letter' AND status = 'sent' THEN 'letter_printed'
+        ELSE 'message_' || status
+    END, NULL::bigint, coalesce(nullif(printed_by, ''), 'system'),
     jsonb_build_object('message', kind, 'channel', channel, 'tries', tries)
 FROM messaging_message
 WHERE person_id = %(person)s AND (not_before IS NULL OR not_before <= jari_now())

@@ -32,7 +32,10 @@ class Message(models.Model):
     created_at = models.DateTimeField(_("created at"), db_default=Now())
     not_before = models.DateTimeField(_("not before"), null=True, blank=True)
     not_after = models.DateTimeField(_("not after"), null=True, blank=True)
+    # Of a letter: when it was printed first.
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    # Who printed a letter (staff.actors).
+    printed_by = models.CharField(_("printed by"), max_length=40, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("message")
@@ -52,6 +55,7 @@ class Message(models.Model):
         ]
         indexes = [
             models.Index("created_at", name="messages_due", condition=Q(status__in=DUE)),
+            models.Index("created_at", name="letters_by_time", condition=Q(channel=Channel.LETTER)),
             # BRIN has a few pages for any number of rows, enough to count the last hour and day.
             BrinIndex("created_at", name="messages_by_time", autosummarize=True),
         ]

@@ -13,12 +13,12 @@ from redis import RedisError
 
 from database.clock import Now, known_now
 from messaging.background import in_background
-from messaging.channels import deliver, resting_channels
+from messaging.channels import deliver, has_voice, resting_channels
 from messaging.enums import DUE, Channel, MessageStatus
 from messaging.exceptions import ChannelProblem, GatewaysRest, NotSentAgain
 from messaging.hooks import RenderedMessage, renderers
 from messaging.models import Message
-from messaging.receivers import checked_receiver
+from messaging.receivers import channel_to, checked_receiver
 from outside import jobs
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,12 @@ def write_message(
 ) -> bool:
     """Insert one message in the caller's transaction and wake the worker on commit.
 
-    Returns False if the key exists already. Messages that are not urgent are left to the next
-    sweep: a job for each of many bookings per second would delay the codes. Raises BadReceiver;
-    forms check addresses before by `EmailAddressField`.
+    To a landline, or a person without a phone, a text message becomes a call or a letter
+    (`channel_to`). Returns False if the key exists already. Messages that are not urgent are left
+    to the next sweep: a job for each of many bookings per second would delay the codes. Raises
+    BadReceiver; forms check addresses before by `EmailAddressField`.
     """
+    channel = channel_to(channel, to, in_time=not_after is not None, has_voice=has_voice())
     checked_receiver(channel, to)
     message = Message(
         key=key,
@@ -65,7 +67,7 @@ def write_message(
     pk = _insert_once(message)
     if pk is None:
         return False
-    if urgent and (not_before is None or not_before <= known_now()):
+    if urgent and channel != Channel.LETTER and (not_before is None or not_before <= known_now()):
         transaction.on_commit(partial(wake_worker, pk, kind))
     return True
 
@@ -126,7 +128,9 @@ def send_message(message_id: int, rendered: RenderedMessage | None = None) -> Me
         return None
     if message.not_after and message.not_after < message.now:
         message.status = MessageStatus.EXPIRED
-    elif message.status == MessageStatus.WAITING or _fill_in(message, rendered):
+    elif message.status == MessageStatus.UNWRITTEN and not _fill_in(message, rendered):
+        pass
+    elif message.channel != Channel.LETTER:  # which waits to be printed (messaging.letters)
         _deliver(message, message.now)
     message.save(update_fields=["status", "tries", "problem", "sent_at", "channel", "to", "text"])
     return MessageStatus(message.status)
@@ -145,7 +149,10 @@ def _fill_in(message: Message, rendered: RenderedMessage | None) -> bool:
     if rendered is None:
         message.status = MessageStatus.EXPIRED
         return False
-    message.channel, message.to, message.text = rendered
+    chosen, message.to, message.text = rendered
+    message.channel = channel_to(
+        chosen, message.to, in_time=message.not_after is not None, has_voice=has_voice()
+    )
     message.status = MessageStatus.WAITING
     return True
 
@@ -188,6 +195,8 @@ def why_not_send_again(message: Message) -> NotSentAgain | None:
     """The refusal of sending this message once more; None if it may be."""
     if message.kind in CODE_KINDS:
         return NotSentAgain(_("A sign-in code is asked for anew on the sign-in page."))
+    if message.channel == Channel.LETTER and message.status == MessageStatus.WAITING:
+        return NotSentAgain(_("This letter waits to be printed."))
     if message.status in DUE:
         return NotSentAgain(_("This message is about to be sent."))
     if message.not_after and message.not_after < known_now():
@@ -200,7 +209,7 @@ def why_not_send_again(message: Message) -> NotSentAgain | None:
 @transaction.atomic
 def send_again(*, message: Message, phone: str) -> None:
     """Send a message once more, for a person who has not got it: a failed one itself, of a sent
-    one a copy. A text message goes to `phone`, which may have been corrected since.
+    one a copy. Unless it was an e-mail it goes to `phone`, which may have been corrected since.
 
     Raises NotSentAgain, also for the second copy within a minute.
     """
@@ -224,8 +233,8 @@ def send_again(*, message: Message, phone: str) -> None:
     write_message(
         key=f"{original}{AGAIN}{count + 1}",
         kind=message.kind,
-        channel=Channel(message.channel),
-        to=phone if message.channel == Channel.SMS else message.to,
+        channel=Channel.EMAIL if message.channel == Channel.EMAIL else Channel.SMS,
+        to=message.to if message.channel == Channel.EMAIL else phone,
         text=message.text,
         person_id=message.person_id,
         not_after=message.not_after,
@@ -250,9 +259,10 @@ def send_codes(*, seconds: float = SWEEP_SECONDS) -> int:
 def _due() -> QuerySet[Message]:
     """Messages to send now, the oldest first.
 
-    Not those of channels whose gateways all rest, except late ones, which then expire.
+    Not letters, nor those of channels whose gateways all rest, except late ones, which then expire.
     """
-    resting = Q(channel__in=resting_channels(), status=MessageStatus.WAITING)
+    not_sent = [*resting_channels(), Channel.LETTER]
+    resting = Q(channel__in=not_sent, status=MessageStatus.WAITING)
     late = Q(not_after__lt=Now())
     return Message.objects.filter(
         Q(not_before=None) | Q(not_before__lte=Now()), ~resting | late, status__in=DUE

@@ -198,8 +198,13 @@ def people(on: str, *, on_sql: str = SEOUL_DAY) -> tuple[Column, ...]:
         ),
         _named("name", "이름", "name", guard),
         _named("birth_date", "생년월일", "date of birth", str, type=Type.DATE),
-        _named("phone", "휴대전화", "mobile phone", shown_phone),
+        _named("phone", "휴대전화", "mobile phone", _phone),
     )
+
+
+def _phone(e164: str) -> str:
+    """Empty for a person without a phone."""
+    return shown_phone(e164) if e164 else ""
 
 
 def _named(name: str, ko: str, en: str, shown: Callable[[str], str], **more: Any) -> Column:

@@ -79,7 +79,7 @@ class PersonForm(forms.Form):
         max_length=20,
         help_text=gettext_lazy("For example 19690512"),
     )
-    phone = forms.CharField(label=gettext_lazy("Mobile phone"), required=False, max_length=30)
+    phone = forms.CharField(label=gettext_lazy("Phone number"), required=False, max_length=30)
     ASKED = ("number", "name", "birth_date", "phone")
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
@@ -127,9 +127,10 @@ class PersonForm(forms.Form):
             self.add_error("birth_date", _("Enter a birth date that exists, for example 19690512."))
             return None
         try:
-            phone = spelling.mobile_phone(values["phone"])
+            phone = spelling.any_phone(values["phone"])
         except ValueError:
-            self.add_error("phone", _("Enter a mobile phone number, such as 010-1234-5678."))
+            text = _("Enter a phone number, such as 010-1234-5678 or 02-2123-4567.")
+            self.add_error("phone", text)
             return None
         people = list(
             self.people().filter(

@@ -22,7 +22,7 @@ from booking.models.clinics import Slot, Vaccine
 from booking.models.moves import lawful_moves
 from database.clock import Now
 from eligibility.models import Person
-from messaging.enums import Channel
+from messaging.enums import CHOSEN, Channel
 from privacy.fields import EncryptedTextField
 from waiting_room.models import Admission
 from web.codes import group
@@ -113,9 +113,7 @@ class Reservation(models.Model):
     changed_at = models.DateTimeField(_("changed at"), db_default=Now())
     # Language and channel of the messages about this reservation.
     language = models.CharField(_("language"), max_length=5, default="ko")
-    channel = models.CharField(
-        _("messages by"), max_length=10, choices=Channel, default=Channel.SMS
-    )
+    channel = models.CharField(_("messages by"), max_length=10, choices=CHOSEN, default=Channel.SMS)
     email = EncryptedTextField(_("e-mail"), null=True, blank=True)
 
     objects = ReservationQuerySet.as_manager()

@@ -11,7 +11,7 @@ from database.clock import known_today
 from eligibility.indexes import name_birth_indexes, phone_indexes
 from eligibility.models import Decision, Person
 from eligibility.reasons import sentence
-from eligibility.spelling import birth_date, masked_phone, mobile_phone, shown_phone
+from eligibility.spelling import any_phone, birth_date, masked_phone, shown_phone
 from staff.pages import Row
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from web.posted import id_in
@@ -30,7 +30,7 @@ def people_meant(term: str) -> list[int] | None:
     if number is not None:
         return [number]
     try:
-        indexes = phone_indexes(mobile_phone(term))
+        indexes = phone_indexes(any_phone(term))
         return list(Person.objects.filter(phone_index__in=indexes).values_list("pk", flat=True))
     except ValueError:
         pass

@@ -19,6 +19,8 @@ class PhoneCode(models.Model):
     birth_date = EncryptedDateField(_("date of birth"))
     phone = EncryptedTextField(_("mobile phone"))
     phone_index = models.BinaryField(max_length=16, editable=False)
+    # Whether the code is read out in a call, the only way to a landline.
+    by_voice = models.BooleanField(db_default=False, editable=False)
     # Keyed hash of the network that asked, or of a browser that proved this phone before.
     source_index = models.BinaryField(max_length=16, null=True, editable=False)
     from_known_browser = models.BooleanField(default=False, editable=False)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from database.clock import Now, database_now
 from dataio.districts import District, district_of
@@ -28,12 +29,25 @@ from eligibility.spelling import name_key, names_agree, person_name
 from events.services import update_and_record
 from messaging.enums import Channel
 from messaging.models import Message
+from messaging.receivers import is_landline
 from messaging.services import write_message
 from privacy.cipher import blind_index, blind_indexes
 
 LIFETIME = timedelta(minutes=3)
 RESEND_AFTER = timedelta(minutes=1)
 MOST_TRIES = 5
+SPOKEN_DIGITS = [
+    gettext_lazy("zero"),
+    gettext_lazy("one"),
+    gettext_lazy("two"),
+    gettext_lazy("three"),
+    gettext_lazy("four"),
+    gettext_lazy("five"),
+    gettext_lazy("six"),
+    gettext_lazy("seven"),
+    gettext_lazy("eight"),
+    gettext_lazy("nine"),
+]
 # Keyed: a plain hash of six digits could be reversed by trying a million codes.
 _CODE = b"phone_code"
 
@@ -48,10 +62,11 @@ def start_verification(
     name: str,
     birth_date: date,
     phone: str,
+    by_voice: bool = False,
     source: RequestSource = UNKNOWN_SOURCE,
     has_worked: Callable[[], bool] = _has_not_worked,
 ) -> PhoneCode:
-    """Send a six-digit code to `phone` (E.164).
+    """Send a six-digit code to `phone` (E.164), by a call for a landline or if `by_voice`.
 
     The roster is not read here: neither the response nor its time may show who is on it. Raises
     WorkNeeded or LimitReached (code_limits), and ValueError for an invalid name.
@@ -64,6 +79,7 @@ def start_verification(
         birth_date=birth_date,
         phone=phone,
         phone_index=phone_index(phone),
+        by_voice=by_voice or is_landline(phone),
         source_index=source.index,
         from_known_browser=source.known_browser,
         code_hash=b"",
@@ -115,12 +131,26 @@ def _send_code(challenge: PhoneCode, now: datetime) -> None:
     write_message(
         key=_message_key(challenge),
         kind="code",
-        channel=Channel.SMS,
+        channel=Channel.VOICE if challenge.by_voice else Channel.SMS,
         to=challenge.phone,
-        text=_("[Jari] Your code is %(code)s. Enter it within 3 minutes. Tell it to nobody.")
-        % {"code": code},
+        text=_spoken(code) if challenge.by_voice else _written(code),
         not_after=challenge.expires_at,
     )
+
+
+def _written(code: str) -> str:
+    return _("[Jari] Your code is %(code)s. Enter it within 3 minutes. Tell it to nobody.") % {
+        "code": code
+    }
+
+
+def _spoken(code: str) -> str:
+    """The text of a call, digit by digit and twice: who listens may have to find a pen."""
+    digits = ", ".join(str(SPOKEN_DIGITS[int(digit)]) for digit in code)
+    return _(
+        "This is Jari, the vaccination booking. Your code is: %(digits)s. I repeat: %(digits)s. "
+        "Enter it within 3 minutes. Tell it to nobody."
+    ) % {"digits": digits}
 
 
 def _message_key(challenge: PhoneCode) -> str:

@@ -30,7 +30,7 @@ from eligibility.services.decisions import decide, store_decisions
 from eligibility.services.households import lock_phones
 from eligibility.services.purging import forget
 from eligibility.services.reviews import open_review, withdraw_review
-from eligibility.sessions import sign_out_everywhere
+from eligibility.services.signing_out import sign_out_everywhere
 from eligibility.spelling import names_agree
 from events.services import update_and_record
 from messaging.enums import Channel

@@ -2,6 +2,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -82,7 +83,10 @@ def _check_phone_limits(person: Person, cohort: Cohort) -> None:
 
     One open at a time, as the trigger one_open_review_per_phone has it; a household's for a cohort.
     """
-    of_phone = Review.objects.filter(person__phone_index__in=phone_indexes(person.phone))
+    # The person's own too where there is no phone, by which nobody is found.
+    of_phone = Review.objects.filter(
+        Q(person=person) | Q(person__phone_index__in=phone_indexes(person.phone))
+    )
     others = of_phone.filter(status=ReviewStatus.OPEN)
     if others.filter(person=person).exists():
         raise ReviewRefused(_("Another review of yours is open. Wait for its answer first."))

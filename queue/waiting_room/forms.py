@@ -2,7 +2,7 @@ from django import forms
 from django.core.validators import MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
-from messaging.enums import Channel
+from messaging.enums import CHOSEN, Channel
 from messaging.receivers import EmailAddressField
 from waiting_room.enums import DrawSource
 from waiting_room.tlog.witnessing import MOST_WITNESSES
@@ -11,7 +11,7 @@ from waiting_room.tlog.witnessing import MOST_WITNESSES
 class AlertForm(forms.Form):
     """The channel of messages about the person's turn."""
 
-    channel = forms.ChoiceField(choices=Channel.choices)
+    channel = forms.ChoiceField(choices=CHOSEN)
     email = EmailAddressField(required=False)
 
     def clean(self) -> None:

@@ -14,6 +14,7 @@ from booking.models import Reservation
 from eligibility import sessions
 from eligibility.models import Proxy
 from eligibility.services.family import end_proxy
+from eligibility.services.signing_out import sign_out_everywhere
 from tests.booking.test_path import key_on, page
 from tests.factories import AdmissionFactory, PersonFactory, SlotFactory
 from tests.holding import hold_slot
@@ -98,9 +99,9 @@ def sign_out_here(scene: Scene) -> None:
 
 # Each in a session of its own kind: whether somebody acts for the person, and what ends it.
 ENDS = {
-    "signed out": (False, lambda scene: sessions.sign_out_everywhere(scene.person.pk)),
-    "person signed out": (True, lambda scene: sessions.sign_out_everywhere(scene.person.pk)),
-    "proxy signed out": (True, lambda scene: sessions.sign_out_everywhere(scene.mother.pk)),
+    "signed out": (False, lambda scene: sign_out_everywhere(scene.person.pk)),
+    "person signed out": (True, lambda scene: sign_out_everywhere(scene.person.pk)),
+    "proxy signed out": (True, lambda scene: sign_out_everywhere(scene.mother.pk)),
     "signed out here": (False, sign_out_here),
     "proxy signed out here": (True, sign_out_here),
     "proxy ended": (True, lambda scene: end_proxy(proxy=scene.proxy, by=scene.person)),
@@ -142,7 +143,7 @@ def test_a_page_is_closed_from_the_end_of_the_session_on(name, ended):
 def test_what_was_typed_waits_for_whoever_was_signed_out_meanwhile():
     scene = Scene(acting=False)
     held = scene.hold()
-    sessions.sign_out_everywhere(scene.person.pk)
+    sign_out_everywhere(scene.person.pk)
 
     typed = {"key": held.key, "channel": "email", "email": "a@example.org"}
     answer = scene.browser.post(reverse("confirm"), typed)

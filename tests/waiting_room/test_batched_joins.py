@@ -17,12 +17,12 @@ from django.http import HttpResponse
 from config.bridge import WsgiBridge
 from config.headers import security_headers
 from eligibility.models import Proxy
+from eligibility.services.signing_out import sign_out_everywhere
 from eligibility.sessions import (
     end_session,
     find_session,
     read_cookie,
     sign_in,
-    sign_out_everywhere,
 )
 from tests.factories import PersonFactory
 from tests.roles import as_owner

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
 from eligibility.models import Person
-from messaging.enums import Channel
+from messaging.enums import CHOSEN
 from privacy.fields import EncryptedTextField
 from waiting_room.enums import Ending
 from waiting_room.models.rooms import Room
@@ -89,7 +89,7 @@ class Alert(models.Model):
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="alerts", db_index=False)
     # NULL before the draw.
     place = models.PositiveBigIntegerField(_("place"), null=True)
-    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    channel = models.CharField(_("channel"), max_length=10, choices=CHOSEN)
     # NULL for a text message, which goes to the person's proven phone.
     email = EncryptedTextField(_("e-mail"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=5)
