@@ -31,12 +31,6 @@ def add_note(*, person_id: int, text: str, by: str) -> CallerNote:
     return CallerNote.objects.create(person_id=person_id, text=text, by=by)
 
 
-def notes_on(person_id: int) -> list[CallerNote]:
-    """The notes on a person, the newest first."""
-    notes = CallerNote.objects.filter(person_id=person_id, text__isnull=False)
-    return list(notes.order_by("-at", "-pk"))
-
-
 def record_complaint(
     *, person_id: int, reason: ComplaintReason, by: str, region: str = "", district: str = ""
 ) -> Complaint:

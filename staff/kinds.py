@@ -18,6 +18,7 @@ KINDS = {
     "find_caller": _("A caller, by the search box of the desk"),
     "story": _("What happened to a person"),
     "send_again": _("Message sent again: %(message)s"),
+    "letters": _("Letters printed: %(count)s"),
     "voucher": _("Voucher printed: %(numbers)s"),
     "card": _("Identity card seen: %(card)s"),
     "note": _("Note on a caller"),

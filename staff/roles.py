@@ -7,8 +7,9 @@ _VIEW, _ADD, _CHANGE = "view", "add", "change"
 _LINK, _UNLOCK, _RESET = "link", "unlock", "reset"
 # Grant or refuse a role that another user requested.
 _DECIDE = "decide"
-# Downloads with a reason, booking for other people, sending failed messages again.
-_EXPORT, _BOOK, _RETRY = "export", "book", "retry"
+# Downloads with a reason, booking for other people, sending failed messages again, printing
+# letters.
+_EXPORT, _BOOK, _RETRY, _PRINT = "export", "book", "retry", "print"
 _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.CLINIC: {
         "booking.clinic": [_VIEW],
@@ -63,6 +64,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.cancellation-list": [_EXPORT],
         "reports.complaints": [_EXPORT],
         "reports.exportfile": [_VIEW],
+        "messaging.message": [_PRINT],
     },
     Role.AUTHORITY: {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],

@@ -22,8 +22,9 @@ region or district, the others everything of the kinds they see.
 """
 _ACTS = """
 view, add, change: Django's own. export: download with a reason. book: for callers and walk-ins.
-retry: send a failed message again. link: make a link that sets a password. unlock: forgive wrong
-tries. reset: remove a second factor. decide: grant a role that somebody else asked for.
+retry: send a failed message again. print: letters. link: make a link that sets a password. unlock:
+forgive wrong tries. reset: remove a second factor. decide: grant a role that somebody else asked
+for.
 
 Nobody does any of the last four to their own account. A link or a reset for an account that sees
 people is made by those who decide on roles. Superusers, made by `manage.py createsuperuser`, may do

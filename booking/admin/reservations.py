@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from booking import hooks
 from booking.admin.day import DayPages, buttons_of
-from booking.admin.desk import CardPages
+from booking.admin.desk import LetterPages
 from booking.admin.filters import (
     SlotClinicFilter,
     SlotDayFilter,
@@ -43,7 +43,7 @@ from web.codes import UnreadableCode, read
 
 @admin.register(Reservation)
 class ReservationAdmin(
-    DayPages, CardPages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
+    DayPages, LetterPages, PersonColumns, PersonalDataMixin[Reservation], ScopedAdmin[Reservation]
 ):
     """Read-only; changes go through booking.services."""
 

@@ -140,22 +140,31 @@ def cancelled_together(
 
 
 def why_not_undo(
-    reservation: Reservation, reservations: list[Reservation], *, by: str, now: datetime
+    reservation: Reservation,
+    reservations: list[Reservation],
+    *,
+    by: str,
+    now: datetime,
+    outside_doses: list[OutsideDose] | None = None,
 ) -> Refused | None:
     """The refusal of undoing this cancellation; None if it can be undone.
 
     The one rule for the receipt's button and for `undo_cancel`. `reservations` are all of the
-    person's, with their slots.
+    person's, with their slots; `outside_doses` too, if they are loaded.
     """
     try:
-        _check_undo(reservation, reservations, by, now)
+        _check_undo(reservation, reservations, by, now, outside_doses)
     except Refused as refusal:
         return refusal
     return None
 
 
 def _check_undo(
-    reservation: Reservation, reservations: list[Reservation], by: str, now: datetime
+    reservation: Reservation,
+    reservations: list[Reservation],
+    by: str,
+    now: datetime,
+    outside_doses: list[OutsideDose] | None = None,
 ) -> None:
     if reservation.status != ReservationStatus.CANCELLED:
         raise NothingToUndo
@@ -163,7 +172,8 @@ def _check_undo(
     live = [row for row in reservations if row.status in LIVE]
     held = {row.dose for row in live if row.status == ReservationStatus.HELD}
     booked = [row for row in live if row.status != ReservationStatus.HELD]
-    outside_doses = OutsideDose.objects.filter(person=reservation.person_id)
+    if outside_doses is None:
+        outside_doses = list(OutsideDose.objects.filter(person=reservation.person_id))
     course = course_from(booked, outside_doses)
     seats = Counter(row.slot_id for row in together)
     for row in together:

@@ -1,5 +1,5 @@
 """Acting for callers and walk-ins: find the person, book, move, cancel, read out."""
 
-from booking.admin.desk.cards import CardPages
+from booking.admin.desk.letters import LetterPages
 
-__all__ = ["CardPages"]
+__all__ = ["LetterPages"]

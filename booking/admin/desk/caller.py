@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
@@ -16,7 +15,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from booking.admin.desk.changes import ChangePages
-from booking.admin.desk.choosing import desk_address, next_choice, own_clinic_of, periods_of
+from booking.admin.desk.choosing import desk_address, next_choice, periods_of
+from booking.admin.desk.lists import lists_of
 from booking.admin.desk.pages import token_for
 from booking.admin.desk.search import Found, find_people, may_see, without_resident_number
 from booking.admin.desk.story import (
@@ -26,19 +26,17 @@ from booking.admin.desk.story import (
     reservations_with_scope,
     story_for,
 )
-from booking.enums import ON_THE_LIST
-from booking.models import Reservation
+from booking.models import OutsideDose, Reservation
 from booking.services.courses import course_of
 from booking.services.staff_bookings import booking_rights_of
 from database.clock import known_now
 from eligibility.models import Person
 from eligibility.spelling import masked_phone, shown_phone
-from events.callers import notes_on
 from events.services import story_of
 from messaging.exceptions import NotSentAgain
 from messaging.hooks import name_of
 from messaging.models import Message
-from messaging.services import send_again, why_not_send_again
+from messaging.services import send_again
 from staff.enums import AT_A_CLINIC, Act
 from staff.hooks import pages, person_pages
 from staff.names import actor_names
@@ -48,8 +46,6 @@ from staff.services import guesses_too_often, staff_of
 from staff.site import PortalSite
 from waiting_room.models import Ticket
 from waiting_room.services.resume_codes import resume_code_of
-
-MESSAGES_SHOWN = 10
 
 
 def caller_page_address(request: HttpRequest, person_id: int) -> str:
@@ -88,6 +84,8 @@ class CallerPages(ChangePages):
             found=found,
             rows=_rows(request, found),
             may_book=self.has_book_permission(request),
+            letters=self.letters_to_print(request),
+            may_print=self.has_print_permission(request),
         )
 
     def typed_term(self, request: HttpRequest) -> str:
@@ -107,10 +105,11 @@ class CallerPages(ChangePages):
         if user.role in AT_A_CLINIC and not own:
             return HttpResponseRedirect(desk_address("caller", token))
         is_resident = lives_in_scope(user, person)
-        events, notes = story_of(person.pk), notes_on(person.pk)
+        events, lists = story_of(person.pk), lists_of(person.pk)
         language = _language_of(request)
         with translation.override(language):
-            names = actor_names([*(event.actor for event in events), *(note.by for note in notes)])
+            actors = [*(event.actor for event in events), *(note.by for note in lists.notes)]
+            names = actor_names(actors)
             days = story_for(user, events, names, shown=None if is_resident else own)
         self._record(request, Act.DETAIL, "story", [person.pk])
         return self.page(
@@ -123,11 +122,13 @@ class CallerPages(ChangePages):
             days=days,
             aloud=read_aloud(days),
             language=language,
-            appointments=self._with_acts(request, rows, is_resident=is_resident),
-            entries=_entries(person),
+            appointments=self._with_acts(
+                request, rows, lists.outside_doses, is_resident=is_resident
+            ),
+            entries=lists.entries,
             tickets=_tickets(person),
-            sent=_sent(person),
-            notes=[(note, names[note.by]) for note in notes],
+            sent=lists.sent,
+            notes=[(note, names[note.by]) for note in lists.notes],
             note_form=self.note_form(),
             # For the forms of the page's parts.
             acts={
@@ -138,15 +139,28 @@ class CallerPages(ChangePages):
         )
 
     def _with_acts(
-        self, request: HttpRequest, rows: list[tuple[Reservation, bool]], *, is_resident: bool
+        self,
+        request: HttpRequest,
+        rows: list[tuple[Reservation, bool]],
+        outside_doses: list[OutsideDose],
+        *,
+        is_resident: bool,
     ) -> list[dict[str, Any]]:
         """The appointments with the addresses by which this user changes them."""
         everything = [row for row, _in_scope in rows]
-        return [
-            entry
-            | self.change_acts(request, entry["row"] if entry["may_act"] else None, everything)
-            for entry in appointments_for(rows, is_resident=is_resident)
-        ]
+        entries = appointments_for(rows, is_resident=is_resident)
+        for entry in entries:
+            own = entry["row"] if entry["may_act"] else None
+            entry |= self.change_acts(request, own, everything, outside_doses)
+        return entries
+
+    def has_print_permission(self, request: HttpRequest) -> bool:
+        """Whether the user prints letters (booking.admin.desk.letters)."""
+        raise NotImplementedError
+
+    def letters_to_print(self, request: HttpRequest) -> int:
+        """How many letters wait (booking.admin.desk.letters)."""
+        raise NotImplementedError
 
     def note_form(self) -> Form:
         """The form for a note on the person (booking.admin.desk.notes)."""
@@ -161,7 +175,7 @@ class CallerPages(ChangePages):
         if person is None:
             return self._search_again(request)
         rights = booking_rights_of(person=person, now=known_now())
-        at_counter = own_clinic_of(staff_of(request)) is not None
+        at_counter = staff_of(request).role in AT_A_CLINIC
         context = {
             "periods": periods_of(rights),
             "next": next_choice(course_of(person.pk), rights, at_counter=at_counter),
@@ -240,11 +254,6 @@ def _language_of(request: HttpRequest) -> str:
     return asked if asked in ("ko", "en") else (get_language() or "ko")[:2]
 
 
-def _entries(person: Person) -> QuerySet[Any]:
-    """Where the person waits on the cancellation list."""
-    return person.list_entries.filter(status__in=ON_THE_LIST).order_by("dose")
-
-
 def _tickets(person: Person) -> list[dict[str, Any]]:
     """The person's places in lines, the newest first."""
     tickets = Ticket.objects.filter(person=person).select_related("room__cohort", "room__line")
@@ -259,19 +268,6 @@ def _tickets(person: Person) -> list[dict[str, Any]]:
     ]
 
 
-def _sent(person: Person) -> list[dict[str, Any]]:
-    """The newest messages to the person, and whether each may be sent again."""
-    rows = Message.objects.filter(person_id=person.pk).order_by("-pk")[:MESSAGES_SHOWN]
-    return [
-        {
-            "row": row,
-            "name": name_of(row.kind),
-            "may_send": why_not_send_again(row) is None,
-        }
-        for row in rows
-    ]
-
-
 def _routes(site: PortalSite) -> list[URLPattern]:
     """The addresses of the desk; their pages belong to the admin of reservations."""
     desk: Any = site._registry[Reservation]
@@ -279,6 +275,7 @@ def _routes(site: PortalSite) -> list[URLPattern]:
     return [
         path("desk/", view(desk.search_view), name="desk"),
         path("desk/complaints/", view(desk.complaints_view), name="desk_complaints"),
+        path("desk/letters/", view(desk.letters_view), name="desk_letters"),
         path("desk/card/", view(desk.card_view), name="desk_card"),
         path("desk/<str:token>/", view(desk.story_view), name="desk_caller"),
         path("desk/<str:token>/now/", view(desk.now_view), name="desk_now"),

@@ -20,7 +20,7 @@ from eligibility.indexes import name_birth_indexes
 from eligibility.models import Person
 from eligibility.services.identity import find_or_declare
 from eligibility.services.identity_cards import SeenCard, see_card
-from eligibility.spelling import masked_phone, mobile_phone, shown_phone
+from eligibility.spelling import any_phone, masked_phone, shown_phone
 from staff.actors import actor_of
 from staff.enums import Act
 from staff.scoping import TOO_MANY_GUESSES
@@ -30,6 +30,10 @@ NEW = "new"
 # More people of one name and birth date than this are not listed.
 MOST_NAMESAKES = 10
 _CARDS = [("", "---------"), *Card.choices]
+# Without the value, which may be a number that must not be shown again.
+_CARD_ERRORS = dict.fromkeys(
+    ("required", "invalid_choice"), gettext_lazy("Choose the kind of card.")
+)
 
 
 class CardForm(IdentityForm):
@@ -39,7 +43,12 @@ class CardForm(IdentityForm):
         label=gettext_lazy("Which card did you see?"),
         choices=_CARDS,
         help_text=gettext_lazy("Only its kind is kept. Never type a number of the card."),
-        error_messages={"required": gettext_lazy("Choose the kind of card.")},
+        error_messages=_CARD_ERRORS,
+    )
+    no_phone = forms.BooleanField(
+        label=gettext_lazy("The person has no phone at all"),
+        required=False,
+        help_text=gettext_lazy("Messages become letters, which the local government prints."),
     )
     # Text: its choices are known only when name and birth date are.
     person = forms.CharField(
@@ -53,20 +62,34 @@ class CardForm(IdentityForm):
         # None for a person who is to be entered as new.
         self.found: Person | None = None
         self.fields["name"].help_text = gettext_lazy("As it stands on the card.")
-        self.fields["phone"].help_text = gettext_lazy("The phone that the person uses now.")
+        self.fields["phone"].help_text = gettext_lazy(
+            "The phone that the person uses now, a mobile phone or a landline."
+        )
+        self.fields["phone"].required = False
+        self.fields.pop("by", None)
         for name in ("name", "birth_date", "phone"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
     def asked(self) -> list[str]:
-        fields = ["card", "name", "birth_date", "phone"]
+        fields = ["card", "name", "birth_date", "phone", "no_phone"]
         if self.asks_century:
             fields.insert(3, "century")
         return [*fields, *(["person"] if self.namesakes else [])]
 
+    # Without calls their messages are printed, as for a person without a phone.
+    takes_landlines = True
+
+    def clean_phone(self) -> str:
+        if self.data.get("no_phone"):
+            return ""
+        if not self.cleaned_data["phone"]:
+            raise forms.ValidationError(_("Enter the phone number, or say that there is none."))
+        return super().clean_phone()
+
     def clean(self) -> None:
         super().clean()
         values = self.cleaned_data
-        if self.errors or not all(values.get(name) for name in ("name", "birth_date", "phone")):
+        if self.errors or not all(values.get(name) for name in ("name", "birth_date")):
             return
         # Before the search: a blocked guess must not reveal whether it was right.
         if guesses_too_often(staff_of(self.request)):
@@ -80,7 +103,8 @@ class CardForm(IdentityForm):
             data={"found": len(people)},
             people=[person.pk for person in people],
         )
-        same = [person for person in people if person.phone == values["phone"]]
+        # Without a phone namesakes look the same: staff have to compare them.
+        same = [person for person in people if person.phone and person.phone == values["phone"]]
         if len(same) == 1:
             self.found = same[0]
         elif len(people) > MOST_NAMESAKES:
@@ -91,8 +115,8 @@ class CardForm(IdentityForm):
     def _people(self, name: str, birth_date: Any) -> list[Person]:
         """The people of this name and birth date whom the user may look up."""
         user = staff_of(self.request)
-        known: QuerySet[Person] = people_for(user) | Person.objects.filter(region="")
-        found = known.filter(
+        visible: QuerySet[Person] = people_for(user) | Person.objects.filter(region="")
+        found = visible.filter(
             name_birth_index__in=name_birth_indexes(name, birth_date), forgotten_at=None
         )
         return list(found.order_by("pk")[: MOST_NAMESAKES + 1])
@@ -126,9 +150,10 @@ class SeenForm(forms.Form):
         label=gettext_lazy("Which card did you see?"),
         choices=_CARDS,
         help_text=gettext_lazy("Only its kind is kept. Never type a number of the card."),
+        error_messages=_CARD_ERRORS,
     )
     phone = forms.CharField(
-        label=gettext_lazy("New mobile phone"),
+        label=gettext_lazy("New phone number"),
         required=False,
         max_length=40,
         help_text=gettext_lazy(
@@ -140,10 +165,10 @@ class SeenForm(forms.Form):
     def clean_phone(self) -> str:
         typed = self.cleaned_data["phone"]
         try:
-            return mobile_phone(typed) if typed else ""
+            return any_phone(typed) if typed else ""
         except ValueError:
             raise forms.ValidationError(
-                _("Enter a Korean mobile number, for example 010-1234-5678.")
+                _("Enter a phone number, such as 010-1234-5678 or 02-2123-4567.")
             ) from None
 
 
@@ -179,6 +204,10 @@ class CardPages(VoucherPages):
         identity = {name: values[name] for name in ("name", "birth_date", "phone")}
         try:
             person = form.found or find_or_declare(**identity)
+            if form.found is None and person in form.namesakes:
+                raise CardRefused(
+                    _("Somebody of this name and birth date without a phone is known already.")
+                )
             return self._seen(request, person, Card(values["card"]), values["phone"])
         except DistrictUnclear:
             form.add_error(None, _("Several people share these. Use the reservation number."))
@@ -214,18 +243,22 @@ class CardPages(VoucherPages):
         )
 
     def _seen(self, request: HttpRequest, person: Person, card: Card, phone: str) -> HttpResponse:
-        seen = see_card(person=person, card=card, by=actor_of(staff_of(request)), phone=phone)
-        self._record(request, Act.CHANGE, "card", [seen.person.pk], card=card.value)
-        messages.success(request, _after(seen))
-        return HttpResponseRedirect(caller_page_address(request, seen.person.pk))
+        result = see_card(person=person, card=card, by=actor_of(staff_of(request)), phone=phone)
+        self._record(request, Act.CHANGE, "card", [result.person.pk], card=card.value)
+        messages.success(request, _after(result))
+        return HttpResponseRedirect(caller_page_address(request, result.person.pk))
 
 
-def _after(seen: SeenCard) -> str:
-    if seen.person.roster_key is not None:
+def _after(result: SeenCard) -> str:
+    if result.person.roster_key is not None:
         return _("Noted: the card was seen. The person is on the roster and may be booked for.")
-    if seen.review is not None:
+    if result.review is not None:
         return _(
             "Noted: the card was seen. The health authority was asked about %(cohort)s. Until it "
             "answers the person may wait in the line; then they can be booked for."
-        ) % {"cohort": seen.review.cohort.name}
+        ) % {"cohort": result.review.cohort.name}
+    if result.refusal:
+        return _(
+            "Noted: the card was seen. The health authority could not be asked: %(reason)s"
+        ) % {"reason": result.refusal}
     return _("Noted: the card was seen. No period needs a review for this person.")

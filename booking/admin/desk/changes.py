@@ -22,7 +22,7 @@ from booking.admin.desk.pages import DeskPages
 from booking.admin.desk.wording import staff_message
 from booking.enums import ReservationStatus
 from booking.exceptions import NotConfirmed, Refused, SlotFull, SlotOver
-from booking.models import Reservation
+from booking.models import OutsideDose, Reservation
 from booking.services.changes import (
     cancel_reservation,
     change_limits,
@@ -182,10 +182,12 @@ class ChangePages(DeskPages):
         request: HttpRequest,
         row: Reservation | None,
         all_of_person: list[Reservation] | None = None,
+        outside_doses: list[OutsideDose] | None = None,
     ) -> dict[str, Any]:
         """The addresses of the changes that this user may make now; empty where none.
 
-        `all_of_person` are all reservations of the row's person, if they are loaded.
+        `all_of_person` are all reservations of the row's person, if they are loaded, and
+        `outside_doses` the doses given elsewhere.
         """
         acts = dict.fromkeys(["cancel", "move", "restore"], "")
         if row is None or not self.has_book_permission(request):
@@ -197,7 +199,10 @@ class ChangePages(DeskPages):
                 Reservation.objects.filter(person=row.person_id).with_slot()
             )
             by = actor_of(staff_of(request))
-            if not why_not_undo(row, everything, by=by, now=known_now()):
+            refusal = why_not_undo(
+                row, everything, by=by, now=known_now(), outside_doses=outside_doses
+            )
+            if refusal is None:
                 acts["restore"] = _address("restore", row)
         return {"change_acts": acts}
 

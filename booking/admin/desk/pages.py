@@ -225,15 +225,10 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         else:
             language = "en" if request.POST.get("language") == "en" else "ko"
             # The person has no page that shows their turn.
-            request_alert(ticket=ticket, channel=Channel.SMS, language=language)
+            if person.phone:
+                request_alert(ticket=ticket, channel=Channel.SMS, language=language)
             self._record(request, Act.CHANGE, "put_in_line", [person.pk], cohort=room.cohort.code)
-            messages.success(
-                request,
-                _(
-                    "The person stands in the line. A message goes to their phone shortly before "
-                    "their turn, and when it comes. Then book here."
-                ),
-            )
+            messages.success(request, _in_line(person))
         return HttpResponseRedirect(desk_address("caller", token))
 
     def for_the_caller(self, request: HttpRequest, row: Reservation | None) -> dict[str, Any]:
@@ -285,6 +280,15 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             else {"dose": row.dose, "status": row.get_status_display()}
             for row in rows.order_by("dose", "pk")
         ]
+
+
+def _in_line(person: Person) -> str:
+    if not person.phone:
+        return _("The person stands in the line. Their page says when it is their turn.")
+    return _(
+        "The person stands in the line. A message goes to their phone shortly before their turn, "
+        "and when it comes. Then book here."
+    )
 
 
 def _second_slots(person: Person, slot: Slot) -> list[Slot]:

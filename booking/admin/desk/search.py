@@ -21,7 +21,7 @@ from booking.rules import day_bounds
 from database.clock import known_today
 from eligibility.indexes import name_birth_indexes, phone_indexes
 from eligibility.models import Person
-from eligibility.spelling import Unclear, birth_date, mobile_phone, name_key, names_agree, plain
+from eligibility.spelling import Unclear, any_phone, birth_date, name_key, names_agree, plain
 from staff.models import User
 from staff.scoping import rows_for, sees_everything
 from waiting_room.models import Room, Ticket
@@ -39,6 +39,10 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 _PERSON = re.compile(r"#(\d{1,18})")
 _PLACE = re.compile(r"(\d[\d,]{0,9})\s*번?")
 _PHONE = re.compile(r"(?<!\d)(?:\+?82[\s-]?|00\s*82[\s-]?)?0?1[016789](?:[\s.-]?\d){7,8}(?!\d)")
+# The code and number of a landline, which only begins with a zero or the country's code.
+_LANDLINE = re.compile(
+    r"(?<![\d-])(?:\+?82[\s-]?|0)(?:2|[3-6][1-5]|70)[\s.)-]?(?:\d[\s.-]?){7,8}(?![\d-])"
+)
 _BIRTH = re.compile(
     r"(?<!\d)(?:\d{4}\s*[.\-/년]\s*\d{1,2}\s*[.\-/월]\s*\d{1,2}|\d{8}"
     r"|\d{2}[.\-/]\d{1,2}[.\-/]\d{1,2}|\d{6})(?!\d)(?:\s*일|생)?"
@@ -96,9 +100,9 @@ def read_term(text: str) -> Term:
 
 def _phone_in(text: str) -> tuple[str, str]:
     """(phone, the text without it); "" if there is none."""
-    for match in _PHONE.finditer(text):
+    for match in (*_PHONE.finditer(text), *_LANDLINE.finditer(text)):
         try:
-            phone = mobile_phone(match[0])
+            phone = any_phone(match[0])
         except ValueError:
             continue
         return phone, text[: match.start()] + " " + text[match.end() :]
