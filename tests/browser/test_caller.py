@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from booking.models import Reservation
+from messaging.services import send_waiting
 from staff.enums import Role
 from tests.browser.test_desk import looks_right, sign_in
 from tests.events import evening
-from tests.factories import PersonFactory, ReservationFactory, SlotFactory
+from tests.factories import (
+    ClinicFactory,
+    CohortFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+)
 
 # The last day of the evening as the desk reads it out.
 STORY = {
@@ -109,6 +117,47 @@ def test_several_people_of_one_name_and_nobody(screen):
     page.wait_for_selector(".appointments")
     looks_right(page)
     picture(page, "appointment")
+
+
+@pytest.mark.parametrize("screen", [("en", 360), ("ko", 820)], indirect=True, ids=str)
+def test_a_caller_without_a_phone(screen):
+    """By a card at the counter: entered, booked, a voucher in the hand, a letter to follow."""
+    page = screen
+    CohortFactory(proof="counter")
+    clinic = ClinicFactory(region="서울특별시", district="강남구")
+    slot = SlotFactory(clinic=clinic)
+    sign_in(page, role=Role.LOCAL, region="서울특별시", district="강남구")
+    page.goto(f"{page.at}/admin/desk/card/")
+    looks_right(page)
+    page.select_option("[name=card]", "welfare")
+    page.fill("[name=name]", "이순옥")
+    page.fill("[name=birth_date]", "19640512")
+    page.click(".submit-row input")  # neither a phone nor the word that there is none
+    looks_right(page)
+    page.check("[name=no_phone]")
+    page.click(".submit-row input")
+
+    page.wait_for_selector(".periods li")
+    looks_right(page)
+    page.click("a[href^='/admin/booking/reservation/desk/']")
+    page.click(f".desk-times a[href$='slot={slot.pk}']")
+    page.click(".submit-row input")
+    reservation = Reservation.objects.get()
+    page.goto(f"{page.at}/admin/desk/")
+    page.fill("#find-caller", reservation.number)
+    page.keyboard.press("Enter")
+    page.click("a[href*='/voucher/']")
+    looks_right(page)
+    assert reservation.shown_number in page.inner_text(".voucher-paper")
+    send_waiting()
+    page.goto(f"{page.at}/admin/desk/letters/")
+    looks_right(page)
+    with page.expect_download() as download:
+        page.click("#content form button")
+    assert download.value.suggested_filename.endswith(".pdf")
+    page.reload()
+    looks_right(page)
+    assert page.locator("button[name=again]").count() == 1
 
 
 @pytest.mark.parametrize("screen", [("ko", 1280), ("en", 1280)], indirect=True, ids=str)

@@ -47,7 +47,10 @@ def people(clock, clinic):
     morning = timezone.localtime().replace(minute=0, second=0, microsecond=0)
     slots = [
         SlotFactory(
-            clinic=clinic, vaccine=vaccine, starts_at=morning + timedelta(minutes=20 * number)
+            clinic=clinic,
+            vaccine=vaccine,
+            starts_at=morning + timedelta(minutes=20 * number),
+            capacity=30,
         )
         for number in range(8)
     ]
@@ -125,7 +128,9 @@ def test_the_day_fits_every_screen(tablet, people, size, language):
     looks_right(page)
 
 
-def test_a_morning_with_two_tablets_and_an_old_page(tablet, people):
+def test_a_morning_of_two_hundred_with_two_tablets_and_an_old_page(tablet, people):
+    for number in range(len(people), 200):
+        booked(people[number % len(people)].slot, f"한사람{'가나다라마바사아자차'[number % 10]}")
     first, second, old = tablet(), tablet((1280, 800)), tablet()
     # This one hears of nothing: its rows stay as they were.
     old.route("**/day/changes/**", lambda route: route.fulfill(status=304))

@@ -6,13 +6,15 @@ import pytest
 
 from booking.rules import day_of
 from booking.services.visits import mark_arrived
+from messaging.models import Message
 from staff.enums import Role
 from tests.browser.test_desk import looks_right, sign_in
 from tests.factories import PersonFactory, ReservationFactory, SlotFactory, VaccineFactory
 from tests.vaccination.factories import LotFactory
-from vaccination.models import DoseGiven, NotDone, Reaction
+from vaccination.models import DoseGiven, Lot, NotDone, Reaction, Recall
 from vaccination.services.doses import form_address
 from vaccination.services.lots import set_default_lot
+from vaccination.services.recalls import write_batch
 
 
 @pytest.fixture(params=[("ko", 360), ("en", 820), ("ko", 1280)], ids=str)
@@ -124,3 +126,27 @@ def test_lots_and_a_recall_fit_every_screen(screen, visit):
     ]:
         screen.goto(f"{screen.at}{address}")
         looks_right(screen)
+
+
+def test_a_recall_stops_the_lot_and_tells_who_got_it(screen, visit):
+    sign_in(screen, role=Role.MANAGER, clinic=visit.slot.clinic)
+    screen.goto(f"{screen.at}{form_address(visit)}")
+    screen.click("button[value=LA]")
+    screen.wait_for_url("**/day/**")
+    screen.goto(f"{screen.at}/admin/vaccination/recall/add/")
+    screen.select_option("[name=vaccine]", str(visit.slot.vaccine_id))
+    screen.fill("[name=number]", "FA4598")
+    screen.click(".submit-row input")
+    looks_right(screen)
+    screen.fill("[name=text_ko]", "이상 반응이 있으면 의료기관에 연락해 주십시오.")
+    screen.click(".submit-row input")
+
+    screen.wait_for_url("**/change/")
+    looks_right(screen)
+    screen.click("a[href$='/people/']")
+    looks_right(screen)
+    assert "남궁민수" in screen.inner_text("#content table")
+    while write_batch(Recall.objects.get().pk):
+        pass
+    assert Message.objects.get(kind="recall").person_id == visit.person_id
+    assert Lot.objects.get(number="FA4598").recalled_at
