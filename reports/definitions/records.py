@@ -21,7 +21,7 @@ MESSAGES = Export(
     about=Words(
         "메시지 한 건. 받는 사람과 내용은 제외", "one message, without its receiver and its text"
     ),
-    version=1,
+    version=2,
     since=date(2026, 11, 29),
     period=Words("작성 시각", "time of writing"),
     source=Table(model=Message, period="created_at", order=("created_at", "pk")),
