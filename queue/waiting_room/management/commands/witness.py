@@ -5,8 +5,9 @@ from web.commands import PortalCommand
 
 
 class Command(PortalCommand):
+    """Stands in the list of commands; manage.py itself runs the program, before any settings."""
+
     help = "Witness the logs of a portal, as queue/waiting_room/offline/witness.py does alone."
-    # It needs neither the database nor the settings of a portal.
     requires_system_checks = []
 
     def run_from_argv(self, argv: list[str]) -> None:
