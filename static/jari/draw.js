@@ -15,8 +15,6 @@ function constants(root, count) {
   return found;
 }
 
-const turn = (word, by) => (word >>> by) | (word << (32 - by));
-
 export function sha256(bytes) {
   const length = (((bytes.length + 8) >> 6) + 1) << 6;
   const padded = new Uint8Array(length);
@@ -34,31 +32,31 @@ export function sha256(bytes) {
 
 const words = new Int32Array(64);
 
-// One block of 64 bytes. Plain assignments: a phone runs this hundreds of times before it compiles it.
+// One block of 64 bytes. Turns are written out and assignments plain: a phone runs this some hundred
+// times before it compiles it.
 function compress(hash, view, block) {
   for (let index = 0; index < 16; index += 1) words[index] = view.getInt32(block + index * 4);
   for (let index = 16; index < 64; index += 1) {
     const early = words[index - 15];
     const late = words[index - 2];
-    const first = turn(early, 7) ^ turn(early, 18) ^ (early >>> 3);
-    const second = turn(late, 17) ^ turn(late, 19) ^ (late >>> 10);
+    const first = (early >>> 7 | early << 25) ^ (early >>> 18 | early << 14) ^ early >>> 3;
+    const second = (late >>> 17 | late << 15) ^ (late >>> 19 | late << 13) ^ late >>> 10;
     words[index] = words[index - 16] + first + words[index - 7] + second;
   }
   let [a, b, c, d, e, f, g, h] = hash;
   for (let index = 0; index < 64; index += 1) {
-    const choice = (e & f) ^ (~e & g);
-    const upper = turn(e, 6) ^ turn(e, 11) ^ turn(e, 25);
-    const one = (h + upper + choice + K[index] + words[index]) | 0;
-    const most = (a & b) ^ (a & c) ^ (b & c);
-    const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + most) | 0;
+    const upper = (e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7);
+    const one = h + upper + (e & f ^ ~e & g) + K[index] + words[index] | 0;
+    const lower = (a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10);
+    const two = lower + (a & b ^ a & c ^ b & c) | 0;
     h = g;
     g = f;
     f = e;
-    e = (d + one) | 0;
+    e = d + one | 0;
     d = c;
     c = b;
     b = a;
-    a = (one + two) | 0;
+    a = one + two | 0;
   }
   [a, b, c, d, e, f, g, h].forEach((word, index) => { hash[index] = (hash[index] + word) | 0; });
 }

@@ -1,10 +1,6 @@
 // Checks that a ticket stands in the published log: the formats of C2SP (signed-note,
 // tlog-checkpoint, tlog-cosignature, tlog-policy, tlog-proof) and docs/line-log.md.
 // Nothing here knows the page; what is wrong is thrown as a Wrong, whose code the page words.
-// Hashes are the draw's own: some fifty short ones, for which a promise each of WebCrypto takes longer,
-// and which a browser without a secure context has not. WebCrypto checks the signatures.
-import { sha256 } from "./draw.js";
-
 const utf8 = new TextEncoder();
 const text = new TextDecoder("utf-8", { fatal: true });
 const subtle = globalThis.crypto?.subtle;
@@ -21,6 +17,12 @@ export class Wrong extends Error {
 function need(holds, code, values) {
   if (!holds) throw new Wrong(code, values);
 }
+
+// Without a secure context a browser has no WebCrypto; the draw's own script hashes too. Where there is
+// one it takes half the time: a script that runs for the first time is not compiled yet.
+const sha256 = subtle
+  ? async (bytes) => new Uint8Array(await subtle.digest("SHA-256", bytes))
+  : (await import("./draw.js")).sha256;
 
 function joined(...parts) {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
@@ -54,16 +56,16 @@ const decimal = (digits) => {
 };
 
 // The root that an inclusion proof leads to (RFC 9162, 2.1.3.2); nothing if it has another length.
-function rootFrom(leaf, index, size, path) {
+async function rootFrom(leaf, index, size, path) {
   if (index >= size) return [];
   let [number, last, node] = [index, size - 1, leaf];
   for (const step of path) {
     if (!last) return [];
     if (number % 2 || number === last) {
-      node = sha256(joined([1], step, node));
+      node = await sha256(joined([1], step, node));
       while (number && number % 2 === 0) [number, last] = [number / 2, Math.floor(last / 2)];
     } else {
-      node = sha256(joined([1], node, step));
+      node = await sha256(joined([1], node, step));
     }
     [number, last] = [Math.floor(number / 2), Math.floor(last / 2)];
   }
@@ -96,22 +98,22 @@ function parseProof(proof) {
   };
 }
 
-function parseKey(vkey) {
+async function parseKey(vkey) {
   const [, name, id, encoded] = vkey.match(/^([^+]+)\+([0-9a-f]{8})\+(\S+)$/);
   const key = fromBase64(encoded);
-  const digest = sha256(joined(utf8.encode(`${name}\n`), key));
+  const digest = await sha256(joined(utf8.encode(`${name}\n`), key));
   if (hex(digest.slice(0, 4)) !== id || key.length !== 33) throw new SyntaxError("key");
   return { name, id, kind: key[0], key: key.slice(1) };
 }
 
 // Who signs the log, who cosigns it, and `isQuorum`, which takes the names of those who did.
-function parsePolicy(policy) {
+async function parsePolicy(policy) {
   const [logs, witnesses, groups] = [[], new Map(), new Map()];
   let quorum;
   for (const line of policy.split("\n")) {
     const [kind, name, ...rest] = line.trim().split(/[ \t]+/);
-    if (kind === "log") logs.push(parseKey(name));
-    else if (kind === "witness") witnesses.set(name, parseKey(rest[0]));
+    if (kind === "log") logs.push(await parseKey(name));
+    else if (kind === "witness") witnesses.set(name, await parseKey(rest[0]));
     else if (kind === "group") groups.set(name, rest);
     else if (kind === "quorum") quorum = name;
     else if (kind && !kind.startsWith("#")) throw new SyntaxError("policy");
@@ -177,23 +179,26 @@ async function readable(what, parse, given) {
   }
 }
 
-function reaches(leaf, index, size, path, root) {
-  const hash = sha256(joined([0], utf8.encode(leaf)));
-  return same(rootFrom(hash, count(index), count(size), path), root);
+async function reaches(leaf, index, size, path, root) {
+  const hash = await sha256(joined([0], utf8.encode(leaf)));
+  return same(await rootFrom(hash, count(index), count(size), path), root);
 }
 
-function checkTicket({ index, path, extra }, ticket, { size, root }) {
-  const digest = hex(sha256(utf8.encode(ticket.id)));
+async function checkTicket({ index, path, extra }, ticket, { size, root }) {
+  const digest = hex(await sha256(utf8.encode(ticket.id)));
   const [, room, entry, hash] = extra.leaf.match(/^ticket,([^,]+),(\d+),\d+,([0-9a-f]{64})$/);
   const isMine = room === ticket.room && hash === digest && decimal(entry) === ticket.entry;
   need(isMine, "other", { entry });
   const [page, last] = [JSON.parse(extra.page), JSON.parse(extra.last)];
   const leaves = count(page.tickets) + count(page.acts);
-  const way = extra.page_path.map(fromHex);
-  const inPage = reaches(extra.leaf, extra.index, leaves, way, fromHex(page.root));
-  need(inPage && page.number === index + 1, "page");
-  need(reaches(extra.page, index, size, path, root), "log");
-  need(reaches(extra.last, size - 1, size, extra.last_path.map(fromHex), root), "last");
+  const ways = await Promise.all([
+    reaches(extra.leaf, extra.index, leaves, extra.page_path.map(fromHex), fromHex(page.root)),
+    reaches(extra.page, index, size, path, root),
+    reaches(extra.last, size - 1, size, extra.last_path.map(fromHex), root),
+  ]);
+  need(ways[0] && page.number === index + 1, "page");
+  need(ways[1], "log");
+  need(ways[2], "last");
   return { numbers: count(last.upto), at: count(last.at) / 1000 };
 }
 
