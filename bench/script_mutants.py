@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Route, sync_playwright
 
 import config  # noqa: F401  (puts queue/ on the path)
 from bench.mutants import explained
@@ -107,36 +107,44 @@ RUN = f"""
 """
 
 
-def survives(browser: Browser, script: str, text: str) -> bool:
-    """Whether all cases are judged as ever with this text in the place of the script."""
-    cases = CASES[script]
-    # A context of its own: modules are cached for as long as it lives.
-    context = browser.new_context()
+class Bench:
+    """A page in which one text after another stands in the place of a script."""
 
-    def serve(route: Route) -> None:
+    def __init__(self, browser: Browser, script: str) -> None:
+        self.script, self.text, self.cases = script, "", CASES[script]
+        self.first: list[Any] = []  # what the script itself answers to the first case
+        # Of a context with routes nothing is cached: each worker loads its script anew.
+        context = browser.new_context()
+        context.route("http://localhost/**", self._serve)
+        self.page = context.new_page()
+        self.page.goto("http://localhost/")
+
+    def _serve(self, route: Route) -> None:
         name = route.request.url.rsplit("/", 1)[1]
         javascript = "text/javascript"
         if name == "worker.js":
-            route.fulfill(body=WORKER % (script, cases.JUDGE), content_type=javascript)
-        elif name == script:
-            route.fulfill(body=text, content_type=javascript)
+            body = WORKER % (self.script, self.cases.JUDGE)
+            route.fulfill(body=body, content_type=javascript)
+        elif name == self.script:
+            route.fulfill(body=self.text, content_type=javascript)
         elif name:
             route.fulfill(path=FOLDER / name, content_type=javascript)
         else:
             route.fulfill(body="<!doctype html>", content_type="text/html")
 
-    context.route("http://localhost/**", serve)
-    page = context.new_page()
-    page.goto("http://localhost/")
-    wrong = cases.wrong_answers(lambda given: asked(page, given))
-    context.close()
-    return not wrong
+    def survives(self, text: str) -> bool:
+        """Whether all cases are judged as ever with this text."""
+        self.text = text
+        return not self.cases.wrong_answers(self._answers)
 
-
-def asked(page: Page, given: list[Any]) -> list[Any]:
-    # Nothing came back from a worker that hung or could not be compiled: noticed.
-    answers = page.evaluate(RUN, given)
-    return answers or [["nothing", None]] * len(given)
+    def _answers(self, given: list[Any]) -> list[Any]:
+        # Most mutants are wrong of the first case already, which is right in all.
+        first = self.page.evaluate(RUN, given[:1])
+        self.first = self.first or first
+        if first != self.first:
+            return [["nothing", None]] * len(given)
+        # Nothing came back from a worker that hung or could not be compiled: noticed.
+        return self.page.evaluate(RUN, given) or [["nothing", None]] * len(given)
 
 
 def main() -> int:
@@ -155,14 +163,15 @@ def main() -> int:
 
 def measure(browser: Browser, script: str, only: str, reasons: dict[tuple[str, str], str]) -> int:
     text = (FOLDER / script).read_text(encoding="utf-8")
-    if not survives(browser, script, text):
+    bench = Bench(browser, script)
+    if not bench.survives(text):
         raise SystemExit(f"{script} is wrong without any mutant")
     count, found, with_reason, left = 0, 0, 0, 0
     for mutant in mutants(text):
         if only not in mutant.source:
             continue
         count += 1
-        if not survives(browser, script, mutant.text):
+        if not bench.survives(mutant.text):
             found += 1
         elif (script, mutant.name) in reasons:
             with_reason += 1

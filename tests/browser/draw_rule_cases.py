@@ -149,6 +149,23 @@ def before_the_first_round() -> Draw:
     return sown(given, {"beacon": sha256(bytes.fromhex(FIRST)).hexdigest()})
 
 
+def published_as_it_was_closed() -> Draw:
+    """The plan gives the number no seconds after the closing, and the closing was at its time."""
+    given = drawn(after=0)
+    act_of(given, "freeze").update(at=PUBLISHED)
+    return given
+
+
+def first_commit(**values: Any) -> Draw:
+    """The portal's own commitment with other values; None takes one out."""
+    given = drawn()
+    commitment = act_of(given, "commit")
+    commitment.update(values)
+    for name in [name for name, value in values.items() if value is None]:
+        del commitment[name]
+    return given
+
+
 BEACON = {"beacon": NUMBER}
 ONE = {"officer Newspaper": OFFICERS["Newspaper"]}
 STATEMENT = {"statement": "Lotto"}
@@ -164,6 +181,9 @@ CASES: dict[str, tuple[Draw, list[str]]] = {
     "closed twice": (twice("freeze"), ["twice"]),
     "drawn twice": (twice("reveal"), ["twice"]),
     "no commitment": (without("commit"), ["secret", "source"]),
+    "a commitment that names nobody": (first_commit(by=None), []),
+    "the portal's commitment after joining": (first_commit(at=JOINED + 1, late=True), []),
+    "a number published as the list was closed": (published_as_it_was_closed(), []),
     "closed before the opening": (changed("plan", opens_at=CLOSED + 1), ["opening"]),
     "planned after joining": (changed("plan", at=JOINED + 1), ["changed"]),
     "planned as the first joined": (changed("plan", at=JOINED), []),
