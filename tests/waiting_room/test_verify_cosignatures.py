@@ -50,7 +50,7 @@ SECONDS = int(OPENS.timestamp())
 COMMIT = ("commit", {"commitment": draw.commitment(KEPT_SECRET)})
 
 
-def planned(order="draw", **changes) -> Book:
+def planned(order="draw", people=40, **changes) -> Book:
     """A room whose plan asks for two of three witnesses, and waits five minutes for them."""
     named = "\n".join(f"{name} {signer.verifier}" for name, signer in WITNESSES.items())
     rule = {"log": ORIGIN, "witnesses": named, "quorum": 2, "wait": 300, **changes}
@@ -59,7 +59,7 @@ def planned(order="draw", **changes) -> Book:
         book.rule = rule
     keys = ("keys", {"keys": str(LOG.verifier)})
     acts = (COMMIT, keys) if order == "draw" else (keys,)
-    return book.page(40, *acts, at=OPENS - timedelta(hours=1))
+    return book.page(people, *acts, at=OPENS - timedelta(hours=1))
 
 
 def gathered() -> Book:
@@ -175,11 +175,14 @@ def test_cosignatures_on_a_later_page_count_too():
     assert troubles(book.csv()) == []
 
 
-def test_witnesses_who_saw_the_list_only_after_its_number_prove_nothing_of_it():
+@pytest.mark.parametrize("first", [6, 5])
+def test_witnesses_who_saw_the_list_only_after_its_number_prove_nothing_of_it(first):
+    """Two are needed: that one of them saw it in time is not enough."""
     book = gathered()
-    witnessed(
-        book, cosigned(book, "newspaper", "city", after=6), at=OPENS + timedelta(seconds=7)
-    ).reveal(at=OPENS + timedelta(seconds=8))
+    signed = [cosigned(book, "newspaper", after=first), cosigned(book, "city", after=6)]
+    witnessed(book, "\n".join(signed), at=OPENS + timedelta(seconds=7)).reveal(
+        at=OPENS + timedelta(seconds=8)
+    )
 
     assert troubles(book.csv()) == []
     assert "NOT SHOWN: that the list was closed before the number existed. Too few" in notes(book)
@@ -355,12 +358,29 @@ def test_a_room_without_a_draw_needs_the_page_of_the_last_who_gathered():
 def test_a_room_without_a_draw_waits_for_the_page_of_those_from_before_the_opening_only():
     book = planned("fifo").page(50, at=OPENS)
     signed = cosigned(book, "newspaper", "city")
-    book.joined = lambda entry: OPENS + timedelta(seconds=entry)
+    book.joined = lambda entry: OPENS + timedelta(seconds=entry - 51)
     book.page(60, at=OPENS + timedelta(seconds=1))
 
     witnessed(book, signed).page(60, ("call", {"first": 1, "last": 12}))
 
     assert troubles(book.csv()) == []
+
+
+def test_a_line_in_which_nobody_gathered_needs_its_first_page_only():
+    book = planned("fifo", people=0)
+
+    assert troubles(witnessed(book, cosigned(book, "newspaper", "city")).csv()) == []
+
+
+@pytest.mark.parametrize(("after", "is_in_time"), [(-300, 1), (-301, 0), (302, 1), (303, 0)])
+def test_a_cosignature_is_of_a_time_between_its_page_and_the_act(after, is_in_time):
+    """The page is of the opening, the act of two seconds later; five minutes are let pass."""
+    book = gathered()
+    signed = cosigned(book, "newspaper", "city", after=after)
+
+    found = [what for what in troubles(witnessed(book, signed).csv()) if "out of time" in what]
+
+    assert len(found) == (0 if is_in_time else 2)
 
 
 @pytest.mark.parametrize(("wait", "seconds"), [(300, 300), (None, 0)])
@@ -391,6 +411,8 @@ def test_a_change_of_keys_that_the_old_one_signed_over_is_told_from_a_lost_key()
     assert "did not sign over" not in both
     assert "replaced by one that the key before did not sign over" in lost
     assert troubles(changed_keys(NEW, LOG).csv()) == []
+    assert "the keys of the log were changed" not in notes(planned())
+    assert "the keys of the log were changed" not in notes(changed_keys(LOG))
 
 
 def test_a_key_of_another_log_among_the_keys_is_found():

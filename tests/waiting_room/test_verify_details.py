@@ -97,6 +97,7 @@ def ticket_among_the_acts() -> str:
 ROOT = number_of("root,")
 LINES = {
     "a column more": (lambda: edited("root,", "\n", ",\n"), "has 6 columns instead of 5"),
+    "a column less": (lambda: edited("root,", ",\n", "\n"), "has 4 columns instead of 5"),
     "a cell that should be empty": (
         lambda: edited("order,", "order,,", "order,1,"),
         "A line of the kind “order” has more on it than it should.",
@@ -277,6 +278,48 @@ def test_a_column_that_a_kind_of_line_has_not_is_empty(kind, column):
 
     more = f"A line of the kind “{kind}” has more on it than it should."
     assert (more in said) == (column not in COLUMNS_OF[kind])
+
+
+@pytest.mark.parametrize("name", ["an opening that is no number", "a count that is no number"])
+def test_a_number_of_the_head_is_said_at_its_own_line(name):
+    make, finding = LINES[name]
+    text = make()
+    number = number_of("opens," if "opening" in name else "frozen,", text)
+
+    found = [what for line, what in report_on(text).troubles if line == number]
+
+    assert any(finding in what for what in found), found
+
+
+def page_two(**changes) -> dict:
+    row = next(csv.reader([lines_of(TEXT)[number_of("page,2,") - 1]]))
+    return json.loads(row[4]) | changes
+
+
+def written(record: dict, **options) -> list[str]:
+    """The troubles of the day with this record of page 2."""
+    cell = json.dumps(record, separators=(",", ":"), **options).replace('"', '""')
+    line = lines_of(TEXT)[number_of("page,2,") - 1]
+    return troubles(TEXT.replace(line, line[: line.index('"{')] + f'"{cell}"\n'))
+
+
+def test_the_record_of_a_page_is_written_in_one_way():
+    otherwise = "The record of this page is not written in the one agreed way."
+    korean = page_two(room="서울")
+
+    assert written(page_two(), sort_keys=True) == []
+    assert otherwise in written(dict(reversed(page_two().items())))
+    assert otherwise in written(korean, sort_keys=True)
+    assert otherwise not in written(korean, sort_keys=True, ensure_ascii=False)
+
+
+def test_after_a_wrong_number_acts_are_counted_from_it():
+    found = troubles(LINES["an act's number"][0]())
+
+    assert [what for what in found if "is expected here, not act" in what] == [
+        "Act 3 is expected here, not act 4.",
+        "Act 5 is expected here, not act 4.",
+    ]
 
 
 def test_a_trouble_names_its_line():
@@ -523,15 +566,16 @@ def test_a_draw_before_its_number_was_due_is_found():
     ]
 
 
-def test_a_stated_value_of_the_plan_is_to_be_compared():
+@pytest.mark.parametrize("value", ["4 8 15", "4=8=15"])
+def test_a_stated_value_of_the_plan_is_to_be_compared(value):
     book = Book(source="stated", chain=None, statement="Lotto 1234")
     proof = {"source": "stated", "round": None, "signature": None}
 
-    report = drawn(book, inputs={"stated": "4 8 15"}, **proof)
+    report = drawn(book, inputs={"stated": value}, **proof)
 
     assert report.troubles == []
     assert report.notes == [
-        "NOT CHECKED: that “4 8 15” is what the plan names: Lotto 1234. Compare it yourself."
+        f"NOT CHECKED: that “{value}” is what the plan names: Lotto 1234. Compare it yourself."
     ]
 
 
@@ -916,3 +960,15 @@ def test_a_log_without_a_head_is_of_no_room():
     report = verify_line.check(enumerate(rows, start=1))
 
     assert (report.room, report.pages, report.drawn) == ("", 0, False)
+    assert (0, CUT_OFF) in report.troubles
+
+
+CUT_OFF = "The file ends without the line that gives the root: it is cut off."
+
+
+def test_of_the_lines_after_the_last_one_only_the_first_is_said():
+    after = lines_of(TEXT)[2:4]
+
+    assert report_on(TEXT + "".join(after)).troubles == [
+        (len(lines_of(TEXT)) + 1, "There are lines after the last one, which gives the root.")
+    ]

@@ -490,9 +490,15 @@ def test_the_head_of_a_file_can_not_claim_an_older_format():
     assert "The log was begun in format 3; the file says it is of 2." in troubles(text)
 
 
+def test_the_head_of_a_file_can_not_claim_a_newer_format_either():
+    text = Book(order="fifo", log_format=2).page(50).csv().replace("jari-line,2,", "jari-line,3,")
+
+    assert "The log was begun in format 2; the file says it is of 3." in troubles(text)
+
+
 def test_a_log_of_an_older_format_is_checked_under_its_own_rules():
     book = Book(order="fifo", log_format=2).page(50)
-    book.page(80, ("call", {"first": 1, "last": 12}), ("close", {}))
+    book.page(80, ("call", {"first": 1, "last": 12}), ("close", {}), ("close", {}))
     book.page(80, ("count", {"entered": 1}))
 
     report = report_on(book.csv())
