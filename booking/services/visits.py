@@ -119,8 +119,12 @@ def _mark(
 
 def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
     """The locked row with its slot, annotated with the database's clock as `now`."""
-    rows = Reservation.objects.select_related("slot").locked()
-    row = rows.annotate(now=Now()).get(pk=reservation.pk)
+    rows = Reservation.objects.select_related("slot").locked().annotate(now=Now())
+    try:
+        row = rows.get(pk=reservation.pk)
+    except Reservation.DoesNotExist:
+        # Moved while this waited for its lock: Postgres joins the new row to the old slot only.
+        row = rows.get(pk=reservation.pk)
     return cast("WithAnnotations[Reservation, AtNow]", row)
 
 
