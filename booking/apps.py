@@ -9,6 +9,7 @@ _MESSAGES = {
     "restored": _("appointment stands again"),
     "reminder": _("reminder of the day before"),
     "offer": _("offer from the cancellation list"),
+    "closed": _("hours closed by the clinic"),
 }
 
 
@@ -22,6 +23,7 @@ class BookingConfig(AppConfig):
         from booking.landing import day_of_clinic
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked, with_bookings
+        from booking.services.closure_messages import render_closed
         from booking.services.notices import render_confirmed, render_reminders
         from eligibility import hooks
         from events.sources import register
@@ -32,6 +34,7 @@ class BookingConfig(AppConfig):
         names.update(_MESSAGES)
         renderers.register("confirmed", render_confirmed)
         renderers.register("reminder", render_reminders)
+        renderers.register("closed", render_closed)
         landing_pages.register(day_of_clinic)
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)

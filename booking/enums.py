@@ -110,3 +110,69 @@ class LostReason(models.TextChoices):
     HOLDING = "holding", _("The person is choosing another time at this moment")
     NO_FIRST = "no_first", _("There is no appointment for the dose before it")
     UNFIT = "unfit", _("It no longer suits the other dose")
+
+
+class ClosureMode(models.TextChoices):
+    """What becomes of the people whose appointments lie in closed hours."""
+
+    MOVE = "move", _("Move each to the nearest free time")
+    OFFER = "offer", _("Move, and offer a choice of other times")
+    CANCEL = "cancel", _("Cancel, first on the cancellation list")
+
+
+class ClosureReason(models.TextChoices):
+    """Told to the people: no free text of staff goes into a message."""
+
+    STAFF = "staff", _("Nobody can vaccinate")
+    VACCINE = "vaccine", _("The vaccine did not come")
+    BUILDING = "building", _("Power, water or the building failed")
+    WEATHER = "weather", _("Storm or snow")
+    INFECTION = "infection", _("The rooms must be disinfected")
+    OTHER = "other", _("The clinic cannot work")
+
+
+class ClosureStatus(models.TextChoices):
+    DONE = "done", _("Closed, messages not sent yet")
+    TOLD = "told", _("Closed, people told")
+    TAKEN_BACK = "taken_back", _("Taken back")
+    REOPENED = "reopened", _("Open again")
+
+
+# The hours take no bookings.
+CLOSED = [ClosureStatus.DONE, ClosureStatus.TOLD]
+
+CLOSURE_MOVES = {
+    ClosureStatus.DONE: [ClosureStatus.TOLD, ClosureStatus.TAKEN_BACK],
+    # The hours take bookings again; the people stay where they were moved.
+    ClosureStatus.TOLD: [ClosureStatus.REOPENED],
+    ClosureStatus.TAKEN_BACK: [],
+    ClosureStatus.REOPENED: [],
+}
+
+
+class AffectedOutcome(models.TextChoices):
+    """What a closure did to an appointment."""
+
+    MOVED = "moved", _("Moved")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class ClosureAnswer(models.TextChoices):
+    """What a person answered who was moved and offered other times."""
+
+    KEPT = "kept", _("Keeps the new time")
+    CHOSE = "chose", _("Chose another time")
+    DECLINED = "declined", _("Wants none of the times")
+
+
+class ChoiceStatus(models.TextChoices):
+    OPEN = "open", _("Kept")
+    TAKEN = "taken", _("Taken")
+    GIVEN_BACK = "given_back", _("Given back")
+
+
+CHOICE_MOVES = {
+    ChoiceStatus.OPEN: [ChoiceStatus.TAKEN, ChoiceStatus.GIVEN_BACK],
+    ChoiceStatus.TAKEN: [],
+    ChoiceStatus.GIVEN_BACK: [],
+}

@@ -8,13 +8,14 @@ from types import SimpleNamespace
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import LostReason
+from booking.enums import ClosureReason, LostReason
 from booking.history import Change, changes_of
 from events.kinds import Event, Kind, time_of_day
 from events.sources import Source
 
 _UNTIL = {"until": time_of_day}
 _LOST = {"reason": lambda value: LostReason(value).label}
+_CLOSED = {"reason": lambda value: ClosureReason(value).label}
 
 KINDS = [
     # One for each code of booking.history.TEXTS.
@@ -25,6 +26,16 @@ KINDS = [
         _UNTIL,
     ),
     Kind("held", _("chose dose %(dose)s, %(when)s, %(clinic)s; kept until %(until)s"), _UNTIL),
+    Kind(
+        "clinic_closed",
+        _("%(clinic)s closed the hours from %(start)s until %(end)s: %(reason)s"),
+        _CLOSED,
+    ),
+    # One for each answer of booking.enums.ClosureAnswer.
+    Kind("closure_kept", _("kept the time to which the clinic had moved the appointment")),
+    Kind("closure_chose", _("chose another of the times that the clinic kept")),
+    Kind("closure_declined", _("wanted none of the times that the clinic kept")),
+    Kind("closure_taken_back", _("%(clinic)s took the closing of the hours back")),
     Kind("moved", _("moved to %(when)s, %(clinic)s (before: %(old_when)s, %(old_clinic)s)")),
     Kind("extended", _("asked for more time; kept until %(until)s"), _UNTIL),
     Kind("confirmed", _("confirmed: dose %(dose)s, %(when)s, %(clinic)s, number %(number)s")),
@@ -99,6 +110,22 @@ SELECT lost.lost_at, 'appointment_lost', lost.reservation_id, lost.by,
 FROM booking_reservation AS reservation
 JOIN booking_lostappointment AS lost ON lost.reservation_id = reservation.id
 WHERE reservation.person_id = %(person)s AND lost.lost_at IS NOT NULL
+UNION ALL
+SELECT change.at, change.kind, affected.reservation_id, change.by, jsonb_build_object(
+    'clinic', clinic.name, 'start', closure.starts_at, 'end', closure.ends_at,
+    'reason', closure.reason
+)
+FROM booking_reservation AS reservation
+JOIN booking_affectedappointment AS affected ON affected.reservation_id = reservation.id
+JOIN booking_closure AS closure ON closure.id = affected.closure_id
+JOIN booking_clinic AS clinic ON clinic.id = closure.clinic_id
+LEFT JOIN booking_closureoffer AS offer ON offer.affected_id = affected.id
+CROSS JOIN LATERAL (VALUES
+    (closure.closed_at, 'clinic_closed', closure.by),
+    (offer.answered_at, 'closure_' || offer.answer, 'citizen'),
+    (CASE WHEN affected.restored THEN closure.ended_at END, 'closure_taken_back', closure.ended_by)
+) AS change (at, kind, by)
+WHERE reservation.person_id = %(person)s AND change.at IS NOT NULL
 UNION ALL
 SELECT change.at, change.kind, NULL, change.by, jsonb_build_object('dose', entry.dose)
 FROM booking_listentry AS entry

@@ -171,3 +171,30 @@ class OfferOver(Refused):
 
 class ScheduleChanged(Refused):
     message = _("Hours or slots have changed since. Look at the new preview, then make the slots.")
+
+
+class NothingToClose(Refused):
+    message = _("There are no open times and no appointments in these hours.")
+
+
+class ClosureChanged(Refused):
+    message = _(
+        "Times were booked since: more people would be left without one than the preview said. "
+        "Look at the new preview."
+    )
+
+
+class ClosureBusy(Refused):
+    message = _("Too many bookings at this moment. Nothing was changed; try again.")
+
+
+class MessagesLeft(Refused):
+    message = _("The people have been told already. It cannot be taken back any more.")
+
+
+class HoursClosed(Refused):
+    message = _("This time is closed. Open the closed hours again first.")
+
+
+class ChoiceOver(Refused):
+    message = _("The time to choose is over. Your appointment stands as shown here.")

@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from booking.exceptions import CapacityBelowBooked
+from booking.exceptions import CapacityBelowBooked, HoursClosed
 from booking.models import Clinic, Slot
 from booking.services.reading import vaccines_by_code
 from booking.services.slots import set_capacity
@@ -165,6 +165,8 @@ class SlotImport:
                     _("at %(time)s %(booked)s places are booked already.")
                     % {"time": _local_time(slot.starts_at), "booked": slot.booked},
                 ) from None
+            except HoursClosed as refusal:
+                raise _refused("capacity", str(refusal)) from None
 
 
 def _refused(column: str, problem: str) -> RowRefused:

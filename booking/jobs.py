@@ -1,4 +1,12 @@
-from booking.services import holds, line_reports, offers, reminders, slots
+from booking.services import (
+    closure_answers,
+    closure_messages,
+    holds,
+    line_reports,
+    offers,
+    reminders,
+    slots,
+)
 
 
 def take_back_holds() -> None:
@@ -19,3 +27,8 @@ def set_margins() -> None:
 
 def report_to_lines() -> None:
     line_reports.report_to_lines()
+
+
+def tell_closures() -> None:
+    closure_messages.tell_due()
+    closure_answers.end_choices()

@@ -139,6 +139,10 @@ class Course:
             return vaccine.days_for_first(other.on)
         return vaccine.days_for_second(other.on)
 
+    def with_day(self, dose: int, vaccine_id: int, on: date) -> "Course":
+        """This course with `dose` booked for a day."""
+        return Course(self.doses | {dose: Booked(dose, vaccine_id, on)})
+
     def _other_dose(self, dose: int) -> Booked | None:
         # Intervals exist between the first and the second dose only: 3 - 1 = 2, 3 - 2 = 1.
         return self.doses.get(3 - dose) if dose in (1, 2) else None

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import finder, holds, offers, reservations
+from booking.views import closures, finder, holds, offers, reservations
 
 # Documented in docs/http.md. Numbers and codes are `str`: the views read any spelling of them and
 # answer invalid ones with a page of their own.
@@ -16,6 +16,7 @@ urlpatterns = [
     path("booking/list/leave/", offers.leave, name="leave_list"),
     path("offers/<uuid:token>/", offers.offer, name="offer"),
     path("offers/<uuid:token>/decline/", offers.decline, name="decline"),
+    path("closures/<uuid:token>/", closures.closure_offer, name="closure_offer"),
     path("reservations/", reservations.lookup, name="lookup"),
     path("reservations/<str:number>/", reservations.reservation, name="reservation"),
     path("reservations/<str:number>/cancel/", reservations.cancel, name="cancel"),

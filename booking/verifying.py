@@ -44,13 +44,15 @@ class InvariantResult:
 INVARIANTS = [
     Invariant(
         "counters",
-        "Slot.booked is the number of holds and reservations that take a place.",
+        "Slot.booked is the number of holds, reservations and kept choices that take a place.",
         """
         SELECT 'slot ' || slot.id || ': counted ' || slot.booked || ', rows ' || coalesce(n, 0)
         FROM booking_slot AS slot
         LEFT JOIN (
-            SELECT slot_id, count(*) AS n FROM booking_reservation
-            WHERE status = ANY(%(taking)s) GROUP BY slot_id
+            SELECT slot_id, count(*) AS n FROM (
+                SELECT slot_id FROM booking_reservation WHERE status = ANY(%(taking)s)
+                UNION ALL SELECT slot_id FROM booking_closurechoice WHERE status = 'open'
+            ) AS taking GROUP BY slot_id
         ) AS rows ON rows.slot_id = slot.id
         WHERE slot.booked <> coalesce(n, 0)
         """,
@@ -213,6 +215,28 @@ INVARIANTS = [
         WHERE (entry.status = 'offered') <> EXISTS (
             SELECT FROM booking_offer WHERE entry_id = entry.id AND status = 'open'
         )
+        """,
+    ),
+    Invariant(
+        "closed hours",
+        "Closed hours have no free place, a closure that ended keeps none of them closed, and no "
+        "choice is kept for long after its time or an answer.",
+        """
+        SELECT 'slot ' || slot.id || ': ' || booked || ' of ' || slot.capacity + slot.margin
+        FROM booking_closedslot AS closed JOIN booking_slot AS slot ON slot.id = closed.slot_id
+        WHERE NOT reopened AND slot.booked < slot.capacity + slot.margin
+        UNION ALL
+        SELECT 'closure ' || closure.id || ': ' || closure.status
+        FROM booking_closedslot AS closed JOIN booking_closure AS closure ON closure.id = closure_id
+        WHERE reopened <> (closure.status IN ('taken_back', 'reopened'))
+        UNION ALL
+        SELECT 'choice ' || choice.id
+        FROM booking_closurechoice AS choice
+        JOIN booking_closureoffer AS offer ON offer.id = choice.offer_id
+        JOIN booking_affectedappointment AS affected ON affected.id = offer.affected_id
+        JOIN booking_closure AS closure ON closure.id = affected.closure_id
+        WHERE choice.status = 'open'
+            AND (offer.answer <> '' OR restored OR closure.answer_until < %(late)s)
         """,
     ),
 ]

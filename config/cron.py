@@ -26,6 +26,7 @@ cron.register(
 )
 cron.register(booking.jobs.take_back_holds, queue_name="default", interval=10, result_ttl=0)
 cron.register(booking.jobs.make_offers, queue_name="default", interval=15, result_ttl=0)
+cron.register(booking.jobs.tell_closures, queue_name="default", interval=15, result_ttl=0)
 cron.register(booking.jobs.report_to_lines, queue_name="default", interval=20, ttl=30, result_ttl=0)
 cron.register(booking.jobs.remind, queue_name="default", interval=60, result_ttl=0)
 cron.register(booking.jobs.set_margins, queue_name="default", interval=3600, result_ttl=0)

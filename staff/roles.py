@@ -14,6 +14,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.CLINIC: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
+        "booking.closure": [_VIEW],
         "booking.reservation": [_VIEW, _CHANGE, _BOOK],
         "booking.vaccine": [_VIEW],
         "booking.stock": [_VIEW, _ADD, _CHANGE],
@@ -26,6 +27,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.MANAGER: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW, _ADD, _CHANGE],
+        "booking.closure": [_VIEW, _ADD, _CHANGE],
         "booking.reservation": [_VIEW, _CHANGE, _BOOK],
         "booking.vaccine": [_VIEW],
         "booking.stock": [_VIEW, _ADD, _CHANGE],
@@ -46,6 +48,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
     Role.LOCAL: {
         "booking.clinic": [_VIEW],
         "booking.slot": [_VIEW],
+        "booking.closure": [_VIEW],
         "booking.reservation": [_VIEW, _BOOK],
         "booking.listentry": [_VIEW, _ADD, _CHANGE],
         "booking.outsidedose": [_VIEW, _ADD, _CHANGE],
@@ -70,6 +73,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],
         "booking.vaccine": [_VIEW, _ADD, _CHANGE],
         "booking.slot": [_VIEW, _ADD, _CHANGE],
+        "booking.closure": [_VIEW, _ADD, _CHANGE],
         "booking.reservation": [_VIEW],
         "booking.stock": [_VIEW],
         "booking.listentry": [_VIEW],
@@ -161,6 +165,7 @@ def allowed_to(role: str) -> set[str]:
 # Models that show people's data: a role with a right over one is granted by a second user.
 _WITH_PEOPLE = {
     "booking.reservation",
+    "booking.closure",
     "booking.listentry",
     "booking.outsidedose",
     "eligibility.person",

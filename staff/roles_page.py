@@ -43,8 +43,8 @@ corrections alone.
 | | roles | shows | adds with | changes |
 |---|---|---|---|---|
 """
-# Without a page of their own in the admin: no rows, and only counts.
-_MODELS_OF_OTHERS = ("django_rq.dashboard", "events.complaint")
+# Without lists of their own in the admin: no rows, only counts, or pages of a clinic.
+_MODELS_OF_OTHERS = ("django_rq.dashboard", "events.complaint", "booking.closure")
 # Exports (reports.definitions) are no models at all.
 _EXPORTS = {dotted for dotted, rights in table().items() if ["export"] in rights.values()}
 

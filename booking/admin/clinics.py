@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from booking.admin.closures import ClosurePages
 from booking.admin.filters import (
     ClinicRegionFilter,
     DayFilter,
@@ -65,8 +66,12 @@ class ClinicForm(forms.ModelForm[Clinic]):
         return values
 
 
+# Ways on from the page of one clinic only: the list has no room for them at 1280 px.
+_ONE_CLINIC = ["schedule", "closed_hours"]
+
+
 @admin.register(Clinic)
-class ClinicAdmin(SchedulePages, ScopedAdmin[Clinic]):
+class ClinicAdmin(SchedulePages, ClosurePages, ScopedAdmin[Clinic]):
     form = ClinicForm
     clinic_path = ""
     list_display = ["name", "code", "region", "district", "phone", "active"]
@@ -112,9 +117,14 @@ class ClinicAdmin(SchedulePages, ScopedAdmin[Clinic]):
         address = reverse("admin:booking_clinic_schedule", args=[clinic.pk])
         return format_html('<a href="{}">{}</a>', address, _("Opening hours and slots"))
 
+    @admin.display(description=gettext_lazy("closed hours"))
+    def closed_hours(self, clinic: Clinic) -> str:
+        address = reverse("admin:booking_clinic_closures", args=[clinic.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Close hours"))
+
     def get_list_display(self, request: HttpRequest) -> Any:
         # Links only where the user may follow them: operators see clinics, but no people.
-        ways = [name for name in self._ways_on(request) if name != "schedule"]  # for 1280 px
+        ways = [name for name in self._ways_on(request) if name not in _ONE_CLINIC]
         return [*self.list_display, *ways]
 
     def _ways_on(self, request: HttpRequest) -> list[str]:
@@ -124,6 +134,7 @@ class ClinicAdmin(SchedulePages, ScopedAdmin[Clinic]):
             "waiting": "booking.view_listentry",
             "doses": "booking.view_stock",
             "schedule": "booking.view_slot",
+            "closed_hours": "booking.view_closure",
         }
         return [name for name, permission in needed.items() if request.user.has_perm(permission)]
 
@@ -152,9 +163,9 @@ class ClinicAdmin(SchedulePages, ScopedAdmin[Clinic]):
             return
         text = ngettext(
             "%(count)s appointment to come stands as it is, and the person is not told anything. "
-            "Cancel or move it if the clinic can't keep it.",
+            "Close the hours if the clinic can't keep it.",
             "%(count)s appointments to come stand as they are, and the people are not told "
-            "anything. Cancel or move those that the clinic can't keep.",
+            "anything. Close the hours that the clinic can't keep.",
             count,
         )
         messages.warning(request, text % {"count": count})

@@ -37,13 +37,13 @@ _TIME = {"type": "time"}
 _DATE = {"type": "date"}
 
 
-def _time_field(label: Any, *, required: bool = True) -> forms.TimeField:
+def time_field(label: Any, *, required: bool = True) -> forms.TimeField:
     return forms.TimeField(
         label=label, required=required, widget=forms.TimeInput(attrs=_TIME, format="%H:%M")
     )
 
 
-def _date_field(label: Any) -> forms.DateField:
+def date_field(label: Any) -> forms.DateField:
     return forms.DateField(label=label, widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"))
 
 
@@ -56,10 +56,10 @@ class HoursForm(forms.ModelForm[OpeningHours]):
         coerce=int,
         widget=forms.CheckboxSelectMultiple,
     )
-    opens = _time_field(gettext_lazy("Opens at"))
-    closes = _time_field(gettext_lazy("Closes at"))
-    lunch_from = _time_field(gettext_lazy("Lunch from"), required=False)
-    lunch_to = _time_field(gettext_lazy("Lunch to"), required=False)
+    opens = time_field(gettext_lazy("Opens at"))
+    closes = time_field(gettext_lazy("Closes at"))
+    lunch_from = time_field(gettext_lazy("Lunch from"), required=False)
+    lunch_to = time_field(gettext_lazy("Lunch to"), required=False)
 
     class Meta:
         model = OpeningHours
@@ -92,7 +92,7 @@ class HoursForm(forms.ModelForm[OpeningHours]):
 class SpecialDayForm(forms.ModelForm[SpecialDay]):
     """A closed day, or one with other hours; a holiday without either is closed."""
 
-    on = _date_field(gettext_lazy("Day"))
+    on = date_field(gettext_lazy("Day"))
     closed = forms.TypedChoiceField(
         label=gettext_lazy("On this day"),
         choices=[("closed", gettext_lazy("closed all day")), ("open", gettext_lazy("open"))],
@@ -100,8 +100,8 @@ class SpecialDayForm(forms.ModelForm[SpecialDay]):
         initial="closed",
         widget=forms.RadioSelect,
     )
-    opens = _time_field(gettext_lazy("Opens at"), required=False)
-    closes = _time_field(gettext_lazy("Closes at"), required=False)
+    opens = time_field(gettext_lazy("Opens at"), required=False)
+    closes = time_field(gettext_lazy("Closes at"), required=False)
 
     class Meta:
         model = SpecialDay
@@ -117,8 +117,8 @@ class SpecialDayForm(forms.ModelForm[SpecialDay]):
 class PeriodForm(forms.Form):
     """From which day to which slots are made, and how."""
 
-    first = _date_field(gettext_lazy("First day of the slots"))
-    last = _date_field(gettext_lazy("Last day of the slots"))
+    first = date_field(gettext_lazy("First day of the slots"))
+    last = date_field(gettext_lazy("Last day of the slots"))
     fit_doses = forms.BooleanField(
         label=gettext_lazy("No more seats than doses on hand, where doses are entered"),
         required=False,

@@ -1,10 +1,22 @@
 from booking.models.cancellation_list import ListEntry, LostAppointment, Offer
 from booking.models.clinics import Clinic, Slot, Stock, Vaccine
+from booking.models.closures import (
+    AffectedAppointment,
+    ClosedSlot,
+    Closure,
+    ClosureChoice,
+    ClosureOffer,
+)
 from booking.models.opening_hours import OpeningHours, SpecialDay
 from booking.models.reservations import OutsideDose, Reservation
 
 __all__ = [
+    "AffectedAppointment",
     "Clinic",
+    "ClosedSlot",
+    "Closure",
+    "ClosureChoice",
+    "ClosureOffer",
     "ListEntry",
     "LostAppointment",
     "Offer",

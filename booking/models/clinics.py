@@ -1,6 +1,7 @@
 """Clinics, vaccines, slots, and the doses a clinic has on hand."""
 
 import pghistory
+import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -189,6 +190,28 @@ class Slot(models.Model):
         # No index may name `booked`, not even in a condition: updates of the counter would no
         # longer be HOT and would write every index of the row.
         indexes = [models.Index(fields=["starts_at"], name="slots_by_time")]
+        triggers = [
+            # Whatever would free a seat of closed hours (a cancellation, new hours, a margin) only
+            # lowers the capacity. The condition keeps it out of the holds of an opening.
+            pgtrigger.Trigger(
+                name="closed_slot_has_no_seats",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "NEW.booked < NEW.capacity + NEW.margin AND (NEW.booked < OLD.booked"
+                    " OR NEW.capacity > OLD.capacity OR NEW.margin > OLD.margin)"
+                ),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM booking_closedslot WHERE slot_id = NEW.id AND NOT reopened
+                    ) THEN
+                        NEW.capacity := NEW.booked;
+                        NEW.margin := 0;
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.clinic_id} {timezone.localtime(self.starts_at):%Y-%m-%d %H:%M}"

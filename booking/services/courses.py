@@ -1,19 +1,24 @@
 """A person's course: doses given and booked, the next dose, the admission to book it under."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
-from booking.enums import LIVE, ReservationStatus
-from booking.models import OutsideDose, Reservation, Vaccine
+from booking.enums import LIVE, AffectedOutcome, ReservationStatus
+from booking.models import AffectedAppointment, OutsideDose, Reservation, Vaccine
 from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, Interval, NextDose, day_of
+from database.clock import Now
 from eligibility.sessions import Claim, Session
 from waiting_room.models import Admission
 from waiting_room.services.entering import admission_in_session as live_in_session
 from waiting_room.services.entering import live_admission
+
+# How long people whose appointment a closure cancelled may book without queueing again.
+BOOKS_AGAIN_FOR = timedelta(days=30)
 
 
 def interval_of(vaccine: Vaccine) -> Interval:
@@ -81,11 +86,12 @@ def what_next(course: Course, admitted_for: frozenset[int] | None = None) -> Nex
 def admission_for(person_id: int, *, also_ended: bool = False) -> Admission | None:
     """The admission to book under: the live one, else that of a booked first dose.
 
-    A first dose that is only held does not count: a hold must not outlive its admission. With
+    A first dose that is only held does not count: a hold must not outlive its admission. A first
+    dose that a closure cancelled counts: nobody queues again for what the clinic gave up. With
     `also_ended`, the last admission if there is neither: staff act for people who were called
     before, under the cohort they were admitted for.
     """
-    admission = live_admission(person_id) or _admission_of_first(person_id)
+    admission = live_admission(person_id) or _admission_of_course(person_id)
     if admission is None and also_ended:
         admission = Admission.objects.filter(ticket__person=person_id).order_by("pk").last()
     return admission
@@ -95,8 +101,42 @@ def admission_in_session(claim: Claim) -> tuple[Session | None, Admission | None
     """The session of a claim with `admission_for` its person; mostly in one statement."""
     session, admission = live_in_session(claim)
     if session and admission is None:
-        admission = _admission_of_first(session.person_id)
+        admission = _admission_of_course(session.person_id)
     return session, admission
+
+
+def _admission_of_course(person_id: int) -> Admission | None:
+    return _admission_of_first(person_id) or admission_after_closure(person_id)
+
+
+def may_hold(person_id: int, admission_id: int, *, now: datetime) -> bool:
+    """Whether this admission lives, or gives the right to book again after a closure."""
+    live = Admission.objects.filter(pk=admission_id, ended_at=None, expires_at__gt=now)
+    if live.exists():
+        return True
+    again = admission_after_closure(person_id)
+    return again is not None and again.pk == admission_id
+
+
+def admission_after_closure(person_id: int) -> Admission | None:
+    """The admission of a first dose that a closure of the clinic cancelled lately, if any."""
+    affected = AffectedAppointment.objects.filter(
+        reservation__person=person_id,
+        reservation__dose=1,
+        reservation__status=ReservationStatus.CANCELLED,
+        reservation__admission__isnull=False,
+        outcome=AffectedOutcome.CANCELLED,
+        restored=False,
+        closure__closed_at__gt=Now() - BOOKS_AGAIN_FOR,
+    )
+    row = (
+        affected.select_related(
+            "reservation__admission__room__cohort", "reservation__admission__ticket__person"
+        )
+        .order_by("pk")
+        .last()
+    )
+    return row.reservation.admission if row else None
 
 
 def _admission_of_first(person_id: int) -> Admission | None:

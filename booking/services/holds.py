@@ -33,7 +33,7 @@ from booking.exceptions import (
 from booking.models import Reservation, Slot
 from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, day_of
-from booking.services.courses import best_seconds, course_of, interval_of
+from booking.services.courses import best_seconds, course_of, interval_of, may_hold
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_of
 from booking.services.reservations import new_number, new_reservation
@@ -50,7 +50,6 @@ from database import functions
 from database.clock import AtNow, Now, database_now
 from messaging.enums import Channel
 from staff.actors import CITIZEN
-from waiting_room.models import Admission
 
 HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
@@ -211,7 +210,7 @@ def _hold_carefully(
     if _holds_exactly(held, wanted, now):
         return held[0].key
     fixed = [row for row in rows if row not in held]
-    if not fixed and not _is_inside(admission_id, now):
+    if not fixed and not may_hold(person_id, admission_id, now=now):
         raise NotCalled
     plan = _plan(
         person_id,
@@ -233,11 +232,6 @@ def _hold_carefully(
     for freed_id in {row.slot_id for row in held} - set(wanted):
         offer_freed(slots[freed_id], now=now)
     return key
-
-
-def _is_inside(admission_id: int, now: datetime) -> bool:
-    live = Admission.objects.filter(pk=admission_id, ended_at=None, expires_at__gt=now)
-    return live.exists()
 
 
 @dataclass(frozen=True)

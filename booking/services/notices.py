@@ -34,8 +34,8 @@ def notify(
     return write_message(
         key=key,
         kind=kind,
-        channel=_channel(reservation),
-        to=_address(reservation),
+        channel=channel_of(reservation),
+        to=address_of(reservation),
         text=text,
         person_id=reservation.person_id,
         not_after=not_after,
@@ -48,11 +48,11 @@ def _by_email(reservation: Reservation) -> bool:
     return reservation.channel == Channel.EMAIL and bool(reservation.email)
 
 
-def _channel(reservation: Reservation) -> Channel:
+def channel_of(reservation: Reservation) -> Channel:
     return Channel.EMAIL if _by_email(reservation) else Channel.SMS
 
 
-def _address(reservation: Reservation) -> str:
+def address_of(reservation: Reservation) -> str:
     email = reservation.email if _by_email(reservation) else ""
     return email or reservation.person.phone
 
@@ -66,7 +66,7 @@ def public_url(name: str, *args: Any) -> str:
     return site + reverse(name, args=args)
 
 
-def _line(reservation: Reservation) -> str:
+def line_of(reservation: Reservation) -> str:
     return _("Dose %(dose)d: %(when)s, %(clinic)s, number %(number)s") % {
         "dose": reservation.dose,
         "when": appointment_time(reservation),
@@ -79,7 +79,7 @@ def _confirmed_text(reservations: Sequence[Reservation]) -> str:
     first = reservations[0]
     # The person's language, not that of the worker or of the staff who acted.
     with translation.override(first.language):
-        lines = [_("[Jari] Your vaccination is booked."), *map(_line, reservations)]
+        lines = [_("[Jari] Your vaccination is booked."), *map(line_of, reservations)]
         lines.append(public_url("reservation", first.number))
     return "\n".join(lines)
 
@@ -110,7 +110,7 @@ def render_confirmed(keys: Sequence[str]) -> dict[str, RenderedMessage]:
         together.setdefault(row.key, []).append(row)
     return {
         f"{_CONFIRMED}{rows[0].number}": RenderedMessage(
-            _channel(rows[0]), _address(rows[0]), _confirmed_text(rows)
+            channel_of(rows[0]), address_of(rows[0]), _confirmed_text(rows)
         )
         for rows in together.values()
     }
@@ -124,20 +124,20 @@ def _change_key(what: str, reservation: Reservation) -> str:
 def notify_cancelled(reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
     with translation.override(first.language):
-        lines = [_("[Jari] Your appointment was cancelled."), *map(_line, reservations)]
+        lines = [_("[Jari] Your appointment was cancelled."), *map(line_of, reservations)]
     notify(first, key=_change_key("cancelled", first), kind="cancelled", text="\n".join(lines))
 
 
 def notify_restored(reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
     with translation.override(first.language):
-        lines = [_("[Jari] Your appointment stands again."), *map(_line, reservations)]
+        lines = [_("[Jari] Your appointment stands again."), *map(line_of, reservations)]
     notify(first, key=_change_key("restored", first), kind="restored", text="\n".join(lines))
 
 
 def notify_changed(reservation: Reservation) -> None:
     with translation.override(reservation.language):
-        lines = [_("[Jari] Your appointment was changed."), _line(reservation)]
+        lines = [_("[Jari] Your appointment was changed."), line_of(reservation)]
         lines.append(public_url("reservation", reservation.number))
     key = _change_key("changed", reservation)
     notify(reservation, key=key, kind="changed", text="\n".join(lines))
@@ -164,10 +164,10 @@ def render_reminders(keys: Sequence[str]) -> dict[str, RenderedMessage]:
 
 def _reminder(reservation: Reservation) -> RenderedMessage:
     with translation.override(reservation.language):
-        lines = [_("[Jari] Your vaccination is tomorrow."), _line(reservation)]
+        lines = [_("[Jari] Your vaccination is tomorrow."), line_of(reservation)]
         lines.append(reservation.slot.clinic.address)
         lines.append(public_url("reservation", reservation.number))
-    return RenderedMessage(_channel(reservation), _address(reservation), "\n".join(lines))
+    return RenderedMessage(channel_of(reservation), address_of(reservation), "\n".join(lines))
 
 
 def notify_offer(offer: Offer) -> None:

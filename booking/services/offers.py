@@ -97,6 +97,8 @@ FROM booking_slot AS slot
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id
 JOIN booking_listentry AS entry ON {_SUITS}
 WHERE slot.id = %(slot)s AND entry.id <> ALL(%(passed)s)
+    -- The row's own counters: those in memory do not know of the trigger on closed hours.
+    AND {has_seat()}
 ORDER BY entry.priority DESC, entry.joined_at, entry.id
 LIMIT 1
 FOR NO KEY UPDATE OF entry SKIP LOCKED

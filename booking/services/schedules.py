@@ -1,16 +1,17 @@
 """Making and changing a clinic's slots from its opening hours, after a preview."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from booking.exceptions import CapacityBelowBooked, ScheduleChanged
+from booking.enums import CLOSED
+from booking.exceptions import CapacityBelowBooked, HoursClosed, ScheduleChanged
 from booking.finder.availability import HORIZON
-from booking.models import Clinic, OpeningHours, Slot, SpecialDay, Stock
+from booking.models import Clinic, Closure, OpeningHours, Slot, SpecialDay, Stock
 from booking.rules import day_bounds
 from booking.schedules import (
     DayPlan,
@@ -149,7 +150,7 @@ def _set_capacities(changed: list[SlotChange], slots: Mapping[Key, Slot], by: st
     for slot, capacity in sorted(rows, key=lambda row: row[0].pk):
         try:
             set_capacity(slot=slot, capacity=capacity, by=by)
-        except CapacityBelowBooked:
+        except (CapacityBelowBooked, HoursClosed):
             raise ScheduleChanged from None
 
 
@@ -175,18 +176,28 @@ def _slot(clinic: Clinic, change: SlotChange) -> Slot:
 def _changes(
     clinic: Clinic, options: Options, slots: Mapping[Key, Slot], now: datetime, korean: bool
 ) -> list[DayChanges]:
+    # Hours that the clinic closed stay closed until it opens them again.
+    closures = list(Closure.objects.filter(clinic=clinic, status__in=CLOSED, ends_at__gt=now))
     return [
-        DayChanges(plan, _changes_of(plan, options, slots, now), doses)
+        DayChanges(plan, _changes_of(plan, options, slots, now, closures), doses)
         for plan, doses in _plans(clinic, options, korean)
     ]
 
 
 def _changes_of(
-    plan: DayPlan, options: Options, slots: Mapping[Key, Slot], now: datetime
+    plan: DayPlan,
+    options: Options,
+    slots: Mapping[Key, Slot],
+    now: datetime,
+    closures: Sequence[Closure],
 ) -> list[SlotChange]:
     start, end = day_bounds(plan.on)
     of_day = {key: slot for key, slot in slots.items() if start <= key[0] < end}
-    wanted = {key: capacity for key, capacity in plan.slots.items() if key[0] > now}
+    wanted = {
+        key: capacity
+        for key, capacity in plan.slots.items()
+        if key[0] > now and not any(closure.covers(*key) for closure in closures)
+    }
     for key, slot in of_day.items():
         wanted.setdefault(key, 0 if options.close_others else slot.capacity)
     return [

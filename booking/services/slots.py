@@ -9,8 +9,8 @@ from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
 
 from booking.enums import ReservationStatus
-from booking.exceptions import CapacityBelowBooked
-from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
+from booking.exceptions import CapacityBelowBooked, HoursClosed
+from booking.models import Clinic, ClosedSlot, Reservation, Slot, Stock, Vaccine
 from booking.rules import SlotLoad, day_bounds, day_of, spread_margin
 from booking.services.offers import offer_freed
 from booking.services.seats import lapse_holds, lock_slots
@@ -24,7 +24,7 @@ _CAME = [ReservationStatus.VACCINATED, ReservationStatus.NOT_DONE]
 
 @transaction.atomic
 def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
-    """Set the capacity of a slot; raises CapacityBelowBooked.
+    """Set the capacity of a slot; raises CapacityBelowBooked, or HoursClosed for a closed one.
 
     New seats are offered to the cancellation list. `by` is in the history's context.
     """
@@ -34,6 +34,8 @@ def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
     lapse_holds(slots, now=now)
     if capacity < slot.booked:
         raise CapacityBelowBooked
+    if capacity > slot.booked and ClosedSlot.objects.filter(slot=slot, reopened=False).exists():
+        raise HoursClosed
     slot.capacity = capacity
     # A margin was measured for the old capacity; the next measuring sets it anew.
     slot.margin = 0

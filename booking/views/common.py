@@ -10,8 +10,9 @@ from django.utils.http import urlencode
 
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
-from booking.services import reading
+from booking.services import courses, reading
 from eligibility.sessions import Session, claim_of, set_session, signed_in, to_identity
+from waiting_room.decorators import find_admission, not_inside
 from web.codes import UnreadableCode, read
 from web.cookies import named
 from web.remembered import Remembered
@@ -27,6 +28,21 @@ def identified(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpRes
     if session is None:
         return to_identity_and_back(request)
     return {"person_id": session.person_id, **address}
+
+
+def may_book(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpResponse:
+    """Guard: a person who entered, or whose first dose a closure of the clinic cancelled.
+
+    Gives the view `admission`, and as `stay` the one that limits the time.
+    """
+    stay = find_admission(request)
+    if stay is not None:
+        return {"admission": stay, "stay": stay, **address}
+    session = signed_in(request)
+    admission = courses.admission_after_closure(session.person_id) if session else None
+    if admission is None:
+        return not_inside(request)
+    return {"admission": admission, "stay": None, **address}
 
 
 def to_identity_and_back(request: HttpRequest) -> HttpResponse:

@@ -33,9 +33,9 @@ from booking.models import Clinic, Reservation, Slot, Vaccine
 from booking.rules import Course, NextDose
 from booking.services import courses, reading
 from booking.views import headlines
-from booking.views.common import reservations_in_session, to_identity_and_back
+from booking.views.common import may_book, reservations_in_session, to_identity_and_back
 from eligibility.models import Person
-from waiting_room.decorators import admitted, booking_page
+from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
 
 
@@ -78,23 +78,25 @@ def first_dose_purpose(admission: Admission | None = None) -> Purpose:
 
 
 @require_safe
-@booking_page(admitted)
-def booking(request: HttpRequest, admission: Admission) -> HttpResponse:
+@booking_page(may_book)
+def booking(request: HttpRequest, admission: Admission, stay: Admission | None) -> HttpResponse:
     person = admission.ticket.person
     course = courses.course_of(person.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    purpose = replace(_purpose(course, admission), stay=admission)
+    purpose = replace(_purpose(course, admission), stay=stay)
     return finder_page(request, purpose, home=person)
 
 
 @require_safe
-@booking_page(admitted)
-def clinic(request: HttpRequest, admission: Admission, code: str) -> HttpResponse:
+@booking_page(may_book)
+def clinic(
+    request: HttpRequest, admission: Admission, stay: Admission | None, code: str
+) -> HttpResponse:
     course = courses.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    purpose = replace(_purpose(course, admission), stay=admission)
+    purpose = replace(_purpose(course, admission), stay=stay)
     return finder_page(request, purpose, code=code)
 
 

@@ -22,6 +22,7 @@ from booking.models import Reservation
 from booking.qr import qr_svg
 from booking.services import changes, reading
 from booking.services.changes import change_limits
+from booking.services.closure_messages import closure_notice
 from booking.views import headlines
 from booking.views.common import looked_up, own_reservation
 from booking.views.finder import Purpose, finder_page, slot_lost_page
@@ -87,6 +88,7 @@ def receipt(
         "reservation": reservation,
         "others": [other for other in others if other.status != ReservationStatus.HELD],
         "refusal": refusal,
+        "closure": closure_notice(reservation),
         "headline": headlines.of_reservation(reservation, asks_cancel=asks_cancel),
         "asks_cancel": asks_cancel,
         "is_confirmed": current,

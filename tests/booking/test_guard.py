@@ -21,7 +21,7 @@ from waiting_room.models import Line
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # For whoever has the token, or the number and the phone: not behind the line.
-OPEN_TO_ALL = {"lookup", "offer", "decline"}
+OPEN_TO_ALL = {"lookup", "offer", "decline", "closure_offer"}
 POSTED = {"hold", "extend", "release", "leave_list", "undo"}
 OF_A_RESERVATION = {"reservation", "cancel", "undo", "change", "calendar"}
 

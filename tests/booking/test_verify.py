@@ -12,6 +12,7 @@ from django.utils import timezone
 from booking.models import ListEntry, Offer, OutsideDose, Reservation, Slot
 from booking.services.changes import cancel_reservation
 from booking.verifying import INVARIANTS, verify
+from tests.booking.closures import close
 from tests.booking.test_offers import entry
 from tests.factories import (
     AdmissionFactory,
@@ -157,6 +158,18 @@ def break_offers():
     ListEntry.objects.update(status="waiting")
 
 
+def break_closed_hours():
+    slot = SlotFactory()
+    close(slot)
+    with past_triggers() as cursor:
+        cursor.execute("UPDATE booking_slot SET capacity = 1 WHERE id = %s", [slot.pk])
+
+
+def break_ended_closure():
+    closure = close(SlotFactory())
+    closure.closed_slots.update(reopened=True)
+
+
 BREAKS = [
     ("counters", break_counters),
     ("capacity", break_capacity),
@@ -174,6 +187,8 @@ BREAKS = [
     ("doses given", break_doses),
     ("offers", break_offers),
     ("offers", break_entries),
+    ("closed hours", break_closed_hours),
+    ("closed hours", break_ended_closure),
 ]
 
 

@@ -21,6 +21,7 @@ from messaging.models import Message
 from staff.accounts import request_role
 from staff.enums import Act, Role, Step
 from staff.models import Access, LogInFailure
+from tests.booking.closures import close, slot_at
 from tests.factories import (
     ClinicFactory,
     PersonFactory,
@@ -167,6 +168,7 @@ def scene() -> tuple[dict, dict]:
         "code": cohort.code,
         "number": reservation.number,
         "reservation_id": reservation.pk,
+        "closure": close(slot_at(slot, 5)).pk,
         "app_label": "booking",
     }
 

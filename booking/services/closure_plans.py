@@ -1,0 +1,213 @@
+"""Whom closing hours would affect, and where each person would go: read, nothing changed."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from django.db.models import Q, QuerySet
+
+from booking.closing import (
+    NOTICE,
+    Appointment,
+    FreeSeats,
+    FreeSlot,
+    Patient,
+    Plan,
+    Reach,
+    plan_cancellations,
+    plan_choices,
+    plan_moves,
+)
+from booking.enums import TAKING, ClosureMode, ReservationStatus
+from booking.finder.availability import directory
+from booking.finder.search import distance_km
+from booking.models import Clinic, OutsideDose, Reservation, Slot, Vaccine
+from booking.models.clinics import HAS_SEAT
+from booking.rules import Booked, Course, day_of
+from booking.services.courses import interval_of
+
+MOST_CLINICS = 40  # near ones, so that a plan in a large city stays small
+# Those whose appointment can't be moved: they came, or were marked as not come.
+_FIXED = [
+    status
+    for status in TAKING
+    if status not in (ReservationStatus.HELD, ReservationStatus.CONFIRMED)
+]
+_COLUMNS = ("pk", "person_id", "dose", "slot_id", "slot__clinic_id", "slot__vaccine_id")
+
+
+@dataclass(frozen=True)
+class Hours:
+    """The hours to close: slots that start from `starts_at` on and before `ends_at`."""
+
+    clinic: Clinic
+    starts_at: datetime
+    ends_at: datetime
+    vaccine_id: int | None = None  # None: all
+
+    def slots(self) -> QuerySet[Slot]:
+        slots = Slot.objects.filter(
+            clinic=self.clinic, starts_at__gte=self.starts_at, starts_at__lt=self.ends_at
+        )
+        return slots if self.vaccine_id is None else slots.filter(vaccine=self.vaccine_id)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to do with the people, and how far away in place and time they may be moved."""
+
+    mode: ClosureMode
+    km: int = 0  # 0: only within the clinic
+    days: int = 14
+    answer: timedelta = timedelta(0)  # how long people may choose among other times
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The closed hours as they are at an instant."""
+
+    hours: Hours
+    wish: Wish
+    closing: frozenset[int]  # ids of the slots
+    open_seats: int  # free ones in these slots
+    patients: list[Patient]
+    staying: int  # people who came already, or were marked as not come
+    holding: int  # people who are choosing one of these times at this moment
+    free: list[FreeSlot]
+    clinics: list[int]
+    now: datetime
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.open_seats and not self.patients
+
+    @property
+    def person_ids(self) -> list[int]:
+        return [patient.affected[0].person_id for patient in self.patients]
+
+    @cached_property
+    def plan(self) -> Plan:
+        if self.wish.mode == ClosureMode.CANCEL:
+            return plan_cancellations(self.patients)
+        seats = FreeSeats(self.free)
+        reach = Reach(self.clinics, self.now, self.wish.days, self.wish.answer)
+        intervals = {vaccine.pk: interval_of(vaccine) for vaccine in Vaccine.objects.all()}
+        plan = plan_moves(self.patients, seats, reach=reach, intervals=intervals)
+        if self.wish.mode == ClosureMode.OFFER:
+            plan_choices(plan, self.patients, seats, reach=reach, intervals=intervals)
+        return plan
+
+
+def read(
+    hours: Hours, wish: Wish, *, now: datetime, among: Collection[int] | None = None
+) -> Situation:
+    """The situation now; people move only to the slots `among` these, if given."""
+    closing = dict(hours.slots().values_list("pk", "capacity"))
+    open_seats = sum(slot.left for slot in hours.slots().filter(HAS_SEAT))
+    patients = _patients(closing)
+    clinics = near(hours.clinic, wish.km)
+    free = [] if wish.mode == ClosureMode.CANCEL else _free(patients, clinics, wish, now, among)
+    states = Counter(Reservation.objects.filter(slot__in=closing).values_list("status", flat=True))
+    return Situation(
+        hours=hours,
+        wish=wish,
+        closing=frozenset(closing),
+        open_seats=open_seats,
+        patients=patients,
+        staying=sum(states[status] for status in _FIXED),
+        holding=states[ReservationStatus.HELD],
+        free=[slot for slot in free if slot.slot_id not in closing],
+        clinics=clinics,
+        now=now,
+    )
+
+
+def near(clinic: Clinic, km: int) -> list[int]:
+    """Ids of clinics that take bookings: this one, then those within `km`, the nearest first."""
+    clinics = directory().clinics
+    own = [clinic.pk] if clinic.active else []
+    facts = clinics.get(clinic.pk)
+    if not km or facts is None or facts.coordinates is None:
+        return own
+    distances = [
+        (distance_km(facts.coordinates, other.coordinates), other.id)
+        for other in clinics.values()
+        if other.id != clinic.pk and other.coordinates is not None
+    ]
+    inside = sorted(pair for pair in distances if pair[0] <= km)
+    return [*own, *(pk for _km, pk in inside[:MOST_CLINICS])]
+
+
+def _patients(closing: Iterable[int]) -> list[Patient]:
+    confirmed = Reservation.objects.filter(
+        slot__in=closing, status=ReservationStatus.CONFIRMED
+    ).order_by("dose")
+    affected: dict[int, list[Appointment]] = {}
+    for row in confirmed.values_list(*_COLUMNS, "slot__starts_at"):
+        affected.setdefault(row[1], []).append(Appointment(*row))
+    courses, seconds = _other_doses(affected)
+    return [
+        Patient(appointments, Course.of(courses.get(person, [])), seconds.get(person))
+        for person, appointments in affected.items()
+    ]
+
+
+def _other_doses(
+    affected: dict[int, list[Appointment]],
+) -> tuple[dict[int, list[Booked]], dict[int, Appointment]]:
+    """By person: doses given and booked outside the closed hours, and a movable second dose."""
+    leaving = {row.reservation_id for rows in affected.values() for row in rows}
+    doses: dict[int, list[Booked]] = {}
+    seconds: dict[int, Appointment] = {}
+    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
+    rows = booked.filter(person__in=affected).values_list(*_COLUMNS, "slot__starts_at", "status")
+    for columns in rows:
+        row, status = Appointment(*columns[:7]), columns[7]
+        if row.reservation_id in leaving:
+            continue
+        given = status == ReservationStatus.VACCINATED
+        dose = Booked(row.dose, row.vaccine_id, day_of(row.starts_at), given)
+        doses.setdefault(row.person_id, []).append(dose)
+        if row.dose == 2 and status == ReservationStatus.CONFIRMED:
+            seconds[row.person_id] = row
+    given_elsewhere = OutsideDose.objects.filter(person__in=affected)
+    for elsewhere in given_elsewhere.values_list("person", "dose", "vaccine", "given_on"):
+        doses.setdefault(elsewhere[0], []).append(Booked(*elsewhere[1:], given=True))
+    return doses, seconds
+
+
+def _free(
+    patients: list[Patient],
+    clinics: list[int],
+    wish: Wish,
+    now: datetime,
+    among: Collection[int] | None,
+) -> list[FreeSlot]:
+    """Free slots to which these people could move, and those for second doses that go along."""
+    if not patients:
+        return []
+    affected = [row for patient in patients for row in patient.affected]
+    reach = timedelta(days=wish.days)
+    last = max(row.starts_at for row in affected) + reach
+    wanted = Q(clinic__in=clinics, starts_at__lte=last)
+    seconds = [patient.second for patient in patients if patient.second]
+    if seconds:
+        wanted |= Q(
+            clinic__in={row.clinic_id for row in seconds},
+            starts_at__lte=max(row.starts_at for row in seconds) + reach,
+        )
+    slots = Slot.objects.filter(
+        wanted,
+        HAS_SEAT,
+        vaccine__in={row.vaccine_id for row in affected},
+        clinic__active=True,
+        starts_at__gte=now + NOTICE,
+    )
+    if among is not None:
+        slots = slots.filter(pk__in=among)
+    columns = slots.values_list(
+        "pk", "clinic_id", "vaccine_id", "starts_at", "capacity", "margin", "booked"
+    )
+    return [FreeSlot(*row[:4], left=row[4] + row[5] - row[6]) for row in columns]
