@@ -249,6 +249,8 @@ def test_a_scan_shows_the_person_and_waits_for_one_press(tablet, clinic):
     assert (answer["found"].text, answer["found"].is_problem) == ("", False)
     [entry] = answer["found"].entries
     assert [act for act, _label in entry.buttons] == ["arrived"]
+    ways = [link.address.split("/")[-2] for link in entry.links]
+    assert [way for way in ways if way in ("move", "cancel")] == ["move", "cancel"]
     reservation.refresh_from_db()
     assert reservation.status == "confirmed"
 

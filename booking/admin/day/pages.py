@@ -34,6 +34,7 @@ from booking.admin.day.marks import TAKE_BACK, press
 from booking.admin.day.rows import (
     Entry,
     anchor_of,
+    change_links,
     entries_of,
     people_of_window,
     people_shown,
@@ -156,6 +157,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             "changes_address": _beneath("day_changes", shown),
             "may_book": _may_book(request),
             "may_mark": self.has_mark_permission(request),
+            "may_close": request.user.has_perm("booking.add_closure"),
         }
 
     def _window(self, shown: Shown, counts: list[SlotCounts]) -> Window:
@@ -262,6 +264,9 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             raise PermissionDenied
         found = self._find(request, shown)
         found.entries = self._as_entries(request, found.rows, shown.now)
+        if _may_book(request):
+            for entry in found.entries:
+                entry.links += change_links(entry.row)
         self._record_search(request, shown, found, people_shown(found.entries))
         if request.headers.get(FRAGMENT):
             day = _row_frame(request, shown.clinic, shown.address(shown.hour))

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from booking import hooks
 from booking.admin.day.hours import DONE, ON_THE_DAY, Window, is_late
@@ -96,6 +98,19 @@ def entries_of(
             links=hooks.links_of(hooks.staff_links, row) if may_mark else [],
         )
         for row in rows
+    ]
+
+
+def change_links(row: Reservation) -> list[hooks.Link]:
+    """Links to the pages that move and cancel an appointment, where its status allows that."""
+    if row.status != ReservationStatus.CONFIRMED:
+        return []
+    return [
+        hooks.Link(text, reverse(f"admin:booking_reservation_{name}", args=[row.pk]))
+        for name, text in [
+            ("move", _("Move to another time")),
+            ("cancel", _("Cancel the appointment")),
+        ]
     ]
 
 
