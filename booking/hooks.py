@@ -1,10 +1,11 @@
 """Hooks that apps above booking fill, each in its AppConfig.ready()."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from booking.enums import ReservationStatus
 from booking.models import Reservation
+from staff.models import User
 from web.hooks import Hook
 
 
@@ -21,9 +22,23 @@ class Link(NamedTuple):
 after_mark: Hook[Callable[[Reservation, ReservationStatus, str, object], None]] = Hook()
 # Links on the staff's pages of a reservation. They are on every row of a day sheet: no queries.
 staff_links: Hook[Callable[[Reservation], list[Link]]] = Hook()
+# Short signs on the rows of a day: reservation id → text, for those that have one. Called with the
+# rows of a page and the user who looks; at most one statement for all rows.
+row_signs: Hook[Callable[[Sequence[Reservation], User], dict[int, str]]] = Hook()
 # Links on the person's receipt of a reservation; no queries either.
 receipt_links: Hook[Callable[[Reservation], list[Link]]] = Hook()
+# A line for the reminder of the day before, above the address of the receipt; no queries.
+reminder_lines: Hook[Callable[[Reservation], str]] = Hook()
 
 
 def links_of(hook: Hook[Callable[[Reservation], list[Link]]], row: Reservation) -> list[Link]:
     return [link for links in hook for link in links(row)]
+
+
+def signs_of(rows: Sequence[Reservation], user: User) -> dict[int, list[str]]:
+    """The signs of all apps on these rows, by reservation id."""
+    found: dict[int, list[str]] = {}
+    for signs in row_signs:
+        for reservation_id, text in signs(rows, user).items():
+            found.setdefault(reservation_id, []).append(text)
+    return found

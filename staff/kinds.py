@@ -35,6 +35,7 @@ KINDS = {
     "lost_appointments": _("Appointments lost by a mistaken record"),
     "put_first": _("Put first on the cancellation list: %(row)s"),
     "vaccination": _("Vaccination of reservation %(number)s"),
+    "answers": _("Answers before the vaccination, reservation %(number)s"),
     "recall_people": _("People who got lot %(lot)s"),
     "withdrawn_records": _("Withdrawn records"),
     "refused_rows": _("Refused rows of roster upload %(row)s"),

@@ -91,6 +91,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "vaccination.lot": [_VIEW],
         "vaccination.dosegiven": [_VIEW],
         "vaccination.recall": [_VIEW, _ADD],
+        "vaccination.questionnaire": [_VIEW, _ADD, _CHANGE],
         "events.complaint": [_VIEW],
         "staff.access": [_VIEW],
         "staff.user": [_VIEW, _LINK, _UNLOCK, _RESET],

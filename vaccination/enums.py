@@ -96,6 +96,15 @@ class WasteReason(models.TextChoices):
     RECALLED = "recalled", _("Recalled")
 
 
+class QuestionKind(models.TextChoices):
+    """Questionnaire.item.type, with the one refinement that the official form needs."""
+
+    YES_NO = "yes_no", _("Yes or no")  # boolean
+    DETAIL = "yes_no_detail", _("Yes or no, and what")  # boolean, then an enabled text
+    CHOICE = "choice", _("One of several answers")  # coding
+    TEXT = "text", _("A few words")  # string
+
+
 class RecallStatus(models.TextChoices):
     WAITING = "waiting", _("Waiting")
     RUNNING = "running", _("Running")

@@ -22,6 +22,9 @@ KINDS = [
         _("dose %(dose)s of %(given_at)s recorded late (%(late)s): %(vaccine)s, lot %(lot)s"),
         _DOSE,
     ),
+    # Recorded by services.questionnaires; without the answers, and without their flags.
+    Kind("questionnaire_answered", _("the questions before the vaccination were answered")),
+    Kind("questionnaire_withdrawn", _("the answers before the vaccination were deleted")),
     Kind("dose_corrected", _("record of dose %(dose)s corrected")),
     # One for each Outcome.
     Kind("vaccination_refused", _("the vaccination was refused: %(reason)s"), _NOT_DONE),

@@ -33,6 +33,13 @@ class OutcomeNeeded(DetailsNeeded):
     message = _("Say whether it was refused or postponed, and why.")
 
 
+class DoctorNeeded(DetailsNeeded):
+    message = _(
+        "An answer before the vaccination asks for the doctor. Confirm on this page that the "
+        "doctor has spoken to the person."
+    )
+
+
 class LotUnusable(DetailsNeeded):
     """The lot of the day can't be given; the form asks for another one."""
 
@@ -118,3 +125,59 @@ class WaitingTimeOver(VaccinationRefused):
 
 class NobodyToRecall(VaccinationRefused):
     message = _("Nobody got this lot here.")
+
+
+# Of the questions before the vaccination; written for the person, and read by staff too.
+class NotBookedYet(VaccinationRefused):
+    message = _("Confirm your appointment first, then answer the questions.")
+
+
+class AnswersAtCounter(VaccinationRefused):
+    message = _("You have arrived at the clinic: tell the staff at the counter what has changed.")
+
+
+class VaccinatedAlready(VaccinationRefused):
+    message = _("The vaccination was given already, so these answers can't be changed.")
+
+
+class AppointmentOver(VaccinationRefused):
+    message = _("The appointment is over. Nothing was sent.")
+
+
+class AppointmentOff(VaccinationRefused):
+    message = _("This appointment does not stand any more. Nothing was sent.")
+
+
+class AppointmentMoved(VaccinationRefused):
+    message = _(
+        "Your appointment was moved: %(when)s, %(clinic)s. This clinic sees your answers if you "
+        "send them once more."
+    )
+
+
+class QuestionsChanged(VaccinationRefused):
+    message = _(
+        "The questions have changed since you opened this page. What you answered is still here: "
+        "look at it, then send it once more."
+    )
+
+
+class AnsweredMeanwhile(VaccinationRefused):
+    message = _(
+        "The questions were answered at %(time)s on another page. Send once more if your answers "
+        "here are right."
+    )
+
+
+class AnsweredByPerson(VaccinationRefused):
+    message = _("The person has answered the questions already, and alone can change that here.")
+
+
+class PublishedAlready(VaccinationRefused):
+    message = _("These questions were published already. Make a new version to change them.")
+
+
+class QuestionsEditedMeanwhile(VaccinationRefused):
+    message = _(
+        "%(who)s has changed these questions since you opened this page. Look at them first."
+    )

@@ -4,14 +4,21 @@ import re
 import unicodedata
 from datetime import date, datetime
 
+from booking.enums import ReservationStatus
+from booking.models import Reservation
 from booking.rules import day_of
 from vaccination.exceptions import (
+    AnswersAtCounter,
+    AppointmentOff,
+    AppointmentOver,
     BadLotNumber,
     LotEmpty,
     LotExpired,
     LotRecalled,
+    NotBookedYet,
     OtherClinicsLot,
     OtherVaccine,
+    VaccinatedAlready,
     VaccinationRefused,
 )
 from vaccination.models import Lot
@@ -50,3 +57,21 @@ def given_at_for(*, starts_at: datetime, now: datetime) -> datetime:
     """When a dose was given that is recorded now: now, or the time of an earlier day's
     appointment."""
     return starts_at if day_of(starts_at) < day_of(now) else now
+
+
+def why_not_answer(
+    reservation: Reservation, *, at_counter: bool, now: datetime
+) -> VaccinationRefused | None:
+    """The refusal of answering the questions before this vaccination; None if they can be.
+
+    The person answers until the arrival, the counter until the vaccination.
+    """
+    status = reservation.status
+    if status == ReservationStatus.CONFIRMED:
+        is_over = day_of(reservation.slot.starts_at) < day_of(now)
+        return AppointmentOver() if is_over and not at_counter else None
+    if status == ReservationStatus.ARRIVED:
+        return None if at_counter else AnswersAtCounter()
+    if status == ReservationStatus.VACCINATED:
+        return VaccinatedAlready()
+    return NotBookedYet() if status == ReservationStatus.HELD else AppointmentOff()

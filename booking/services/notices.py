@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from booking import hooks
 from booking.enums import ReservationStatus
 from booking.models import Offer, Reservation
 from messaging.enums import Channel
@@ -166,6 +167,7 @@ def _reminder(reservation: Reservation) -> RenderedMessage:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your vaccination is tomorrow."), line_of(reservation)]
         lines.append(reservation.slot.clinic.address)
+        lines += [line(reservation) for line in hooks.reminder_lines]
         lines.append(public_url("reservation", reservation.number))
     return RenderedMessage(channel_of(reservation), address_of(reservation), "\n".join(lines))
 

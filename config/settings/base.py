@@ -394,6 +394,9 @@ FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
 HOUSEHOLD_SIZE = env.int("JARI_HOUSEHOLD_SIZE", default=5)
 # Days that personal data is kept after the last cohort has closed; then `purge` destroys it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
+# Days that answers before a vaccination are kept after it: the clinic asks back when a reaction is
+# reported, and has the sheet in its own records.
+QUESTIONNAIRE_DAYS = env.int("JARI_QUESTIONNAIRE_DAYS", default=30)
 # Without a channel, messages are written as files under JARI_HOME, kept for OUTBOX_DAYS.
 OUTBOX_ALLOWED = True
 OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)

@@ -62,6 +62,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
         "refused rows of rosters": _remove_refused_rows(now),
         "people": 0,
     }
+    done |= dict(purge_of_app(now) for purge_of_app in hooks.also_purge)
     last = Cohort.objects.aggregate(last=Max("closes_at"))["last"]
     if last and last + timedelta(days=settings.KEEP_DAYS) < now:
         done["people"] = _forget_people(now)

@@ -32,6 +32,7 @@ from tests.factories import (
 from tests.staff.signing_in import StaffClient
 from vaccination.models import Recall
 from vaccination.services.lots import receive_lot
+from vaccination.services.questionnaire_versions import open_draft
 
 FILE = Path(__file__).with_name("addresses.tsv")
 NOBODY = "anonymous"
@@ -120,6 +121,7 @@ def scene() -> tuple[dict, dict]:
     )
     objects = {
         "vaccination.lot": lot,
+        "vaccination.questionnaire": open_draft(by="staff:1"),
         "vaccination.recall": Recall.objects.create(
             vaccine=slot.vaccine, lot_number="X1", clinic=clinic, text_ko="x", by="staff:1"
         ),

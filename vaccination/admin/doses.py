@@ -2,19 +2,14 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.admin.day.rows import anchor_of
-from booking.admin.people import PersonColumns, reservations_for
-from booking.admin.sheets import sheet_address
+from booking.admin.people import PersonColumns
 from booking.enums import ReservationStatus
 from booking.exceptions import Refused
 from booking.models import Reservation
@@ -28,14 +23,14 @@ from staff.enums import Act
 from staff.models import User
 from staff.names import actor_name
 from staff.scoping import PersonalDataMixin, ScopedAdmin
-from staff.services import record_access, staff_of
-from vaccination.admin.forms import OUTCOME_TITLES, DoseForm, NotDoneForm, ReactionForm
-from vaccination.enums import Manifestation, Outcome, Site
-from vaccination.models import DoseGiven, Lot, NotDone, Reaction
+from staff.services import staff_of
+from vaccination.admin.answers import AnswerPages, screening_of
+from vaccination.admin.forms import DoseForm, NotDoneForm, ReactionForm, Screening
+from vaccination.enums import Manifestation, Site
+from vaccination.models import DoseGiven, Lot, Reaction
 from vaccination.services.doses import (
     correct_dose,
     form_address,
-    outcome_address,
     record_dose,
     record_not_done,
     record_reaction,
@@ -46,7 +41,9 @@ S = ReservationStatus
 
 
 @admin.register(DoseGiven)
-class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[DoseGiven]):
+class DoseGivenAdmin(
+    PersonColumns, AnswerPages, PersonalDataMixin[DoseGiven], ScopedAdmin[DoseGiven]
+):
     """Read-only rows; `record_view` and its neighbours call services."""
 
     clinic_path = "clinic"
@@ -79,9 +76,6 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
 
     def has_change_permission(self, request: HttpRequest, obj: DoseGiven | None = None) -> bool:
         return False
-
-    def has_record_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("vaccination.add_dosegiven")
 
     @admin.display(description=gettext_lazy("reservation"))
     def number(self, dose: DoseGiven) -> str:
@@ -122,7 +116,7 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
 
     def record_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
         """One person's vaccination: to record, to correct, or as it is."""
-        row = self._visit(request, reservation_id)
+        row = self.visit(request, reservation_id)
         dose = DoseGiven.objects.with_visit().filter(reservation=row).first()
         form = self._dose_form(request, row, dose)
         if request.method == "POST" and form.is_valid():
@@ -132,11 +126,11 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
                 form.add_error(None, str(refusal))
                 row.refresh_from_db()
             else:
-                self._note(request, Act.CHANGE, row)
-                return self._done(request, row, str(S.VACCINATED.label))
+                self.note(request, Act.CHANGE, row)
+                return self.to_sheet(request, row, str(S.VACCINATED.label))
         elif request.method != "POST":
-            self._note(request, Act.DETAIL, row)
-        return self._visit_page(
+            self.note(request, Act.DETAIL, row)
+        return self.visit_page(
             request,
             row,
             "admin/vaccination/dosegiven/record.html",
@@ -149,6 +143,7 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
                 reaction.get_manifestation_display()
                 for reaction in Reaction.objects.filter(reservation=row).order_by("pk")
             ],
+            questions=self.questions_summary(request, row),
             may_record=dose is not None or not _refusal(row),
             refusal=str(_refusal(row) or "") if dose is None and not form.errors else "",
             sites=[
@@ -192,11 +187,12 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
             staff=User.objects.filter(Q(pk__in=colleagues.values("pk")) | Q(pk=user.pk)),
             needs_lot=bool(dose.lot_id) if dose else keeps_lots(clinic_id),
             is_late=dose is None and _is_late(row),
+            screening=Screening.NONE if dose else screening_of(row, user),
         )
 
     def not_done_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
         """Refused or postponed, with the reason; the dose may be booked again."""
-        row = self._visit(request, reservation_id)
+        row = self.visit(request, reservation_id)
         form = NotDoneForm(
             request.POST if request.method == "POST" else None, initial={"status_shown": row.status}
         )
@@ -212,11 +208,11 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
                 form.add_error(None, str(refusal))
                 row.refresh_from_db()
             else:
-                self._note(request, Act.CHANGE, row)
-                return self._done(request, row, str(S.NOT_DONE.label))
+                self.note(request, Act.CHANGE, row)
+                return self.to_sheet(request, row, str(S.NOT_DONE.label))
         elif request.method != "POST":
-            self._note(request, Act.DETAIL, row)
-        return self._visit_page(
+            self.note(request, Act.DETAIL, row)
+        return self.visit_page(
             request,
             row,
             "admin/vaccination/dosegiven/choice.html",
@@ -229,7 +225,7 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
 
     def reaction_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
         """What was observed within the waiting time; it can't be changed afterwards."""
-        row = self._visit(request, reservation_id)
+        row = self.visit(request, reservation_id)
         form = ReactionForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             observed = Manifestation(form.cleaned_data["manifestation"])
@@ -240,12 +236,12 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
             except Refused as refusal:
                 form.add_error(None, str(refusal))
             else:
-                self._note(request, Act.CHANGE, row)
+                self.note(request, Act.CHANGE, row)
                 messages.success(request, f"{row.person.name} ({row.number}): {observed.label}")
                 return HttpResponseRedirect(form_address(row))
         elif request.method != "POST":
-            self._note(request, Act.DETAIL, row)
-        return self._visit_page(
+            self.note(request, Act.DETAIL, row)
+        return self.visit_page(
             request,
             row,
             "admin/vaccination/dosegiven/choice.html",
@@ -256,69 +252,8 @@ class DoseGivenAdmin(PersonColumns, PersonalDataMixin[DoseGiven], ScopedAdmin[Do
             submit=_("Record"),
         )
 
-    def _visit(self, request: HttpRequest, reservation_id: int) -> Reservation:
-        """A reservation in this user's scope; raises PermissionDenied or Http404."""
-        if not self.has_record_permission(request):
-            raise PermissionDenied
-        rows = reservations_for(staff_of(request))
-        rows = rows.select_related("slot__clinic", "slot__vaccine", "person")
-        row: Reservation = get_object_or_404(rows, pk=reservation_id)
-        if row.person.forgotten_at is not None:
-            raise Http404
-        return row
-
-    def _visit_page(
-        self,
-        request: HttpRequest,
-        row: Reservation,
-        template: str,
-        *,
-        form: forms.Form,
-        end: str = "",
-        **context: Any,
-    ) -> HttpResponse:
-        # The last one counts: earlier ones were taken back.
-        not_done = NotDone.objects.filter(reservation=row).order_by("-pk").first()
-        back = sheet_of(row)
-        return self.page(
-            request,
-            template,
-            _("Vaccination"),
-            crumbs=[(_("Day sheet"), back), *([(row.number, form_address(row))] if end else [])],
-            end=end or row.number,
-            status=422 if form.errors else 200,
-            form=form,
-            row=row,
-            status_label=row.get_status_display(),
-            is_taken_back=row.status in (S.VACCINATED, S.NOT_DONE),
-            may_refuse=row.status == S.ARRIVED,
-            outcome=_outcome_text(not_done) if not_done and row.status == S.NOT_DONE else "",
-            here=form_address(row),
-            outcome_address=outcome_address(row),
-            back=back,
-            **context,
-        )
-
-    def _note(self, request: HttpRequest, act: Act, row: Reservation) -> None:
-        data = {"number": row.number}
-        record_access(request, act=act, what="vaccination", data=data, people=[row.person_id])
-
-    def _done(self, request: HttpRequest, row: Reservation, status: str) -> HttpResponse:
-        messages.success(request, f"{row.person.name} ({row.number}): {status}")
-        return HttpResponseRedirect(sheet_of(row))
-
 
 _ARMS = [Site.LEFT_ARM, Site.RIGHT_ARM]
-
-
-def sheet_of(row: Reservation) -> str:
-    """The day sheet of the appointment, at its row."""
-    return f"{sheet_address(row.slot.clinic, day_of(row.slot.starts_at))}#{anchor_of(row)}"
-
-
-def _outcome_text(not_done: NotDone) -> str:
-    title = OUTCOME_TITLES[Outcome(not_done.outcome)]
-    return f"{title}: {not_done.get_reason_display()}"
 
 
 def _is_late(row: Reservation) -> bool:

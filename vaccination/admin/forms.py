@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import date
+from enum import Enum
 from typing import Any
 
 from django import forms
@@ -124,6 +125,14 @@ class VaccinatorField(forms.ModelChoiceField[User]):
         return str(obj.get_full_name() or obj.username)
 
 
+class Screening(Enum):
+    """What the form of a dose asks about the questions before the vaccination."""
+
+    NONE = "none"
+    UNANSWERED = "unanswered"  # whether they were answered on paper
+    DOCTOR = "doctor"  # that the doctor has spoken to the person
+
+
 class DoseForm(forms.Form):
     """One dose. The site is the button that is pressed, so that it is never a forgotten default."""
 
@@ -144,6 +153,18 @@ class DoseForm(forms.Form):
         widget=forms.RadioSelect,
     )
     vaccinator = VaccinatorField(label=gettext_lazy("Given by"), queryset=User.objects.none())
+    doctor_spoke = forms.BooleanField(
+        label=gettext_lazy("The doctor has spoken to the person, and agrees to the vaccination"),
+        error_messages={
+            "required": gettext_lazy(
+                "An answer asks for the doctor. Tick this once the doctor has spoken to the person."
+            )
+        },
+    )
+    on_paper = forms.BooleanField(
+        label=gettext_lazy("The questions before the vaccination were answered on paper"),
+        required=False,
+    )
     late_reason = forms.ChoiceField(
         label=gettext_lazy("Why it is recorded only now"),
         choices=[("", "---------"), *LateReason.choices],
@@ -163,6 +184,7 @@ class DoseForm(forms.Form):
         staff: QuerySet[User],
         needs_lot: bool,
         is_late: bool,
+        screening: Screening,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -173,6 +195,10 @@ class DoseForm(forms.Form):
             del self.fields["lot"]
         if not is_late:
             del self.fields["late_reason"]
+        if screening != Screening.DOCTOR:
+            del self.fields["doctor_spoke"]
+        if screening != Screening.UNANSWERED:
+            del self.fields["on_paper"]
 
     @property
     def details(self) -> DoseDetails:
@@ -184,6 +210,8 @@ class DoseForm(forms.Form):
             identity=values["identity"],
             vaccinator=actor_of(values["vaccinator"]),
             late_reason=values.get("late_reason", ""),
+            doctor_spoke=values.get("doctor_spoke", False),
+            on_paper=values.get("on_paper", False),
         )
 
 

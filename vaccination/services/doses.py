@@ -20,6 +20,7 @@ from database.clock import database_now
 from staff.names import actor_name
 from vaccination.enums import Manifestation, NotDoneReason, Outcome
 from vaccination.exceptions import (
+    DoctorNeeded,
     LateReasonNeeded,
     LotNeeded,
     LotUnusable,
@@ -31,6 +32,7 @@ from vaccination.exceptions import (
 from vaccination.models import DefaultLot, DoseGiven, Lot, NotDone, Reaction
 from vaccination.rules import given_at_for, why_not_give
 from vaccination.services.lots import keeps_lots
+from vaccination.services.questionnaires import record_screening
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class DoseDetails:
     identity: str = ""  # an IdentityCheck
     vaccinator: str = ""  # an actor (staff.actors); empty: who records it
     late_reason: str = ""  # a LateReason
+    # The doctor has spoken to the person, where an answer before the vaccination asks for it.
+    doctor_spoke: bool = False
+    # The questions before the vaccination were answered on paper.
+    on_paper: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def record_dose(
 
     With a late reason also without an arrival, which is marked then, and for an appointment of an
     earlier day. Raises the refusals of `mark_vaccinated`, of the lot (rules.why_not_give),
-    LotNeeded, LateReasonNeeded, and RecordedOtherwise if lot or site were recorded otherwise.
+    LotNeeded, LateReasonNeeded, DoctorNeeded, and RecordedOtherwise if lot or site were recorded
+    otherwise.
     """
     row = Reservation.objects.select_related("slot").locked().get(pk=reservation.pk)
     dose = DoseGiven.objects.with_visit().filter(reservation=row).first()
@@ -121,6 +128,11 @@ def _give(row: Reservation, details: DoseDetails, *, by: str, at: datetime) -> N
     if given_at != at and not details.late_reason:
         raise LateReasonNeeded(address=form_address(row))
     lot = _lot_for(row, details.lot_id, on=day_of(given_at))
+    screened = record_screening(
+        row, doctor_spoke=details.doctor_spoke, on_paper=details.on_paper, by=by, at=at
+    )
+    if not screened:
+        raise DoctorNeeded(address=form_address(row))
     DoseGiven.objects.create(
         reservation=row,
         clinic_id=row.slot.clinic_id,

@@ -195,6 +195,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             self.get_queryset(request),
             now=now,
             may_mark=self.has_mark_permission(request),
+            user=staff_of(request),
         )
 
     def _record_look(

@@ -14,6 +14,7 @@ from booking.admin.day.marks import MARKED, buttons_of
 from booking.admin.doubles import Doubles, doubles_of
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation
+from staff.models import User
 from staff.names import actor_names
 
 # A person from before the shown part stays listed so long after the visit, to take a mark back.
@@ -30,6 +31,7 @@ class Entry:
     is_late: bool = False
     marked_by: str = ""
     links: list[hooks.Link] = field(default_factory=list)
+    signs: list[str] = field(default_factory=list)
 
     @property
     def anchor(self) -> str:
@@ -38,7 +40,9 @@ class Entry:
     @property
     def state(self) -> str:
         """Changes with the row; the script leaves a row of the same state as it is."""
-        return f"{self.row.status}-{self.row.changed_at.timestamp()}-{self.is_late}"
+        return (
+            f"{self.row.status}-{self.row.changed_at.timestamp()}-{self.is_late}-{len(self.signs)}"
+        )
 
     @property
     def phone_end(self) -> str:
@@ -83,9 +87,11 @@ def entries_of(
     *,
     now: datetime,
     may_mark: bool,
+    user: User,
 ) -> list[Entry]:
     """Rows for the page; `visible` are the reservations this user may see, for doubles."""
     rows = list(rows)
+    signs = hooks.signs_of(rows, user)
     doubles = doubles_of([row.person for row in rows], visible)
     names = actor_names(row.by for row in rows if row.status in MARKED)
     return [
@@ -96,6 +102,7 @@ def entries_of(
             is_late=is_late(row.status, row.slot.starts_at, now),
             marked_by=names.get(row.by, "") if row.status in MARKED else "",
             links=hooks.links_of(hooks.staff_links, row) if may_mark else [],
+            signs=signs.get(row.pk, []),
         )
         for row in rows
     ]

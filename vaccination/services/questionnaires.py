@@ -1,0 +1,304 @@
+"""Answers to the questions before a vaccination: drafted, sent, asked at the counter, destroyed.
+
+Locks: the reservation. Whatever is read or written of the answers goes through `answers_in` and
+`_packed`, which bind them to their reservation.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django_stubs_ext import WithAnnotations
+
+from booking.enums import ReservationStatus
+from booking.models import Reservation
+from database.clock import AtNow, Now
+from events.services import record
+from privacy.cipher import UnreadableData
+from staff.actors import CITIZEN, is_staff
+from staff.enums import AT_A_CLINIC
+from staff.models import User
+from vaccination.exceptions import (
+    AnsweredByPerson,
+    AnsweredMeanwhile,
+    AppointmentMoved,
+    QuestionsChanged,
+)
+from vaccination.models import Questionnaire, QuestionnaireResponse
+from vaccination.models.questionnaires import DELIVERED_VERSION
+from vaccination.questionnaire import Answers, Content, Item, flagged, read_content
+from vaccination.rules import why_not_answer
+
+_DELIVERED = Path(__file__).parent.parent / "data" / "questionnaire_v01.json"
+# A cancelled appointment can be taken back for a while; then its answers serve nobody.
+AFTER_CANCELLATION = timedelta(days=1)
+_ENDED = [ReservationStatus.CANCELLED, ReservationStatus.LAPSED, ReservationStatus.RELEASED]
+
+
+@dataclass(frozen=True)
+class Version:
+    number: int
+    content: Content
+
+
+@dataclass(frozen=True)
+class PageShown:
+    """What the page showed from which answers are sent; None where it sent something odd."""
+
+    version: int | None
+    slot_id: int | None
+    revision: int | None
+
+
+@cache
+def delivered_content() -> Content:
+    return read_content(content_data(DELIVERED_VERSION))
+
+
+def content_data(version: int) -> dict[str, Any]:
+    """A version's questions as stored, before `read_content`."""
+    if version == DELIVERED_VERSION:
+        return cast("dict[str, Any]", json.loads(_DELIVERED.read_text(encoding="utf-8")))
+    return cast("dict[str, Any]", Questionnaire.objects.get(version=version).content)
+
+
+def current_version() -> Version:
+    """The newest published questions."""
+    published = Questionnaire.objects.exclude(published_at=None).order_by("-version").first()
+    if published is None:
+        return Version(DELIVERED_VERSION, delivered_content())
+    return Version(published.version, read_content(published.content))
+
+
+def content_of(version: int) -> Content:
+    """The questions of a version that answers refer to."""
+    if version == DELIVERED_VERSION:
+        return delivered_content()
+    return read_content(content_data(version))
+
+
+def response_of(reservation: Reservation) -> QuestionnaireResponse:
+    """The stored answers of a reservation, or a new row that is not saved."""
+    row = QuestionnaireResponse.objects.filter(reservation=reservation).first()
+    return row or QuestionnaireResponse(reservation=reservation)
+
+
+def may_see(response: QuestionnaireResponse, proxy_id: int | None) -> bool:
+    """Whether a session may see these answers: a proxy only those given by way of the proxy."""
+    if proxy_id is None or (response.content is None and response.draft is None):
+        return True
+    return response.proxy_id == proxy_id
+
+
+def may_see_answers(user: User) -> bool:
+    """Whether this user of staff may see answers, of appointments at their own clinic.
+
+    A superuser may not: answers are for the clinic alone.
+    """
+    return user.role in AT_A_CLINIC and user.has_perm("vaccination.add_dosegiven")
+
+
+def sent_answers(response: QuestionnaireResponse) -> Answers | None:
+    return answers_in(response, response.content)
+
+
+def answers_in(response: QuestionnaireResponse, text: str | None) -> Answers | None:
+    """Answers from a decrypted column; UnreadableData if they were stored for another row."""
+    if text is None:
+        return None
+    stored = json.loads(text)
+    if stored["reservation"] != response.reservation_id:
+        raise UnreadableData("These answers belong to another reservation.")
+    return cast("Answers", stored["answers"])
+
+
+def _packed(reservation: Reservation, answers: Answers) -> str:
+    return json.dumps({"reservation": reservation.pk, "answers": answers}, ensure_ascii=False)
+
+
+def flagged_items(response: QuestionnaireResponse) -> list[Item]:
+    """Questions whose sent answers ask for the doctor."""
+    answers = sent_answers(response)
+    if answers is None or response.version is None:
+        return []
+    return flagged(content_of(response.version).items, answers)
+
+
+def waits_for_doctor(response: QuestionnaireResponse | None) -> bool:
+    """Whether a dose needs the confirmation that the doctor has spoken to the person."""
+    return bool(response and response.doctor_at is None and flagged_items(response))
+
+
+def waiting_for_doctor(reservations: Iterable[Reservation]) -> set[int]:
+    """Ids of those of the reservations that wait for the doctor; for lists, in one statement."""
+    responses = QuestionnaireResponse.objects.filter(
+        reservation__in=[row.pk for row in reservations], content__isnull=False, doctor_at=None
+    )
+    return {response.reservation_id for response in responses if waits_for_doctor(response)}
+
+
+def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
+    rows = Reservation.objects.with_slot().locked()
+    row = rows.annotate(now=Now()).get(pk=reservation.pk)
+    return cast("WithAnnotations[Reservation, AtNow]", row)
+
+
+@transaction.atomic
+def send_answers(
+    *,
+    reservation: Reservation,
+    answers: Answers,
+    shown: PageShown,
+    by: str,
+    proxy_id: int | None = None,
+) -> QuestionnaireResponse:
+    """Store complete answers for the clinic of the appointment; the same ones again change nothing.
+
+    Raises what `why_not_answer` returns, AnsweredByPerson, and for an outdated page
+    AppointmentMoved, QuestionsChanged or AnsweredMeanwhile.
+    """
+    row = _locked(reservation)
+    # Under the lock: an arrival or cancellation of this moment counts.
+    refusal = why_not_answer(row, at_counter=is_staff(by), now=row.now)
+    if refusal:
+        raise refusal
+    response = response_of(row)
+    if not may_see(response, proxy_id):
+        raise AnsweredByPerson
+    version = current_version().number
+    # A form that is sent twice, also by an outdated page that says the same.
+    if response.version == version and sent_answers(response) == answers and response.by == by:
+        return response
+    _check_page(row, response, shown, version)
+    response.version, response.content, response.draft = version, _packed(row, answers), None
+    response.revision += 1
+    response.sent_at, response.by, response.proxy_id = row.now, by, proxy_id
+    # Other answers are another conversation with the doctor.
+    response.doctor_at, response.doctor_by = None, ""
+    response.is_on_paper, response.destroyed_at = False, None
+    response.save()
+    record(
+        kind="questionnaire_answered",
+        person_id=row.person_id,
+        actor=by,
+        reservation_id=row.pk,
+        version=version,
+    )
+    return response
+
+
+def _check_page(
+    row: Reservation, response: QuestionnaireResponse, shown: PageShown, version: int
+) -> None:
+    if shown.slot_id != row.slot_id:
+        when = date_format(timezone.localtime(row.slot.starts_at), _("D j M, H:i"))
+        raise AppointmentMoved(when=when, clinic=row.slot.clinic.name)
+    if shown.version != version:
+        raise QuestionsChanged
+    if shown.revision != response.revision:
+        at = response.sent_at or response.destroyed_at
+        raise AnsweredMeanwhile(time=f"{timezone.localtime(at):%H:%M}" if at else "–")
+
+
+@transaction.atomic
+def save_draft(
+    *, reservation: Reservation, answers: Answers, proxy_id: int | None = None
+) -> QuestionnaireResponse:
+    """Store what the person has answered so far; no clinic sees it, and sent answers stay.
+
+    Raises what `why_not_answer` returns, or AnsweredByPerson.
+    """
+    row = _locked(reservation)
+    refusal = why_not_answer(row, at_counter=False, now=row.now)
+    if refusal:
+        raise refusal
+    response = response_of(row)
+    if not may_see(response, proxy_id):
+        raise AnsweredByPerson
+    # An empty form is no draft.
+    response.draft = _packed(row, answers) if answers else None
+    response.proxy_id, response.destroyed_at = proxy_id, None
+    response.save()
+    return response
+
+
+@transaction.atomic
+def withdraw_answers(
+    *, reservation: Reservation, proxy_id: int | None = None
+) -> QuestionnaireResponse:
+    """Destroy answers and draft because the person wants it; they may answer anew.
+
+    Raises what `why_not_answer` returns, or AnsweredByPerson.
+    """
+    row = _locked(reservation)
+    refusal = why_not_answer(row, at_counter=False, now=row.now)
+    if refusal:
+        raise refusal
+    response = response_of(row)
+    if not may_see(response, proxy_id):
+        raise AnsweredByPerson
+    if response.content is None and response.draft is None:
+        return response
+    was_sent = response.content is not None
+    response.content = response.draft = response.version = None
+    response.sent_at, response.by, response.proxy_id = None, "", None
+    response.doctor_at, response.doctor_by = None, ""
+    response.revision += 1
+    response.destroyed_at = row.now
+    response.save()
+    if was_sent:
+        record(
+            kind="questionnaire_withdrawn",
+            person_id=row.person_id,
+            actor=CITIZEN,
+            reservation_id=row.pk,
+        )
+    return response
+
+
+def record_screening(
+    row: Reservation, *, doctor_spoke: bool, on_paper: bool, by: str, at: datetime
+) -> bool:
+    """What the form of a dose says about the questions, under the reservation's lock.
+
+    False if a flag waits for the doctor, and the form does not say that the doctor spoke.
+    """
+    response = response_of(row)
+    if waits_for_doctor(response):
+        if not doctor_spoke:
+            return False
+        # Not in the event line, which more people read than the clinic: it would tell the flag.
+        response.doctor_at, response.doctor_by = at, by
+        response.save()
+    elif on_paper and response.sent_at is None:
+        response.is_on_paper, response.sent_at, response.by = True, at, by
+        response.draft = None
+        response.save()
+    return True
+
+
+def destroy_old_answers(now: datetime) -> int:
+    """Destroy answers past their retention time, or of an appointment that was cancelled."""
+    before = now - timedelta(days=settings.QUESTIONNAIRE_DAYS)
+    ended = Q(reservation__status__in=_ENDED, reservation__changed_at__lt=now - AFTER_CANCELLATION)
+    return _destroy(Q(reservation__slot__starts_at__lt=before) | ended, now)
+
+
+def forget_answers(people: list[int]) -> None:  # of eligibility.hooks.also_forget
+    _destroy(Q(reservation__person__in=people), Now())
+
+
+def _destroy(which: Q, at: "datetime | Now") -> int:
+    stored = Q(content__isnull=False) | Q(draft__isnull=False)
+    rows = QuestionnaireResponse.objects.filter(stored & which)
+    return rows.update(content=None, draft=None, destroyed_at=at)
