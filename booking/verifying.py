@@ -5,6 +5,7 @@ committed in between is not reported. The rules are written anew on purpose: an 
 share code with what it checks.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -242,8 +243,10 @@ INVARIANTS = [
 ]
 
 
-def verify(*, now: datetime | None = None) -> list[InvariantResult]:
-    """Check all invariants in one snapshot."""
+def verify(
+    *, now: datetime | None = None, invariants: Sequence[Invariant] = INVARIANTS
+) -> list[InvariantResult]:
+    """Check all invariants in one snapshot: booking's, or those of an app above it."""
     now = now or database_now()
     values: dict[str, Any] = {
         "taking": TAKING,
@@ -257,7 +260,7 @@ def verify(*, now: datetime | None = None) -> list[InvariantResult]:
         # Inside a test's transaction it is too late to set the level.
         if not connection.savepoint_ids:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        for invariant in INVARIANTS:
+        for invariant in invariants:
             started = monotonic()
             cursor.execute(
                 f"SELECT *, count(*) OVER () FROM ({invariant.sql}) AS broken LIMIT {EXAMPLES}",  # noqa: S608
@@ -271,3 +274,13 @@ def verify(*, now: datetime | None = None) -> list[InvariantResult]:
                 )
             )
     return results
+
+
+def report_lines(results: Iterable[InvariantResult]) -> Iterator[str]:
+    """What a command prints: each invariant, and examples of those that are broken."""
+    for result in results:
+        state = f"{result.broken} broken" if result.broken else "holds"
+        yield f"{result.invariant.name}: {state} ({result.seconds:.1f} s)"
+        if result.broken:
+            yield f"  {result.invariant.statement}"
+        yield from (f"  {example}" for example in result.examples)

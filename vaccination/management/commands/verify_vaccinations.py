@@ -1,0 +1,18 @@
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from booking.verifying import report_lines, verify
+from vaccination.verifying import INVARIANTS
+from web.commands import PortalCommand
+
+
+class Command(PortalCommand):
+    help = "Check every invariant of lots, doses and answers on the live tables."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        results = verify(invariants=INVARIANTS)
+        self.stdout.write("\n".join(report_lines(results)))
+        broken_count = sum(bool(result.broken) for result in results)
+        if broken_count:
+            raise CommandError(f"{broken_count} invariants are broken.", returncode=1)
