@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from database import signing
 from database.clock import known_now
-from eligibility import limits, provider_flow
+from eligibility import hooks, limits, provider_flow
 from eligibility.enums import ReviewStatus
 from eligibility.exceptions import DistrictUnclear, LimitReached, Refusal, WorkNeeded
 from eligibility.forms import (
@@ -410,6 +410,7 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
         .select_related("user")
         .order_by("-at")[:20],
         "keep_days": settings.KEEP_DAYS,
+        "held": [section for held in hooks.held_data for section in held(person.pk)],
     }
     return render(
         request, "eligibility/my_data.html", context, status=422 if form.is_bound else 200

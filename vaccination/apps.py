@@ -13,6 +13,7 @@ class VaccinationConfig(AppConfig):
         from events import sources
         from messaging.hooks import names
         from vaccination.events import SOURCE
+        from vaccination.held_data import held_data
         from vaccination.jobs import destroy_old_answers
         from vaccination.links import doctor_signs, receipt_links, reminder_line, staff_links
         from vaccination.services.doses import record_mark
@@ -23,6 +24,7 @@ class VaccinationConfig(AppConfig):
         hooks.row_signs.register(doctor_signs)
         hooks.receipt_links.register(receipt_links)
         hooks.reminder_lines.register(reminder_line)
+        people_hooks.held_data.register(held_data)
         people_hooks.also_purge.register(destroy_old_answers)
         people_hooks.also_forget.register(forget_answers)
         sources.register(SOURCE)
