@@ -24,8 +24,6 @@ class Asked(NamedTuple):
 class AnswerForm(forms.Form):
     """A field for each question, and one for the detail of a yes."""
 
-    error_css_class = "is-wrong"
-
     def __init__(
         self, data: Mapping[str, Any] | None = None, *, items: tuple[Item, ...], answers: Answers
     ) -> None:
