@@ -16,6 +16,7 @@ from waiting_room.now_document import beacon_round, due_at
 from waiting_room.public_log import microseconds
 from waiting_room.services.drawing import PATIENCE, awaits_draw
 from waiting_room.services.publishing import draw_acts
+from waiting_room.services.witnessed import went_on_without
 from waiting_room.standing import drawing_of, witnessing_of
 
 # How the inputs of a seed are called on the page; officers' secrets by their names.
@@ -43,7 +44,7 @@ def draw_context(room: Room, now: datetime) -> dict[str, Any]:
     return {
         "room": room,
         "is_awaited": is_awaited,
-        "notice": _notice(room, now) if is_awaited else None,
+        "notice": _notice(room, now) if is_awaited else _without_quorum(room),
         "acts": json.dumps(draw_acts(room), ensure_ascii=False) if room.seed else "",
         "joined": microseconds(first.joined_at) if first else "",
         "due_at": due_at(room),
@@ -51,6 +52,17 @@ def draw_context(room: Room, now: datetime) -> dict[str, Any]:
         "inputs": _inputs(room),
         "round": beacon_round(room),
     }
+
+
+def _without_quorum(room: Room) -> Notice | None:
+    """That the draw was held without the cosignatures that its plan asks for."""
+    if not room.quorum or not went_on_without(room):
+        return None
+    title = _(
+        "This line was opened without enough witnesses: they could not be reached in time. Its log "
+        "says so."
+    )
+    return Notice(title, "", kind="warning")
 
 
 def _notice(room: Room, now: datetime) -> Notice:

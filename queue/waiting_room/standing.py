@@ -111,9 +111,9 @@ def standing(
             "paused": state != State.PAUSED,
             "still": not stopped,
             "witnessing": not of_witnesses["waits_for_witnesses"],
-            "drawing": state != State.DRAWING,
             # Until the witnesses have signed it is they who are late, not the number.
-            "drawing_late": not of_draw["draw_is_late"] or of_witnesses["waits_for_witnesses"],
+            "drawing": state != State.DRAWING or of_witnesses["waits_for_witnesses"],
+            "drawing_late": not of_draw["draw_is_late"],
             "waiting": phase != Phase.WAITING,
             "not_enough": left is None or (ahead or 0) < left,
             "called": phase not in (Phase.CALLED, Phase.DOOR),

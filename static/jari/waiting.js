@@ -162,7 +162,8 @@ async function take(now) {
   put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
   show("still", still);
-  sayDrawing(now.drawing);
+  // Until the witnesses have signed it is they who are late, not the number.
+  sayDrawing(now.witnessing ? null : now.drawing);
   sayWitnessing(now.witnessing);
   if (place === null && now.frozen) place = await placeFromDraw(now.frozen);
   if (phase === "called") return secondsUntilNext(now, 0) * 10;

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from eligibility.enums import Order
 from eligibility.models import Cohort
 from eligibility.sessions import sign_in
 from tests.waiting_room import witnesses
@@ -163,8 +164,10 @@ def test_the_wait_for_the_witnesses_is_said_and_its_end(waiting, settings, tmp_p
     with witnesses.running("city", tmp_path, keys) as (city, _program):
         settings.WITNESSES, settings.WITNESS_QUORUM = (city,), 1
         opens_at = timezone.now() + timedelta(hours=1)
-        room = make_room(opens_at=opens_at, max_active=1, max_per_minute=1)
-        Room.objects.filter(pk=room.pk).update(joins_from=timezone.now() - timedelta(minutes=1))
+        room = make_room(order=Order.DRAW, opens_at=opens_at, max_active=1, max_per_minute=1)
+        Room.objects.filter(pk=room.pk).update(
+            joins_from=timezone.now() - timedelta(minutes=1), draw_after=0
+        )
         tickets = [join(Room.objects.get(pk=room.pk)) for _ in range(4)]
         publish(room)
         page = waiting(tickets[3])
@@ -179,6 +182,7 @@ def test_the_wait_for_the_witnesses_is_said_and_its_end(waiting, settings, tmp_p
         until = room.board.document["witnessing"]["until"][11:19]
         expect(notice).to_contain_text("참관 기관의 서명을 기다리고 있습니다")
         expect(notice).to_contain_text(until)
+        expect(page.locator("#drawing")).to_be_hidden()  # the number is there, they are not
         expect(page.locator("#live")).to_have_text(
             "참관 기관의 서명을 기다리고 있습니다. 순서는 그대로입니다."
         )

@@ -404,3 +404,5 @@ def test_the_line_s_page_shows_the_totals_and_how_to_check_them(clock):
     assert 'id="evening"' in text
     assert f"<dd>{totals['called']}</dd>" in " ".join(text.split()).replace("<dd> ", "<dd>")
     assert 'href="/queue/verify_line.py"' in text
+    # A line that is over has no last place to wait for.
+    assert "as soon as the line moves" not in text

@@ -71,7 +71,7 @@ def test_while_too_few_have_cosigned_the_page_says_so_and_offers_what_there_is(s
 
     text = flat(answer)
     assert (answer.status_code, answer.headers["Retry-After"]) == (404, "5")
-    assert "of the 2 witnesses that are needed only 1 have cosigned it" in text
+    assert "the signatures of witnesses: 1 of 2 are there so far" in text
     assert f"ticket.tlog-proof?size={newest(room)}" in answer.content.decode()
     assert checkpoint_in(proof_page(ticket, newest(room))) == (newest(room), 1)
 

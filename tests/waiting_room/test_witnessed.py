@@ -151,6 +151,21 @@ def test_after_the_wait_of_the_plan_the_line_goes_on_and_says_so(start, clock, c
     )
 
 
+def test_a_draw_that_was_held_without_its_witnesses_says_so_on_its_pages(start, clock, client):
+    clock.freeze()
+    [city] = start("city", quorum=1)
+    city.keys.clear()
+    room = close_list(gathered())
+    clock.forward(minutes=5)
+
+    room = tick(tick(room))
+
+    assert room.drawn_at is not None
+    for page in ("", "draw/"):
+        answer = client.get(f"/queue/{room.cohort.code}/{page}", headers={"Accept-Language": "en"})
+        assert "This line was opened without enough witnesses" in answer.content.decode()
+
+
 def test_a_room_without_witnesses_does_not_wait(start):
     room = tick(close_list(gathered()))
 
