@@ -308,7 +308,7 @@ def test_the_record_of_a_page_is_written_in_one_way():
     korean = page_two(room="서울")
 
     assert written(page_two(), sort_keys=True) == []
-    assert otherwise in written(dict(reversed(page_two().items())))
+    assert written(dict(reversed(page_two().items()))) == [otherwise]
     assert otherwise in written(korean, sort_keys=True)
     assert otherwise not in written(korean, sort_keys=True, ensure_ascii=False)
 
@@ -404,6 +404,50 @@ def test_what_the_head_lacks_is_said_of_the_first_line():
     assert (1, f"“commitment” is not what the log recorded: {commitment}.") in (
         report_on(text).troubles
     )
+
+
+def test_what_is_wrong_with_the_order_is_said_of_its_line_or_the_first():
+    neither, line = "The order is neither draw nor fifo.", number_of("order,")
+    other = report_on(edited("order,", "draw", "drew")).troubles
+    none = report_on(with_lines(TEXT, lambda lines: lines.pop(line - 1))).troubles
+
+    assert (line, neither) in other
+    assert (1, neither) in none
+    assert (1, "The head of the file lacks: order.") in none
+
+
+def test_what_the_log_never_recorded_is_said_of_the_first_line():
+    begun, opens = "The log does not say in which format it was begun.", "When the doors open was"
+    nothing = report_on(Book(planned=False).page(3).csv()).troubles
+    older = report_on(Book(planned=False, log_format=2).page(3).csv()).troubles
+
+    assert (1, begun) in nothing
+    assert [line for line, what in nothing if what.startswith(opens)] == [1]
+    assert begun not in [what for _, what in older]
+    assert begun not in troubles(Book().csv())
+
+
+@pytest.mark.parametrize("seed", ["zz" * 32, "ab" * 31])
+def test_a_seed_that_is_none_gives_no_places(seed):
+    text = edited("seed,", DAY.head["seed"], seed)
+
+    assert troubles(text) == [f"“seed” is not what the log recorded: {DAY.head['seed']}."]
+
+
+def test_the_places_of_latecomers_are_known_where_nobody_gathered():
+    book = Book().page(0, ("commit", {"commitment": draw.commitment(KEPT_SECRET)})).draw()
+    book.joined = lambda entry: OPENS + timedelta(seconds=entry)
+    book.page(9)
+
+    report = report_on(book.csv(), ticket=hash_of(3))
+
+    assert (report.troubles, report.ticket["place"]) == ([], 3)
+
+
+def test_a_page_in_which_the_file_breaks_off_is_compared_too():
+    text = "".join(lines_of(TEXT)[: line_of(50)])
+
+    assert any("Page 2 was recorded with 59 tickets" in what for what in troubles(text))
 
 
 @pytest.mark.parametrize("kind", ["commitment", "seed", "inputs"])

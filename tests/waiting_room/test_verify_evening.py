@@ -191,7 +191,13 @@ PACES = {
     "a twentieth of a minute's microseconds is no haste": (
         [pace(1, 60), call(10, 1, 6), call(10.9984, 7, 7)], [],
     ),
-    "a fiftieth of a second is": ([pace(1, 60), call(10, 1, 6), call(10.98, 7, 7)], ["7 to 7"]),
+    "fifteen thousandths of a second are": (
+        [pace(1, 60), call(10, 1, 6), call(10.985, 7, 7)], ["7 to 7"],
+    ),
+    "the very tenth of a second that is let pass": (
+        [pace(1, 1), call(10, 1, 1), call(64.9, 2, 2)], [],
+    ),
+    "a hundredth more": ([pace(1, 1), call(10, 1, 1), call(64.89, 2, 2)], ["2 to 2"]),
 }  # fmt: skip
 
 
@@ -222,6 +228,7 @@ COUNTS = {
     "a pace of one": ([pace(1, 1, 1)], []),
     "nobody called": ([pace(1, 0)], [NOBODY]),
     "nobody let in": ([pace(1, 1, 0)], [NOBODY]),
+    "nobody inside any more": ([count(1, 5, 0, 0)], []),
     "all inside": ([count(1, 200, 200, 0)], []),
     "one too many inside": (
         [count(1, 201, 201, 0)], ["201 were inside, where the pace lets in 200."],
@@ -256,7 +263,9 @@ def test_counts_are_held_to_the_pace_and_to_those_before(how):
 
 
 def test_a_count_before_any_pace_lets_nobody_in():
-    assert troubles_of(count(1, 1, 1, 0), pace=None) == ["1 were inside, where the pace lets in 0."]
+    acts = count(1, 1, 0, 0), count(2, 2, 1, 0)
+
+    assert troubles_of(*acts, pace=None) == ["1 were inside, where the pace lets in 0."]
 
 
 def given(ranges):

@@ -385,6 +385,8 @@ def lying(*pages):
     [
         ([("call", {"first": 40, "last": 50})], "Places 32 to 39 were passed over"),
         ([("call", {"first": 20, "last": 40})], "Place 20 was called again; 31 had been reached"),
+        ([("call", {"first": 31, "last": 32})], "Place 31 was called again; 31 had been reached"),
+        ([("call", {"first": 33, "last": 33})], "Places 32 to 32 were passed over"),
         ([("call", {"first": 32, "last": 161})], "Place 161 was called before anybody"),
         ([("call", {"first": 32, "last": 31})], "A call goes backwards, from place 32 to 31"),
         (
