@@ -21,11 +21,12 @@ from database.clock import known_now
 from dataio.districts import District
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
-from eligibility.providers import Identity, ProviderProblem, configured
+from eligibility.providers import Identity, configured
 from eligibility.services import exchanges, providing
 from eligibility.services.exchanges import Outcome
 from eligibility.sessions import end_session_before, log_sign_in, sign_in, signed_in
 from eligibility.spelling import shown_phone
+from outside.openid import ProviderProblem
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from web import cookies
 

@@ -1,66 +1,25 @@
-"""Identity providers by configuration: OpenID Connect with PKCE, through Authlib and joserfc.
+"""Citizens' identity providers by configuration: what their claims say about a person.
 
 `JARI_PROVIDERS` is a JSON list of {code, name_ko, name_en, issuer, client_id, client_secret, and
 where they differ: scope, claims, certified, hosts, acr, max_age}. The claims of a certified
-provider are proof of name, birth date and phone; those of any other only fill in the form. `hosts`
-are further hosts of its endpoints, `acr` the accepted authentication context classes, `max_age` the
-oldest accepted sign-in there in seconds.
+provider are proof of name, birth date and phone; those of any other only fill in the form.
 """
 
-import logging
-import re
-import secrets
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any
 
-import requests
-from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
-from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
-from database.clock import known_now, known_today
+from database.clock import known_today
 from eligibility import spelling
-from outside.dependencies import PAGES, THREADS, TookTooLong, dependency
-from outside.peers import NotAPeer, bound, check_peer
+from outside.dependencies import THREADS
+from outside.openid import Client, Wait
 from web.language import reads_korean
 
-log = logging.getLogger(__name__)
-
-DOCUMENT_SECONDS = 0.4  # in all; a page waits for it
-# Metadata and keys are used without asking again, and while the provider is down.
-FRESH_SECONDS, OLD_SECONDS = 300, 3600
-_LEEWAY = 60  # seconds by which the provider's clock may differ from ours
-_ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
-_ENDPOINTS = ["authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri"]
 _CLAIMS = {"name": "name", "birth_date": "birthdate", "phone": "phone_number"}
-
-
-class ProviderProblem(Exception):
-    """The provider can't be reached, or its answer is invalid; counted in its traffic light."""
-
-
-class Declined(Exception):
-    """The person cancelled at the provider; not counted as a failure of it."""
-
-
-class Wait:
-    """Deadline of several calls to a provider, and the number of concurrent ones (`most`)."""
-
-    def __init__(self, seconds: float, *, most: int) -> None:
-        self._ends, self.most = time.monotonic() + seconds, most
-
-    @property
-    def seconds(self) -> float:
-        return max(0.0, self._ends - time.monotonic())
 
 
 @dataclass(frozen=True)
@@ -77,207 +36,49 @@ class Identity:
         return None not in (self.name, self.birth_date, self.phone)
 
 
-@dataclass(frozen=True)
-class Provider:
+@dataclass(frozen=True, kw_only=True)
+class Provider(Client):
     """One OpenID Connect provider of the settings."""
 
-    code: str
     name_ko: str
     name_en: str
-    issuer: str
-    client_id: str
-    client_secret: str
     scope: str = "openid profile phone"
     claims: Mapping[str, str] = field(default_factory=lambda: _CLAIMS)
     certified: bool = False
-    hosts: Collection[str] = ()
-    acr: Collection[str] = ()
-    max_age: int | None = None
 
     @property
     def name(self) -> str:
         return self.name_ko if reads_korean() else self.name_en
-
-    def begin(self, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
-        """The address to redirect the browser to, and the secrets that `finish` needs back.
-
-        Calls the provider for DOCUMENT_SECONDS at most, and only while its metadata is not cached.
-        Raises ProviderProblem.
-        """
-        state = {
-            "state": secrets.token_urlsafe(24),
-            "nonce": secrets.token_urlsafe(24),
-            "code_verifier": secrets.token_urlsafe(48),
-        }
-        session = self._session(redirect_uri)
-        address, _state = session.create_authorization_url(
-            self._endpoints(Wait(DOCUMENT_SECONDS, most=PAGES))["authorization_endpoint"],
-            **state,
-            **self._strength(),
-        )
-        return address, state
 
     def finish(
         self, answer: Mapping[str, str], *, state: Mapping[str, str], redirect_uri: str
     ) -> Identity:
         """The identity, from the query parameters of the provider's redirect and `begin`'s state.
 
-        Raises Declined if the person cancelled or the state is another flow's, ProviderProblem if
-        the provider fails.
+        Raises Declined or ProviderProblem, which counts in the provider's traffic light.
         """
-        # As bytes: compare_digest refuses text outside ASCII.
-        sent = answer.get("state", "").encode(errors="replace")
-        if not secrets.compare_digest(sent, state["state"].encode()):
-            raise Declined
-        if "error" in answer:
-            if answer["error"] in ("access_denied", "interaction_required", "login_required"):
-                raise Declined
-            # Anybody can call this address: only letters of an error code may reach the log.
-            error = re.sub(r"[^a-z_]", "", answer["error"])[:40]
-            raise ProviderProblem(f"{self.code}: {error}")
         wait = Wait(settings.PROVIDER_SECONDS, most=THREADS)
-        with self._session(redirect_uri) as session:
-            return self._identity(self._claims(session, answer.get("code", ""), state, wait))
-
-    def _claims(
-        self, session: OAuth2Session, code: str, state: Mapping[str, str], wait: Wait
-    ) -> dict[str, Any]:
-        """Verified claims for an authorization code; raises ProviderProblem."""
-        endpoints = self._endpoints(wait)
-        token = self._call(
-            lambda: session.fetch_token(
-                endpoints["token_endpoint"], code=code, code_verifier=state["code_verifier"]
-            ),
-            wait,
-        )
-        try:
-            claims = self._verified(token["id_token"], self._keys(wait), nonce=state["nonce"])
-        except (JoseError, KeyError, TypeError, ValueError) as error:
-            raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
-        # Claims missing in the ID token may be in the userinfo document (OpenID Connect Core 5.3).
-        if set(self.claims.values()) - set(claims) and "userinfo_endpoint" in endpoints:
-            address = endpoints["userinfo_endpoint"]
-            userinfo = self._call(lambda: _document(address, session), wait)
-            # 5.3.2: the subject must be the same, or the document may be another person's.
-            if userinfo.get("sub") == claims["sub"]:
-                claims = {**userinfo, **claims}
-        return claims
-
-    def _call(self, call: Callable[[], dict[str, Any]], wait: Wait) -> dict[str, Any]:
-        """Run `call`, which asks the provider; ProviderProblem if it fails or takes too long."""
-        try:
-            return dependency(f"provider-{self.code}").call(
-                call, seconds=wait.seconds, most=wait.most
+        wanted = set(self.claims.values())
+        return self._identity(
+            self.verified_claims(
+                answer, state=state, redirect_uri=redirect_uri, wait=wait, wanted=wanted
             )
-        except (
-            AuthlibBaseError,
-            JoseError,
-            requests.RequestException,
-            TookTooLong,
-            KeyError,
-            ValueError,
-        ) as error:
-            raise ProviderProblem(f"{self.code}: {type(error).__name__}") from error
-
-    def _hosts(self) -> set[str]:
-        return {urlsplit(self.issuer).hostname or "", *self.hosts}
-
-    def _strength(self) -> dict[str, str]:
-        """Parameters of the authorization request for how strongly and lately to authenticate."""
-        strength = {"acr_values": " ".join(self.acr)} if self.acr else {}
-        return strength | ({} if self.max_age is None else {"max_age": str(self.max_age)})
-
-    def _session(self, redirect_uri: str) -> OAuth2Session:
-        session = OAuth2Session(
-            self.client_id,
-            self.client_secret,
-            scope=self.scope,
-            redirect_uri=redirect_uri,
-            code_challenge_method="S256",
         )
-        return bound(session, self._hosts(), seconds=settings.PROVIDER_SECONDS)
 
-    def _verified(self, id_token: str, keys: KeySet, *, nonce: str) -> dict[str, Any]:
-        """The claims of an ID token after checking signature, issuer, audience, time, nonce, and
-        where they are set `acr` and `max_age`. Raises JoseError or ValueError."""
-        token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
-        now = int(known_now().timestamp())
-        required: dict[str, Any] = {
-            "iss": {"essential": True, "value": self.issuer},
-            "aud": {"essential": True, "value": self.client_id},
-            "nonce": {"essential": True, "value": nonce},
-            "exp": {"essential": True},
-            "sub": {"essential": True},
-        }
-        if self.acr:
-            required["acr"] = {"essential": True, "values": list(self.acr)}
-        if self.max_age is not None:
-            required["auth_time"] = {"essential": True}
-        jwt.JWTClaimsRegistry(now=now, leeway=_LEEWAY, **required).validate(token.claims)
-        claims: dict[str, Any] = token.claims
-        if self.max_age is not None and int(claims["auth_time"]) < now - self.max_age - _LEEWAY:
-            raise ValueError("signed in there too long ago")
-        return claims
-
-    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+    def _identity(self, given: Mapping[str, Any]) -> Identity:
         def read(name: str, parse: Callable[[str], Any]) -> Any:
             try:
-                return parse(str(claims[self.claims.get(name, _CLAIMS[name])]))
+                return parse(str(given[self.claims.get(name, _CLAIMS[name])]))
             except (KeyError, ValueError):
                 return None
 
         today = known_today()
         return Identity(
-            subject=str(claims["sub"]),
+            subject=str(given["sub"]),
             name=read("name", spelling.person_name),
             birth_date=read("birth_date", lambda text: spelling.birth_date(text, today=today)),
             phone=read("phone", spelling.mobile_phone),
         )
-
-    def _endpoints(self, wait: Wait) -> dict[str, str]:
-        """The provider's metadata; ProviderProblem for another issuer or a host of no setting."""
-        address = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
-        endpoints = self._fetched(address, wait)
-        # OpenID Connect Discovery 4.3: the document must be the configured issuer's own.
-        if str(endpoints.get("issuer", "")).rstrip("/") != self.issuer.rstrip("/"):
-            raise ProviderProblem(f"{self.code}: speaks for another issuer")
-        for name in _ENDPOINTS:
-            try:
-                check_peer(str(endpoints.get(name, self.issuer)), self._hosts())
-            except (NotAPeer, ValueError) as error:
-                raise ProviderProblem(f"{self.code}: {name} is on a host of no setting") from error
-        return endpoints
-
-    def _keys(self, wait: Wait) -> KeySet:
-        document = self._fetched(self._endpoints(wait)["jwks_uri"], wait)
-        return KeySet.import_key_set(cast("Any", document))
-
-    def _fetched(self, address: str, wait: Wait) -> dict[str, Any]:
-        """A document of the provider: cached for FRESH_SECONDS, up to OLD_SECONDS if it fails."""
-        fresh: float
-        document: dict[str, Any] | None
-        fresh, document = caches["local"].get(f"provider:{address}", (0.0, None))
-        if document is not None and time.monotonic() < fresh:
-            return document
-        session = bound(requests.Session(), self._hosts(), seconds=settings.PROVIDER_SECONDS)
-        try:
-            document = self._call(lambda: _document(address, session), wait)
-        except ProviderProblem:
-            if document is None:
-                raise
-        else:
-            entry = time.monotonic() + FRESH_SECONDS, document
-            caches["local"].set(f"provider:{address}", entry, timeout=OLD_SECONDS)
-        return document
-
-
-def _document(address: str, session: requests.Session) -> dict[str, Any]:
-    answer = session.get(address)
-    answer.raise_for_status()
-    document = answer.json()
-    if not isinstance(document, dict):
-        raise ValueError("no JSON object")
-    return document
 
 
 def configured() -> dict[str, Provider]:
@@ -288,8 +89,6 @@ def configured() -> dict[str, Provider]:
             provider = Provider(**values)
         except TypeError as error:
             raise ImproperlyConfigured(f"JARI_PROVIDERS: {error}") from error
-        parts = urlsplit(provider.issuer)
-        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
-            raise ImproperlyConfigured(f"JARI_PROVIDERS: {provider.code} needs an https issuer.")
+        provider.check("JARI_PROVIDERS")
         providers[provider.code] = provider
     return providers

@@ -18,8 +18,9 @@ from uuid import UUID
 from django.db import transaction
 
 from eligibility.models import ProviderAnswer
-from eligibility.providers import Declined, Identity, Provider, ProviderProblem
+from eligibility.providers import Identity, Provider
 from outside.background import Background
+from outside.openid import Declined, ProviderProblem
 
 log = logging.getLogger(__name__)
 

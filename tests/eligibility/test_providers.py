@@ -4,14 +4,11 @@ import base64
 import hmac
 import json
 import re
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
-import requests
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
@@ -20,12 +17,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
 from eligibility.models import Person, ProviderAccount, ProviderAnswer, ProviderTry
-from eligibility.providers import Declined, Provider, ProviderProblem, configured
+from eligibility.providers import Provider, configured
 from eligibility.services.providing import Colour, colour_of, lights
 from eligibility.sessions import COOKIE
 from launcher.processes import free_port
 from messaging.models import Message
+from outside.openid import Declined, ProviderProblem
 from tests.factories import CohortFactory, PersonFactory
+from tests.identity_provider import log_in_there, running
 
 pytestmark = pytest.mark.django_db
 
@@ -37,31 +36,15 @@ PEOPLE = {
 
 @pytest.fixture(scope="module")
 def issuer():
-    port = free_port()
-    users = [json.dumps({"sub": sub, **claims}) for sub, claims in PEOPLE.items()]
-    arguments = [part for user in users for part in ("--user-claims", user)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _attempt in range(100):
-        try:
-            requests.get(f"{address}/.well-known/openid-configuration", timeout=1)
-            break
-        except requests.RequestException:
-            time.sleep(0.1)
-    yield address
-    process.terminate()
-    process.wait(10)
+    with running(PEOPLE) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)
 def _patience(request, monkeypatch):
     """Of the real provider, which answers: a busy machine is no finding."""
     if "issuer" in request.fixturenames:
-        monkeypatch.setattr("eligibility.providers.DOCUMENT_SECONDS", 30)
+        monkeypatch.setattr("outside.openid.DOCUMENT_SECONDS", 30)
         monkeypatch.setattr("eligibility.services.exchanges.PAGE_SECONDS", 30)
 
 
@@ -93,14 +76,6 @@ TYPED = {"name": "홍길", "birth_date": "6405", "phone": "010-0000", "next": "/
 def go_there(client) -> str:
     """Press the provider's button; the address the browser is sent to."""
     return client.post("/identity/", {**TYPED, "provider": "national"})["Location"]
-
-
-def log_in_there(address: str, sub: str) -> str:
-    """Do what a browser does at the provider; the address it is sent back to."""
-    answer = requests.post(address, data={"sub": sub}, allow_redirects=False, timeout=5)
-    assert answer.status_code == 302, answer.text
-    back = urlsplit(answer.headers["Location"])
-    return f"{back.path}?{back.query}"
 
 
 def test_a_certified_provider_signs_in_and_certifies(client, certified):

@@ -12,9 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from eligibility.models import Person, ProviderAnswer, ProviderTry
-from eligibility.providers import DOCUMENT_SECONDS
 from eligibility.services import exchanges
 from eligibility.sessions import COOKIE
+from outside.openid import DOCUMENT_SECONDS
 from tests.eligibility.test_providers import TYPED, configure
 from tests.factories import PersonFactory
 

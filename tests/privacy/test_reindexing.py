@@ -465,7 +465,14 @@ def test_an_account_from_before_takes_the_new_key_at_the_next_sign_in(old_key, s
         provider="test", subject_index=subject_index("test", "s-1"), person=person
     )
     settings.INDEX_KEYS = [NEW, OLD]
-    provider = Provider("test", "시험", "Test", "https://id.example", "jari", "secret")
+    provider = Provider(
+        code="test",
+        name_ko="시험",
+        name_en="Test",
+        issuer="https://id.example",
+        client_id="jari",
+        client_secret="secret",
+    )
     identity = Identity("s-1", person.name, person.birth_date, person.phone)
 
     assert vouched_for(provider=provider, identity=identity) == person
