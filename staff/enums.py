@@ -57,3 +57,4 @@ class NoticeKind(models.TextChoices):
     PASSKEY_REMOVED = "passkey_removed", _("Passkey removed")
     NEW_BROWSER = "new_browser", _("New browser")
     WRONG_CODES = "wrong_codes", _("Wrong codes")
+    OPENID = "openid", _("Identity provider")

@@ -43,6 +43,7 @@ TEXTS = {
     NoticeKind.FACTOR_REMOVED: gettext_lazy("The second factor and all passkeys were removed."),
     NoticeKind.PASSKEY_ADDED: gettext_lazy("A passkey was added: %(name)s."),
     NoticeKind.PASSKEY_REMOVED: gettext_lazy("A passkey was removed: %(name)s."),
+    NoticeKind.OPENID: gettext_lazy("From now on %(name)s signs in to this account too."),
     NoticeKind.NEW_BROWSER: gettext_lazy(
         "Signed in, from %(address)s, in a browser that was not used before: %(agent)s"
     ),

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from staff.door import account_views, passkeys, views
+from staff.door import account_views, openid, passkeys, views
 from staff.door.forms import LoginForm
 from staff.door.frame import (
     begin_sign_in,
@@ -19,6 +19,7 @@ from staff.door.frame import (
     must_show_again,
     remember_next,
 )
+from staff.door.provider import end_address, name_of_provider
 from staff.door.services import after_password_change
 from staff.door.steps import MUST_CHANGE, next_step
 from staff.enums import Act
@@ -42,7 +43,7 @@ GROUPS: list[tuple[Any, list[str]]] = [
     ),
     (
         _("Clinics and times"),
-        ["booking.clinic", "booking.slot", "booking.stock", "booking.vaccine"],
+        ["booking.clinic", "booking.slot", "booking.stock", "booking.vaccine", "bulk."],
     ),
     (_("Who may book"), ["eligibility."]),
     (_("The line"), ["waiting_room."]),
@@ -78,6 +79,8 @@ class PortalSite(admin.AdminSite):
                 "account/passkeys/<int:pk>/remove/", account_views.passkey_remove, "passkey_remove"
             ),
             path("passkey/", views.passkey_sign_in, name="passkey_sign_in"),
+            path("openid/", openid.leave, name="openid"),
+            path("openid/return/", openid.come_back, name="openid_return"),
             path(
                 "invitation/<uidb64>/<token>/",
                 views.InvitationView.as_view(),
@@ -104,6 +107,7 @@ class PortalSite(admin.AdminSite):
             **(extra_context or {}),
             "sample": settings.SAMPLE,
             "passkey_options": passkeys.sign_in_options(request),
+            "provider_name": name_of_provider(),
             **NO_WORK,
         }
         response = super().login(request, context)
@@ -126,6 +130,15 @@ class PortalSite(admin.AdminSite):
         if next_step(request) is None:
             return complete_sign_in(request)
         return continue_sign_in(request)
+
+    def logout(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """End the session, and that of an identity provider which signed in: at a shared computer
+        the next person would come in by it."""
+        address = end_address(request) if request.method == "POST" else ""
+        response = super().logout(request, extra_context)
+        return HttpResponseRedirect(address) if address else response
 
     def _record_refusal(self, request: HttpRequest) -> None:
         """Record a wrong password with the account, so that its owner's history shows it."""

@@ -18,7 +18,8 @@ from staff import notices
 from staff.actors import actor_of
 from staff.door import known_devices, passkeys
 from staff.door.forms import CodeForm
-from staff.door.steps import UNREAD, has_proved_lately, next_step, record_proof
+from staff.door.provider import link_account
+from staff.door.steps import PROVIDER_PROVED, UNREAD, has_proved_lately, next_step, record_proof
 from staff.enums import Act, NoticeKind
 from staff.models import Authenticator, Passkey, RecoveryCodes
 from staff.services import record_access, staff_of
@@ -68,6 +69,7 @@ def continue_sign_in(request: HttpRequest) -> HttpResponse:
 def begin_sign_in(request: HttpRequest) -> None:
     """After a right password or passkey. Notices from now on are of what this user does here."""
     begin(request)
+    request.session.pop(PROVIDER_PROVED, None)  # of an earlier sign-in of this browser
     if notices.unread(staff_of(request)).exists():
         request.session[UNREAD] = True
 
@@ -77,6 +79,7 @@ def complete_sign_in(request: HttpRequest) -> HttpResponse:
     user = staff_of(request)
     record_access(request, act=Act.LOG_IN, what="/admin/")
     record_proof(request)
+    link_account(request, user)
     if not known_devices.known_for(request, user):
         # Read at the next sign-in: the person who signs in now knows.
         notices.notify(

@@ -7,7 +7,7 @@ from django.db import transaction
 from database.clock import database_now
 from staff.actors import actor_of
 from staff.enums import NoticeKind
-from staff.models import Authenticator, LogInFailure, Passkey, RecoveryCodes, User
+from staff.models import Authenticator, LogInFailure, OpenIdAccount, Passkey, RecoveryCodes, User
 from staff.notices import notify
 from staff.sessions import end_sessions
 
@@ -75,7 +75,8 @@ def verify_code(
 @transaction.atomic
 def remove_second_factor(*, user: User, by: str) -> None:
     """Remove a lost second factor and end the sessions; the next log-in sets up a new one."""
-    for model in (Authenticator, RecoveryCodes, Passkey):
+    # The identity provider's account too: whoever has it must not come back by it alone.
+    for model in (Authenticator, RecoveryCodes, Passkey, OpenIdAccount):
         model.objects.filter(user=user).delete()
     user.second_factor_removed_at = database_now()
     user.save(update_fields=["second_factor_removed_at"])

@@ -14,8 +14,13 @@ MUST_CHANGE = "password_must_change"
 CODES_SHOWN = "recovery_codes"
 UNREAD = "unread_notices"
 PROVED = "proved_at"
+# Set if the identity provider's word replaces the second factor in this session.
+PROVIDER_PROVED = "provider_proved"
 # Names of addresses that need no finished sign-in.
-ALWAYS_OPEN = {"invitation", "login", "logout", "jsi18n", "passkey_sign_in"}
+ALWAYS_OPEN = {
+    *("invitation", "login", "logout", "jsi18n", "passkey_sign_in"),
+    *("openid", "openid_return"),
+}
 # Further names of a step.
 ALSO_OF = {"second_factor_setup": {"passkey_add"}}
 # Lifetime of a session between password and second factor.
@@ -56,7 +61,7 @@ def next_step(request: HttpRequest) -> str | None:
     In the sample campaign, whose log-ins are printed, a second factor is optional.
     """
     user, session = staff_of(request), request.session
-    if not is_verified(user):
+    if not is_verified(user) and not session.get(PROVIDER_PROVED):
         if has_second_factor(user):
             return "second_factor"
         if not settings.SAMPLE:
@@ -72,7 +77,8 @@ def has_expired(request: HttpRequest) -> bool:
     """Whether the session is too old, or was not used for STAFF_IDLE_MINUTES."""
     now = known_now().timestamp()
     began_at, seen_at = request.session.get(BEGAN, now), request.session.get(SEEN, now)
-    is_complete = is_verified(staff_of(request)) or settings.SAMPLE
+    has_proved = is_verified(staff_of(request)) or request.session.get(PROVIDER_PROVED)
+    is_complete = has_proved or settings.SAMPLE
     most = settings.SESSION_COOKIE_AGE if is_complete else HALF_WAY.total_seconds()
     return bool(now - began_at > most or now - seen_at > settings.STAFF_IDLE_MINUTES * 60)
 

@@ -2,6 +2,7 @@ from staff.models.accesses import Access, PeopleSet
 from staff.models.devices import Authenticator, RecoveryCodes
 from staff.models.failures import LogInFailure
 from staff.models.notices import Notice
+from staff.models.openid import OpenIdAccount
 from staff.models.passkeys import Passkey
 from staff.models.role_requests import RoleRequest
 from staff.models.sessions import Session
@@ -12,6 +13,7 @@ __all__ = [
     "Authenticator",
     "LogInFailure",
     "Notice",
+    "OpenIdAccount",
     "Passkey",
     "PeopleSet",
     "RecoveryCodes",
