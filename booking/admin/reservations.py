@@ -30,7 +30,6 @@ from booking.models.reservations import NUMBER_LETTERS
 from booking.services.visits import (
     mark_arrived,
     mark_no_show,
-    mark_vaccinated,
 )
 from database.clock import known_now
 from eligibility.admin import people_meant
@@ -48,7 +47,8 @@ class ReservationAdmin(
     """Read-only; changes go through booking.services."""
 
     clinic_path = "slot__clinic"
-    list_display = ["number", "when", "clinic", "name", "birth_date", "phone", "dose", "status"]
+    # The status early: it is what the list is read for, and narrow screens cut the end.
+    list_display = ["number", "when", "status", "name", "birth_date", "phone", "dose", "clinic"]
     list_filter = [
         SlotDayFilter,
         "status",
@@ -66,7 +66,8 @@ class ReservationAdmin(
     sortable_by = ["number", "status"]
     show_full_result_count = False  # would count the whole table for each search
     # Nothing here takes marks back: that is done one by one, from a page that shows the mark.
-    actions = ["mark_as_arrived", "mark_as_vaccinated", "mark_as_no_show"]
+    # Nor is a vaccination marked for many: each asks for its lot and for the person's card.
+    actions = ["mark_as_arrived", "mark_as_no_show"]
     fields = readonly_fields = (
         "number",
         "status",
@@ -125,10 +126,6 @@ class ReservationAdmin(
     @admin.action(description=gettext_lazy("Mark as arrived"), permissions=["mark"])
     def mark_as_arrived(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
         self._mark_each(request, queryset, mark_arrived)
-
-    @admin.action(description=gettext_lazy("Mark as vaccinated"), permissions=["mark"])
-    def mark_as_vaccinated(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:
-        self._mark_each(request, queryset, mark_vaccinated)
 
     @admin.action(description=gettext_lazy("Mark as did not come"), permissions=["mark"])
     def mark_as_no_show(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> None:

@@ -47,8 +47,8 @@ class LotAdmin(ScopedAdmin[Lot]):
 
     clinic_path = "clinic"
     list_display = [
-        "number", "vaccine", "clinic", "expires_on", "doses_received", "shown_given",
-        "doses_wasted", "shown_left", "state",
+        "number", "vaccine", "state", "shown_left", "expires_on", "doses_received", "shown_given",
+        "doses_wasted", "clinic",
     ]  # fmt: skip
     list_filter = ["vaccine", LotClinicRegionFilter, OwnDistrictFilter, OwnClinicFilter]
     list_select_related = ["clinic", "vaccine"]
