@@ -20,17 +20,24 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
         from booking.events import SOURCE
+        from booking.imports.clinics import ClinicKind
+        from booking.imports.doses import DoseKind
+        from booking.imports.hours import HoursKind
+        from booking.imports.slots import SlotKind
         from booking.landing import day_of_clinic
         from booking.lint import windows_without_slots
         from booking.purging import forget_addresses, still_booked, with_bookings
         from booking.services.closure_messages import render_closed
         from booking.services.notices import render_confirmed, render_reminders
+        from bulk import kinds
         from eligibility import hooks
         from events.sources import register
         from messaging.hooks import names, renderers
         from staff.hooks import landing_pages
 
         register(SOURCE)
+        for kind in (ClinicKind, SlotKind, HoursKind, DoseKind):
+            kinds.register(kind)
         names.update(_MESSAGES)
         renderers.register("confirmed", render_confirmed)
         renderers.register("reminder", render_reminders)

@@ -26,6 +26,9 @@ from dataio.values import BadValue
 REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"
 _CHUNK = 1 << 20  # bytes
 MOST_COLUMNS = 100
+# A cell that begins with one of these is run as a formula by spreadsheets (CSV injection, OWASP);
+# East Asian editions read the full-width signs alike.
+FORMULA = "=+-@\t\r\n＝＋－＠"
 # A national roster has about 2 GB. JSON is read into memory as a whole.
 MOST_BYTES, MOST_JSON_BYTES = 4 << 30, 64 << 20
 
@@ -51,7 +54,7 @@ class Column:
     def value_of(self, text: str) -> Any:
         """The value of a cell; raises BadValue."""
         # Korean syllables may come decomposed (NFD, from macOS), which equal no composed ones.
-        text = unicodedata.normalize("NFC", text.strip())
+        text = unguarded(unicodedata.normalize("NFC", text.strip()))
         if not text:
             if self.required:
                 raise BadValue(_("This must not be empty."))
@@ -416,6 +419,18 @@ def problem_at(column: Column, text: str, message: str) -> str:
         "column": column.name,
         "problem": f"{message}{quoted}",
     }
+
+
+def guarded(text: str) -> str:
+    """The text of a cell that no spreadsheet runs as a formula."""
+    # Apostrophes before it count too, so that `unguarded` gives back what there was.
+    return f"'{text}" if text.lstrip("'").startswith(tuple(FORMULA)) else text
+
+
+def unguarded(text: str) -> str:
+    """The text before `guarded`: our files may come back as they went out."""
+    is_guarded = text.startswith("'") and text.lstrip("'").startswith(tuple(FORMULA))
+    return text[1:] if is_guarded else text
 
 
 def csv_line(cells: Sequence[Any]) -> str:

@@ -8,7 +8,9 @@ class EligibilityConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
+        from bulk import kinds
         from eligibility.events import SOURCE
+        from eligibility.imports import CohortKind
         from eligibility.services import reindexing
         from events.sources import register
         from messaging.hooks import names
@@ -20,6 +22,7 @@ class EligibilityConfig(AppConfig):
         names["phone"] = _("another phone number")
         names["correction"] = _("answer to the correction")
         register(SOURCE)
+        kinds.register(CohortKind)
         parts.register(reindexing.people)
         parts.register(reindexing.proxy_requests)
         parts.register(reindexing.provider_accounts)

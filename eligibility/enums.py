@@ -106,5 +106,6 @@ class Correctable(models.TextChoices):
 class UploadStatus(models.TextChoices):
     WAITING = "waiting", _("Waiting for a worker")
     RUNNING = "running", _("Running")
+    SHOWN = "shown", _("To be looked at")
     DONE = "done", _("Done")
     REFUSED = "refused", _("Nothing was changed")

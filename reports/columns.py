@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.db import models
 from django.db.models import Field, Func
 
+from dataio.csv_in import FORMULA
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from privacy.cipher import decryptor
@@ -15,9 +16,6 @@ from privacy.fields import EncryptedField
 from reports.enums import Holds, Type, Zone
 from reports.words import Words
 
-# A cell that begins with one of these is run as a formula by spreadsheets (CSV injection, OWASP);
-# East Asian editions read the full-width signs alike.
-FORMULA = "=+-@\t\r\n＝＋－＠"
 _FORMULA_SQL = FORMULA.replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")
 # `guard` in SQL. Empty texts become NULL, so that COPY writes both as an empty cell.
 GUARDED = (

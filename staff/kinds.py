@@ -38,6 +38,7 @@ KINDS = {
     "answers": _("Answers before the vaccination, reservation %(number)s"),
     "recall_people": _("People who got lot %(lot)s"),
     "withdrawn_records": _("Withdrawn records"),
+    "bulk_file": _("File of rows: %(kind)s, %(count)s"),
     "refused_rows": _("Refused rows of roster upload %(row)s"),
     "kept_file": _("Kept file #%(file)s of %(export)s: %(count)s rows"),
     # Written until exports were defined in reports; the records stay.

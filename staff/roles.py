@@ -36,6 +36,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "vaccination.lot": [_VIEW, _ADD, _CHANGE],
         "vaccination.dosegiven": [_VIEW, _ADD, _CHANGE],
         "vaccination.recall": [_VIEW, _ADD],
+        "bulk.upload": [_VIEW, _ADD],
         "staff.user": [_VIEW, _UNLOCK],
         "reports.reservations": [_EXPORT],
         "reports.doses": [_EXPORT],
@@ -68,6 +69,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.complaints": [_EXPORT],
         "reports.exportfile": [_VIEW],
         "messaging.message": [_PRINT],
+        "bulk.upload": [_VIEW, _ADD],
     },
     Role.AUTHORITY: {
         "booking.clinic": [_VIEW, _ADD, _CHANGE],
@@ -93,6 +95,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "vaccination.recall": [_VIEW, _ADD],
         "vaccination.questionnaire": [_VIEW, _ADD, _CHANGE],
         "events.complaint": [_VIEW],
+        "bulk.upload": [_VIEW, _ADD],
         "staff.access": [_VIEW],
         "staff.user": [_VIEW, _LINK, _UNLOCK, _RESET],
         "staff.rolerequest": [_VIEW, _ADD, _DECIDE],

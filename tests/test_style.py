@@ -14,6 +14,7 @@ from django.conf import settings
 PACKAGES = [
     "bench",
     "booking",
+    "bulk",
     "config",
     "database",
     "dataio",

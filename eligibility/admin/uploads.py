@@ -3,19 +3,25 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.validators import FileExtensionValidator
 from django.db.models import QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
 from eligibility.admin.people import moment
+from eligibility.enums import UploadStatus
 from eligibility.models import RosterUpload
 from eligibility.services.uploads import (
+    agree,
+    drop,
     is_going_on,
+    may_be_imported,
     progress_of,
     refused_path,
     run_again,
@@ -65,6 +71,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
     )
     readonly_fields = (*fields, "created_at", "ended_at")
     actions = ["ask_again"]
+    change_form_template = "admin/eligibility/rosterupload/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RosterUpload]:
         return admin.ModelAdmin.get_queryset(self, request)  # the same for everybody
@@ -123,8 +130,54 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
                 self.admin_site.admin_view(self.refused_view),
                 name="roster_refused",
             ),
+            *(
+                path(
+                    f"<int:pk>/{name}/",
+                    self.admin_site.admin_view(require_POST(view)),
+                    name=f"roster_{name}",
+                )
+                for name, view in [("import", self.import_view), ("drop", self.drop_view)]
+            ),
             *super().get_urls(),
         ]
+
+    def import_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Import what the preview showed."""
+        upload = self._to_act_on(request, pk)
+        by = actor_of(staff_of(request))
+        done = agree(upload=upload, shown=request.POST.get("shown", ""), by=by)
+        return self._acted(request, upload, _("A worker imports the file.") if done else "")
+
+    def drop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        upload = self._to_act_on(request, pk)
+        done = drop(upload=upload)
+        text = _("The file was dropped. Nothing was changed.") if done else ""
+        return self._acted(request, upload, text)
+
+    def _to_act_on(self, request: HttpRequest, pk: int) -> RosterUpload:
+        upload = self.get_object(request, str(pk))
+        if upload is None:
+            raise Http404
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return upload
+
+    def _acted(self, request: HttpRequest, upload: RosterUpload, done: str) -> HttpResponse:
+        if done:
+            messages.success(request, done)
+        else:
+            messages.error(request, _("The preview changed meanwhile. Look at it again."))
+        address = reverse("admin:eligibility_rosterupload_change", args=[upload.pk])
+        return HttpResponseRedirect(address)
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        upload: RosterUpload | None = kwargs.get("obj")
+        is_shown = upload is not None and upload.status == UploadStatus.SHOWN
+        context["may_drop"] = is_shown and self.has_add_permission(request)
+        context["may_import"] = context["may_drop"] and upload and may_be_imported(upload)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
         """Download the refused rows as sent, with line and reason; the access is recorded."""

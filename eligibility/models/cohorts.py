@@ -131,6 +131,10 @@ class RosterUpload(models.Model):
     skip_refused = models.BooleanField(_("take the good rows only"), default=False)
     report = models.TextField(_("report"), blank=True)
     by = models.CharField(_("by"), max_length=40)
+    # Of the preview (roster.RosterReport); the import does only what it showed.
+    fingerprint = models.CharField(max_length=80, blank=True, db_default="")
+    # Who looked at the preview and said yes.
+    agreed_by = models.CharField(_("applied by"), max_length=40, blank=True, db_default="")
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
     ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
 

@@ -6,8 +6,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
+from bulk import services as bulk
 from database.clock import database_now
 from eligibility import hooks
+from eligibility.enums import UploadStatus
 from eligibility.indexes import RANDOM_INDEX
 from eligibility.models import (
     Cohort,
@@ -22,7 +24,7 @@ from eligibility.models import (
     RosterUpload,
 )
 from eligibility.services.family import forget_old_requests
-from eligibility.services.uploads import refused_path
+from eligibility.services.uploads import drop, refused_path
 from events.callers import forget_notes
 from messaging.channels import purge_outbox
 from messaging.models import Message
@@ -53,6 +55,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
         "codes": PhoneCode.objects.filter(expires_at__lt=now - CODES).delete()[0],
         "provider tries": ProviderTry.objects.filter(at__lt=now - TRIES).delete()[0],
         "provider answers": ProviderAnswer.objects.filter(made_at__lt=now - ANSWERS).delete()[0],
+        "rows of files": bulk.purge(now),
         "requests to book for others": forget_old_requests(now),
         # Reminders written long ahead are not due yet.
         "messages": Message.objects.filter(created_at__lt=now - MESSAGES)
@@ -70,6 +73,9 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
 
 
 def _remove_refused_rows(now: datetime) -> int:
+    looked_at = RosterUpload.objects.filter(status=UploadStatus.SHOWN)
+    for upload in looked_at.filter(created_at__lt=now - REFUSED_ROWS):
+        drop(upload=upload)
     old = RosterUpload.objects.filter(ended_at__lt=now - REFUSED_ROWS)
     files = [path for upload in old if (path := refused_path(upload)).exists()]
     for path in files:

@@ -14,7 +14,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -37,7 +37,14 @@ from dataio.csv_in import (
 )
 from eligibility import roster
 from eligibility.models import Person
-from eligibility.services.roster_settling import INSERT_PERSON, refuse_doubles, settle
+from eligibility.services.roster_settling import (
+    INSERT_PERSON,
+    changed_fields,
+    count,
+    digest_of_changes,
+    refuse_doubles,
+    settle,
+)
 from privacy.cipher import index_key_number
 from privacy.reindexing import under_other_keys
 
@@ -57,6 +64,10 @@ class RosterReport:
     unchanged: int = 0
     refused: dict[int, str] = field(default_factory=dict)
     refused_path: Path | None = None
+    # Of a preview: how many people get another value, by field.
+    fields: dict[str, int] = field(default_factory=dict)
+    # Equal for two runs over a file only if they do the same.
+    fingerprint: str = ""
 
 
 class RosterRefused(Exception):
@@ -65,6 +76,14 @@ class RosterRefused(Exception):
     def __init__(self, report: RosterReport):
         super().__init__(report)
         self.report = report
+
+
+class RosterOutdated(Exception):
+    """The import would not do what its preview showed: nothing was changed."""
+
+
+class _PreviewDone(Exception):
+    """Rolls a preview back."""
 
 
 @dataclass
@@ -93,11 +112,13 @@ def import_roster(
     skip_refused: bool = False,
     processes: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    preview: bool = False,
+    shown: str = "",
 ) -> RosterReport:
     """Add and change the people of a roster file; nobody is removed (see `remove_from_roster`).
 
-    `progress` is called with (lines read, lines). Raises BadFile or RosterRefused, which change
-    nothing.
+    `progress` is called with (lines read, lines); a `preview` changes nothing, and `shown` is the
+    fingerprint of one. Raises BadFile, RosterRefused or RosterOutdated, which change nothing.
     """
     total = _count_lines(path)
     processes = processes or (os.cpu_count() or 1)
@@ -108,7 +129,7 @@ def import_roster(
         _packers(processes) as pack,
     ):
         report = RosterReport(encoding=opened.encoding)
-        with transaction.atomic(), connection.cursor() as cursor:
+        with suppress(_PreviewDone), transaction.atomic(), connection.cursor() as cursor:
             _lock_imports(cursor)
             cursor.execute(_TABLES)
             state = _load_batches(cursor, opened, pack, report, lambda done: progress(done, total))
@@ -116,22 +137,46 @@ def import_roster(
                 raise BadFile(_("There is no row below the first line."))
             if not state.all_new:
                 refuse_doubles(cursor, report.refused)
-            if report.refused and not skip_refused:
+            if report.refused and not skip_refused and not preview:
                 raise RosterRefused(report)
-            if state.all_new:
-                report.added = state.rows - len(report.refused)
-            else:
-                settled = settle(cursor, absent_columns(opened.header, roster.LAYOUT))
-                report.added, report.changed = settled.added, settled.changed
-                report.unchanged = settled.unchanged
+            absent = absent_columns(opened.header, roster.LAYOUT)
+            _settle_or_count(cursor, state, report, absent, preview=preview)
+            if preview:
+                progress(total, total)
+                raise _PreviewDone
+            if shown and report.fingerprint != shown:
+                raise RosterOutdated
             # Written before the commit, so that a full disk rolls the import back; renamed after
             # it, so that the file never tells of an import that failed.
             temporary = _write_refused(path, report) if report.refused else None
-        if temporary:
+        if not preview and temporary:
             report.refused_path = path.with_name(f"{path.name}.refused.csv")
             os.replace(temporary, report.refused_path)
     progress(total, total)
     return report
+
+
+def _settle_or_count(
+    cursor: CursorWrapper,
+    state: _Progress,
+    report: RosterReport,
+    absent: frozenset[str],
+    *,
+    preview: bool,
+) -> None:
+    """Complete the report; a preview changes nobody, so that nobody who books waits for it."""
+    changes = ""
+    if state.all_new:
+        report.added = state.rows - len(report.refused)
+    else:
+        changes = digest_of_changes(cursor)
+        if preview:
+            report.fields = changed_fields(cursor, absent)
+        settled = count(cursor) if preview else settle(cursor, absent)
+        report.added, report.changed = settled.added, settled.changed
+        report.unchanged = settled.unchanged
+    counts = [report.added, report.changed, report.unchanged, len(report.refused)]
+    report.fingerprint = ":".join([*map(str, counts), changes])
 
 
 def _count_lines(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Roster files uploaded in the admin: stored for a worker, imported, then deleted."""
+"""Roster files uploaded in the admin: compared by a worker, looked at, imported, then deleted."""
 
 import os
 from contextlib import suppress
@@ -12,15 +12,22 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, transaction
+from django.db.models import Field
 from django.utils import translation
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from redis import RedisError
 
 from database.clock import Now
 from dataio.csv_in import BadFile
 from eligibility.enums import UploadStatus
-from eligibility.models import RosterUpload
-from eligibility.services.roster import RosterRefused, RosterReport, import_roster
+from eligibility.models import Person, RosterUpload
+from eligibility.services.roster import (
+    RosterOutdated,
+    RosterRefused,
+    RosterReport,
+    import_roster,
+)
 from outside import jobs
 
 _OPEN = (UploadStatus.WAITING, UploadStatus.RUNNING)
@@ -75,8 +82,38 @@ def run_again(*, upload: RosterUpload) -> bool:
     return False
 
 
+def agree(*, upload: RosterUpload, shown: str, by: str) -> bool:
+    """Let a worker import what the preview with the fingerprint `shown` showed; False if the
+    upload is not at that preview any more, or has refused rows that are not to be left out."""
+    with transaction.atomic():
+        upload = RosterUpload.objects.select_for_update(no_key=True).get(pk=upload.pk)
+        is_shown = upload.status == UploadStatus.SHOWN and upload.fingerprint == shown
+        if not is_shown or not may_be_imported(upload):
+            return False
+        upload.status, upload.agreed_by = UploadStatus.WAITING, by
+        upload.save(update_fields=["status", "agreed_by"])
+        transaction.on_commit(partial(_enqueue, upload.pk))
+    return True
+
+
+def may_be_imported(upload: RosterUpload) -> bool:
+    added, changed, _unchanged, refused = map(int, upload.fingerprint.split(":")[:4])
+    return bool(added or changed) and (upload.skip_refused or not refused)
+
+
+def drop(*, upload: RosterUpload) -> bool:
+    """Drop a file that was looked at; False if it is not at its preview any more."""
+    dropped = RosterUpload.objects.filter(pk=upload.pk, status=UploadStatus.SHOWN).update(
+        status=UploadStatus.REFUSED, ended_at=Now()
+    )
+    if dropped:
+        upload_path(upload).unlink(missing_ok=True)
+    return bool(dropped)
+
+
 def run_upload(upload_id: int) -> None:
-    """Import one upload and store its report; a database error is stored and raised again."""
+    """Compare one upload, or import one that was agreed to, and store its report; a database error
+    is stored and raised again."""
     upload = RosterUpload.objects.get(pk=upload_id)
     if upload.status not in _OPEN:
         return
@@ -84,14 +121,19 @@ def run_upload(upload_id: int) -> None:
     path = upload_path(upload)
     with (
         translation.override(settings.LANGUAGE_CODE),
-        pghistory.context(by=upload.by, upload=upload.pk),
+        pghistory.context(by=upload.agreed_by or upload.by, upload=upload.pk),
     ):
         try:
             report = import_roster(
                 path,
                 skip_refused=upload.skip_refused,
                 progress=partial(_remember_progress, upload.pk),
+                preview=not upload.agreed_by,
+                shown=upload.fingerprint,
             )
+        except RosterOutdated:
+            _compare_again(upload)
+            return
         except BadFile as problem:
             _end(upload, UploadStatus.REFUSED, str(problem))
         except RosterRefused as refusal:
@@ -102,8 +144,30 @@ def run_upload(upload_id: int) -> None:
             _end(upload, UploadStatus.REFUSED, _("The database refused it: %s.") % kind)
             raise
         else:
+            if not upload.agreed_by:
+                _show(upload, report)
+                return
             _end(upload, UploadStatus.DONE, _summary(report))
     path.unlink(missing_ok=True)
+
+
+def _show(upload: RosterUpload, report: RosterReport) -> None:
+    RosterUpload.objects.filter(pk=upload.pk).update(
+        status=UploadStatus.SHOWN,
+        fingerprint=report.fingerprint,
+        report=f"{upload.report}\n{_summary(report)}".strip(),
+    )
+
+
+def _compare_again(upload: RosterUpload) -> None:
+    """The people changed since the preview: a new one is made, and nothing was imported."""
+    RosterUpload.objects.filter(pk=upload.pk).update(
+        status=UploadStatus.WAITING,
+        agreed_by="",
+        fingerprint="",
+        report=_("The people changed after the preview, and nothing was imported. Look again."),
+    )
+    _enqueue(upload.pk)
 
 
 def _end(upload: RosterUpload, status: UploadStatus, report: str) -> None:
@@ -121,10 +185,24 @@ def _summary(report: RosterReport) -> str:
         }
     ]
     lines += [
+        _("%(field)s: %(count)s people get another value.")
+        % {"field": _field_name(name), "count": f"{count:,}"}
+        for name, count in report.fields.items()
+        if count
+    ]
+    lines += [
         _("line %(line)s, %(problem)s") % {"line": line, "problem": problem}
         for line, problem in sorted(report.refused.items())[:_SHOWN]
     ]
     return "\n".join(lines)
+
+
+def _field_name(name: str) -> str:
+    if name == "name_or_birth_date":
+        return _("Name or birth date")
+    field = Person._meta.get_field(name)
+    assert isinstance(field, Field)  # no relation
+    return capfirst(str(field.verbose_name))
 
 
 def _remember_progress(upload_id: int, done: int, total: int) -> None:

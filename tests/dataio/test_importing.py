@@ -124,10 +124,10 @@ def test_only_the_first_fifty_refusals_are_listed(path):
 def test_what_the_database_refuses_names_the_rule_and_not_the_value(path, monkeypatch):
     from django.db import IntegrityError
 
-    def refuse(facts):
+    def refuse(kind, changes):
         raise IntegrityError("Key (code)=(C1) already exists")
 
-    monkeypatch.setattr("booking.management.commands.import_clinics.save_clinics", refuse)
+    monkeypatch.setattr("booking.imports.clinics.ClinicKind.write", refuse)
     path.write_text(HEADER + GOOD)
 
     _text, error = run(path)

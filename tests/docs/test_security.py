@@ -45,6 +45,7 @@ CODE = [
     "queue",
     "staff",
     "vaccination",
+    "bulk",
     "web",
 ]
 
@@ -226,8 +227,8 @@ def test_hashes_are_of_the_sha_2_family_and_blake2():
 # that gets one address. witness.py runs elsewhere; config.connections is the own socket.
 SPEAKERS = {
     "config/connections.py",
-    "eligibility/providers.py",
     "messaging/channels.py",
+    "outside/openid.py",
     "outside/peers.py",
     "queue/waiting_room/offline/witness.py",
     "queue/waiting_room/services/asking_witnesses.py",

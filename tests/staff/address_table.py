@@ -16,6 +16,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from booking.models import OutsideDose, Stock
+from bulk.models import Upload
 from eligibility.models import CohortChange, Correction, Decision, Review, RosterUpload
 from messaging.models import Message
 from staff.accounts import request_role
@@ -164,6 +165,9 @@ def scene() -> tuple[dict, dict]:
             user=StaffFactory(role=""), by=other, role=Role.LOCAL, region="서울특별시", reason="x"
         ),
     }
+    objects["bulk.upload"] = Upload.objects.create(
+        kind="slots", file="x.csv", language="ko", user=users[Role.MANAGER]
+    )
     rows = {label: row.pk for label, row in objects.items() if row is not None}
     return users, {
         **rows,
