@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('eligibility', '0007_random_tokens_of_128_bits'),
+        ('eligibility', '0008_one_open_review_per_phone'),
     ]
 
     operations = [
