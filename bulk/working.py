@@ -154,8 +154,11 @@ def _plans(upload: Upload, kind: Kind, *, lock: bool = False) -> Iterator[list[R
 
 
 def _count_lines(upload: Upload) -> int:
-    with path_of(upload).open("rb") as file:
-        return sum(1 for _line in file)
+    try:
+        with path_of(upload).open("rb") as file:
+            return sum(1 for _line in file)
+    except OSError as error:  # another machine's, or dropped
+        raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
 
 
 def _store_preview(upload: Upload, kind: Kind) -> None:
