@@ -26,9 +26,9 @@ def as_cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        value = timezone.localtime(value).replace(tzinfo=None)
-        whole_minute = not value.second and not value.microsecond
-        return value.isoformat(timespec="minutes" if whole_minute else "auto")
+        local = timezone.localtime(value).replace(tzinfo=None)
+        whole_minute = not local.second and not local.microsecond
+        return local.isoformat(timespec="minutes" if whole_minute else "auto")
     if isinstance(value, time):
         return value.isoformat(timespec="minutes")
     if isinstance(value, list):

@@ -123,7 +123,9 @@ def _taken(upload_id: int, status: UploadStatus) -> Upload | None:
 
 
 def _actor(by: str) -> User:
-    return User.objects.get(pk=user_id_of(by))
+    user_id = user_id_of(by)
+    assert user_id is not None  # written by bulk.services
+    return User.objects.get(pk=user_id)
 
 
 def _kind(upload: Upload, user: User) -> Kind:

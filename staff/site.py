@@ -131,7 +131,7 @@ class PortalSite(admin.AdminSite):
             return complete_sign_in(request)
         return continue_sign_in(request)
 
-    def logout(
+    def logout(  # type: ignore[override] # a redirect to the identity provider too
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """End the session, and that of an identity provider which signed in: at a shared computer

@@ -333,6 +333,7 @@ CSRF_FAILURE_VIEW = "config.views.form_expired"
 PROVIDERS = env.json("JARI_PROVIDERS", default=[])
 # The identity provider by which staff may sign in, as a JSON object (staff/door/provider.py).
 STAFF_PROVIDER = env.json("JARI_STAFF_PROVIDER", default={})
+_ALL_PROVIDERS = [*PROVIDERS, *filter(None, [STAFF_PROVIDER])]
 # Seconds that a provider may take in all to exchange its code; no page waits that long.
 PROVIDER_SECONDS = env.float("JARI_PROVIDER_SECONDS", default=20.0)
 CONTENT_SECURITY_POLICY = {
@@ -345,16 +346,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "media-src": [SELF],
         # The sign-in form is redirected to an identity provider, which form-action restricts too.
-        "form-action": [
-            SELF,
-            *sorted(
-                {
-                    at
-                    for provider in [*PROVIDERS, *([STAFF_PROVIDER] if STAFF_PROVIDER else [])]
-                    for at in _origins(provider)
-                }
-            ),
-        ],
+        "form-action": [SELF, *sorted({at for each in _ALL_PROVIDERS for at in _origins(each)})],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

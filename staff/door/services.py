@@ -75,7 +75,7 @@ def verify_code(
 @transaction.atomic
 def remove_second_factor(*, user: User, by: str) -> None:
     """Remove a lost second factor and end the sessions; the next log-in sets up a new one."""
-    # The identity provider's account too: whoever has it must not come back by it alone.
+    # The identity provider's account too: an intruder must not come back by it alone.
     for model in (Authenticator, RecoveryCodes, Passkey, OpenIdAccount):
         model.objects.filter(user=user).delete()
     user.second_factor_removed_at = database_now()
