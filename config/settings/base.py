@@ -331,8 +331,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "config.views.form_expired"
 # Identity providers besides the phone code, as a JSON list (eligibility/providers.py).
 PROVIDERS = env.json("JARI_PROVIDERS", default=[])
-# The identity provider by which staff may sign in, as a JSON object (staff/door/provider.py).
-STAFF_PROVIDER = env.json("JARI_STAFF_PROVIDER", default={})
+STAFF_PROVIDER = env.json("JARI_STAFF_PROVIDER", default={})  # one (staff/door/provider.py)
 _ALL_PROVIDERS = [*PROVIDERS, *filter(None, [STAFF_PROVIDER])]
 # Seconds that a provider may take in all to exchange its code; no page waits that long.
 PROVIDER_SECONDS = env.float("JARI_PROVIDER_SECONDS", default=20.0)

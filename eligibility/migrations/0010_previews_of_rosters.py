@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('eligibility', '0008_one_open_review_per_phone'),
+        ('eligibility', '0009_codes_by_voice'),
     ]
 
     operations = [
