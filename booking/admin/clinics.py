@@ -317,8 +317,8 @@ class SlotAdmin(ScopedAdmin[Slot]):
     show_full_result_count = False
 
     @admin.display(description=gettext_lazy("left"))
-    def left(self, slot: Slot) -> int | None:
-        return slot.left if slot.pk else None
+    def left(self, slot: Slot) -> str:
+        return str(slot.left) if slot.pk else "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
         return super().get_queryset(request).select_related("clinic", "vaccine")

@@ -59,7 +59,9 @@ class Room(models.Model):
     draw_commitment = models.CharField(_("commitment"), max_length=64, editable=False)
     public_value = models.CharField(_("public random value"), max_length=200, blank=True)
     # Signature of the beacon's round that the rule names, fetched after the list was closed.
-    beacon_signature = models.CharField(max_length=96, blank=True, editable=False)
+    beacon_signature = models.CharField(
+        _("signature of the number"), max_length=96, blank=True, editable=False
+    )
     frozen_at = models.DateTimeField(_("list frozen at"), null=True, editable=False)
     frozen_count = models.PositiveBigIntegerField(_("entries drawn"), null=True, editable=False)
     list_digest = models.CharField(
@@ -77,13 +79,17 @@ class Room(models.Model):
     # After so long the line goes on without them, and its log says so.
     witness_minutes = models.PositiveSmallIntegerField(_("minutes to wait"), db_default=5)
     # The first number of pages that holds the closed list, and when its wait for witnesses ended.
-    closed_size = models.PositiveIntegerField(null=True, editable=False)
+    closed_size = models.PositiveIntegerField(
+        _("size of the closed list"), null=True, editable=False
+    )
     witnessed_at = models.DateTimeField(_("witnessed at"), null=True, editable=False)
     # The public keys that sign the log, as its last `keys` act names them.
-    log_keys = models.TextField(blank=True, db_default="", editable=False)
+    log_keys = models.TextField(_("keys of the log"), blank=True, db_default="", editable=False)
 
     # The format in which its log was begun (docs/line-log.md); those before 3 have no totals.
-    log_format = models.PositiveSmallIntegerField(default=FORMAT, db_default=2, editable=False)
+    log_format = models.PositiveSmallIntegerField(
+        _("format of the log"), default=FORMAT, db_default=2, editable=False
+    )
 
     events: models.QuerySet[Any]  # pghistory's
 

@@ -18,10 +18,20 @@ class Ticket(models.Model):
     """A person's entry in a line. The draw turns `entry`, which never changes, into the place."""
 
     id = models.UUIDField(primary_key=True, default=random_uuid, editable=False)
-    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="tickets", db_index=False)
+    room = models.ForeignKey(
+        Room,
+        on_delete=models.PROTECT,
+        related_name="tickets",
+        verbose_name=_("waiting room"),
+        db_index=False,
+    )
     # db_index=False: the unique constraints below serve look-ups by room and by person.
     person = models.ForeignKey(
-        Person, on_delete=models.PROTECT, related_name="tickets", db_index=False
+        Person,
+        on_delete=models.PROTECT,
+        related_name="tickets",
+        verbose_name=_("person"),
+        db_index=False,
     )
     entry = models.PositiveBigIntegerField(_("entry number"))
     joined_at = models.DateTimeField(_("joined at"))
