@@ -45,11 +45,10 @@ def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_pa
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def in_production(command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=settings.BASE_DIR,
-        env=os.environ
+def in_production(command: list[str], **more: str | None) -> subprocess.CompletedProcess[str]:
+    """Run Python in a complete environment of production, changed by `more`; None unsets."""
+    environment = (
+        os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
             "DATABASE_URL": f"{os.environ['DATABASE_URL']}?options={quote(OPTION)}",
@@ -60,7 +59,12 @@ def in_production(command: list[str], **more: str) -> subprocess.CompletedProces
             "JARI_PUBLIC_URL": "https://jari.example",
             "JARI_PROXIES": "1",
         }
-        | more,
+        | more
+    )
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=settings.BASE_DIR,
+        env={name: value for name, value in environment.items() if value is not None},
         capture_output=True,
         text=True,
         check=False,
@@ -74,8 +78,8 @@ def test_the_deployment_check_finds_nothing(more: dict[str, str]) -> None:
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
-@pytest.mark.parametrize("text", ["", "all", "-1", "10"])
-def test_production_asks_how_many_proxies_stand_in_front(text: str) -> None:
+@pytest.mark.parametrize("text", [None, "", "all", "-1", "10"])
+def test_production_asks_how_many_proxies_stand_in_front(text: str | None) -> None:
     done = in_production(["-c", "import config.serve"], JARI_PROXIES=text)
 
     assert done.returncode == 1

@@ -225,7 +225,7 @@ def redirected(request):
     "document",
     [
         redirected,
-        lambda request: request.say({"issuer": "https://other.example", "jwks_uri": "x"}),
+        lambda request: request.say(request.server.document(issuer="https://other.example")),
         lambda request: request.say([1, 2]),
         lambda request: request.say(b"<html>"),
         lambda request: request.say(b" " * 600_000 + b"{}"),
