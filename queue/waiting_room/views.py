@@ -20,6 +20,7 @@ from database.clock import AtNow
 from eligibility.brakes import Brake, needs_work
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
+from messaging.receivers import is_landline
 from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
 from waiting_room.draw_page import draw_context
 from waiting_room.enums import State
@@ -221,6 +222,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         "typed_form": "tell",
         "alert": alert,
         "phone": masked_phone(ticket.person.phone),
+        "by_call": is_landline(ticket.person.phone),
         "channel": form["channel"].value(),
     }
     return render(request, "waiting_room/tell.html", context, status=422 if form.errors else 200)
