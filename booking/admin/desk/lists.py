@@ -1,6 +1,7 @@
 """The short lists beside a caller's story, read in one statement."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -58,7 +59,11 @@ class CallerLists:
 def lists_of(person_id: int) -> CallerLists:
     lists = CallerLists()
     with connection.cursor() as cursor:
-        values = {"person": person_id, "on_the_list": ON_THE_LIST, "most": MESSAGES_SHOWN}
+        values: dict[str, Any] = {
+            "person": person_id,
+            "on_the_list": ON_THE_LIST,
+            "most": MESSAGES_SHOWN,
+        }
         cursor.execute(LISTS, values)
         for part, content, text in cursor.fetchall():
             _ADD[part](lists, json.loads(content), text)
@@ -70,11 +75,11 @@ def _add_note(lists: CallerLists, row: dict[str, Any], text: Any) -> None:
     lists.notes.append(CallerNote(at=_time(row["at"]), by=row["by"], text=plain))
 
 
-def _add_entry(lists: CallerLists, row: dict[str, Any], _text: None) -> None:
+def _add_entry(lists: CallerLists, row: dict[str, Any], _text: Any) -> None:
     lists.entries.append({"dose": row["dose"], "status": EntryStatus(row["status"]).label})
 
 
-def _add_message(lists: CallerLists, row: dict[str, Any], _text: None) -> None:
+def _add_message(lists: CallerLists, row: dict[str, Any], _text: Any) -> None:
     message = Message(
         pk=row["id"],
         kind=row["kind"],
@@ -88,13 +93,13 @@ def _add_message(lists: CallerLists, row: dict[str, Any], _text: None) -> None:
     lists.sent.append({"row": message, "name": name_of(message.kind), "may_send": may_send})
 
 
-def _add_outside_dose(lists: CallerLists, row: dict[str, Any], _text: None) -> None:
+def _add_outside_dose(lists: CallerLists, row: dict[str, Any], _text: Any) -> None:
     given_on = date.fromisoformat(row["given_on"])
     dose = OutsideDose(dose=row["dose"], vaccine_id=row["vaccine_id"], given_on=given_on)
     lists.outside_doses.append(dose)
 
 
-_ADD = {
+_ADD: dict[str, Callable[[CallerLists, dict[str, Any], Any], None]] = {
     "note": _add_note,
     "entry": _add_entry,
     "message": _add_message,

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django_stubs_ext import WithAnnotations
 
 from booking.enums import LIVE, ReservationStatus
 from booking.history import TEXTS
@@ -88,6 +89,10 @@ def _elsewhere(event: Event) -> str:
     return f"{text} ({elsewhere})" if text else elsewhere
 
 
+class ScopeAnnotations(TypedDict):
+    in_scope: bool
+
+
 def reservations_with_scope(
     person: Person, visible: QuerySet[Reservation]
 ) -> list[tuple[Reservation, bool]]:
@@ -96,9 +101,13 @@ def reservations_with_scope(
         Reservation.objects.filter(person=person)
         .with_slot()
         .select_related("person")
-        .annotate(in_scope=Exists(visible.filter(pk=OuterRef("pk"))))
+        .order_by("dose", "pk")
     )
-    return [(row, row.in_scope) for row in rows.order_by("dose", "pk")]
+    scoped = cast(
+        "Iterable[WithAnnotations[Reservation, ScopeAnnotations]]",
+        rows.annotate(in_scope=Exists(visible.filter(pk=OuterRef("pk")))),
+    )
+    return [(row, row.in_scope) for row in scoped]
 
 
 def appointments_for(
