@@ -9,6 +9,7 @@ urlpatterns = [
     path("", include("waiting_room.urls")),
     path("", include("vaccination.urls")),
     path("", home.home, name="home"),
+    path("", include("reports.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -49,3 +49,30 @@ class FileStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
     FAILED = "failed", _("Failed")
     EXPIRED = "expired", _("Removed after its time")
+
+
+class Packing(models.TextChoices):
+    """Kinds of files, by the ends of their names."""
+
+    CSV = "csv", _("CSV")
+    GZIP = "csv.gz", _("CSV, packed with gzip")
+    ZSTD = "csv.zst", _("CSV, packed with Zstandard")
+    PARQUET = "parquet", _("Parquet")
+
+
+CONTENT_TYPES = {
+    Packing.CSV: "text/csv",
+    Packing.GZIP: "application/gzip",
+    Packing.ZSTD: "application/zstd",
+    Packing.PARQUET: "application/vnd.apache.parquet",
+}
+
+
+class Period(models.TextChoices):
+    """Which days a schedule's file holds, seen from the day on which it is made."""
+
+    YESTERDAY = "yesterday", _("The day before")
+    WEEK = "week", _("The seven days before")
+    TODAY = "today", _("The same day")
+    TOMORROW = "tomorrow", _("The day after")
+    ALL = "all", _("Everything")

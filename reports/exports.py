@@ -77,6 +77,7 @@ class Statement:
     scope: str
     scoped: Callable[[User], QuerySet[Any]]
     cohort: str = ""  # a column with the code of a cohort
+    changed: str = ""
     has_region = False
 
 
@@ -112,6 +113,11 @@ class Export:
     @property
     def adds_up(self) -> bool:
         return any(column.total is not None for column in self.columns)
+
+    @property
+    def changed(self) -> str:
+        """What says when a row last changed; "" where nothing does."""
+        return self.source.changed
 
     @property
     def has_cohort(self) -> bool:

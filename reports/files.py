@@ -1,32 +1,35 @@
 """Files that a worker makes and keeps: asked for, made, watched, cancelled, taken, removed."""
 
-import hashlib
+import json
 import logging
+import os
 import tempfile
 from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import IO, Any, cast
+from typing import Any
 
 from django.conf import settings
-from django.core.files.base import File
-from django.db import DatabaseError, connection, transaction
+from django.core.files.base import ContentFile, File
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from redis import RedisError
 
 from database.clock import Now
 from outside import jobs
 from reports.enums import FileStatus, Zone
 from reports.exceptions import BadSelection
-from reports.models import ExportFile
+from reports.models import ExportFile, ExportToken
 from reports.orders import form_of, order_of, selection_of
+from reports.packing import packed
 from reports.reading import query_of, rows_expected
 from reports.selection import Form, Selection, check_reason
-from reports.storage import export_storage
+from reports.storage import storage_of
 from reports.taking import record_taking
-from reports.writing import Written, write_csv
+from reports.writing import Hashing, Written, write_csv
 from staff.enums import Act
 from staff.models import Access, User
 from staff.services import record_access
@@ -38,7 +41,12 @@ BEAT_SECONDS = 1.0
 # A worker that was silent for so long is taken for dead, and another one begins anew.
 SILENT = timedelta(minutes=2)
 MOST_ATTEMPTS = 5
+MOST_MINUTES = 15  # between two attempts
 SHOWN_LETTERS = 100
+
+
+class CountsDiffer(Exception):
+    """The rows of a file are not as many as the tables have."""
 
 
 class Stopped(Exception):
@@ -46,19 +54,27 @@ class Stopped(Exception):
 
 
 @transaction.atomic
-def order_file(*, selection: Selection, form: Form, reason: str, user: User | None) -> ExportFile:
-    """Have a worker make the file; raises BadSelection."""
+def order_file(
+    *,
+    selection: Selection,
+    form: Form,
+    reason: str,
+    user: User | None = None,
+    token: ExportToken | None = None,
+) -> ExportFile:
+    """Have a worker make the file, for a user or a token; raises BadSelection."""
     check_reason(selection, reason)
     file = ExportFile.objects.create(
         export=selection.export.name,
         version=selection.export.version,
         options=order_of(selection, form),
         user=user,
+        token=token,
         scope=scope_of(user),
         reason=reason,
         rows_expected=rows_expected(query_of(selection, Zone.UTC)),
     )
-    transaction.on_commit(partial(_enqueue, file.pk))
+    transaction.on_commit(partial(enqueue, file.pk))
     return file
 
 
@@ -70,11 +86,11 @@ def scope_of(user: User | None) -> list[Any]:
 
 
 def name_of(file: ExportFile) -> str:
-    """The name under which the file lies in the storage."""
-    return f"kept/{file.key}.csv"
+    """The name under which the file lies in its storage."""
+    return file.path or f"kept/{file.key}.{file.options['packing']}"
 
 
-def _enqueue(file_id: int) -> None:
+def enqueue(file_id: int) -> None:
     # Without Redis the file waits for `continue_files`.
     with suppress(RedisError):
         jobs.enqueue(jobs.EXPORTS, "reports.jobs.make_file", file_id)
@@ -97,21 +113,29 @@ def make_file(file_id: int) -> None:
         log.info("export file %s was stopped", file.pk)
     except BadSelection as problem:
         _end(file, FileStatus.FAILED, str(problem))
-    except (OSError, DatabaseError) as error:
-        # Only the kind of error: a database's text may hold a person's values.
+    except CountsDiffer:
+        _try_later(file, _("The file has other rows than the tables."))
+        log.error("export file %s departs from the tables", file.pk)
+    except Exception as error:
+        # Also what a storage raises, each its own. Only the kind of error is kept: a database's
+        # text may hold a person's values.
         kind = error.strerror if isinstance(error, OSError) else ""
         _try_later(file, kind or type(error).__name__)
         log.exception("export file %s could not be made", file.pk)
 
 
+def _free() -> Q:
+    """Files that a worker may take: waiting ones, and those whose worker is silent."""
+    waiting = Q(status=FileStatus.WAITING) & (Q(not_before=None) | Q(not_before__lte=Now()))
+    return waiting | Q(status=FileStatus.RUNNING, beat_at__lt=Now() - SILENT)
+
+
 def _claim(file_id: int) -> ExportFile | None:
-    """Take a waiting file, or one whose worker is silent."""
-    silent = Q(status=FileStatus.RUNNING, beat_at__lt=Now() - SILENT)
-    free = ExportFile.objects.filter(Q(status=FileStatus.WAITING) | silent, pk=file_id)
-    claimed = free.update(
+    claimed = ExportFile.objects.filter(_free(), pk=file_id).update(
         status=FileStatus.RUNNING, attempt=F("attempt") + 1, beat_at=Now(), rows=0, problem=""
     )
-    return ExportFile.objects.select_related("user").get(pk=file_id) if claimed else None
+    files = ExportFile.objects.select_related("user", "token", "schedule")
+    return files.get(pk=file_id) if claimed else None
 
 
 def _mine(file: ExportFile) -> Any:
@@ -123,22 +147,12 @@ def _end(file: ExportFile, status: FileStatus, problem: str = "") -> None:
 
 
 def _try_later(file: ExportFile, problem: str) -> None:
-    if file.attempt >= MOST_ATTEMPTS:
+    """Again after 1, 2, 4 … 15 minutes; a schedule's file until it is there, others five times."""
+    if file.attempt >= MOST_ATTEMPTS and file.schedule is None:
         _end(file, FileStatus.FAILED, problem)
-    else:
-        _mine(file).update(status=FileStatus.WAITING, problem=problem[:200])
-
-
-class Hashing:
-    """A file that knows the SHA-256 and the length of what was written to it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.digest, self.size = file, hashlib.sha256(), 0
-
-    def write(self, data: bytes) -> int:
-        self.digest.update(data)
-        self.size += len(data)
-        return self.file.write(data)
+        return
+    pause = timedelta(minutes=min(2 ** (file.attempt - 1), MOST_MINUTES))
+    _mine(file).update(status=FileStatus.WAITING, problem=problem[:200], not_before=Now() + pause)
 
 
 class Watch:
@@ -173,11 +187,48 @@ def _make(file: ExportFile) -> None:
     form = form_of(file.options)
     with tempfile.TemporaryFile() as temporary:
         hashing = Hashing(temporary)
-        with closing(Watch(file)) as watch:
-            written = write_csv(cast("IO[bytes]", hashing), selection, form, progress=watch)
+        with (
+            closing(Watch(file)) as watch,
+            packed(hashing.as_file, selection.columns, form.packing) as target,
+        ):
+            written = write_csv(
+                target,
+                selection,
+                form.for_packing,
+                progress=watch,
+                processes=os.cpu_count() or 1,
+                count=True,
+            )
+        if written.rows != written.counted:
+            raise CountsDiffer
         temporary.seek(0)
-        export_storage().save(name_of(file), File(temporary))
+        storage = storage_of(file.storage)
+        storage.save(name_of(file), File(temporary))
+    if file.schedule is not None:
+        # Last: where a manifest lies, its file is whole.
+        text = json.dumps(manifest(file, selection, written, hashing), ensure_ascii=False, indent=2)
+        storage.save(f"{name_of(file)}.manifest.json", ContentFile(f"{text}\n".encode()))
     _finish(file, selection, written, hashing)
+
+
+def manifest(
+    file: ExportFile, selection: Selection, written: Written, hashing: Hashing
+) -> dict[str, Any]:
+    """What lies beside a delivered file, for the program that takes it from there."""
+    assert written.as_of is not None
+    return {
+        "file": name_of(file).rpartition("/")[2],
+        "export": selection.export.name,
+        "version": selection.export.version,
+        "columns": [column.name for column in selection.columns],
+        "first": selection.first and selection.first.isoformat(),
+        "last": selection.last and selection.last.isoformat(),
+        "rows": written.rows,
+        "bytes": hashing.size,
+        "sha256": hashing.sha256,
+        "as_of": written.as_of.isoformat(timespec="seconds"),
+        "letters_replaced": written.replaced_count,
+    }
 
 
 @transaction.atomic
@@ -190,19 +241,26 @@ def _finish(file: ExportFile, selection: Selection, written: Written, hashing: H
         written,
         reason=file.reason,
         user=file.user,
-        by="" if file.user else "command:schedule",
+        by=_taker(file),
     )
     _mine(file).update(
         status=FileStatus.DONE,
         accesses=[access.pk for access in accesses],
         rows=written.rows,
         size=hashing.size,
-        sha256=hashing.digest.hexdigest(),
+        sha256=hashing.sha256,
         replaced_count=written.replaced_count,
         replaced=[vars(entry) for entry in written.replaced[:SHOWN_LETTERS]],
         ended_at=Now(),
-        keep_until=Now() + timedelta(days=settings.EXPORT_DAYS),
+        # A delivered file is the business of its place.
+        keep_until=None if file.schedule else Now() + timedelta(days=settings.EXPORT_DAYS),
     )
+
+
+def _taker(file: ExportFile) -> str:
+    if file.token is not None:
+        return f"token:{file.token.name}"
+    return f"schedule:{file.schedule.name}" if file.schedule is not None else ""
 
 
 def may_fetch(file: ExportFile, user: User) -> bool:
@@ -217,6 +275,18 @@ def may_fetch(file: ExportFile, user: User) -> bool:
 
 def record_fetch(file: ExportFile, request: HttpRequest) -> None:
     """Record that a kept file was taken once more, with the people in it."""
+    _record(file, request, "")
+
+
+def record_fetch_by_token(file: ExportFile, request: HttpRequest) -> None:
+    """As `record_fetch`, once a day: a transfer that broke off is taken up in many requests."""
+    by = _taker(file)
+    taken = Access.objects.filter(at__gt=Now() - timedelta(days=1), by=by, what="kept_file")
+    if not taken.filter(data__file=file.pk).exists():
+        _record(file, request, by)
+
+
+def _record(file: ExportFile, request: HttpRequest, by: str) -> None:
     for access in Access.objects.filter(pk__in=file.accesses).order_by("pk"):
         record_access(
             request,
@@ -225,15 +295,15 @@ def record_fetch(file: ExportFile, request: HttpRequest) -> None:
             data={"file": file.pk, "export": file.export, "count": file.rows},
             people=access.numbers,
             reason=file.reason,
+            by=by,
         )
 
 
 def continue_files() -> None:
     """Make files whose job or worker was lost; then remove those whose time is over."""
-    silent = Q(status=FileStatus.RUNNING, beat_at__lt=Now() - SILENT)
-    waiting = Q(status=FileStatus.WAITING, created_at__lt=Now() - timedelta(seconds=30))
-    lost = ExportFile.objects.filter(silent | waiting).order_by("pk")
-    for file_id in list(lost.values_list("pk", flat=True)):
+    # One that was asked for just now has a job.
+    lost = ExportFile.objects.filter(_free(), created_at__lt=Now() - timedelta(seconds=30))
+    for file_id in list(lost.order_by("pk").values_list("pk", flat=True)):
         make_file(file_id)
     remove_expired()
 
@@ -243,7 +313,7 @@ def remove_expired() -> int:
     over = ExportFile.objects.filter(status=FileStatus.DONE, keep_until__lte=Now())
     removed = 0
     for file in over.order_by("pk"):
-        export_storage().delete(name_of(file))
+        storage_of(file.storage).delete(name_of(file))
         ExportFile.objects.filter(pk=file.pk).update(status=FileStatus.EXPIRED)
         removed += 1
     return removed

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy
 
 from dataio.districts import REGIONS
 from eligibility.models import Cohort
-from reports.enums import Encoding, Headers, Holds, Zone
+from reports.enums import Encoding, Headers, Holds, Packing, Zone
 from reports.exceptions import BadSelection
 from reports.exports import Export
 from reports.selection import SHORTEST_REASON, Form, Selection, select
@@ -54,6 +54,9 @@ class TakeForm(forms.Form):
     people = forms.BooleanField(
         label=gettext_lazy("With names, dates of birth and phone numbers"), required=False
     )
+    packing = forms.ChoiceField(
+        label=gettext_lazy("Kind of file"), choices=Packing.choices, initial=Packing.CSV
+    )
     encoding = forms.ChoiceField(label=gettext_lazy("For"), choices=Encoding.choices)
     headers = forms.ChoiceField(label=gettext_lazy("First line"), choices=Headers.choices)
     zone = forms.ChoiceField(label=gettext_lazy("Times in"), choices=Zone.choices)
@@ -70,7 +73,7 @@ class TakeForm(forms.Form):
     )
     ROWS = ("first", "last", "region", "cohort")
     COLUMNS = ("columns", "recipient", "people")
-    FILE = ("encoding", "headers", "zone", "reason", "keep")
+    FILE = ("packing", "encoding", "headers", "zone", "reason", "keep")
 
     def __init__(self, *args: Any, export: Export, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -145,4 +148,5 @@ class TakeForm(forms.Form):
             encoding=Encoding(values["encoding"]),
             headers=Headers(values["headers"]),
             zone=Zone(values["zone"]),
+            packing=Packing(values["packing"]),
         )

@@ -1,4 +1,4 @@
-from reports import files
+from reports import files, schedules
 
 
 def make_file(file_id: int) -> None:
@@ -6,4 +6,6 @@ def make_file(file_id: int) -> None:
 
 
 def continue_files() -> None:
+    schedules.start_due()
     files.continue_files()
+    schedules.alarm()

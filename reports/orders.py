@@ -1,11 +1,11 @@
 """A selection in JSON form, for files that a worker makes later."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from reports.definitions import EXPORTS
-from reports.enums import Encoding, Headers, Holds, Zone
+from reports.enums import Encoding, Headers, Holds, Packing, Zone
 from reports.selection import Form, Selection, select
 from staff.models import User
 
@@ -18,9 +18,11 @@ def order_of(selection: Selection, form: Form) -> dict[str, Any]:
         "cohort": selection.cohort,
         "columns": [column.name for column in selection.columns],
         "recipient": selection.recipient,
+        "since": selection.since and selection.since.isoformat(),
         "encoding": form.encoding.value,
         "zone": form.zone.value,
         "headers": form.headers.value,
+        "packing": form.packing.value,
     }
 
 
@@ -34,6 +36,7 @@ def selection_of(export: str, order: Mapping[str, Any], user: User | None) -> Se
         user=user,
         first=order["first"] and date.fromisoformat(order["first"]),
         last=order["last"] and date.fromisoformat(order["last"]),
+        since=order["since"] and datetime.fromisoformat(order["since"]),
         region=order["region"],
         cohort=order["cohort"],
         columns=order["columns"],
@@ -47,4 +50,5 @@ def form_of(order: Mapping[str, Any]) -> Form:
         encoding=Encoding(order["encoding"]),
         zone=Zone(order["zone"]),
         headers=Headers(order["headers"]),
+        packing=Packing(order["packing"]),
     )

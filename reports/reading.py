@@ -76,6 +76,8 @@ def _chosen(selection: Selection, source: Table) -> QuerySet[Any]:
     if selection.last:
         after = selection.last + timedelta(days=1)
         rows = rows.filter(**{f"{source.period}__lt": after if days else midnight(after)})
+    if selection.since:
+        rows = rows.filter(**{f"{source.changed}__gte": selection.since})
     if selection.region:
         rows = source.in_region(rows, selection.region)
     if selection.cohort:
@@ -143,6 +145,9 @@ def _of_statement(selection: Selection, source: Statement, zone: Zone) -> Query:
     if selection.last:
         conditions.append(f"t.{source.period} < %s")
         values.append(midnight(selection.last + timedelta(days=1)))
+    if selection.since:
+        conditions.append(f"t.{source.changed} >= %s")
+        values.append(selection.since)
     if selection.cohort:
         conditions.append(f"t.{source.cohort} = %s")
         values.append(selection.cohort)
@@ -158,6 +163,18 @@ def _of_statement(selection: Selection, source: Statement, zone: Zone) -> Query:
     )
     with connection.cursor() as cursor:
         return Query(cursor.mogrify(sql, values), len(cells))
+
+
+def rows_counted(selection: Selection) -> int:
+    """How many rows the file is to have, counted without what the file's statement joins."""
+    source = selection.export.source
+    if isinstance(source, Table) and not selection.export.adds_up:
+        return _chosen(selection, source).order_by().count()
+    query = query_of(selection, Zone.UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({query.sql}) AS file")  # noqa: S608
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def rows_expected(query: Query) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from dataio.districts import region_of
 from eligibility.models import Cohort
 from reports.columns import Column
-from reports.enums import Encoding, Headers, Holds, Zone
+from reports.enums import Encoding, Headers, Holds, Packing, Zone
 from reports.exceptions import BadSelection
 from reports.exports import Export
 from staff.models import User
@@ -27,6 +27,12 @@ class Form:
     encoding: Encoding = Encoding.MACHINE
     zone: Zone = Zone.SEOUL
     headers: Headers = Headers.NAMES
+    packing: Packing = Packing.CSV
+
+    @property
+    def for_packing(self) -> "Form":
+        """The form of the CSV that is packed: Parquet has columns and instants of its own."""
+        return Form(zone=Zone.UTC) if self.packing == Packing.PARQUET else self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +45,7 @@ class Selection:
     last: date | None = None
     region: str = ""
     cohort: str = ""
+    since: datetime | None = None  # rows that changed since then
     columns: tuple[Column, ...]
     recipient: str = ""  # whose keys of people are written
 
@@ -56,6 +63,7 @@ class Selection:
             "last": str(self.last or "–"),
             "region": self.region or "–",
             "cohort": self.cohort or "–",
+            "since": self.since.isoformat() if self.since else "–",
             "columns": [column.name for column in self.columns],
             "recipient": self.recipient or "–",
             "count": count,
@@ -70,6 +78,7 @@ def select(
     last: date | None = None,
     region: str = "",
     cohort: str = "",
+    since: datetime | None = None,
     columns: Iterable[str] = (),
     people: bool = False,
     recipient: str = "",
@@ -84,6 +93,10 @@ def select(
             raise BadSelection(option, _("Choose a day between the years 2000 and 2199."))
     if first and last and first > last:
         raise BadSelection("last", _("The period ends before it begins."))
+    if since and since.year not in YEARS:
+        raise BadSelection("since", _("Choose a day between the years 2000 and 2199."))
+    if since and not export.changed:
+        raise BadSelection("since", _("This export does not know when its rows changed."))
     selection = Selection(
         export=export,
         user=user,
@@ -91,6 +104,7 @@ def select(
         last=last,
         region=_region(export, region),
         cohort=_cohort(export, cohort),
+        since=since,
         columns=_columns(export, list(columns), people=people, recipient=recipient),
         recipient=recipient,
     )

@@ -12,8 +12,9 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 CHUNK = 1 << 20  # bytes
 
 
-def export_storage() -> Storage:
-    return storages["exports"]
+def storage_of(name: str) -> Storage:
+    """The storage of this name in settings.STORAGES."""
+    return storages[name]
 
 
 class WholeFileStorage(FileSystemStorage):

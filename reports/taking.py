@@ -11,6 +11,7 @@ from typing import IO
 from django.http import HttpRequest
 
 from reports.enums import Holds
+from reports.packing import packed
 from reports.selection import Form, Selection, check_reason
 from reports.writing import Replaced, Written, write_csv
 from staff.enums import Act
@@ -57,7 +58,8 @@ def unnamed_file(selection: Selection, form: Form, *, reason: str) -> tuple[IO[b
     check_reason(selection, reason)
     with ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile())
-        written = write_csv(file, selection, form)
+        with packed(file, selection.columns, form.packing) as target:
+            written = write_csv(target, selection, form.for_packing)
         file.seek(0)
         stack.pop_all()  # the caller closes the file
     return file, written

@@ -5,21 +5,25 @@ the end of the line and written in the clear in their place (reports.opening).
 """
 
 import csv
+import hashlib
 import io
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from datetime import datetime
+from functools import partial
+from typing import IO, cast
 
 from django.db import connection, transaction
 
+from database.clock import database_now
 from reports.columns import guard
 from reports.enums import Encoding, Headers
 from reports.opening import Opened, cell, in_processes, opener_of
 from reports.people import People
-from reports.reading import Query, query_of, rows_expected
+from reports.reading import Query, query_of, rows_counted, rows_expected
 from reports.selection import Form, Selection
 
 BLOCK = 1000  # rows
@@ -47,6 +51,31 @@ class Written:
     people: People = field(default_factory=People)
     replaced: list[Replaced] = field(default_factory=list)  # the first MOST_LISTED
     replaced_count: int = 0
+    as_of: datetime | None = None  # by the database's clock, within the snapshot
+    counted: int | None = None
+
+
+class Hashing:
+    """A file that knows the SHA-256 and the length of what was written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._digest, self.size = file, hashlib.sha256(), 0
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        self.size += len(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    @property
+    def as_file(self) -> IO[bytes]:
+        return cast("IO[bytes]", self)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
 
 
 def write_csv(
@@ -57,19 +86,22 @@ def write_csv(
     *,
     progress: Callable[[int], None] | None = None,
     processes: int = 1,
+    count: bool = False,
 ) -> Written:
     """Write the selection to `file` as it is at one instant.
 
     `written` grows as it goes on, for a caller that must know how far a broken file came.
     `progress` gets the number of rows after each block, and ends the writing by raising. Sealed
-    cells are opened in `processes`.
+    cells are opened in `processes`. With `count` the rows are counted too, in the same snapshot.
     """
     written = Written() if written is None else written
     encode = _encoder(form.encoding, [column.name for column in selection.columns], written)
     start = "\ufeff".encode() if form.encoding == Encoding.EXCEL else b""
     file.write(start + encode(_line(_header(selection, form.headers)) + END))
     query = query_of(selection, form.zone)
-    for lines, people in _blocks(selection, query, processes):
+    for lines, people in _blocks(
+        selection, query, processes, partial(_look, selection, written, count)
+    ):
         if len(selection.columns) == 1:
             # Readers skip an empty line, which is a row with one empty cell.
             lines = [line or b'""' for line in lines]
@@ -81,16 +113,26 @@ def write_csv(
     return written
 
 
-def _blocks(selection: Selection, query: Query, processes: int) -> Iterator[Opened]:
+def _look(selection: Selection, written: Written, count: bool) -> None:
+    """Note of which instant the snapshot is, and how many rows it has."""
+    written.as_of = database_now()
+    written.counted = rows_counted(selection) if count else None
+
+
+def _blocks(
+    selection: Selection, query: Query, processes: int, look: Callable[[], None]
+) -> Iterator[Opened]:
     """Blocks of finished lines, with the ids of their people."""
     if query.hidden is None:
         with snapshot():
+            look()
             yield from ((lines, array("q")) for lines in _copied(query.sql))
         return
     if processes > 1 and rows_expected(query) < ROWS_FOR_PROCESSES:
         processes = 1
     # The processes begin before the snapshot does, so that none of them inherits its COPY.
     with in_processes(opener_of(selection, query), processes) as opened, snapshot():
+        look()
         yield from opened(_copied(query.sql))
 
 

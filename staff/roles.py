@@ -114,6 +114,8 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.staff-acts": [_EXPORT],
         "reports.access": [_EXPORT],
         "reports.exportfile": [_VIEW],
+        "reports.exporttoken": [_VIEW, _ADD, _CHANGE],
+        "reports.exportschedule": [_VIEW, _ADD, _CHANGE],
     },
     Role.OPERATOR: {
         "waiting_room.room": [_VIEW, _CHANGE],
@@ -134,6 +136,8 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.staff-acts": [_EXPORT],
         "reports.access": [_EXPORT],
         "reports.exportfile": [_VIEW],
+        "reports.exporttoken": [_VIEW],
+        "reports.exportschedule": [_VIEW],
     },
     Role.AUDITOR: {
         "booking.clinic": [_VIEW],
@@ -152,6 +156,8 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "reports.staff-acts": [_EXPORT],
         "reports.access": [_EXPORT],
         "reports.exportfile": [_VIEW],
+        "reports.exporttoken": [_VIEW],
+        "reports.exportschedule": [_VIEW],
     },
 }
 

@@ -34,12 +34,13 @@ def record_access(
     """Record an access to personal data: by whom, to whose data, and from which address.
 
     `what` is a kind of staff.kinds or the label of a model; `reason` is given for downloads.
-    Without a request the access was a command's, named in `by`.
+    Without a request the access was a command's, and with `by` a program's: both are named in it.
     """
     # Sorted and distinct, so that equal sets have one digest.
     numbers = sorted(set(people))
     few = len(numbers) <= FEW
-    user = user or (staff_of(request) if request else None)
+    if user is None and request is not None and not by:
+        user = staff_of(request)
     return Access.objects.create(
         user=user,
         by=by[:100],

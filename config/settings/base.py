@@ -19,7 +19,7 @@ from outside import redis
 from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
 
 from .database import database_settings
-from .exports import export_storages
+from .exports import export_storages, export_targets
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -313,17 +313,17 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "Asia/Seoul"
 USE_TZ = True
 
+EXPORT_TARGETS = export_targets(env, HOME)  # where schedules deliver
+EXPORT_DAYS = env.int("JARI_EXPORT_DAYS", default=7)  # how long files of exports are kept
+
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))()
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    **export_storages(env),
+    **export_storages(env, EXPORT_TARGETS),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-
-# For how many days files of exports are kept.
-EXPORT_DAYS = env.int("JARI_EXPORT_DAYS", default=7)
 
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

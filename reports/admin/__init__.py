@@ -1,5 +1,5 @@
 """The staff's pages of exports."""
 
-from reports.admin import files, pages
+from reports.admin import files, pages, schedules, tokens
 
-__all__ = ["files", "pages"]
+__all__ = ["files", "pages", "schedules", "tokens"]

@@ -16,17 +16,17 @@ from django.http import (
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from reports.admin.texts import moment_text
 from reports.definitions import EXPORTS
-from reports.enums import FileStatus
+from reports.enums import CONTENT_TYPES, FileStatus, Packing
 from reports.files import cancel_file, may_fetch, name_of, record_fetch
 from reports.models import ExportFile
-from reports.storage import export_storage
+from reports.storage import storage_of
 from staff.pages import StaffPages
 from staff.scoping import sees_everything
 from staff.services import staff_of
@@ -42,9 +42,9 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
 
     list_display = ["number", "of", "status", "progress", "taker", "asked_at", "kept"]
     list_filter = ["status", "export"]
-    list_select_related = ["user"]
+    list_select_related = ["user", "token", "schedule"]
     fields = readonly_fields = (
-        "of", "status", "progress", "problem", "selection", "taker", "reason", "length", "sha256",
+        "of", "status", "progress", "problem", "selection", "taker", "reason", "length", "digest",
         "letters", "asked_at", "ended", "kept",
     )  # fmt: skip
     change_form_template = "admin/reports/exportfile/change_form.html"
@@ -88,7 +88,7 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
 
     @admin.display(description=gettext_lazy("taken by"))
     def taker(self, file: ExportFile) -> str:
-        return str(file.user) if file.user else _("a schedule")
+        return str(file.user or file.token or file.schedule or "–")
 
     @admin.display(description=gettext_lazy("selection"))
     def selection(self, file: ExportFile) -> str:
@@ -99,6 +99,7 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
             order.get("cohort", ""),
             ", ".join(order.get("columns", [])),
             order.get("recipient", ""),
+            order.get("packing", ""),
             order.get("encoding", ""),
         ]
         return " · ".join(part for part in parts if part)
@@ -106,6 +107,12 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
     @admin.display(description=gettext_lazy("size"))
     def length(self, file: ExportFile) -> str:
         return filesizeformat(file.size) if file.size else "–"
+
+    @admin.display(description=gettext_lazy("SHA-256"))
+    def digest(self, file: ExportFile) -> str:
+        """In pieces between which a narrow page may break the line."""
+        pieces = ((file.sha256[start : start + 8],) for start in range(0, len(file.sha256), 8))
+        return format_html_join("", "{}<wbr>", pieces) or "–"
 
     @admin.display(description=gettext_lazy("letters replaced"))
     def letters(self, file: ExportFile) -> str:
@@ -118,15 +125,15 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
 
     @admin.display(description=gettext_lazy("created at"))
     def asked_at(self, file: ExportFile) -> str:
-        return _moment(file.created_at)
+        return moment_text(file.created_at)
 
     @admin.display(description=gettext_lazy("ended at"))
     def ended(self, file: ExportFile) -> str:
-        return _moment(file.ended_at)
+        return moment_text(file.ended_at)
 
     @admin.display(description=gettext_lazy("kept until"))
     def kept(self, file: ExportFile) -> str:
-        return _moment(file.keep_until)
+        return moment_text(file.keep_until)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -168,13 +175,14 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
             raise PermissionDenied
         if file.status != FileStatus.DONE:
             raise Http404
-        content = export_storage().open(name_of(file))
+        packing = Packing(file.options["packing"])
+        content = storage_of(file.storage).open(name_of(file))
         record_fetch(file, request)
         return FileResponse(
             content,
             as_attachment=True,
-            filename=f"{file.export}-{file.pk}.csv",
-            content_type="text/csv",
+            filename=f"{file.export}-{file.pk}.{packing.value}",
+            content_type=CONTENT_TYPES[packing],
         )
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -186,7 +194,3 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
         else:
             messages.warning(request, _("The file was ready already."))
         return HttpResponseRedirect(reverse("admin:reports_exportfile_change", args=[pk]))
-
-
-def _moment(at: Any) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}" if at else "–"

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from database.clock import known_today
 from reports.definitions import EXPORTS
-from reports.enums import Zone
+from reports.enums import CONTENT_TYPES, Zone
 from reports.exports import Export
 from reports.files import order_file
 from reports.forms import TakeForm
@@ -121,8 +121,14 @@ def _file(request: HttpRequest, form: TakeForm) -> HttpResponseBase:
     record_taking(selection, written, reason=reason, request=request)
     _tell_of_replaced(request, written)
     days = "-".join(f"{day:%Y%m%d}" for day in (selection.first, selection.last) if day)
+    packing = form.form().packing
     name = "-".join(filter(None, [selection.export.name, days]))
-    return FileResponse(file, as_attachment=True, filename=f"{name}.csv", content_type="text/csv")
+    return FileResponse(
+        file,
+        as_attachment=True,
+        filename=f"{name}.{packing.value}",
+        content_type=CONTENT_TYPES[packing],
+    )
 
 
 def _tell_of_replaced(request: HttpRequest, written: Written) -> None:

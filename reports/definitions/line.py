@@ -87,6 +87,7 @@ WAITING = Export(
     source=Statement(
         sql=_MINUTES,
         period="minute",
+        changed="minute",
         order=("minute", "room"),
         scope="room_id",
         scoped=_rooms_of,
@@ -202,6 +203,7 @@ COMPLAINTS = Export(
     source=Table(
         model=Complaint,
         period="at",
+        changed="at",
         order=("at", "pk"),
         region_path="",
     ),

@@ -103,6 +103,7 @@ STAFF_ACTS = Export(
     source=Statement(
         sql=_acts(),
         period="at",
+        changed="at",
         order=("at", "object", "place"),
         scope="user_id",
         scoped=_staff_of,
@@ -137,6 +138,7 @@ ACCESS = Export(
     source=Table(
         model=Access,
         period="at",
+        changed="at",
         order=("at", "pk"),
         narrow=~Q(act__in=[Act.LOG_IN, Act.LOG_IN_REFUSED]),
     ),

@@ -43,6 +43,7 @@ CODE = [
     "outside",
     "privacy",
     "queue",
+    "reports",
     "staff",
     "vaccination",
     "bulk",

@@ -114,7 +114,13 @@ def test_each_role_sees_and_takes_its_rows_of_its_exports(client, role):
     for name in EXPORTS:
         expected = rows_expected(role, name)
         assert len(rows(name, user=user)) == expected, name
-        form = {"encoding": "utf-8", "headers": "names", "zone": "seoul", "reason": "아침 보고"}
+        form = {
+            "encoding": "utf-8",
+            "headers": "names",
+            "zone": "seoul",
+            "packing": "csv",
+            "reason": "아침 보고",
+        }
         answer = client.post(f"/admin/exports/{name}/", form)
         assert answer.status_code == (200 if name in may else 403), name
         if name in may:
@@ -126,7 +132,7 @@ def test_the_form_says_what_is_wrong_and_takes_nothing(client):
     ReservationFactory()
     client.force_login(StaffFactory())
     wrong = {"first": "2026-07-20", "last": "2026-07-19", "reason": "아침 보고"}
-    form = {"encoding": "utf-8", "headers": "names", "zone": "seoul", **wrong}
+    form = {"encoding": "utf-8", "headers": "names", "zone": "seoul", "packing": "csv", **wrong}
 
     reversed_days = client.post("/admin/exports/reservations/", form)
     without_reason = client.post("/admin/exports/reservations/", {**form, "reason": " "})
@@ -147,7 +153,7 @@ def test_the_next_page_lists_what_cp949_lacked(client):
     day = timezone.localtime(reservation.slot.starts_at).date()
     form = {
         "first": day, "last": day, "people": "on", "encoding": "cp949", "headers": "ko",
-        "zone": "seoul", "reason": "아침 보고", "columns": ["status"],
+        "zone": "seoul", "packing": "csv", "reason": "아침 보고", "columns": ["status"],
     }  # fmt: skip
 
     answer = client.post("/admin/exports/reservations/", form)

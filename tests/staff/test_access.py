@@ -270,7 +270,7 @@ def test_a_download_with_names_keeps_the_numbers(client):
     day = timezone.localtime(reservation.slot.starts_at).date()
     form = {
         "first": day, "last": day, "encoding": "utf-8", "headers": "names", "zone": "seoul",
-        "reason": "접종 전날 확인",
+        "packing": "csv", "reason": "접종 전날 확인",
     }  # fmt: skip
 
     for choice in ({**form, "people": "on"}, form):

@@ -222,6 +222,7 @@ def test_a_download_holds_own_rows_only(client, scene, who):
             "encoding": "utf-8",
             "headers": "names",
             "zone": "seoul",
+            "packing": "csv",
             "reason": "접종 전날 확인 전화",
         },
     )
