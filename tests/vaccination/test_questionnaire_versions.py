@@ -62,7 +62,13 @@ def test_a_version_is_begun_edited_previewed_and_published(authority):
     published = [authority.post(address("publish", row), sending, follow=True) for _ in range(2)]
 
     texts = preview.content.decode()
-    for text in ["오늘 열이 납니까?", "오늘 술을 마셨습니까?", "Have you had a drink?"]:
+    for text in [
+        "오늘 열이 납니까?",
+        "오늘 술을 마셨습니까?",
+        "Have you had a drink?",
+        # What asks for the doctor is not on the paper, but part of what is published.
+        "1. Have you had a drink?: Yes</li>",
+    ]:
         assert text in texts
     assert before == 1
     assert "Version 2 is asked from now on." in published[0].content.decode()

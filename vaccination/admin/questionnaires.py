@@ -197,4 +197,10 @@ def _address(page: str, row: Questionnaire) -> str:
 
 def _preview_of(row: Questionnaire) -> dict[str, Any]:
     content = read_content(row.content)
-    return {"content": content, "rows": answered(content.items, {})}
+    flags = [
+        f"{number}. {item.text}: "
+        + ", ".join(str(option.text) for option in item.options if option.id in item.doctor)
+        for number, item in enumerate(content.items, start=1)
+        if item.doctor
+    ]
+    return {"content": content, "rows": answered(content.items, {}), "flags": flags}
