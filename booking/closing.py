@@ -88,9 +88,11 @@ class FreeSeats:
 
     def __init__(self, slots: Iterable[FreeSlot]) -> None:
         self._left: dict[int, int] = {}
+        self._on: dict[int, date] = {}  # the day of each, asked thousands of times
         self._slots: dict[tuple[int, int], list[FreeSlot]] = {}
         for slot in sorted(slots, key=lambda slot: (slot.starts_at, slot.slot_id)):
             self._left[slot.slot_id] = slot.left
+            self._on[slot.slot_id] = day_of(slot.starts_at)
             self._slots.setdefault((slot.clinic_id, slot.vaccine_id), []).append(slot)
 
     def nearest(
@@ -108,7 +110,7 @@ class FreeSeats:
         for clinic_id in clinics:
             slots = self._slots.get((clinic_id, appointment.vaccine_id), [])
             for slot in _outwards(slots, appointment.starts_at):
-                on = day_of(slot.starts_at)
+                on = self._on[slot.slot_id]
                 suits = days is None or days[0] <= on <= days[1]
                 if (
                     suits
