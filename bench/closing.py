@@ -184,7 +184,7 @@ class Storm:
         from tests.crowd import admit
         from tests.factories import RoomFactory
 
-        self.slots, self.people = slots, admit(RoomFactory(), 20_000)
+        self.slots, self.people = slots, admit(RoomFactory(), 6_000)
         self.holds: list[float] = []
         self.refused, self.failed = 0, []
         self.over = threading.Event()
