@@ -72,8 +72,12 @@ class ClosureForm(forms.Form):
     mode = forms.ChoiceField(
         label=gettext_lazy("The people"), choices=ClosureMode.choices, widget=forms.RadioSelect
     )
-    km = forms.TypedChoiceField(label=gettext_lazy("Other clinics"), choices=_distances, coerce=int)
-    days = forms.TypedChoiceField(label=gettext_lazy("Later"), choices=_periods, coerce=int)
+    km = forms.TypedChoiceField(
+        label=gettext_lazy("Clinics to move to"), choices=_distances, coerce=int
+    )
+    days = forms.TypedChoiceField(
+        label=gettext_lazy("Days later at most"), choices=_periods, coerce=int
+    )
     answer = forms.TypedChoiceField(
         label=gettext_lazy("Time to choose"), choices=_answer_times, coerce=int, required=False
     )
