@@ -89,7 +89,7 @@ def put_first(closure: Closure, cancelled: Iterable[AffectedAppointment]) -> Non
         entry.priority = max(entry.priority, FIRST)
         row.entry = entry
     linked = [row for row in rows if row.entry]
-    new = [row.entry for row in linked if row.entry and row.entry.pk is None]
+    new = [entry for row in linked if (entry := row.entry) and entry.pk is None]
     ListEntry.objects.bulk_create(new)
     ListEntry.objects.bulk_update([row.entry for row in linked if row.entry], ["priority"])
     AffectedAppointment.objects.bulk_update(linked, ["entry"])
