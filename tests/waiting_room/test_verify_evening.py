@@ -337,6 +337,13 @@ def test_totals_are_up_to_a_number_of_their_page():
     assert before[0] == "The totals are up to number 199, not 200."
 
 
+def test_a_line_that_nobody_entered_has_totals_without_a_count():
+    closed = 2, "close", {}
+    totals = {name: log_of(closed).evening[name] for name in WORKED_OUT}
+
+    assert troubles_of(closed, (3, "totals", totals)) == []
+
+
 def test_nobody_is_inside_when_the_totals_are_written():
     acts = [count(1, 5, 2, 0), (2, "close", {})]
     totals = {name: log_of(*acts).evening[name] for name in WORKED_OUT}
