@@ -459,6 +459,15 @@ def test_a_cosigned_checkpoint_counts():
     assert f"newspaper cosigned the checkpoint at {at}." in report.notes
 
 
+def test_a_checkpoint_of_no_page_is_cosigned_at_any_time():
+    report = report_on(REPORT_TEXT)
+
+    note = note_of(BOOK, 0, "newspaper", "city", after=-86_400)
+    verify_line.check_checkpoint(report, note, verify_line.Policy(POLICY))
+
+    assert report.troubles == []
+
+
 def test_an_older_checkpoint_is_told_from_a_newer_and_a_forked_one():
     older = judged(note_of(BOOK, 4, "newspaper", "city"))
     newer = judged(note_of(BOOK, 6, "newspaper", "city").replace("\n6\n", "\n7\n"), None)
