@@ -115,6 +115,7 @@ def write_log(path: Path, count: int) -> None:
     commitment = draw.commitment(secret)
     # A made-up number, as the sample campaign uses it: a beacon's would need the network.
     plan = {"opens_at": opens_at, "order": "draw", "source": "sample", "after": 0}
+    plan["joins_from"] = opens_at
     begun = {"commitment": commitment, "format": public_log.FORMAT}
     pace = {"max_active": count, "max_per_minute": 60 * count}
     log.append([], (public_log.COMMIT, begun), (public_log.PLAN, plan), ("pace", pace))

@@ -59,8 +59,9 @@ def write(path: Path, people: int, pages: int) -> None:
     book = Book()
     begun = {"by": "portal", "format": public_log.FORMAT}
     book.page(0, "commit", {"commitment": draw.commitment(SECRET), **begun})
+    joins_from = public_log.microseconds(OPENS - timedelta(days=1))
     plan = {"opens_at": public_log.microseconds(OPENS), "order": "draw", "source": "sample"}
-    book.page(0, "plan", {**plan, "after": 0})
+    book.page(0, "plan", {**plan, "after": 0, "joins_from": joins_from})
     book.page(0, "pace", {"max_active": people, "max_per_minute": 60 * PER_CALL})
     for number in range(1, pages + 1):
         book.page(people * number // pages)
