@@ -468,6 +468,21 @@ def test_a_checkpoint_of_no_page_is_cosigned_at_any_time():
     assert report.troubles == []
 
 
+def test_cosignatures_from_before_the_first_page_count_for_nothing():
+    report = report_on(REPORT_TEXT)
+
+    note = note_of(BOOK, 1, "newspaper", "city", after=-86_400)
+    verify_line.check_checkpoint(report, note, verify_line.Policy(POLICY))
+
+    early = shown(OPENS - timedelta(days=1))
+    assert [what for _, what in report.troubles] == [
+        f"newspaper cosigned at {early}, before the last page was written.",
+        f"city cosigned at {early}, before the last page was written.",
+        "The policy asks for 2 of (newspaper, city, doctors); the checkpoint was cosigned by "
+        "nobody.",
+    ]
+
+
 def test_an_older_checkpoint_is_told_from_a_newer_and_a_forked_one():
     older = judged(note_of(BOOK, 4, "newspaper", "city"))
     newer = judged(note_of(BOOK, 6, "newspaper", "city").replace("\n6\n", "\n7\n"), None)
