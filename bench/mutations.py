@@ -150,6 +150,8 @@ def places(node: ast.AST, where: Where) -> Iterator[Place]:
 def is_wording(node: ast.AST, child: ast.AST) -> bool:
     if isinstance(child, ast.JoinedStr):
         return True
+    if isinstance(node, ast.keyword) and node.arg in ("help", "description", "epilog"):
+        return is_words(child)
     if isinstance(node, ast.Expr):  # a docstring
         return isinstance(child, ast.Constant)
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):

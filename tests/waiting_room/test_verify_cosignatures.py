@@ -969,3 +969,20 @@ def test_a_note_of_the_portal_is_read_as_the_portal_writes_it():
     assert (parsed.origin, parsed.size, parsed.root) == (ORIGIN, 6, BOOK.roots[6])
     keys = [verify_line.Key.parse(str(s.verifier)) for s in (LOG, WITNESSES["city"], NEW)]
     assert [verify_line.signed_at(parsed, key) for key in keys] == [0, SECONDS + 9, None]
+
+
+def test_the_program_checks_the_checkpoint_in_a_proof_and_answers_in_two_ways(tmp_path, capsys):
+    log, proof, policy = (tmp_path / name for name in ("line.csv", "proof", "policy"))
+    log.write_text(REPORT_TEXT, encoding="utf-8")
+    proof.write_text(proof_text(), encoding="utf-8")
+    policy.write_text(POLICY, encoding="utf-8")
+    arguments = [str(log), "--proof", str(proof), "--policy", str(policy)]
+
+    assert verify_line.main(arguments) == 0
+    words = capsys.readouterr().out
+    assert verify_line.main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+
+    assert "newspaper cosigned the checkpoint at " in words
+    assert words.endswith("Everything is in order.\n")
+    assert answer["good"] is True

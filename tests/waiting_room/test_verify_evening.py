@@ -468,3 +468,24 @@ def test_the_answer_for_programs():
         "evening": json.loads(json.dumps(report.evening)), "totals": report.totals,
     }  # fmt: skip
     assert json.loads(verify_line.as_json(log_of()))["totals"] is None
+
+
+def test_the_answer_for_programs_is_text_that_people_can_read():
+    text = verify_line.as_json(a_line_with_totals(called=51))
+
+    assert "“called”" in text
+    assert text.startswith('{\n "room": "seoul-60s"')
+
+
+def test_before_the_first_call_nothing_is_said_of_the_evening():
+    assert "The evening" not in verify_line.summary(log_of())
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1", None])
+def test_a_number_of_an_act_is_a_whole_number(value):
+    with pytest.raises(ValueError, match=r"its “at” is"):
+        verify_line.number_in({"at": value}, "at")
+
+
+def test_a_time_that_no_calendar_has_is_shown_as_it_stands():
+    assert verify_line.when(10**30) == str(10**30)

@@ -510,6 +510,7 @@ def test_a_log_of_an_older_format_is_checked_under_its_own_rules():
     ]
     assert report.evening["called"] == 12
     assert "A log of format 2 records none." in verify_line.summary(report)
+    assert "published waiting times" not in verify_line.summary(report)
 
 
 scalars = st.none() | st.booleans() | st.integers(-5, 10**30) | st.text("0:- x", max_size=6)
