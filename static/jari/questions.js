@@ -4,7 +4,7 @@
 const form = document.getElementById("questions");
 let changed = false;
 
-form.addEventListener("change", () => {
+form.addEventListener("input", () => {
   changed = true;
 });
 form.addEventListener("submit", () => {
