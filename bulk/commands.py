@@ -10,6 +10,7 @@ from dataio.importing import ImportCommand, Outcome, RowRefused
 
 
 class KindCommand(ImportCommand):
+    help: Any  # str or lazy str; mypy asks the nearest base class only
     kind: ClassVar[type[Kind]]
 
     def handle(self, **options: Any) -> None:

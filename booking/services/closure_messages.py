@@ -89,9 +89,9 @@ def put_first(closure: Closure, cancelled: Iterable[AffectedAppointment]) -> Non
         entry.priority = max(entry.priority, FIRST)
         row.entry = entry
     linked = [row for row in rows if row.entry]
-    new = [entry for row in linked if (entry := row.entry) and entry.pk is None]
-    ListEntry.objects.bulk_create(new)
-    ListEntry.objects.bulk_update([row.entry for row in linked if row.entry], ["priority"])
+    entries = [row.entry for row in linked if row.entry]
+    ListEntry.objects.bulk_create([entry for entry in entries if entry.pk is None])
+    ListEntry.objects.bulk_update(entries, ["priority"])
     AffectedAppointment.objects.bulk_update(linked, ["entry"])
 
 
