@@ -51,6 +51,8 @@ GROUPS: list[tuple[Any, list[str]]] = [
     (_("Exports"), ["reports."]),
     (_("Staff and records"), ["staff."]),
 ]
+# Models of packages that are not translated.
+NAMES = {"django_rq.dashboard": _("Job queues")}
 
 
 class PortalSite(admin.AdminSite):
@@ -174,6 +176,8 @@ class PortalSite(admin.AdminSite):
             for app in apps
             for model in app["models"]
         ]
+        for name, model in models:
+            model["name"] = NAMES.get(name, model["name"])
         groups = []
         for title, labels in GROUPS:
             members = [
