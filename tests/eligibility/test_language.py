@@ -38,7 +38,7 @@ def test_who_one_is_stays_typed_and_no_code_goes_out(client):
     english = switch(client, shown, "identity", **WHO)
     korean = switch(client, english, "identity")
 
-    expected = lists({"next": "/booking/", **WHO})
+    expected = lists({"next": "/booking/", **WHO, "by": "sms"})
     assert (kept(english, "identity"), kept(korean, "identity")) == (expected, expected)
     assert (language_of(english), language_of(korean)) == ("en", "ko")
     assert client.cookies["jari_language"].value == "ko"
