@@ -60,6 +60,17 @@ def children(home: Path) -> list[int]:
     return [int(pid) for pid, at in known.items() if started_at(int(pid)) == at]
 
 
+def await_child(home: Path, command: str, seconds: float) -> int:
+    """The process with this in its command; one that has just ended is being started again."""
+    alarm = time.monotonic() + seconds
+    while True:
+        for pid in children(home):
+            if command in command_of(pid):
+                return pid
+        assert time.monotonic() < alarm, (home / "log" / "line.log").read_text()[-2000:]
+        time.sleep(0.05)
+
+
 def await_none(pids: list[int], seconds: float) -> None:
     alarm = time.monotonic() + seconds
     while left := [pid for pid in pids if started_at(pid)]:
@@ -124,7 +135,7 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     # A process that does not end holds up the first Ctrl-C; the second ends everything at once.
     launcher = start_launcher("run", **settings)
     await_line(launcher, "Ctrl-C stops it", LATER_START_SECONDS)
-    stuck = next(pid for pid in children(home) if "rqworker line" in command_of(pid))
+    stuck = await_child(home, "rqworker line", 30)
     running = children(home)
     os.kill(stuck, signal.SIGSTOP)
     launcher.send_signal(signal.SIGINT)
