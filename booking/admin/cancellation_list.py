@@ -7,7 +7,6 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -36,6 +35,7 @@ from staff.actors import actor_of
 from staff.names import actor_name
 from staff.scoping import ScopedAdmin, rows_for, sees_everything
 from staff.services import staff_of
+from web.careful_admin import CarefulAutocomplete
 
 DAYS_OFFERED = 14
 
@@ -92,7 +92,7 @@ class AddEntryForm(PersonForm, ListEntryForm):
     clinic = forms.ModelChoiceField(
         label=gettext_lazy("Clinic"),
         queryset=Clinic.objects.none(),
-        widget=AutocompleteSelect(Stock._meta.get_field("clinic"), admin.site),
+        widget=CarefulAutocomplete(Stock._meta.get_field("clinic"), admin.site),
     )
     whole_district = forms.BooleanField(
         label=gettext_lazy("Any clinic of its district"), required=False

@@ -7,7 +7,13 @@ from rq import Queue
 from eligibility.models import Cohort, CohortChange
 from messaging.models import Message
 from staff.enums import Role
-from tests.factories import CohortFactory, PersonFactory, ReservationFactory, StaffFactory
+from tests.factories import (
+    ClinicFactory,
+    CohortFactory,
+    PersonFactory,
+    ReservationFactory,
+    StaffFactory,
+)
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/booking/reservation/"
@@ -80,6 +86,8 @@ def test_saving_as_new_adds_nothing_where_no_page_offers_it(client):
         ("/admin/staff/access/?at__year=0", 302),
         ("/admin/staff/access/?at__year=abc", 302),
         ("/admin/eligibility/cohort/?opens_at__year=999999999999", 302),
+        ("/admin/eligibility/cohort/?opens_at__year=x&e=1", 302),
+        ("/admin/eligibility/cohort/?e=&opens_at__day=", 302),
         ("/admin/r/1/None/", 404),
         ("/admin/r/999/1/", 404),
         ("/admin/r/abc/1/", 404),
@@ -91,6 +99,18 @@ def test_odd_values_in_an_address(client, address, status):
     client.force_login(StaffFactory(superuser=True))
 
     assert client.get(address).status_code == status
+
+
+@pytest.mark.parametrize("clinic", ["x", "1.5", "99999999999999999999"])
+@pytest.mark.parametrize("kind", ["slot", "stock", "listentry"])
+def test_a_clinic_that_is_no_id_is_pointed_out(client, kind, clinic):
+    client.force_login(StaffFactory(role=Role.MANAGER, clinic=ClinicFactory()))
+
+    page = client.post(f"/admin/booking/{kind}/add/", {"clinic": clinic})
+
+    assert page.status_code in (200, 422)
+    form = page.context["adminform"].form if "adminform" in page.context else page.context["form"]
+    assert "clinic" in form.errors
 
 
 def test_a_nul_in_a_form_is_refused(client):
