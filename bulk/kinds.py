@@ -4,6 +4,7 @@ A kind says which columns a file has, by what a row is found again, and how rows
 taken back. The comparison (bulk.comparing), the commands and the pages are the same for all.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -49,7 +50,7 @@ class Change:
         return Change(self.line, self.key, self.after, self.before)
 
 
-class Kind:
+class Kind(ABC):
     """One run over one file, by a user of staff, or by a command (`user` is None).
 
     All methods run in the caller's transaction.
@@ -80,39 +81,41 @@ class Kind:
         label, name = meta.app_label, meta.model_name
         return all(user.has_perm(f"{label}.{act}_{name}") for act in ("view", "add", "change"))
 
+    @abstractmethod
     def records(self, row: Row) -> list[Record]:
         """The records of a row whose cells are valid; raises RowRefused."""
-        raise NotImplementedError
 
+    @abstractmethod
     def current(self, keys: Collection[Key], *, lock: bool = False) -> dict[Key, Values]:
         """The stored values by key, of records in the user's scope; locked until commit."""
-        raise NotImplementedError
 
-    def check(self, record: Record, before: Values | None) -> None:
+    def check(  # noqa: B027 - most kinds have no rule of their own
+        self, record: Record, before: Values | None
+    ) -> None:
         """Check a record that is new or differs against what is stored; raises RowRefused.
 
         Called after `current`, which may have read what this needs.
         """
 
+    @abstractmethod
     def write(self, changes: Sequence[Change]) -> None:
         """Write checked changes of locked records; raises Outdated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def in_use(self, keys: Collection[Key]) -> dict[Key, str]:
         """Why records that a file added can't be removed any more."""
-        raise NotImplementedError
 
     def undoable(self, change: Change) -> str:
         """Why a changed record can't have its values of before again; "" if it can."""
         return ""
 
+    @abstractmethod
     def remove(self, keys: Collection[Key]) -> None:
         """Remove records that are not in use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stored(self) -> Iterator[tuple[Key, Values]]:
         """All records in the user's scope, in the order of a downloaded file."""
-        raise NotImplementedError
 
     def repeated(self, record: Record, line: int) -> str:
         """Why a record that an earlier line asks for is refused."""

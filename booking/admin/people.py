@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,10 +18,12 @@ from eligibility import spelling
 from eligibility.indexes import name_birth_indexes, phone_indexes
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
+from messaging.letters import letters
+from messaging.models import Message
 from staff.enums import AT_A_CLINIC, Act
 from staff.models import User
 from staff.pages import fieldsets_of
-from staff.scoping import TOO_MANY_GUESSES, rows_for
+from staff.scoping import TOO_MANY_GUESSES, rows_for, sees_everything
 from staff.services import guesses_too_often, record_access, staff_of
 from web.codes import UnreadableCode, read
 
@@ -60,6 +62,17 @@ def people_for(user: User) -> QuerySet[Person]:
 
 def reservations_for(user: User) -> QuerySet[Reservation]:
     return rows_for(user, Reservation.objects.all(), clinic_path="slot__clinic")
+
+
+def letters_for(user: User) -> QuerySet[Message]:
+    """Letters to the residents of the user's area, and to people of no known area who have an
+    appointment there."""
+    if sees_everything(user):
+        return letters()
+    addressed = Person.objects.filter(pk=OuterRef("person_id"))
+    residents = rows_for(user, addressed, region_path="")
+    booked = reservations_for(user).filter(person=OuterRef("person_id"), person__region="")
+    return letters().filter(Exists(residents) | Exists(booked))
 
 
 class PersonForm(forms.Form):

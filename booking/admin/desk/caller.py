@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, render
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from booking.admin.desk.changes import ChangePages
 from booking.admin.desk.choosing import desk_address, next_choice, periods_of
+from booking.admin.desk.forms import NoteForm
 from booking.admin.desk.lists import lists_of
 from booking.admin.desk.pages import token_for
 from booking.admin.desk.search import Found, find_people, may_see, without_resident_number
@@ -26,6 +26,7 @@ from booking.admin.desk.story import (
     reservations_with_scope,
     story_for,
 )
+from booking.admin.people import letters_for
 from booking.models import OutsideDose, Reservation
 from booking.services.courses import course_of
 from booking.services.staff_bookings import booking_rights_of
@@ -35,6 +36,7 @@ from eligibility.spelling import masked_phone, shown_phone
 from events.services import story_of
 from messaging.exceptions import NotSentAgain
 from messaging.hooks import name_of
+from messaging.letters import waiting
 from messaging.models import Message
 from messaging.services import send_again
 from staff.enums import AT_A_CLINIC, Act
@@ -129,7 +131,7 @@ class CallerPages(ChangePages):
             tickets=_tickets(person),
             sent=lists.sent,
             notes=[(note, names[note.by]) for note in lists.notes],
-            note_form=self.note_form(),
+            note_form=NoteForm(),
             # For the forms of the page's parts.
             acts={
                 "token": token,
@@ -155,16 +157,13 @@ class CallerPages(ChangePages):
         return entries
 
     def has_print_permission(self, request: HttpRequest) -> bool:
-        """Whether the user prints letters (booking.admin.desk.letters)."""
-        raise NotImplementedError
+        return request.user.has_perm("messaging.print_message")
 
     def letters_to_print(self, request: HttpRequest) -> int:
-        """How many letters wait (booking.admin.desk.letters)."""
-        raise NotImplementedError
-
-    def note_form(self) -> Form:
-        """The form for a note on the person (booking.admin.desk.notes)."""
-        raise NotImplementedError
+        """How many wait, for the link on the page of the search; 0 without the right."""
+        if not self.has_print_permission(request):
+            return 0
+        return waiting(letters_for(staff_of(request))).count()
 
     def now_view(self, request: HttpRequest, token: str) -> HttpResponse:
         """What the person may book now: a part of the caller's page, which its script fetches.

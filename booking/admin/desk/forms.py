@@ -1,4 +1,4 @@
-"""Forms of the desk: the person, the clinic, the booking."""
+"""Forms of the desk: the person, the clinic, the booking, a note."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -18,6 +18,7 @@ from booking.models import Slot
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
 from eligibility.services.identity import find_or_declare
+from events.enums import ComplaintReason
 from staff.models import User
 from staff.services import staff_of
 
@@ -119,3 +120,25 @@ class BookForm(forms.Form):
         times = [(str(slot.pk), moment(slot.starts_at)) for slot in seconds]
         choice_in(self, "second").choices = [*times, ("", _("Book it later"))]
         self.fields["second"].initial = times[0][0] if times else ""
+
+
+class NoteForm(forms.Form):
+    """A note for the next call, and what the caller complains about; one of them at least."""
+
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("For colleagues. Nothing that the person should not read."),
+    )
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Complaint about"),
+        required=False,
+        choices=[("", gettext_lazy("no complaint")), *ComplaintReason.choices],
+    )
+
+    def clean(self) -> None:
+        super().clean()
+        if not (self.errors or self.cleaned_data["note"] or self.cleaned_data["reason"]):
+            self.add_error("note", _("Write a note, or choose a complaint."))

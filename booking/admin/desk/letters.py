@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
@@ -13,43 +13,21 @@ from django.utils.translation import gettext as _
 
 from booking.admin.desk.caller import search_crumb
 from booking.admin.desk.cards import CardPages
-from booking.admin.people import reservations_for
+from booking.admin.people import letters_for
 from booking.letters import letters_pdf
 from database.clock import known_today
 from eligibility.models import Person
 from messaging.hooks import name_of
-from messaging.letters import batch, batches, letters, print_waiting, waiting
+from messaging.letters import batch, batches, print_waiting, waiting
 from messaging.models import Message
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.models import User
 from staff.names import actor_names
-from staff.scoping import rows_for, sees_everything
 from staff.services import staff_of
-
-
-def letters_for(user: User) -> QuerySet[Message]:
-    """Letters to the residents of the user's area, and to people of no known area who have an
-    appointment there."""
-    if sees_everything(user):
-        return letters()
-    addressed = Person.objects.filter(pk=OuterRef("person_id"))
-    residents = rows_for(user, addressed, region_path="")
-    booked = reservations_for(user).filter(person=OuterRef("person_id"), person__region="")
-    return letters().filter(Exists(residents) | Exists(booked))
 
 
 class LetterPages(CardPages):
     """Adds the page of letters, for those who may print them."""
-
-    def has_print_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("messaging.print_message")
-
-    def letters_to_print(self, request: HttpRequest) -> int:
-        """How many wait, for the link on the page of the search; 0 without the right."""
-        if not self.has_print_permission(request):
-            return 0
-        return waiting(letters_for(staff_of(request))).count()
 
     def letters_view(self, request: HttpRequest) -> HttpResponse:
         """What waits to be printed and what was; a POST prints, with `again` a batch once more."""

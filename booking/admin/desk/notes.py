@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -13,9 +12,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from booking.admin.desk.caller import CallerPages, search_crumb
+from booking.admin.desk.forms import NoteForm
 from booking.rules import day_bounds
 from database.clock import known_today
 from dataio.values import BadValue, day
@@ -28,33 +27,8 @@ from staff.scoping import rows_for
 from staff.services import staff_of
 
 
-class NoteForm(forms.Form):
-    """A note for the next call, and what the caller complains about; one of them at least."""
-
-    note = forms.CharField(
-        label=gettext_lazy("Note"),
-        required=False,
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text=gettext_lazy("For colleagues. Nothing that the person should not read."),
-    )
-    reason = forms.ChoiceField(
-        label=gettext_lazy("Complaint about"),
-        required=False,
-        choices=[("", gettext_lazy("no complaint")), *ComplaintReason.choices],
-    )
-
-    def clean(self) -> None:
-        super().clean()
-        if not (self.errors or self.cleaned_data["note"] or self.cleaned_data["reason"]):
-            self.add_error("note", _("Write a note, or choose a complaint."))
-
-
 class NotePages(CallerPages):
     """Adds notes to the caller's page, and the page of counts."""
-
-    def note_form(self) -> NoteForm:
-        return NoteForm()
 
     def note_view(self, request: HttpRequest, token: str) -> HttpResponse:
         person = self._caller_to_act_for(request, token)
