@@ -4,6 +4,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,25 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture
+def new_screen(live_server, browser):
+    """Makes a page of this language and size; what its scripts say is collected in `said`."""
+    with ExitStack() as stack:
+
+        def make(language: str, width: int, height: int = 900):
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                locale=language,
+                reduced_motion="reduce",
+            )
+            stack.enter_context(context)
+            context.set_default_timeout(15_000)
+            page = context.new_page()
+            page.said = []
+            page.on("console", lambda message: page.said.append(message.text))
+            page.at, page.language, page.width = live_server.url, language, width
+            return page
+
+        yield make

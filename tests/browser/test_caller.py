@@ -44,18 +44,8 @@ STORY = {
 @pytest.fixture(
     params=[("ko", 360), ("en", 360), ("ko", 820), ("en", 820), ("ko", 1280), ("en", 1280)], ids=str
 )
-def screen(request, live_server, browser):
-    language, width = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, locale=language, reduced_motion="reduce"
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.said = []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.at, page.language, page.width = live_server.url, language, width
-    yield page
-    context.close()
+def screen(request, new_screen):
+    return new_screen(*request.param)
 
 
 def picture(page, name: str) -> None:

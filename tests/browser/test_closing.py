@@ -16,17 +16,8 @@ from tests.factories import ClinicFactory, SlotFactory, VaccineFactory
 
 
 @pytest.fixture(params=[("ko", 820), ("en", 1280)], ids=str)
-def screen(request, live_server, browser):
-    language, width = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, locale=language, reduced_motion="reduce"
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.said, page.at, page.language = [], live_server.url, language
-    page.on("console", lambda message: page.said.append(message.text))
-    yield page
-    context.close()
+def screen(request, new_screen):
+    return new_screen(*request.param)
 
 
 @pytest.fixture

@@ -47,19 +47,9 @@ def caller():
 
 
 @pytest.fixture(params=[("ko", 360), ("en", 360), ("ko", 1280), ("en", 1280)], ids=str)
-def screen(request, live_server, browser):
+def screen(request, new_screen):
     """A page of this size and language, in which nothing may stick out or be said aloud."""
-    language, width = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, locale=language, reduced_motion="reduce"
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.said = []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.at = live_server.url
-    yield page
-    context.close()
+    return new_screen(*request.param, height=800)
 
 
 def sign_in(page, **values):

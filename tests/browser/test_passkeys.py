@@ -25,20 +25,10 @@ def desk():
 
 
 @pytest.fixture(params=[("ko", 360), ("en", 1280)], ids=str)
-def screen(request, live_server, browser, settings):
+def screen(request, live_server, new_screen, settings):
     """A page of this size and language; what its scripts complain about stands in `said`."""
     settings.PUBLIC_URL = live_server.url
-    language, width = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, locale=language, reduced_motion="reduce"
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.said = []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.at, page.name = live_server.url, f"{language}-{width}"
-    yield page
-    context.close()
+    return new_screen(*request.param, height=800)
 
 
 def with_authenticator(page) -> tuple:
@@ -59,7 +49,9 @@ def with_authenticator(page) -> tuple:
 
 def looks_well(page, name: str) -> None:
     if PICTURES:
-        page.screenshot(path=Path(PICTURES, f"{name}-{page.name}.png"), full_page=True)
+        page.screenshot(
+            path=Path(PICTURES, f"{name}-{page.language}-{page.width}.png"), full_page=True
+        )
     looks_right(page)
 
 

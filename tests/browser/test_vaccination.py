@@ -18,18 +18,8 @@ from vaccination.services.recalls import write_batch
 
 
 @pytest.fixture(params=[("ko", 360), ("en", 820), ("ko", 1280)], ids=str)
-def screen(request, live_server, browser):
-    language, width = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 1000}, locale=language, reduced_motion="reduce"
-    )
-    context.set_default_timeout(15_000)
-    page = context.new_page()
-    page.said = []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.at = live_server.url
-    yield page
-    context.close()
+def screen(request, new_screen):
+    return new_screen(*request.param, height=1000)
 
 
 @pytest.fixture
