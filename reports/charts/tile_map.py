@@ -1,0 +1,154 @@
+"""A map of the 17 regions as tiles of equal size, roughly where the regions are.
+
+Our own drawing: equal tiles give Sejong as much room as Gyeonggi, and need no data of anybody
+else's. Each tile has the region's name and number; its shade only repeats the number.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from django.utils.safestring import SafeString
+
+from dataio.districts import REGIONS
+from reports.charts import Chart, check_key
+from reports.charts.svg import (
+    INK,
+    NONE,
+    PAPER,
+    QUIET,
+    Drawing,
+    finished,
+    root_of,
+    shape,
+    shown,
+    write,
+)
+from reports.words import Words
+
+
+class Tile(NamedTuple):
+    name: Words
+    column: int
+    row: int
+
+
+TILES = {
+    "인천광역시": Tile(Words("인천", "Incheon"), 0, 0),
+    "서울특별시": Tile(Words("서울", "Seoul"), 1, 0),
+    "경기도": Tile(Words("경기", "Gyeonggi"), 2, 0),
+    "강원특별자치도": Tile(Words("강원", "Gangwon"), 3, 0),
+    "충청남도": Tile(Words("충남", "Chungnam"), 0, 1),
+    "세종특별자치시": Tile(Words("세종", "Sejong"), 1, 1),
+    "충청북도": Tile(Words("충북", "Chungbuk"), 2, 1),
+    "경상북도": Tile(Words("경북", "Gyeongbuk"), 3, 1),
+    "전북특별자치도": Tile(Words("전북", "Jeonbuk"), 0, 2),
+    "대전광역시": Tile(Words("대전", "Daejeon"), 1, 2),
+    "대구광역시": Tile(Words("대구", "Daegu"), 2, 2),
+    "울산광역시": Tile(Words("울산", "Ulsan"), 3, 2),
+    "광주광역시": Tile(Words("광주", "Gwangju"), 0, 3),
+    "전라남도": Tile(Words("전남", "Jeonnam"), 1, 3),
+    "경상남도": Tile(Words("경남", "Gyeongnam"), 2, 3),
+    "부산광역시": Tile(Words("부산", "Busan"), 3, 3),
+    "제주특별자치도": Tile(Words("제주", "Jeju"), 0, 4),
+}
+# From light to dark, so that the order stays in grey; the last two take white letters.
+_SHADES = ("#edf1f9", "#c9d8f4", "#8fb1ec", "#2f66cf", "#0a3a94")
+_TILE, _GAP = 116, 6
+WIDTH = 4 * (_TILE + _GAP) + 2
+_HIGH = 72  # of a tile
+HEIGHT = 5 * (_HIGH + _GAP) + 2
+
+
+def short_name(region: str) -> str:
+    """The region's name on a tile, in the reader's language."""
+    return str(TILES[region].name) if region in TILES else region
+
+
+def region_map(
+    key: str,
+    title: str,
+    values: Mapping[str, float | None],
+    *,
+    summary: str = "",
+    head: str = "",
+    measure: str = "",
+    unit: str = "",
+    decimals: int = 0,
+    top: float | None = None,
+    address: str = "",
+    note: str = "",
+    hidden: Mapping[str, str] | None = None,
+) -> Chart:
+    """The map of a number for each region, by its official name; missing ones have a dash.
+
+    `measure` heads the numbers in the table, `unit` (as "%") follows them on the tiles. The
+    darkest shade is that of `top`, by default of the largest value. `hidden` are words in place of
+    numbers that are not published.
+    """
+    check_key(key)
+    known = {region: values.get(region) for region in REGIONS}
+    words = dict(hidden or {})
+    texts = {
+        region: words.get(region) or (shown(value, decimals) if value is not None else NONE)
+        for region, value in known.items()
+    }
+    empty = all(text == NONE for text in texts.values())
+    if empty:
+        drawing = Drawing(SafeString(), 0, 0)
+    else:
+        drawing = _draw(key, title, summary, known, texts, unit, top)
+    return Chart(
+        key=key,
+        title=title,
+        summary=summary,
+        svg=drawing.svg,
+        width=drawing.width,
+        height=drawing.height,
+        header=(head, f"{measure} ({unit})" if unit else measure),
+        rows=tuple((short_name(region), texts[region]) for region in REGIONS),
+        address=address,
+        note=note,
+        empty=empty,
+    )
+
+
+def _draw(
+    key: str,
+    title: str,
+    summary: str,
+    values: Mapping[str, float | None],
+    texts: Mapping[str, str],
+    unit: str,
+    top: float | None,
+) -> Drawing:
+    root = root_of(key, title, summary, WIDTH, HEIGHT)
+    given = [value for value in values.values() if value is not None]
+    most = (max(given, default=0.0) if top is None else top) or 1.0
+    for region, tile in TILES.items():
+        value = values[region]
+        shade = None if value is None else _shade(value / most)
+        text = texts[region]
+        _draw_tile(root, tile, text if value is None else f"{text}{unit}", shade)
+    return finished(root, WIDTH, HEIGHT)
+
+
+def _shade(share: float) -> int:
+    return min(max(int(share * len(_SHADES)), 0), len(_SHADES) - 1)
+
+
+def _draw_tile(root: ET.Element, tile: Tile, text: str, shade: int | None) -> None:
+    x, y = 1 + tile.column * (_TILE + _GAP), 1 + tile.row * (_HIGH + _GAP)
+    box = {"x": f"{x}", "y": f"{y}", "width": f"{_TILE}", "height": f"{_HIGH}", "rx": "6"}
+    if shade is None:
+        # Dashed rather than a shade: no number is not a small number.
+        shape(root, "rect", **box, fill=PAPER, stroke=QUIET, stroke_dasharray="4 3",
+              class_="chart-tile-none")  # fmt: skip
+        ink, name = INK, "chart-ink"
+    else:
+        shape(root, "rect", **box, fill=_SHADES[shade], stroke=QUIET, stroke_width="1")
+        ink, name = (PAPER if shade > 2 else INK), "chart-on-tile"
+    middle = x + _TILE / 2
+    write(root, middle, y + 28, str(tile.name), text_anchor="middle", fill=ink, class_=name)
+    write(root, middle, y + 54, text, text_anchor="middle", fill=ink, class_=name,
+          font_size="20", font_weight="bold")  # fmt: skip
