@@ -4,7 +4,7 @@ import enum
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TextIO
@@ -49,7 +49,7 @@ class _RollBack(Exception):
 class ImportCommand(PortalCommand):
     """Reads a file of one of `layouts` and passes its rows to `write` in batches.
 
-    Subclasses define `layouts` and `write`, and optionally `key`, `check_row` and `finish`.
+    Subclasses define `layouts` and `write`.
     """
 
     help: Any  # str or lazy str
@@ -60,16 +60,6 @@ class ImportCommand(PortalCommand):
     def write(self, rows: Sequence[Row]) -> Sequence[Outcome | RowRefused]:
         """Save the rows inside the open transaction; returns one outcome or refusal per row."""
         raise NotImplementedError
-
-    def key(self, row: Row) -> Hashable:
-        """The value that must be unique in the file; None if there is none."""
-        return None
-
-    def check_row(self, row: Row) -> None:
-        """Check rules between the cells of one row; raises RowRefused."""
-
-    def finish(self) -> None:
-        """Called after the last row, in the same transaction."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, help=_("CSV with a header line"))
@@ -110,7 +100,6 @@ class _Run:
         self.skip_refused = skip_refused
         self.counts: Counter[Outcome] = Counter()
         self.refused = 0
-        self.first_lines: dict[Hashable, int] = {}
         self.table: Table
         self.refused_rows: TextIO | None = None
         self.temporary_path = ""
@@ -138,7 +127,6 @@ class _Run:
                 raise _RollBack
             if not self.counts and not self.refused:
                 raise BadFile(_("There is no row below the first line."))
-            self.command.finish()
             if self.refused_rows:
                 self.refused_rows.flush()
                 os.fsync(self.refused_rows.fileno())
@@ -147,27 +135,15 @@ class _Run:
             os.replace(self.temporary_path, self.refused_path)
 
     def _import_batch(self, batch: list[Row]) -> None:
-        good = [row for row in batch if self._is_valid(row)]
+        for row in batch:
+            if row.problems:
+                self._refuse(row, row.problems)
+        good = [row for row in batch if not row.problems]
         for row, outcome in zip(good, self.command.write(good) if good else [], strict=True):
             if isinstance(outcome, Outcome):
                 self.counts[outcome] += 1
             else:
                 self._refuse(row, [str(outcome)])
-
-    def _is_valid(self, row: Row) -> bool:
-        problems = list(row.problems)
-        if not problems:
-            try:
-                self.command.check_row(row)
-            except RowRefused as refusal:
-                problems = [str(refusal)]
-        if not problems and (key := self.command.key(row)) is not None:
-            first_line = self.first_lines.setdefault(key, row.line)
-            if first_line != row.line:
-                problems = [_("the same as line %(line)s.") % {"line": first_line}]
-        if problems:
-            self._refuse(row, problems)
-        return not problems
 
     def _refuse(self, row: Row, problems: list[str]) -> None:
         self.refused += 1
