@@ -27,6 +27,7 @@ from bulk.kinds import KINDS, Kind, kinds_for
 from bulk.models import Upload, UploadRow
 from bulk.values import shown
 from bulk.working import change_in
+from dataio.uploads import progress_of
 from staff.actors import actor_of
 from staff.enums import Act
 from staff.names import actor_name
@@ -219,7 +220,9 @@ class UploadAdmin(ScopedAdmin[Upload]):
             by_whom=actor_name(actor_of(upload.user)),
             applied_by=actor_name(upload.applied_by) if upload.applied_by else "",
             undone_by=actor_name(upload.undone_by) if upload.undone_by else "",
-            progress=services.progress_of(upload) if upload.status in AT_WORK else None,
+            progress=progress_of(services.progress_key(upload))
+            if upload.status in AT_WORK
+            else None,
             at_work=upload.status in AT_WORK,
             may_act=self.has_add_permission(request),
             state=UploadStatus(upload.status).name.lower(),

@@ -5,7 +5,6 @@ status of an upload moves in the transaction of the work itself, so a worker tha
 nothing, and its job can be started again at any time.
 """
 
-import os
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import get_language
@@ -24,6 +22,7 @@ from bulk.enums import AT_WORK, UploadStatus
 from bulk.exceptions import BulkRefused
 from bulk.kinds import KINDS, Kind
 from bulk.models import Upload, UploadRow
+from dataio.uploads import store
 from outside import jobs
 from staff.actors import actor_of
 from staff.models import User
@@ -48,11 +47,7 @@ def start(*, kind: type[Kind], file: UploadedFile[Any], user: User) -> Upload:
         language=get_language() or settings.LANGUAGE_CODE,
         user=user,
     )
-    path = path_of(upload)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as target:
-        for chunk in file.chunks():
-            target.write(chunk)
+    store(file, path_of(upload))
     transaction.on_commit(partial(_enqueue, upload.pk, UploadStatus.READING))
     return upload
 
@@ -135,19 +130,8 @@ def _enqueue(upload_id: int, status: UploadStatus) -> None:
         jobs.enqueue(jobs.EXPORTS, _JOBS[status], upload_id)
 
 
-def remember_progress(upload_id: int, done: int, total: int) -> None:
-    """In the cache, since the work's own transaction would hide a row until its end."""
-    with suppress(RedisError):
-        cache.set(f"bulk:{upload_id}", (done, total), timeout=3600)
-
-
-def progress_of(upload: Upload) -> tuple[int, int] | None:
-    """(Rows done, rows) of the work that goes on; None if unknown."""
-    try:
-        progress: tuple[int, int] | None = cache.get(f"bulk:{upload.pk}")
-    except RedisError:
-        return None
-    return progress
+def progress_key(upload: Upload) -> str:
+    return f"bulk:{upload.pk}"
 
 
 def purge(now: datetime) -> int:

@@ -17,11 +17,12 @@ from bulk.enums import Action, UploadStatus
 from bulk.exceptions import BulkRefused, Outdated
 from bulk.kinds import Change, Key, Kind, Values, from_json
 from bulk.models import Upload, UploadRow
-from bulk.services import kind_of, path_of, remember_progress
+from bulk.services import kind_of, path_of, progress_key
 from bulk.values import as_json
 from database.clock import Now
 from dataio.csv_in import BadFile, open_table
 from dataio.importing import check_constraints_at_once
+from dataio.uploads import count_lines, remember_progress
 from staff.actors import actor_of, user_id_of
 from staff.models import User
 
@@ -155,18 +156,10 @@ def _plans(upload: Upload, kind: Kind, *, lock: bool = False) -> Iterator[list[R
         raise BadFile(_("There is no row below the first line."))
 
 
-def _count_lines(upload: Upload) -> int:
-    try:
-        with path_of(upload).open("rb") as file:
-            return sum(1 for _line in file)
-    except OSError as error:  # another machine's, or dropped
-        raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
-
-
 def _store_preview(upload: Upload, kind: Kind) -> None:
     upload.rows.all().delete()
     counts: Counter[str] = Counter()
-    digest, total = Digest(), _count_lines(upload)
+    digest, total = Digest(), count_lines(path_of(upload))
     for plans in _plans(upload, kind):
         rows = [row for plan in plans for row in _rows_of(upload, plan)]
         counts.update(row.action for row in rows)
@@ -174,7 +167,7 @@ def _store_preview(upload: Upload, kind: Kind) -> None:
         UploadRow.objects.bulk_create(rows, batch_size=BATCH)
         for plan in plans:
             digest.add(plan)
-        remember_progress(upload.pk, plans[-1].line, total)
+        remember_progress(progress_key(upload), plans[-1].line, total)
     _end(upload, UploadStatus.READY, counts=dict(counts), fingerprint=digest.hexdigest(), report="")
 
 
@@ -207,12 +200,12 @@ def _apply(upload: Upload, kind: Kind) -> None:
     """Write the changes; raises Outdated, after which the caller rolls back."""
     check_constraints_at_once()
     # Compared again, under the locks of what changes: the preview may be hours old.
-    digest, total = Digest(), _count_lines(upload)
+    digest, total = Digest(), count_lines(path_of(upload))
     for plans in _plans(upload, kind, lock=True):
         for plan in plans:
             digest.add(plan)
         kind.write([change for plan in plans if not plan.problem for change in plan.changes])
-        remember_progress(upload.pk, plans[-1].line, total)
+        remember_progress(progress_key(upload), plans[-1].line, total)
     # Only now, since rows are compared and written batch by batch; the caller rolls back.
     if digest.hexdigest() != upload.fingerprint:
         raise Outdated

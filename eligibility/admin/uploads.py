@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from dataio.uploads import progress_of
 from eligibility.admin.people import moment
 from eligibility.enums import UploadStatus
 from eligibility.models import RosterUpload
@@ -22,7 +23,7 @@ from eligibility.services.uploads import (
     drop,
     is_going_on,
     may_be_imported,
-    progress_of,
+    progress_key,
     refused_path,
     run_again,
     start_upload,
@@ -199,7 +200,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
     def progress(self, upload: RosterUpload) -> str:
         if upload.ended_at:
             return "100\u00a0%"
-        progress = progress_of(upload)
+        progress = progress_of(progress_key(upload))
         if not progress or not progress[1]:
             return "–"
         done, total = progress

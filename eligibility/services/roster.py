@@ -35,6 +35,7 @@ from dataio.csv_in import (
     csv_line,
     open_pieces,
 )
+from dataio.uploads import count_lines
 from eligibility import roster
 from eligibility.models import Person
 from eligibility.services.roster_settling import (
@@ -120,7 +121,7 @@ def import_roster(
     `progress` is called with (lines read, lines); a `preview` changes nothing, and `shown` is the
     fingerprint of one. Raises BadFile, RosterRefused or RosterOutdated, which change nothing.
     """
-    total = _count_lines(path)
+    total = count_lines(path)
     processes = processes or (os.cpu_count() or 1)
     if total <= PIECE:
         processes = 1  # starting processes would take longer than the work
@@ -177,14 +178,6 @@ def _settle_or_count(
         report.unchanged = settled.unchanged
     counts = [report.added, report.changed, report.unchanged, len(report.refused)]
     report.fingerprint = ":".join([*map(str, counts), changes])
-
-
-def _count_lines(path: Path) -> int:
-    try:
-        with path.open("rb") as file:
-            return sum(piece.count(b"\n") for piece in iter(lambda: file.read(1 << 20), b""))
-    except OSError as error:
-        raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
 
 
 # Packs a piece of the file (roster.pack), in this or another process.

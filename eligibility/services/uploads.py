@@ -1,6 +1,5 @@
 """Roster files uploaded in the admin: compared by a worker, looked at, imported, then deleted."""
 
-import os
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -9,7 +8,6 @@ from typing import Any
 
 import pghistory
 from django.conf import settings
-from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, transaction
 from django.db.models import Field
@@ -20,6 +18,7 @@ from redis import RedisError
 
 from database.clock import Now
 from dataio.csv_in import BadFile
+from dataio.uploads import remember_progress, store
 from eligibility.enums import UploadStatus
 from eligibility.models import Person, RosterUpload
 from eligibility.services.roster import (
@@ -40,11 +39,7 @@ def start_upload(*, file: UploadedFile[Any], skip_refused: bool, by: str) -> Ros
     upload = RosterUpload.objects.create(
         file=Path(file.name or "roster.csv").name[:200], skip_refused=skip_refused, by=by
     )
-    path = upload_path(upload)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as target:
-        for chunk in file.chunks():
-            target.write(chunk)
+    store(file, upload_path(upload))
     transaction.on_commit(partial(_enqueue, upload.pk))
     return upload
 
@@ -127,7 +122,7 @@ def run_upload(upload_id: int) -> None:
             report = import_roster(
                 path,
                 skip_refused=upload.skip_refused,
-                progress=partial(_remember_progress, upload.pk),
+                progress=partial(remember_progress, progress_key(upload)),
                 preview=not upload.agreed_by,
                 shown=upload.fingerprint,
             )
@@ -205,16 +200,5 @@ def _field_name(name: str) -> str:
     return capfirst(str(field.verbose_name))
 
 
-def _remember_progress(upload_id: int, done: int, total: int) -> None:
-    """In the cache, since the import's own transaction would hide a row until the end."""
-    with suppress(RedisError):
-        cache.set(f"roster_upload:{upload_id}", (done, total), timeout=3600)
-
-
-def progress_of(upload: RosterUpload) -> tuple[int, int] | None:
-    """(Lines read, lines) of a running import; None if unknown."""
-    try:
-        progress: tuple[int, int] | None = cache.get(f"roster_upload:{upload.pk}")
-    except RedisError:
-        return None
-    return progress
+def progress_key(upload: RosterUpload) -> str:
+    return f"roster_upload:{upload.pk}"
