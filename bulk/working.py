@@ -21,7 +21,7 @@ from bulk.services import kind_of, path_of, progress_key
 from bulk.values import as_json
 from database.clock import Now
 from dataio.csv_in import BadFile, open_table
-from dataio.importing import check_constraints_at_once
+from dataio.importing import check_constraints_at_once, rule_of
 from dataio.uploads import count_lines, remember_progress
 from staff.actors import actor_of, user_id_of
 from staff.models import User
@@ -63,9 +63,7 @@ def apply(upload_id: int) -> None:
             except Outdated:
                 _preview_again(upload, _kind(upload, user), _outdated())
             except IntegrityError as error:
-                # The text of Postgres may hold values of the row: only the constraint is named.
-                rule = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-                report = _("The database refused it: %s.") % (rule or "?")
+                report = _("The database refused it: %s.") % rule_of(error)
                 _preview_again(upload, _kind(upload, user), report)
             except (BadFile, BulkRefused) as problem:
                 _end(upload, UploadStatus.READY, report=str(problem))

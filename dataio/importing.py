@@ -83,11 +83,9 @@ class ImportCommand(PortalCommand):
             except BadFile as problem:
                 raise CommandError(f"{file.name}: {problem}") from None
             except IntegrityError as error:
-                # The message of Postgres may hold values of the row: only the constraint is named.
-                rule = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
                 raise CommandError(
                     _("%(file)s: the database refused it (%(rule)s). Nothing was changed.")
-                    % {"file": file.name, "rule": rule or "?"}
+                    % {"file": file.name, "rule": rule_of(error)}
                 ) from None
 
 
@@ -221,6 +219,12 @@ class _Run:
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
     while batch := list(islice(rows, size)):
         yield batch
+
+
+def rule_of(error: IntegrityError) -> str:
+    """The name of the constraint: the whole message of Postgres may hold values of the row."""
+    rule = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    return rule or "?"
 
 
 def check_constraints_at_once() -> None:
