@@ -140,11 +140,10 @@ def purge(now: datetime) -> int:
     What was never applied is dropped: the file is gone.
     """
     old = Upload.objects.filter(created_at__lt=now - KEPT)
-    for upload in old.filter(status__in=[UploadStatus.READY, UploadStatus.READING]):
+    unapplied = old.filter(status__in=[UploadStatus.READY, UploadStatus.READING])
+    for upload in unapplied:
         path_of(upload).unlink(missing_ok=True)
-    old.filter(status__in=[UploadStatus.READY, UploadStatus.READING]).update(
-        status=UploadStatus.DROPPED
-    )
+    unapplied.update(status=UploadStatus.DROPPED)
     # Not those at work, whose rows are needed.
     rows = UploadRow.objects.filter(upload__in=old.exclude(status__in=AT_WORK))
     return rows.delete()[0]
