@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bulk.kinds import Change, Key, Kind, Record, Values
-from bulk.values import as_json
+from bulk.values import all_as_json, as_json
 from dataio.csv_in import Row
 from dataio.importing import RowRefused
 
@@ -113,7 +113,8 @@ class Digest:
         # The wording of a refusal may name a count that changes by the minute; that the row is
         # refused is what was shown.
         content = [plan.line, bool(plan.problem), *map(_as_list, plan.changes)]
-        self._hash.update(json.dumps(content, ensure_ascii=False).encode())
+        text = json.dumps(content, ensure_ascii=False, sort_keys=True)
+        self._hash.update(text.encode())
 
     def hexdigest(self) -> str:
         return self._hash.hexdigest()
@@ -122,10 +123,6 @@ class Digest:
 def _as_list(change: Change) -> list[object]:
     return [
         [as_json(part) for part in change.key],
-        None if change.before is None else _json(change.before),
-        _json(change.after),
+        None if change.before is None else all_as_json(change.before),
+        all_as_json(change.after),
     ]
-
-
-def _json(values: Values) -> Values:
-    return {name: as_json(values[name]) for name in sorted(values)}

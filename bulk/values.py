@@ -19,6 +19,10 @@ def as_json(value: Any) -> Any:
     return value
 
 
+def all_as_json(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: as_json(value) for name, value in values.items()}
+
+
 def as_cell(value: Any) -> str:
     """The text from which the kind's column reads the same value; no spreadsheet runs it."""
     if value is None:

@@ -18,7 +18,7 @@ from bulk.exceptions import BulkRefused, Outdated
 from bulk.kinds import Change, Key, Kind, Values, from_json
 from bulk.models import Upload, UploadRow
 from bulk.services import kind_of, path_of, progress_key
-from bulk.values import as_json
+from bulk.values import all_as_json, as_json
 from database.clock import Now
 from dataio.csv_in import BadFile, open_table
 from dataio.importing import check_constraints_at_once, rule_of
@@ -178,8 +178,8 @@ def _rows_of(upload: Upload, plan: RowPlan) -> list[UploadRow]:
             change.line,
             Action.NEW if change.before is None else Action.CHANGED,
             key=[as_json(part) for part in change.key],
-            before=change.before and _json(change.before),
-            after=_json(change.after),
+            before=change.before and all_as_json(change.before),
+            after=all_as_json(change.after),
         )
         for change in plan.changes
     ]
@@ -188,10 +188,6 @@ def _rows_of(upload: Upload, plan: RowPlan) -> list[UploadRow]:
 def _row(upload: Upload, line: int, action: Action, **content: Any) -> UploadRow:
     text = json.dumps(content, ensure_ascii=False)
     return UploadRow(upload=upload, line=line, action=action, content=text)
-
-
-def _json(values: Values) -> Values:
-    return {name: as_json(value) for name, value in values.items()}
 
 
 def _apply(upload: Upload, kind: Kind) -> None:
