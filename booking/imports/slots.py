@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -16,6 +15,7 @@ from booking.services.reading import vaccines_by_code
 from booking.services.slots import set_capacity
 from bulk.kinds import Change, Key, Kind, Record, Values, refused
 from bulk.removing import references
+from bulk.values import shown
 from dataio.csv_in import Column, Layout, Row
 from dataio.importing import RowRefused
 from dataio.values import clock, day, line_of_text, moment, whole_number
@@ -129,12 +129,12 @@ class SlotKind(AtClinics):
     def check(self, record: Record, before: Values | None) -> None:
         time: datetime = record.key[2]
         if time <= self.now:
-            raise refused("starts_at", _("%s is over.") % _local_time(time))
+            raise refused("starts_at", _("%s is over.") % shown(time))
         if before is not None and record.values["capacity"] < self.slots[record.key].booked:
             raise refused(
                 "capacity",
                 _("at %(time)s %(booked)s places are booked already.")
-                % {"time": _local_time(time), "booked": self.slots[record.key].booked},
+                % {"time": shown(time), "booked": self.slots[record.key].booked},
             )
         if before is not None and self._is_closed_above(record.key, record.values["capacity"]):
             raise refused("capacity", str(HoursClosed()))
@@ -188,10 +188,6 @@ class SlotKind(AtClinics):
 
     def repeated(self, record: Record, line: int) -> str:
         return _("asks for %(time)s, as line %(line)s does.") % {
-            "time": _local_time(record.key[2]),
+            "time": shown(record.key[2]),
             "line": line,
         }
-
-
-def _local_time(time: datetime) -> str:
-    return f"{timezone.localtime(time):%Y-%m-%d %H:%M}"
