@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from reports.admin.texts import moment_text
+from bulk.values import shown
 from reports.definitions import EXPORTS
 from reports.enums import CONTENT_TYPES, FileStatus, Packing
 from reports.files import cancel_file, may_fetch, name_of, record_fetch
@@ -125,15 +125,15 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
 
     @admin.display(description=gettext_lazy("created at"))
     def asked_at(self, file: ExportFile) -> str:
-        return moment_text(file.created_at)
+        return shown(file.created_at)
 
     @admin.display(description=gettext_lazy("ended at"))
     def ended(self, file: ExportFile) -> str:
-        return moment_text(file.ended_at)
+        return shown(file.ended_at)
 
     @admin.display(description=gettext_lazy("kept until"))
     def kept(self, file: ExportFile) -> str:
-        return moment_text(file.keep_until)
+        return shown(file.keep_until)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from bulk.values import shown
 from database.clock import known_today
 from dataio.districts import REGIONS
-from reports.admin.texts import moment_text, titles_of
+from reports.admin.texts import titles_of
 from reports.definitions import EXPORTS
 from reports.models import ExportToken
 from reports.selection import SHORTEST_REASON
@@ -118,20 +119,20 @@ class ExportTokenAdmin(CarefulMixin[ExportToken], StaffPages[ExportToken]):
     @admin.display(description=gettext_lazy("state"))
     def state(self, token: ExportToken) -> str:
         if token.revoked_at:
-            return _("revoked %s") % moment_text(token.revoked_at)
+            return _("revoked %s") % shown(token.revoked_at)
         return _("good") if token.expires_at.date() > known_today() else _("run out")
 
     @admin.display(description=gettext_lazy("expires at"), ordering="expires_at")
     def shown_until(self, token: ExportToken) -> str:
-        return moment_text(token.expires_at)
+        return shown(token.expires_at)
 
     @admin.display(description=gettext_lazy("last used at"))
     def shown_use(self, token: ExportToken) -> str:
-        return moment_text(token.last_used_at)
+        return shown(token.last_used_at)
 
     @admin.display(description=gettext_lazy("made at"))
     def shown_made(self, token: ExportToken) -> str:
-        return moment_text(token.made_at)
+        return shown(token.made_at)
 
     def get_urls(self) -> list[URLPattern]:
         revoke = require_POST(self.revoke_view)
