@@ -85,8 +85,8 @@ class DoseKind(Kind):
         people = self._people().filter(roster_key__in={person for person, _dose in keys})
         if lock:
             people = people.select_for_update(no_key=True, of=("self",)).order_by("pk")
+        keys_by_id = {person.pk: person.roster_key for person in people}
         self.people |= {person.roster_key: (person.pk, person.birth_date) for person in people}
-        keys_by_id = {pk: key for key, (pk, _born) in self.people.items()}
         doses = OutsideDose.objects.filter(person__in=keys_by_id).select_related("vaccine")
         found = {
             key: dose for dose in doses if (key := (keys_by_id[dose.person_id], dose.dose)) in keys
