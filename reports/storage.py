@@ -2,8 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.files.base import File
@@ -17,9 +19,23 @@ def storage_of(name: str) -> Storage:
     return storages[name]
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears under its name complete or not at all, readable by its owner only."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".export-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:  # also KeyboardInterrupt, or the end of a worker
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
 class WholeFileStorage(FileSystemStorage):
-    """A folder in which a file appears under its name complete or not at all, readable by its owner
-    only. A file of the same name is replaced."""
+    """A folder of whole files. A file of the same name is replaced."""
 
     def __init__(self, location: str = "", **options: Any) -> None:
         super().__init__(**options)
@@ -39,15 +55,7 @@ class WholeFileStorage(FileSystemStorage):
     def _save(self, name: str, content: File[Any]) -> str:
         path = Path(self.path(name))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".export-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in content.chunks(CHUNK):
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:  # also the end of the worker
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with whole_file(path) as file:
+            for chunk in content.chunks(CHUNK):
+                file.write(chunk)
         return name

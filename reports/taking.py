@@ -1,10 +1,9 @@
-"""Taking an export: a whole file or none, and a record of whose data it held."""
+"""Taking an export, and a record of whose data it held."""
 
 import csv
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -63,21 +62,6 @@ def unnamed_file(selection: Selection, form: Form, *, reason: str) -> tuple[IO[b
         file.seek(0)
         stack.pop_all()  # the caller closes the file
     return file, written
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears under its name complete or not at all, readable by its owner only."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".export-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:  # also KeyboardInterrupt
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_list_of_replaced(path: Path, replaced: list[Replaced]) -> None:

@@ -16,7 +16,8 @@ from reports.describing import csvw
 from reports.enums import Encoding, Headers, Zone
 from reports.exceptions import BadSelection
 from reports.selection import Form, Selection, check_reason, select
-from reports.taking import record_taking, whole_file, write_list_of_replaced
+from reports.storage import whole_file
+from reports.taking import record_taking, write_list_of_replaced
 from reports.writing import Written, write_csv
 from web.commands import PortalCommand
 
