@@ -51,6 +51,10 @@ class FileStatus(models.TextChoices):
     EXPIRED = "expired", _("Removed after its time")
 
 
+# A worker has something to do.
+OPEN = [FileStatus.WAITING, FileStatus.RUNNING]
+
+
 class Packing(models.TextChoices):
     """Kinds of files, by the ends of their names."""
 

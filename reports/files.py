@@ -20,7 +20,7 @@ from redis import RedisError
 
 from database.clock import Now
 from outside import jobs
-from reports.enums import FileStatus, Zone
+from reports.enums import OPEN, FileStatus, Zone
 from reports.exceptions import BadSelection
 from reports.models import ExportFile, ExportToken
 from reports.orders import form_of, order_of, selection_of
@@ -36,7 +36,6 @@ from staff.services import record_access
 
 log = logging.getLogger(__name__)
 
-OPEN = [FileStatus.WAITING, FileStatus.RUNNING]
 BEAT_SECONDS = 1.0
 # A worker that was silent for so long is taken for dead, and another one begins anew.
 SILENT = timedelta(minutes=2)

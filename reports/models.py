@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
-from reports.enums import FileStatus, Period
+from reports.enums import OPEN, FileStatus, Period
 from staff.models import User
 from web.codes import random_uuid
 
@@ -176,7 +176,7 @@ class ExportFile(models.Model):
             models.Index(
                 fields=["created_at"],
                 name="export_files_open",
-                condition=Q(status__in=[FileStatus.WAITING, FileStatus.RUNNING]),
+                condition=Q(status__in=OPEN),
             ),
         ]
 
@@ -185,4 +185,4 @@ class ExportFile(models.Model):
 
     @property
     def is_open(self) -> bool:
-        return self.status in (FileStatus.WAITING, FileStatus.RUNNING)
+        return self.status in OPEN
