@@ -1,12 +1,9 @@
 """Schedules: a file each day, tried again until it is delivered, an alarm when it is late."""
 
 import logging
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
 
-from django.core.files.storage import Storage, storages
 from django.db import transaction
 from django.utils import timezone
 
@@ -19,10 +16,6 @@ from reports.models import ExportFile, ExportSchedule
 log = logging.getLogger(__name__)
 
 MOST_MISSED = 7  # days that are made up for after a standstill
-
-
-def target_storage(name: str) -> Storage:
-    return storages[f"export-{name}"]
 
 
 def days_of(period: str, on: date) -> tuple[date | None, date | None]:
@@ -76,7 +69,7 @@ def _start(schedule: ExportSchedule, day: date) -> bool:
             "options": {**schedule.options, **days},
             "reason": schedule.reason,
             "storage": f"export-{schedule.target}",
-            "path": _path(schedule, day, schedule.options),
+            "path": _path(schedule, day),
         },
     )
     if is_new:
@@ -84,8 +77,8 @@ def _start(schedule: ExportSchedule, day: date) -> bool:
     return is_new
 
 
-def _path(schedule: ExportSchedule, day: date, options: Mapping[str, Any]) -> str:
-    packing = options.get("packing", "csv")
+def _path(schedule: ExportSchedule, day: date) -> str:
+    packing = schedule.options.get("packing", "csv")
     return f"{schedule.name}/{schedule.export}-{day:%Y%m%d}.{packing}"
 
 
