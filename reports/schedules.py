@@ -84,13 +84,13 @@ def _path(schedule: ExportSchedule, day: date) -> str:
 
 def alarm() -> list[ExportFile]:
     """Report the files that are late, each once; returns them."""
-    late = []
+    late, now = [], database_now()
     open_files = ExportFile.objects.filter(schedule__isnull=False, alarmed_at=None)
     for file in open_files.exclude(status=FileStatus.DONE).select_related("schedule"):
         schedule, day = file.schedule, file.day
         assert schedule is not None
         assert day is not None
-        if database_now() < due_at(schedule, day) + timedelta(minutes=schedule.late_after):
+        if now < due_at(schedule, day) + timedelta(minutes=schedule.late_after):
             continue
         ExportFile.objects.filter(pk=file.pk).update(alarmed_at=Now())
         log.error(
