@@ -9,6 +9,7 @@ from eligibility.models import Cohort
 from reports.enums import Encoding, Headers, Holds, Packing, Zone
 from reports.exceptions import BadSelection
 from reports.exports import Export
+from reports.orders import form_of
 from reports.selection import SHORTEST_REASON, Form, Selection, select
 from staff.models import User
 
@@ -143,10 +144,4 @@ class TakeForm(forms.Form):
         ]
 
     def form(self) -> Form:
-        values = self.cleaned_data
-        return Form(
-            encoding=Encoding(values["encoding"]),
-            headers=Headers(values["headers"]),
-            zone=Zone(values["zone"]),
-            packing=Packing(values["packing"]),
-        )
+        return form_of(self.cleaned_data)

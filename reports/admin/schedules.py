@@ -16,8 +16,8 @@ from reports.definitions import EXPORTS
 from reports.enums import Encoding, FileStatus, Headers, Packing, Zone
 from reports.exceptions import BadSelection
 from reports.models import ExportFile, ExportSchedule
-from reports.orders import order_of
-from reports.selection import SHORTEST_REASON, Form, check_reason, select
+from reports.orders import form_of, order_of
+from reports.selection import SHORTEST_REASON, check_reason, select
 from staff.pages import StaffPages
 from staff.services import staff_of
 from web.careful_admin import CarefulMixin
@@ -91,13 +91,7 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
         except BadSelection as problem:
             self.add_error(problem.option if problem.option in self.fields else None, str(problem))
             return values
-        form = Form(
-            encoding=Encoding(values["encoding"]),
-            headers=Headers(values["headers"]),
-            zone=Zone(values["zone"]),
-            packing=Packing(values["packing"]),
-        )
-        self.instance.options = order_of(selection, form)
+        self.instance.options = order_of(selection, form_of(values))
         return values
 
 
