@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from bulk.values import shown
-from reports.definitions import EXPORTS
+from reports.admin.texts import title_of
 from reports.enums import CONTENT_TYPES, FileStatus, Packing
 from reports.files import cancel_file, may_fetch, name_of, record_fetch
 from reports.models import ExportFile
@@ -71,8 +71,7 @@ class ExportFileAdmin(CarefulMixin[ExportFile], StaffPages[ExportFile]):
 
     @admin.display(description=gettext_lazy("export"))
     def of(self, file: ExportFile) -> str:
-        export = EXPORTS.get(file.export)
-        return f"{export.title if export else file.export} (v{file.version})"
+        return f"{title_of(file.export)} (v{file.version})"
 
     @admin.display(description=gettext_lazy("rows"))
     def progress(self, file: ExportFile) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from dataio.districts import REGIONS
+from reports.admin.texts import title_of
 from reports.definitions import EXPORTS
 from reports.enums import Encoding, FileStatus, Headers, Packing, Zone
 from reports.exceptions import BadSelection
@@ -130,8 +131,7 @@ class ExportScheduleAdmin(CarefulMixin[ExportSchedule], StaffPages[ExportSchedul
 
     @admin.display(description=gettext_lazy("export"))
     def of(self, schedule: ExportSchedule) -> str:
-        export = EXPORTS.get(schedule.export)
-        return str(export.title) if export else schedule.export
+        return title_of(schedule.export)
 
     @admin.display(description=gettext_lazy("last file"))
     def last_file(self, schedule: ExportSchedule) -> str:

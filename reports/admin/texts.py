@@ -5,5 +5,11 @@ from collections.abc import Iterable
 from reports.definitions import EXPORTS
 
 
+def title_of(name: str) -> str:
+    """The title of an export; its name if there is none such any more."""
+    export = EXPORTS.get(name)
+    return str(export.title) if export else name
+
+
 def titles_of(names: Iterable[str]) -> str:
-    return ", ".join(str(EXPORTS[name].title) if name in EXPORTS else name for name in names)
+    return ", ".join(map(title_of, names))
