@@ -9,7 +9,6 @@ from booking.enums import EntryStatus, Origin, ReservationStatus
 from booking.models import ListEntry, Reservation, Slot
 from booking.services.offers import entries_at
 from reports.columns import (
-    SEOUL_DAY,
     code,
     day,
     day_of,
@@ -238,6 +237,6 @@ CANCELLATION_LIST = Export(
         text("region", "거주 시·도", "region of residence", "person__region"),
         text("district", "거주 시·군·구", "district of residence", "person__district"),
         moment("ended_at", "종료 시각", "ended", "ended_at"),
-        *people("joined_at", on_sql=SEOUL_DAY),
+        *people("joined_at"),
     ),
 )
