@@ -1,7 +1,7 @@
 """What an export is: its rows, its columns, who may take it. The exports themselves are data in
 reports.definitions; pages, command, documents and schemas are made of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -109,6 +109,11 @@ class Export:
     @property
     def has_people(self) -> bool:
         return any(column.holds != Holds.NOTHING for column in self.columns)
+
+    def names_people(self, names: Iterable[str]) -> bool:
+        """Whether a column among these holds a name, a date of birth or a phone."""
+        named = [self.by_name.get(name) for name in names]
+        return any(column is not None and column.holds == Holds.NAME for column in named)
 
     @property
     def adds_up(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from reports.definitions import EXPORTS
-from reports.enums import Encoding, Headers, Holds, Packing, Zone
+from reports.enums import Encoding, Headers, Packing, Zone
 from reports.selection import Form, Selection, select
 from staff.models import User
 
@@ -29,8 +29,6 @@ def order_of(selection: Selection, form: Form) -> dict[str, Any]:
 def selection_of(export: str, order: Mapping[str, Any], user: User | None) -> Selection:
     """The selection of an order, checked anew; raises BadSelection."""
     definition = EXPORTS[export]
-    named = [definition.by_name.get(name) for name in order["columns"]]
-    people = any(column is not None and column.holds == Holds.NAME for column in named)
     return select(
         definition,
         user=user,
@@ -40,7 +38,7 @@ def selection_of(export: str, order: Mapping[str, Any], user: User | None) -> Se
         region=order["region"],
         cohort=order["cohort"],
         columns=order["columns"],
-        people=people,
+        people=definition.names_people(order["columns"]),
         recipient=order["recipient"],
     )
 

@@ -70,8 +70,8 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
         if options:
             self.initial.update({name: options.get(name, "") for name in self._OPTIONS})
             self.initial["columns"] = ", ".join(options["columns"])
-            people = {"name", "birth_date", "phone"} & set(options["columns"])
-            self.initial["people"] = bool(people)
+            export = EXPORTS.get(self.instance.export)
+            self.initial["people"] = bool(export and export.names_people(options["columns"]))
 
     _OPTIONS = ("region", "recipient", "packing", "encoding", "headers", "zone")
 
