@@ -16,6 +16,15 @@ from staff.models import User
 _DAY = {"type": "date"}
 
 
+def region_field() -> forms.ChoiceField:
+    """One region, or all."""
+    return forms.ChoiceField(
+        label=gettext_lazy("Region"),
+        choices=[("", gettext_lazy("All")), *((name, name) for name in REGIONS)],
+        required=False,
+    )
+
+
 class TakeForm(forms.Form):
     """What of an export is taken, and how it is written. `selection` after a valid form."""
 
@@ -25,11 +34,7 @@ class TakeForm(forms.Form):
     last = forms.DateField(
         label=gettext_lazy("Until day"), widget=forms.DateInput(attrs=_DAY), required=False
     )
-    region = forms.ChoiceField(
-        label=gettext_lazy("Region"),
-        choices=[("", gettext_lazy("All")), *((name, name) for name in REGIONS)],
-        required=False,
-    )
+    region = region_field()
     cohort = forms.ModelChoiceField(
         label=gettext_lazy("Cohort"),
         queryset=Cohort.objects.all(),

@@ -11,11 +11,11 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from dataio.districts import REGIONS
 from reports.admin.texts import title_of
 from reports.definitions import EXPORTS
 from reports.enums import Encoding, FileStatus, Headers, Packing, Zone
 from reports.exceptions import BadSelection
+from reports.forms import region_field
 from reports.models import ExportFile, ExportSchedule
 from reports.orders import form_of, order_of
 from reports.selection import SHORTEST_REASON, check_reason, select
@@ -27,11 +27,7 @@ SHOWN_FILES = 14
 
 
 class ScheduleForm(forms.ModelForm[ExportSchedule]):
-    region = forms.ChoiceField(
-        label=gettext_lazy("Region"),
-        choices=[("", gettext_lazy("All")), *((name, name) for name in REGIONS)],
-        required=False,
-    )
+    region = region_field()
     columns = forms.CharField(
         label=gettext_lazy("Columns"),
         required=False,

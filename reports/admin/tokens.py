@@ -17,9 +17,9 @@ from django.views.decorators.http import require_POST
 
 from bulk.values import shown
 from database.clock import known_today
-from dataio.districts import REGIONS
 from reports.admin.texts import titles_of
 from reports.definitions import EXPORTS
+from reports.forms import region_field
 from reports.models import ExportToken
 from reports.selection import SHORTEST_REASON
 from reports.tokens import LONGEST, make_token, revoke_token
@@ -37,11 +37,7 @@ class TokenForm(forms.Form):
     exports = forms.MultipleChoiceField(
         label=gettext_lazy("Exports"), widget=forms.CheckboxSelectMultiple
     )
-    region = forms.ChoiceField(
-        label=gettext_lazy("Region"),
-        choices=[("", gettext_lazy("All")), *((name, name) for name in REGIONS)],
-        required=False,
-    )
+    region = region_field()
     recipient = forms.CharField(
         label=gettext_lazy("Keys of people for"), max_length=40, required=False
     )
