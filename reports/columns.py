@@ -13,7 +13,7 @@ from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from privacy.cipher import decryptor
 from privacy.fields import EncryptedField
-from reports.enums import Holds, Type, Zone
+from reports.enums import Headers, Holds, Type, Zone
 from reports.words import Words
 
 _FORMULA_SQL = FORMULA.replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")
@@ -92,6 +92,13 @@ class Column:
     @property
     def meaning(self) -> Words:
         return self.note or self.title
+
+    def header(self, headers: Headers) -> str:
+        """What stands in the first line of the file."""
+        if headers == Headers.NAMES:
+            return self.name
+        title: str = getattr(self.title, headers.value)
+        return title
 
     def wrap(self, zone: Zone) -> str:
         """SQL of the cell around `{0}`, the source."""

@@ -50,9 +50,8 @@ def table_schema(
 
 
 def _field(column: Column, headers: Headers) -> dict[str, Any]:
-    names = headers == Headers.NAMES
     described: dict[str, Any] = {
-        "name": column.name if names else getattr(column.title, headers.value),
+        "name": column.header(headers),
         "title": f"{column.title.ko} / {column.title.en}",
         "type": column.type.value,
         "description": _both(column),

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 
 from database.clock import database_now
 from reports.columns import guard
-from reports.enums import Encoding, Headers
+from reports.enums import Encoding
 from reports.opening import Opened, cell, in_processes, opener_of
 from reports.people import People
 from reports.reading import Query, query_of, rows_counted, rows_expected
@@ -97,7 +97,8 @@ def write_csv(
     written = Written() if written is None else written
     encode = _encoder(form.encoding, [column.name for column in selection.columns], written)
     start = "\ufeff".encode() if form.encoding == Encoding.EXCEL else b""
-    file.write(start + encode(_line(_header(selection, form.headers)) + END))
+    header = [column.header(form.headers) for column in selection.columns]
+    file.write(start + encode(_line(header) + END))
     query = query_of(selection, form.zone)
     for lines, people in _blocks(
         selection, query, processes, partial(_look, selection, written, count)
@@ -134,12 +135,6 @@ def _blocks(
     with in_processes(opener_of(selection, query), processes) as opened, snapshot():
         look()
         yield from opened(_copied(query.sql))
-
-
-def _header(selection: Selection, headers: Headers) -> list[str]:
-    if headers == Headers.NAMES:
-        return [column.name for column in selection.columns]
-    return [getattr(column.title, headers.value) for column in selection.columns]
 
 
 def _copied(sql: str) -> Iterator[list[bytes]]:
