@@ -11,7 +11,6 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from database.clock import known_today
 from eligibility import spelling
@@ -83,12 +82,5 @@ class Provider(Client):
 
 def configured() -> dict[str, Provider]:
     """The providers of the settings, by code; raises ImproperlyConfigured."""
-    providers = {}
-    for values in settings.PROVIDERS:
-        try:
-            provider = Provider(**values)
-        except TypeError as error:
-            raise ImproperlyConfigured(f"JARI_PROVIDERS: {error}") from error
-        provider.check("JARI_PROVIDERS")
-        providers[provider.code] = provider
-    return providers
+    providers = [Provider.of_setting("JARI_PROVIDERS", values) for values in settings.PROVIDERS]
+    return {provider.code: provider for provider in providers}

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -74,11 +74,17 @@ class Client:
     acr: Collection[str] = ()
     max_age: int | None = None
 
-    def check(self, setting: str) -> None:
-        """Raises ImproperlyConfigured for an issuer that is not asked over TLS."""
-        parts = urlsplit(self.issuer)
+    @classmethod
+    def of_setting(cls, setting: str, values: Mapping[str, Any]) -> Self:
+        """Raises ImproperlyConfigured, also for an issuer that is not asked over TLS."""
+        try:
+            client = cls(**values)
+        except TypeError as error:
+            raise ImproperlyConfigured(f"{setting}: {error}") from error
+        parts = urlsplit(client.issuer)
         if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
-            raise ImproperlyConfigured(f"{setting}: {self.code} needs an https issuer.")
+            raise ImproperlyConfigured(f"{setting}: {client.code} needs an https issuer.")
+        return client
 
     def begin(self, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
         """The address to send the browser to, and the secrets that `verified_claims` needs back.

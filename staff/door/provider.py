@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.urls import reverse
@@ -55,12 +54,7 @@ def configured() -> StaffProvider | None:
     """The provider of the settings; raises ImproperlyConfigured."""
     if not settings.STAFF_PROVIDER:
         return None
-    try:
-        provider = StaffProvider(**settings.STAFF_PROVIDER)
-    except TypeError as error:
-        raise ImproperlyConfigured(f"JARI_STAFF_PROVIDER: {error}") from error
-    provider.check("JARI_STAFF_PROVIDER")
-    return provider
+    return StaffProvider.of_setting("JARI_STAFF_PROVIDER", settings.STAFF_PROVIDER)
 
 
 def name_of_provider() -> str:
