@@ -37,6 +37,11 @@ def is_verified(user: User) -> bool:
     return getattr(user, "otp_device", None) is not None
 
 
+def has_shown_factor(request: HttpRequest) -> bool:
+    """Whether this session has a second factor behind it, here or by the provider's word."""
+    return is_verified(staff_of(request)) or bool(request.session.get(PROVIDER_PROVED))
+
+
 def has_second_factor(user: User) -> bool:
     return any(
         model.objects.filter(user=user, confirmed=True).exists()
@@ -61,7 +66,7 @@ def next_step(request: HttpRequest) -> str | None:
     In the sample campaign, whose log-ins are printed, a second factor is optional.
     """
     user, session = staff_of(request), request.session
-    if not is_verified(user) and not session.get(PROVIDER_PROVED):
+    if not has_shown_factor(request):
         if has_second_factor(user):
             return "second_factor"
         if not settings.SAMPLE:
@@ -77,8 +82,7 @@ def has_expired(request: HttpRequest) -> bool:
     """Whether the session is too old, or was not used for STAFF_IDLE_MINUTES."""
     now = known_now().timestamp()
     began_at, seen_at = request.session.get(BEGAN, now), request.session.get(SEEN, now)
-    has_proved = is_verified(staff_of(request)) or request.session.get(PROVIDER_PROVED)
-    is_complete = has_proved or settings.SAMPLE
+    is_complete = has_shown_factor(request) or settings.SAMPLE
     most = settings.SESSION_COOKIE_AGE if is_complete else HALF_WAY.total_seconds()
     return bool(now - began_at > most or now - seen_at > settings.STAFF_IDLE_MINUTES * 60)
 
