@@ -221,6 +221,7 @@ class Settled:
     added: int
     changed: int
     unchanged: int
+    to_write: int  # people of roster_todo
 
 
 # Names of what differs, and their conditions; last doses are encrypted and can't be compared here.
@@ -265,7 +266,7 @@ def count(cursor: CursorWrapper) -> Settled:
         "SELECT count(*) FILTER (WHERE person_id IS NULL), count(person_id) FROM roster_todo"
     )
     added, changed = cursor.fetchone()
-    return Settled(done_added + added, changed, unchanged)
+    return Settled(done_added + added, changed, unchanged, to_write=added + changed)
 
 
 def settle(cursor: CursorWrapper, absent: frozenset[str]) -> Settled:
@@ -274,8 +275,6 @@ def settle(cursor: CursorWrapper, absent: frozenset[str]) -> Settled:
     `absent`: optional columns that the file does not have.
     """
     counts = count(cursor)
-    cursor.execute("SELECT count(*) FROM roster_todo")
-    to_write = cursor.fetchone()[0]
     for statement in _STEP_ASIDE:
         cursor.execute(statement)
     cursor.execute(_CHANGE, {"absent": sorted(absent)})
@@ -283,6 +282,6 @@ def settle(cursor: CursorWrapper, absent: frozenset[str]) -> Settled:
     cursor.execute(_ADD)
     written += cursor.rowcount
     # Fewer rows: a person was changed or adopted in another transaction since _TODO was computed.
-    if written != to_write:
+    if written != counts.to_write:
         raise BadFile(_("Somebody changed the same people meanwhile. Import the file again."))
     return counts
