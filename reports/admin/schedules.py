@@ -104,7 +104,7 @@ class ExportScheduleAdmin(CarefulMixin[ExportSchedule], StaffPages[ExportSchedul
     readonly_fields = ["files_shown"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ExportSchedule]:
-        files = Prefetch("files", ExportFile.objects.order_by("-day"), to_attr="newest")
+        files = Prefetch("files", ExportFile.objects.order_by("-day")[:1], to_attr="newest")
         return super().get_queryset(request).prefetch_related(files)
 
     def get_fields(self, request: HttpRequest, obj: ExportSchedule | None = None) -> list[Any]:
