@@ -24,6 +24,31 @@ def fieldsets_of(form: Form, fieldsets: list[Any]) -> AdminForm:
     return AdminForm(cast("ModelForm[Any]", form), fieldsets, {})
 
 
+def page_of(
+    site: PortalSite,
+    request: HttpRequest,
+    template: str,
+    title: str,
+    *,
+    crumbs: Sequence[Crumb] = (),
+    end: str = "",
+    status: int = 200,
+    **context: Any,
+) -> TemplateResponse:
+    """Render `template` with the admin's context.
+
+    `crumbs` are the links before this page; `end` is the last crumb, by default the title.
+    """
+    frame = {
+        **site.each_context(request),
+        "title": title,
+        "subtitle": None,
+        "crumbs": crumbs,
+        "end": end or title,
+    }
+    return TemplateResponse(request, template, {**frame, **context}, status=status)
+
+
 class StaffPages(admin.ModelAdmin[Row]):
     """Adds `page`, for templates that extend admin/page.html."""
 
@@ -40,20 +65,17 @@ class StaffPages(admin.ModelAdmin[Row]):
         status: int = 200,
         **context: Any,
     ) -> TemplateResponse:
-        """Render `template` with the admin's context.
-
-        `crumbs` are the links before this page, by default to the model's list; `end` is the last
-        crumb, by default the title.
-        """
-        frame = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "subtitle": None,
-            "opts": self.opts,
-            "crumbs": [self.list_crumb()] if crumbs is None else crumbs,
-            "end": end or title,
-        }
-        return TemplateResponse(request, template, {**frame, **context}, status=status)
+        """As `page_of`; `crumbs` are by default the link to the model's list."""
+        return page_of(
+            self.admin_site,
+            request,
+            template,
+            title,
+            crumbs=[self.list_crumb()] if crumbs is None else crumbs,
+            end=end,
+            status=status,
+            **{"opts": self.opts, **context},
+        )
 
     def act_page(
         self,

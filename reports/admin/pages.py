@@ -10,7 +10,6 @@ from django.http import (
     HttpResponseBase,
     HttpResponseRedirect,
 )
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,7 +24,7 @@ from reports.reading import query_of, rows_expected
 from reports.taking import record_taking, unnamed_file
 from reports.writing import Written
 from staff.hooks import pages
-from staff.pages import fieldsets_of
+from staff.pages import fieldsets_of, page_of
 from staff.services import staff_of
 from staff.site import PortalSite
 
@@ -62,7 +61,9 @@ class ExportPages:
         exports = _exports_of(request)
         if not exports:
             raise PermissionDenied
-        return self._page(request, "admin/reports/exports.html", _("Exports"), exports=exports)
+        return page_of(
+            self.site, request, "admin/reports/exports.html", _("Exports"), exports=exports
+        )
 
     def take(self, request: HttpRequest, name: str) -> HttpResponseBase:
         """The form of an export; POST answers the file, recorded before its first byte."""
@@ -77,7 +78,8 @@ class ExportPages:
         form = TakeForm(request.POST or None, initial=initial, export=export, user=user)
         if request.method == "POST" and form.is_valid():
             return _file(request, form)
-        return self._page(
+        return page_of(
+            self.site,
             request,
             "admin/reports/export.html",
             str(export.title),
@@ -87,25 +89,6 @@ class ExportPages:
             adminform=fieldsets_of(form, form.fieldsets()),
             status=422 if form.errors else 200,
         )
-
-    def _page(
-        self,
-        request: HttpRequest,
-        template: str,
-        title: str,
-        *,
-        crumbs: list[tuple[str, str]] | None = None,
-        status: int = 200,
-        **context: object,
-    ) -> TemplateResponse:
-        frame = {
-            **self.site.each_context(request),
-            "title": title,
-            "subtitle": None,
-            "crumbs": crumbs or [],
-            "end": title,
-        }
-        return TemplateResponse(request, template, {**frame, **context}, status=status)
 
 
 def _file(request: HttpRequest, form: TakeForm) -> HttpResponseBase:
