@@ -28,7 +28,7 @@ from booking.services.closure_plans import Hours, Situation, Wish
 from database.clock import known_now, known_today
 from staff.actors import actor_of
 from staff.enums import Act
-from staff.names import actor_name
+from staff.names import actor_names
 from staff.pages import StaffPages
 from staff.services import record_access, staff_of
 
@@ -225,6 +225,7 @@ class ClosurePages(StaffPages[Clinic]):
         if people:
             self._record_closure(request, Act.LIST, "closure", row, people)
         counts = Counter(row.affected.values_list("outcome", flat=True))
+        names = actor_names([row.by, row.ended_by])
         may_change = request.user.has_perm("booking.change_closure")
         return self._closure_page(
             request,
@@ -235,8 +236,8 @@ class ClosurePages(StaffPages[Clinic]):
             rows=page,
             moved=counts[AffectedOutcome.MOVED],
             cancelled=counts[AffectedOutcome.CANCELLED],
-            who=actor_name(row.by),
-            ended_by=actor_name(row.ended_by) if row.ended_by else "",
+            who=names[row.by],
+            ended_by=names[row.ended_by] if row.ended_by else "",
             may_take_back=may_change and row.status == ClosureStatus.DONE,
             may_reopen=may_change
             and row.status == ClosureStatus.TOLD

@@ -35,7 +35,16 @@ _FIXED = [
     for status in TAKING
     if status not in (ReservationStatus.HELD, ReservationStatus.CONFIRMED)
 ]
-_COLUMNS = ("pk", "person_id", "dose", "slot_id", "slot__clinic_id", "slot__vaccine_id")
+# The columns of an Appointment.
+_COLUMNS = (
+    "pk",
+    "person_id",
+    "dose",
+    "slot_id",
+    "slot__clinic_id",
+    "slot__vaccine_id",
+    "slot__starts_at",
+)
 
 
 @dataclass(frozen=True)
@@ -104,17 +113,16 @@ def read(
     hours: Hours, wish: Wish, *, now: datetime, among: Collection[int] | None = None
 ) -> Situation:
     """The situation now; people move only to the slots `among` these, if given."""
-    closing = dict(hours.slots().values_list("pk", "capacity"))
-    open_seats = sum(slot.left for slot in hours.slots().filter(HAS_SEAT))
-    patients = _patients(closing)
+    slots = list(hours.slots())
+    closing = frozenset(slot.pk for slot in slots)
+    patients, states = _patients(closing)
     clinics = near(hours.clinic, wish.km)
     free = [] if wish.mode == ClosureMode.CANCEL else _free(patients, clinics, wish, now, among)
-    states = Counter(Reservation.objects.filter(slot__in=closing).values_list("status", flat=True))
     return Situation(
         hours=hours,
         wish=wish,
-        closing=frozenset(closing),
-        open_seats=open_seats,
+        closing=closing,
+        open_seats=sum(max(slot.left, 0) for slot in slots),
         patients=patients,
         staying=sum(states[status] for status in _FIXED),
         holding=states[ReservationStatus.HELD],
@@ -140,18 +148,22 @@ def near(clinic: Clinic, km: int) -> list[int]:
     return [*own, *(pk for _km, pk in inside[:MOST_CLINICS])]
 
 
-def _patients(closing: Iterable[int]) -> list[Patient]:
-    confirmed = Reservation.objects.filter(
-        slot__in=closing, status=ReservationStatus.CONFIRMED
-    ).order_by("dose")
+def _patients(closing: Iterable[int]) -> tuple[list[Patient], Counter[str]]:
+    """The people with a confirmed appointment in these slots; reservations there by status."""
+    rows = Reservation.objects.filter(slot__in=closing, status__in=TAKING).order_by("dose")
     affected: dict[int, list[Appointment]] = {}
-    for row in confirmed.values_list(*_COLUMNS, "slot__starts_at"):
-        affected.setdefault(row[1], []).append(Appointment(*row))
+    states: Counter[str] = Counter()
+    for *columns, status in rows.values_list(*_COLUMNS, "status"):
+        states[status] += 1
+        if status == ReservationStatus.CONFIRMED:
+            appointment = Appointment(*columns)
+            affected.setdefault(appointment.person_id, []).append(appointment)
     courses, seconds = _other_doses(affected)
-    return [
+    patients = [
         Patient(appointments, Course.of(courses.get(person, [])), seconds.get(person))
         for person, appointments in affected.items()
     ]
+    return patients, states
 
 
 def _other_doses(
@@ -162,9 +174,9 @@ def _other_doses(
     doses: dict[int, list[Booked]] = {}
     seconds: dict[int, Appointment] = {}
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
-    rows = booked.filter(person__in=affected).values_list(*_COLUMNS, "slot__starts_at", "status")
-    for columns in rows:
-        row, status = Appointment(*columns[:7]), columns[7]
+    rows = booked.filter(person__in=affected).values_list(*_COLUMNS, "status")
+    for *columns, status in rows:
+        row = Appointment(*columns)
         if row.reservation_id in leaving:
             continue
         given = status == ReservationStatus.VACCINATED

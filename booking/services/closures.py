@@ -44,7 +44,7 @@ from booking.models import (
 from booking.services.closure_plans import Hours, Situation, Wish, read
 from booking.services.offers import offer_freed
 from booking.services.seats import RowsChanged, close_offers, lock_slots, retried_transaction
-from database.clock import database_now
+from database.clock import database_now, known_now
 from eligibility.models import Person
 
 # Until the messages leave, everything can be taken back.
@@ -74,7 +74,7 @@ WHERE closed.closure_id = %(closure)s AND slot.id = closed.slot_id
 
 def preview(*, hours: Hours, wish: Wish) -> Situation:
     """Whom closing these hours would affect now, and its plan."""
-    return read(hours, wish, now=database_now())
+    return read(hours, wish, now=known_now())
 
 
 def close_hours(
