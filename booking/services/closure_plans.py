@@ -90,7 +90,8 @@ class Situation:
 
     @property
     def is_empty(self) -> bool:
-        return not self.open_seats and not self.patients
+        """Whether there is nothing to close: no free seat, no appointment and no hold."""
+        return not (self.open_seats or self.patients or self.holding)
 
     @property
     def person_ids(self) -> list[int]:

@@ -102,7 +102,7 @@ def _close(hours: Hours, wish: Wish, reason: ClosureReason, shown_without: int, 
     Clinic.objects.select_for_update(no_key=True).get(pk=hours.clinic.pk)
     now = database_now()
     situation = read(hours, wish, now=now)
-    if situation.is_empty and not situation.holding:
+    if situation.is_empty:
         raise NothingToClose
     locked = _lock(situation)
     situation = read(hours, wish, now=now, among=locked.slots)
