@@ -179,14 +179,7 @@ def _lock_people(ids: Iterable[int], *, wait: bool = True) -> list[int]:
 def _with_more_seats(situation: Situation, locked: _Locked) -> Situation:
     """The situation with further slots, locked without waiting: seats went since the first read."""
     wider = read(situation.hours, situation.wish, now=situation.now)
-    wanted = wider.plan.slot_ids - locked.slots.keys()
-    slots = (
-        Slot.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .select_related("clinic", "vaccine")
-        .filter(pk__in=wanted)
-        .order_by("pk")
-    )
-    locked.slots |= {slot.pk: slot for slot in slots}
+    locked.slots |= lock_slots(wider.plan.slot_ids - locked.slots.keys(), wait=False)
     return read(situation.hours, situation.wish, now=situation.now, among=locked.slots)
 
 

@@ -72,14 +72,15 @@ def wait_for_holds(person_id: int) -> None:
         )
 
 
-def lock_slots(ids: Iterable[int]) -> dict[int, Slot]:
+def lock_slots(ids: Iterable[int], *, wait: bool = True) -> dict[int, Slot]:
     """Lock these slots until commit, with clinic and vaccine; ids that don't exist are left out.
 
     Always in the order of their ids, and before any reservation: two people who exchange the
-    same two slots can't deadlock.
+    same two slots can't deadlock. Without `wait` those that another transaction has locked are
+    left out too.
     """
     slots = (
-        Slot.objects.select_for_update(of=("self",), no_key=True)
+        Slot.objects.select_for_update(of=("self",), no_key=True, skip_locked=not wait)
         .select_related("clinic", "vaccine")
         .filter(pk__in=set(ids))
         .order_by("pk")
