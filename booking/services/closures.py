@@ -382,17 +382,9 @@ def _changed_since(
         outcome = outcomes.get(row.pk)
         if outcome is None:
             as_left = row.changed_at <= closure.closed_at
-        elif outcome.outcome == AffectedOutcome.MOVED:
-            as_left = (row.status, row.slot_id, row.changed_at) == (
-                ReservationStatus.CONFIRMED,
-                outcome.to_slot_id,
-                closure.closed_at,
-            )
         else:
-            as_left = (row.status, row.changed_at) == (
-                ReservationStatus.CANCELLED,
-                closure.closed_at,
-            )
+            outcome.reservation = row  # as it is under the lock
+            as_left = outcome.stands and row.changed_at == closure.closed_at
         if not as_left:
             changed.add(row.person_id)
     given = Person.objects.filter(
