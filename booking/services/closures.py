@@ -202,7 +202,9 @@ def _release_holds(situation: Situation, locked: _Locked, closure: Closure) -> C
     offered = [row.pk for row in holds if row.origin == Origin.OFFER]
     if offered:
         close_offers(offered, OfferStatus.LAPSED, now=closure.closed_at)
-    return Counter({pk: -count for pk, count in Counter(row.slot_id for row in holds).items()})
+    seats: Counter[int] = Counter()
+    seats.subtract(row.slot_id for row in holds)
+    return seats
 
 
 def _carry_out(plan: Plan, closure: Closure) -> Counter[int]:
@@ -311,12 +313,9 @@ def take_back(*, closure: Closure, by: str) -> tuple[int, int]:
     restored = _with_seats(closure, unchanged, locked)
     rows = [row for rows in restored for row in rows]
     _reopen(closure)
-    choices = ClosureChoice.objects.filter(
-        offer__affected__closure=closure, status=ChoiceStatus.OPEN
-    )
-    seats = Counter(
-        {pk: -n for pk, n in Counter(choices.values_list("slot_id", flat=True)).items()}
-    )
+    choices = _open_choices(closure)
+    seats: Counter[int] = Counter()
+    seats.subtract(choices.values_list("slot_id", flat=True))
     choices.update(status=ChoiceStatus.GIVEN_BACK)
     for row in rows:
         seats[row.from_slot_id] += 1
@@ -364,8 +363,7 @@ def _lock_affected(closure: Closure, affected: list[AffectedAppointment]) -> _Lo
     ids = {row.from_slot_id for row in affected} | {
         row.to_slot_id for row in affected if row.to_slot_id
     }
-    closed = ClosedSlot.objects.filter(closure=closure)
-    for chosen in (closed, _open_choices(closure), to_come):
+    for chosen in (closure.closed_slots, _open_choices(closure), to_come):
         ids |= set(chosen.values_list("slot_id", flat=True))
     slots = lock_slots(ids)
     rows = list(Reservation.objects.filter(person__in=people).order_by("pk").locked())
