@@ -126,7 +126,8 @@ def _close(hours: Hours, wish: Wish, reason: ClosureReason, shown_without: int, 
     seats.update(_carry_out(situation.plan, closure))
     _count_seats(seats, locked.slots)
     _close_slots(situation, locked, closure)
-    _offer({pk for pk, change in seats.items() if change < 0} - situation.closing, locked, now)
+    freed = {pk for pk, change in seats.items() if change < 0} - situation.closing
+    _offer(freed, locked.slots, now)
     return closure
 
 
@@ -285,9 +286,9 @@ def _close_slots(situation: Situation, locked: _Locked, closure: Closure) -> Non
     Slot.objects.filter(pk__in=[slot.pk for slot in new]).update(capacity=F("booked"), margin=0)
 
 
-def _offer(freed: Iterable[int], locked: _Locked, now: datetime) -> None:
+def _offer(freed: Iterable[int], slots: dict[int, Slot], now: datetime) -> None:
     for pk in sorted(freed):
-        offer_freed(locked.slots[pk], now=now)
+        offer_freed(slots[pk], now=now)
 
 
 @retried_transaction
@@ -310,7 +311,7 @@ def take_back(*, closure: Closure, by: str) -> tuple[int, int]:
         by_person.setdefault(row.reservation.person_id, []).append(row)
     busy = _changed_since(closure, locked, affected)
     unchanged = [rows for person, rows in by_person.items() if person not in busy]
-    restored = _with_seats(closure, unchanged, locked)
+    restored = _with_seats(closure, unchanged, locked.slots)
     rows = [row for rows in restored for row in rows]
     _reopen(closure)
     choices = _open_choices(closure)
@@ -325,16 +326,16 @@ def take_back(*, closure: Closure, by: str) -> tuple[int, int]:
     _count_seats(seats, locked.slots)
     AffectedAppointment.objects.filter(pk__in=[row.pk for row in rows]).update(restored=True)
     _end(closure, ClosureStatus.TAKEN_BACK, by, now)
-    _offer_free(closure, locked, seats, now)
+    _offer_free(closure, seats, now)
     return len(restored), len(by_person) - len(restored)
 
 
 def _with_seats(
-    closure: Closure, people: list[list[AffectedAppointment]], locked: _Locked
+    closure: Closure, people: list[list[AffectedAppointment]], slots: dict[int, Slot]
 ) -> list[list[AffectedAppointment]]:
     """The people whose former seats are all to be had: closed ones, and others still free."""
     own_slots = set(closure.closed_slots.values_list("slot_id", flat=True))
-    left = {pk: slot.left for pk, slot in locked.slots.items() if pk not in own_slots}
+    left = {pk: slot.left for pk, slot in slots.items() if pk not in own_slots}
     fitting = []
     for rows in people:
         needed = [row.from_slot_id for row in rows if row.from_slot_id in left]
@@ -400,10 +401,10 @@ def reopen(*, closure: Closure, by: str) -> Closure:
     closure, now = _locked_closure(closure)
     if closure.status != ClosureStatus.TOLD:
         raise NothingToUndo
-    slots = lock_slots(closure.closed_slots.values_list("slot_id", flat=True))
+    lock_slots(closure.closed_slots.values_list("slot_id", flat=True))
     _reopen(closure)
     _end(closure, ClosureStatus.REOPENED, by, now)
-    _offer_free(closure, _Locked(set(), slots, []), Counter(), now)
+    _offer_free(closure, Counter(), now)
     return closure
 
 
@@ -420,10 +421,10 @@ def _end(closure: Closure, status: ClosureStatus, by: str, now: datetime) -> Non
     closure.save(update_fields=["status", "ended_at", "ended_by"])
 
 
-def _offer_free(closure: Closure, locked: _Locked, seats: Counter[int], now: datetime) -> None:
+def _offer_free(closure: Closure, seats: Counter[int], now: datetime) -> None:
     """Offer what is free now: slots open again, and seats that were given back."""
     ids = set(closure.closed_slots.values_list("slot_id", flat=True))
     ids |= {pk for pk, change in seats.items() if change < 0}
-    for slot in Slot.objects.filter(pk__in=ids).select_related("clinic", "vaccine"):
-        locked.slots[slot.pk] = slot  # with the counters of the table
-    _offer(ids, locked, now)
+    # Read anew, with the counters of the table.
+    slots = Slot.objects.filter(pk__in=ids).select_related("clinic", "vaccine").in_bulk()
+    _offer(ids, slots, now)
