@@ -78,15 +78,15 @@ def answer(*, token: uuid.UUID, answer: ClosureAnswer, slot_id: int | None = Non
     reservation = offer.affected.reservation
     slots = lock_slots(_slots_of(offer, reservation))
     choices = open_choices(offer)
-    taken = next((choice for choice in choices if choice.slot_id == slot_id), None)
-    if answer == ClosureAnswer.CHOSE and taken is None:
-        raise ChoiceOver
+    taken = None
+    if answer == ClosureAnswer.CHOSE:
+        taken = next((choice for choice in choices if choice.slot_id == slot_id), None)
+        if taken is None:
+            raise ChoiceOver
     given_back = Counter(choice.slot_id for choice in choices if choice is not taken)
-    if taken is not None and answer == ClosureAnswer.CHOSE:
+    if taken is not None:
+        given_back[reservation.slot_id] += 1
         _take(reservation, taken, now)
-        given_back[offer.affected.to_slot_id or 0] += 1
-    else:
-        given_back = Counter(choice.slot_id for choice in choices)
     offer.choices.filter(status=ChoiceStatus.OPEN).update(status=ChoiceStatus.GIVEN_BACK)
     give_back(given_back, slots)
     offer.answer, offer.answered_at = answer, now
