@@ -134,6 +134,7 @@ def render_closed(keys: Sequence[str]) -> dict[str, RenderedMessage]:
             "reservation__person",
             "reservation__slot__clinic",
             "reservation__slot__vaccine",
+            "offer",
         )
         .order_by("reservation__dose")
     )
@@ -168,7 +169,8 @@ def _text(affected: list[AffectedAppointment]) -> str:
 
 def _choices_of(row: AffectedAppointment) -> list[str]:
     """The lines about other times kept for a person, until when, and what happens then."""
-    offer, until = ClosureOffer.objects.filter(affected=row).first(), row.closure.answer_until
+    offer: ClosureOffer | None = getattr(row, "offer", None)
+    until = row.closure.answer_until
     if offer is None or until is None:
         return []
     at = date_format(localtime(until), _("D j M, H:i"))

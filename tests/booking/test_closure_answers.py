@@ -64,6 +64,16 @@ def test_the_message_names_the_new_time_and_the_way_to_others(scene):
     assert reverse("closure_offer", args=[offer_of(row).token]) in message.text
 
 
+def test_messages_are_rendered_together_by_one_statement(django_assert_num_queries):
+    offered(3)
+    keys = list(Message.objects.filter(kind="closed").values_list("key", flat=True))
+
+    with django_assert_num_queries(1):
+        rendered = render_closed(keys)
+
+    assert list(rendered) == keys
+
+
 @pytest.mark.parametrize(
     ("given", "chosen", "place", "left"),
     [
