@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.utils import translation
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from booking.areas import keys_of
@@ -20,7 +18,7 @@ from booking.enums import (
 from booking.models import AffectedAppointment, Closure, ClosureOffer, ListEntry, Reservation
 from booking.rules import ANY_HOUR, day_of
 from booking.services.lost_appointments import ENTERED, FIRST
-from booking.services.notices import address_of, channel_of, line_of, public_url
+from booking.services.notices import address_of, channel_of, line_of, moment, public_url
 from database.clock import Now, database_now
 from messaging.hooks import RenderedMessage
 from staff.actors import is_staff
@@ -173,10 +171,9 @@ def _choices_of(row: AffectedAppointment) -> list[str]:
     until = row.closure.answer_until
     if offer is None or until is None:
         return []
-    at = date_format(localtime(until), _("D j M, H:i"))
     return [
         _("We keep other times for you until %(until)s. Without an answer this one stands:")
-        % {"until": at},
+        % {"until": moment(until)},
         public_url("closure_offer", offer.token),
     ]
 
@@ -190,10 +187,9 @@ def promise_to(reservation: Reservation) -> str:
 
 def sentence_of(row: AffectedAppointment) -> str:
     """Why the appointment can't take place, in the active language."""
-    when = date_format(localtime(row.from_slot.starts_at), _("D j M, H:i"))
     return _("%(clinic)s cannot vaccinate on %(when)s. %(reason)s.") % {
         "clinic": row.from_slot.clinic.name,
-        "when": when,
+        "when": moment(row.from_slot.starts_at),
         "reason": row.closure.get_reason_display(),
     }
 

@@ -58,8 +58,12 @@ def address_of(reservation: Reservation) -> str:
     return email or reservation.person.phone
 
 
+def moment(at: datetime) -> str:
+    return date_format(timezone.localtime(at), _("D j M, H:i"))
+
+
 def appointment_time(reservation: Reservation) -> str:
-    return date_format(timezone.localtime(reservation.slot.starts_at), _("D j M, H:i"))
+    return moment(reservation.slot.starts_at)
 
 
 def public_url(name: str, *args: Any) -> str:

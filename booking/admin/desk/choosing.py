@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from booking.admin.desk.forms import ClinicSearchForm
 from booking.admin.desk.wording import (
     line_state,
-    moment,
     period_state,
     short_day,
     staff_message,
@@ -27,6 +26,7 @@ from booking.models import Clinic, Slot
 from booking.models.clinics import HAS_SEAT
 from booking.rules import Course, day_bounds, day_of
 from booking.services.courses import what_next
+from booking.services.notices import moment
 from booking.services.staff_bookings import BookingRights
 from database.clock import known_now, known_today
 from eligibility.enums import Reason, Window

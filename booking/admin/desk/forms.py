@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.admin.desk.wording import moment
 from booking.admin.people import PersonForm, people_for
 from booking.finder import availability
 from booking.finder.search import Search
 from booking.forms import choice_in
 from booking.models import Slot
+from booking.services.notices import moment
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
 from eligibility.services.identity import find_or_declare

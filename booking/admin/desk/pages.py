@@ -27,7 +27,7 @@ from booking.admin.desk.choosing import (
     slots_like,
 )
 from booking.admin.desk.forms import BookForm, CallerForm
-from booking.admin.desk.wording import days_for_second, moment, sentences_to_read_out, staff_message
+from booking.admin.desk.wording import days_for_second, sentences_to_read_out, staff_message
 from booking.admin.doubles import doubles_of
 from booking.admin.people import as_fieldsets
 from booking.enums import LIVE, ReservationStatus
@@ -35,6 +35,7 @@ from booking.exceptions import Refused, SlotFull, SlotOver
 from booking.forms import choice_in
 from booking.models import OutsideDose, Reservation, Slot
 from booking.services.courses import best_seconds, course_of
+from booking.services.notices import moment
 from booking.services.staff_bookings import book_for, booking_rights_of
 from database import signing
 from eligibility.exceptions import Refusal

@@ -1,9 +1,9 @@
 """Texts of the desk: refusals for staff, and sentences to read out to the person."""
 
-from datetime import date, datetime
+from datetime import date
 
 from django.db.models import QuerySet
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -13,7 +13,7 @@ from booking.exceptions import AlreadyBooked, LineWaits, NoDoseLeft, Refused, Va
 from booking.models import Reservation, Slot
 from booking.rules import day_bounds, day_of
 from booking.services.courses import interval_of
-from booking.services.notices import public_url
+from booking.services.notices import moment, public_url
 from database.clock import known_now
 from eligibility.enums import Window
 
@@ -67,10 +67,6 @@ def line_state(before: int | None, *, has_ticket: bool) -> str:
             "%(shown)s person waits in the line.", "%(shown)s people wait in the line.", before
         )
     return text % {"shown": f"{before:,}"}
-
-
-def moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), _("D j M, H:i"))
 
 
 def short_day(day: date) -> str:
