@@ -443,6 +443,9 @@ def test_complaints_are_counted_by_hour_and_reason_within_the_region(local, cloc
     ]
     assert "complained: A page did not work" in text_of(page(local.get(address)))
     assert "No complaint was recorded" in page(local.get("/admin/desk/complaints/?day=2027-04-13"))
+    # The first day of the calendar has none before it: today is shown.
+    first = text_of(page(local.get("/admin/desk/complaints/?day=0001-01-01")))
+    assert "Day before 2027-04-14 (Wed) Day after" in first
     as_clinic(local, ClinicFactory())
     assert local.get("/admin/desk/complaints/").status_code == 403
 

@@ -40,14 +40,12 @@ from booking.admin.day.rows import (
     people_shown,
 )
 from booking.admin.day.terms import read_term
-from booking.admin.sheets import sheet_address
+from booking.admin.sheets import day_asked_for, sheet_address
 from booking.enums import ReservationStatus
 from booking.exceptions import DetailsNeeded, Refused
 from booking.models import Clinic, Reservation
 from booking.rules import day_of
-from database.clock import known_now, known_today
-from dataio.values import BadValue
-from dataio.values import day as day_in
+from database.clock import known_now
 from staff.actors import actor_of
 from staff.enums import Act
 from staff.pages import StaffPages
@@ -376,7 +374,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         now, hour = known_now(), id_in(request.GET.get("hour", ""))
         return Shown(
             clinic=clinic,
-            on=_day_asked_for(request),
+            on=day_asked_for(request),
             hour=hour if hour is not None and hour < 24 else None,
             now=now,
         )
@@ -437,12 +435,3 @@ def _way_back(request: HttpRequest, row: Reservation, *, anchor: bool = True) ->
     if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
         return reverse("admin:booking_reservation_change", args=[row.pk])
     return f"{back}#{anchor_of(row)}" if anchor else back
-
-
-def _day_asked_for(request: HttpRequest) -> date:
-    try:
-        on = day_in(request.GET.get("day", ""))
-    except BadValue:
-        return known_today()
-    # The first and last days of the calendar have no day beside them.
-    return on if date.min.year < on.year < date.max.year else known_today()

@@ -15,9 +15,8 @@ from django.utils.translation import gettext as _
 
 from booking.admin.desk.caller import CallerPages, search_crumb
 from booking.admin.desk.forms import NoteForm
+from booking.admin.sheets import day_asked_for
 from booking.rules import day_bounds
-from database.clock import known_today
-from dataio.values import BadValue, day
 from events.callers import add_note, count_by_hour, record_complaint
 from events.enums import ComplaintReason
 from events.models import Complaint
@@ -59,7 +58,7 @@ class NotePages(CallerPages):
         """The complaints of one day by hour and reason, as a table or as CSV."""
         if not request.user.has_perm("events.view_complaint"):
             raise PermissionDenied
-        on = _day_asked_for(request)
+        on = day_asked_for(request)
         counts = count_by_hour(self._complaints(request, on))
         if request.GET.get("format") == "csv":
             return _as_csv(counts, on)
@@ -81,13 +80,6 @@ class NotePages(CallerPages):
         start, end = day_bounds(on)
         of_day = Complaint.objects.filter(at__gte=start, at__lt=end)
         return rows_for(staff_of(request), of_day, region_path="")
-
-
-def _day_asked_for(request: HttpRequest) -> date:
-    try:
-        return day(request.GET.get("day", ""))
-    except BadValue:
-        return known_today()
 
 
 def _table(counts: Sequence[tuple[datetime, str, int]]) -> list[dict[str, Any]]:
