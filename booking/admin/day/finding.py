@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from booking.admin.day.hours import ON_THE_DAY, bounds_of
+from booking.admin.day.hours import ON_THE_DAY
 from booking.admin.day.marks import MARKED
-from booking.admin.day.rows import Entry
+from booking.admin.day.rows import Entry, rows_of_day
 from booking.admin.day.terms import Term
 from booking.admin.sheets import sheet_address
 from booking.enums import ReservationStatus
@@ -60,12 +60,7 @@ class Day:
     may_book: bool
 
     def rows(self) -> QuerySet[Reservation]:
-        bounds = bounds_of(self.on)
-        return self.visible.filter(
-            slot__clinic=self.clinic,
-            slot__starts_at__gte=bounds.start,
-            slot__starts_at__lt=bounds.end,
-        )
+        return rows_of_day(self.visible, self.clinic, self.on)
 
 
 def find(day: Day, term: Term) -> Found:

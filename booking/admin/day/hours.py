@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation, Slot
+from booking.rules import day_bounds
 
 # After so long a confirmed person counts as late.
 LATE_AFTER = timedelta(minutes=10)
@@ -76,8 +77,7 @@ class Window(NamedTuple):
 
 
 def bounds_of(on: date) -> Window:
-    start = timezone.make_aware(datetime.combine(on, time.min))
-    return Window(start, start + timedelta(days=1))
+    return Window(*day_bounds(on))
 
 
 def counts_of(clinic: Clinic, on: date) -> list[SlotCounts]:

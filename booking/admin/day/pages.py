@@ -38,6 +38,7 @@ from booking.admin.day.rows import (
     entries_of,
     people_of_window,
     people_shown,
+    rows_of_day,
 )
 from booking.admin.day.terms import read_term
 from booking.admin.sheets import day_asked_for, sheet_address
@@ -338,18 +339,13 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         shown = self._shown(request)
         if shown is None:
             return self._choose_clinic(request)
-        bounds = bounds_of(shown.on)
-        rows = self.get_queryset(request).filter(
-            slot__clinic=shown.clinic,
-            slot__starts_at__gte=bounds.start,
-            slot__starts_at__lt=bounds.end,
-            status__in=ON_THE_DAY,
-        )
-        entries = [Entry(row) for row in rows.order_by("slot__starts_at", "number")]
+        rows = rows_of_day(self.get_queryset(request), shown.clinic, shown.on)
+        people = rows.filter(status__in=ON_THE_DAY).order_by("slot__starts_at", "number")
+        entries = [Entry(row) for row in people]
         if entries:
             data = {"clinic": shown.clinic.code, "day": shown.on.isoformat()}
-            people = people_shown(entries)
-            record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=people)
+            shown_people = people_shown(entries)
+            record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=shown_people)
         return self.page(
             request,
             "admin/booking/day/list.html",

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from booking import hooks
-from booking.admin.day.hours import DONE, ON_THE_DAY, Window, is_late
+from booking.admin.day.hours import DONE, ON_THE_DAY, Window, bounds_of, is_late
 from booking.admin.day.marks import MARKED, buttons_of
 from booking.admin.doubles import Doubles, doubles_of
 from booking.enums import ReservationStatus
@@ -52,6 +52,15 @@ class Entry:
 def anchor_of(row: Reservation) -> str:
     """The id of a row's element: after a mark without script the page scrolls back to it."""
     return f"reservation-{row.pk}"
+
+
+def rows_of_day(rows: QuerySet[Reservation], clinic: Clinic, on: date) -> QuerySet[Reservation]:
+    bounds = bounds_of(on)
+    return rows.filter(
+        slot__clinic=clinic,
+        slot__starts_at__gte=bounds.start,
+        slot__starts_at__lt=bounds.end,
+    )
 
 
 def people_of_window(
