@@ -131,6 +131,17 @@ def birth_date(text: str, *, today: date, century: str = "") -> date:
     return value
 
 
+def birth_dates(text: str, *, today: date) -> tuple[date, ...]:
+    """What a text may mean: two dates where its century is open, none if it is no birth date."""
+    dates = []
+    for century in ("19", "20"):
+        try:
+            dates.append(birth_date(text, today=today, century=century))
+        except ValueError:
+            continue
+    return tuple(dict.fromkeys(dates))
+
+
 def _cut(digits: str) -> tuple[str, str, str]:
     if not digits.isdecimal() or len(digits) not in (6, 8):
         raise ValueError("not a date")

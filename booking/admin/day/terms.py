@@ -120,12 +120,7 @@ def _without_date(text: str, today: date) -> tuple[str, tuple[date, ...]]:
     match = _DATE.search(text)
     if match is None:
         return text, ()
-    born = []
-    for century in ("19", "20"):
-        try:
-            born.append(spelling.birth_date(match.group(), today=today, century=century))
-        except ValueError:
-            continue
+    born = spelling.birth_dates(match.group(), today=today)
     if not born:
         return text, ()
-    return f"{text[: match.start()]} {text[match.end() :]}", tuple(dict.fromkeys(born))
+    return f"{text[: match.start()]} {text[match.end() :]}", born

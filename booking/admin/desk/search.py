@@ -6,7 +6,6 @@ appointments of today, whose people may stand at the counter.
 """
 
 import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +20,7 @@ from booking.rules import day_bounds
 from database.clock import known_today
 from eligibility.indexes import name_birth_indexes, phone_indexes
 from eligibility.models import Person
-from eligibility.spelling import Unclear, any_phone, birth_date, name_key, names_agree, plain
+from eligibility.spelling import any_phone, birth_dates, name_key, names_agree, plain
 from staff.models import User
 from staff.scoping import rows_for, sees_everything
 from waiting_room.models import Room, Ticket
@@ -111,25 +110,12 @@ def _phone_in(text: str) -> tuple[str, str]:
 
 def _births_in(text: str) -> tuple[tuple[date, ...], str]:
     """(birth dates, the text without them); two where a two-digit year fits two centuries."""
+    today = known_today()
     for match in _BIRTH.finditer(text):
-        births = tuple(_readings(match[0].rstrip("일생 ")))
+        births = birth_dates(match[0].rstrip("일생 "), today=today)
         if births:
             return births, text[: match.start()] + " " + text[match.end() :]
     return (), text
-
-
-def _readings(text: str) -> Iterable[date]:
-    today = known_today()
-    try:
-        yield birth_date(text, today=today)
-    except Unclear:
-        for century in ("19", "20"):
-            try:
-                yield birth_date(text, today=today, century=century)
-            except ValueError:
-                continue
-    except ValueError:
-        return
 
 
 @dataclass(frozen=True)
