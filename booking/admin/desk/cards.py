@@ -29,22 +29,23 @@ from staff.services import guesses_too_often, record_access, staff_of
 NEW = "new"
 # More people of one name and birth date than this are not listed.
 MOST_NAMESAKES = 10
-_CARDS = [("", "---------"), *Card.choices]
-# Without the value, which may be a number that must not be shown again.
-_CARD_ERRORS = dict.fromkeys(
-    ("required", "invalid_choice"), gettext_lazy("Choose the kind of card.")
-)
+
+
+def _card_field() -> forms.ChoiceField:
+    # Its errors are without the value, which may be a number that must not be shown again.
+    errors = dict.fromkeys(("required", "invalid_choice"), gettext_lazy("Choose the kind of card."))
+    return forms.ChoiceField(
+        label=gettext_lazy("Which card did you see?"),
+        choices=[("", "---------"), *Card.choices],
+        help_text=gettext_lazy("Only its kind is kept. Never type a number of the card."),
+        error_messages=errors,
+    )
 
 
 class CardForm(IdentityForm):
     """Who stands at the counter, by the card that staff hold in their hands."""
 
-    card = forms.ChoiceField(
-        label=gettext_lazy("Which card did you see?"),
-        choices=_CARDS,
-        help_text=gettext_lazy("Only its kind is kept. Never type a number of the card."),
-        error_messages=_CARD_ERRORS,
-    )
+    card = _card_field()
     no_phone = forms.BooleanField(
         label=gettext_lazy("The person has no phone at all"),
         required=False,
@@ -146,12 +147,7 @@ def _label(person: Person) -> str:
 class SeenForm(forms.Form):
     """The card of a person who was found already, and their new phone."""
 
-    card = forms.ChoiceField(
-        label=gettext_lazy("Which card did you see?"),
-        choices=_CARDS,
-        help_text=gettext_lazy("Only its kind is kept. Never type a number of the card."),
-        error_messages=_CARD_ERRORS,
-    )
+    card = _card_field()
     phone = forms.CharField(
         label=gettext_lazy("New phone number"),
         required=False,
