@@ -50,12 +50,21 @@ from waiting_room.models import Ticket
 from waiting_room.services.resume_codes import resume_code_of
 
 
+def caller_address(token: str) -> str:
+    return reverse("admin:desk_caller", args=[token])
+
+
 def caller_page_address(request: HttpRequest, person_id: int) -> str:
-    return reverse("admin:desk_caller", args=[token_for(request, person_id)])
+    return caller_address(token_for(request, person_id))
 
 
 def search_crumb() -> Crumb:
     return _("Find a caller"), reverse("admin:desk")
+
+
+def caller_crumbs(person: Person, token: str) -> list[Crumb]:
+    """The way to a page beneath the caller's."""
+    return [search_crumb(), (person.name, caller_address(token))]
 
 
 class CallerPages(ChangePages):
@@ -195,7 +204,7 @@ class CallerPages(ChangePages):
             kind = message.kind
             self._record(request, Act.CHANGE, "send_again", [person.pk], message=kind)
             messages.success(request, _("The message goes out again now: %s.") % name_of(kind))
-        return HttpResponseRedirect(reverse("admin:desk_caller", args=[token]))
+        return HttpResponseRedirect(caller_address(token))
 
     def resume_code_view(self, request: HttpRequest, token: str, ticket_id: str) -> HttpResponse:
         """The code that brings the person back to their ticket on any device, to be read out."""
@@ -210,12 +219,12 @@ class CallerPages(ChangePages):
             request,
             "admin/booking/desk/resume_code.html",
             _("Resume code"),
-            crumbs=[search_crumb(), (person.name, reverse("admin:desk_caller", args=[token]))],
+            crumbs=caller_crumbs(person, token),
             person=person,
             phone=shown_phone(person.phone),
             ticket=ticket,
             code=resume_code_of(ticket),
-            back=reverse("admin:desk_caller", args=[token]),
+            back=caller_address(token),
         )
 
     def _require_view_permission(self, request: HttpRequest) -> None:

@@ -10,7 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.admin.desk.caller import caller_page_address, search_crumb
+from booking.admin.desk.caller import (
+    caller_address,
+    caller_crumbs,
+    caller_page_address,
+    search_crumb,
+)
 from booking.admin.desk.vouchers import VoucherPages
 from booking.admin.people import as_fieldsets, people_for
 from eligibility.enums import Card, Source
@@ -224,17 +229,16 @@ class CardPages(VoucherPages):
             except CardRefused as refusal:
                 form.add_error(None, str(refusal))
         self._record(request, Act.DETAIL, "caller", [person.pk])
-        caller = reverse("admin:desk_caller", args=[token])
         return self.page(
             request,
             "admin/booking/desk/card.html",
             _("Identity card at the counter"),
-            crumbs=[search_crumb(), (person.name, caller)],
+            crumbs=caller_crumbs(person, token),
             person=person,
             phone=shown_phone(person.phone),
             form=form,
             adminform=as_fieldsets(form, (None, list(form.fields))),
-            back=caller,
+            back=caller_address(token),
             status=422 if form.errors else 200,
         )
 

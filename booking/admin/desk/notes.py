@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from booking.admin.desk.caller import CallerPages, search_crumb
+from booking.admin.desk.caller import CallerPages, caller_address, search_crumb
 from booking.admin.desk.forms import NoteForm
 from booking.admin.sheets import day_asked_for
 from booking.rules import day_bounds
@@ -37,7 +37,7 @@ class NotePages(CallerPages):
         if not form.is_valid():
             for error in [text for texts in form.errors.values() for text in texts]:
                 messages.error(request, str(error))
-            return HttpResponseRedirect(reverse("admin:desk_caller", args=[token]))
+            return HttpResponseRedirect(caller_address(token))
         user = staff_of(request)
         by = actor_of(user)
         if form.cleaned_data["note"]:
@@ -52,7 +52,7 @@ class NotePages(CallerPages):
                 district=user.district or (user.clinic.district if user.clinic else ""),
             )
         messages.success(request, _("Noted."))
-        return HttpResponseRedirect(reverse("admin:desk_caller", args=[token]))
+        return HttpResponseRedirect(caller_address(token))
 
     def complaints_view(self, request: HttpRequest) -> HttpResponse:
         """The complaints of one day by hour and reason, as a table or as CSV."""

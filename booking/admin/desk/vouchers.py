@@ -2,10 +2,9 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from booking.admin.desk.caller import search_crumb
+from booking.admin.desk.caller import caller_address, caller_crumbs
 from booking.admin.desk.notes import NotePages
 from booking.enums import ReservationStatus
 from booking.qr import qr_svg
@@ -22,14 +21,13 @@ class VoucherPages(NotePages):
         standing = self.get_queryset(request).filter(status=ReservationStatus.CONFIRMED)
         row = get_object_or_404(standing, pk=pk, person=person)
         self._record(request, Act.PRINT, "voucher", [person.pk], numbers=row.number)
-        caller = reverse("admin:desk_caller", args=[token])
         return self.page(
             request,
             "admin/booking/desk/voucher.html",
             _("Voucher"),
-            crumbs=[search_crumb(), (person.name, caller)],
+            crumbs=caller_crumbs(person, token),
             person=person,
             row=row,
             qr=qr_svg(row.number),
-            back=caller,
+            back=caller_address(token),
         )
