@@ -106,7 +106,7 @@ class CallerPages(ChangePages):
     def story_view(self, request: HttpRequest, token: str) -> HttpResponse:
         """Who the caller is, what happened and what stands; `now_view` adds what they can do."""
         self._require_view_permission(request)
-        person = self._caller(request, token)
+        person = self._person_of(request, token)
         if person is None:
             return self._search_again(request)
         user = staff_of(request)
@@ -231,17 +231,12 @@ class CallerPages(ChangePages):
         if not self.has_view_permission(request):
             raise PermissionDenied
 
-    def _caller(self, request: HttpRequest, token: str) -> Person | None:
-        """The person of a token of this user; found by the box, or by name, birth and phone."""
-        return self._person_of(request, token)
-
     def _caller_to_act_for(self, request: HttpRequest, token: str) -> Person | None:
         self._require_book_permission(request)
-        return self._caller(request, token)
+        return self._person_of(request, token)
 
     def _search_again(self, request: HttpRequest) -> HttpResponse:
-        messages.warning(request, _("This page was opened too long ago. Find the person again."))
-        return HttpResponseRedirect(reverse("admin:desk"))
+        return self._token_expired(request, "admin:desk")
 
 
 def _rows(request: HttpRequest, found: Found | None) -> list[dict[str, Any]]:

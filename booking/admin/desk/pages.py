@@ -256,9 +256,11 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             return None
         return Person.objects.filter(pk=pk, forgotten_at=None).first()
 
-    def _token_expired(self, request: HttpRequest) -> HttpResponse:
+    def _token_expired(
+        self, request: HttpRequest, search: str = "admin:booking_reservation_desk"
+    ) -> HttpResponse:
         messages.warning(request, _("This page was opened too long ago. Find the person again."))
-        return HttpResponseRedirect(reverse("admin:booking_reservation_desk"))
+        return HttpResponseRedirect(reverse(search))
 
     def _slot(self, request: HttpRequest, text: str) -> Slot:
         """The slot with this id at one of the user's clinics; raises Http404."""
