@@ -223,10 +223,10 @@ class UploadAdmin(ScopedAdmin[Upload]):
             progress=progress_of(services.progress_key(upload))
             if upload.status in AT_WORK
             else None,
-            at_work=upload.status in AT_WORK,
             may_act=self.has_add_permission(request),
-            state=UploadStatus(upload.status).name.lower(),
             preview={
+                "at_work": upload.status in AT_WORK,
+                "state": UploadStatus(upload.status).name.lower(),
                 "tabs": [(action.value, action.label, counts[action]) for action in Action],
                 "unchanged": upload.counts.get("unchanged", 0),
                 "would_change": counts[Action.NEW] + counts[Action.CHANGED],

@@ -40,12 +40,16 @@ def test_a_file_goes_from_the_page_of_its_kind_to_a_preview_and_back(client, aut
     upload = Upload.objects.get()
     address = reverse("admin:bulk_upload_change", args=[upload.pk])
     assert (sent.status_code, sent.url) == (302, address)
-    assert client.get(address)["Refresh"] == "3"
+    waiting = client.get(address)
+    assert waiting["Refresh"] == "3"
+    forms = waiting.content.decode().count('method="post"')
+    assert forms == waiting.content.decode().count('name="csrfmiddlewaretoken"') > 1
     working.compare(upload.pk)
     upload.refresh_from_db()
 
     preview = client.get(f"{address}?rows=changed").content.decode()
     assert "<ins>새이름의원</ins>" in preview
+    assert preview.count('method="post"') == preview.count('name="csrfmiddlewaretoken"') > 2
     client.post(f"{LIST}{upload.pk}/apply/", {"shown": "another"})
     assert Upload.objects.get().status == "ready"
     client.post(f"{LIST}{upload.pk}/apply/", {"shown": upload.fingerprint})

@@ -47,3 +47,20 @@ def test_a_component_sees_only_what_it_is_given(path: Path) -> None:
     open_includes = {name.strip("\"'") for name, values in includes if "only" not in values.split()}
 
     assert open_includes - OPEN_INCLUDES == set()
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_component_with_a_form_is_given_the_token_of_the_request(path: Path) -> None:
+    """Else its form is refused in a browser, and accepted by the client of most tests."""
+    includes = re.findall(r'{% include "(\S+)"(.*?)%}', path.read_text())
+
+    without = {
+        name
+        for name, values in includes
+        if "only" in values.split()
+        and "csrf_token=" not in values
+        and (ROOT / name).exists()
+        and "csrf_token" in (ROOT / name).read_text()
+    }
+
+    assert without == set()
