@@ -1,6 +1,7 @@
 """Lines and bars: pygal lays them out (scale, ticks, stacks), and what it laid out is written as
 plain SVG, without its style sheet, script and tooltips."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,12 @@ from reports.charts.svg import (
     text_width,
     write,
 )
+
+# pygal puts an import hook of Python 2 into the process for plugins with maps, which there are none
+# of: each import that finds nothing would warn of it.
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)
+]
 
 WIDTH, HEIGHT = 640, 320
 _BAR = 30  # of a bar across with its distance to the next one

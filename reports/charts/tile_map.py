@@ -87,17 +87,17 @@ def region_map(
     numbers that are not published.
     """
     check_key(key)
-    known = {region: values.get(region) for region in REGIONS}
+    numbers = {region: values.get(region) for region in REGIONS}
     words = dict(hidden or {})
     texts = {
         region: words.get(region) or (shown(value, decimals) if value is not None else NONE)
-        for region, value in known.items()
+        for region, value in numbers.items()
     }
     empty = all(text == NONE for text in texts.values())
     if empty:
         drawing = Drawing(SafeString(), 0, 0)
     else:
-        drawing = _draw(key, title, summary, known, texts, unit, top)
+        drawing = _draw(key, title, summary, numbers, texts, unit, top)
     return Chart(
         key=key,
         title=title,
