@@ -1,4 +1,4 @@
-"""Tokens, schedules, and files of exports that a worker makes."""
+"""Tokens, schedules, files of exports that a worker makes, and what was published."""
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -186,3 +186,29 @@ class ExportFile(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+
+class PublishedTable(models.Model):
+    """The numbers of people in a table as they were made public for one day (reports.publishing).
+
+    Kept for the day after, which must not differ from it by a small number.
+    """
+
+    name = models.SlugField(max_length=40)
+    day = models.DateField()
+    # Cell → people; null for fewer than may be published (reports.suppression).
+    cells = models.JSONField()
+    published_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "day"], name="one_published_table_per_day"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="what_is_public_stays", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.day}"
