@@ -23,7 +23,7 @@ after_mark: Hook[Callable[[Reservation, ReservationStatus, str, object], None]] 
 # Links on the staff's pages of a reservation. They are on every row of a day sheet: no queries.
 staff_links: Hook[Callable[[Reservation], list[Link]]] = Hook()
 # Short signs on the rows of a day: reservation id → text, for those that have one. Called with the
-# rows of a page and the user who looks; at most one statement for all rows.
+# rows of a page and the user who looks; no statement for each row.
 row_signs: Hook[Callable[[Sequence[Reservation], User], dict[int, str]]] = Hook()
 # Links on the person's receipt of a reservation; no queries either.
 receipt_links: Hook[Callable[[Reservation], list[Link]]] = Hook()

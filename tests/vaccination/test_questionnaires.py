@@ -31,6 +31,7 @@ from vaccination.services.questionnaires import (
     flagged_items,
     save_draft,
     sent_answers,
+    waiting_for_doctor,
     withdraw_answers,
 )
 
@@ -352,6 +353,18 @@ def test_answers_stay_with_the_version_that_asked(citizen, reservation, address)
     assert "anticoagulants" in page
     assert "Have you eaten today?" not in page
     assert [item.id for item in flagged_items(stored(reservation))] == ["bleeding"]
+
+
+def test_a_version_is_read_once_for_all_who_answered_it(django_assert_num_queries):
+    published()
+    rows = ReservationFactory.create_batch(3)
+    for row in rows:
+        sent(row, {**HEALTHY, "covid": "recent"})
+
+    with django_assert_num_queries(2):
+        waiting = waiting_for_doctor(rows)
+
+    assert waiting == {row.pk for row in rows}
 
 
 def test_the_newer_of_two_pages_is_not_overwritten(reservation):

@@ -5,7 +5,7 @@ Locks: the reservation. Whatever is read or written of the answers goes through 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -126,12 +126,14 @@ def _packed(reservation: Reservation, answers: Answers) -> str:
     return json.dumps({"reservation": reservation.pk, "answers": answers}, ensure_ascii=False)
 
 
-def flagged_items(response: QuestionnaireResponse) -> list[Item]:
-    """Questions whose sent answers ask for the doctor."""
+def flagged_items(
+    response: QuestionnaireResponse, content: Callable[[int], Content] = content_of
+) -> list[Item]:
+    """Questions whose sent answers ask for the doctor; `content` gives those of a version."""
     answers = sent_answers(response)
     if answers is None or response.version is None:
         return []
-    return flagged(content_of(response.version).items, answers)
+    return flagged(content(response.version).items, answers)
 
 
 def waits_for_doctor(response: QuestionnaireResponse | None) -> bool:
@@ -140,11 +142,15 @@ def waits_for_doctor(response: QuestionnaireResponse | None) -> bool:
 
 
 def waiting_for_doctor(reservations: Iterable[Reservation]) -> set[int]:
-    """Ids of those of the reservations that wait for the doctor; for lists, in one statement."""
+    """Ids of those of the reservations that wait for the doctor; for lists.
+
+    One statement for all, and one for each version of the authority that they answered.
+    """
     responses = QuestionnaireResponse.objects.filter(
         reservation__in=[row.pk for row in reservations], content__isnull=False, doctor_at=None
     )
-    return {response.reservation_id for response in responses if waits_for_doctor(response)}
+    content = cache(content_of)
+    return {response.reservation_id for response in responses if flagged_items(response, content)}
 
 
 def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
