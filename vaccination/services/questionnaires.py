@@ -153,10 +153,23 @@ def waiting_for_doctor(reservations: Iterable[Reservation]) -> set[int]:
     return {response.reservation_id for response in responses if flagged_items(response, content)}
 
 
-def _locked(reservation: Reservation) -> "WithAnnotations[Reservation, AtNow]":
-    rows = Reservation.objects.with_slot().locked()
-    row = rows.annotate(now=Now()).get(pk=reservation.pk)
-    return cast("WithAnnotations[Reservation, AtNow]", row)
+def _locked_to_answer(
+    reservation: Reservation, *, at_counter: bool, proxy_id: int | None
+) -> "tuple[WithAnnotations[Reservation, AtNow], QuestionnaireResponse]":
+    """The locked reservation with its answers, which may be changed.
+
+    Raises what `why_not_answer` returns, or AnsweredByPerson.
+    """
+    rows = Reservation.objects.with_slot().locked().annotate(now=Now())
+    row = cast("WithAnnotations[Reservation, AtNow]", rows.get(pk=reservation.pk))
+    # Under the lock: an arrival or cancellation of this moment counts.
+    refusal = why_not_answer(row, at_counter=at_counter, now=row.now)
+    if refusal:
+        raise refusal
+    response = response_of(row)
+    if not may_see(response, proxy_id):
+        raise AnsweredByPerson
+    return row, response
 
 
 @transaction.atomic
@@ -170,17 +183,10 @@ def send_answers(
 ) -> QuestionnaireResponse:
     """Store complete answers for the clinic of the appointment; the same ones again change nothing.
 
-    Raises what `why_not_answer` returns, AnsweredByPerson, and for an outdated page
-    AppointmentMoved, QuestionsChanged or AnsweredMeanwhile.
+    Raises what `_locked_to_answer` does, and for an outdated page AppointmentMoved,
+    QuestionsChanged or AnsweredMeanwhile.
     """
-    row = _locked(reservation)
-    # Under the lock: an arrival or cancellation of this moment counts.
-    refusal = why_not_answer(row, at_counter=is_staff(by), now=row.now)
-    if refusal:
-        raise refusal
-    response = response_of(row)
-    if not may_see(response, proxy_id):
-        raise AnsweredByPerson
+    row, response = _locked_to_answer(reservation, at_counter=is_staff(by), proxy_id=proxy_id)
     version = current_version().number
     # A form that is sent twice, also by an outdated page that says the same.
     if response.version == version and sent_answers(response) == answers and response.by == by:
@@ -222,15 +228,9 @@ def save_draft(
 ) -> QuestionnaireResponse:
     """Store what the person has answered so far; no clinic sees it, and sent answers stay.
 
-    Raises what `why_not_answer` returns, or AnsweredByPerson.
+    Raises what `_locked_to_answer` does.
     """
-    row = _locked(reservation)
-    refusal = why_not_answer(row, at_counter=False, now=row.now)
-    if refusal:
-        raise refusal
-    response = response_of(row)
-    if not may_see(response, proxy_id):
-        raise AnsweredByPerson
+    row, response = _locked_to_answer(reservation, at_counter=False, proxy_id=proxy_id)
     # An empty form is no draft.
     response.draft = _packed(row, answers) if answers else None
     response.proxy_id, response.destroyed_at = proxy_id, None
@@ -244,15 +244,9 @@ def withdraw_answers(
 ) -> QuestionnaireResponse:
     """Destroy answers and draft because the person wants it; they may answer anew.
 
-    Raises what `why_not_answer` returns, or AnsweredByPerson.
+    Raises what `_locked_to_answer` does.
     """
-    row = _locked(reservation)
-    refusal = why_not_answer(row, at_counter=False, now=row.now)
-    if refusal:
-        raise refusal
-    response = response_of(row)
-    if not may_see(response, proxy_id):
-        raise AnsweredByPerson
+    row, response = _locked_to_answer(reservation, at_counter=False, proxy_id=proxy_id)
     if response.content is None and response.draft is None:
         return response
     was_sent = response.content is not None
