@@ -50,11 +50,6 @@ class AnswerForm(forms.Form):
                 text = _("Question %(number)s: write what it is.") % {"number": number}
                 self.add_error(name, text)
 
-    @property
-    def answers(self) -> Answers:
-        """The answers of a valid form, as they are stored."""
-        return picked(self.items, _without_prefix(self.cleaned_data))
-
     def groups(self) -> Iterator[Asked]:
         for item in self.items:
             detail = self[_PREFIX + item.detail_id] if item.detail else None
@@ -62,16 +57,14 @@ class AnswerForm(forms.Form):
 
 
 def typed_answers(items: tuple[Item, ...], data: Mapping[str, str]) -> Answers:
-    """What of a posted form can be stored as a draft, or shown again by another version."""
-    return picked(items, _without_prefix(data))
-
-
-def _without_prefix(data: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name.removeprefix(_PREFIX): str(value).replace("\x00", "")
+    """What of a posted form can be stored: all of a valid one; else a draft, or what another
+    version shows again."""
+    typed = {
+        name.removeprefix(_PREFIX): value.replace("\x00", "")
         for name, value in data.items()
         if name.startswith(_PREFIX)
     }
+    return picked(items, typed)
 
 
 def _field(item: Item, number: int) -> forms.Field:

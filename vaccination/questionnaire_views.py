@@ -114,7 +114,7 @@ def _posted(request: HttpRequest, reservation: Reservation, session: Session) ->
             return _form_page(request, reservation, response, version, form=form)
         send_answers(
             reservation=reservation,
-            answers=form.answers if form.is_valid() else typed,
+            answers=typed,
             shown=shown,
             by=CITIZEN,
             proxy_id=session.by_id,

@@ -93,12 +93,7 @@ class AnswerPages(VisitPages):
         by = actor_of(staff_of(request))
         # An invalid form gets here only from an outdated page, which is refused.
         try:
-            send_answers(
-                reservation=row,
-                answers=form.answers if form.is_valid() else typed,
-                shown=shown,
-                by=by,
-            )
+            send_answers(reservation=row, answers=typed, shown=shown, by=by)
         except Refused as refusal:
             row.refresh_from_db()
             response = response_of(row)
