@@ -5,10 +5,13 @@ from typing import Any, NamedTuple
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from vaccination.enums import QuestionKind
 from vaccination.questionnaire import YES, Answers, Item, picked
+from vaccination.services.questionnaires import PageShown
+from web.posted import posted_id
 
 # Before the names of the fields: a question's code may be any word.
 _PREFIX = "q_"
@@ -65,6 +68,11 @@ def typed_answers(items: tuple[Item, ...], data: Mapping[str, str]) -> Answers:
         if name.startswith(_PREFIX)
     }
     return picked(items, typed)
+
+
+def page_shown(request: HttpRequest) -> PageShown:
+    """What the hidden fields beside the form say."""
+    return PageShown(*(posted_id(request, name) for name in ("version", "slot", "revision")))
 
 
 def _field(item: Item, number: int) -> forms.Field:

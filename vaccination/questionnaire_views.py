@@ -18,12 +18,11 @@ from database.clock import known_now
 from eligibility.sessions import Session, signed_in, to_identity
 from staff.actors import CITIZEN, is_staff
 from vaccination.exceptions import AnsweredByPerson
-from vaccination.forms import AnswerForm, typed_answers
+from vaccination.forms import AnswerForm, page_shown, typed_answers
 from vaccination.models import QuestionnaireResponse
 from vaccination.questionnaire import Answers, answered, flagged, picked
 from vaccination.rules import why_not_answer
 from vaccination.services.questionnaires import (
-    PageShown,
     Version,
     answers_in,
     content_of,
@@ -36,7 +35,6 @@ from vaccination.services.questionnaires import (
     withdraw_answers,
 )
 from web.language import is_unsent, keeps_typed_in_any_language
-from web.posted import posted_id
 
 View = Callable[..., HttpResponse]
 
@@ -107,7 +105,7 @@ def _posted(request: HttpRequest, reservation: Reservation, session: Session) ->
             address = reverse("questions", args=[reservation.number])
             return redirect(f"{address}?change&saved")
         form = AnswerForm(request.POST, items=items, answers={})
-        shown = _page_shown(request)
+        shown = page_shown(request)
         # Questions that the page did not show can't be missing from it: services refuse the page.
         if shown.version == version.number and not form.is_valid():
             response = response_of(reservation)
@@ -152,10 +150,6 @@ def withdraw(request: HttpRequest, reservation: Reservation, session: Session) -
         except Refused as refusal:
             return _closed_page(request, reservation, refusal, [])
     return redirect("questions", number=reservation.number)
-
-
-def _page_shown(request: HttpRequest) -> PageShown:
-    return PageShown(*(posted_id(request, name) for name in ("version", "slot", "revision")))
 
 
 def _form_page(

@@ -21,13 +21,12 @@ from staff.names import actor_name
 from staff.services import record_access, staff_of
 from vaccination.admin.forms import Screening
 from vaccination.admin.visits import VisitPages
-from vaccination.forms import AnswerForm, typed_answers
+from vaccination.forms import AnswerForm, page_shown, typed_answers
 from vaccination.models import QuestionnaireResponse
 from vaccination.questionnaire import Answers, answered, picked
 from vaccination.rules import why_not_answer
 from vaccination.services.doses import form_address
 from vaccination.services.questionnaires import (
-    PageShown,
     content_of,
     current_version,
     flagged_items,
@@ -37,7 +36,6 @@ from vaccination.services.questionnaires import (
     sent_answers,
     waits_for_doctor,
 )
-from web.posted import posted_id
 
 
 class AnswerPages(VisitPages):
@@ -85,7 +83,7 @@ class AnswerPages(VisitPages):
     def _store(self, request: HttpRequest, row: Reservation) -> HttpResponse:
         version = current_version()
         items = version.content.items
-        shown = PageShown(*(posted_id(request, name) for name in ("version", "slot", "revision")))
+        shown = page_shown(request)
         form = AnswerForm(request.POST, items=items, answers={})
         if shown.version == version.number and not form.is_valid():
             return self._answers_page(request, row, response_of(row), {}, form=form)
