@@ -18,7 +18,7 @@ from staff.actors import CITIZEN, actor_of
 from staff.enums import Act
 from staff.models import User
 from staff.names import actor_name
-from staff.services import record_access, staff_of
+from staff.services import staff_of
 from vaccination.admin.forms import Screening
 from vaccination.admin.visits import VisitPages
 from vaccination.forms import AnswerForm, page_shown, typed_answers
@@ -72,7 +72,7 @@ class AnswerPages(VisitPages):
         row = self._own_visit(request, reservation_id)
         if request.method == "POST":
             return self._store(request, row)
-        self._note_look(request, Act.DETAIL, row)
+        self.note(request, Act.DETAIL, row, "answers")
         response = response_of(row)
         sent = sent_answers(response)
         # A new form begins with what was sent: the counter corrects one answer, not all.
@@ -96,7 +96,7 @@ class AnswerPages(VisitPages):
             row.refresh_from_db()
             response = response_of(row)
             return self._answers_page(request, row, response, typed, refusal=refusal)
-        self._note_look(request, Act.CHANGE, row)
+        self.note(request, Act.CHANGE, row, "answers")
         return HttpResponseRedirect(form_address(row))
 
     def _answers_page(
@@ -138,7 +138,7 @@ class AnswerPages(VisitPages):
     def print_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
         """The sheet of one person in both languages, filled in as far as it was answered."""
         row = self._own_visit(request, reservation_id)
-        self._note_look(request, Act.PRINT, row)
+        self.note(request, Act.PRINT, row, "answers")
         response = response_of(row)
         version = response.version or current_version().number
         return self._sheet(request, version, sent_answers(response) or {}, row, response)
@@ -177,10 +177,6 @@ class AnswerPages(VisitPages):
         if not _may_see(request, row):
             raise Http404
         return row
-
-    def _note_look(self, request: HttpRequest, act: Act, row: Reservation) -> None:
-        data = {"number": row.number}
-        record_access(request, act=act, what="answers", data=data, people=[row.person_id])
 
 
 def _may_see(request: HttpRequest, row: Reservation) -> bool:

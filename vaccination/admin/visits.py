@@ -76,9 +76,11 @@ class VisitPages(StaffPages[DoseGiven]):
             **context,
         )
 
-    def note(self, request: HttpRequest, act: Act, row: Reservation) -> None:
+    def note(
+        self, request: HttpRequest, act: Act, row: Reservation, what: str = "vaccination"
+    ) -> None:
         data = {"number": row.number}
-        record_access(request, act=act, what="vaccination", data=data, people=[row.person_id])
+        record_access(request, act=act, what=what, data=data, people=[row.person_id])
 
     def to_sheet(self, request: HttpRequest, row: Reservation, status: str) -> HttpResponse:
         messages.success(request, f"{row.person.name} ({row.number}): {status}")
