@@ -1,18 +1,7 @@
-from typing import Any
-
-from django.core.management.base import CommandError
-
-from booking.verifying import report_lines, verify
+from booking.management.commands import verify_bookings
 from vaccination.verifying import INVARIANTS
-from web.commands import PortalCommand
 
 
-class Command(PortalCommand):
+class Command(verify_bookings.Command):
     help = "Check every invariant of lots, doses and answers on the live tables."
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        results = verify(invariants=INVARIANTS)
-        self.stdout.write("\n".join(report_lines(results)))
-        broken_count = sum(bool(result.broken) for result in results)
-        if broken_count:
-            raise CommandError(f"{broken_count} invariants are broken.", returncode=1)
+    invariants = INVARIANTS
