@@ -21,10 +21,10 @@ from statistics import median, quantiles
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 
+from bench.portal import make_durable
 from launcher.throwaway import ThrowawayServices
 
 CLINICS, DAYS, TIMES, CAPACITY, CONNECTIONS = 100, 28, 16, 125, 16
-DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 FILL = """
 INSERT INTO booking_clinic (code, name, region, district, address, phone, active, cutoff_hours,
     margin_percent, latitude, longitude)
@@ -72,13 +72,9 @@ def main(people: int) -> int:
 
         django.setup()
         from django.core.management import call_command
-        from django.db import connection
 
         call_command("migrate", verbosity=0)
-        with connection.cursor() as cursor:
-            for name, value in DURABLE.items():
-                cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
-            cursor.execute("SELECT pg_reload_conf()")
+        make_durable()
         clinic, first = fill(people)
         alone(clinic, first, people)
         beside_a_storm(clinic, first)

@@ -42,14 +42,20 @@ def portal() -> Iterator[None]:
 
         django.setup()
         from django.core.management import call_command
-        from django.db import connection
 
-        with connection.cursor() as cursor:
-            for name, value in DURABLE.items():
-                cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
-            cursor.execute("SELECT pg_reload_conf()")
+        make_durable()
         call_command("migrate", verbosity=0)
         yield
+
+
+def make_durable() -> None:
+    """Have the throw-away Postgres wait for the disk; Django is set up."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        for name, value in DURABLE.items():
+            cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
+        cursor.execute("SELECT pg_reload_conf()")
 
 
 def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, order="fifo"):

@@ -21,13 +21,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 
+from bench.portal import make_durable
 from launcher.postgres import installation
 from launcher.throwaway import ThrowawayServices
 
 CONNECTIONS, PROCESSES = 16, 2  # eight threads each, as the web server
 WARM_UP = 8  # bookings of each connection before the time is taken
 PROMISED = {"one hot slot": 0.4, "1,000 slots": 0.15}
-DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 # The least that a booking could cost: one counter and one row. fillfactor: room for HOT updates.
 BARE_TABLES = """
@@ -145,10 +145,8 @@ def main(seconds: int) -> int:
         from tests.factories import RoomFactory
 
         call_command("migrate", verbosity=0)
+        make_durable()
         with connection.cursor() as cursor:
-            for name, value in DURABLE.items():
-                cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
-            cursor.execute("SELECT pg_reload_conf()")
             cursor.execute(BARE_TABLES)
         slots = [slot.pk for slot in open_slots(1000, capacity=30_000)]
         room = RoomFactory()
