@@ -13,7 +13,7 @@
   if (!page) return; // no clinic chosen yet
   const byId = (id) => document.getElementById(id);
   const box = byId("box");
-  const unsaved = new Map(); // reservation id → { form, act, label, name }
+  const unsaved = new Map(); // reservation id → { fields, action, label, name }
   let version = "";
   let lastUsed = performance.now();
   // Time of the server's last answer, by its clock; at first that of the page itself.
