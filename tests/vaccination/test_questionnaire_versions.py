@@ -1,6 +1,10 @@
 """New versions of the questions: drafted, previewed and published by the health authority."""
 
+import re
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from staff.enums import Role
@@ -112,6 +116,23 @@ def test_what_was_not_previewed_is_not_published(authority, draft):
     authority.post(address("publish", draft), {"digest": "0"})
 
     assert current_version().number == 1
+
+
+def test_the_list_of_versions_reads_them_once(authority):
+    lists = []
+    for _ in range(3):
+        draft = open_draft(by="staff:1")
+        publish_questions(questionnaire=draft, digest_shown=digest_of(draft), by="staff:1")
+        with CaptureQueriesContext(connection) as queries:
+            authority.get(LIST)
+        lists.append([query for query in queries if '"vaccination_questionnaire"' in query["sql"]])
+    open_draft(by="staff:1")
+
+    page = authority.get(LIST).content.decode()
+
+    assert [len(statements) for statements in lists] == [len(lists[0])] * 3
+    states = re.findall(r'class="field-state[^>]*>([^<]+)<', page)
+    assert states == ["Draft", "Asked now", "Former version", "Former version"]
 
 
 def test_answers_to_the_former_version_keep_their_flags(draft):

@@ -1,15 +1,17 @@
 """Admin of the questions before a vaccination: versions are made, previewed and published."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
+from django_stubs_ext import WithAnnotations
 
 from booking.exceptions import Refused
 from eligibility.admin.people import moment
@@ -26,7 +28,10 @@ from vaccination.services.questionnaire_versions import (
     publish_questions,
     save_questions,
 )
-from vaccination.services.questionnaires import current_version
+
+
+class AgeAnnotations(TypedDict):
+    is_former: bool  # a newer version was published
 
 
 @admin.register(Questionnaire)
@@ -46,12 +51,18 @@ class QuestionnaireAdmin(ScopedAdmin[Questionnaire]):
     def has_edit_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("vaccination.change_questionnaire")
 
+    def get_queryset(
+        self, request: HttpRequest
+    ) -> "QuerySet[WithAnnotations[Questionnaire, AgeAnnotations]]":
+        newer = Questionnaire.objects.filter(version__gt=OuterRef("version"))
+        rows = super().get_queryset(request)
+        return rows.annotate(is_former=Exists(newer.exclude(published_at=None)))
+
     @admin.display(description=gettext_lazy("state"))
-    def state(self, row: Questionnaire) -> str:
+    def state(self, row: "WithAnnotations[Questionnaire, AgeAnnotations]") -> str:
         if row.published_at is None:
             return _("Draft")
-        is_current = row.version == current_version().number
-        return _("Asked now") if is_current else _("Former version")
+        return _("Former version") if row.is_former else _("Asked now")
 
     @admin.display(description=gettext_lazy("published at"))
     def published(self, row: Questionnaire) -> str:
