@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.waiting_room.test_verify_line import OPENS, PACE, Book, report_on
-from waiting_room import public_log
+from tests.waiting_room.test_verify_line import OPENS, PACE, Book, report_on, shown
 from waiting_room.offline import verify_line
 from waiting_room.offline.verify_line import SECOND, Evening, median
 
@@ -389,10 +388,6 @@ def test_an_act_of_the_first_page_may_be_of_any_time_before():
     assert report_on(book.csv()).troubles == []
     [(_line, what)] = report_on(late.csv()).troubles
     assert what.endswith(f" was written at {shown(OPENS)}.")
-
-
-def shown(moment):
-    return verify_line.when(public_log.microseconds(moment))
 
 
 def test_the_evening_in_words():
