@@ -187,9 +187,9 @@ def _may_see(request: HttpRequest, row: Reservation) -> bool:
 
 def screening_of(row: Reservation, user: User) -> Screening:
     """What the form of a dose asks about the questions."""
-    response = response_of(row)
     if not may_see_answers(user):
         return Screening.NONE
+    response = response_of(row)
     if waits_for_doctor(response):
         return Screening.DOCTOR
     return Screening.UNANSWERED if response.sent_at is None else Screening.NONE

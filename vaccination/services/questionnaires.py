@@ -136,9 +136,9 @@ def flagged_items(
     return flagged(content(response.version).items, answers)
 
 
-def waits_for_doctor(response: QuestionnaireResponse | None) -> bool:
+def waits_for_doctor(response: QuestionnaireResponse) -> bool:
     """Whether a dose needs the confirmation that the doctor has spoken to the person."""
-    return bool(response and response.doctor_at is None and flagged_items(response))
+    return response.doctor_at is None and bool(flagged_items(response))
 
 
 def waiting_for_doctor(reservations: Iterable[Reservation]) -> set[int]:
