@@ -173,7 +173,6 @@ def _form_page(
         "revision": response.revision,
         "refusal": refusal,
         "was_saved": was_saved,
-        "is_sent": response.content is not None,
         "keep_days": settings.QUESTIONNAIRE_DAYS,
     }
     status = 409 if refusal else 422 if form.errors else 200
