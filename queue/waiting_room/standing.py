@@ -74,7 +74,8 @@ PAGES = {
 # The label of the link to the alert of a ticket, by its channel.
 ALERT_LABELS = {
     "": gettext_lazy("Tell me by message when it is my turn"),
-    "sms": gettext_lazy("We will tell you by text message"),
+    # To a landline it is a call; the person is not read for this page.
+    "sms": gettext_lazy("We will tell you at your phone number"),
     "email": gettext_lazy("We will tell you by e-mail"),
 }
 
