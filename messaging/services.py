@@ -266,7 +266,7 @@ def _due() -> QuerySet[Message]:
     late = Q(not_after__lt=Now())
     return Message.objects.filter(
         Q(not_before=None) | Q(not_before__lte=Now()), ~resting | late, status__in=DUE
-    ).order_by("created_at")
+    ).order_by("created_at", "pk")
 
 
 def send_waiting(*, seconds: float = SWEEP_SECONDS, limit: int = 3000) -> int:
