@@ -1,5 +1,6 @@
 """Possible double bookings of one person under two phone numbers, for day sheet and desk."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -43,14 +44,16 @@ def doubles_of(people: Sequence[Person], visible: QuerySet[Reservation]) -> dict
         row.pk: row
         for row in visible.filter(pk__in=[row.pk for row in booked]).select_related("slot__clinic")
     }
-    doubles: dict[int, Doubles] = {}
+    alike = defaultdict(list)  # by the id of the other: those on the page with its details
     for person, other_ids in others.items():
-        for row in booked:
-            if row.person_id in other_ids:
-                doubles_of_person = doubles.setdefault(person, Doubles())
-                doubles_of_person.people.add(row.person_id)
-                if row.pk in visible_rows:
-                    doubles_of_person.visible.append(visible_rows[row.pk])
-                else:
-                    doubles_of_person.elsewhere = True
+        for other in other_ids:
+            alike[other].append(person)
+    doubles: dict[int, Doubles] = defaultdict(Doubles)
+    for row in booked:
+        for person in alike[row.person_id]:
+            doubles[person].people.add(row.person_id)
+            if row.pk in visible_rows:
+                doubles[person].visible.append(visible_rows[row.pk])
+            else:
+                doubles[person].elsewhere = True
     return doubles
