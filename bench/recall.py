@@ -21,6 +21,10 @@ from launcher.throwaway import ThrowawayServices
 
 DOSES, LOTS, CLINICS = 10_000_000, 100_000, 2_000
 RECALLED = "RECALLED"
+# Of lot n: no clinic has two lots of the recalled number.
+CLINIC_OF_LOT = (
+    "(SELECT min(id) FROM booking_clinic WHERE code = 'b1') + (n + n / 5000) % {clinics}"
+)
 FILL = """
 SET session_replication_role = replica;
 INSERT INTO booking_clinic (code, name, region, district, address, phone, active, cutoff_hours,
@@ -30,15 +34,15 @@ FROM generate_series(1, {clinics}) AS n;
 -- Every 5,000th lot has the recalled number: 20 of 100,000, with 100 doses each.
 INSERT INTO vaccination_lot (id, clinic_id, vaccine_id, number, expires_on, doses_received,
     doses_given, doses_wasted, by)
-SELECT n, (SELECT min(id) FROM booking_clinic WHERE code = 'b1') + n % {clinics}, {vaccine},
+SELECT n, {clinic_of_lot}, {vaccine},
     CASE WHEN n % 5000 = 0 THEN '{recalled}' ELSE 'L' || n END, current_date + 60,
     {doses} / {lots}, {doses} / {lots}, 0, 'staff:1'
 FROM generate_series(1, {lots}) AS n;
 INSERT INTO vaccination_dosegiven (reservation_id, clinic_id, vaccine_id, lot_id, dose_number, site,
     identity, vaccinator, given_at, recorded_at, late_reason, by)
-SELECT 1000000000 + n, (SELECT min(id) FROM booking_clinic WHERE code = 'b1') + n % {clinics},
-    {vaccine}, 1 + n % {lots}, 1, 'LA', 'card', 'staff:1', now(), now(), '', 'staff:1'
-FROM generate_series(0, {doses} - 1) AS n;
+SELECT 1000000000 + dose, {clinic_of_lot}, {vaccine}, n, 1, 'LA', 'card', 'staff:1', now(), now(),
+    '', 'staff:1'
+FROM generate_series(0, {doses} - 1) AS dose, LATERAL (SELECT 1 + dose % {lots} AS n) AS lot;
 INSERT INTO booking_reservation (id, number, person_id, slot_id, dose, status, extensions, key,
     origin, by, created_at, confirmed_at, changed_at, language, channel)
 SELECT reservation_id, 'B' || reservation_id, reservation_id, {slot}, 1, 'vaccinated', 0,
@@ -74,6 +78,7 @@ def main(doses: int) -> int:
             "doses": doses,
             "lots": LOTS,
             "clinics": CLINICS,
+            "clinic_of_lot": CLINIC_OF_LOT.format(clinics=CLINICS),
             "recalled": RECALLED,
             "vaccine": slot.vaccine_id,
             "slot": slot.pk,
