@@ -43,10 +43,10 @@ def has_shown_factor(request: HttpRequest) -> bool:
 
 
 def has_second_factor(user: User) -> bool:
-    return any(
-        model.objects.filter(user=user, confirmed=True).exists()
-        for model in (Authenticator, Passkey)
-    )
+    apps = Authenticator.objects.filter(user=user, confirmed=True).order_by().values_list("user_id")
+    passkeys = Passkey.objects.filter(user=user, confirmed=True).order_by().values_list("user_id")
+    either: bool = apps.union(passkeys).exists()
+    return either
 
 
 def record_proof(request: HttpRequest) -> None:
