@@ -52,11 +52,12 @@ class AnswerPages(VisitPages):
             *super().get_urls(),
         ]
 
-    def questions_summary(self, request: HttpRequest, row: Reservation) -> dict[str, Any]:
+    def questions_summary(
+        self, request: HttpRequest, row: Reservation, response: QuestionnaireResponse | None
+    ) -> dict[str, Any]:
         """Context of the part of a visit's page that says what was answered; {} where hidden."""
-        if not _may_see(request, row):
+        if response is None or not _may_see(request, row):
             return {}
-        response = response_of(row)
         # The questions alone: what was answered stands one press away, on record.
         flags = [str(item.text) for item in flagged_items(response)]
         return {
@@ -185,11 +186,15 @@ def _may_see(request: HttpRequest, row: Reservation) -> bool:
     return may_see_answers(user) and row.slot.clinic_id == user.clinic_id
 
 
-def screening_of(row: Reservation, user: User) -> Screening:
+def response_shown(row: Reservation, user: User) -> QuestionnaireResponse | None:
+    """What was answered before this visit; None to those who may not see answers."""
+    return response_of(row) if may_see_answers(user) else None
+
+
+def screening_of(response: QuestionnaireResponse | None) -> Screening:
     """What the form of a dose asks about the questions."""
-    if not may_see_answers(user):
+    if response is None:
         return Screening.NONE
-    response = response_of(row)
     if waits_for_doctor(response):
         return Screening.DOCTOR
     return Screening.UNANSWERED if response.sent_at is None else Screening.NONE

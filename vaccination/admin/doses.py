@@ -24,10 +24,10 @@ from staff.models import User
 from staff.names import actor_name
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import staff_of
-from vaccination.admin.answers import AnswerPages, screening_of
+from vaccination.admin.answers import AnswerPages, response_shown, screening_of
 from vaccination.admin.forms import DoseForm, NotDoneForm, ReactionForm, Screening
 from vaccination.enums import Manifestation, Site
-from vaccination.models import DoseGiven, Lot, Reaction
+from vaccination.models import DoseGiven, Lot, QuestionnaireResponse, Reaction
 from vaccination.services.doses import (
     correct_dose,
     form_address,
@@ -118,7 +118,8 @@ class DoseGivenAdmin(
         """One person's vaccination: to record, to correct, or as it is."""
         row = self.visit(request, reservation_id)
         dose = DoseGiven.objects.with_visit().filter(reservation=row).first()
-        form = self._dose_form(request, row, dose)
+        response = response_shown(row, staff_of(request))
+        form = self._dose_form(request, row, dose, response)
         if request.method == "POST" and form.is_valid():
             try:
                 self._save(request, row, dose, form)
@@ -143,7 +144,7 @@ class DoseGivenAdmin(
                 reaction.get_manifestation_display()
                 for reaction in Reaction.objects.filter(reservation=row).order_by("pk")
             ],
-            questions=self.questions_summary(request, row),
+            questions=self.questions_summary(request, row, response),
             may_record=dose is not None or not _refusal(row),
             refusal=str(_refusal(row) or "") if dose is None and not form.errors else "",
             sites=[
@@ -162,7 +163,11 @@ class DoseGivenAdmin(
             record_dose(reservation=row, details=form.details, by=by, status_shown=shown)
 
     def _dose_form(
-        self, request: HttpRequest, row: Reservation, dose: DoseGiven | None
+        self,
+        request: HttpRequest,
+        row: Reservation,
+        dose: DoseGiven | None,
+        response: QuestionnaireResponse | None,
     ) -> DoseForm:
         on = day_of(dose.given_at) if dose else min(day_of(row.slot.starts_at), known_today())
         clinic_id, vaccine_id = row.slot.clinic_id, row.slot.vaccine_id
@@ -187,7 +192,7 @@ class DoseGivenAdmin(
             staff=User.objects.filter(Q(pk__in=colleagues.values("pk")) | Q(pk=user.pk)),
             needs_lot=bool(dose.lot_id) if dose else keeps_lots(clinic_id),
             is_late=dose is None and _is_late(row),
-            screening=Screening.NONE if dose else screening_of(row, user),
+            screening=Screening.NONE if dose else screening_of(response),
         )
 
     def not_done_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
