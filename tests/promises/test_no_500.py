@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from tests.promises.fuzzing.campaign import Campaign
 from tests.promises.fuzzing.pages import Learner, addresses
@@ -35,6 +36,9 @@ EVERY_ROLE_SECONDS = 300
 def wire(monkeypatch: pytest.MonkeyPatch, clock, settings, tmp_path) -> Iterator[Wire]:
     settings.HOME = tmp_path
     clock.freeze()  # nothing runs out, however long it goes on
+    with connection.cursor() as cursor:
+        # On a busy machine Hypothesis may think longer between two requests.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     wire = Wire(monkeypatch)
     yield wire
     wire.close()
