@@ -190,6 +190,11 @@ class OpenSlot:
 # Asked of the table, because the cached Directory may be FACTS_SECONDS old: a clinic that was
 # switched off must not show slots any more.
 TAKE_BOOKINGS = "SELECT id FROM booking_clinic WHERE id = ANY(%(clinics)s) AND active"
+# The slots of such a clinic that are public, as a condition on a row `slot`: what is published
+# (reports.scheduling_links) is what is found here.
+PUBLIC_SLOTS = f"""
+slot.starts_at > jari_now() AND slot.starts_at < jari_now() + %(horizon)s AND {has_seat()}
+"""
 
 # The parts of the day are those of rules.part_of.
 SPANS = f"""
@@ -201,9 +206,7 @@ FROM (
     SELECT clinic_id, vaccine_id, {seats_left()} AS spare,
         starts_at AT TIME ZONE %(zone)s AS here
     FROM booking_slot AS slot
-    WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at > jari_now()
-        AND starts_at < jari_now() + %(horizon)s
-        AND {has_seat()}
+    WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND {PUBLIC_SLOTS}
 ) AS open
 GROUP BY clinic_id, day, vaccine_id, part
 """  # noqa: S608
@@ -212,7 +215,7 @@ TIMES = f"""
 SELECT id, clinic_id, vaccine_id, starts_at, {seats_left()}
 FROM booking_slot AS slot
 WHERE clinic_id = ANY(ARRAY({TAKE_BOOKINGS})) AND starts_at >= %(start)s
-    AND starts_at < %(end)s AND starts_at > jari_now() AND {has_seat()}
+    AND starts_at < %(end)s AND {PUBLIC_SLOTS}
 ORDER BY starts_at, vaccine_id
 """  # noqa: S608
 
@@ -246,6 +249,7 @@ def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Ope
                     "clinics": [clinic_id for clinic_id, on in keys if on == day],
                     "start": start,
                     "end": end,
+                    "horizon": HORIZON,
                 },
             )
             for row in cursor.fetchall():

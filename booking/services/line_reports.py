@@ -5,8 +5,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Q
 
-from booking.finder.availability import HORIZON
-from booking.models.clinics import has_seat, seats_left
+from booking.finder.availability import HORIZON, PUBLIC_SLOTS
+from booking.models.clinics import seats_left
 from database.clock import Now
 from waiting_room.enums import Ending, RoomStatus
 from waiting_room.models import JOINABLE_FROM, Admission, Room
@@ -18,7 +18,7 @@ SELECT vaccine.code, vaccine.doses, sum({seats_left()})
 FROM booking_slot AS slot
 JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
-WHERE slot.starts_at > jari_now() AND slot.starts_at < jari_now() + %s AND {has_seat()}
+WHERE {PUBLIC_SLOTS}
 GROUP BY vaccine.code, vaccine.doses
 """  # noqa: S608
 
@@ -47,7 +47,7 @@ def report_to_lines() -> int:
 def left_by_vaccine() -> dict[str, int]:
     """For how many more people each vaccine suffices, by code: free seats / doses of a series."""
     with connection.cursor() as cursor:
-        values: list[Any] = [HORIZON]
+        values: dict[str, Any] = {"horizon": HORIZON}
         cursor.execute(LEFT, values)
         return {code: int(places) // doses for code, doses, places in cursor.fetchall()}
 
