@@ -261,7 +261,10 @@ class DosesForm(forms.Form):
 
 @admin.register(Vaccine)
 class VaccineAdmin(ScopedAdmin[Vaccine]):
-    list_display = ["code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"]
+    list_display = [
+        "code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days", "kdca_type",
+        "cvx",
+    ]  # fmt: skip
     search_fields = ["code", "name_ko", "name_en"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Vaccine]:

@@ -2,7 +2,7 @@
 
 import pghistory
 import pgtrigger
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -75,6 +75,10 @@ INTERVAL_NEEDED = _(
 )
 
 
+# Code systems of what a vaccine is, for other systems (reports.fhir).
+KDCA_TYPE, CVX = r"^[0-9]{2}$", r"^[0-9]{2,3}$"
+
+
 @pghistory.track()
 class Vaccine(models.Model):
     """A vaccine, how many doses make a series, and the days between them."""
@@ -91,6 +95,24 @@ class Vaccine(models.Model):
     )
     max_days = models.PositiveSmallIntegerField(
         _("days between doses, at most"), null=True, blank=True
+    )
+    kdca_type = models.CharField(
+        _("vaccination type of the KDCA"),
+        max_length=2,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(KDCA_TYPE, _("Write the two digits of the type."))],
+        help_text=_("As KR Core 2.0 numbers them: 35 is influenza (IIV). Empty if it has none."),
+    )
+    cvx = models.CharField(
+        _("CVX code"),
+        max_length=3,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(CVX, _("Write the two or three digits of the code."))],
+        help_text=_("HL7's code of the vaccine: 208 is Comirnaty. Empty if it has none."),
     )
 
     class Meta:
@@ -110,6 +132,11 @@ class Vaccine(models.Model):
                 | Q(min_days__isnull=False, best_days__isnull=False, max_days__isnull=False),
                 name="vaccine_of_two_doses_has_an_interval",
                 violation_error_message=INTERVAL_NEEDED,
+            ),
+            models.CheckConstraint(
+                condition=(Q(kdca_type="") | Q(kdca_type__regex=KDCA_TYPE))
+                & (Q(cvx="") | Q(cvx__regex=CVX)),
+                name="vaccine_codes_are_digits",
             ),
         ]
 

@@ -27,6 +27,7 @@ VACCINES = [
         min_days=21,
         best_days=21,
         max_days=42,
+        cvx="208",
     ),
     Vaccine(
         code="moderna",
@@ -36,8 +37,9 @@ VACCINES = [
         min_days=28,
         best_days=28,
         max_days=42,
+        cvx="207",
     ),
-    Vaccine(code="janssen", name_ko="얀센", name_en="Janssen", doses=1),
+    Vaccine(code="janssen", name_ko="얀센", name_en="Janssen", doses=1, cvx="212"),
 ]
 
 

@@ -14,7 +14,7 @@ WORDS = re.compile(r"[A-Za-z][a-z]{2,}(?: [A-Za-z]+)*")
 # Names of products, texts of the test's rows and stored codes, and Django's words for its icons.
 ALLOWED = re.compile(
     r"\b(?:English|Jari|Excel|Redis|Postgres|Python|Aegis|Google|Microsoft|Vaccine|Cohort|True|False"
-    r"|born|priority|confirmed|Confirmed|list|system|name|phone|region)\b",
+    r"|KR Core|born|priority|confirmed|Confirmed|list|system|name|phone|region)\b",
     re.ASCII,  # a Korean ending may follow at once
 )
 # Pages of django-rq, for the operator alone: its templates have no translations.
