@@ -34,6 +34,12 @@ _REGION_NAMES = {
     "제주특별자치도": ["제주도", "제주"],
 }
 REGIONS = list(_REGION_NAMES)
+# ISO 3166-2, in the order of REGIONS.
+_ISO = [
+    *("KR-11", "KR-26", "KR-27", "KR-28", "KR-29", "KR-30", "KR-31", "KR-50", "KR-41"),
+    *("KR-42", "KR-43", "KR-44", "KR-45", "KR-46", "KR-47", "KR-48", "KR-49"),
+]
+REGION_CODES = dict(zip(REGIONS, _ISO, strict=True))
 _SEJONG = "세종특별자치시"
 # Current names of districts that changed their name or region, which older lists still have.
 _RENAMED = {
