@@ -62,6 +62,7 @@ class Packing(models.TextChoices):
     GZIP = "csv.gz", _("CSV, packed with gzip")
     ZSTD = "csv.zst", _("CSV, packed with Zstandard")
     PARQUET = "parquet", _("Parquet")
+    NDJSON = "ndjson", _("FHIR R4, a resource for each row (NDJSON)")
 
 
 CONTENT_TYPES = {
@@ -69,6 +70,7 @@ CONTENT_TYPES = {
     Packing.GZIP: "application/gzip",
     Packing.ZSTD: "application/zstd",
     Packing.PARQUET: "application/vnd.apache.parquet",
+    Packing.NDJSON: "application/fhir+ndjson",
 }
 
 

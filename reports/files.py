@@ -24,7 +24,7 @@ from reports.enums import OPEN, FileStatus, Zone
 from reports.exceptions import BadSelection
 from reports.models import ExportFile, ExportToken
 from reports.orders import form_of, order_of, selection_of
-from reports.packing import packed
+from reports.packing import check_packing, packed
 from reports.reading import query_of, rows_expected
 from reports.selection import Form, Selection, check_reason
 from reports.storage import storage_of
@@ -63,6 +63,7 @@ def order_file(
 ) -> ExportFile:
     """Have a worker make the file, for a user or a token; raises BadSelection."""
     check_reason(selection, reason)
+    check_packing(selection, form.packing)
     file = ExportFile.objects.create(
         export=selection.export.name,
         version=selection.export.version,
@@ -188,7 +189,7 @@ def _make(file: ExportFile) -> None:
         hashing = Hashing(temporary)
         with (
             closing(Watch(file)) as watch,
-            packed(hashing.as_file, selection.columns, form.packing) as target,
+            packed(hashing.as_file, selection, form.packing) as target,
         ):
             written = write_csv(
                 target,

@@ -10,6 +10,7 @@ from reports.enums import Encoding, Headers, Holds, Packing, Zone
 from reports.exceptions import BadSelection
 from reports.exports import Export
 from reports.orders import form_of
+from reports.packing import check_packing
 from reports.selection import SHORTEST_REASON, Form, Selection, select
 from staff.models import User
 
@@ -127,6 +128,7 @@ class TakeForm(forms.Form):
                 people=bool(values.get("people")),
                 recipient=values.get("recipient", ""),
             )
+            check_packing(self.selection, Packing(values["packing"]))
         except BadSelection as problem:
             option = problem.option if problem.option in self.fields else None
             self.add_error(option, str(problem))

@@ -1,9 +1,9 @@
-"""Files packed while they are written: gzip, Zstandard, or turned into Parquet."""
+"""Files packed while they are written: gzip, Zstandard, or turned into Parquet or FHIR."""
 
 import gzip
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -14,6 +14,8 @@ from arro3.core import DataType, Field, Schema
 
 from reports.columns import Column
 from reports.enums import Packing, Type
+from reports.fhir import check_fhir, to_ndjson
+from reports.selection import Selection
 
 _ARROW = {
     Type.INTEGER: DataType.int64(),
@@ -22,28 +24,57 @@ _ARROW = {
     Type.DATE: DataType.date32(),
     Type.DATETIME: DataType.timestamp("us", tz="UTC"),
 }
+_CODED = {Packing.GZIP: "gzip", Packing.ZSTD: "zstd"}
 _ROWS = 10_000  # of CSV turned into Parquet at a time
 
 
 @contextmanager
-def packed(file: IO[bytes], columns: Sequence[Column], packing: Packing) -> Iterator[IO[bytes]]:
-    """Where to write the CSV, so that `file` gets it packed. Equal CSV gives equal files."""
-    if packing == Packing.GZIP:
+def coded(file: IO[bytes], coding: str) -> Iterator[IO[bytes]]:
+    """Where to write what `file` gets in this content coding of HTTP; "" is none."""
+    if coding == "gzip":
         with gzip.GzipFile("", "wb", 6, file, mtime=0) as writer:
             yield cast("IO[bytes]", writer)
-    elif packing == Packing.ZSTD:
+    elif coding == "zstd":
         with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as zstd:
             yield cast("IO[bytes]", zstd)
-    elif packing == Packing.PARQUET:
-        with tempfile.TemporaryDirectory(prefix=".export-") as folder:
-            path = Path(folder, "rows.csv")
-            with path.open("wb") as csv:
-                yield csv
-            _to_parquet(path, Path(folder, "rows.parquet"), columns)
-            with Path(folder, "rows.parquet").open("rb") as parquet:
-                shutil.copyfileobj(parquet, cast("Any", file))
     else:
         yield file
+
+
+def check_packing(selection: Selection, packing: Packing) -> None:
+    """Raise BadSelection for a selection that can't be packed so."""
+    if packing == Packing.NDJSON:
+        check_fhir(selection)
+
+
+@contextmanager
+def packed(file: IO[bytes], selection: Selection, packing: Packing) -> Iterator[IO[bytes]]:
+    """Where to write the CSV, so that `file` gets it packed. Equal CSV gives equal files. Raises
+    BadSelection."""
+    check_packing(selection, packing)
+    if packing in _CODED:
+        with coded(file, _CODED[packing]) as writer:
+            yield writer
+    elif packing == Packing.PARQUET:
+        with _turned(file, lambda csv, turned: _to_parquet(csv, turned, selection.columns)) as csv:
+            yield csv
+    elif packing == Packing.NDJSON:
+        with _turned(file, lambda csv, turned: to_ndjson(csv, turned, selection)) as csv:
+            yield csv
+    else:
+        yield file
+
+
+@contextmanager
+def _turned(file: IO[bytes], turn: Callable[[Path, Path], None]) -> Iterator[IO[bytes]]:
+    """Where to write the CSV that `turn` makes another file of, once it is complete."""
+    with tempfile.TemporaryDirectory(prefix=".export-") as folder:
+        table, turned = Path(folder, "rows.csv"), Path(folder, "turned")
+        with table.open("wb") as csv:
+            yield csv
+        turn(table, turned)
+        with turned.open("rb") as content:
+            shutil.copyfileobj(content, cast("Any", file))
 
 
 def _to_parquet(csv: Path, parquet: Path, columns: Sequence[Column]) -> None:

@@ -31,7 +31,10 @@ class Form:
 
     @property
     def for_packing(self) -> "Form":
-        """The form of the CSV that is packed: Parquet has columns and instants of its own."""
+        """The form of the CSV that is packed: Parquet has columns and instants of its own, FHIR
+        the names of columns."""
+        if self.packing == Packing.NDJSON:
+            return Form(zone=self.zone)
         return Form(zone=Zone.UTC) if self.packing == Packing.PARQUET else self
 
 

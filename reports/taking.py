@@ -57,7 +57,7 @@ def unnamed_file(selection: Selection, form: Form, *, reason: str) -> tuple[IO[b
     check_reason(selection, reason)
     with ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile())
-        with packed(file, selection.columns, form.packing) as target:
+        with packed(file, selection, form.packing) as target:
             written = write_csv(target, selection, form.for_packing)
         file.seek(0)
         stack.pop_all()  # the caller closes the file

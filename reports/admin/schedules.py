@@ -18,6 +18,7 @@ from reports.exceptions import BadSelection
 from reports.forms import region_field
 from reports.models import ExportFile, ExportSchedule
 from reports.orders import form_of, order_of
+from reports.packing import check_packing
 from reports.selection import SHORTEST_REASON, check_reason, select
 from staff.pages import StaffPages
 from staff.services import staff_of
@@ -85,6 +86,7 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
                 recipient=values["recipient"],
             )
             check_reason(selection, values["reason"])
+            check_packing(selection, Packing(values["packing"]))
         except BadSelection as problem:
             self.add_error(problem.option if problem.option in self.fields else None, str(problem))
             return values
