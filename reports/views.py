@@ -18,6 +18,7 @@ from django.http import (
     JsonResponse,
 )
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_safe
 
@@ -29,7 +30,7 @@ from reports.exceptions import BadSelection
 from reports.exports import Export
 from reports.files import name_of, order_file, record_fetch_by_token
 from reports.models import ExportFile, ExportToken
-from reports.packing import packed
+from reports.packing import coded, packed
 from reports.ranges import Part, Unsatisfiable, part_asked_for
 from reports.reading import query_of, rows_expected
 from reports.selection import Form, Selection, select
@@ -37,10 +38,14 @@ from reports.storage import storage_of
 from reports.taking import record_taking
 from reports.tokens import NoToken, TooOften, token_of
 from reports.writing import Hashing, write_csv
+from web.encodings import coding_for
 
 # Rows that Postgres reads while a program waits; more are made by a worker.
 MOST_AT_ONCE = 50_000
 RETRY_SECONDS = 5
+# What is sent in a coding that the program takes. Kept files never are: a transfer that broke off
+# is taken up at a byte of the file as it lies there.
+CODABLE, CODINGS = [Packing.CSV, Packing.NDJSON], ["zstd", "gzip"]
 OPTIONS = [
     "from", "to", "since", "region", "cohort", "columns", "encoding", "headers", "zone", "keep",
 ]  # fmt: skip
@@ -167,9 +172,15 @@ def _at_once(
 ) -> HttpResponseBase:
     """The whole file before its first byte, and its taking on record before that."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - FileResponse closes it
+    coding = ""
+    if form.packing in CODABLE:
+        coding = coding_for(request.headers.get("Accept-Encoding", ""), CODINGS)
     try:
         hashing = Hashing(file)
-        with packed(hashing.as_file, selection.columns, form.packing) as target:
+        with (
+            coded(hashing.as_file, coding) as outer,
+            packed(outer, selection, form.packing) as target,
+        ):
             written = write_csv(target, selection, form.for_packing)
         record_taking(
             selection, written, reason=token.reason, request=request, by=f"token:{token.name}"
@@ -184,6 +195,9 @@ def _at_once(
         filename=f"{selection.export.name}.{form.packing.value}",
         content_type=CONTENT_TYPES[form.packing],
     )
+    if coding:
+        response["Content-Encoding"] = coding
+    patch_vary_headers(response, ["Accept-Encoding"])
     response["ETag"] = f'"{hashing.sha256}"'
     response["Jari-Rows"] = str(written.rows)
     response["Jari-Version"] = str(selection.export.version)

@@ -155,6 +155,41 @@ def test_a_kept_file_is_taken_up_where_it_broke_off(make, ask):
     assert Access.objects.filter(what="kept_file", by="token:dw").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip, deflate", "gzip"),
+        ("gzip;q=0.5, zstd", "zstd"),
+        ("gzip;q=0", ""),
+        ("identity, gzip;q=0.4", ""),
+        ("*", "zstd"),
+        ("nonsense;;q=9", ""),
+    ],
+)
+def test_a_file_comes_in_the_coding_that_a_program_takes(make, ask, accepted, coding):
+    two_districts()
+    _token, key = make(exports=["capacity"])
+    plain = body(ask(key, "/exports/capacity.csv"))
+
+    answer = ask(key, "/exports/capacity.csv", **{"Accept-Encoding": accepted})
+
+    assert answer.get("Content-Encoding", "") == coding
+    assert "Accept-Encoding" in answer["Vary"]
+    unpack = {
+        "gzip": gzip.decompress,
+        "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(data).read(),
+        "": bytes,
+    }
+    assert unpack[coding](body(answer)) == plain
+    # Kept files stay as they lie there, so that a byte of them is always the same one.
+    address = ask(key, "/exports/capacity.csv?keep=1")["Location"]
+    make_file(ExportFile.objects.get().pk)
+    whole = ask(key, address, **{"Accept-Encoding": accepted})
+    part = ask(key, address, **{"Accept-Encoding": accepted, "Range": "bytes=5-9"})
+    assert not any(answer.has_header("Content-Encoding") for answer in (whole, part))
+    assert (part.status_code, body(part)) == (206, body(whole)[5:10])
+
+
 def test_files_are_packed(make, ask):
     two_districts()
     _token, key = make(names=True)
