@@ -41,4 +41,8 @@ cron.register(
     vaccination.jobs.continue_recalls, queue_name="exports", interval=60, ttl=30, result_ttl=0
 )
 cron.register(reports.jobs.continue_files, queue_name="exports", interval=60, ttl=30, result_ttl=0)
+cron.register(
+    reports.jobs.publish_numbers, queue_name="default", interval=300, ttl=60, result_ttl=0
+)
+cron.register(reports.jobs.publish_slots, queue_name="default", interval=60, ttl=30, result_ttl=0)
 cron.register(staff.jobs.tidy, queue_name="default", interval=3600, result_ttl=0)

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("vaccination.urls")),
     path("", home.home, name="home"),
     path("", include("reports.urls")),
+    path("open/", include("reports.open_urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -4,7 +4,7 @@ documents, and the lock of columns; all made of the definitions."""
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils import translation
 
@@ -13,6 +13,7 @@ from reports.definitions import EXPORTS
 from reports.enums import Encoding, Headers, Holds, Type
 from reports.exports import Export
 from reports.selection import Form, Selection
+from reports.words import Words
 from staff.enums import Role
 from staff.roles import allowed
 
@@ -35,8 +36,19 @@ def _both(column: Column) -> str:
     return f"{column.meaning.ko} / {column.meaning.en}"
 
 
+class Described(Protocol):
+    """What is said of a table: an export, or one of the open data."""
+
+    @property
+    def title(self) -> Words: ...
+    @property
+    def about(self) -> Words: ...
+    @property
+    def version(self) -> int: ...
+
+
 def table_schema(
-    export: Export, columns: Sequence[Column], headers: Headers = Headers.NAMES
+    export: Described, columns: Sequence[Column], headers: Headers = Headers.NAMES
 ) -> dict[str, Any]:
     """Frictionless Table Schema of these columns."""
     return {
@@ -68,21 +80,22 @@ def _field(column: Column, headers: Headers) -> dict[str, Any]:
 
 def csvw(selection: Selection, form: Form, url: str) -> dict[str, Any]:
     """CSVW metadata of a file at `url`, to stand beside it as `<file>-metadata.json`."""
-    export = selection.export
+    return csvw_of(selection.export, selection.columns, form, url)
+
+
+def csvw_of(table: Described, columns: Sequence[Column], form: Form, url: str) -> dict[str, Any]:
     return {
         "@context": ["http://www.w3.org/ns/csvw", {"@language": "ko"}],
         "url": url,
-        "dc:title": {"ko": export.title.ko, "en": export.title.en},
-        "dc:description": {"ko": export.about.ko, "en": export.about.en},
-        "schema:version": str(export.version),
+        "dc:title": {"ko": table.title.ko, "en": table.title.en},
+        "dc:description": {"ko": table.about.ko, "en": table.about.en},
+        "schema:version": str(table.version),
         "dialect": {
             "encoding": "utf-8" if form.encoding == Encoding.EXCEL else form.encoding.value,
             "lineTerminators": ["\r\n"],
             "header": True,
         },
-        "tableSchema": {
-            "columns": [_csvw_column(column, form.headers) for column in selection.columns]
-        },
+        "tableSchema": {"columns": [_csvw_column(column, form.headers) for column in columns]},
     }
 
 

@@ -1,4 +1,4 @@
-from reports import files, schedules
+from reports import files, open_data, schedules, scheduling_links
 
 
 def make_file(file_id: int) -> None:
@@ -9,3 +9,11 @@ def continue_files() -> None:
     schedules.start_due()
     files.continue_files()
     schedules.alarm()
+
+
+def publish_numbers() -> None:
+    open_data.publish_numbers()
+
+
+def publish_slots() -> None:
+    scheduling_links.publish()

@@ -315,7 +315,7 @@ USE_TZ = True
 
 EXPORT_TARGETS = export_targets(env, HOME)  # where schedules deliver
 EXPORT_DAYS = env.int("JARI_EXPORT_DAYS", default=7)  # how long files of exports are kept
-
+OPEN_LICENCE = env.str("JARI_OPEN_LICENCE", default="")  # of public numbers; may end with a link
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))()
 STATICFILES_DIRS = [BASE_DIR / "static"]
