@@ -1,6 +1,6 @@
 """Columns of exports: name, meaning, type, and the SQL or the sealed field behind them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -11,11 +11,12 @@ from django.db.models import Field, Func
 from dataio.csv_in import FORMULA
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
-from privacy.cipher import decryptor
+from privacy.cipher import block_decryptor
 from privacy.fields import EncryptedField
 from reports.enums import Headers, Holds, Type, Zone
 from reports.words import Words
 
+_FORMULAS = tuple(FORMULA)
 _FORMULA_SQL = FORMULA.replace("\t", "\\t").replace("\r", "\\r").replace("\n", "\\n")
 # `guard` in SQL. Empty texts become NULL, so that COPY writes both as an empty cell.
 GUARDED = (
@@ -33,7 +34,7 @@ SEOUL_DAY = "({0} AT TIME ZONE 'Asia/Seoul')::date"
 
 def guard(text: str) -> str:
     """Prefix a cell that a spreadsheet would run as a formula."""
-    return f"'{text}" if text.startswith(tuple(FORMULA)) else text
+    return f"'{text}" if text.startswith(_FORMULAS) else text
 
 
 class Sql(Func):
@@ -123,10 +124,10 @@ class Sealed:
     on_sql: str = "{0}"
 
 
-def opener(name: str) -> Callable[[bytes], str]:
-    """A function that decrypts the values of a field of the person."""
+def opener(name: str) -> Callable[[Sequence[bytes]], list[str]]:
+    """A function that decrypts values of a field of the person, a block at a time."""
     field = cast("EncryptedField[Any, Any]", Person._meta.get_field(name))
-    return decryptor(context=field.context)
+    return block_decryptor(context=field.context)
 
 
 def age_on(birth_date: str, day: str) -> str:

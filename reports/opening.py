@@ -9,9 +9,10 @@ import sys
 from array import array
 from binascii import unhexlify
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 
 from privacy.cipher import indexer
 from reports.columns import Column, age_on, opener
@@ -23,11 +24,12 @@ Cells = list[bytes]  # of one column, a cell for each line
 Opened = tuple[list[bytes], "array[int]"]
 Open = Callable[[list[bytes]], Opened]
 _AHEAD = 2  # blocks that wait for each process
+_BETWEEN = b"\0"  # lines on their way to a process and back; no text of Postgres has it
 
 
 def cell(text: str) -> bytes:
     """A text as a cell of CSV."""
-    if any(letter in text for letter in ',"\r\n'):
+    if "," in text or '"' in text or "\n" in text or "\r" in text:
         text = '"' + text.replace('"', '""') + '"'
     return text.encode()
 
@@ -70,11 +72,10 @@ def _maker(column: Column, selection: Selection, hidden: Hidden) -> Callable[[li
         return lambda columns: [
             key_of(person.decode()).hex().encode() for person in columns[hidden.person]
         ]
-    position, open_value, shown = hidden.fields[sealed.field], opener(sealed.field), sealed.shown
+    position, open_values, shown = hidden.fields[sealed.field], opener(sealed.field), sealed.shown
 
     def values(columns: list[Cells]) -> list[str]:
-        # COPY writes bytea as \x and hexadecimal digits; destroyed data is an empty cell.
-        return [open_value(unhexlify(value[2:])) if value else "" for value in columns[position]]
+        return _opened(columns[position], open_values)
 
     if sealed.on:
         day = hidden.days[sealed.on]
@@ -85,6 +86,15 @@ def _maker(column: Column, selection: Selection, hidden: Hidden) -> Callable[[li
     return lambda columns: [cell(shown(text)) if text else b"" for text in values(columns)]
 
 
+def _opened(cells: Cells, open_values: Callable[[list[bytes]], list[str]]) -> list[str]:
+    """The texts of cells of bytea: \\x and hexadecimal digits in COPY. Destroyed data is an empty
+    cell, and ""."""
+    if b"" not in cells:
+        return open_values([unhexlify(value[2:]) for value in cells])
+    texts = iter(open_values([unhexlify(value[2:]) for value in cells if value]))
+    return [next(texts) if value else "" for value in cells]
+
+
 _open_here: Open | None = None  # of a process of `opened_in_processes`
 
 
@@ -93,9 +103,10 @@ def _start(open_block: Open) -> None:
     _open_here = open_block
 
 
-def _open_there(lines: list[bytes]) -> Opened:
+def _open_there(block: bytes) -> tuple[bytes, "array[int]"]:
     assert _open_here is not None
-    return _open_here(lines)
+    lines, people = _open_here(block.split(_BETWEEN))
+    return _BETWEEN.join(lines), people
 
 
 @contextmanager
@@ -114,17 +125,26 @@ def in_processes(open_block: Open, processes: int) -> Iterator[Callable[..., Ite
         initializer=_start,
         initargs=(open_block,),
     ) as pool:
-        yield lambda blocks: _in_order(pool, blocks, processes)
+        # With the first task all are forked: now, before the caller's connection has a COPY.
+        pool.submit(int).result()
+        yield lambda blocks: _in_order(pool, open_block, iter(blocks), processes)
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, blocks: Iterable[list[bytes]], processes: int
+    pool: ProcessPoolExecutor, open_block: Open, blocks: Iterator[list[bytes]], processes: int
 ) -> Iterator[Opened]:
-    waiting: deque[Future[Opened]] = deque()
+    # The first block here, so that the file begins while the others are on their way.
+    yield from map(open_block, islice(blocks, 1))
+    waiting: deque[Future[tuple[bytes, array[int]]]] = deque()
     for block in blocks:
-        waiting.append(pool.submit(_open_there, block))
+        waiting.append(pool.submit(_open_there, _BETWEEN.join(block)))
         # Bounds memory where Postgres is faster than the processes.
         if len(waiting) > processes * _AHEAD:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft())
     while waiting:
-        yield waiting.popleft().result()
+        yield _result(waiting.popleft())
+
+
+def _result(opened: "Future[tuple[bytes, array[int]]]") -> Opened:
+    lines, people = opened.result()
+    return lines.split(_BETWEEN), people
