@@ -2,8 +2,6 @@
 
 import os
 import pickle
-import subprocess
-from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -22,7 +20,6 @@ from eligibility.models import RosterUpload
 from eligibility.services.identity import start_verification
 from eligibility.services.uploads import start_upload
 from launcher.portal import worker_commands
-from launcher.processes import stop
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from messaging.services import send_codes, send_waiting
@@ -30,7 +27,7 @@ from staff.enums import Role
 from tests import waiting
 from tests.concurrency import at_once
 from tests.factories import StaffFactory
-from tests.roles import database_url
+from tests.workers import worker
 
 QUEUES = ["line", "codes", "messages", "default", "exports"]
 PATIENCE = 60  # seconds until a worker has started, on a busy machine
@@ -41,21 +38,6 @@ until = partial(waiting.until, patience=PATIENCE)
 def home(settings, tmp_path):
     settings.HOME = tmp_path
     return tmp_path
-
-
-@contextmanager
-def worker(name: str, home: Path):
-    """The worker that `make run` starts under this name, on the database of this test."""
-    env = os.environ | {
-        "DATABASE_URL": database_url(),
-        "JARI_HOME": str(home),
-        "DJANGO_SETTINGS_MODULE": "config.settings.test",
-    }
-    process = subprocess.Popen(worker_commands()[name], env=env, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        stop(process, 15, patience=5)
 
 
 def test_every_queue_has_a_worker_and_line_and_codes_have_one_for_themselves():

@@ -3,7 +3,10 @@
 import hashlib
 import json
 import logging
+import os
+import signal
 from datetime import time, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.storage import storages
@@ -20,6 +23,8 @@ from staff.models import Access
 from tests.concurrency import at_once
 from tests.factories import ReservationFactory, SlotFactory, StaffFactory
 from tests.reports.files import rows_of
+from tests.waiting import until
+from tests.workers import worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,6 +158,38 @@ def test_a_worker_that_dies_leaves_no_half_file(schedule, folder, clock, monkeyp
 
     assert ExportFile.objects.get().status == FileStatus.DONE
     assert len(names(folder)) == 2
+
+
+def test_a_worker_killed_in_the_middle_of_a_file_leaves_it_to_the_next(
+    schedule, folder, clock, tmp_path
+):
+    backend = "tests.reports.halting_storage.HaltingStorage"
+    halting = {"folder": {"BACKEND": backend, "OPTIONS": {"location": str(folder)}}}
+    halted = tmp_path / "delivered.halted"
+    next_morning(clock, "06:01")
+    start_due()
+
+    with worker("exports", tmp_path, JARI_EXPORT_TARGETS=json.dumps(halting)) as process:
+        until(halted.exists, "the file was not begun", patience=60)
+        # The process that makes the file first: it would go on without the other.
+        for pid in [*children_of(process.pid), process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+    assert [name for name in names(folder) if name[0] != "."] == []
+    jobs.continue_files()  # too early: it may still be alive
+    assert ExportFile.objects.get().status == FileStatus.RUNNING
+    clock.forward(minutes=3)
+    jobs.continue_files()
+    file = ExportFile.objects.get()
+    assert (file.status, file.attempt, file.rows) == (FileStatus.DONE, 2, 1)
+    [path, _manifest] = sorted(folder.glob("morning/[!.]*"))
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
+    assert Access.objects.filter(act="download").count() == 1
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_the_authority_makes_a_schedule(client, folder):
