@@ -285,7 +285,7 @@ def file_address(name: str) -> str:
 
 
 def _chart(table: OpenTable, shown: Shown) -> Chart:
-    fewer = _("fewer than %(least)s") % {"least": LEAST}
+    fewer = _("under %(least)s") % {"least": LEAST}
     hidden = {region: fewer for region in REGIONS if shown.numbers.get(region) is None}
     in_all = total(shown.numbers.values())
     measure = str(table.measure)

@@ -106,7 +106,7 @@ def test_the_files_are_as_their_package_says(client, clock):
 
 @pytest.mark.parametrize(
     ("language", "words"),
-    [("ko", ["누구나 보는 숫자", "5명 미만"]), ("en", ["Numbers for everybody", "fewer than 5"])],
+    [("ko", ["누구나 보는 숫자", "5명 미만"]), ("en", ["Numbers for everybody", "under 5"])],
 )
 def test_the_page_is_a_file_in_each_language(client, clock, language, words):
     vaccinated(SEOUL, "강남구", 6)
