@@ -1,14 +1,11 @@
 import os
-from functools import cache
 
 import django_ratelimit.core
 import pytest
-from django.conf import settings as django_settings
 from django.core.cache import caches
 from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings
-from redis import Redis
 
 from booking.finder import availability
 from config.gc_tuning import leave_loaded_alone
@@ -17,6 +14,7 @@ from tests import unknown_variables
 from tests.clock import clock as the_clock
 from tests.emptied_tables import empty_tables
 from tests.rate_windows import RateWindows
+from tests.redis_databases import empty_redis
 from tests.roles import every_connection_as_the_application
 from tests.staff.signing_in import StaffClient
 
@@ -81,11 +79,6 @@ def _environment_stays(monkeypatch):
     assert not left, "take monkeypatch.setenv, which puts it right again"
 
 
-@cache
-def _redis(url: str) -> Redis:
-    return Redis.from_url(url)
-
-
 @pytest.fixture(autouse=True)
 def _nothing_kept(monkeypatch):
     """What one test leaves in this process and in Redis must not be seen by the next: its clinics,
@@ -94,8 +87,7 @@ def _nothing_kept(monkeypatch):
     translation.deactivate()
     redis.breaker.reset()
     caches["local"].clear()
-    _redis(django_settings.REDIS_URL).flushdb()
-    _redis(django_settings.CACHES["default"]["LOCATION"]).flushdb()
+    empty_redis()
     monkeypatch.setattr(django_ratelimit.core, "_get_window", RateWindows())
     yield
     availability.clear_caches()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-import django_rq
 import pytest
 from django.core.cache import caches
 from django.core.handlers.wsgi import WSGIHandler
@@ -22,6 +21,8 @@ from django.utils.datastructures import MultiValueDict
 from booking.finder import availability
 from config import bridge
 from config.headers import security_headers
+from outside import redis
+from tests.redis_databases import empty_redis
 from waiting_room.fast_path import FastPathApplication
 
 Pairs = list[tuple[str, str]]
@@ -229,7 +230,7 @@ def undone() -> Iterator[None]:
         transaction.savepoint_rollback(before)
         transaction.set_rollback(False)
         del connection.run_on_commit[callbacks:]
-        caches["default"].clear()
         caches["local"].clear()
-        django_rq.get_connection("default").flushdb()
+        empty_redis()
+        redis.breaker.reset()
         availability.clear_caches()
