@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eligibility.models import Person
-from privacy.cipher import UnreadableData, blind_index, blind_indexes, decrypt, encrypt, indexer
+from privacy.cipher import (
+    UnreadableData,
+    blind_index,
+    blind_indexes,
+    block_decryptor,
+    decrypt,
+    encrypt,
+    indexer,
+)
 from tests.factories import PersonFactory
 
 OLD, NEW = (1, b"o" * 32), (2, b"n" * 32)
@@ -54,6 +62,25 @@ def test_the_newest_key_writes_and_every_key_reads(settings):
     assert decrypt(after, context=b"a") == "after"
     with pytest.raises(UnreadableData):
         decrypt(before, context=b"a")
+
+
+def test_a_block_is_read_as_its_values_are(settings):
+    settings.DATA_KEYS = [OLD]
+    old = encrypt("가", context=b"a")
+    settings.DATA_KEYS = [NEW, OLD]
+    new = [encrypt(text, context=b"a") for text in "나다"]
+    decrypt_all = block_decryptor(context=b"a")
+
+    assert [decrypt_all(block) for block in ([], new, [old, *new], [*new, old])] == [
+        [],
+        ["나", "다"],
+        ["가", "나", "다"],
+        ["나", "다", "가"],
+    ]
+    altered = new[1][:-1] + bytes([new[1][-1] ^ 1])
+    for block in ([new[0], altered], [new[0], b""], [b"\x09" + old[1:], old]):
+        with pytest.raises(UnreadableData):
+            decrypt_all(block)
 
 
 def test_blind_index_depends_on_the_key_and_on_what_it_is_for(settings):
