@@ -12,6 +12,7 @@ from reports.columns import Column
 from reports.definitions import EXPORTS
 from reports.enums import Encoding, Headers, Holds, Type
 from reports.exports import Export
+from reports.fhir import RESOURCES
 from reports.selection import Form, Selection
 from reports.words import Words
 from staff.enums import Role
@@ -207,6 +208,7 @@ def _section(export: Export) -> str:
         if has
     ]
     more = f" Filters: {', '.join(filters)}." if filters else ""
+    more += f" Also as FHIR `{RESOURCES[export.name]}`." if export.name in RESOURCES else ""
     lines = [
         f"## {export.name}",
         "",

@@ -150,16 +150,14 @@ _MAKERS: dict[str, Callable[[Row, dict[str, Vaccine]], Resource]] = {
     "doses": _immunization,
     "reservations": _appointment,
 }
-
-
-def has_fhir(export: str) -> bool:
-    return export in _MAKERS
+# Export → kind of resource.
+RESOURCES = {"doses": "Immunization", "reservations": "Appointment"}
 
 
 def check_fhir(selection: Selection) -> None:
     """Raise BadSelection for what can't be written as FHIR."""
     export = selection.export
-    if not has_fhir(export.name):
+    if export.name not in RESOURCES:
         raise BadSelection("packing", _("This export is not written as FHIR."))
     if selection.holds == Holds.NOTHING:
         raise BadSelection(

@@ -62,7 +62,6 @@ FROM (
     SELECT slot.clinic_id, slot.vaccine_id, time.part, min(time.number) AS first,
         max(time.number) AS last
     FROM booking_slot AS slot
-    JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
     JOIN unnest(%(times)s::timestamptz[], %(parts)s::int[], %(numbers)s::int[])
         AS time (at, part, number) ON time.at = slot.starts_at
     WHERE {PUBLIC_SLOTS} AND slot.vaccine_id = ANY(%(vaccines)s)
@@ -119,6 +118,8 @@ def _write(files: Publication) -> Iterator[dict[str, Any]]:
     vaccines = {vaccine.pk: vaccine for vaccine in Vaccine.objects.all()}
     times = Times.read()
     for clinic_id, vaccine_id, *spans in _slots(times, bookable(vaccines)):
+        if clinic_id not in clinics:  # takes no bookings
+            continue
         clinic, vaccine = clinics[clinic_id], vaccines[vaccine_id]
         files.write("schedules.ndjson", _line(_schedule(clinic, vaccine)))
         lines = times.lines(clinic, vaccine, *spans)

@@ -28,6 +28,7 @@ from reports.describing import table_schema
 from reports.enums import CONTENT_TYPES, Encoding, FileStatus, Headers, Packing, Zone
 from reports.exceptions import BadSelection
 from reports.exports import Export
+from reports.fhir import RESOURCES
 from reports.files import name_of, order_file, record_fetch_by_token
 from reports.models import ExportFile, ExportToken
 from reports.packing import coded, packed
@@ -91,6 +92,7 @@ def overview(request: HttpRequest, token: ExportToken) -> HttpResponseBase:
             "version": export.version,
             "address": reverse("exports:take", args=[export.name, "csv"]),
             "since": bool(export.changed),
+            "fhir": RESOURCES.get(export.name),
             "schema": table_schema(export, _columns(export, token)),
         }
         for export in EXPORTS.values()
