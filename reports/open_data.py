@@ -166,13 +166,14 @@ class Shown:
 
     rows: list[list[Any]]
     numbers: Numbers
-    as_of: date | datetime | None
+    as_of: date | datetime
 
 
 def _shown(table: OpenTable, now: datetime) -> Shown:
     if table.sql is None:
+        values: dict[str, Any] = {"horizon": HORIZON}
         with connection.cursor() as cursor:
-            cursor.execute(_LEFT, {"horizon": HORIZON})
+            cursor.execute(_LEFT, values)
             places = dict(cursor.fetchall())
         numbers = {region: places.get(region, 0) for region in REGIONS}
         at = timezone.localtime(now)

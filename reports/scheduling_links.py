@@ -183,8 +183,9 @@ class Times:
 
     @classmethod
     def read(cls) -> "Times":
+        values: dict[str, Any] = {"horizon": HORIZON}
         with connection.cursor() as cursor:
-            cursor.execute(_TIMES, {"horizon": HORIZON})
+            cursor.execute(_TIMES, values)
             return cls([at for (at,) in cursor.fetchall()])
 
     def lines(

@@ -242,16 +242,14 @@ def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Ope
     slots_by_key: dict[tuple[int, date], list[OpenSlot]] = {key: [] for key in keys}
     for day in {day for _clinic, day in keys}:
         start, end = day_bounds(day)
+        values: dict[str, Any] = {
+            "clinics": [clinic_id for clinic_id, on in keys if on == day],
+            "start": start,
+            "end": end,
+            "horizon": HORIZON,
+        }
         with connection.cursor() as cursor:
-            cursor.execute(
-                TIMES,
-                {
-                    "clinics": [clinic_id for clinic_id, on in keys if on == day],
-                    "start": start,
-                    "end": end,
-                    "horizon": HORIZON,
-                },
-            )
+            cursor.execute(TIMES, values)
             for row in cursor.fetchall():
                 slots_by_key[row[1], day].append(OpenSlot(*row))
     return slots_by_key
