@@ -353,7 +353,7 @@ def _insert(
 
 @transaction.atomic
 def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None) -> datetime:
-    """Extend a hold to ten minutes from now, at most twice; returns the new expiry.
+    """Add ten minutes to a hold, at most twice and within MOST_HELD; returns the new expiry.
 
     `extension` is the number of the extension asked for (1 or 2): the same click sent twice
     counts once. Raises NothingHeld, HoldLapsed, HoldChanged, AlreadyBooked, SlotOver or
@@ -378,7 +378,8 @@ def extend_hold(*, person_id: int, key: uuid.UUID, extension: int | None = None)
     remaining = MOST_HELD - _held_so_far(person_id, rows[0].admission_id, now)
     if held_until >= now + remaining:
         raise NoMoreTime
-    until: datetime = max(held_until, now + min(HOLD_LIFETIME, remaining))
+    # Added to what is left: a person who presses at once must not lose what the wait would give.
+    until: datetime = min(held_until + HOLD_LIFETIME, now + remaining)
     Reservation.objects.filter(pk__in=[row.pk for row in rows]).update(
         held_until=until,
         extensions=F("extensions") + 1,

@@ -150,7 +150,7 @@ def test_a_hold_can_be_extended_twice(clock):
 
     untils = [clock.call_at(now + timedelta(minutes=minutes), **act) for minutes in (9, 18)]
 
-    assert untils == [now + timedelta(minutes=19), now + timedelta(minutes=28)]
+    assert untils == [now + timedelta(minutes=20), now + timedelta(minutes=30)]
     with pytest.raises(NoMoreTime):
         clock.call_at(now + timedelta(minutes=27), **act)
 
@@ -167,14 +167,15 @@ def test_a_hold_that_ran_out_is_not_extended(clock):
 
 @pytest.mark.django_db
 def test_the_same_extension_asked_for_twice_counts_once(clock):
-    [admission], slot = admitted(1), SlotFactory()
+    [admission], slot, _now = admitted(1), SlotFactory(), clock.freeze()
     [held] = hold(admission, slot)
     extend = partial(extend_hold, person_id=held.person_id, key=held.key)
-    later = clock.forward(minutes=5)
+    ends = [held.held_until + HOLD_LIFETIME * number for number in (1, 2)]
 
+    # At once, one after the other: each adds its ten minutes all the same.
     untils = [extend(extension=number) for number in (1, 1, 2, 2)]
 
-    assert untils == [later + HOLD_LIFETIME] * 4
+    assert untils == [ends[0], ends[0], *ends[1:] * 2]
     held.refresh_from_db()
     assert held.extensions == 2
     with pytest.raises(NoMoreTime):
