@@ -11,7 +11,7 @@ HOURS ?=
 
 PY = $(VENV)/bin/python
 INSTALL = @VENV=$(VENV) $(PYTHON) launcher/install.py
-CODE = booking bulk config database dataio eligibility events launcher messaging outside privacy queue rehearsal reports staff tests vaccination web
+CODE = booking bulk config database dataio eligibility events launcher messaging outside privacy queue rehearsal reports staff standing statements tests vaccination web
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("open/", include("reports.open_urls")),
     path("healthz", views.healthz, name="healthz"),
+    path("", include("statements.urls")),
     path("readyz", views.readyz, name="readyz"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/rq/", include("django_rq.urls")),

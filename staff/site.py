@@ -47,7 +47,7 @@ GROUPS: list[tuple[Any, list[str]]] = [
     ),
     (_("Who may book"), ["eligibility."]),
     (_("The line"), ["waiting_room."]),
-    (_("Messages and jobs"), ["messaging.", "django_rq."]),
+    (_("Messages and jobs"), ["messaging.", "statements.", "django_rq."]),
     (_("Exports"), ["reports."]),
     (_("Staff and records"), ["staff."]),
 ]

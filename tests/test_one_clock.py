@@ -98,7 +98,7 @@ def test_those_who_run_it_read_how_far_a_clock_is_off(ahead, line):
 
 PRODUCT = (
     "booking", "config", "database", "dataio", "eligibility", "events", "launcher", "messaging",
-    "privacy", "queue", "rehearsal", "reports", "staff", "web",
+    "privacy", "queue", "rehearsal", "reports", "staff", "standing", "statements", "web",
 )  # fmt: skip
 # Each asks the clock of the node, or Django's word for the database's, which tests do not move.
 OTHER_CLOCKS = re.compile(

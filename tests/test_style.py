@@ -28,6 +28,8 @@ PACKAGES = [
     "rehearsal",
     "reports",
     "staff",
+    "standing",
+    "statements",
     "vaccination",
     "web",
 ]

@@ -175,6 +175,7 @@ INSTALLED_APPS = [
     "waiting_room",
     "eligibility",
     "bulk",
+    "statements",
     "staff",
     "messaging",
     "rehearsal",
@@ -260,7 +261,6 @@ DATABASES = {
 }
 DISABLE_SERVER_SIDE_CURSORS = True  # PgBouncer in transaction mode
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
 REDIS_URL = required("REDIS_URL", "redis://HOST:PORT/0")
 CACHES = {
     "default": {

@@ -1,0 +1,1 @@
+"""Texts of the authority for the public: privacy policy, accessibility, operator, help."""

@@ -1,0 +1,31 @@
+"""Admin of the texts for the public; each change is kept in the row's history."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from staff.scoping import ScopedAdmin
+from statements.enums import Subject
+from statements.models import Statement
+from statements.reading import sample
+
+
+@admin.register(Statement)
+class StatementAdmin(ScopedAdmin[Statement]):
+    """One row for each subject: a new one begins with the sample text."""
+
+    list_display = ["subject", "in_force_from"]
+    fields = ["subject", "in_force_from", "text_ko", "text_en"]
+    ordering = ["subject"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Statement | None = None) -> list[str]:
+        # A text under another subject would have a history that is not its own.
+        return ["subject"] if obj else []
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial = super().get_changeform_initial_data(request)
+        if initial.get("subject") in Subject.values:
+            subject = Subject(initial["subject"])
+            initial |= {f"text_{code}": sample(subject, code) for code in ("ko", "en")}
+        return initial
