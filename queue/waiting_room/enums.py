@@ -10,6 +10,10 @@ class RoomStatus(models.TextChoices):
     CLOSED = "closed", _("Closed")
 
 
+# The channel of an alert whose person wants no message.
+NO_MESSAGE = "none"
+
+
 class Ending(models.TextChoices):
     """How an admission ended."""
 

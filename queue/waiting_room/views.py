@@ -23,7 +23,7 @@ from eligibility.spelling import masked_phone
 from messaging.receivers import is_landline
 from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
 from waiting_room.draw_page import draw_context
-from waiting_room.enums import State
+from waiting_room.enums import NO_MESSAGE, State
 from waiting_room.exceptions import LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
@@ -207,9 +207,12 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         return neutral(request)
     alert = Alert.objects.filter(ticket=ticket).first()
     if request.method == "POST" and "stop" in request.POST:
-        telling.cancel_alert(ticket=ticket)
+        telling.cancel_alert(ticket=ticket, language=get_language() or settings.LANGUAGE_CODE)
         return redirect("ticket", ticket_id=ticket_id)
-    initial = {"channel": alert.channel, "email": alert.email} if alert else {"channel": "sms"}
+    has_chosen = alert is not None and alert.channel != NO_MESSAGE
+    initial: dict[str, Any] = {"channel": "sms"}
+    if alert and has_chosen:
+        initial = {"channel": alert.channel, "email": alert.email}
     initial |= typed(request, "channel", "email")
     form = AlertForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
@@ -220,7 +223,8 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         "ticket": ticket,
         "form": form,
         "typed_form": "tell",
-        "alert": alert,
+        # The default is told too, until it is refused.
+        "is_told": alert is None or has_chosen,
         "phone": masked_phone(ticket.person.phone),
         "by_call": is_landline(ticket.person.phone),
         "channel": form["channel"].value(),

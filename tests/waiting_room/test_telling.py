@@ -9,9 +9,9 @@ from messaging.models import Message
 from tests.concurrency import at_once
 from tests.waiting_room.scene import call, called, join, make_drawn_room, make_room, open_doors
 from tests.waiting_room.test_pages import browser
-from waiting_room.models import Alert, Board
+from waiting_room.models import Alert, Board, Line
 from waiting_room.services import entering, joining, rooms
-from waiting_room.services.telling import request_alert, send_alerts
+from waiting_room.services.telling import cancel_alert, request_alert, send_alerts
 
 pytestmark = pytest.mark.django_db
 
@@ -31,21 +31,42 @@ def soon_is(room, places: int) -> None:
     Board.objects.filter(room=room).update(document=document)
 
 
-def test_whoever_asked_is_told_once_when_called():
+def test_everybody_is_told_once_when_called():
     room = make_room()
-    ticket, silent = join(room), join(room)
+    ticket, silent, refuses = join(room), join(room), join(room)
     ask(ticket)
+    cancel_alert(ticket=refuses, language="ko")
     assert send_alerts() == 0
 
-    call(room, 2)
+    call(room, 1)
+    assert [send_alerts() for _ in range(3)] == [1, 0, 0]
+    call(room, 3)
 
     assert [send_alerts() for _ in range(3)] == [1, 0, 0]
-    message = Message.objects.get()
+    assert [message.person_id for message in Message.objects.order_by("pk")] == [
+        ticket.person_id, silent.person_id
+    ]  # fmt: skip
+    message = Message.objects.earliest("pk")
     assert (message.kind, message.channel) == ("called", "sms")
     assert message.to == ticket.person.phone
     assert "예약하실 차례입니다" in message.text
     assert f"/queue/t/{ticket.pk}/" in message.text
-    assert not Alert.objects.filter(ticket=silent).exists()
+
+
+def test_after_the_draw_the_people_of_the_called_places_are_told():
+    room = make_drawn_room()
+    tickets = [join(room) for _ in range(6)]
+    room = open_doors(room)
+    Board.objects.filter(room=room).update(alerted_upto=0)
+
+    call(room, 3)
+    send_alerts()
+
+    called_people = {ticket.person_id for ticket in tickets if room.place_of(ticket.entry) <= 3}
+    told_people = set(Message.objects.values_list("person_id", flat=True))
+    assert called_people <= told_people
+    serving = Line.objects.get(room=room).serving
+    assert told_people == {t.person_id for t in tickets if room.place_of(t.entry) <= serving}
 
 
 def test_whoever_asked_is_told_once_when_about_ten_minutes_remain():
@@ -140,7 +161,8 @@ def test_asking_is_a_form_that_keeps_what_was_typed():
     assert "We will tell you by e-mail" in client.get(right.url).content.decode()
 
     client.post(path, {"channel": "email", "email": "me@example.org", "stop": "1"})
-    assert not Alert.objects.exists()
+    assert (Alert.objects.get().channel, Alert.objects.get().email) == ("none", None)
+    assert "Tell me by message when it is my turn" in client.get(right.url).content.decode()
 
 
 def test_nobody_asks_for_another():

@@ -81,6 +81,8 @@ class Board(models.Model):
     counted = models.JSONField(default=dict, db_default={})
     # The room has ended and `document` is the last one: the tick skips it from now on.
     final = models.BooleanField(default=False)
+    # Up to this place, everybody called has an alert, chosen or by default (services.telling).
+    alerted_upto = models.PositiveBigIntegerField(default=0, db_default=0)
     # Last report of booking (services.rooms.report_booking); NULL before the first.
     left = models.PositiveBigIntegerField(_("left to book"), null=True)
     booked = models.PositiveBigIntegerField(_("booked"), null=True)

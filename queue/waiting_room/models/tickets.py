@@ -9,7 +9,7 @@ from database.clock import Now
 from eligibility.models import Person
 from messaging.enums import CHOSEN
 from privacy.fields import EncryptedTextField
-from waiting_room.enums import Ending
+from waiting_room.enums import NO_MESSAGE, Ending
 from waiting_room.models.rooms import Room
 from web.codes import random_uuid
 
@@ -91,7 +91,7 @@ class DoorWait(models.Model):
 
 
 class Alert(models.Model):
-    """A person's request for messages: ten minutes before their turn, and when it comes."""
+    """How a person is told of their turn: as they chose, else by the default once called."""
 
     ticket = models.OneToOneField(
         Ticket, on_delete=models.PROTECT, primary_key=True, related_name="alert"
@@ -99,7 +99,9 @@ class Alert(models.Model):
     room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="alerts", db_index=False)
     # NULL before the draw.
     place = models.PositiveBigIntegerField(_("place"), null=True)
-    channel = models.CharField(_("channel"), max_length=10, choices=CHOSEN)
+    channel = models.CharField(
+        _("channel"), max_length=10, choices=[*CHOSEN, (NO_MESSAGE, _("No message"))]
+    )
     # NULL for a text message, which goes to the person's proven phone.
     email = EncryptedTextField(_("e-mail"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=5)

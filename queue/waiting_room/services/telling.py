@@ -1,4 +1,7 @@
-"""Alerts by message: about ten minutes before a person's turn, and when it comes."""
+"""Alerts by message: when a person's turn comes, and about ten minutes before if they asked.
+
+A text message is the default: it goes to the proven phone of all who are called and chose nothing.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -6,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -15,8 +18,8 @@ from database.clock import database_now
 from messaging.enums import Channel
 from messaging.receivers import checked_receiver
 from messaging.services import write_message
-from waiting_room.enums import RoomStatus
-from waiting_room.models import Admission, Alert, Room, Ticket
+from waiting_room.enums import NO_MESSAGE, RoomStatus
+from waiting_room.models import Admission, Alert, Board, Room, Ticket
 
 SOON_SECONDS = 600
 # A "ten minutes left" message is not sent later than this: it would be wrong by then.
@@ -42,16 +45,21 @@ def request_alert(*, ticket: Ticket, channel: Channel, email: str = "", language
     return Alert.objects.update_or_create(ticket=ticket, defaults=values)[0]
 
 
-def cancel_alert(*, ticket: Ticket) -> None:
-    Alert.objects.filter(ticket=ticket).delete()
+def cancel_alert(*, ticket: Ticket, language: str) -> None:
+    """No message for this ticket, not even the one that others get without asking."""
+    values = {"room_id": ticket.room_id, "place": ticket.place, "email": None}
+    Alert.objects.update_or_create(
+        ticket=ticket, defaults={**values, "channel": NO_MESSAGE, "language": language}
+    )
 
 
 def send_alerts() -> int:
     """Write all messages that are due; returns how many. Safe with several workers: each once."""
     now = database_now()
-    rooms = Room.objects.filter(alerts__called_at=None, drawn_at__isnull=False).exclude(
-        Q(status=RoomStatus.CLOSED) | Q(cohort__closes_at__lte=now)
-    )
+    called_lately = Q(line__serving__gt=F("board__alerted_upto"))
+    rooms = Room.objects.filter(
+        called_lately | Q(alerts__called_at=None, alerts__isnull=False), drawn_at__isnull=False
+    ).exclude(Q(status=RoomStatus.CLOSED) | Q(cohort__closes_at__lte=now))
     return sum(
         _send_alerts_of(room, now)
         for room in rooms.select_related("cohort", "line", "board").distinct().order_by("pk")
@@ -61,6 +69,7 @@ def send_alerts() -> int:
 def _send_alerts_of(room: Room, now: datetime) -> int:
     _fill_in_places(room)
     serving, sent = room.line.serving, 0
+    _add_defaults(room, serving, now)
     open_alerts = Alert.objects.filter(room=room, called_at=None)
     # Each batch marks its alerts, so that the same query finds the next ones.
     while batch := _batch(open_alerts.filter(place__lte=serving)):
@@ -83,6 +92,32 @@ def _fill_in_places(room: Room) -> None:
         for alert in batch:
             alert.place = room.place_of(alert.ticket.entry)
         Alert.objects.bulk_update(batch, ["place"])
+
+
+def _add_defaults(room: Room, serving: int, now: datetime) -> None:
+    """Alerts by text message for all who were called since the last time and chose nothing.
+
+    Only now, and not with the join: the minute of the opening has no write to spare.
+    """
+    for first in range(room.board.alerted_upto + 1, serving + 1, BATCH_SIZE):
+        last = min(first + BATCH_SIZE - 1, serving)
+        places = {room.entry_at(place): place for place in range(first, last + 1)}
+        tickets = Ticket.objects.filter(room=room, entry__in=places, alert=None, left_at=None)
+        Alert.objects.bulk_create(
+            [
+                Alert(
+                    ticket_id=ticket_id,
+                    room=room,
+                    place=places[entry],
+                    channel=Channel.SMS,
+                    language=settings.LANGUAGE_CODE,
+                    soon_at=now,  # it has come: nothing is left to say before it
+                )
+                for ticket_id, entry in tickets.values_list("pk", "entry")
+            ],
+            ignore_conflicts=True,  # another worker does the same, or the person chooses just now
+        )
+        Board.objects.filter(pk=room.pk, alerted_upto__lt=last).update(alerted_upto=last)
 
 
 def soon_distance(room: Room) -> int:
@@ -112,8 +147,9 @@ def _send(tickets: list[UUID], room: Room, mark: str, now: datetime) -> int:
     )
     sent = 0
     for alert in alerts:
-        # No message to people who left the line or have entered already.
-        if alert.ticket.left_at is None and alert.pk not in been_inside:
+        # No message to people who left the line or have entered already, or want none.
+        wanted = alert.channel != NO_MESSAGE and (alert.email or alert.ticket.person.phone)
+        if wanted and alert.ticket.left_at is None and alert.pk not in been_inside:
             sent += _write(alert, room, mark, now)
     return sent
 
