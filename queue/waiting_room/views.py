@@ -53,6 +53,7 @@ ROOM_LEADS = {
     State.SOON: gettext_lazy("You can't join this line yet."),
     State.GATHERING: gettext_lazy(
         "You can join this line now. It starts to move when the doors open."
+LEAST_SCORED = 50  # waiting times, before the page says how many came true
     ),
     State.DRAWING: gettext_lazy(
         "The list is closed, and the draw comes in a moment. You can join now and come after it."
@@ -88,7 +89,7 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
         "now_document": document,
         "waiting": max(0, document.get("issued", 0) - room.line.serving),
         "stands_still": stands_still(document, state, room.now),
-        "score": document.get("score"),
+        "score": _score(document),
         "witnesses": how_witnesses_stand(room),
         "without_quorum": room.quorum and went_on_without(room),
         "totals": last_totals(room) if state == State.CLOSED else {},
@@ -107,6 +108,12 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return to_identity(reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
+def _score(document: dict[str, Any]) -> dict[str, Any] | None:
+    """How many waiting times came true; None of so few that the share says nothing."""
+    score = document.get("score")
+    return score if score and score["count"] >= LEAST_SCORED else None
+
+
         ticket = joining.issue_ticket(room=room, person_id=session.person_id)
     except LineRefusal as refusal:
         request.method = "GET"

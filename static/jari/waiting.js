@@ -9,12 +9,18 @@ const title = document.title;
 const OLD_SECONDS = 15;
 const DOOR_SECONDS = 4;
 const SAY_SECONDS = 60;
+const FRESH_SECONDS = 5;
+const [CALLS, CALL_SECONDS] = [12, 10];
+const WIDEST = 3;
 
 let place = Number(standing.dataset.place) || null;
 let phase = standing.dataset.phase;
 let failures = 0;
 let lastSaid = 0;
 let chime = null;
+let timer = null; // the one poll to come
+let isPolling = false;
+let lastPoll = 0;
 let clock = null; // the server's time, carried on by a clock that nobody can set
 
 function between(rows, distance) {
@@ -34,7 +40,8 @@ function inWords([low, high]) {
     last = first + 1;
   }
   const unit = step < 1800 ? 60 : 3600;
-  const text = say(step < 1800 ? "Minutes" : "Hours");
+  const wide = last > WIDEST * first ? "Wide" : "";
+  const text = say((step < 1800 ? "Minutes" : "Hours") + wide);
   return text.replace("{a}", (first * step) / unit).replace("{b}", (last * step) / unit);
 }
 
@@ -46,6 +53,14 @@ function put(id, text) {
 function show(id, visible) {
   const node = find(id);
   if (node) node.hidden = !visible;
+}
+
+// A notice that comes is said too: a reader of the screen does not see it appear.
+function notify(id, visible) {
+  const node = find(id);
+  const comes = visible && node.hidden;
+  node.hidden = !visible;
+  if (comes) speak([...node.querySelectorAll("p")].map((part) => part.textContent.trim()).join(" "));
 }
 
 function speak(text) {
@@ -64,9 +79,30 @@ function itIsMyTurn() {
   switchTo("called");
   document.title = `● ${say("Turn")}`;
   speak(say("Turn"));
+  for (const node of document.querySelectorAll("[data-until-turn]")) node.hidden = true;
+  // To the top of the page, wherever in it the person was reading.
+  standing.scrollIntoView();
+  find("enter").querySelector("button").focus({ preventScroll: true });
+  call(CALLS);
+}
+
+// Again and again until the page is looked at: the tab may be behind another one.
+function call(left) {
   chime?.();
   navigator.vibrate?.([200, 100, 200]);
-  find("enter").querySelector("button").focus({ preventScroll: true });
+  if (left === CALLS) showNotification();
+  const again = () => document.hidden && call(left - 1);
+  if (left > 1) setTimeout(again, CALL_SECONDS * 1000);
+}
+
+function showNotification() {
+  if (!document.hidden || window.Notification?.permission !== "granted") return;
+  try {
+    const note = new Notification(say("Turn"), { body: say("Stays"), tag: "turn", requireInteraction: true });
+    note.onclick = () => window.focus();
+  } catch {
+    // Some phones let only a service worker do it; title, sound and message remain.
+  }
 }
 
 async function placeFromDraw(frozen) {
@@ -127,9 +163,10 @@ function showWaiting(now, still) {
   const progress = find("progress");
   progress.max = place;
   progress.value = now.serving;
-  const range = still ? null : between(now.waits, ahead + 1);
   const reasons = { stalled: say("Still"), paused: say("Paused") };
-  const wait = range ? inWords(range) : reasons[still ? "stalled" : now.no_number] ?? say("Soon");
+  const reason = reasons[still ? "stalled" : now.no_number];
+  const range = reason || !ahead ? null : between(now.waits, ahead + 1);
+  const wait = reason ?? (ahead ? (range ? inWords(range) : say("Soon")) : say("Next"));
   put("wait", wait);
   sayIfShort(now.left, ahead);
   if (performance.now() - lastSaid > SAY_SECONDS * 1000) {
@@ -158,10 +195,10 @@ function secondsUntilNext(now, ahead) {
 
 async function take(now) {
   if (now.state === "closed" || (phase === "left")) return location.reload();
-  show("paused", now.state === "paused");
   put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
+  notify("paused", now.state === "paused");
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
-  show("still", still);
+  notify("still", still);
   // Until the witnesses have signed it is they who are late, not the number.
   sayDrawing(now.witnessing ? null : now.drawing);
   sayWitnessing(now.witnessing);
@@ -177,6 +214,11 @@ async function take(now) {
 }
 
 async function poll() {
+  // One at a time, and one to come, whatever the tab does.
+  clearTimeout(timer);
+  if (isPolling) return;
+  isPolling = true;
+  lastPoll = performance.now();
   let seconds;
   try {
     const response = await fetch(standing.dataset.now, { credentials: "omit" });
@@ -184,15 +226,16 @@ async function poll() {
     const now = await response.json();
     readClock(response, now);
     failures = 0;
-    show("offline", false);
+    notify("offline", false);
     seconds = await take(now);
   } catch {
     failures += 1;
-    show("offline", failures > 1);
+    notify("offline", failures > 1);
     seconds = Math.min(3 * 2 ** failures, 60);
   }
+  isPolling = false;
   // Spread, so that people who came together do not all ask together.
-  if (seconds) setTimeout(poll, seconds * (800 + 400 * Math.random()));
+  if (seconds) timer = setTimeout(poll, seconds * (800 + 400 * Math.random()));
 }
 
 async function knock() {
@@ -212,9 +255,14 @@ async function knock() {
 function offerSound() {
   if (!window.AudioContext) return;
   show("sound-row", true);
+  let audio = null;
   find("sound").addEventListener("click", () => {
-    // A browser lets a page sound only after somebody pressed something.
-    const audio = new AudioContext();
+    const off = Boolean(chime);
+    find("sound").setAttribute("aria-pressed", String(!off));
+    if (off) return (chime = null);
+    // A browser lets a page sound, and ask for notifications, only after a button was pressed.
+    audio ??= new AudioContext();
+    window.Notification?.requestPermission?.();
     chime = () => {
       for (const [start, pitch] of [[0, 660], [0.25, 880], [0.5, 660], [0.75, 880]]) {
         const tone = new OscillatorNode(audio, { frequency: pitch });
@@ -225,8 +273,6 @@ function offerSound() {
       }
     };
     chime();
-    find("sound").setAttribute("aria-pressed", "true");
-    find("sound").disabled = true;
   });
 }
 
@@ -234,14 +280,17 @@ function offerSound() {
 find("check").addEventListener("toggle", () => import("./ticket-check.js"), { once: true });
 
 if (phase === "door") {
+  speak(find("door").textContent.trim());
+  show("enter", false); // it is sent by itself; without script the button is there
   setTimeout(knock, DOOR_SECONDS * 1000);
-} else if (phase !== "inside") {
+} else {
   if (phase === "called") document.title = `● ${title}`;
   else offerSound();
   poll();
   setInterval(countDown, 1000);
   // Back from sleep or another tab: what is shown may be old.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && failures) poll();
+    if (!document.hidden && performance.now() - lastPoll > FRESH_SECONDS * 1000) poll();
   });
+  addEventListener("online", poll);
 }

@@ -31,6 +31,18 @@ from waiting_room.services.asking_witnesses import ask_witnesses
 MOST_ON_THE_WIRE = 15_000
 LATER = "const Real = Date; Date = class extends Real { constructor(...a) { a.length ? super(...a)"
 LATER += " : super(Real.now() + 86400000) } static now() { return Real.now() + 86400000 } };"
+# How many polls are to come, and the most that ever were.
+COUNT_POLLS = """
+const [set, clear] = [setTimeout, clearTimeout];
+window.polls = new Set(); window.most = 0;
+window.setTimeout = (act, ...more) => {
+    const id = set(() => { polls.delete(id); act(); }, ...more);
+    if (act.name === "poll") polls.add(id);
+    window.most = Math.max(most, polls.size);
+    return id;
+};
+window.clearTimeout = (id) => { polls.delete(id); clear(id); };
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +90,14 @@ def test_the_number_falls_and_the_turn_comes_without_a_reload(waiting):
     call(room, 2)
     publish(room)
     expect(page.locator("#ahead")).to_have_text("2")
+    page.mouse.wheel(0, 10_000)
+    expect(page.locator("footer")).to_be_in_viewport()
     call(room, 5)
     publish(room)
 
-    expect(page.get_by_role("heading", name="차례가 되었습니다")).to_be_visible()
+    # Back to the top, where the button is: nobody is called below the edge of the screen.
+    expect(page.get_by_role("heading", name="차례가 되었습니다")).to_be_in_viewport()
+    expect(page.locator("[data-until-turn]:visible")).to_have_count(0)
     expect(page.get_by_role("button", name="들어가서 예약하기")).to_be_focused()
     expect(page).to_have_title(re.compile("^●"))
     expect(page.locator("#live")).to_have_text("차례가 되었습니다")
@@ -133,11 +149,32 @@ def test_a_connection_that_drops_and_comes_back_keeps_the_place(waiting, context
 
     context.set_offline(True)
     expect(page.locator("#offline")).to_be_visible(timeout=30_000)
+    expect(page.locator("#live")).to_contain_text("연결")
     context.set_offline(False)
 
     expect(page.locator("#offline")).to_be_hidden(timeout=30_000)
     assert page.locator("#place").text_content() == before
     assert page.errors == []
+
+
+def test_one_poll_is_to_come_whatever_the_tab_does(waiting, context):
+    context.add_init_script(COUNT_POLLS)
+    room = make_room(max_active=1, max_per_minute=1)
+    ticket = [join(room) for _ in range(4)][3]
+    publish(room)
+    page = waiting(ticket)
+    page.wait_for_function("polls.size === 1")
+
+    page.evaluate("""() => { for (let turn = 0; turn < 20; turn += 1) {
+        dispatchEvent(new Event("online"));
+        document.dispatchEvent(new Event("visibilitychange"));
+    } }""")
+    for _ in range(3):
+        with page.expect_response("**/now.json"):
+            pass
+
+    page.wait_for_function("polls.size === 1")
+    assert page.evaluate("most") == 1
 
 
 def test_a_pause_and_a_tick_that_stays_away_are_said(waiting):
@@ -150,10 +187,12 @@ def test_a_pause_and_a_tick_that_stays_away_are_said(waiting):
     rooms.pause_room(room=room, message_ko="서버 점검", message_en="Maintenance", by="staff:1")
     publish(room)
     expect(page.locator("#paused")).to_contain_text("서버 점검")
+    expect(page.locator("#live")).to_contain_text("줄을 잠시 멈추었습니다")
     rooms.resume_room(room=room, by="staff:1")
     publish(room, time="2021-07-12T00:00:00.000+09:00")
 
     expect(page.locator("#still")).to_be_visible()
+    expect(page.locator("#live")).to_contain_text("지금 줄이 움직이지 않습니다")
     expect(page.locator("#wait")).to_have_text("줄이 멈춰 있어 지금은 알 수 없습니다.")
     expect(page.locator("#paused")).to_be_hidden()
 
