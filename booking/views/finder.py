@@ -34,6 +34,7 @@ from booking.rules import Course, NextDose
 from booking.services import courses, reading
 from booking.views import headlines
 from booking.views.common import may_book, reservations_in_session, to_identity_and_back
+from booking.views.stays import Stay
 from eligibility.models import Person
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
@@ -52,7 +53,7 @@ class Purpose:
     back: str = ""
     vaccines: frozenset[int] | None = None  # None: any
     days: tuple[date, date] | None = None
-    stay: Admission | None = None  # until when the person may book, where that is limited
+    stay: Stay | None = None  # until when the person may book, where that is limited
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -84,7 +85,7 @@ def booking(request: HttpRequest, admission: Admission, stay: Admission | None) 
     course = courses.course_of(person.pk)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    purpose = replace(_purpose(course, admission), stay=stay)
+    purpose = replace(_purpose(course, admission), stay=Stay.of(stay))
     return finder_page(request, purpose, home=person)
 
 
@@ -96,7 +97,7 @@ def clinic(
     course = courses.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    purpose = replace(_purpose(course, admission), stay=stay)
+    purpose = replace(_purpose(course, admission), stay=Stay.of(stay))
     return finder_page(request, purpose, code=code)
 
 
@@ -243,6 +244,8 @@ def finder_page(
         "conditions": form.conditions(search) if form else [],
         "clinic": None,
         "code": None,
+        # Where more time leads back to: the answer to a POST has no address of its own.
+        "here": request.get_full_path() if request.method == "GET" else purpose.base,
     }
     status = 409 if refusal else 422 if invalid else 200
     if code:

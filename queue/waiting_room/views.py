@@ -187,7 +187,7 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
 
 @never_cache
 def more_time(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
-    """Fifteen more minutes inside (WCAG 2.2.1)."""
+    """Fifteen more minutes inside (WCAG 2.2.1), then back to the booking page they came from."""
     if request.method != "POST":
         return redirect("ticket", ticket_id=ticket_id)
     ticket = find_ticket(request, ticket_id)
@@ -216,6 +216,9 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if request.method == "POST" and "stop" in request.POST:
         telling.cancel_alert(ticket=ticket, language=get_language() or settings.LANGUAGE_CODE)
         return redirect("ticket", ticket_id=ticket_id)
+    following = request.POST.get("next", "")[:2000]
+    if following.startswith(reverse("booking")):
+        return redirect(following)
     has_chosen = alert is not None and alert.channel != NO_MESSAGE
     initial: dict[str, Any] = {"channel": "sms"}
     if alert and has_chosen:

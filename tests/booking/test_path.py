@@ -97,15 +97,28 @@ def test_from_the_open_times_to_the_receipt(inside):
 
 def test_each_list_of_times_leads_to_more_time(inside):
     clinic = SlotFactory().clinic
-    ticket = f'href="/queue/t/{inside.admission.ticket_id}/"'
+    longer = reverse("more_time", args=[inside.admission.ticket_id])
     pages = [reverse("booking"), "/booking/?choose", reverse("clinic", args=[clinic.code])]
 
     for address in [*pages, "/booking/?name=nowhere"]:
         shown = page(inside.get(address))
-        assert ticket in shown, address
+        assert f'action="{longer}"' in shown, address
         assert (
             f"You can book until {timezone.localtime(inside.admission.expires_at):%H:%M}." in shown
         )
+
+
+def test_more_time_leads_back_to_the_list_and_nowhere_else(inside):
+    SlotFactory()
+    listed = inside.get("/booking/?choose=1")
+    address = reverse("more_time", args=[inside.admission.ticket_id])
+    ticket = reverse("ticket", args=[inside.admission.ticket_id])
+
+    back = inside.post(address, {"next": listed.context["here"]})
+    away = [inside.post(address, {"next": to}) for to in ("https://example.org/", "//x/booking/")]
+
+    assert (back.status_code, back.url) == (302, "/booking/?choose=1")
+    assert [answer.url for answer in away] == [ticket, ticket]
 
 
 def test_the_list_starts_in_ones_own_district_and_links_to_clinics(inside):
