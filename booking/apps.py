@@ -29,11 +29,13 @@ class BookingConfig(AppConfig):
         from booking.purging import forget_addresses, still_booked, with_bookings
         from booking.services.closure_messages import render_closed
         from booking.services.notices import render_confirmed, render_reminders
+        from booking.services.standings import facts_of
         from bulk import kinds
         from eligibility import hooks
         from events.sources import register
         from messaging.hooks import names, renderers
         from staff.hooks import landing_pages
+        from standing.hooks import gather
 
         register(SOURCE)
         for kind in (ClinicKind, SlotKind, HoursKind, DoseKind):
@@ -43,6 +45,7 @@ class BookingConfig(AppConfig):
         renderers.register("reminder", render_reminders)
         renderers.register("closed", render_closed)
         landing_pages.register(day_of_clinic)
+        gather.register("person", facts_of)
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)

@@ -5,8 +5,29 @@ from django.http import HttpRequest
 
 from database.clock import known_now
 from eligibility.sessions import named
+from standing.hooks import shown
+
+# The entry of the menu that a page belongs to, by the name of its address.
+_HERE = {
+    "own_place": "own_place",
+    "ticket": "own_place",
+    "lookup": "lookup",
+    "reservation": "lookup",
+    "help": "help",
+}
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """Template context of every page: the time, who is signed in, and the sample campaign flag."""
-    return {"now": known_now(), "who": named(request), "sample": settings.SAMPLE}
+    """Template context of every page: the time, who is signed in and where they stand (as far as
+    the page asked for it), and the sample campaign flag."""
+    match, stands = request.resolver_match, shown(request)
+    return {
+        "now": known_now(),
+        "who": named(request),
+        "menu": {
+            "here": _HERE.get(match.view_name, "") if match else "",
+            "badge": stands.badge if stands else "",
+            "tone": stands.tone if stands else "",
+        },
+        "sample": settings.SAMPLE,
+    }

@@ -1,48 +1,93 @@
-"""The front page. It lies above all apps, as it shows cohorts and tickets."""
+"""The front page and a person's own. They lie above all apps: they show lines and bookings."""
 
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
+from booking.services.standings import in_session
 from database.clock import known_now
 from eligibility.models import Cohort
-from eligibility.sessions import signed_in
-from waiting_room.models import JOINABLE_FROM, Room, Ticket
+from eligibility.sessions import claim_of, set_session, to_identity
+from standing.facts import LineFacts, PersonFacts
+from standing.hooks import show
+from standing.rules import of_each_line, public_state
+from standing.states import KEEPS_ITS_PAGE, PERSONAL, State
+from standing.texts import TABLE
+from waiting_room.line_facts import facts_of_room
+from waiting_room.models import Room
 
 # Order of the cohorts on the page; within a state they stay in the order of their openings.
-STATES = ["open", "gathering", "soon", "closed"]
+STATES = [
+    State.MAY_JOIN,
+    State.PAUSED,
+    State.STILL,
+    State.MAY_GATHER,
+    State.NOT_YET,
+    State.CLOSED,
+]
 
 
 @never_cache
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Cohorts with their windows, and the tickets of the signed-in person."""
+    """Cohorts with their windows, and where the signed-in person stands."""
+    facts = _facts_in_session(request)
+    cohorts = [_card(line) for line in _lines()]
+    cohorts.sort(key=lambda card: STATES.index(card["state"]))
+    stands = show(request, facts) if facts else None
+    return render(request, "home.html", {"cohorts": cohorts, "stands": stands})
+
+
+@never_cache
+@require_safe
+def own_place(request: HttpRequest) -> HttpResponse:
+    """The whole case of a person: where they stand, and each of their lines."""
+    facts = _facts_in_session(request)
+    if facts is None:
+        return to_identity(request.path)
+    stands = show(request, facts)
+    lines = [line for line in of_each_line(facts) if line.line != stands.line]
+    if stands.state in PERSONAL:
+        # What is booked leaves nothing to join or to enter; a place that waits is still theirs.
+        lines = [line for line in of_each_line(facts) if line.state in KEEPS_ITS_PAGE]
+    return render(request, "own_place.html", {"stands": stands, "lines": lines})
+
+
+def _facts_in_session(request: HttpRequest) -> PersonFacts | None:
+    claim = claim_of(request)
+    if claim is None:
+        return None
+    session, facts = in_session(claim)
+    set_session(request, session)
+    return facts
+
+
+def _card(pair: tuple[Cohort, LineFacts]) -> dict[str, Any]:
+    cohort, line = pair
+    state = public_state(line, known_now())
+    return {"cohort": cohort, "state": state, "texts": TABLE[state]}
+
+
+def _lines() -> list[tuple[Cohort, LineFacts]]:
+    """All cohorts with how their lines stand for everybody, in two statements."""
     now = known_now()
-    joins_from = dict(Room.objects.values_list("cohort_id", JOINABLE_FROM))
-    cohorts: list[dict[str, Any]] = [
-        {"cohort": cohort, "state": _state(cohort, joins_from.get(cohort.pk), now)}
-        for cohort in Cohort.objects.all()
-    ]
-    cohorts.sort(key=lambda entry: STATES.index(entry["state"]))
-    session = signed_in(request)
-    tickets = (
-        Ticket.objects.filter(
-            person_id=session.person_id, left_at=None, room__cohort__closes_at__gt=now
-        ).select_related("room__cohort")
-        if session
-        else []
-    )
-    return render(request, "home.html", {"cohorts": cohorts, "tickets": tickets})
-
-
-def _state(cohort: Cohort, joins_from: datetime | None, now: datetime) -> str:
-    """open, gathering (joining is possible before the opening), soon or closed."""
-    if now >= cohort.closes_at:
-        return "closed"
-    if now >= cohort.opens_at:
-        return "open"
-    return "gathering" if joins_from and now >= joins_from else "soon"
+    rooms = {room.cohort_id: room for room in Room.objects.select_related("line")}
+    pairs = []
+    for cohort in Cohort.objects.all():
+        room = rooms.get(cohort.pk)
+        if room is None:
+            line = LineFacts(
+                cohort.code,
+                cohort.name,
+                cohort.opens_at,
+                cohort.closes_at,
+                has_ended=cohort.closes_at <= now,
+            )
+        else:
+            room.cohort = cohort
+            line = facts_of_room(room, now, ticked_at=room.line.ticked_at)
+        pairs.append((cohort, line))
+    return pairs

@@ -17,8 +17,6 @@ class HeldData(NamedTuple):
     texts: list[str]
 
 
-# Cohort ids → when the line of each can be joined.
-joins_from: Hook[Callable[[Collection[int]], dict[int, datetime]]] = Hook()
 # Further checks of cohorts, such as windows without slots; each yields lint.Finding.
 lint_checks: Hook[Callable[[Sequence[Cohort], datetime], Iterable[Any]]] = Hook()
 # What an app holds about a person, for their page "What is held about me": sections of texts.

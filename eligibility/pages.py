@@ -1,29 +1,32 @@
 """Template context of the eligibility page, built from answers."""
 
-from datetime import datetime
 from typing import Any
 
-from eligibility import hooks, reasons
+from eligibility import reasons
 from eligibility.enums import NEVER_REVIEWED, Reason, ReviewStatus, Window
 from eligibility.models import Person, Review
 from eligibility.services.decisions import Answer
 from eligibility.spelling import masked_phone
+from standing.facts import PersonFacts
+from standing.rules import state_of_line
+from standing.shown import Standing
+from standing.states import MAY_BE_JOINED, PERSONAL, State
 
 
 def eligibility_page(
-    person: Person, answers: list[Answer], reviews: list[Review], now: datetime
+    person: Person,
+    answers: list[Answer],
+    reviews: list[Review],
+    facts: PersonFacts,
+    stands: Standing,
 ) -> dict[str, Any]:
-    """The eligibility page's context: possible cohorts, near misses, and the other ones."""
+    """The eligibility page's context: where the person stands, possible cohorts, near misses, and
+    the other ones."""
     # `reviews` are newest first; reversed, the newest of a cohort is the one that stays.
     latest = {review.cohort_id: review for review in reversed(reviews)}
-    eligible = [answer.cohort.pk for answer in answers if answer.eligible]
-    lines = {pk: at for ask in hooks.joins_from for pk, at in ask(eligible).items()}
-    cards = [
-        _card(answer, latest.get(answer.cohort.pk), lines.get(answer.cohort.pk), now)
-        for answer in answers
-    ]
+    cards = [_card(answer, latest.get(answer.cohort.pk), facts, stands) for answer in answers]
     possible = [card for card in cards if card["eligible"]]
-    others = [card for card in cards if not card["eligible"] and card["state"] != Window.CLOSED]
+    others = [card for card in cards if not card["eligible"] and card["window"] != Window.CLOSED]
     # Near miss: the age fits, another condition does not. Shown above cohorts of other ages.
     near = [card for card in others if card["near"]]
     return {
@@ -32,28 +35,23 @@ def eligibility_page(
             "birth_date": person.birth_date,
             "phone": masked_phone(person.phone),
         },
+        "stands": stands,
         "possible": possible,
         "near": near,
         "others": [card for card in others if not card["near"]],
-        "can_join": any(card["state"] != Window.CLOSED for card in possible),
     }
 
 
 def _card(
-    answer: Answer, review: Review | None, joins_at: datetime | None, now: datetime
+    answer: Answer, review: Review | None, facts: PersonFacts, stands: Standing
 ) -> dict[str, Any]:
-    state = answer.window(now)
-    gathers = state == Window.SOON and joins_at is not None and joins_at <= now
-    can_join = answer.eligible and (state == Window.OPEN or gathers)
+    window = answer.window(facts.now)
     return {
         "cohort": answer.cohort,
         "eligible": answer.eligible,
         "near": answer.rule != Reason.NOT_BORN or review is not None,
-        "state": state,
-        "joins_at": joins_at,
-        "can_join": can_join,
-        "gathers": gathers,
-        "joins_later": answer.eligible and state == Window.SOON and not can_join,
+        "window": window,
+        **_in_line(answer, facts, stands),
         "window_from": answer.window_from,
         "window_to": answer.window_to,
         "reasons": [reasons.sentence(code, values) for code, values in answer.reasons],
@@ -62,6 +60,24 @@ def _card(
         "review_answer": review.answer if review else "",
         "can_ask": not answer.eligible
         and answer.outcome.rule not in NEVER_REVIEWED
-        and state != Window.CLOSED
+        and window != Window.CLOSED
         and (review is None or review.status == ReviewStatus.WITHDRAWN),
+    }
+
+
+def _in_line(answer: Answer, facts: PersonFacts, stands: Standing) -> dict[str, Any]:
+    """Context: how the person stands in this cohort's line, and whether its card lets them join."""
+    line = facts.line_of(answer.cohort.code)
+    if not answer.eligible:
+        state = State.NOT_YOURS
+    else:
+        # A yes for a window that was over from the start is not stored and has no line.
+        state = state_of_line(line, facts.now) if line else State.CLOSED
+    # The page's own heading has the button of its line, and a booking leaves nothing to join.
+    is_own = line is not None and line == stands.line
+    shows_join = state in MAY_BE_JOINED and not is_own and stands.state not in PERSONAL
+    return {
+        "line": Standing(state, facts, line),
+        "shows_join": shows_join,
+        "is_not_yet": state == State.NOT_YET and not is_own,
     }

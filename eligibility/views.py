@@ -54,6 +54,7 @@ from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
 from messaging.enums import Channel
 from staff.models import Access
+from standing.hooks import facts_of, show
 from web import cookies
 from web.addresses import client_address
 from web.language import keeps_typed_in_any_language, typed
@@ -341,11 +342,12 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
         for review in person.reviews.select_related("cohort").order_by("-pk")
         if session.may_see(review.opened_at)
     ]
+    facts = facts_of(person.pk, session.sees_from)
     return render(
         request,
         "eligibility/eligibility.html",
         {
-            **eligibility_page(person, answers, reviews, known_now()),
+            **eligibility_page(person, answers, reviews, facts, show(request, facts)),
             "acting": session.by_id is not None,
         },
     )

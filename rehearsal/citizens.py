@@ -237,6 +237,8 @@ class Citizen(FastHttpUser):
                 page = self.post(f"{ticket}enter/", form.fields, "/queue/t/[ticket]/enter/")
                 if "/booking/" in page.url:
                     return
+            elif "/booking/" in page.links(start="/booking/"):
+                return  # inside already
             gevent.sleep(self.random.uniform(1, 3))
         raise CitizenStuck("called, but never let in")
 

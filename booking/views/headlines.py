@@ -7,14 +7,16 @@ from booking.enums import OfferStatus, ReservationStatus
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
 from booking.models import Clinic, Offer, Reservation
+from standing.states import State
+from standing.texts import TABLE
 
 # Lazy: chosen at import, translated for each request.
 CANCELLING = gettext_lazy("Cancel this appointment?")
 OF_RESERVATION = {
     ReservationStatus.HELD: gettext_lazy("Not confirmed yet"),
-    ReservationStatus.CONFIRMED: gettext_lazy("Your vaccination is booked"),
+    ReservationStatus.CONFIRMED: TABLE[State.BOOKED].heading,
     ReservationStatus.ARRIVED: gettext_lazy("You have arrived at the clinic"),
-    ReservationStatus.VACCINATED: gettext_lazy("You have been vaccinated"),
+    ReservationStatus.VACCINATED: TABLE[State.DONE].heading,
     ReservationStatus.NOT_DONE: gettext_lazy("You came and were not vaccinated"),
     ReservationStatus.NO_SHOW: gettext_lazy("You did not come to this appointment"),
     ReservationStatus.CANCELLED: gettext_lazy("This appointment is cancelled"),
@@ -29,9 +31,9 @@ def of_reservation(reservation: Reservation, *, asks_cancel: bool) -> str:
 
 def of_offer(offer: Offer, *, is_open: bool) -> str:
     if is_open:
-        return _("A place is kept for you")
+        return str(TABLE[State.OFFER].heading)
     if offer.status == OfferStatus.TAKEN:
-        return _("Your vaccination is booked")
+        return str(TABLE[State.BOOKED].heading)
     if offer.status == OfferStatus.DECLINED:
         return _("You said no to this time")
     return _("This offer has ended")

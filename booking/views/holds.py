@@ -57,7 +57,7 @@ def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
         return redirect("confirm")  # GET by the language switch or a bookmark of a refusal page
     admission = find_admission(request, courses.admission_in_session)
     if admission is None:
-        return not_inside(request)
+        return not_inside(request, carried=("slot", "second"))
     return {"person_id": session_of(request).person_id, "admission": admission}
 
 

@@ -29,6 +29,8 @@ from booking.views.finder import Purpose, finder_page, slot_lost_page
 from database.clock import known_now
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
+from standing.states import State
+from standing.texts import TABLE
 from waiting_room.decorators import booking_page
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import posted_id
@@ -105,6 +107,7 @@ def receipt(
         and reservation.dose == 1
         and reservation.slot.vaccine.doses > 1
         and second is None,
+        "second_missing": TABLE[State.SECOND_MISSING],
         "starts_again": reservation.status in OVER and not replaced,
         "links": hooks.links_of(hooks.receipt_links, reservation),
         "qr": qr_svg(reservation.number),

@@ -1,5 +1,4 @@
 from collections.abc import Collection, Iterable
-from datetime import datetime
 
 from django.apps import AppConfig
 from django.core.checks import Tags, register
@@ -22,21 +21,12 @@ class WaitingRoomConfig(AppConfig):
         from waiting_room.services.reindexing import TicketCodes
 
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
-        hooks.joins_from.register(joins_from)
         hooks.review_closed.register(settle_provisional)
         hooks.holders.register(with_tickets)
         names["soon"] = _("ten minutes until the turn")
         names["called"] = _("it is your turn")
         register_events(SOURCE)
         parts.register(TicketCodes)
-
-
-def joins_from(cohort_ids: Collection[int]) -> dict[int, datetime]:
-    """Cohort id → when its line can be joined."""
-    from waiting_room.models import JOINABLE_FROM, Room
-
-    rooms = Room.objects.filter(cohort_id__in=cohort_ids)
-    return dict(rooms.values_list("cohort_id", JOINABLE_FROM))
 
 
 def with_tickets(people: Collection[int]) -> Iterable[int]:

@@ -1,20 +1,21 @@
 """What stands before the booking pages: a deep link does not get past it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
-from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
-from database.clock import Now
 from eligibility.sessions import Claim, Session, claim_of, set_session, signed_in
+from standing.hooks import facts_of, show
+from standing.states import State as Stands
 from waiting_room import health
-from waiting_room.enums import Ending, RoomStatus
-from waiting_room.models import Admission, Ticket
+from waiting_room.models import Admission
 from waiting_room.services.entering import admission_in_session
+from web.posted import posted_id
 
 View = Callable[..., HttpResponse]
 # From the request and the parts of its address: the view's arguments, or what to answer instead.
@@ -63,18 +64,17 @@ def admitted(request: HttpRequest, **address: Any) -> dict[str, Any] | HttpRespo
     return not_inside(request) if admission is None else {"admission": admission, **address}
 
 
-def not_inside(request: HttpRequest) -> HttpResponse:
-    """Say how to get in: prove who you are, join, wait, or enter."""
+def not_inside(request: HttpRequest, *, carried: Sequence[str] = ()) -> HttpResponse:
+    """Say where the person stands, and so how to get in.
+
+    `carried` are posted ids that entering goes on with, such as the slot that was pressed.
+    """
     session = signed_in(request)
-    tickets = []
-    booked = Admission.objects.filter(ending=Ending.BOOKED)
-    if session:
-        tickets = list(
-            Ticket.objects.filter(person_id=session.person_id, room__cohort__closes_at__gt=Now())
-            .exclude(room__status=RoomStatus.CLOSED)
-            .select_related("room__cohort", "room__line")
-            .annotate(has_booked=Exists(booked.filter(ticket=OuterRef("pk"))))
-            .order_by("joined_at")
-        )
-    context = {"tickets": tickets, "has_booked": any(ticket.has_booked for ticket in tickets)}
+    facts = facts_of(session.person_id, session.sees_from) if session else None
+    ids = [(name, posted_id(request, name)) for name in carried]
+    stands = replace(
+        show(request, facts), carried=tuple((name, str(pk)) for name, pk in ids if pk is not None)
+    )
+    has_booked = stands.state in (Stands.BOOKED, Stands.SECOND_MISSING, Stands.DONE)
+    context = {"stands": stands, "has_booked": has_booked}
     return render(request, "waiting_room/not_inside.html", context, status=403)

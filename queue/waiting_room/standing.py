@@ -5,36 +5,31 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from eligibility.enums import Order
-from waiting_room.enums import State
-from waiting_room.models import Admission, Alert, Room, Ticket
+from standing.shown import Standing
+from standing.states import State as Stands
+from standing.texts import TABLE
+from waiting_room.enums import NO_MESSAGE, State
+from waiting_room.line_facts import STILL_SECONDS
+from waiting_room.models import Room, Ticket
 from waiting_room.now_document import LATE, due_at, poll_for, state_of
 from waiting_room.services import entering
 
 # For people without script: never faster than this, however near they are.
 SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
-# A document older than this is from a tick that does not come any more.
-STILL_SECONDS = 15
 FOLDER = "waiting_room/standing"
 
 
 class Phase(StrEnum):
-    """The way of a ticket, as its holder sees it; static/jari/waiting.js knows the same values."""
+    """The way of a ticket in its line; static/jari/waiting.js knows the same values."""
 
     GATHERING = "gathering"  # before the list is closed: no place yet
     WAITING = "waiting"
     DOOR = "door"  # called, while every place inside is taken
     CALLED = "called"
-    INSIDE = "inside"
-    LEFT = "left"
-    CLOSED = "closed"
-
-
-YOUR_PLACE = gettext_lazy("Your place in the line")
-YOUR_TURN = gettext_lazy("It is your turn")
+    OTHER = "other"  # inside, booked, left, closed: the page says only where the person stands
 
 
 @dataclass(frozen=True)
@@ -42,71 +37,80 @@ class PhasePage:
     """What the ticket's page shows in a phase."""
 
     part: str  # the template of the phase
-    title: Promise = YOUR_PLACE
     # Templates of the phases from this one on: all are on the page, those to come are hidden, and
     # the script shows them when it is time.
     sections: tuple[str, ...] = ()
     is_in_line: bool = False  # the holder has not entered yet and may leave
     may_be_told: bool = False  # the turn is to come: a message may be asked for
-    keeps_place: bool = False
 
 
-def _in_line(*sections: str, title: Promise = YOUR_PLACE, may_be_told: bool = False) -> PhasePage:
+def _in_line(*sections: str, may_be_told: bool = False) -> PhasePage:
     return PhasePage(
         f"{FOLDER}/in_line.html",
-        title,
         tuple(f"{FOLDER}/{section}.html" for section in sections),
         is_in_line=True,
         may_be_told=may_be_told,
-        keeps_place=True,
     )
 
 
 PAGES = {
     Phase.GATHERING: _in_line("gathering", "waiting", "called", may_be_told=True),
     Phase.WAITING: _in_line("waiting", "called", may_be_told=True),
-    Phase.DOOR: _in_line("called", title=YOUR_TURN),
-    Phase.CALLED: _in_line("called", title=YOUR_TURN),
-    Phase.INSIDE: PhasePage(f"{FOLDER}/inside.html", keeps_place=True),
-    Phase.LEFT: PhasePage(f"{FOLDER}/left.html"),
-    Phase.CLOSED: PhasePage(f"{FOLDER}/closed.html"),
+    Phase.DOOR: _in_line("called"),
+    Phase.CALLED: _in_line("called"),
+    Phase.OTHER: PhasePage(f"{FOLDER}/other.html"),
 }
+# The states whose page keeps the place in the line in sight.
+IN_LINE = {
+    Stands.GATHERED: Phase.GATHERING,
+    Stands.WAITING: Phase.WAITING,
+    Stands.PAUSED: Phase.WAITING,
+    Stands.STILL: Phase.WAITING,
+    Stands.CALLED: Phase.CALLED,
+    Stands.DOOR: Phase.DOOR,
+    # In a line it is said only to a person who was called: the decision is all that lacks.
+    Stands.REVIEW: Phase.CALLED,
+}
+# Headings and sentences of the sections, by state: those to come are on the page already.
+ROWS = {state.value: TABLE[state] for state in IN_LINE}
 # The label of the link to the alert of a ticket, by its channel.
 ALERT_LABELS = {
-    "": gettext_lazy("Tell me by message when it is my turn"),
-    # To a landline it is a call; the person is not read for this page.
+    # To a landline it is a call; the person is not read for this page. The default is no other.
+    "": gettext_lazy("We will tell you at your phone number"),
     "sms": gettext_lazy("We will tell you at your phone number"),
+    NO_MESSAGE: gettext_lazy("Tell me by message when it is my turn"),
     "email": gettext_lazy("We will tell you by e-mail"),
 }
 
 
 def standing(
-    ticket: Ticket, alert: Alert | None, now_document: dict[str, Any], now: datetime
+    ticket: Ticket, stands: Standing, now_document: dict[str, Any], now: datetime
 ) -> dict[str, Any]:
     """Context of the ticket's page: phase, place, people ahead, and what is hidden of the page."""
     room = ticket.room
     place = ticket.place
     ahead = None if place is None else max(0, place - room.line.serving - 1)
-    admission = ticket.admissions.filter(ended_at=None, expires_at__gt=now).first()
-    phase = _phase(ticket, admission, now)
+    phase = _phase(ticket, stands)
     state = state_of(room, now)
     left = now_document.get("left")
     stopped = stands_still(now_document, state, now)
     of_draw, of_witnesses = drawing_of(room, now), witnessing_of(room, now)
+    alert_channel = stands.line.alert_channel if stands.line else ""
     return {
+        "stands": stands,
+        "rows": ROWS,
         "phase": phase,
         "page": PAGES[phase],
+        "keeps_place": PAGES[phase].is_in_line or stands.state == Stands.INSIDE,
         "place": place,
         "ahead": ahead,
-        "admission": admission,
-        "may_extend": admission is not None and admission.extensions < entering.MOST_EXTENSIONS,
         "state": state,
         "stands_still": stopped,
         "is_drawn": room.cohort.order == Order.DRAW,
         **of_draw,
         **of_witnesses,
         "refresh": _refresh_seconds(phase, ahead, room, now),
-        "alert_label": ALERT_LABELS[alert.channel if alert else ""],
+        "alert_label": ALERT_LABELS[alert_channel],
         # By the ids of the page's elements, which static/jari/waiting.js shows and hides.
         "hidden": {
             "paused": state != State.PAUSED,
@@ -124,17 +128,13 @@ def standing(
     }
 
 
-def _phase(ticket: Ticket, admission: Admission | None, now: datetime) -> Phase:
-    place, room = ticket.place, ticket.room
-    if admission:
-        return Phase.INSIDE
-    if room.has_ended(now):
-        return Phase.CLOSED
-    if place is not None and place <= room.line.serving:
-        return Phase.DOOR if entering.knock(ticket=ticket) else Phase.CALLED
-    if ticket.left_at:
-        return Phase.LEFT
-    return Phase.GATHERING if place is None else Phase.WAITING
+def _phase(ticket: Ticket, stands: Standing) -> Phase:
+    phase = IN_LINE.get(stands.state, Phase.OTHER)
+    if phase == Phase.WAITING and ticket.place is None:
+        return Phase.GATHERING  # paused before the list was closed
+    if phase == Phase.DOOR:
+        entering.knock(ticket=ticket)
+    return phase
 
 
 def stands_still(document: dict[str, Any], state: State, now: datetime) -> bool:

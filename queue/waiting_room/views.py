@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
@@ -21,6 +22,7 @@ from eligibility.brakes import Brake, needs_work
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from messaging.receivers import is_landline
+from standing.hooks import facts_of, show
 from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
 from waiting_room.draw_page import draw_context
 from waiting_room.enums import NO_MESSAGE, State
@@ -43,17 +45,20 @@ from web.codes import (
     WrongLetter,
 )
 from web.language import is_unsent, keeps_typed_in_any_language, typed
+from web.posted import posted_id
 from web.proof_of_work import NO_WORK, work_for
 
 # Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
 GUESSES = [Brake("resume", "20/10m")]
+# Session.sees_from of a browser that has typed the code only.
+NOTHING_FROM = datetime.max.replace(tzinfo=UTC)
 
+LEAST_SCORED = 50  # waiting times, before the page says how many came true
 
 ROOM_LEADS = {
     State.SOON: gettext_lazy("You can't join this line yet."),
     State.GATHERING: gettext_lazy(
         "You can join this line now. It starts to move when the doors open."
-LEAST_SCORED = 50  # waiting times, before the page says how many came true
     ),
     State.DRAWING: gettext_lazy(
         "The list is closed, and the draw comes in a moment. You can join now and come after it."
@@ -80,11 +85,15 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     room = find_room(code)
     document = room.board.document
     state = state_of(room, room.now)
+    session = signed_in(request)
+    facts = facts_of(session.person_id, session.sees_from) if session else None
     context = {
         "room": room,
         "state": state,
         "lead": ROOM_LEADS[state],
         "pause_message": room.pause_message if state == State.PAUSED else "",
+        # How the person stands in it, with the button that this allows; a visitor may try to join.
+        "stands": show(request, facts, code) if facts else None,
         "may_join": state not in (State.SOON, State.CLOSED),
         "now_document": document,
         "waiting": max(0, document.get("issued", 0) - room.line.serving),
@@ -99,6 +108,12 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     return render(request, "waiting_room/room.html", context, status=status)
 
 
+def _score(document: dict[str, Any]) -> dict[str, Any] | None:
+    """How many waiting times came true; None of so few that the share says nothing."""
+    score = document.get("score")
+    return score if score and score["count"] >= LEAST_SCORED else None
+
+
 @never_cache
 def join(request: HttpRequest, code: str) -> HttpResponse:
     if request.method != "POST":
@@ -108,12 +123,6 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
         return to_identity(reverse("eligibility"))
     room = get_object_or_404(Room.objects.select_related("cohort"), cohort__code=code)
     try:
-def _score(document: dict[str, Any]) -> dict[str, Any] | None:
-    """How many waiting times came true; None of so few that the share says nothing."""
-    score = document.get("score")
-    return score if score and score["count"] >= LEAST_SCORED else None
-
-
         ticket = joining.issue_ticket(room=room, person_id=session.person_id)
     except LineRefusal as refusal:
         request.method = "GET"
@@ -137,15 +146,20 @@ def _show(
     if not may_see(request, ticket):
         return neutral(request)
     now_document = _now_document(ticket.room)
-    alert = Alert.objects.filter(ticket=ticket).only("channel").first()
-    stands = standing(ticket, alert, now_document, ticket.now)
+    is_own = owns(request, ticket)
+    session = signed_in(request)
+    # Its code shows a place in the line to others, and nothing of what is booked.
+    sees_from = session.sees_from if session and is_own else NOTHING_FROM
+    facts = facts_of(ticket.person_id, sees_from)
+    stands = show(request, facts, ticket.room.cohort.code)
+    shown = standing(ticket, stands, now_document, ticket.now)
     context = {
-        **stands,
+        **shown,
         "ticket": ticket,
         "room": ticket.room,
-        "mine": owns(request, ticket),
+        "mine": is_own,
         # At the door the page itself says why nobody enters.
-        "refusal": None if stands["phase"] == Phase.DOOR else refusal,
+        "refusal": None if shown["phase"] == Phase.DOOR else refusal,
         "resume_code": resume_code_of(ticket),
         "ticket_hash": ticket_hash(ticket.pk),
         "log_origin": origin_of(ticket.room.cohort.code),
@@ -182,6 +196,9 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         entering.enter(ticket=ticket)
     except LineRefusal as refusal:
         return _show(request, find_ticket(request, ticket_id), refusal)
+    if posted_id(request, "slot") is not None:
+        # The browser sends the same form there: the time that was pressed before is held now.
+        return redirect("hold", preserve_request=True)
     return redirect("booking")
 
 
@@ -199,6 +216,9 @@ def more_time(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
             entering.extend_admission(admission=admission)
         except LineRefusal as refusal:
             return _show(request, find_ticket(request, ticket_id), refusal)
+    following = request.POST.get("next", "")[:2000]
+    if following.startswith(reverse("booking")):
+        return redirect(following)
     return redirect("ticket", ticket_id=ticket_id)
 
 
@@ -216,9 +236,6 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if request.method == "POST" and "stop" in request.POST:
         telling.cancel_alert(ticket=ticket, language=get_language() or settings.LANGUAGE_CODE)
         return redirect("ticket", ticket_id=ticket_id)
-    following = request.POST.get("next", "")[:2000]
-    if following.startswith(reverse("booking")):
-        return redirect(following)
     has_chosen = alert is not None and alert.channel != NO_MESSAGE
     initial: dict[str, Any] = {"channel": "sms"}
     if alert and has_chosen:

@@ -119,3 +119,22 @@ def test_extensions_after_a_first_choice_do_not_pass_the_bound(clock):
         browser.post(reverse("extend"), {"key": str(held().key), "extension": number})
 
     assert held().held_until == start + MOST_HELD
+
+
+def test_a_time_pressed_too_late_is_held_after_entering_again():
+    admission = AdmissionFactory()
+    browser = browser_of(admission)
+    slot = SlotFactory()
+    end_admission(admission=admission, ending=Ending.LAPSED)
+
+    refused = hold(browser, slot)
+    page = refused.content.decode()
+    assert refused.status_code == 403
+    assert f'name="slot" value="{slot.pk}"' in page
+    assert 'name="second"' not in page
+    entered = browser.post(
+        reverse("enter", args=[admission.ticket_id]), {"slot": slot.pk}, follow=True
+    )
+
+    assert entered.redirect_chain == [(reverse("hold"), 307)]
+    assert held().slot_id == slot.pk

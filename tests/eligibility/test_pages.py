@@ -39,6 +39,7 @@ def test_identity_page_asks_for_name_birth_date_and_phone(client):
 
 def test_right_code_signs_in_and_shows_the_cohort(client):
     cohort = CohortFactory(name_ko="55–59세")
+    open_room(cohort=cohort)
     person = PersonFactory(name="김시험", phone="+821000001234")
 
     sent = client.post("/identity/", TYPED)

@@ -88,7 +88,7 @@ def test_a_certified_provider_signs_in_and_certifies(client, certified):
     known.refresh_from_db()
     assert back["Location"] == "/eligibility/"
     assert known.certified_at
-    assert page.context["can_join"]
+    assert page.context["possible"]
     assert ProviderTry.objects.get().worked
     assert not Message.objects.exists()
 

@@ -29,6 +29,7 @@ from waiting_room.models import Ticket
 from waiting_room.services.entering import enter
 from waiting_room.services.joining import issue_ticket, leave_line
 from waiting_room.services.provisional_tickets import settle_provisional
+from waiting_room.services.rooms import open_room
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +182,7 @@ def test_a_closed_review_can_not_be_closed_the_other_way():
 
 def test_pages_of_a_review(client):
     cohort, person = CohortFactory(), PersonFactory(declared=True)
+    open_room(cohort=cohort)
     sign_in(client, person)
     url = reverse("review", args=[cohort.code])
 

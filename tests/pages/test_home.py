@@ -11,6 +11,8 @@ from django.utils import timezone
 from eligibility.sessions import COOKIE, sign_in
 from tests.factories import CohortFactory, PersonFactory, RoomFactory, TicketFactory
 from tests.markup import flat
+from tests.waiting_room.scene import back_in_time
+from waiting_room.services import rooms
 
 pytestmark = pytest.mark.django_db
 
@@ -29,13 +31,15 @@ def states(page: str) -> list[str]:
 
 def test_home_shows_every_window_with_its_state(client):
     CohortFactory(closed=True)
-    CohortFactory()
+    RoomFactory()
     RoomFactory(gathering=True)
     CohortFactory(soon=True)
+    rooms.pause_room(room=RoomFactory(), message_ko="점검", by="test")
+    back_in_time(RoomFactory(), 60)
 
     page = flat(client.get("/"))
 
-    assert sorted(states(page)) == ["closed", "gathering", "open", "soon"]
+    assert states(page) == ["may_join", "paused", "still", "may_gather", "not_yet", "closed"]
 
 
 def test_home_says_when_nothing_is_announced(client):

@@ -127,10 +127,10 @@ def test_no_window_opens_early_or_closes_late(nine, wrong, clock):
         assert browser.post(join).status_code == 409
         with pytest.raises(NotYetJoinable):
             issue_ticket(room=room, person_id=people[1].pk)
-        assert "is-open" not in browser.get("/").content.decode()
+        assert "is-may_join" not in browser.get("/").content.decode()
         clock.move_to(opens_at)
         assert browser.post(join).status_code == 302
-        assert "is-open" in browser.get("/").content.decode()
+        assert "is-may_join" in browser.get("/").content.decode()
         assert issue_ticket(room=room, person_id=people[1].pk)
         clock.move_to(closes_at)
         with pytest.raises(RoomClosed):

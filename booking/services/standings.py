@@ -1,0 +1,148 @@
+"""What is known of a person, for the one decision where they stand (standing.rules)."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from booking.enums import Origin, ReservationStatus
+from eligibility.models import Cohort
+from eligibility.sessions import SESSION, Claim, Session
+from standing.facts import Appointment, LineFacts, PersonFacts
+from waiting_room.line_facts import facts_of_room
+from waiting_room.models import Room
+from waiting_room.services.entering import MOST_EXTENSIONS
+
+KEPT = [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED, ReservationStatus.VACCINATED]
+EXPECTED = [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED]
+
+IN_SESSION = f"""
+SELECT session.sees_from,
+    CASE WHEN session.sees_from IS NOT NULL
+    THEN booking_standing(session.person_id, session.sees_from)::text END
+FROM {SESSION}
+"""  # noqa: S608  (a constant)
+
+
+def facts_of(person_id: int, sees_from: datetime) -> PersonFacts:
+    """The facts of a person, in one statement; bookings made before `sees_from` are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT booking_standing(%s, %s)::text", [person_id, sees_from])
+        return _facts(cursor.fetchone()[0])
+
+
+def in_session(claim: Claim) -> tuple[Session | None, PersonFacts | None]:
+    """The session of a claim with the facts of its person, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(IN_SESSION, claim.values)
+        sees_from, found = cursor.fetchone()
+    session = claim.session(sees_from)
+    return session, _facts(found) if session else None
+
+
+def _facts(text: str) -> PersonFacts:
+    found = json.loads(text)
+    now = datetime.fromisoformat(found["now"])
+    rows = found["reservations"]
+    doses = {row["dose"]: row["doses"] for row in found["outside"] + _of_status(rows, KEPT)}
+    holds = [row for row in rows if row["status"] == ReservationStatus.HELD]
+    offer = next((row for row in holds if row["token"]), None)
+    held = [row["held_until"] for row in holds if row["origin"] != Origin.OFFER]
+    expected = sorted(_of_status(rows, EXPECTED), key=lambda row: row["starts_at"])
+    given = [row["dose"] for row in found["outside"]]
+    given += [row["dose"] for row in _of_status(rows, [ReservationStatus.VACCINATED])]
+    live_rows = _of_status(rows, KEPT)
+    return PersonFacts(
+        now=now,
+        lines=[_line(row, now) for row in found["lines"]],
+        held_until=_at(held[0]) if held else None,
+        offer=offer["token"] if offer else "",
+        offer_until=_at(offer["until"]) if offer else None,
+        on_list=found["on_list"],
+        booked=_appointment(expected[0]) if expected else None,
+        cancelled=_cancelled(rows) if not doses else None,
+        misses_second=1 in doses and 2 not in doses and doses[1] > 1,
+        is_done=bool(given) and len(set(given)) >= max(doses.values()),
+        done_number=live_rows[-1]["number"] if live_rows else "",
+    )
+
+
+def _of_status(rows: list[dict[str, Any]], statuses: Iterable[str]) -> list[dict[str, Any]]:
+    return [row for row in rows if row["status"] in statuses]
+
+
+def _cancelled(rows: list[dict[str, Any]]) -> Appointment | None:
+    """The cancelled appointment, where no other reservation came after it; the first of two."""
+    if not rows or rows[-1]["status"] != ReservationStatus.CANCELLED:
+        return None
+    cancelled = _of_status(rows, [ReservationStatus.CANCELLED])
+    firsts = [row for row in cancelled if row["dose"] == 1]
+    return _appointment((firsts or cancelled)[-1])
+
+
+def _appointment(row: dict[str, Any]) -> Appointment:
+    starts_at = datetime.fromisoformat(row["starts_at"])
+    return Appointment(
+        number=row["number"],
+        starts_at=starts_at,
+        clinic=row["clinic"],
+        changes_until=starts_at - timedelta(hours=row["cutoff_hours"]),
+    )
+
+
+def _line(row: dict[str, Any], now: datetime) -> LineFacts:
+    cohort = Cohort(
+        code=row["code"],
+        name_ko=row["name_ko"],
+        name_en=row["name_en"],
+        opens_at=_at(row["opens_at"]),
+        closes_at=_at(row["closes_at"]),
+    )
+    own = {
+        "window_from": _at(row["window_from"]),
+        "window_to": _at(row["window_to"]),
+        "eligible": bool(row["eligible"]),
+        "is_provisional": bool(row["provisional_ticket"] or row["provisional"]),
+    }
+    if row["status"] is None:
+        return LineFacts(
+            cohort.code,
+            cohort.name,
+            cohort.opens_at,
+            cohort.closes_at,
+            has_ended=cohort.closes_at <= now,
+            **own,
+        )
+    room = Room(
+        cohort=cohort,
+        status=row["status"],
+        joins_from=_at(row["joins_from"]),
+        frozen_at=_at(row["frozen_at"]),
+        frozen_count=row["frozen_count"],
+        drawn_at=_at(row["drawn_at"]),
+        seed=row["seed"],
+        quorum=row["quorum"],
+        witnessed_at=_at(row["witnessed_at"]),
+    )
+    place = room.place_of(row["entry"]) if row["ticket"] else None
+    return facts_of_room(
+        room,
+        now,
+        ticked_at=_at(row["ticked_at"]),
+        ticket=row["ticket"] or "",
+        ahead=None if place is None else max(0, place - row["serving"] - 1),
+        has_left=row["left_at"] is not None,
+        is_called=place is not None and place <= row["serving"],
+        at_door=row["door_at"] is not None,
+        inside_until=_at(row["expires_at"]),
+        may_extend=row["extensions"] is not None and row["extensions"] < MOST_EXTENSIONS,
+        alert_channel=row["channel"] or "",
+        **own,
+    )
+
+
+def _at(text: str | None) -> Any:
+    """A time of the JSON; None stays None."""
+    return datetime.fromisoformat(text) if text else None

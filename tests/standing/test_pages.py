@@ -1,0 +1,117 @@
+"""Every page says the same of a person: heading, badge and button of the one state they are in."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import translation
+from selectolax.lexbor import LexborHTMLParser
+
+from eligibility.sessions import sign_in
+from standing.states import MAY_BE_JOINED, State
+from standing.texts import TABLE
+from tests.standing.scenes import SCENES
+
+pytestmark = pytest.mark.django_db
+
+# States whose person is inside, or about to be let in without a page that says no.
+PASSES = {State.INSIDE, State.HELD, State.SECOND_MISSING}
+MAY_JOIN = {*MAY_BE_JOINED, State.REVIEW}
+# At the door the script sends the form by itself; without it there is a button.
+MAY_ENTER = {State.CALLED, State.DOOR, State.ON_LIST, State.CANCELLED}
+
+
+def browser(person, language: str) -> Client:
+    client = Client(headers={"accept-language": language})
+    if person:
+        response = HttpResponse()
+        sign_in(response, person_id=person.pk)
+        client.cookies.update(response.cookies)
+    return client
+
+
+def seen(response, *, script: bool) -> LexborHTMLParser:
+    """The page as a reader meets it, with or without script."""
+    tree = LexborHTMLParser(response.content.decode())
+    for node in tree.css("[hidden]" + (", noscript" if script else ", script")):
+        node.decompose()
+    return tree
+
+
+def pages_of(client: Client, scene, state: State) -> dict[str, HttpResponse]:
+    addresses = {"home": "/", "own": "/mine/", "booking": "/booking/"}
+    if scene.person:
+        addresses["eligibility"] = "/eligibility/"
+    if scene.ticket:
+        addresses["ticket"] = f"/queue/t/{scene.ticket.pk}/"
+        addresses["room"] = f"/queue/{scene.ticket.room.cohort.code}/"
+    if state in PASSES:
+        del addresses["booking"]
+    return {name: client.get(address) for name, address in addresses.items()}
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("state", State)
+def test_no_page_contradicts_where_the_person_stands(state, language):
+    scene = SCENES[state]()
+    client = browser(scene.person, language)
+
+    for name, response in pages_of(client, scene, state).items():
+        if response.status_code == 302:
+            assert (name, scene.person) == ("own", None)
+            continue
+        for script in (True, False):
+            check(seen(response, script=script), state, language, f"{name}, {script=}")
+
+
+def check(page: LexborHTMLParser, state: State, language: str, where: str) -> None:
+    with translation.override(language):
+        headings = {str(row.heading): other for other, row in TABLE.items()}
+        badge = str(TABLE[state].badge)
+    shown = {
+        node.attributes.get("data-standing") or node.attributes.get("data-stands")
+        for node in page.css("[data-standing], [data-stands]")
+    }
+    assert shown == {state} or (state == State.UNKNOWN and not shown), where
+    said = {headings[text] for node in page.css("h1, h2") if (text := words(node)) in headings}
+    # A pause stands above the place in the line, which keeps its own heading.
+    neutral = {State.WAITING, State.GATHERED} if state in (State.PAUSED, State.STILL) else set()
+    assert said <= {state, *neutral}, where
+    with translation.override(language):
+        calls = str(TABLE[State.CALLED].sentence)
+    assert calls not in words(page.css_first("main")) or state == State.CALLED, where
+    main = page.css_first("[data-standing]")
+    if main:
+        assert words(main.css_first(".jari-badge")) == badge, where
+    joins = page.css('form[action$="/join/"]')
+    assert not joins or state in MAY_JOIN, where
+    assert not page.css('form[action$="/enter/"]') or state in MAY_ENTER, where
+
+
+def words(node) -> str:
+    return " ".join(node.text().split())
+
+
+def test_the_own_place_costs_one_statement(django_assert_num_queries):
+    scene = SCENES[State.BOOKED]()
+    client = browser(scene.person, "ko")
+
+    with django_assert_num_queries(1):
+        page = client.get("/mine/")
+    with django_assert_num_queries(3):
+        client.get("/")
+
+    assert page.context["stands"].state == State.BOOKED
+
+
+def test_a_resume_code_shows_the_place_and_nothing_that_is_booked():
+    """The page of a ticket whose code was typed in a browser of nobody."""
+    from tests.waiting_room.test_pages import code_of
+
+    scene = SCENES[State.BOOKED]()
+    client = browser(None, "en")
+    client.post("/queue/resume/", {"code": code_of(scene.ticket)})
+
+    page = client.get(f"/queue/t/{scene.ticket.pk}/")
+
+    assert page.context["stands"].state == State.CALLED
+    assert page.context["stands"].facts.booked is None
