@@ -4,9 +4,13 @@ from datetime import datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.http import HttpResponse
 from django.utils import timezone
 
+from eligibility.sessions import COOKIE, sign_in
+from standing.states import State
 from tests.factories import CohortFactory, RoomFactory
+from tests.standing.scenes import SCENES
 
 
 def campaign():
@@ -44,6 +48,37 @@ def test_home_fits_the_screen_and_passes_axe(live_server, browser, language, wid
     assert heard == []
     assert [url for url in outside if not url.startswith((live_server.url, "data:"))] == []
     assert violations == []
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_letters_of_twice_the_size_need_no_sideways_scrolling(new_screen, language):
+    booked, inside, waiting = (
+        SCENES[state]() for state in (State.BOOKED, State.INSIDE, State.WAITING)
+    )
+    pages = [
+        (None, ["/", "/identity/", "/reservations/", "/help/"]),
+        (booked, ["/", "/mine/", "/eligibility/", f"/queue/t/{booked.ticket.pk}/"]),
+        (inside, ["/booking/?choose", "/booking/"]),
+        (waiting, [f"/queue/t/{waiting.ticket.pk}/", "/no-page/"]),
+    ]
+    page = new_screen(language, 360)
+    beyond = {}
+
+    for scene, addresses in pages:
+        if scene:
+            signed = HttpResponse()
+            sign_in(signed, person_id=scene.person.pk)
+            cookie = {"name": COOKIE, "value": signed.cookies[COOKIE].value, "url": page.at}
+            page.context.add_cookies([cookie])
+        for address in addresses:
+            page.goto(page.at + address)
+            page.evaluate("""() => {
+                const root = document.documentElement;
+                root.style.fontSize = `${2 * parseFloat(getComputedStyle(root).fontSize)}px`;
+            }""")
+            beyond[address] = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+    assert {address for address, width in beyond.items() if width > 0} == set()
 
 
 def test_server_clock_ignores_the_clock_of_the_device(live_server, page):
