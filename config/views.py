@@ -1,29 +1,38 @@
+from collections.abc import Callable
 from contextlib import suppress
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from psycopg_pool import PoolTimeout
 from redis import RedisError
 
-from booking.views.holds import keep_unsent
+from booking.views import holds
 from database.clock import clock_ahead, clock_line, is_off, known_now, measure_if_due
 from messaging import budget, gateways
 from outside import jobs, redis
+from vaccination import unsent
 from waiting_room.services.witnessed import health_line as witnesses_line
+
+# By the name of the form's address: stores what was typed, for whom the form was made.
+_KEEP_UNSENT: dict[str, Callable[[HttpRequest], object]] = {
+    "confirm": holds.keep_unsent,
+    "extend": holds.keep_unsent,
+    "questions": unsent.keep_unsent,
+}
 
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without a valid CSRF token, mostly from an old page or with cookies off.
 
-    The request is not carried out; values typed for a hold are stored with it, as the form has
-    its key.
+    The request is not carried out; what was typed is stored where the form itself says whose it
+    is.
     """
-    if request.path in (reverse("confirm"), reverse("extend")):
+    keep = _KEEP_UNSENT.get(request.resolver_match.view_name) if request.resolver_match else None
+    if keep:
         with suppress(OperationalError, InterfaceError, PoolTimeout):
-            keep_unsent(request)
+            keep(request)
     return render(request, "403.html", {"form_expired": True}, status=403)
 
 

@@ -307,6 +307,10 @@ def sign_out(response: HttpResponse) -> None:
     response.delete_cookie(COOKIE, samesite="Lax")
 
 
-def to_identity(back_to: str) -> HttpResponse:
-    """Redirect to the identity page, which leads on to `back_to`."""
-    return redirect(f"{reverse('identity')}?{urlencode({'next': back_to})}")
+def to_identity(back_to: str, *, typed_is_kept: bool = False) -> HttpResponse:
+    """Redirect to the identity page, which leads on to `back_to`.
+
+    `typed_is_kept`: it says that what was typed waits there.
+    """
+    query = {"next": back_to} | ({"kept": "1"} if typed_is_kept else {})
+    return redirect(f"{reverse('identity')}?{urlencode(query)}")

@@ -78,7 +78,7 @@ def identity(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         initial = provider_flow.typed_before(request) | typed(request, *IdentityForm.base_fields)
         extra = {"form": IdentityForm(initial=initial), "next": following}
-        return _identity_page(request, extra)
+        return _identity_page(request, extra | {"typed_is_kept": "kept" in request.GET})
     if request.POST.get("provider") in configured():
         return provider_flow.leave(request, request.POST["provider"], following)
     form = IdentityForm(request.POST)
@@ -114,6 +114,7 @@ def _identity_page(
     lights = providing.lights()
     context = {
         **NO_WORK,
+        "typed_is_kept": False,
         **extra,
         "typed_form": "identity",
         "lights": lights if len(lights) > 1 else [],

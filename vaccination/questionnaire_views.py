@@ -15,7 +15,7 @@ from booking.exceptions import Refused
 from booking.models import Reservation
 from booking.views.common import own_reservation
 from database.clock import known_now
-from eligibility.sessions import Session, signed_in, to_identity
+from eligibility.sessions import Session, session_of, signed_in, to_identity
 from staff.actors import CITIZEN, is_staff
 from vaccination.exceptions import AnsweredByPerson
 from vaccination.forms import AnswerForm, page_shown, typed_answers
@@ -34,6 +34,7 @@ from vaccination.services.questionnaires import (
     sent_answers,
     withdraw_answers,
 )
+from vaccination.unsent import keep_unsent, signed_form
 from web.language import is_unsent, keeps_typed_in_any_language
 
 View = Callable[..., HttpResponse]
@@ -50,16 +51,20 @@ def own_questions(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, number: str) -> HttpResponse:
         door = own_reservation(request, number)
+        session = signed_in(request)
+        if not isinstance(door, HttpResponse):
+            reservation: Reservation = door["reservation"]
+            if session and session.person_id == reservation.person_id:
+                return view(request, reservation, session)
+        if unsent := keep_unsent(request):
+            address = reverse("questions", args=[unsent.number])
+            return to_identity(f"{address}?change&saved", typed_is_kept=True)
         if isinstance(door, HttpResponse):
             return door
-        reservation: Reservation = door["reservation"]
-        session = signed_in(request)
         if session is None:
             return to_identity(reverse("questions", args=[reservation.number]))
         # Signed in as another person in a browser that looked this number up.
-        if session.person_id != reservation.person_id:
-            return redirect("reservation", number=reservation.number)
-        return view(request, reservation, session)
+        return redirect("reservation", number=reservation.number)
 
     return guarded
 
@@ -171,6 +176,7 @@ def _form_page(
         "typed_form": "questions",
         "version": version.number,
         "revision": response.revision,
+        "signed_form": signed_form(reservation, session_of(request)),
         "refusal": refusal,
         "was_saved": was_saved,
         "keep_days": settings.QUESTIONNAIRE_DAYS,
