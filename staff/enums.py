@@ -58,3 +58,4 @@ class NoticeKind(models.TextChoices):
     NEW_BROWSER = "new_browser", _("New browser")
     WRONG_CODES = "wrong_codes", _("Wrong codes")
     OPENID = "openid", _("Identity provider")
+    OPENID_REMOVED = "openid_removed", _("Identity provider removed")

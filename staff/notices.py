@@ -44,6 +44,7 @@ TEXTS = {
     NoticeKind.PASSKEY_ADDED: gettext_lazy("A passkey was added: %(name)s."),
     NoticeKind.PASSKEY_REMOVED: gettext_lazy("A passkey was removed: %(name)s."),
     NoticeKind.OPENID: gettext_lazy("From now on %(name)s signs in to this account too."),
+    NoticeKind.OPENID_REMOVED: gettext_lazy("%(name)s does not sign in to this account any more."),
     NoticeKind.NEW_BROWSER: gettext_lazy(
         "Signed in, from %(address)s, in a browser that was not used before: %(agent)s"
     ),

@@ -76,6 +76,7 @@ class PortalSite(admin.AdminSite):
             own("account/", account_views.account, "account"),
             own("account/again/", account_views.again, "again"),
             own("account/notices/", views.unread_notices, "notices"),
+            own("account/openid/<int:pk>/remove/", account_views.openid_remove, "openid_remove"),
             own("account/passkeys/", account_views.passkey_add, "passkey_add"),
             own(
                 "account/passkeys/<int:pk>/remove/", account_views.passkey_remove, "passkey_remove"

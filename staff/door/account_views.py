@@ -25,10 +25,11 @@ from staff.door.frame import (
     shown_again,
 )
 from staff.door.passkeys import PasskeyRefused
+from staff.door.provider import name_of_issuer, unlink_account
 from staff.door.services import LastFactor, remove_passkey, renew_codes
 from staff.door.steps import CODES_SHOWN, has_second_factor
 from staff.enums import Act
-from staff.models import Authenticator, Passkey, RecoveryCodes
+from staff.models import Authenticator, OpenIdAccount, Passkey, RecoveryCodes
 from staff.names import browser_name
 from staff.services import record_access, staff_of
 from staff.sessions import end_sessions, sessions_of
@@ -48,6 +49,10 @@ def account(request: HttpRequest) -> HttpResponse:
         "authenticators": Authenticator.objects.filter(user=user, confirmed=True),
         "passkeys": Passkey.objects.filter(user=user, confirmed=True).order_by("made_at"),
         "passkeys_work": passkeys.site() is not None,
+        "openid_accounts": [
+            (name_of_issuer(row.issuer), row)
+            for row in OpenIdAccount.objects.filter(user=user).order_by("created_at", "pk")
+        ],
         "codes_left": len(codes.hashes) if codes else 0,
         "has_codes": codes is not None,
         "rows": [
@@ -167,4 +172,12 @@ def passkey_remove(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(
             request, _("This passkey is your only second factor. Set up another one first.")
         )
+    return HttpResponseRedirect(reverse("admin:account"))
+
+
+@require_POST
+@never_cache
+@asks_again
+def openid_remove(request: HttpRequest, pk: int) -> HttpResponse:
+    unlink_account(request, staff_of(request), pk)
     return HttpResponseRedirect(reverse("admin:account"))

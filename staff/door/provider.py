@@ -23,9 +23,10 @@ from outside.dependencies import PAGES
 from outside.openid import DOCUMENT_SECONDS, Client, ProviderProblem, Wait
 from staff import notices
 from staff.actors import actor_of
-from staff.door.steps import has_second_factor
+from staff.door.steps import PROVIDER_PROVED, has_second_factor
 from staff.enums import NoticeKind
 from staff.models import OpenIdAccount, User
+from staff.sessions import end_sessions
 from web.language import reads_korean
 
 TO_LINK, SIGNED_IN_BY = "openid_to_link", "openid"
@@ -112,6 +113,31 @@ def link_account(request: HttpRequest, user: User) -> None:
     except IntegrityError:
         return  # linked meanwhile, by another browser of the same person
     notices.notify(user, NoticeKind.OPENID, by=actor_of(user), name=provider.name_ko)
+
+
+@transaction.atomic
+def unlink_account(request: HttpRequest, user: User, pk: int) -> None:
+    """End a link of the user's; nothing happens if it is gone already.
+
+    Sessions elsewhere end, and in this one the provider's word stands for no second factor.
+    """
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    account = OpenIdAccount.objects.filter(user=user, pk=pk).first()
+    if account is None:
+        return
+    account.delete()
+    end_sessions(user, other_than=request.session.session_key)
+    request.session.pop(PROVIDER_PROVED, None)
+    name = name_of_issuer(account.issuer, korean=True)
+    notices.notify(user, NoticeKind.OPENID_REMOVED, by=actor_of(user), name=name)
+
+
+def name_of_issuer(issuer: str, *, korean: bool = False) -> str:
+    """The provider's name in the language of the page; the issuer where the settings name none."""
+    provider = configured()
+    if provider is None or provider.issuer != issuer:
+        return issuer
+    return provider.name_ko if korean else provider.name
 
 
 def end_address(request: HttpRequest) -> str:

@@ -12,10 +12,11 @@ from staff.enums import NoticeKind
 from staff.models import Notice, OpenIdAccount, User
 from tests.factories import StaffFactory
 from tests.identity_provider import log_in_there, running
-from tests.staff.signing_in import authenticator_of, code_of
+from tests.staff.signing_in import StaffClient, authenticator_of, code_of
 
 pytestmark = pytest.mark.django_db
 LOGIN, LEAVE, FACTOR = "/admin/login/", "/admin/openid/", "/admin/second-factor/"
+ACCOUNT = "/admin/account/"
 PEOPLE = {
     "kim": {"email": "Kim@clinic.example", "email_verified": True},
     "unverified": {"email": "kim@clinic.example", "email_verified": False},
@@ -62,6 +63,10 @@ def come_back(client, sub: str, following: str = "/admin/booking/clinic/"):
 
 def is_inside(client) -> bool:
     return client.get("/admin/booking/clinic/").status_code == 200
+
+
+def remove(link: OpenIdAccount) -> str:
+    return f"{ACCOUNT}openid/{link.pk}/remove/"
 
 
 def test_the_first_time_the_portals_second_factor_is_needed_and_links_the_accounts(client, kim):
@@ -253,3 +258,54 @@ def test_a_wrong_setting_says_so(settings, wrong):
 
     with pytest.raises(ImproperlyConfigured, match="JARI_STAFF_PROVIDER"):
         configured()
+
+
+def test_its_owner_removes_the_link_and_is_told(client, kim, provider, clock):
+    link = OpenIdAccount.objects.create(user=kim, issuer=provider, subject="kim")
+    elsewhere = StaffClient()
+    elsewhere.force_login(kim)
+    client.force_login(kim)
+    assert "기관 로그인" in client.get(ACCOUNT).content.decode()
+
+    clock.forward(minutes=11)
+    assert client.post(remove(link))["Location"] == f"{ACCOUNT}again/"
+    assert OpenIdAccount.objects.exists()
+    client.post(
+        f"{ACCOUNT}again/", {"password": "password", "code": code_of(authenticator_of(kim))}
+    )
+    for _press in range(2):
+        assert client.post(remove(link))["Location"] == ACCOUNT
+
+    assert not OpenIdAccount.objects.exists()
+    notice = Notice.objects.get(user=kim, kind=NoticeKind.OPENID_REMOVED)
+    assert (notice.by, notice.data) == (f"staff:{kim.pk}", {"name": "기관 로그인"})
+    page = client.get(ACCOUNT).content.decode()
+    assert "이제 기관 로그인(으)로는 이 계정에 로그인할 수 없습니다." in page
+    assert remove(link) not in page
+    assert not is_inside(elsewhere)
+
+
+def test_after_the_removal_the_providers_word_replaces_no_second_factor(
+    client, kim, settings, provider, monkeypatch
+):
+    settings.STAFF_PROVIDER["second_factor_acr"] = ["high"]
+    link = OpenIdAccount.objects.create(user=kim, issuer=provider, subject="kim")
+    claims = {"sub": "kim", "acr": "high"}
+    monkeypatch.setattr(StaffProvider, "verified_claims", lambda *args, **values: claims)
+    client.post(LEAVE)
+    client.get("/admin/openid/return/?code=x&state=y")
+    assert is_inside(client)
+
+    client.post(remove(link))
+
+    assert client.get(ACCOUNT)["Location"] == FACTOR
+
+
+def test_nobody_removes_the_link_of_another(client, kim, provider):
+    link = OpenIdAccount.objects.create(user=kim, issuer=provider, subject="kim")
+    client.force_login(StaffFactory())
+
+    client.post(remove(link))
+
+    assert OpenIdAccount.objects.get() == link
+    assert not Notice.objects.filter(kind=NoticeKind.OPENID_REMOVED).exists()
