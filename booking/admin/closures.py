@@ -22,6 +22,7 @@ from booking.admin.schedules import date_field, time_field
 from booking.closing import FreeSlot, Step
 from booking.enums import AffectedOutcome, ClosureMode, ClosureReason, ClosureStatus
 from booking.exceptions import Refused
+from booking.finder.availability import directory
 from booking.models import Clinic, Closure, Reservation, Vaccine
 from booking.services import closures
 from booking.services.closure_plans import Hours, Situation, Wish
@@ -191,7 +192,7 @@ class ClosurePages(StaffPages[Clinic]):
         self, request: HttpRequest, clinic: Clinic, situation: Situation
     ) -> dict[str, Any]:
         steps = sorted(situation.plan.steps, key=_order)
-        rows = _rows_of_steps(steps[:ROWS], situation.plan.choices)
+        rows = _rows_of_steps(clinic, steps[:ROWS], situation.plan.choices)
         data = {"clinic": clinic.code, "hours": _hours_text(situation.hours)}
         people = [row["reservation"].person_id for row in rows]
         if people:
@@ -346,24 +347,34 @@ def _order(step: Step) -> tuple[bool, datetime, int]:
 
 
 def _rows_of_steps(
-    steps: list[Step], choices: Mapping[int, Sequence[FreeSlot]]
+    clinic: Clinic, steps: list[Step], choices: Mapping[int, Sequence[FreeSlot]]
 ) -> list[dict[str, Any]]:
-    """The steps with their reservations and the names of clinics, in two statements."""
+    """The steps with their reservations and the names of clinics."""
     ids = [step.appointment.reservation_id for step in steps]
     reservations = Reservation.objects.select_related("person").in_bulk(ids)
-    clinics = Clinic.objects.in_bulk({step.to.clinic_id for step in steps if step.to})
+    names = _clinic_names(clinic, {step.to.clinic_id for step in steps if step.to})
     return [
         {
             "reservation": reservations[step.appointment.reservation_id],
             "starts_at": step.appointment.starts_at,
             "goes_along": step.goes_along,
             "to": step.to,
-            "clinic": clinics[step.to.clinic_id] if step.to else None,
+            "clinic": names[step.to.clinic_id] if step.to else "",
             "choices": len(choices.get(step.appointment.reservation_id, ())),
         }
         for step in steps
         if step.appointment.reservation_id in reservations
     ]
+
+
+def _clinic_names(own: Clinic, ids: set[int]) -> dict[int, str]:
+    """By id; from the finder's directory, which the plan has read to find clinics nearby."""
+    names = {own.pk: own.name}
+    if not ids <= names.keys():
+        names |= {pk: clinic.name for pk, clinic in directory().clinics.items() if pk in ids}
+    if missing := ids - names.keys():  # takes bookings since the directory was read
+        names |= dict(Clinic.objects.filter(pk__in=missing).values_list("pk", "name"))
+    return names
 
 
 def _hours_text(hours: Hours) -> str:

@@ -20,12 +20,12 @@ from booking.closing import (
     plan_choices,
     plan_moves,
 )
-from booking.enums import TAKING, ClosureMode, ReservationStatus
+from booking.enums import LIVE, TAKING, ClosureMode, ReservationStatus
 from booking.finder.availability import directory
 from booking.finder.search import distance_km
-from booking.models import Clinic, OutsideDose, Reservation, Slot, Vaccine
+from booking.models import Clinic, OutsideDose, Reservation, Slot
 from booking.models.clinics import HAS_SEAT
-from booking.rules import Booked, Course, day_of
+from booking.rules import Booked, Course, Interval, day_of
 from booking.services.courses import interval_of
 
 MOST_CLINICS = 40  # near ones, so that a plan in a large city stays small
@@ -35,6 +35,8 @@ _FIXED = [
     for status in TAKING
     if status not in (ReservationStatus.HELD, ReservationStatus.CONFIRMED)
 ]
+# Those that count as a dose of their person's course.
+_DOSES = [status for status in LIVE if status != ReservationStatus.HELD]
 # The columns of an Appointment.
 _COLUMNS = (
     "pk",
@@ -86,6 +88,7 @@ class Situation:
     holding: int  # people who are choosing one of these times at this moment
     free: list[FreeSlot]
     clinics: list[int]
+    intervals: dict[int, Interval]  # of the vaccines in these slots
     now: datetime
 
     @property
@@ -103,10 +106,9 @@ class Situation:
             return plan_cancellations(self.patients)
         seats = FreeSeats(self.free)
         reach = Reach(self.clinics, self.now, self.wish.days, self.wish.answer)
-        intervals = {vaccine.pk: interval_of(vaccine) for vaccine in Vaccine.objects.all()}
-        plan = plan_moves(self.patients, seats, reach=reach, intervals=intervals)
+        plan = plan_moves(self.patients, seats, reach=reach, intervals=self.intervals)
         if self.wish.mode == ClosureMode.OFFER:
-            plan_choices(plan, self.patients, seats, reach=reach, intervals=intervals)
+            plan_choices(plan, self.patients, seats, reach=reach, intervals=self.intervals)
         return plan
 
 
@@ -114,7 +116,7 @@ def read(
     hours: Hours, wish: Wish, *, now: datetime, among: Collection[int] | None = None
 ) -> Situation:
     """The situation now; people move only to the slots `among` these, if given."""
-    slots = list(hours.slots())
+    slots = list(hours.slots().select_related("vaccine"))
     closing = frozenset(slot.pk for slot in slots)
     patients, states = _patients(closing)
     clinics = near(hours.clinic, wish.km)
@@ -129,16 +131,19 @@ def read(
         holding=states[ReservationStatus.HELD],
         free=[slot for slot in free if slot.slot_id not in closing],
         clinics=clinics,
+        intervals={slot.vaccine_id: interval_of(slot.vaccine) for slot in slots},
         now=now,
     )
 
 
 def near(clinic: Clinic, km: int) -> list[int]:
     """Ids of clinics that take bookings: this one, then those within `km`, the nearest first."""
-    clinics = directory().clinics
     own = [clinic.pk] if clinic.active else []
+    if not km:
+        return own
+    clinics = directory().clinics
     facts = clinics.get(clinic.pk)
-    if not km or facts is None or facts.coordinates is None:
+    if facts is None or facts.coordinates is None:
         return own
     distances = [
         (distance_km(facts.coordinates, other.coordinates), other.id)
@@ -149,17 +154,23 @@ def near(clinic: Clinic, km: int) -> list[int]:
     return [*own, *(pk for _km, pk in inside[:MOST_CLINICS])]
 
 
-def _patients(closing: Iterable[int]) -> tuple[list[Patient], Counter[str]]:
+def _patients(closing: Collection[int]) -> tuple[list[Patient], Counter[str]]:
     """The people with a confirmed appointment in these slots; reservations there by status."""
-    rows = Reservation.objects.filter(slot__in=closing, status__in=TAKING).order_by("dose")
+    here = Reservation.objects.filter(slot__in=closing, status__in=TAKING)
+    # By their people alone: "or in these slots" would read the whole table.
+    rows = Reservation.objects.filter(person__in=here.values("person"), status__in=TAKING)
     affected: dict[int, list[Appointment]] = {}
+    others: list[tuple[Appointment, str]] = []
     states: Counter[str] = Counter()
-    for *columns, status in rows.values_list(*_COLUMNS, "status"):
-        states[status] += 1
-        if status == ReservationStatus.CONFIRMED:
-            appointment = Appointment(*columns)
-            affected.setdefault(appointment.person_id, []).append(appointment)
-    courses, seconds = _other_doses(affected)
+    for *columns, status in rows.order_by("dose").values_list(*_COLUMNS, "status"):
+        row = Appointment(*columns)
+        is_here = row.slot_id in closing
+        states[status] += is_here
+        if is_here and status == ReservationStatus.CONFIRMED:
+            affected.setdefault(row.person_id, []).append(row)
+        else:
+            others.append((row, status))
+    courses, seconds = _other_doses(affected, others)
     patients = [
         Patient(appointments, Course.of(courses.get(person, [])), seconds.get(person))
         for person, appointments in affected.items()
@@ -168,17 +179,16 @@ def _patients(closing: Iterable[int]) -> tuple[list[Patient], Counter[str]]:
 
 
 def _other_doses(
-    affected: dict[int, list[Appointment]],
+    affected: Collection[int], others: Iterable[tuple[Appointment, str]]
 ) -> tuple[dict[int, list[Booked]], dict[int, Appointment]]:
-    """By person: doses given and booked outside the closed hours, and a movable second dose."""
-    leaving = {row.reservation_id for rows in affected.values() for row in rows}
+    """By affected person: doses given and booked that stay, and a movable second dose.
+
+    `others` are the reservations that do not leave, with their status.
+    """
     doses: dict[int, list[Booked]] = {}
     seconds: dict[int, Appointment] = {}
-    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD)
-    rows = booked.filter(person__in=affected).values_list(*_COLUMNS, "status")
-    for *columns, status in rows:
-        row = Appointment(*columns)
-        if row.reservation_id in leaving:
+    for row, status in others:
+        if row.person_id not in affected or status not in _DOSES:
             continue
         given = status == ReservationStatus.VACCINATED
         dose = Booked(row.dose, row.vaccine_id, day_of(row.starts_at), given)
