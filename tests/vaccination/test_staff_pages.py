@@ -9,7 +9,9 @@ from booking.rules import day_of
 from staff.enums import Role
 from staff.models import Access
 from tests.factories import ClinicFactory, StaffFactory
+from tests.vaccination.answering import HEALTHY, sent
 from tests.vaccination.factories import LotFactory
+from tests.vaccination.test_questionnaires import published
 from vaccination.enums import WasteReason
 from vaccination.models import DefaultLot, DoseGiven, Lot, LotMovement, NotDone, Reaction
 from vaccination.services.doses import DoseDetails, form_address, outcome_address, record_dose
@@ -24,6 +26,24 @@ def desk(client, nurse):
     client.force_login(nurse)
     client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
     return client
+
+
+def test_the_page_of_a_visit_has_few_statements(
+    desk, arrived, lot, by, django_assert_max_num_queries
+):
+    published()
+    sent(arrived, {**HEALTHY, "covid": "recent", "eaten": "yes"}, by=by)
+    LotFactory(clinic=lot.clinic, vaccine=lot.vaccine)
+    set_default_lot(lot=lot, on=day_of(arrived.slot.starts_at), by=by)
+
+    with django_assert_max_num_queries(12):
+        page = desk.get(form_address(arrived))
+
+    assert [value for value, _label in page.context["form"]["lot"].field.choices][1:] == [
+        row.pk for row in Lot.objects.order_by("expires_on", "number")
+    ]
+    assert page.context["form"]["lot"].value() == lot.pk
+    assert page.context["questions"]["flags"]
 
 
 def fields(lot: Lot | None, nurse, **values) -> dict:

@@ -3,6 +3,7 @@
 For staff of the appointment's clinic alone; each look is recorded.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -17,13 +18,13 @@ from eligibility.admin.people import moment
 from staff.actors import CITIZEN, actor_of
 from staff.enums import Act
 from staff.models import User
-from staff.names import actor_name
+from staff.names import actor_names
 from staff.services import staff_of
 from vaccination.admin.forms import Screening
 from vaccination.admin.visits import VisitPages
 from vaccination.forms import AnswerForm, page_shown, typed_answers
 from vaccination.models import QuestionnaireResponse
-from vaccination.questionnaire import Answers, answered, picked
+from vaccination.questionnaire import Answers, Content, answered, picked
 from vaccination.rules import why_not_answer
 from vaccination.services.doses import form_address
 from vaccination.services.questionnaires import (
@@ -53,17 +54,24 @@ class AnswerPages(VisitPages):
         ]
 
     def questions_summary(
-        self, request: HttpRequest, row: Reservation, response: QuestionnaireResponse | None
+        self,
+        request: HttpRequest,
+        row: Reservation,
+        response: QuestionnaireResponse | None,
+        names: dict[str, str],
+        content: Callable[[int], Content],
     ) -> dict[str, Any]:
-        """Context of the part of a visit's page that says what was answered; {} where hidden."""
+        """Context of the part of a visit's page that says what was answered; {} where hidden.
+
+        `names` are those of `actors_of` the response, `content` gives the questions of a version.
+        """
         if response is None or not _may_see(request, row):
             return {}
         # The questions alone: what was answered stands one press away, on record.
-        flags = [str(item.text) for item in flagged_items(response)]
+        flags = [str(item.text) for item in flagged_items(response, content)]
         return {
-            "state": _state_of(response),
             "flags": flags,
-            "doctor": _doctor_text(response),
+            **_texts_of(response, names),
             "address": reverse("admin:vaccination_dosegiven_questions", args=[row.pk]),
             "print_address": reverse("admin:vaccination_dosegiven_questions_print", args=[row.pk]),
         }
@@ -128,8 +136,7 @@ class AnswerPages(VisitPages):
             asks=form is not None and may_answer,
             refusal=refusal,
             rows=answered(content.items, sent) if form is None and sent else [],
-            state=_state_of(response),
-            doctor=_doctor_text(response),
+            **_texts_of(response),
             may_answer=may_answer,
             version=version.number,
             revision=response.revision,
@@ -159,6 +166,9 @@ class AnswerPages(VisitPages):
         response: QuestionnaireResponse | None,
     ) -> HttpResponse:
         content = content_of(version)
+        texts: dict[str, Any] = {"state": "", "doctor": ""}
+        if response:
+            texts = _texts_of(response)
         return self.page(
             request,
             "admin/vaccination/dosegiven/questions_print.html",
@@ -167,8 +177,7 @@ class AnswerPages(VisitPages):
             content=content,
             version=version,
             rows=answered(content.items, answers),
-            state=_state_of(response) if response else "",
-            doctor=_doctor_text(response) if response else "",
+            **texts,
             back=form_address(row) if row else "",
         )
 
@@ -191,23 +200,37 @@ def response_shown(row: Reservation, user: User) -> QuestionnaireResponse | None
     return response_of(row) if may_see_answers(user) else None
 
 
-def screening_of(response: QuestionnaireResponse | None) -> Screening:
+def screening_of(
+    response: QuestionnaireResponse | None, content: Callable[[int], Content]
+) -> Screening:
     """What the form of a dose asks about the questions."""
     if response is None:
         return Screening.NONE
-    if waits_for_doctor(response):
+    if waits_for_doctor(response, content):
         return Screening.DOCTOR
     return Screening.UNANSWERED if response.sent_at is None else Screening.NONE
 
 
-def _state_of(response: QuestionnaireResponse) -> str:
+def actors_of(response: QuestionnaireResponse | None) -> list[str]:
+    """Who answered, and who recorded that the doctor has spoken to the person."""
+    return [response.by, response.doctor_by] if response else []
+
+
+def _texts_of(
+    response: QuestionnaireResponse, names: dict[str, str] | None = None
+) -> dict[str, Any]:
+    names = names or actor_names(actors_of(response))
+    return {"state": _state_of(response, names), "doctor": _doctor_text(response, names)}
+
+
+def _state_of(response: QuestionnaireResponse, names: dict[str, str]) -> str:
     """Whether, when and by whom the questions were answered."""
     if response.sent_at is None:
         begun = response.draft is not None
         return _("Begun by the person, not sent yet") if begun else _("Not answered")
     values = {
         "time": moment(response.sent_at),
-        "who": actor_name(response.by),
+        "who": names[response.by],
         "version": response.version,
     }
     if response.is_on_paper:
@@ -217,8 +240,8 @@ def _state_of(response: QuestionnaireResponse) -> str:
     return _("Asked at the counter by %(who)s, %(time)s (version %(version)s)") % values
 
 
-def _doctor_text(response: QuestionnaireResponse) -> str:
+def _doctor_text(response: QuestionnaireResponse, names: dict[str, str]) -> str:
     if response.doctor_at is None:
         return ""
-    values = {"time": moment(response.doctor_at), "who": actor_name(response.doctor_by)}
+    values = {"time": moment(response.doctor_at), "who": names[response.doctor_by]}
     return _("The doctor has spoken to the person (recorded %(time)s by %(who)s)") % values

@@ -1,5 +1,6 @@
 """Admin of doses given, and the pages of one person's vaccination at the clinic."""
 
+from functools import cache
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,13 +22,13 @@ from eligibility.admin.people import moment
 from staff.actors import actor_of, user_id_of
 from staff.enums import Act
 from staff.models import User
-from staff.names import actor_name
+from staff.names import actor_name, actor_names
 from staff.scoping import PersonalDataMixin, ScopedAdmin
 from staff.services import staff_of
-from vaccination.admin.answers import AnswerPages, response_shown, screening_of
+from vaccination.admin.answers import AnswerPages, actors_of, response_shown, screening_of
 from vaccination.admin.forms import DoseForm, NotDoneForm, ReactionForm, Screening
 from vaccination.enums import Manifestation, Site
-from vaccination.models import DoseGiven, Lot, QuestionnaireResponse, Reaction
+from vaccination.models import DoseGiven, Lot, Reaction
 from vaccination.services.doses import (
     correct_dose,
     form_address,
@@ -36,6 +37,7 @@ from vaccination.services.doses import (
     record_reaction,
 )
 from vaccination.services.lots import default_lots, keeps_lots, usable_lots
+from vaccination.services.questionnaires import content_of
 
 S = ReservationStatus
 
@@ -119,7 +121,9 @@ class DoseGivenAdmin(
         row = self.visit(request, reservation_id)
         dose = DoseGiven.objects.with_visit().filter(reservation=row).first()
         response = response_shown(row, staff_of(request))
-        form = self._dose_form(request, row, dose, response)
+        content = cache(content_of)  # of the version that they answered, read once
+        screening = Screening.NONE if dose else screening_of(response, content)
+        form = self._dose_form(request, row, dose, screening)
         if request.method == "POST" and form.is_valid():
             try:
                 self._save(request, row, dose, form)
@@ -131,20 +135,19 @@ class DoseGivenAdmin(
                 return self.to_sheet(request, row, str(S.VACCINATED.label))
         elif request.method != "POST":
             self.note(request, Act.DETAIL, row)
+        names = actor_names([*actors_of(response), *([dose.by] if dose else [])])
+        reactions = Reaction.objects.filter(reservation=row).order_by("pk") if dose else []
         return self.visit_page(
             request,
             row,
             "admin/vaccination/dosegiven/record.html",
             form=form,
             dose=dose,
-            dose_by=actor_name(dose.by) if dose else "",
+            dose_by=names[dose.by] if dose else "",
             dose_lot=dose.lot.number if dose and dose.lot else "–",
             dose_site=dose.get_site_display() if dose and dose.site else "–",
-            reactions=[
-                reaction.get_manifestation_display()
-                for reaction in Reaction.objects.filter(reservation=row).order_by("pk")
-            ],
-            questions=self.questions_summary(request, row, response),
+            reactions=[reaction.get_manifestation_display() for reaction in reactions],
+            questions=self.questions_summary(request, row, response, names, content),
             may_record=dose is not None or not _refusal(row),
             refusal=str(_refusal(row) or "") if dose is None and not form.errors else "",
             sites=[
@@ -167,7 +170,7 @@ class DoseGivenAdmin(
         request: HttpRequest,
         row: Reservation,
         dose: DoseGiven | None,
-        response: QuestionnaireResponse | None,
+        screening: Screening,
     ) -> DoseForm:
         on = day_of(dose.given_at) if dose else min(day_of(row.slot.starts_at), known_today())
         clinic_id, vaccine_id = row.slot.clinic_id, row.slot.vaccine_id
@@ -190,9 +193,9 @@ class DoseGivenAdmin(
             initial=initial,
             lots=lots,
             staff=User.objects.filter(Q(pk__in=colleagues.values("pk")) | Q(pk=user.pk)),
-            needs_lot=bool(dose.lot_id) if dose else keeps_lots(clinic_id),
+            needs_lot=bool(dose.lot_id) if dose else bool(lots) or keeps_lots(clinic_id),
             is_late=dose is None and _is_late(row),
-            screening=Screening.NONE if dose else screening_of(response),
+            screening=screening,
         )
 
     def not_done_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
@@ -278,7 +281,7 @@ def _refusal(row: Reservation) -> Refused | None:
 def _preselected(lots: QuerySet[Lot], clinic_id: int, vaccine_id: int, on: Any) -> int | None:
     """The lot of the day, or the only one that can be given."""
     of_day = default_lots(clinic_id=clinic_id, on=on).get(vaccine_id)
-    ids = list(lots.values_list("pk", flat=True)[:20])
+    ids = [lot.pk for lot in lots]
     if of_day in ids:
         return of_day
     return ids[0] if len(ids) == 1 else None

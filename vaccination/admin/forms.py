@@ -3,7 +3,7 @@
 import uuid
 from datetime import date
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -188,7 +188,11 @@ class DoseForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["lot"].queryset = lots  # type: ignore[attr-defined]
+        lot = cast("LotField", self.fields["lot"])
+        lot.queryset = lots
+        # Those that the caller has read already.
+        labels = [(row.pk, lot.label_from_instance(row)) for row in lots]
+        lot.choices = [("", lot.empty_label), *labels]
         self.fields["vaccinator"].queryset = staff  # type: ignore[attr-defined]
         # Fields that do not apply are not asked for, and what is posted for them is not read.
         if not needs_lot:

@@ -54,8 +54,6 @@ class VisitPages(StaffPages[DoseGiven]):
         is_refused: bool = False,
         **context: Any,
     ) -> HttpResponse:
-        # The last one counts: earlier ones were taken back.
-        not_done = NotDone.objects.filter(reservation=row).order_by("-pk").first()
         back = sheet_of(row)
         return self.page(
             request,
@@ -69,7 +67,7 @@ class VisitPages(StaffPages[DoseGiven]):
             status_label=row.get_status_display(),
             is_taken_back=row.status in (S.VACCINATED, S.NOT_DONE),
             may_refuse=row.status == S.ARRIVED,
-            outcome=_outcome_text(not_done) if not_done and row.status == S.NOT_DONE else "",
+            outcome=_outcome_text(row),
             here=form_address(row),
             outcome_address=outcome_address(row),
             back=back,
@@ -92,6 +90,13 @@ def sheet_of(row: Reservation) -> str:
     return f"{sheet_address(row.slot.clinic, day_of(row.slot.starts_at))}#{anchor_of(row)}"
 
 
-def _outcome_text(not_done: NotDone) -> str:
+def _outcome_text(row: Reservation) -> str:
+    """Why the person was not vaccinated; "" for any other status."""
+    if row.status != S.NOT_DONE:
+        return ""
+    # The last one counts: earlier ones were taken back.
+    not_done = NotDone.objects.filter(reservation=row).order_by("-pk").first()
+    if not_done is None:
+        return ""
     title = OUTCOME_TITLES[Outcome(not_done.outcome)]
     return f"{title}: {not_done.get_reason_display()}"

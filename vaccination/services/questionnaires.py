@@ -136,9 +136,11 @@ def flagged_items(
     return flagged(content(response.version).items, answers)
 
 
-def waits_for_doctor(response: QuestionnaireResponse) -> bool:
+def waits_for_doctor(
+    response: QuestionnaireResponse, content: Callable[[int], Content] = content_of
+) -> bool:
     """Whether a dose needs the confirmation that the doctor has spoken to the person."""
-    return response.doctor_at is None and bool(flagged_items(response))
+    return response.doctor_at is None and bool(flagged_items(response, content))
 
 
 def waiting_for_doctor(reservations: Iterable[Reservation]) -> set[int]:
