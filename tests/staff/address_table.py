@@ -11,11 +11,12 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 
 from django.contrib import admin
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from booking.models import OutsideDose, Stock
+from booking.models import Clinic, OutsideDose, Stock
 from bulk.models import Upload
 from eligibility.models import CohortChange, Correction, Decision, Review, RosterUpload
 from messaging.models import Message
@@ -95,9 +96,9 @@ def address_of(route: str, rows: dict[str, object]) -> str:
     return "/" + text.replace("^", "").replace("$", "").replace("/?", "/").replace("\\", "")
 
 
-def scene() -> tuple[dict, dict]:
-    """(one user of each kind, a row of each model that can be opened)."""
-    clinic = ClinicFactory(region="서울특별시", district="강남구")
+def scene(clinic: Clinic | None = None) -> tuple[dict, dict]:
+    """(one user of each kind, a row of each model that can be opened), at this clinic if given."""
+    clinic = clinic or ClinicFactory(region="서울특별시", district="강남구")
     slot = SlotFactory(clinic=clinic)
     person = PersonFactory(region="서울특별시", district="강남구")
     reservation = ReservationFactory(slot=slot, person=person)
@@ -179,24 +180,28 @@ def scene() -> tuple[dict, dict]:
     }
 
 
-def asked(kind: str, users: dict, rows: dict) -> dict[str, str]:
-    """For each route how GET and POST are answered; whatever they did is undone after each."""
+def asked(kind: str, users: dict, rows: dict) -> tuple[dict[str, str], dict[str, int]]:
+    """For each route how GET and POST are answered, and how many statements a page needs;
+    whatever they did is undone after each."""
     client = StaffClient(raise_request_exception=False)
     if kind != NOBODY:
         client.force_login(users[kind])
     cookies = {name: morsel.value for name, morsel in client.cookies.items()}
-    answers = {}
+    answers, statements = {}, {}
     for route in routes():
         if kind != NOBODY and not route.startswith("admin/"):
             continue  # who is signed in as staff is nobody there: a test of its own
         both = []
         for method in ("get", "post"):
             client.cookies = SimpleCookie(cookies)
-            with transaction.atomic():
+            with transaction.atomic(), CaptureQueriesContext(connection) as queries:
                 both.append(_class(getattr(client, method)(address_of(route, rows))))
                 transaction.set_rollback(True)
+            if (method, both[-1]) == ("get", "200"):
+                made = [query for query in queries if "SAVEPOINT" not in query["sql"]]
+                statements[route] = len(made)
         answers[route] = " ".join(both)
-    return answers
+    return answers, statements
 
 
 def _class(answer) -> str:
