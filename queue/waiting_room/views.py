@@ -23,10 +23,11 @@ from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from messaging.receivers import is_landline
 from standing.hooks import facts_of, show
+from waiting_room import health
 from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
 from waiting_room.draw_page import draw_context
 from waiting_room.enums import NO_MESSAGE, State
-from waiting_room.exceptions import LineRefusal
+from waiting_room.exceptions import AtTheDoor, LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
@@ -83,6 +84,8 @@ RESUME_PROBLEMS: dict[type[UnreadableCode], Promise] = {
 def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = None) -> HttpResponse:
     """The public page of a line: how it stands, and the way into it."""
     room = find_room(code)
+    if refusal:
+        health.count_refusal(room.pk, refusal)
     document = room.board.document
     state = state_of(room, room.now)
     session = signed_in(request)
@@ -145,6 +148,9 @@ def _show(
 ) -> HttpResponse:
     if not may_see(request, ticket):
         return neutral(request)
+    # At the door the page asks again every few seconds: nobody is refused.
+    if refusal and not isinstance(refusal, AtTheDoor):
+        health.count_refusal(ticket.room_id, refusal)
     now_document = _now_document(ticket.room)
     is_own = owns(request, ticket)
     session = signed_in(request)
