@@ -36,6 +36,7 @@ from booking.views import headlines
 from booking.views.common import may_book, reservations_in_session, to_identity_and_back
 from booking.views.stays import Stay
 from eligibility.models import Person
+from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
 
@@ -230,6 +231,7 @@ def finder_page(
     `code` is the clinic asked for, `home` the person whose district is the default, `default`
     the slot whose clinic and district are. Status 409 with a refusal, 422 for invalid criteria.
     """
+    health.note_refusal(refusal)
     # Building the form is slow, and most requests have no criteria: the cached HTML suffices.
     form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
     if form:
@@ -408,6 +410,7 @@ def slot_lost_page(
     request: HttpRequest, purpose: Purpose, person_id: int, slot_id: int, refusal: Exception
 ) -> HttpResponse:
     """The page after a lost race for a slot, with the nearest open slots."""
+    health.note_refusal(refusal)
     slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
     if slot is None:
         raise Http404

@@ -38,6 +38,7 @@ from booking.views.finder import (
 from database.clock import known_now
 from eligibility.sessions import Claim, Session, claim_of, session_of, signed_in, to_identity
 from messaging.enums import Channel
+from waiting_room import health
 from waiting_room.decorators import booking_page, find_admission, not_inside
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
@@ -99,6 +100,7 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
 
 def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> HttpResponse:
     """A refusal with all ways to go on: holds, appointments, a lapsed slot and alternatives."""
+    health.note_refusal(refusal if status == 409 else None)
     session = signed_in(request)
     if session is None:  # it ended while the page was made
         return to_identity(reverse("confirm"))
@@ -223,6 +225,7 @@ def _show_hold(
         return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)
     if not all(reservation.is_holding(now) for reservation in held):
         return refusal_page(request, HoldLapsed())
+    health.note_refusal(refusal)
     first = held[0]
     if form is None:
         initial = {"channel": first.channel, "email": first.email or ""}

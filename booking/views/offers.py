@@ -27,6 +27,7 @@ from eligibility.models import Person
 from eligibility.sessions import session_of, signed_in
 from messaging.enums import Channel
 from staff.actors import CITIZEN
+from waiting_room import health
 from waiting_room.decorators import booking_page, not_inside
 from waiting_room.models import Admission
 from web.language import keeps_typed_in_any_language, typed
@@ -184,6 +185,7 @@ def _offer(token: uuid.UUID) -> Offer:
 
 
 def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) -> HttpResponse:
+    health.note_refusal(refusal)
     now = known_now()
     reservation = offer.reservation
     is_open = offer.status == OfferStatus.OPEN and reservation.is_holding(now)

@@ -31,6 +31,7 @@ from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
 from standing.states import State
 from standing.texts import TABLE
+from waiting_room import health
 from waiting_room.decorators import booking_page
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import posted_id
@@ -77,6 +78,7 @@ def receipt(
     asks_cancel: bool = False,
 ) -> HttpResponse:
     """The page of one reservation; status 409 with a refusal."""
+    health.note_refusal(refusal)
     now = known_now()
     others = [
         other for other in reservations if other.pk != reservation.pk and other.status in LIVE

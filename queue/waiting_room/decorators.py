@@ -39,6 +39,7 @@ def booking_page(door: Door) -> Callable[[View], View]:
                 if isinstance(values, HttpResponse):
                     return values
                 outcome.counts = True
+                outcome.room_id = getattr(values.get("admission"), "room_id", 0)
                 response = view(request, **values)
                 outcome.failed = response.status_code >= 500
             return response

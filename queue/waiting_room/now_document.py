@@ -35,6 +35,10 @@ class TickFacts:
     entered: int = 0  # since the room was made, and how many of them ran out of time
     ran_out: int = 0
     at_door: int = 0
+    pace: float = 0.0  # called per minute, at most now
+    missed: float = 0.0  # seconds without a tick, beyond those that are made up for
+    latency: float | None = None  # mean seconds of a booking page, and the share of failures
+    error_rate: float | None = None
     witnessed: int | None = None  # how many cosigned the closed list, while it is waited for
     logged: int = 0  # last entry number in the public log
     log_size: int = 0
@@ -42,6 +46,7 @@ class TickFacts:
     estimates: dict[str, Any] = field(default_factory=dict)
     counted: dict[str, Any] = field(default_factory=dict)  # what the last COUNT step said
     reasons: list[dict[str, Any]] = field(default_factory=list)
+    minute: dict[str, Any] = field(default_factory=dict)  # the tally of services.minutes
 
 
 def state_of(room: Room, now: datetime) -> State:

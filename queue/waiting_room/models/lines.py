@@ -79,6 +79,8 @@ class Board(models.Model):
     estimates = models.JSONField(default=dict)
     # The last COUNT step: when (seconds since 1970), and what it said (services.evening).
     counted = models.JSONField(default=dict, db_default={})
+    # What the ticks of this minute found so far; becomes a RoomMinute (services.minutes).
+    minute = models.JSONField(default=dict, db_default={})
     # The room has ended and `document` is the last one: the tick skips it from now on.
     final = models.BooleanField(default=False)
     # Up to this place, everybody called has an alert, chosen or by default (services.telling).

@@ -21,6 +21,7 @@ from waiting_room.services.estimating import current_estimates, score_called
 from waiting_room.services.evening import WITH_TOTALS, has_totals, record_counts
 from waiting_room.services.log_files import write_log_files
 from waiting_room.services.log_pages import PAGES_PER_TICK, RoomLog
+from waiting_room.services.minutes import record_minute
 from waiting_room.services.rooms import note_keys, note_plan, open_rooms, record
 from waiting_room.services.witnessed import count_of_closed_list, settle_witnesses
 
@@ -60,7 +61,9 @@ def tick_room(room_id: int) -> bool:
         _move(facts)
         facts.estimates = current_estimates(facts)
         facts.counted = record_counts(facts)
-        published = _publish(facts)
+        is_final = _is_final(facts)
+        facts.minute = record_minute(facts, is_last=is_final)
+        published = _publish(facts, is_final=is_final)
     try:
         write_file(room.cohort.code, published)
         write_log_files(room, facts.now)
@@ -140,13 +143,15 @@ def _move(facts: TickFacts) -> None:
     show_up, delay = _show_up(facts), _typical_delay(facts)
     ages = [((now - step.at).total_seconds(), step.people) for step in facts.calls]
     at_door = DoorWait.objects.filter(room=room, at__gt=now - PATIENCE_AT_THE_DOOR).count()
-    latency, error_rate = health.lately()
+    facts.latency, facts.error_rate = health.lately()
 
     # Taken last and held briefly, as each entry locks this row.
     line, clock = locked_line(room.pk)
     count_inside(line, clock)
     facts.serving, facts.active, facts.at_door = line.serving, line.active, at_door
     facts.entered, facts.ran_out = line.entered, line.ran_out
+    elapsed = (now - line.ticked_at).total_seconds() if line.ticked_at else 1.0
+    facts.pace, facts.missed = line.pace, max(0.0, elapsed - pace.CATCH_UP_SECONDS)
     if room.drawn_at is None or room.awaits_witnesses or room.has_ended(now):
         facts.reasons = _why_nobody_is_called(facts)
         Line.objects.filter(pk=line.pk).update(ticked_at=now)
@@ -163,14 +168,14 @@ def _move(facts: TickFacts) -> None:
             show_up=show_up,
             pace=line.pace,
             credit=line.credit,
-            elapsed=(now - line.ticked_at).total_seconds() if line.ticked_at else 1.0,
-            latency=latency,
-            error_rate=error_rate,
+            elapsed=elapsed,
+            latency=facts.latency,
+            error_rate=facts.error_rate,
             paused=room.status == RoomStatus.PAUSED,
         )
     )
     first, line.serving = line.serving + 1, line.serving + decision.advance
-    facts.serving = line.serving
+    facts.serving, facts.pace = line.serving, decision.pace
     line.pace, line.credit, line.ticked_at = decision.pace, decision.credit, now
     line.save(update_fields=["serving", "pace", "credit", "ticked_at"])
     facts.reasons = [asdict(reason) for reason in decision.reasons]
@@ -232,13 +237,14 @@ def _is_final(facts: TickFacts) -> bool:
     return room.log_format < WITH_TOTALS or has_totals(room)
 
 
-def _publish(facts: TickFacts) -> dict[str, Any]:
+def _publish(facts: TickFacts, *, is_final: bool) -> dict[str, Any]:
     published = document(facts)
     Board.objects.filter(room=facts.room).update(
         document=published,
         reasons=facts.reasons,
         estimates=facts.estimates,
         counted=facts.counted,
-        final=_is_final(facts),
+        minute=facts.minute,
+        final=is_final,
     )
     return published
