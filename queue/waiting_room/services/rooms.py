@@ -2,8 +2,10 @@
 
 import re
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,7 +22,7 @@ from waiting_room.draw import commitment
 from waiting_room.enums import Act, DrawSource, RoomStatus
 from waiting_room.exceptions import CantChange
 from waiting_room.locks import tick_lock
-from waiting_room.models import Board, DrawOfficer, Line, Room, Step
+from waiting_room.models import Board, DrawOfficer, Line, OperatorAct, Room, Step
 from waiting_room.public_log import microseconds
 from waiting_room.services.log_keys import origin_of, signers_of
 from waiting_room.tlog.witnessing import parse_witnesses
@@ -156,13 +158,49 @@ def record(
     )
 
 
+@dataclass(frozen=True)
+class Note:
+    """What is kept of an operator's act beside the public step."""
+
+    reason: str = ""
+    batch: UUID | None = None  # of acts on several rooms
+    undoes: int | None = None  # the step of the act that this one takes back
+
+
+NO_NOTE = Note()
+
+
+def _settings(room: Room) -> dict[str, Any]:
+    """What operators' acts change, as OperatorAct keeps it."""
+    return {
+        "status": str(room.status),
+        "message_ko": room.pause_message_ko,
+        "message_en": room.pause_message_en,
+        **_pace(room),
+    }
+
+
+def _note_act(room: Room, step: Step, before: dict[str, Any], note: Note) -> None:
+    OperatorAct.objects.create(
+        step=step,
+        room=room,
+        before=before,
+        after=_settings(room),
+        reason=note.reason,
+        batch=note.batch,
+        undoes_id=note.undoes,
+    )
+
+
 def _locked(room: Room) -> Room:
     tick_lock(room.pk)
     return Room.objects.select_related("cohort").get(pk=room.pk)
 
 
 @transaction.atomic
-def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: str) -> Room:
+def pause_room(
+    *, room: Room, message_ko: str = "", message_en: str = "", by: str, note: Note = NO_NOTE
+) -> Room:
     """Stop calling until resumed; people may join, and enter if called. CantChange if closed."""
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
@@ -170,42 +208,48 @@ def pause_room(*, room: Room, message_ko: str = "", message_en: str = "", by: st
     same = (room.pause_message_ko, room.pause_message_en) == (message_ko, message_en)
     if room.status == RoomStatus.PAUSED and same:
         return room
+    before = _settings(room)
     room.status = RoomStatus.PAUSED
     room.pause_message_ko, room.pause_message_en = message_ko, message_en
     room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
-    record(room, Act.PAUSE, details={"ko": message_ko, "en": message_en}, by=by)
+    step = record(room, Act.PAUSE, details={"ko": message_ko, "en": message_en}, by=by)
+    _note_act(room, step, before, note)
     return room
 
 
 @transaction.atomic
-def resume_room(*, room: Room, by: str) -> Room:
+def resume_room(*, room: Room, by: str, note: Note = NO_NOTE) -> Room:
     """Continue calling; a running room is left as it is. CantChange if closed."""
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
         raise CantChange(_("A closed room can't be opened again: its people were told so."))
     if room.status == RoomStatus.RUNNING:
         return room
+    before = _settings(room)
     room.status = RoomStatus.RUNNING
     room.pause_message_ko = room.pause_message_en = ""
     room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
-    record(room, Act.RESUME, by=by)
+    _note_act(room, record(room, Act.RESUME, by=by), before, note)
     return room
 
 
 @transaction.atomic
-def close_room(*, room: Room, by: str) -> Room:
+def close_room(*, room: Room, by: str, note: Note = NO_NOTE) -> Room:
     """End the line finally: nobody can join or enter; live admissions may finish."""
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
         return room
+    before = _settings(room)
     room.status = RoomStatus.CLOSED
     room.save(update_fields=["status"])
-    record(room, Act.CLOSE, by=by)
+    _note_act(room, record(room, Act.CLOSE, by=by), before, note)
     return room
 
 
 @transaction.atomic
-def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Room:
+def set_pace(
+    *, room: Room, max_active: int, max_per_minute: int, by: str, note: Note = NO_NOTE
+) -> Room:
     """Set the limits of admissions at a time and of calls per minute.
 
     A lower `max_active` ends no admission: the line's bound decreases as people finish. Raises
@@ -218,10 +262,11 @@ def set_pace(*, room: Room, max_active: int, max_per_minute: int, by: str) -> Ro
         raise CantChange(_("This room is closed."))
     if (room.max_active, room.max_per_minute) == (max_active, max_per_minute):
         return room
+    before = _settings(room)
     room.max_active, room.max_per_minute = max_active, max_per_minute
     room.save(update_fields=["max_active", "max_per_minute"])
     Line.objects.filter(room=room).update(max_active=Greatest(max_active, F("active")))
-    record(room, Act.PACE, details=_pace(room), by=by)
+    _note_act(room, record(room, Act.PACE, details=_pace(room), by=by), before, note)
     return room
 
 

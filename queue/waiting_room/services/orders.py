@@ -1,0 +1,114 @@
+"""Orders of an operator on one line or several: all or none, and only on what the page showed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils.translation import gettext as _
+
+from waiting_room.enums import Act, RoomStatus
+from waiting_room.exceptions import CantChange
+from waiting_room.locks import tick_lock
+from waiting_room.models import OperatorAct, Room
+from waiting_room.services import rooms
+from web.codes import random_uuid
+
+
+class ChangedMeanwhile(CantChange):
+    """Another operator acted on these rooms since the page was made; nothing was done."""
+
+    def __init__(self, room_ids: list[int]) -> None:
+        super().__init__(_("Somebody else acted meanwhile. Nothing was done."))
+        self.room_ids = room_ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What is to be done to one room: PAUSE (or another message), RESUME or PACE."""
+
+    act: Act
+    message_ko: str = ""
+    message_en: str = ""
+    max_active: int = 0
+    max_per_minute: int = 0
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of the service in services.rooms."""
+        if self.act == Act.PAUSE:
+            return {"message_ko": self.message_ko, "message_en": self.message_en}
+        if self.act == Act.PACE:
+            return {"max_active": self.max_active, "max_per_minute": self.max_per_minute}
+        return {}
+
+    def changes(self, room: Room) -> bool:
+        """Whether it would change anything of the room as it stands."""
+        if self.act == Act.PAUSE:
+            message = room.pause_message_ko, room.pause_message_en
+            is_said = message == (self.message_ko, self.message_en)
+            return room.status != RoomStatus.PAUSED or not is_said
+        if self.act == Act.PACE:
+            limits = room.max_active, room.max_per_minute
+            return limits != (self.max_active, self.max_per_minute)
+        return room.status == RoomStatus.PAUSED
+
+
+_SERVICES = {
+    Act.PAUSE: rooms.pause_room,
+    Act.RESUME: rooms.resume_room,
+    Act.PACE: rooms.set_pace,
+}
+
+
+def versions(room_ids: list[int]) -> dict[int, int]:
+    """The step of the last act on each room; 0 before the first."""
+    acts = OperatorAct.objects.filter(room__in=room_ids).order_by().values("room_id")
+    last = {row["room_id"]: row["last"] for row in acts.annotate(last=Max("step_id"))}
+    return {room_id: last.get(room_id, 0) for room_id in room_ids}
+
+
+@transaction.atomic
+def carry_out(
+    *,
+    orders: Mapping[int, Order],
+    seen: Mapping[int, int],
+    by: str,
+    reason: str,
+    undoes: Mapping[int, int] | None = None,
+) -> UUID:
+    """Give every order, by room id, or none; returns the key of these acts.
+
+    `seen` are the `versions` that the page showed, `undoes` the steps of the acts taken back.
+    Raises ChangedMeanwhile, and CantChange for a closed room or a change that changes nothing.
+    """
+    # By id, so that two operators' locks on the same rooms can't cross. The tick lock holds back
+    # other acts and ticks of these rooms for as long as this takes.
+    for room_id in sorted(orders):
+        tick_lock(room_id)
+    current = versions(sorted(orders))
+    changed = [room_id for room_id in sorted(orders) if current[room_id] != seen.get(room_id)]
+    if changed:
+        raise ChangedMeanwhile(changed)
+    batch = random_uuid()
+    for room_id, order in sorted(orders.items()):
+        room = Room.objects.select_related("cohort").get(pk=room_id)
+        if not order.changes(room):
+            raise CantChange(_("%(room)s is so already.") % {"room": room})
+        note = rooms.Note(reason=reason, batch=batch, undoes=(undoes or {}).get(room_id))
+        _SERVICES[order.act](room=room, by=by, note=note, **order.values())
+    return batch
+
+
+def order_back(act: OperatorAct) -> Order:
+    """The order that takes an act back; CantChange for one that can't be, as a closing."""
+    if act.step.act == Act.PACE:
+        limits = {name: act.before[name] for name in ("max_active", "max_per_minute")}
+        return Order(act=Act.PACE, **limits)
+    if act.step.act == Act.CLOSE:
+        raise CantChange(_("A closed room can't be opened again: its people were told so."))
+    if act.before["status"] == RoomStatus.PAUSED:
+        message = {name: act.before[name] for name in ("message_ko", "message_en")}
+        return Order(act=Act.PAUSE, **message)
+    return Order(act=Act.RESUME)
