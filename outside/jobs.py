@@ -1,12 +1,15 @@
 """RQ jobs, serialized as JSON."""
 
 import django_rq
-from rq import Queue, serializers, worker_registration
+from rq import Queue, cron_scheduler_registry, serializers, worker_registration
+from rq.defaults import DEFAULT_CRON_SCHEDULER_TTL
 from rq.serializers import JSONSerializer
 
 from outside.redis import client
 
 LINE, CODES, MESSAGES, DEFAULT, EXPORTS = "line", "codes", "messages", "default", "exports"
+# Cron sends a heartbeat with every round, which is each second.
+CRON_SECONDS = 15
 
 
 def use_json_serializer() -> None:
@@ -40,6 +43,14 @@ def has_worker(queue: str) -> bool:
     # Not `Worker.all`, which raises the timeouts of our connections to minutes.
     keys = worker_registration.get_keys(queue=_queue(queue))
     return any(client().exists(key) for key in keys)
+
+
+def has_cron() -> bool:
+    """Whether cron sent a heartbeat within CRON_SECONDS; raises RedisError."""
+    # By the time that is left of its key: the registry's times are of cron's own clock.
+    names = cron_scheduler_registry.get_keys(client())
+    newest = max((client().ttl(f"rq:cron_scheduler:{name}") for name in names), default=0)
+    return newest > DEFAULT_CRON_SCHEDULER_TTL - CRON_SECONDS
 
 
 def _queue(name: str) -> Queue:

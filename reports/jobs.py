@@ -1,8 +1,12 @@
-from reports import files, open_data, schedules, scheduling_links
+from reports import files, minutes, open_data, schedules, scheduling_links
 
 
 def make_file(file_id: int) -> None:
     files.make_file(file_id)
+
+
+def record_minutes() -> None:
+    minutes.record_minutes()
 
 
 def continue_files() -> None:

@@ -82,6 +82,30 @@ def _path(schedule: ExportSchedule, day: date) -> str:
     return f"{schedule.name}/{schedule.export}-{day:%Y%m%d}.{packing}"
 
 
+def is_late(schedule: ExportSchedule, day: date, now: datetime) -> bool:
+    """Whether the file of a day should have been delivered by now."""
+    return now >= due_at(schedule, day) + timedelta(minutes=schedule.late_after)
+
+
+def late_files(now: datetime) -> list[tuple[ExportSchedule, date]]:
+    """Schedules and days of the last week whose file is late, also if no worker has begun it."""
+    schedules = list(ExportSchedule.objects.filter(active=True).order_by("pk"))
+    days = [timezone.localtime(now).date() - timedelta(days=back) for back in range(MOST_MISSED)]
+    # A cancelled file was given up on purpose.
+    settled = ExportFile.objects.filter(schedule__in=schedules, day__in=days).exclude(
+        status__in=[FileStatus.WAITING, FileStatus.RUNNING, FileStatus.FAILED]
+    )
+    delivered = set(settled.values_list("schedule", "day"))
+    return [
+        (schedule, day)
+        for schedule in schedules
+        for day in days
+        if schedule.made_at <= due_at(schedule, day)
+        and is_late(schedule, day, now)
+        and (schedule.pk, day) not in delivered
+    ]
+
+
 def alarm() -> list[ExportFile]:
     """Report the files that are late, each once; returns them."""
     late, now = [], database_now()
@@ -90,7 +114,7 @@ def alarm() -> list[ExportFile]:
         schedule, day = file.schedule, file.day
         assert schedule is not None
         assert day is not None
-        if now < due_at(schedule, day) + timedelta(minutes=schedule.late_after):
+        if not is_late(schedule, day, now):
             continue
         ExportFile.objects.filter(pk=file.pk).update(alarmed_at=Now())
         log.error(

@@ -19,6 +19,12 @@ from waiting_room.models import Room
 # beginning, whatever the period. A place that left the line before its call is called all the same.
 _MINUTES = """
 SELECT cohort.code AS room, minute.*,
+    round(stood.pace)::bigint AS pace, round(stood.latency * 1000)::bigint AS milliseconds,
+    round(stood.error_rate * 1000)::bigint AS errors_per_mille,
+    (
+        SELECT string_agg(reason ->> 'code', ' ')
+        FROM jsonb_array_elements(stood.reasons) AS reason
+    ) AS reasons,
     sum(joined) OVER before AS joined_in_all,
     sum(called) OVER before AS called_in_all,
     greatest(sum(joined) OVER before - sum(called) OVER before, 0) AS waiting,
@@ -65,6 +71,8 @@ FROM (
 ) AS minute
 JOIN waiting_room_room AS room ON room.id = minute.room_id
 JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
+LEFT JOIN waiting_room_roomminute AS stood
+    ON stood.room_id = minute.room_id AND stood.minute = minute.minute
 WINDOW before AS (PARTITION BY minute.room_id ORDER BY minute.minute)
 """
 
@@ -81,7 +89,7 @@ WAITING = Export(
         "대기실의 1분. 아무 일도 없던 분은 줄이 없음",
         "a minute of a room; a minute in which nothing happened has no row",
     ),
-    version=1,
+    version=2,
     since=date(2026, 11, 29),
     period=Words("분", "the minute"),
     source=Statement(
@@ -155,6 +163,43 @@ WAITING = Export(
             "estimates_held",
             required=True,
             note=Words("그중 범위 안에 든 것", "those of them whose range held"),
+        ),
+        number(
+            "pace",
+            "분당 호출 한도",
+            "pace",
+            "pace",
+            note=Words(
+                "그 분이 끝날 때의 분당 호출 한도", "called per minute at most, at the end of it"
+            ),
+        ),
+        code(
+            "reasons",
+            "한도의 이유",
+            "reasons of the pace",
+            "reasons",
+            note=Words(
+                "그 분에 있던 이유의 코드, 잦은 것부터: paused, witnesses, line_empty, room, rate, "
+                "slowed, steady, rising, absent_expected, caught_up",
+                "codes of the reasons in that minute, the most frequent first: paused, witnesses, "
+                "line_empty, room, rate, slowed, steady, rising, absent_expected, caught_up",
+            ),
+        ),
+        number(
+            "milliseconds",
+            "예약 화면 응답(밀리초)",
+            "milliseconds of a booking page",
+            "milliseconds",
+            note=Words(
+                "그 분에 가장 느렸던 30초 평균. 요청이 적었으면 빈칸",
+                "the slowest mean of half a minute; empty with few requests",
+            ),
+        ),
+        number(
+            "errors_per_mille",
+            "예약 화면 오류(천분율)",
+            "errors of booking pages, per mille",
+            "errors_per_mille",
         ),
     ),
 )

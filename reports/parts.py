@@ -1,0 +1,94 @@
+"""The state of each part of the portal: one rule for /readyz and the control room."""
+
+from django.db import DatabaseError, connection
+from redis import RedisError
+
+from database.clock import clock_ahead, clock_line, database_now, is_off, measure_if_due
+from messaging import budget, gateways
+from outside import jobs, redis
+from reports.schedules import late_files
+from waiting_room.services.witnessed import health_line as witnesses_line
+
+MOST_NAMED = 5
+
+
+def _database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        measure_if_due()
+    except DatabaseError:
+        return "unreachable"
+    return "ok"
+
+
+def _clock() -> str:
+    """Whether this node's clock agrees with the database's. Decisions use the database's clock;
+    log lines and TLS use this one."""
+    ahead = clock_ahead()
+    if ahead is None:
+        return "unknown"
+    return clock_line(ahead) if is_off(ahead) else "ok"
+
+
+def _redis() -> str:
+    try:
+        redis.client().ping()
+    except RedisError:
+        return "unreachable"
+    return "ok"
+
+
+def _worker() -> str:
+    try:
+        return "ok" if jobs.has_worker(jobs.LINE) else "none"
+    except RedisError:
+        return "unknown"
+
+
+def _cron() -> str:
+    try:
+        return "ok" if jobs.has_cron() else "none"
+    except RedisError:
+        return "unknown"
+
+
+def _messages() -> str:
+    try:
+        above = [spending.kind for spending in budget.usage_by_kind() if spending.over]
+        silent = [f"{row} since {row.since:%H:%M:%S}" for row in gateways.out_of_order()]
+    except DatabaseError:
+        return "unknown"
+    problems = [f"above budget: {', '.join(above)}"] if above else []
+    problems += [f"gateway takes nothing: {', '.join(silent)}"] if silent else []
+    return "; ".join(problems) or "ok"
+
+
+def _witnesses() -> str:
+    try:
+        return witnesses_line()
+    except DatabaseError:
+        return "unknown"
+
+
+def _exports() -> str:
+    """Scheduled files that are not delivered in time."""
+    try:
+        late = late_files(database_now())
+    except DatabaseError:
+        return "unknown"
+    words = [f"{schedule.name} of {day}" for schedule, day in late[:MOST_NAMED]]
+    return f"late: {', '.join(words)}" if words else "ok"
+
+
+# Functions that answer "ok" or, in short words, what is wrong.
+PARTS = {
+    "database": _database,
+    "redis": _redis,
+    "worker": _worker,
+    "cron": _cron,
+    "messages": _messages,
+    "clock": _clock,
+    "witnesses": _witnesses,
+    "exports": _exports,
+}
