@@ -41,6 +41,10 @@ class Forecast:
     least: float  # seconds that the last person waits at any rate
     grows: bool  # more people join than are called
 
+    @property
+    def least_seconds(self) -> int:
+        return round(self.least)
+
 
 def forecast(load: LineLoad, *, max_active: int, max_per_minute: int) -> Forecast:
     """The line with these limits; with those of `load` as it is published now."""

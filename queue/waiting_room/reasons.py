@@ -1,9 +1,12 @@
-"""Sentences for the operator from the reason codes of waiting_room.pace."""
+"""Sentences from codes and numbers: the reasons of the pace, waiting times, witnesses."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from waiting_room import estimate
 
 
 def sentences(reasons: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -44,6 +47,45 @@ def _shown(name: str, value: float) -> str:
     return (
         f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if value > 10 else f"{value:g}"
     )
+
+
+def wait_text(now_document: Mapping[str, Any], ahead: int | None, *, own: bool = True) -> str:
+    """“25 to 35 minutes” with so many people ahead, or why there is no estimate.
+
+    `own`: for the person with so many ahead, else for a person who would join now.
+    """
+    why_none = now_document.get("no_number")
+    if why_none in _WHY_NONE:
+        return str(_WHY_NONE[why_none])
+    # Whatever the history says, nobody is waited for.
+    if ahead == 0:
+        return _("You are next.") if own else _("at once")
+    rows = [estimate.Row(*row) for row in now_document.get("waits", [])]
+    wait = None if ahead is None else estimate.between(rows, ahead + 1)
+    return _("We will say so as soon as the line moves.") if wait is None else range_text(wait)
+
+
+def range_text(wait: estimate.Range) -> str:
+    low, high, unit = estimate.rounded(wait)
+    if (low, high) == (0, 1):
+        return _("under a minute")
+    text = str(_RANGES[unit, high > WIDEST * low])
+    return text.format(a=f"{low:g}", b=f"{high:g}")
+
+
+_WHY_NONE = {
+    "stalled": gettext_lazy("The line stands still, so nobody can say."),
+    "paused": gettext_lazy("Counted again when the pause is over."),
+}
+# A range wider than this many times its lower end says little: it is said as what it is.
+WIDEST = 3
+# By unit, and whether the range is that wide.
+_RANGES = {
+    ("minutes", False): gettext_lazy("{a} to {b} minutes"),
+    ("hours", False): gettext_lazy("{a} to {b} hours"),
+    ("minutes", True): gettext_lazy("{b} minutes at most, maybe much less"),
+    ("hours", True): gettext_lazy("{b} hours at most, maybe much less"),
+}
 
 
 def witness_trouble(code: str) -> str:

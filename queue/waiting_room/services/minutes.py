@@ -66,8 +66,8 @@ def _with_reasons(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> li
 
 
 def _worse(before: float | None, now: float | None) -> float | None:
-    known = [value for value in (before, now) if value is not None]
-    return max(known, default=None)
+    measured = [value for value in (before, now) if value is not None]
+    return max(measured, default=None)
 
 
 def _write(room_id: int, tally: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ def _write(room_id: int, tally: dict[str, Any]) -> None:
 
 
 # Rates are those of so many whole minutes before now.
-LATELY = 5
+LATELY = 10
 
 
 def load_of(room: Room, minutes: Sequence[RoomMinute]) -> LineLoad:

@@ -73,14 +73,14 @@ def versions(room_ids: list[int]) -> dict[int, int]:
 def carry_out(
     *,
     orders: Mapping[int, Order],
-    seen: Mapping[int, int],
+    shown_versions: Mapping[int, int],
     by: str,
     reason: str,
     undoes: Mapping[int, int] | None = None,
 ) -> UUID:
     """Give every order, by room id, or none; returns the key of these acts.
 
-    `seen` are the `versions` that the page showed, `undoes` the steps of the acts taken back.
+    `shown_versions` are the `versions` of the page, `undoes` the steps of the acts taken back.
     Raises ChangedMeanwhile, and CantChange for a closed room or a change that changes nothing.
     """
     # By id, so that two operators' locks on the same rooms can't cross. The tick lock holds back
@@ -88,7 +88,9 @@ def carry_out(
     for room_id in sorted(orders):
         tick_lock(room_id)
     current = versions(sorted(orders))
-    changed = [room_id for room_id in sorted(orders) if current[room_id] != seen.get(room_id)]
+    changed = [
+        room_id for room_id in sorted(orders) if current[room_id] != shown_versions.get(room_id)
+    ]
     if changed:
         raise ChangedMeanwhile(changed)
     batch = random_uuid()

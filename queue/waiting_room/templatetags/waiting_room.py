@@ -2,9 +2,9 @@ from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from waiting_room import estimate
+from waiting_room.reasons import range_text, wait_text
 
 register = template.Library()
 
@@ -39,37 +39,11 @@ def duration(seconds: int) -> str:
 
 @register.simple_tag
 def waiting_time(now_document: dict[str, Any], ahead: int | None, *, own: bool = True) -> str:
-    """“25 to 35 minutes”, or why there is no estimate. waiting.js makes the same text.
-
-    `own`: for the person with so many ahead, else for a person who would join now.
-    """
-    why_none = now_document.get("no_number")
-    if why_none in _WHY_NONE:
-        return str(_WHY_NONE[why_none])
-    # Whatever the history says, nobody is waited for.
-    if ahead == 0:
-        return _("You are next.") if own else _("at once")
-    rows = [estimate.Row(*row) for row in now_document.get("waits", [])]
-    wait = None if ahead is None else estimate.between(rows, ahead + 1)
-    if wait is None:
-        return _("We will say so as soon as the line moves.")
-    low, high, unit = estimate.rounded(wait)
-    if (low, high) == (0, 1):
-        return _("under a minute")
-    text = str(_RANGES[unit, high > WIDEST * low])
-    return text.format(a=f"{low:g}", b=f"{high:g}")
+    """“25 to 35 minutes”, or why there is no estimate. waiting.js makes the same text."""
+    return wait_text(now_document, ahead, own=own)
 
 
-_WHY_NONE = {
-    "stalled": gettext_lazy("The line stands still, so nobody can say."),
-    "paused": gettext_lazy("Counted again when the pause is over."),
-}
-# A range wider than this many times its lower end says little: it is said as what it is.
-WIDEST = 3
-# By unit, and whether the range is that wide.
-_RANGES = {
-    ("minutes", False): gettext_lazy("{a} to {b} minutes"),
-    ("hours", False): gettext_lazy("{a} to {b} hours"),
-    ("minutes", True): gettext_lazy("{b} minutes at most, maybe much less"),
-    ("hours", True): gettext_lazy("{b} hours at most, maybe much less"),
-}
+@register.filter
+def range_of(wait: estimate.Range | None) -> str:
+    """A forecast of waiting in words; "–" without one."""
+    return range_text(wait) if wait else "–"
