@@ -54,6 +54,9 @@ def test_an_evening_is_worked_out_as_by_hand():
 
     assert evening.totals(6, OPENED, array("I", [2, 0, 1])) == WORKED_OUT
     assert evening.lists() == {
+        "joined_by_minute": [(900 * SECOND, 1), (960 * SECOND, 2), (1020 * SECOND, 3)],
+        "counts": [],
+        "waited_95": 50,
         "called_by_minute": [(960 * SECOND, 2), (1020 * SECOND, 2), (1080 * SECOND, 1)],
         "pauses_from_until": [(1025 * SECOND, 1054.5 * SECOND)],
         "paces_set": [(0, 9, 9), (1, 9, 8), (2, 9, 7)],

@@ -1089,6 +1089,7 @@ class Checker:
         max_active = evening.paces[-1][1] if evening.paces else 0
         evening.cap = max(max_active, min(evening.cap, inside))
         evening.counted = (entered, inside, ran_out)
+        evening.counts.append((act["at"], *evening.counted))
 
     def on_estimate(self, line: int, act: dict[str, Any]) -> None:
         for given in filter(None, act["ranges"].split(" ")):
@@ -1268,6 +1269,8 @@ class Evening:
         self.paces: list[tuple[int, int, int]] = []  # when, people inside, calls a minute
         self.estimates: list[tuple[int, int, int, int]] = []  # place, seconds from and to, when
         self.counted = (0, 0, 0)  # entered, inside, ran out of time
+        self.counts: list[tuple[int, int, int, int]] = []  # when, and each of them
+        self.waited: list[int] = []  # seconds, the shortest first
         self.cap = 0  # the most that may be inside
         self.level = 0  # of what was called lately, against the pace
 
@@ -1341,7 +1344,7 @@ class Evening:
             place = entry if entry > len(places) else places[entry - 1] + 1
             if place <= called:
                 waited.append(max(self.called_at(place) - max(joined, opens), 0) // SECOND)
-        ordered = sorted(waited)
+        self.waited = ordered = sorted(waited)
         return {
             "tickets": count,
             "uncalled": count - len(ordered),
@@ -1364,9 +1367,16 @@ class Evening:
         }
 
     def lists(self) -> dict[str, Any]:
-        """What happened when, for the report."""
+        """What happened when, for the report, and how long all but the slowest twentieth waited."""
+        joined: dict[int, int] = {}
+        for at in self.joined:
+            begin = at - at % (60 * SECOND)
+            joined[begin] = joined.get(begin, 0) + 1
         return {
+            "joined_by_minute": sorted(joined.items()),
             "called_by_minute": self.by_minute(),
+            "counts": self.counts,
+            "waited_95": self.waited[(len(self.waited) * 95 - 1) // 100] if self.waited else 0,
             "pauses_from_until": [tuple(pause) for pause in self.pauses],
             "paces_set": self.paces,
         }

@@ -128,10 +128,9 @@ def totals_of(room: Room, last: LogPage) -> dict[str, int]:
 
     Times are whole seconds.
     """
-    rows = room.steps.filter(act=Act.CALL).order_by("pk").values_list("first", "last", "at")
-    calls = [Call(first or 0, last or 0, microseconds(at)) for first, last, at in rows]
+    calls = calls_of(room)
     called = calls[-1].last if calls else 0
-    pauses = _pauses(room)
+    pauses = pauses_of(room)
     paused, running = _seconds_of_calling(calls, pauses)
     by_minute = Counter[int]()
     for call in calls:
@@ -153,7 +152,7 @@ def totals_of(room: Room, last: LogPage) -> dict[str, int]:
     }
 
 
-def _pauses(room: Room) -> list[tuple[int, int | None]]:
+def pauses_of(room: Room) -> list[tuple[int, int | None]]:
     """(from, until) of each pause; a changed message begins no new one."""
     pauses: list[tuple[int, int | None]] = []
     acts = room.steps.filter(act__in=[Act.PAUSE, Act.RESUME]).order_by("pk")
@@ -181,12 +180,23 @@ def _seconds_of_calling(
 
 
 def _waits(room: Room, calls: Sequence[Call]) -> dict[str, int]:
-    """How many tickets there are and were never called, and how long the others waited.
+    """How many tickets there are and were never called, and how long the others waited."""
+    count, ordered = waits_of(room, calls)
+    return {
+        "tickets": count,
+        "uncalled": count - len(ordered),
+        "waited_median": percentile(ordered, 50),
+        "waited_most": ordered[-1] if ordered else 0,
+    }
 
-    From the opening, or from joining after it, to the call.
+
+def waits_of(room: Room, calls: Sequence[Call]) -> tuple[int, list[int]]:
+    """The number of tickets, and the waits of those that were called, the shortest first.
+
+    In seconds, from the opening, or from joining after it, to the call.
     """
     firsts, called = [call.first for call in calls], calls[-1].last if calls else 0
-    opens, place_of = _opening(room), _all_places(room)
+    opens, place_of = _opening(room), all_places(room)
     waits, count = array("Q"), 0
     for entry, joined_at in _tickets(room):
         count += 1
@@ -194,18 +204,18 @@ def _waits(room: Room, calls: Sequence[Call]) -> dict[str, int]:
         if place is not None and place <= called:
             called_at = calls[bisect_right(firsts, place) - 1].at
             waits.append(max(called_at - max(microseconds(joined_at), opens), 0) // SECOND)
-    ordered = sorted(waits)
-    return {
-        "tickets": count,
-        "uncalled": count - len(ordered),
-        "waited_median": _median(ordered),
-        "waited_most": ordered[-1] if ordered else 0,
-    }
+    return count, sorted(waits)
 
 
-def _median(ordered: Sequence[int]) -> int:
-    """Of an even number the lower of the two in the middle; 0 of none."""
-    return ordered[(len(ordered) - 1) // 2] if ordered else 0
+def percentile(ordered: Sequence[int], share: int) -> int:
+    """The nearest-rank percentile; of an even number 50 is the lower of the two in the middle, and
+    0 of none."""
+    return ordered[(len(ordered) * share - 1) // 100] if ordered else 0
+
+
+def calls_of(room: Room) -> list[Call]:
+    rows = room.steps.filter(act=Act.CALL).order_by("pk").values_list("first", "last", "at")
+    return [Call(first or 0, last or 0, microseconds(at)) for first, last, at in rows]
 
 
 def _opening(room: Room) -> int:
@@ -213,7 +223,7 @@ def _opening(room: Room) -> int:
     return int(plan.details["opens_at"]) if plan else microseconds(room.cohort.opens_at)
 
 
-def _all_places(room: Room) -> Callable[[int], int | None]:
+def all_places(room: Room) -> Callable[[int], int | None]:
     """Room.place_of for many: the places of a draw are worked out together."""
     count = room.frozen_count or 0
     if room.drawn_at is None or not room.seed:
@@ -240,7 +250,7 @@ def _scores(room: Room) -> dict[str, int]:
     return {
         "estimates": len(widths),
         "estimates_held": held,
-        "estimates_width": _median(sorted(widths)),
+        "estimates_width": percentile(sorted(widths), 50),
     }
 
 
