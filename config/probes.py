@@ -30,14 +30,25 @@ class Readiness:
         self._started = False
 
     def __call__(self) -> tuple[int, Headers, bytes]:
-        if not self._started:  # at the first call, which is after the fork
-            self._started = True
-            for name in self._parts:
-                threading.Thread(target=self._watch, args=[name], daemon=True, name=name).start()
+        self._start()
         states = {name: self._state(name) for name in self._parts}
         ready = states[self._needs] == "ok"
         content = {"ready": ready, **states, "time": known_now().isoformat()}
         return 200 if ready else 503, HEADERS, json.dumps(content).encode()
+
+    def watched(self) -> dict[str, str] | None:
+        """The states for a page; None until each part was checked once."""
+        self._start()
+        if len(self._results) < len(self._parts):
+            return None
+        return {name: self._state(name) for name in self._parts}
+
+    def _start(self) -> None:
+        if self._started:  # at the first call, which is after the fork
+            return
+        self._started = True
+        for name in self._parts:
+            threading.Thread(target=self._watch, args=[name], daemon=True, name=name).start()
 
     def _state(self, name: str) -> str:
         state, at = self._results.get(name, ("unreachable", time.monotonic()))

@@ -13,15 +13,17 @@ django = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
 
-from config import views  # noqa: E402
 from config.bridge import WsgiBridge  # noqa: E402
 from config.connections import Guard  # noqa: E402
 from config.headers import security_headers  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.probes import Readiness  # noqa: E402
+from reports import parts  # noqa: E402
 from waiting_room.fast_path import FastPathApplication  # noqa: E402  (needs Django set up)
 
 limits = Limits(upload_bytes=settings.UPLOAD_MEGABYTES * MIB, waiting=settings.WAITING_PAGES)
+readiness = Readiness(parts.PARTS, needs="database")
+parts.watchers.register(readiness.watched)
 guard = Guard(limits, shared=settings.PROXIES > 0)
 pages = WsgiBridge(
     django,
@@ -32,6 +34,6 @@ pages = WsgiBridge(
     hops=settings.PROXIES,
     static=f"{settings.STATIC_ROOT}/",
     headers=security_headers(),
-    probes={"/readyz": Readiness(views.PARTS, needs="database")},
+    probes={"/readyz": readiness},
 )
 application = FastPathApplication(pages, headers=security_headers())

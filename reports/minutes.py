@@ -36,14 +36,10 @@ SELECT
 def record_minutes() -> int:
     """Write the rows of the minutes that are over; returns how many."""
     last = (database_now() - SETTLED_AFTER).replace(second=0, microsecond=0) - MINUTE
-    minutes = [last - back * MINUTE for back in reversed(range(MOST_MISSED))]
-    known = set(
-        PortalMinute.objects.filter(minute__gte=minutes[0]).values_list("minute", flat=True)
-    )
-    first = PortalMinute.objects.exists()
+    newest = PortalMinute.objects.order_by("-minute").values_list("minute", flat=True).first()
     # A new portal begins with its last minute rather than with an empty hour.
-    missing = [minute for minute in minutes if minute not in known] if first else [last]
-    rows = [_row(minute) for minute in missing]
+    missing = min(MOST_MISSED, (last - newest) // MINUTE) if newest else 1
+    rows = [_row(last - back * MINUTE) for back in reversed(range(missing))]
     PortalMinute.objects.bulk_create(rows, ignore_conflicts=True)  # another worker's came first
     return len(rows)
 
@@ -54,7 +50,7 @@ def _row(minute: datetime) -> PortalMinute:
         cursor.execute(_COUNTS, values)
         holds, bookings, written, sent, failed = cursor.fetchone()
     pages = health.minute_of(minute)
-    known = {} if pages is None else {name: pages.get(name, 0) for name in _OF_PAGES}
+    of_pages = {} if pages is None else {name: pages.get(name, 0) for name in _OF_PAGES}
     return PortalMinute(
         minute=minute,
         holds=holds,
@@ -63,7 +59,7 @@ def _row(minute: datetime) -> PortalMinute:
         sent=sent,
         failed=failed,
         refusals=_refusals(pages or {}),
-        **known,
+        **of_pages,
     )
 
 

@@ -44,7 +44,13 @@ corrections alone.
 |---|---|---|---|---|
 """
 # Without lists of their own in the admin: no rows, only counts, or pages of a clinic.
-_MODELS_OF_OTHERS = ("django_rq.dashboard", "events.complaint", "booking.closure")
+_MODELS_OF_OTHERS = (
+    "django_rq.dashboard",
+    "events.complaint",
+    "booking.closure",
+    "reports.control",
+    "reports.evening",
+)
 # Exports (reports.definitions) are no models at all.
 _EXPORTS = {dotted for dotted, rights in table().items() if ["export"] in rights.values()}
 

@@ -25,10 +25,10 @@ SELECT cohort.code AS room, minute.*,
         SELECT string_agg(reason ->> 'code', ' ')
         FROM jsonb_array_elements(stood.reasons) AS reason
     ) AS reasons,
-    sum(joined) OVER before AS joined_in_all,
-    sum(called) OVER before AS called_in_all,
-    greatest(sum(joined) OVER before - sum(called) OVER before, 0) AS waiting,
-    sum(entered - ended) OVER before AS inside,
+    sum(minute.joined) OVER before AS joined_in_all,
+    sum(minute.called) OVER before AS called_in_all,
+    greatest(sum(minute.joined) OVER before - sum(minute.called) OVER before, 0) AS waiting,
+    sum(minute.entered - minute.ended) OVER before AS inside,
     coalesce((
         SELECT step.act = 'pause' FROM waiting_room_step AS step
         WHERE step.room_id = minute.room_id AND step.act IN ('pause', 'resume')

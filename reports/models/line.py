@@ -1,7 +1,12 @@
-"""What the operator's pages keep: the portal's minutes."""
+"""What the operator's pages keep: the portal's minutes, and the reports of evenings."""
 
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from database.clock import Now
+from staff.models import User
+from waiting_room.models import Room
 
 
 class PortalMinute(models.Model):

@@ -1,0 +1,293 @@
+"""The control room: all lines on one page, and the operator's orders, asked twice."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET
+
+from reports.admin.hour import hour_of
+from reports.control_forms import TEMPLATES, ActForm, UndoForm
+from reports.control_room import (
+    ActRow,
+    Preview,
+    RoomNow,
+    acts_since,
+    latest_acts,
+    portal_minutes,
+    preview,
+    rooms_now,
+)
+from reports.parts import states
+from staff.actors import actor_of
+from staff.hooks import pages
+from staff.pages import page_of
+from staff.services import staff_of
+from staff.site import PortalSite
+from waiting_room.exceptions import CantChange
+from waiting_room.models import OperatorAct
+from waiting_room.services.orders import (
+    ChangedMeanwhile,
+    Order,
+    carry_out,
+    order_back,
+    versions,
+)
+
+# A minute's row is written once: asking for the hour more often would show nothing new.
+REFRESH_SECONDS, HOUR_REFRESH_SECONDS = 5, 60
+# "12:345 13:0": the acts that a page showed as the last ones, by room.
+_SEEN = re.compile(r"(\d{1,18}):(\d{1,18})")
+
+
+class ControlRoomPages:
+    """Pages below /admin/control/."""
+
+    def __init__(self, site: PortalSite) -> None:
+        self.site = site
+
+    def routes(self) -> list[URLPattern]:
+        view = self.site.admin_view
+        return [
+            path("control/", view(require_GET(self.room)), name="control"),
+            path("control/now/", view(require_GET(self.now)), name="control_now"),
+            path("control/hour/", view(require_GET(self.hour)), name="control_hour"),
+            path("control/act/", view(self.act), name="control_act"),
+            path("control/undo/<int:step>/", view(self.undo), name="control_undo"),
+        ]
+
+    def room(self, request: HttpRequest) -> HttpResponse:
+        _check(request, "view")
+        return self._room(request)
+
+    def now(self, request: HttpRequest) -> HttpResponse:
+        """The parts that the page's script replaces every few seconds."""
+        _check(request, "view")
+        return TemplateResponse(
+            request, "admin/reports/control/now.html", _facts(request, rooms_now())
+        )
+
+    def hour(self, request: HttpRequest) -> HttpResponse:
+        """The last hour minute by minute: a part of the page, and a page without script."""
+        _check(request, "view")
+        context = {"hour": hour_of(rooms_now(), portal_minutes())}
+        if request.GET.get("part"):
+            return TemplateResponse(request, "admin/reports/control/hour.html", context)
+        title = _("The last hour")
+        return self._page(request, "admin/reports/control/hour_page.html", title, **context)
+
+    def act(self, request: HttpRequest) -> HttpResponse:
+        """An order: first what it would do, then, confirmed, done."""
+        _check(request, "change")
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:control"))
+        rooms = rooms_now()
+        form = ActForm(request.POST, rooms=rooms)
+        if not form.is_valid():
+            return self._room(request, rooms=rooms, form=form, status=422)
+        return self._order(request, rooms, form.orders, form.cleaned_data["reason"], form.carried())
+
+    def undo(self, request: HttpRequest, step: int) -> HttpResponse:
+        """Take back an act with those done together with it, as far as they are the last ones."""
+        _check(request, "change")
+        act = get_object_or_404(OperatorAct.objects.select_related("step"), pk=step)
+        together = OperatorAct.objects.filter(batch=act.batch) if act.batch else [act]
+        acts = {each.room_id: each for each in together}
+        current = versions(list(acts))
+        acts = {pk: each for pk, each in acts.items() if current[pk] == each.step_id}
+        try:
+            orders = {pk: order_back(each) for pk, each in acts.items()}
+        except CantChange as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(reverse("admin:control"))
+        if not orders:
+            messages.error(request, _("Somebody else acted meanwhile. Nothing was done."))
+            return HttpResponseRedirect(reverse("admin:control"))
+        form = UndoForm(request.POST or None)
+        undoes = {pk: each.step_id for pk, each in acts.items()}
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            return self._order(request, rooms_now(), orders, reason, [], form=form, undoes=undoes)
+        return self._ask(request, orders, [], form=form, status=422 if form.errors else 200)
+
+    def _order(
+        self,
+        request: HttpRequest,
+        rooms: list[RoomNow],
+        orders: Mapping[int, Order],
+        reason: str,
+        carried: list[tuple[str, str]],
+        *,
+        form: Form | None = None,
+        undoes: Mapping[int, int] | None = None,
+    ) -> HttpResponse:
+        """Carry the order out if it was confirmed, else ask."""
+        shown_versions = _shown_versions(request)
+        touches = [shown for shown in rooms if shown.room.pk in orders and shown.is_running]
+        if not shown_versions:
+            return self._ask(request, orders, carried, form=form)
+        if touches and request.POST.get("sure") != "yes":
+            problem = _("Tick the box: people are waiting in these rooms.")
+            return self._ask(request, orders, carried, form=form, problem=problem, status=422)
+        by = actor_of(staff_of(request))
+        try:
+            carry_out(
+                orders=orders, shown_versions=shown_versions, by=by, reason=reason, undoes=undoes
+            )
+        except ChangedMeanwhile as refusal:
+            meanwhile = acts_since(shown_versions, refusal.room_ids)
+            return self._ask(
+                request,
+                orders,
+                carried,
+                form=form,
+                problem=str(refusal),
+                meanwhile=meanwhile,
+                status=409,
+            )
+        except CantChange as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseRedirect(reverse("admin:control"))
+        done = ngettext("Done in %(count)s room.", "Done in %(count)s rooms.", len(orders))
+        follows = _("The line follows with the next tick.")
+        messages.success(request, f"{done % {'count': len(orders)}} {follows}")
+        return HttpResponseRedirect(reverse("admin:control"))
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        orders: Mapping[int, Order],
+        carried: list[tuple[str, str]],
+        *,
+        form: Form | None = None,
+        problem: str = "",
+        meanwhile: list[ActRow] | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        """The page that shows what the order does, to be confirmed there."""
+        # Before the rooms: an act between the two then counts as one since the page was made.
+        current = versions(list(orders))
+        previews = [
+            preview(shown, orders[shown.room.pk])
+            for shown in rooms_now()
+            if shown.room.pk in orders
+        ]
+        return self._page(
+            request,
+            "admin/reports/control/confirm.html",
+            _("Confirm"),
+            crumbs=[(_("Control room"), reverse("admin:control"))],
+            status=status,
+            previews=previews,
+            waiting=sum(row.shown.load.waiting for row in previews if row.shown.is_running),
+            is_running=any(row.shown.is_running for row in previews),
+            has_forecast=any(row.then for row in previews),
+            is_change=any(row.is_change for row in previews),
+            carried=carried,
+            seen=" ".join(f"{room_id}:{step}" for room_id, step in current.items()),
+            form=form,
+            problem=problem,
+            meanwhile=meanwhile or [],
+            lead=_lead(previews, orders),
+        )
+
+    def _room(
+        self,
+        request: HttpRequest,
+        *,
+        rooms: list[RoomNow] | None = None,
+        form: ActForm | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        rooms = rooms_now() if rooms is None else rooms
+        return self._page(
+            request,
+            "admin/reports/control/room.html",
+            _("Control room"),
+            status=status,
+            form=form or ActForm(rooms=rooms),
+            templates=TEMPLATES,
+            refresh=REFRESH_SECONDS,
+            hour_refresh=HOUR_REFRESH_SECONDS,
+            **_facts(request, rooms),
+        )
+
+    def _page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        return page_of(self.site, request, template, title, **context)
+
+
+def _check(request: HttpRequest, right: str) -> None:
+    if not staff_of(request).has_perm(f"reports.{right}_control"):
+        raise PermissionDenied
+
+
+def _shown_versions(request: HttpRequest) -> dict[int, int]:
+    return {int(room): int(step) for room, step in _SEEN.findall(request.POST.get("seen", ""))}
+
+
+def _facts(request: HttpRequest, rooms: list[RoomNow]) -> dict[str, Any]:
+    """Context of the parts that the script replaces."""
+    acts = latest_acts()
+    return {
+        "parts": _parts(),
+        "rooms": rooms,
+        "acts": acts,
+        "last_act": acts[0].act.step_id if acts else 0,
+        "may_act": staff_of(request).has_perm("reports.change_control"),
+    }
+
+
+def _parts() -> list[tuple[str, str, bool]]:
+    """Name, state in words and whether it is in order, for each part of the portal."""
+    names = {
+        "database": _("Database"),
+        "redis": _("Redis"),
+        "worker": _("Worker of the line"),
+        "cron": _("Cron"),
+        "messages": _("Messages"),
+        "clock": _("Clock"),
+        "witnesses": _("Witnesses"),
+        "exports": _("Scheduled exports"),
+    }
+    words = {
+        "ok": _("in order"),
+        "none": _("not running"),
+        "unknown": _("unknown"),
+        "unreachable": _("can't be reached"),
+    }
+    return [
+        (names[name], words.get(state, state), state == "ok") for name, state in states().items()
+    ]
+
+
+def _lead(previews: list[Preview], orders: Mapping[int, Order]) -> str:
+    """What is about to be done, in a sentence."""
+    acts = {order.act for order in orders.values()}
+    leads = {
+        "pause": _(
+            "Nobody is called until it goes on. Joining goes on, and called people may enter."
+        ),
+        "resume": _("Calling goes on with the next tick."),
+        "pace": _("A lower number throws nobody out: it sinks as people finish."),
+    }
+    return (
+        " ".join(leads[act] for act in sorted(acts)) if previews else _("There is nothing to do.")
+    )
+
+
+def _routes(site: PortalSite) -> list[URLPattern]:
+    return ControlRoomPages(site).routes()
+
+
+pages.register(_routes)
