@@ -63,7 +63,7 @@ class RoomNow:
     @property
     def last_wait(self) -> str:
         """The wait of the last person in line, as the public page gives it."""
-        return wait_text(self.room.board.document, self.load.waiting)
+        return wait_text(self.room.board.document, max(0, self.load.waiting - 1), own=False)
 
 
 def rooms_now() -> list[RoomNow]:

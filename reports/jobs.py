@@ -1,4 +1,4 @@
-from reports import files, minutes, open_data, schedules, scheduling_links
+from reports import evening, files, minutes, open_data, schedules, scheduling_links
 
 
 def make_file(file_id: int) -> None:
@@ -7,6 +7,10 @@ def make_file(file_id: int) -> None:
 
 def record_minutes() -> None:
     minutes.record_minutes()
+
+
+def make_reports() -> None:
+    evening.make_due_reports()
 
 
 def continue_files() -> None:

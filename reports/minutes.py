@@ -49,6 +49,7 @@ def _row(minute: datetime) -> PortalMinute:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, values)
         holds, bookings, written, sent, failed = cursor.fetchone()
+    # None is unknown, as without Redis; {} is a minute in which nobody booked.
     pages = health.minute_of(minute)
     of_pages = {} if pages is None else {name: pages.get(name, 0) for name in _OF_PAGES}
     return PortalMinute(

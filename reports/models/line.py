@@ -44,3 +44,33 @@ class PortalMinute(models.Model):
     @property
     def error_rate(self) -> float | None:
         return self.errors / self.requests if self.requests and self.errors is not None else None
+
+
+class EveningReport(models.Model):
+    """How a line went, as it was worked out at one time; a newer one does not replace it."""
+
+    room = models.ForeignKey(Room, on_delete=models.PROTECT, related_name="evening_reports")
+    made_at = models.DateTimeField(_("made at"), db_default=Now())
+    # NULL for the job that makes the report of a line that is over.
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    is_final = models.BooleanField(_("the line was over"))
+    # The public log of which it is.
+    log_pages = models.PositiveIntegerField(_("pages of the log"))
+    log_root = models.CharField(_("root of the log"), max_length=64)
+    # What follows from that log alone (waiting_room.services.figures), and what does not
+    # (reports.evening.stored_figures).
+    logged = models.JSONField(_("figures of the public log"))
+    stored = models.JSONField(_("figures of the database"))
+
+    class Meta:
+        verbose_name = _("report of an evening")
+        verbose_name_plural = _("reports of evenings")
+        ordering = ["-made_at", "-pk"]
+        triggers = [
+            pgtrigger.Protect(
+                name="reports_are_kept", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.room} ({self.log_pages})"

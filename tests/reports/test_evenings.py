@@ -1,0 +1,170 @@
+"""The evening's report: kept at the end, and recomputable from the public log."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from reports.evening import make_due_reports, make_report
+from reports.evening_page import binned, by_minute, shown
+from reports.models import EveningReport, PortalMinute
+from staff.enums import Role
+from tests.reports.test_control_room import signed_in
+from tests.waiting_room.evenings import totals_of_the_tables
+from tests.waiting_room.scene import make_room
+from tests.waiting_room.test_evening import an_evening, over
+from waiting_room.models import Admission, Room
+from waiting_room.offline import verify_line
+from waiting_room.services.joining import leave_line
+from waiting_room.services.publishing import log_file
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = 60_000_000
+
+
+@pytest.fixture(autouse=True)
+def _own_home(settings, tmp_path):
+    settings.HOME = tmp_path
+
+
+@pytest.fixture
+def room(clock) -> Room:
+    """A drawn line of an evening that is over, with a refusal in one of its minutes."""
+    room = an_evening(clock, minutes=6)
+    PortalMinute.objects.create(
+        minute=room.cohort.opens_at,
+        requests=10,
+        errors=1,
+        slow=2,
+        milliseconds=4000,
+        holds=3,
+        bookings=2,
+        written=5,
+        sent=4,
+        failed=1,
+        refusals={str(room.pk): {"SlotFull": 3}, "0": {"SlotFull": 8}},
+    )
+    leave_line(ticket=room.tickets.order_by("-entry")[0])
+    return over(room, clock)
+
+
+def offline(room: Room, folder) -> dict:
+    """What a stranger works out from the published file, with the program as they download it."""
+    answer = io.StringIO()
+    report = verify_line.check(
+        verify_line.rows_of(
+            log_file(room).read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        )
+    )
+    assert report.is_good, report.troubles
+    answer.write(verify_line.as_json(report))
+    return json.loads(answer.getvalue())["evening"]
+
+
+def test_the_figures_of_the_log_are_those_of_the_published_file(room, tmp_path):
+    assert make_due_reports() == 1
+    assert make_due_reports() == 0
+    report = EveningReport.objects.get()
+    logged, evening = report.logged, offline(room, tmp_path)
+
+    assert report.is_final
+    assert logged["totals"] == {name: evening[name] for name in logged["totals"]}
+    assert logged["totals"] == totals_of_the_tables(room)
+    assert logged["waited_95"] == evening["waited_95"] >= logged["totals"]["waited_median"]
+    assert logged["pauses"] == evening["pauses_from_until"]
+    assert logged["paces"] == evening["paces_set"]
+    curves = logged["curves"]
+    for name in ("joined", "called"):
+        pairs = zip(curves["minute"], curves[name], strict=True)
+        assert [[at, n] for at, n in pairs if n] == evening[f"{name}_by_minute"]
+    counts = {at - at % MINUTE: numbers for at, *numbers in evening["counts"]}
+    last = list(counts.values())[-1]
+    assert [sum(curves["entered"]), curves["inside"][-1], sum(curves["ran_out"])] == last
+    assert curves["waiting"][-1] == evening["uncalled"]
+
+
+def test_what_only_the_database_knows_adds_up(room):
+    report = make_report(room)
+
+    shares = report.stored["shares"]
+    assert shares["called"] == shares["came"] + shares["left"] + shares["no_show"]
+    booked = Admission.objects.filter(room=room, ending="booked").count()
+    assert sum(n for _at, n in report.stored["booked"]) == booked > 0
+    assert report.stored["refusals"] == {"SlotFull": 3}
+    assert report.stored["portal"]["errors"] == 1
+    assert sum(report.stored["reasons"].values()) > 0
+    # Ticks three seconds apart are none; twenty minutes without one, at the end, are.
+    assert {fault["kind"] for fault in report.stored["faults"]} == {"still", "missed"}
+    acts = [act["act"] for act in report.stored["acts"]]
+    assert acts == ["pause", "resume", "pace", "close"]
+    [effect] = shown(report).effects
+    assert effect.called_before > 0
+    text = json.dumps([report.logged, report.stored], ensure_ascii=False)
+    people = {person.name for ticket in room.tickets.all() for person in [ticket.person]}
+    assert not [name for name in people if name in text]
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "makes"),
+    [
+        (Role.OPERATOR, 200, 302),
+        (Role.AUTHORITY, 200, 403),
+        (Role.AUDITOR, 200, 403),
+        (Role.LOCAL, 403, 403),
+    ],
+)
+def test_who_sees_reports_and_who_works_them_out(
+    room, role, sees, makes, django_assert_max_num_queries
+):
+    report = make_report(room)
+    client = signed_in(role, **({"region": "서울특별시"} if role == Role.LOCAL else {}))
+
+    for address in ("", f"{report.pk}/", f"{report.pk}/?first", f"{report.pk}/minutes.csv"):
+        with django_assert_max_num_queries(12):
+            assert client.get(f"/admin/evenings/{address}").status_code == sees
+    assert client.post(f"/admin/evenings/of/{room.pk}/make/").status_code == makes
+    assert EveningReport.objects.count() == 1 + (makes == 302)
+
+
+def test_page_csv_and_pdf_say_the_same(room):
+    report, client = make_report(room), signed_in(Role.OPERATOR)
+    client.post(f"/admin/evenings/of/{room.pk}/make/")
+
+    text = client.get(f"/admin/evenings/{report.pk}/").content.decode()
+    assert "The time had just been taken" in text
+    assert "the same figures of the public log" in text
+    assert report.log_root in text
+    answer = client.get(f"/admin/evenings/{report.pk}/minutes.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert sum(int(row["called"]) for row in rows) == report.logged["totals"]["called"]
+    assert sum(int(row["booked_db"]) for row in rows) == report.stored["shares"]["booked"]
+    pdf = client.get(f"/admin/evenings/{report.pk}/report.pdf")
+    assert pdf.headers["Content-Type"] == "application/pdf"
+    assert pdf.content.startswith(b"%PDF-")
+
+
+def test_a_line_that_nobody_can_join_yet_has_no_report(clock):
+    client = signed_in(Role.OPERATOR)
+    room = make_room(ticked=False)
+
+    answer = client.post(f"/admin/evenings/of/{room.pk}/make/", follow=True)
+
+    assert "Nobody has joined this line yet." in answer.content.decode()
+    assert client.post("/admin/evenings/of/999999/make/").status_code == 404
+    assert client.get("/admin/evenings/999999/").status_code == 404
+
+
+def test_an_evening_of_days_is_added_up_into_few_points(room):
+    minutes = by_minute(make_report(room))
+    begin = min(minutes)
+    far = {**minutes, begin + 5 * 24 * 60 * MINUTE: {**minutes[begin], "called": 7, "waiting": 3}}
+
+    labels, parts, width = binned(far, begin, None)
+
+    assert (width, len(labels)) == (60, len(parts))
+    assert len(parts) <= 240
+    assert sum(part["called"] for part in parts) == sum(row["called"] for row in far.values())
+    assert (parts[-1]["waiting"], parts[1]["waiting"]) == (3, minutes[max(minutes)]["waiting"])
+    assert binned({}, begin, None) == ([], [], 1)
