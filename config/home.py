@@ -56,6 +56,13 @@ def own_place(request: HttpRequest) -> HttpResponse:
     return render(request, "own_place.html", {"stands": stands, "lines": lines})
 
 
+@never_cache
+@require_safe
+def how(request: HttpRequest) -> HttpResponse:
+    """The line in six pictures; how it is checked stands behind them, for experts."""
+    return render(request, "how.html")
+
+
 def _facts_in_session(request: HttpRequest) -> PersonFacts | None:
     claim = claim_of(request)
     if claim is None:

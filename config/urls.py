@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("vaccination.urls")),
     path("", home.home, name="home"),
     path("mine/", home.own_place, name="own_place"),
+    path("how/", home.how, name="how"),
     path("", include("reports.urls")),
     path("open/", include("reports.open_urls")),
     path("", include("statements.urls")),
