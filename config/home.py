@@ -9,8 +9,8 @@ from django.views.decorators.http import require_safe
 
 from booking.services.standings import in_session
 from database.clock import known_now
-from eligibility.models import Cohort
-from eligibility.sessions import claim_of, set_session, to_identity
+from eligibility.models import Cohort, Person
+from eligibility.sessions import claim_of, set_session, signed_in, to_identity
 from standing.facts import LineFacts, PersonFacts
 from standing.hooks import show
 from standing.rules import of_each_line, public_state
@@ -38,7 +38,8 @@ def home(request: HttpRequest) -> HttpResponse:
     cohorts = [_card(line) for line in _lines()]
     cohorts.sort(key=lambda card: STATES.index(card["state"]))
     stands = show(request, facts) if facts else None
-    return render(request, "home.html", {"cohorts": cohorts, "stands": stands})
+    context = {"cohorts": cohorts, "stands": stands, "acting_for": _acting_for(request)}
+    return render(request, "home.html", context)
 
 
 @never_cache
@@ -53,7 +54,8 @@ def own_place(request: HttpRequest) -> HttpResponse:
     if stands.state in PERSONAL:
         # What is booked leaves nothing to join or to enter; a place that waits is still theirs.
         lines = [line for line in of_each_line(facts) if line.state in KEEPS_ITS_PAGE]
-    return render(request, "own_place.html", {"stands": stands, "lines": lines})
+    context = {"stands": stands, "lines": lines, "acting_for": _acting_for(request)}
+    return render(request, "own_place.html", context)
 
 
 @never_cache
@@ -70,6 +72,14 @@ def _facts_in_session(request: HttpRequest) -> PersonFacts | None:
     session, facts = in_session(claim)
     set_session(request, session)
     return facts
+
+
+def _acting_for(request: HttpRequest) -> str:
+    """The name of the person a proxy acts for, so that nobody books for the wrong one; else ""."""
+    session = signed_in(request)
+    if session is None or session.by_id is None:
+        return ""
+    return Person.objects.only("name").get(pk=session.person_id).name
 
 
 def _card(pair: tuple[Cohort, LineFacts]) -> dict[str, Any]:
