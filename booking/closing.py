@@ -32,6 +32,8 @@ class Appointment:
     clinic_id: int
     vaccine_id: int
     starts_at: datetime
+    # On a visit to a care home: cancelled with its first dose, but never moved.
+    home_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,8 @@ def _move_first(
         seats.take(slot)
         return [Step(first, slot)]
     second = patient.second
+    if second is not None and second.home_id:
+        return [Step(first, None), Step(second, None, goes_along=True)]
     if second is not None:
         slot = seats.nearest(first, reach.clinics, reach, None)
         if slot is not None:

@@ -176,3 +176,13 @@ CHOICE_MOVES = {
     ChoiceStatus.TAKEN: [],
     ChoiceStatus.GIVEN_BACK: [],
 }
+
+
+class VisitStatus(models.TextChoices):
+    """Of a visit to a care home; whether it is over, the time says."""
+
+    PLANNED = "planned", _("Planned")
+    CALLED_OFF = "called_off", _("Called off")
+
+
+VISIT_MOVES = {VisitStatus.PLANNED: [VisitStatus.CALLED_OFF], VisitStatus.CALLED_OFF: []}

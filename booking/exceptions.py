@@ -196,5 +196,55 @@ class HoursClosed(Refused):
     message = _("This time is closed. Open the closed hours again first.")
 
 
+class SlotOfVisit(Refused):
+    message = _("This time belongs to a visit to a care home. Change it on the page of the visit.")
+
+
+class BookedForVisit(Refused):
+    """A seat of a visit is exchanged for none of a clinic, nor the other way round."""
+
+    message = _(
+        "This appointment belongs to a visit to the care home. It can be cancelled, but not moved "
+        "to another time."
+    )
+
+
+class VisitTaken(Refused):
+    message = _("There is a visit to this care home at this time already.")
+
+
+class VisitHours(Refused):
+    message = _("The visit ends after it begins, on the same day.")
+
+
+class VisitOver(Refused):
+    message = _("This visit is over, or its day has passed.")
+
+
+class VisitCalledOff(Refused):
+    message = _("This visit was called off.")
+
+
+class VisitBegun(Refused):
+    message = _("People have come to this visit already. Cancel the other appointments one by one.")
+
+
+class ListChanged(Refused):
+    message = _(
+        "Something has changed since: not everybody on the list can be booked as shown. Look at "
+        "the list again; nobody was booked."
+    )
+
+
+class VisitDoesNotFit(Refused):
+    """The day breaks the interval between two doses of `count` people."""
+
+    message = _("On this day the interval between the doses would be wrong.")
+
+    def __init__(self, message: str | None = None, *, people: tuple[int, ...] = ()):
+        super().__init__(message)
+        self.people = people
+
+
 class ChoiceOver(Refused):
     message = _("The time to choose is over. Your appointment stands as shown here.")

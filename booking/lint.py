@@ -21,7 +21,10 @@ def windows_without_slots(cohorts: Sequence[Cohort], at: datetime) -> Iterator[F
                 _("No such vaccine: %(codes)s.") % {"codes": ", ".join(unknown)},
             )
         # Slots before the window opens can't be booked in it.
-        slots = Slot.objects.filter(starts_at__gt=max(at, cohort.opens_at), capacity__gt=0)
+        # Those of visits to care homes can't be booked by their residents themselves.
+        slots = Slot.objects.filter(
+            home=None, starts_at__gt=max(at, cohort.opens_at), capacity__gt=0
+        )
         if cohort.vaccines:
             slots = slots.filter(vaccine__code__in=cohort.vaccines)
         if not slots.exists():

@@ -240,6 +240,27 @@ INVARIANTS = [
             AND (offer.answer <> '' OR restored OR closure.answer_until < %(late)s)
         """,
     ),
+    Invariant(
+        "visits",
+        "A visit to a care home has its seats at a slot of that home alone, a visit that was "
+        "called off or moved away has none, and every seat is for the dose of the visit.",
+        """
+        SELECT 'visit ' || visit.id
+        FROM booking_homevisit AS visit JOIN booking_slot AS slot ON slot.id = visit.slot_id
+        WHERE slot.home_id IS NULL OR (visit.status = 'called_off' AND slot.visit_places > 0)
+        UNION ALL
+        SELECT 'slot ' || slot.id
+        FROM booking_slot AS slot LEFT JOIN booking_homevisit AS visit ON visit.slot_id = slot.id
+        WHERE slot.home_id IS NOT NULL
+            AND (slot.capacity <> slot.booked OR (visit.id IS NULL AND slot.visit_places > 0))
+        UNION ALL
+        SELECT 'reservation ' || reservation.number
+        FROM booking_homevisit AS visit
+        JOIN booking_reservation AS reservation ON reservation.slot_id = visit.slot_id
+        WHERE reservation.status = ANY(%(live)s)
+            AND (reservation.dose <> visit.dose OR reservation.origin <> 'staff')
+        """,
+    ),
 ]
 
 

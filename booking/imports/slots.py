@@ -108,6 +108,7 @@ class SlotKind(AtClinics):
         # One range for all; slots in between that the file does not name are left out below.
         rows = Slot.objects.filter(
             clinic__in={self.clinics.get(clinic) for clinic, _vaccine, _time in keys} - {None},
+            home=None,
             starts_at__gte=min(times),
             starts_at__lte=max(times),
         )
@@ -182,7 +183,7 @@ class SlotKind(AtClinics):
 
     def stored(self) -> Iterator[tuple[Key, Values]]:
         """Slots to come: those that are over can't be changed."""
-        rows = Slot.objects.filter(clinic__in=self.clinic_codes, starts_at__gt=self.now)
+        rows = Slot.objects.filter(clinic__in=self.clinic_codes, home=None, starts_at__gt=self.now)
         for slot in rows.order_by("clinic__code", "starts_at", "vaccine__code").iterator():
             yield self._key_of(slot), {"capacity": slot.capacity}
 

@@ -1,4 +1,5 @@
 from booking.models.cancellation_list import ListEntry, LostAppointment, Offer
+from booking.models.care_homes import CareHome, HomeVisit
 from booking.models.clinics import Clinic, Slot, Stock, Vaccine
 from booking.models.closures import (
     AffectedAppointment,
@@ -12,11 +13,13 @@ from booking.models.reservations import OutsideDose, Reservation
 
 __all__ = [
     "AffectedAppointment",
+    "CareHome",
     "Clinic",
     "ClosedSlot",
     "Closure",
     "ClosureChoice",
     "ClosureOffer",
+    "HomeVisit",
     "ListEntry",
     "LostAppointment",
     "Offer",

@@ -1,5 +1,7 @@
 """Clinics, vaccines, slots, and the doses a clinic has on hand."""
 
+from typing import TYPE_CHECKING
+
 import pghistory
 import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -11,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from booking.rules import MOST_MARGIN_PERCENT
 from eligibility.models import CODE
 from web.language import reads_korean
+
+if TYPE_CHECKING:
+    from booking.models.care_homes import CareHome
 
 
 def _in_language(korean: str, english: str) -> str:
@@ -171,7 +176,12 @@ MOST_CAPACITY = 1000
     fields=["clinic", "vaccine", "starts_at", "capacity", "margin"], model_name="SlotEvent"
 )
 class Slot(models.Model):
-    """One bookable time at a clinic, with seats for `capacity` people."""
+    """One bookable time at a clinic, with seats for `capacity` people.
+
+    A slot of a visit to a care home (`home`) never has a free seat: capacity and `booked` rise and
+    fall together, up to `visit_places`, the doses that the team brings. So whatever looks for a
+    free seat passes it over, and what does not look violates visit_seats_are_not_public.
+    """
 
     # No indexes of their own: the unique constraint's begins with the clinic, and searches by
     # vaccine alone are rare.
@@ -189,6 +199,19 @@ class Slot(models.Model):
         verbose_name=_("vaccine"),
         db_index=False,
     )
+    home = models.ForeignKey(
+        "CareHome",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="slots",
+        verbose_name=_("care home"),
+        db_index=False,
+    )
+    visit_places = models.PositiveSmallIntegerField(
+        _("doses for the visit"), null=True, blank=True, editable=False
+    )
     starts_at = models.DateTimeField(_("starts at"))
     capacity = models.PositiveSmallIntegerField(_("capacity"))
     # Bookable above the capacity, for people who do not come (Clinic.margin_percent).
@@ -202,8 +225,9 @@ class Slot(models.Model):
         ordering = ["starts_at", "clinic"]
         constraints = [
             models.UniqueConstraint(
-                fields=["clinic", "starts_at", "vaccine"],
-                name="one_slot_per_clinic_vaccine_and_time",
+                fields=["clinic", "starts_at", "vaccine", "home"],
+                nulls_distinct=False,
+                name="one_slot_per_clinic_vaccine_time_and_home",
             ),
             models.CheckConstraint(
                 condition=Q(booked__gte=0, booked__lte=F("capacity") + F("margin")),
@@ -212,6 +236,17 @@ class Slot(models.Model):
             models.CheckConstraint(
                 condition=Q(margin__lte=F("capacity") * MOST_MARGIN_PERCENT / 100),
                 name="slot_margin_is_bounded",
+            ),
+            models.CheckConstraint(
+                condition=Q(home__isnull=True, visit_places__isnull=True)
+                | Q(
+                    home__isnull=False,
+                    visit_places__isnull=False,
+                    capacity=F("booked"),
+                    margin=0,
+                    booked__lte=F("visit_places"),
+                ),
+                name="visit_seats_are_not_public",
             ),
         ]
         # No index may name `booked`, not even in a condition: updates of the counter would no
@@ -246,6 +281,16 @@ class Slot(models.Model):
     @property
     def left(self) -> int:
         return self.capacity + self.margin - self.booked
+
+    @property
+    def place(self) -> "Clinic | CareHome":
+        """Where people come: the clinic, or the care home that its team visits."""
+        return self.home or self.clinic
+
+    @property
+    def visit_left(self) -> int:
+        """Free seats of a visit, which only its own services give away; 0 at a clinic."""
+        return (self.visit_places or 0) - self.booked if self.home_id else 0
 
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())

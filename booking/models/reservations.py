@@ -50,7 +50,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return self.select_for_update(of=("self",), no_key=True)
 
     def with_slot(self) -> Self:
-        return self.select_related("slot__clinic", "slot__vaccine")
+        return self.select_related("slot__clinic", "slot__vaccine", "slot__home")
 
 
 _HISTORY_FIELDS = ["slot", "status", "by", "changed_at", "held_until"]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import (
     AlreadyBooked,
+    BookedForVisit,
     NotConfirmed,
     NothingToUndo,
     Refused,
@@ -55,7 +56,9 @@ def locked_with_slots(
     )
     slots = lock_slots(live.values_list("slot_id", flat=True))
     reservations = list(
-        live.select_related("person", "slot__clinic", "slot__vaccine").order_by("pk").locked()
+        live.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
+        .order_by("pk")
+        .locked()
     )
     if any(row.slot_id not in slots for row in reservations):
         raise RowsChanged
@@ -107,7 +110,9 @@ def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
         # Seats of lapsed holds belong to the cancellation list first.
         if lapse_holds({slot.pk: slot}, now=now):
             offer_freed(slot, now=now)
-    reservations = list(everything.select_related("person", "slot__clinic", "slot__vaccine"))
+    reservations = list(
+        everything.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
+    )
     for row in reservations:
         row.slot = slots.get(row.slot_id, row.slot)  # with the counter read under the lock
     refusal = why_not_undo(reservation, reservations, by=by, now=now)
@@ -115,7 +120,7 @@ def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
         raise refusal
     together = cancelled_together(reservation, reservations)
     for row in together:
-        take_seat(slots[row.slot_id], now=now)
+        take_seat(slots[row.slot_id], now=now, of_visit=True)
         row.status, row.by, row.changed_at = ReservationStatus.CONFIRMED, by, now
         row.save(update_fields=["status", "by", "changed_at"])
     notify_restored(together)
@@ -185,7 +190,7 @@ def _check_undo(
         course.check(row.dose, on, interval_of(row.slot.vaccine))
         course = Course(course.doses | {row.dose: Booked(row.dose, row.slot.vaccine_id, on)})
         check_in_time(row, by, now)
-        check_seat(row.slot, now=now, seats=seats[row.slot_id])
+        check_seat(row.slot, now=now, seats=seats[row.slot_id], of_visit=True)
 
 
 @dataclass(frozen=True)
@@ -221,7 +226,7 @@ def change_limits(reservation: Reservation) -> ChangeLimits:
 def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Reservation:
     """Move an appointment to another slot; the old seat is given back once the new one is taken.
 
-    The number stays. Raises TooLate, NotConfirmed, SlotFull, SlotOver, SlotClosed,
+    The number stays. Raises TooLate, NotConfirmed, BookedForVisit, SlotFull, SlotOver, SlotClosed,
     WrongVaccine, WrongInterval or VaccineNotForYou, all of which leave the old appointment.
     """
     now = lock_person(reservation.person_id)
@@ -230,7 +235,7 @@ def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Re
     if slot_id not in slots:
         raise SlotFull(slot_id=slot_id)
     row = (
-        Reservation.objects.select_related("person", "slot__clinic", "slot__vaccine")
+        Reservation.objects.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
         .locked()
         .get(pk=reservation.pk)
     )
@@ -241,6 +246,8 @@ def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Re
     if row.slot_id not in slots:
         raise RowsChanged
     check_in_time(row, by, now)
+    if row.slot.home_id:
+        raise BookedForVisit
     target, old = slots[slot_id], slots[row.slot_id]
     vaccine = interval_of(target.vaccine)
     others = (

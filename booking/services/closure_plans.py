@@ -46,6 +46,7 @@ _COLUMNS = (
     "slot__clinic_id",
     "slot__vaccine_id",
     "slot__starts_at",
+    "slot__home_id",
 )
 
 
@@ -59,8 +60,12 @@ class Hours:
     vaccine_id: int | None = None  # None: all
 
     def slots(self) -> QuerySet[Slot]:
+        # A visit to a care home is moved or called off as a whole, on its own page.
         slots = Slot.objects.filter(
-            clinic=self.clinic, starts_at__gte=self.starts_at, starts_at__lt=self.ends_at
+            clinic=self.clinic,
+            home=None,
+            starts_at__gte=self.starts_at,
+            starts_at__lt=self.ends_at,
         )
         return slots if self.vaccine_id is None else slots.filter(vaccine=self.vaccine_id)
 

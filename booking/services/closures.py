@@ -62,7 +62,10 @@ FROM unnest(%(ids)s::bigint[], %(slots)s::bigint[]) AS step (id, slot_id)
 WHERE reservation.id = step.id
 """
 COUNT_SEATS = """
-UPDATE booking_slot AS slot SET booked = slot.booked + step.seats
+UPDATE booking_slot AS slot SET booked = slot.booked + step.seats,
+    -- A visit's seats are given back, and given only to whom they were taken from.
+    capacity = slot.capacity
+        + CASE WHEN home_id > 0 AND (step.seats < 0 OR %(restores)s) THEN step.seats ELSE 0 END
 FROM unnest(%(ids)s::bigint[], %(seats)s::int[]) AS step (id, seats) WHERE slot.id = step.id
 """
 GIVE_SEATS_BACK = """
@@ -263,11 +266,11 @@ def _move(moves: list[tuple[int, int]], *, by: str, now: datetime) -> None:
         cursor.execute(MOVE, {"by": by, "now": now, "ids": list(ids), "slots": list(slots)})
 
 
-def _count_seats(seats: Counter[int], slots: dict[int, Slot]) -> None:
+def _count_seats(seats: Counter[int], slots: dict[int, Slot], *, restores: bool = False) -> None:
     """Change the counters of locked slots, in the table and in memory."""
     changes = {pk: change for pk, change in seats.items() if change}
     if changes:
-        values = {"ids": list(changes), "seats": list(changes.values())}
+        values = {"ids": list(changes), "seats": list(changes.values()), "restores": restores}
         with connection.cursor() as cursor:
             cursor.execute(COUNT_SEATS, values)
     for pk, change in changes.items():
@@ -323,7 +326,7 @@ def take_back(*, closure: Closure, by: str) -> tuple[int, int]:
         if row.to_slot_id:
             seats[row.to_slot_id] -= 1
     _move([(row.reservation_id, row.from_slot_id) for row in rows], by=by, now=now)
-    _count_seats(seats, locked.slots)
+    _count_seats(seats, locked.slots, restores=True)
     AffectedAppointment.objects.filter(pk__in=[row.pk for row in rows]).update(restored=True)
     _end(closure, ClosureStatus.TAKEN_BACK, by, now)
     _offer_free(closure, seats, now)
@@ -335,7 +338,8 @@ def _with_seats(
 ) -> list[list[AffectedAppointment]]:
     """The people whose former seats are all to be had: closed ones, and others still free."""
     own_slots = set(closure.closed_slots.values_list("slot_id", flat=True))
-    left = {pk: slot.left for pk, slot in slots.items() if pk not in own_slots}
+    others = {pk: slot for pk, slot in slots.items() if pk not in own_slots}
+    left = {pk: slot.left + slot.visit_left for pk, slot in others.items()}
     fitting = []
     for rows in people:
         needed = [row.from_slot_id for row in rows if row.from_slot_id in left]

@@ -1,6 +1,6 @@
 """A person's course: doses given and booked, the next dose, the admission to book it under."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,6 +69,24 @@ def _course_so_far(person_id: int) -> Course:
     with connection.cursor() as cursor:
         cursor.execute(COURSE, values)
         return Course.of(Booked(*row) for row in cursor.fetchall())
+
+
+def courses_of(
+    people: Collection[int], reservations: Iterable[Reservation] | None = None
+) -> dict[int, Course]:
+    """The courses of many people, as `course_of` reads one; `reservations` are all live ones, with
+    their slots, if they are loaded."""
+    rows: dict[int, list[Reservation]] = {person: [] for person in people}
+    if reservations is None:
+        live = Reservation.objects.live().filter(person__in=people)
+        reservations = live.select_related("slot")
+    for row in reservations:
+        if row.status != ReservationStatus.HELD:
+            rows[row.person_id].append(row)
+    given: dict[int, list[OutsideDose]] = {person: [] for person in people}
+    for outside_dose in OutsideDose.objects.filter(person__in=people):
+        given[outside_dose.person_id].append(outside_dose)
+    return {person: course_from(rows[person], given[person]) for person in people}
 
 
 def next_dose_of(person_id: int) -> int:

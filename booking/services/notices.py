@@ -75,7 +75,7 @@ def line_of(reservation: Reservation) -> str:
     return _("Dose %(dose)d: %(when)s, %(clinic)s, number %(number)s") % {
         "dose": reservation.dose,
         "when": appointment_time(reservation),
-        "clinic": reservation.slot.clinic.name,
+        "clinic": reservation.slot.place.name,
         "number": reservation.number,
     }
 
@@ -170,7 +170,7 @@ def render_reminders(keys: Sequence[str]) -> dict[str, RenderedMessage]:
 def _reminder(reservation: Reservation) -> RenderedMessage:
     with translation.override(reservation.language):
         lines = [_("[Jari] Your vaccination is tomorrow."), line_of(reservation)]
-        lines.append(reservation.slot.clinic.address)
+        lines.append(reservation.slot.place.address)
         lines += [line(reservation) for line in hooks.reminder_lines]
         lines.append(public_url("reservation", reservation.number))
     return RenderedMessage(channel_of(reservation), address_of(reservation), "\n".join(lines))

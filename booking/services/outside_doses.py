@@ -152,7 +152,9 @@ class _Settlement:
         self.holds_lapsed = lapse_holds(self.slots, now=self.now) > 0
         rows = {
             row.pk: row
-            for row in reservations.select_related("person", "slot__clinic", "slot__vaccine")
+            for row in reservations.select_related(
+                "person", "slot__clinic", "slot__home", "slot__vaccine"
+            )
             .order_by("pk")
             .locked()
         }
@@ -278,7 +280,7 @@ class _Settlement:
             return LostReason.UNFIT
         try:
             # The last condition, because it takes the seat.
-            take_seat(self.slots[row.slot_id], now=self.now)
+            take_seat(self.slots[row.slot_id], now=self.now, of_visit=True)
         except SlotFull:
             return LostReason.TAKEN
         except SlotOver:

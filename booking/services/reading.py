@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.db import connection
 from django.db.models import Model
 
-from booking.models import Clinic, Reservation, Slot, Vaccine
+from booking.models import CareHome, Clinic, Reservation, Slot, Vaccine
 from booking.rules import vaccines_named
 from eligibility.indexes import phone_indexes
 from eligibility.models import Decision
@@ -31,6 +31,8 @@ OF_PERSON: list[tuple[type[Model], list[str]]] = [
         Vaccine,
         ["id", "code", "name_ko", "name_en", "doses", "min_days", "best_days", "max_days"],
     ),
+    # All NULL for an appointment at the clinic.
+    (CareHome, ["id", "name", "region", "district", "address", "phone"]),
 ]  # fmt: skip
 _email = Reservation._meta.get_field("email")
 
@@ -79,9 +81,10 @@ def visible_in(session: Session, reservations: Iterable[Reservation]) -> list[Re
 
 
 def _with_slot(row: Sequence[Any]) -> Reservation:
-    reservation, slot, clinic, vaccine = _models(row)
+    reservation, slot, clinic, vaccine, home = _models(row)
     reservation.email = _email.from_db_value(reservation.email, None, connection)
     slot.clinic, slot.vaccine, reservation.slot = clinic, vaccine, slot
+    slot.home = home if home.pk else None
     return cast("Reservation", reservation)
 
 

@@ -137,7 +137,7 @@ def make_slots(*, clinic: Clinic, options: Options, shown: str, by: str) -> tupl
     try:
         with transaction.atomic():
             Slot.objects.bulk_create([_slot(clinic, change) for change in new], batch_size=1000)
-    except IntegrityError:  # one_slot_per_clinic_vaccine_and_time: added by hand meanwhile
+    except IntegrityError:  # one_slot_per_clinic_vaccine_time_and_home: added by hand meanwhile
         raise ScheduleChanged from None
     _set_capacities(changed, slots, by)
     for day in sorted({day.plan.on for day in days if day.new or day.changed}):
@@ -157,7 +157,8 @@ def _set_capacities(changed: list[SlotChange], slots: Mapping[Key, Slot], by: st
 def _slots_of(clinic: Clinic, options: Options, now: datetime) -> QuerySet[Slot]:
     start, _end = day_bounds(options.first)
     _start, end = day_bounds(options.last)
-    return Slot.objects.filter(clinic=clinic, starts_at__gt=max(start, now), starts_at__lt=end)
+    slots = Slot.objects.filter(clinic=clinic, home=None)
+    return slots.filter(starts_at__gt=max(start, now), starts_at__lt=end)
 
 
 def _key(slot: Slot) -> Key:

@@ -88,32 +88,48 @@ def lock_slots(ids: Iterable[int], *, wait: bool = True) -> dict[int, Slot]:
     return {slot.pk: slot for slot in slots}
 
 
-def check_seat(slot: Slot, *, now: datetime, begun: bool = False, seats: int = 1) -> None:
+def check_seat(
+    slot: Slot, *, now: datetime, begun: bool = False, seats: int = 1, of_visit: bool = False
+) -> None:
     """Raise SlotClosed, SlotOver or SlotFull unless `seats` can be taken at this slot.
 
-    `begun` allows a slot that has started, as for a walk-in.
+    `begun` allows a slot that has started, as for a walk-in. `of_visit` allows the seats of a visit
+    to a care home: for its own services, and for a reservation that had its seat there before.
     """
     if not slot.clinic.active:
         raise SlotClosed
     if slot.starts_at <= now and not begun:
         raise SlotOver
-    if slot.left < seats:
+    left = slot.visit_left if of_visit and slot.home_id else slot.left
+    if left < seats:
         raise SlotFull(slot_id=slot.pk)
 
 
-def take_seat(slot: Slot, *, now: datetime, begun: bool = False) -> None:
-    """Take one seat of a locked slot; raises as `check_seat` does."""
-    check_seat(slot, now=now, begun=begun)
-    Slot.objects.filter(pk=slot.pk).update(booked=F("booked") + 1)
-    # Counted along for later checks in this transaction.
-    slot.booked += 1
+def take_seat(
+    slot: Slot, *, now: datetime, begun: bool = False, seats: int = 1, of_visit: bool = False
+) -> None:
+    """Take seats of a locked slot; raises as `check_seat` does."""
+    check_seat(slot, now=now, begun=begun, seats=seats, of_visit=of_visit)
+    _change_booked(slot, seats)
+
+
+def _change_booked(slot: Slot, change: int) -> None:
+    """Change the counter of a locked slot, in the table and in memory for later checks.
+
+    The capacity of a visit's slot goes along: it never has a seat that is free for the public.
+    """
+    values = {"booked": F("booked") + change}
+    slot.booked += change
+    if slot.home_id:
+        values["capacity"] = F("capacity") + change
+        slot.capacity += change
+    Slot.objects.filter(pk=slot.pk).update(**values)
 
 
 def give_back(seats: Counter[int], slots: dict[int, Slot]) -> None:
     """Give back seats, a number by slot id; the slots are locked."""
     for slot_id, number in seats.items():
-        Slot.objects.filter(pk=slot_id).update(booked=F("booked") - number)
-        slots[slot_id].booked -= number
+        _change_booked(slots[slot_id], -number)
 
 
 LAPSE = """

@@ -9,7 +9,7 @@ from django.db.models import Count, Max, Q, Sum
 from django.db.models.functions import TruncDate
 
 from booking.enums import ReservationStatus
-from booking.exceptions import CapacityBelowBooked, HoursClosed
+from booking.exceptions import CapacityBelowBooked, HoursClosed, SlotOfVisit
 from booking.models import Clinic, ClosedSlot, Reservation, Slot, Stock, Vaccine
 from booking.rules import SlotLoad, day_bounds, day_of, spread_margin
 from booking.services.offers import offer_freed
@@ -24,13 +24,17 @@ _CAME = [ReservationStatus.VACCINATED, ReservationStatus.NOT_DONE]
 
 @transaction.atomic
 def set_capacity(*, slot: Slot, capacity: int, by: str) -> Slot:
-    """Set the capacity of a slot; raises CapacityBelowBooked, or HoursClosed for a closed one.
+    """Set the capacity of a slot.
+
+    Raises CapacityBelowBooked, HoursClosed for a closed slot, SlotOfVisit for one of a visit.
 
     New seats are offered to the cancellation list. `by` is in the history's context.
     """
     now = database_now()
     slots = lock_slots([slot.pk])
     slot = slots[slot.pk]
+    if slot.home_id:
+        raise SlotOfVisit
     lapse_holds(slots, now=now)
     if capacity < slot.booked:
         raise CapacityBelowBooked
@@ -77,7 +81,7 @@ def set_margins(*, clinic: Clinic, day: date, now: datetime | None = None) -> di
     """
     now = now or database_now()
     start, end = day_bounds(day)
-    ids = Slot.objects.filter(clinic=clinic, starts_at__gte=start, starts_at__lt=end)
+    ids = Slot.objects.filter(clinic=clinic, home=None, starts_at__gte=start, starts_at__lt=end)
     slots = lock_slots(ids.values_list("pk", flat=True))
     share = min(clinic.no_show_rate or 0.0, clinic.margin_percent / 100)
     stock = dict(Stock.objects.filter(clinic=clinic, on=day).values_list("vaccine_id", "doses"))
@@ -175,7 +179,8 @@ def days_of_doses(*, clinic: Clinic, now: datetime | None = None) -> list[DayOfD
         for stock_row in Stock.objects.filter(clinic=clinic, on__gte=day_of(now))
     }
     days = (
-        Slot.objects.filter(clinic=clinic, starts_at__gte=start)
+        # A visit brings doses of its own.
+        Slot.objects.filter(clinic=clinic, home=None, starts_at__gte=start)
         .annotate(on=TruncDate("starts_at"))
         .values("on", "vaccine_id")
         .annotate(

@@ -1,6 +1,7 @@
 """Bookings made by staff for callers and walk-ins."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -141,6 +142,27 @@ def booking_rights_of(
         if not answer.provisional
     ]
     return BookingRights(now, answers, rights, lines)
+
+
+def rights_without_line(
+    answers: list[Answer], by_code: Mapping[str, int], now: datetime
+) -> BookingRights:
+    """The rights that these answers give where nobody waits in a line: at a visit to a care home,
+    whose doses no line is for."""
+    open_now = [
+        answer for answer in answers if answer.eligible and answer.window(now) == Window.OPEN
+    ]
+    rights = [
+        BookingRight(
+            cohort=answer.cohort,
+            vaccines=vaccines_named(answer.cohort.vaccines, by_code),
+            admission_id=None,
+            before=None,
+        )
+        for answer in open_now
+        if not answer.provisional
+    ]
+    return BookingRights(now, answers, rights)
 
 
 @retried_transaction

@@ -411,7 +411,7 @@ def slot_lost_page(
 ) -> HttpResponse:
     """The page after a lost race for a slot, with the nearest open slots."""
     health.note_refusal(refusal)
-    slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id).first()
+    slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id, home=None).first()
     if slot is None:
         raise Http404
     clinics = availability.directory().clinics

@@ -85,7 +85,7 @@ def hold(request: HttpRequest, person_id: int, admission: Admission) -> HttpResp
             return slot_lost_page(
                 request, next_dose_purpose(person_id, admission), person_id, missed, refusal
             )
-        first = get_object_or_404(Slot.objects.select_related("vaccine"), pk=slot_id)
+        first = get_object_or_404(Slot.objects.select_related("vaccine"), pk=slot_id, home=None)
         return slot_lost_page(request, second_beside(first), person_id, missed, refusal)
     except HeldLongEnough as refusal:
         # The admission is used up: ending it lets the next person in.

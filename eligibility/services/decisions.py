@@ -1,10 +1,11 @@
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import prefetch_related_objects
 
 from database.clock import database_now, known_now
 from eligibility.enums import ReviewStatus, Window
@@ -45,7 +46,19 @@ class Answer:
 def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
     """Answers for all cohorts, the best one first; writes nothing."""
     at = at or known_now()
-    cohorts = {cohort.pk: cohort for cohort in cohorts_in_force(at)}
+    return _decide(person, cohorts_in_force(at), at)
+
+
+def decide_each(*, people: Sequence[Person], at: datetime) -> dict[int, list[Answer]]:
+    """The answers of `decide` for many people by id, in three statements for all who are vouched
+    for; writes nothing."""
+    prefetch_related_objects(people, "decisions")
+    cohorts = cohorts_in_force(at)
+    return {person.pk: _decide(person, cohorts, at) for person in people}
+
+
+def _decide(person: Person, in_force: Iterable[Cohort], at: datetime) -> list[Answer]:
+    cohorts = {cohort.pk: cohort for cohort in in_force}
     outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
     stored = {decision.cohort_id: decision for decision in person.decisions.all()}
     outcomes = _within_household(person, outcomes, stored)

@@ -14,6 +14,7 @@ from booking.services.changes import cancel_reservation
 from booking.verifying import INVARIANTS, verify
 from tests.booking.closures import close
 from tests.booking.test_offers import entry
+from tests.booking.visits import planned_visit
 from tests.factories import (
     AdmissionFactory,
     CohortFactory,
@@ -170,6 +171,12 @@ def break_ended_closure():
     closure.closed_slots.update(reopened=True)
 
 
+def break_visits():
+    visit = planned_visit()
+    without("booking_slot", "visit_seats_are_not_public")
+    Slot.objects.filter(pk=visit.slot_id).update(capacity=3)
+
+
 BREAKS = [
     ("counters", break_counters),
     ("capacity", break_capacity),
@@ -189,6 +196,7 @@ BREAKS = [
     ("offers", break_entries),
     ("closed hours", break_closed_hours),
     ("closed hours", break_ended_closure),
+    ("visits", break_visits),
 ]
 
 

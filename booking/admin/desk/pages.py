@@ -267,7 +267,8 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         slot_id = id_in(text)
         if slot_id is None:
             raise Http404
-        visible = rows_for(staff_of(request), Slot.objects.all(), clinic_path="clinic")
+        slots = Slot.objects.filter(home=None)
+        visible = rows_for(staff_of(request), slots, clinic_path="clinic")
         return get_object_or_404(visible.select_related("clinic", "vaccine"), pk=slot_id)
 
     def _booked(self, request: HttpRequest, person: Person) -> list[dict[str, Any]]:
