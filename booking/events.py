@@ -72,7 +72,7 @@ SQL = """
 SELECT state.changed_at AS at, 'state', reservation.id, state.by, jsonb_build_object(
     'event', state.event, 'recorded_at', state.recorded_at, 'status', state.status,
     'held_until', state.held_until, 'slot_id', slot.id, 'when', slot.starts_at,
-    'clinic', clinic.name,
+    'clinic', coalesce(home.name, clinic.name),
     'vaccine', jsonb_build_object('ko', vaccine.name_ko, 'en', vaccine.name_en),
     'dose', reservation.dose, 'number', reservation.number, 'origin', reservation.origin,
     'created_at', reservation.created_at
@@ -88,6 +88,7 @@ CROSS JOIN LATERAL (
 ) AS state
 JOIN booking_slot AS slot ON slot.id = state.slot_id
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id
+LEFT JOIN booking_carehome AS home ON home.id = slot.home_id
 JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
 WHERE reservation.person_id = %(person)s
 UNION ALL

@@ -74,7 +74,7 @@ _UNDOING = {
 
 def history_of(reservation: Reservation) -> list[Event]:
     """All changes of a reservation as sentences, the oldest first."""
-    records = reservation.events.select_related("slot__clinic").order_by("pgh_id")
+    records = reservation.events.select_related("slot__clinic", "slot__home").order_by("pgh_id")
     changes = changes_of(
         [*records, reservation], origin=reservation.origin, created_at=reservation.created_at
     )
@@ -145,7 +145,7 @@ def _detail(change: Change) -> str:
 
 def place_and_time(slot: Slot) -> str:
     at = date_format(timezone.localtime(slot.starts_at), _("D j M, H:i"))
-    return f"{at} · {slot.clinic.name}"
+    return f"{at} · {slot.place.name}"
 
 
 def actor_for_person(by: str) -> str:

@@ -310,7 +310,7 @@ def _list_reservations(
         facts = {
             "dose": row.dose,
             "when": appointment_time(row),
-            "clinic": row.slot.clinic.name,
+            "clinic": row.slot.place.name,
             "number": row.number,
         }
         messages.add_message(request, level, str(text) % facts)

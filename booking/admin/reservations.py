@@ -57,7 +57,7 @@ class ReservationAdmin(
         SlotDistrictFilter,
         SlotClinicFilter,
     ]
-    list_select_related = ["person", "slot__clinic", "slot__vaccine"]
+    list_select_related = ["person", "slot__clinic", "slot__home", "slot__vaccine"]
     search_fields = ["number"]  # only makes the admin show the box; `find` searches
     search_help_text = gettext_lazy(
         "Reservation number, mobile phone, or name and date of birth (김영희 1962-03-01)"
@@ -90,7 +90,7 @@ class ReservationAdmin(
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
         rows = super().get_queryset(request)
-        return rows.select_related("person", "slot__clinic", "slot__vaccine")
+        return rows.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # bookings are made by services only
@@ -104,7 +104,7 @@ class ReservationAdmin(
 
     @admin.display(description=gettext_lazy("clinic"))
     def clinic(self, row: Reservation) -> str:
-        return row.slot.clinic.name
+        return row.slot.place.name
 
     @admin.display(description=gettext_lazy("vaccine"))
     def vaccine(self, row: Reservation) -> str:

@@ -14,7 +14,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from booking import history, hooks
 from booking.calendar_file import calendar_file
 from booking.enums import LIVE, ReservationStatus
-from booking.exceptions import AlreadyBooked, Refused, SlotClosed, SlotFull, SlotOver, TooLate
+from booking.exceptions import (
+    AlreadyBooked,
+    BookedForVisit,
+    Refused,
+    SlotClosed,
+    SlotFull,
+    SlotOver,
+    TooLate,
+)
 from booking.forms import LookupForm
 from booking.history import actor_for_person
 from booking.limits import count_failure, look_up_is_slowed
@@ -108,6 +116,8 @@ def receipt(
         "wants_second": current
         and reservation.dose == 1
         and reservation.slot.vaccine.doses > 1
+        # A home's second doses are booked as a list, with their visit.
+        and reservation.slot.home_id is None
         and second is None,
         "second_missing": TABLE[State.SECOND_MISSING],
         "starts_again": reservation.status in OVER and not replaced,
@@ -182,6 +192,8 @@ def change(
 ) -> HttpResponse:
     if reservation.status != ReservationStatus.CONFIRMED:
         return redirect("reservation", number=reservation.number)
+    if reservation.slot.home_id:
+        return receipt(request, reservation, reservations, refusal=BookedForVisit())
     purpose = _change_purpose(reservation)
     if request.method != "POST":
         if _is_too_late(reservation):

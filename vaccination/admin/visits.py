@@ -37,7 +37,7 @@ class VisitPages(StaffPages[DoseGiven]):
         if not self.has_record_permission(request):
             raise PermissionDenied
         rows = reservations_for(staff_of(request))
-        rows = rows.select_related("slot__clinic", "slot__vaccine", "person")
+        rows = rows.select_related("slot__clinic", "slot__home", "slot__vaccine", "person")
         row: Reservation = get_object_or_404(rows, pk=reservation_id)
         if row.person.forgotten_at is not None:
             raise Http404

@@ -216,7 +216,7 @@ def _check_page(
 ) -> None:
     if shown.slot_id != row.slot_id:
         when = date_format(timezone.localtime(row.slot.starts_at), _("D j M, H:i"))
-        raise AppointmentMoved(when=when, clinic=row.slot.clinic.name)
+        raise AppointmentMoved(when=when, clinic=row.slot.place.name)
     if shown.version != version:
         raise QuestionsChanged
     if shown.revision != response.revision:

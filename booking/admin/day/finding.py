@@ -234,7 +234,8 @@ def _other_day(day: Day, row: Reservation) -> Found:
             "This appointment is on %(day)s. Move it to today, or ask the person to come then."
         )
         move = reverse("admin:booking_reservation_move", args=[row.pk])
-        links = [Link(_("Move to another time"), move)] if day.may_book else []
+        may_move = day.may_book and row.slot.home_id is None
+        links = [Link(_("Move to another time"), move)] if may_move else []
     values = {"day": _moment(row.slot.starts_at), "status": row.get_status_display()}
     return Found(text=text % values, is_problem=True, people={row.person_id}, links=[*links, there])
 

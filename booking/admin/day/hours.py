@@ -51,6 +51,7 @@ class SlotCounts(NamedTuple):
     done: int
     absent: int
     stamp: Decimal | None
+    home_id: int | None = None  # of a visit to a care home
 
     @property
     def people(self) -> int:
@@ -118,7 +119,8 @@ def hours_of(counts: Sequence[SlotCounts], window: Window, now: datetime) -> lis
         hour = hours.setdefault(begins, Hour(begins))
         hour.is_now, hour.is_over = begins <= now < ends, ends <= now
         hour.is_shown = begins < window.end and window.start < ends
-        late = is_late(ReservationStatus.CONFIRMED, slot.starts_at, now)
+        # The residents of a home are visited one after the other: none of them is late.
+        late = not slot.home_id and is_late(ReservationStatus.CONFIRMED, slot.starts_at, now)
         hour.counts["late" if late else "expected"] += slot.expected
         hour.counts["arrived"] += slot.arrived
         hour.counts["done"] += slot.done

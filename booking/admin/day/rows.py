@@ -73,12 +73,14 @@ def people_of_window(
 ) -> QuerySet[Reservation]:
     """The rows of a part of the day, in order.
 
-    With `earlier_from` also earlier people of the day who are still at the clinic.
+    With `earlier_from` also earlier people of the day who are still at the clinic, and residents of
+    care homes whom the team has not come to yet.
     """
     shown = Q(slot__starts_at__gte=window.start)
     if earlier_from is not None:
         inside = Q(status=ReservationStatus.ARRIVED)
-        shown |= inside | Q(status__in=DONE, changed_at__gte=now - STAYS_LISTED)
+        expected = Q(status=ReservationStatus.CONFIRMED, slot__home__isnull=False)
+        shown |= inside | expected | Q(status__in=DONE, changed_at__gte=now - STAYS_LISTED)
     # The bounds stand outside of the OR too: by the index of the clinic's slots.
     found = rows.filter(
         shown,
@@ -108,7 +110,7 @@ def entries_of(
             row=row,
             buttons=buttons_of(row, now) if may_mark else [],
             doubles=doubles.get(row.person_id),
-            is_late=is_late(row.status, row.slot.starts_at, now),
+            is_late=not row.slot.home_id and is_late(row.status, row.slot.starts_at, now),
             marked_by=names.get(row.by, "") if row.status in MARKED else "",
             links=hooks.links_of(hooks.staff_links, row) if may_mark else [],
             signs=signs.get(row.pk, []),
@@ -127,6 +129,7 @@ def change_links(row: Reservation) -> list[hooks.Link]:
             ("move", _("Move to another time")),
             ("cancel", _("Cancel the appointment")),
         ]
+        if name == "cancel" or row.slot.home_id is None
     ]
 
 

@@ -21,7 +21,7 @@ from booking.admin.desk.choosing import AddressOf, Choice, own_clinic_of, slots_
 from booking.admin.desk.pages import DeskPages
 from booking.admin.desk.wording import staff_message
 from booking.enums import ReservationStatus
-from booking.exceptions import NotConfirmed, Refused, SlotFull, SlotOver
+from booking.exceptions import BookedForVisit, NotConfirmed, Refused, SlotFull, SlotOver
 from booking.models import OutsideDose, Reservation
 from booking.services.changes import (
     cancel_reservation,
@@ -125,6 +125,9 @@ class ChangePages(DeskPages):
         if row.status != ReservationStatus.CONFIRMED:
             messages.error(request, staff_message(NotConfirmed()))
             return _to(row)
+        if row.slot.home_id:
+            messages.error(request, staff_message(BookedForVisit()))
+            return _to(row)
         if "slot" in request.GET:
             return self._move_to(request, row, request.GET["slot"])
         limits = change_limits(row)
@@ -193,7 +196,9 @@ class ChangePages(DeskPages):
         if row is None or not self.has_book_permission(request):
             return {"change_acts": acts}
         if row.status == ReservationStatus.CONFIRMED:
-            acts |= {"cancel": _address("cancel", row), "move": _address("move", row)}
+            acts["cancel"] = _address("cancel", row)
+            # A seat of a visit to a care home can only be cancelled.
+            acts["move"] = "" if row.slot.home_id else _address("move", row)
         elif row.status == ReservationStatus.CANCELLED:
             everything = all_of_person or list(
                 Reservation.objects.filter(person=row.person_id).with_slot()

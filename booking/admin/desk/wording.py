@@ -110,18 +110,21 @@ def _spoken_appointment(row: Reservation) -> str:
     return _("Dose %(dose)d: %(when)s, %(clinic)s, %(address)s. The number is %(number)s.") % {
         "dose": row.dose,
         "when": moment(row.slot.starts_at),
-        "clinic": row.slot.clinic.name,
-        "address": row.slot.clinic.address,
+        "clinic": row.slot.place.name,
+        "address": row.slot.place.address,
         "number": row.shown_number,
     }
 
 
 def _how_to_change(row: Reservation) -> str:
+    phone = row.slot.clinic.phone or "–"
+    if row.slot.home_id:  # the team comes to the home, at no other time
+        return _("To cancel it, call the clinic: %(phone)s.") % {"phone": phone}
     return _(
         "You can change or cancel it until %(until)s, at %(address)s with the number and your "
         "phone, or by a call to the clinic: %(phone)s."
     ) % {
         "until": moment(row.changes_until),
         "address": public_url("lookup"),
-        "phone": row.slot.clinic.phone or "–",
+        "phone": phone,
     }
