@@ -43,7 +43,15 @@ GROUPS: list[tuple[Any, list[str]]] = [
     ),
     (
         _("Clinics and times"),
-        ["booking.clinic", "booking.slot", "booking.stock", "booking.vaccine", "bulk."],
+        [
+            "booking.clinic",
+            "booking.slot",
+            "booking.stock",
+            "booking.vaccine",
+            "booking.carehome",
+            "booking.homevisit",
+            "bulk.",
+        ],
     ),
     (_("Who may book"), ["eligibility."]),
     (_("The line"), ["waiting_room."]),

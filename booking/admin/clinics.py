@@ -324,7 +324,9 @@ class SlotAdmin(ScopedAdmin[Slot]):
         return str(slot.left) if slot.pk else "–"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Slot]:
-        return super().get_queryset(request).select_related("clinic", "vaccine")
+        # Slots of visits to care homes have pages of their own.
+        slots = super().get_queryset(request).filter(home=None)
+        return slots.select_related("clinic", "vaccine")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Slot | None = None) -> list[str]:
         # People have booked this clinic and time: only the capacity may change.

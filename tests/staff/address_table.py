@@ -24,6 +24,7 @@ from staff.accounts import request_role
 from staff.enums import Act, Role, Step
 from staff.models import Access, LogInFailure
 from tests.booking.closures import close, slot_at
+from tests.booking.visits import care_home, planned_visit
 from tests.factories import (
     ClinicFactory,
     PersonFactory,
@@ -121,6 +122,7 @@ def scene(clinic: Clinic | None = None) -> tuple[dict, dict]:
         doses=5,
         by="staff:1",
     )
+    visit = planned_visit(home=care_home(clinic=clinic), vaccine=slot.vaccine)
     objects = {
         "vaccination.lot": lot,
         "vaccination.questionnaire": open_draft(by="staff:1"),
@@ -141,6 +143,8 @@ def scene(clinic: Clinic | None = None) -> tuple[dict, dict]:
             given_on=date(2026, 1, 5),
             by=f"staff:{other.pk}",
         ),
+        "booking.carehome": visit.slot.home,
+        "booking.homevisit": visit,
         "eligibility.person": person,
         "eligibility.cohort": cohort,
         "eligibility.decision": Decision.objects.get(person=person),
