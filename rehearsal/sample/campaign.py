@@ -5,16 +5,20 @@ and people are inserted in bulk.
 """
 
 import random
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from booking.models import Clinic, Reservation, Slot, Vaccine
+from booking.models import CareHome, Clinic, Reservation, Slot, Vaccine
 from booking.services import changes, staff_bookings, visits
+from booking.services.home_visits import plan_visit
+from booking.services.visit_lists import book_list
 from database.clock import database_now
 from dataio.importing import check_constraints_at_once
 from eligibility.enums import Order
@@ -141,7 +145,30 @@ def add_visits(clinic_rows: list[Clinic], crowd: list[Person], now: datetime) ->
     opened = Cohort.objects.get(code="55-59").opens_at + timedelta(minutes=5)
     for day in [today + timedelta(days=1), today + timedelta(days=2)]:
         _booked_by_telephone(clinic, day, younger, last=opened, by=by, now=now)
+    add_home_visit(clinic, younger, now, by=by)
     practise_recall(clinic, lots, by=by)
+
+
+def add_home_visit(clinic: Clinic, crowd: Iterator[Person], now: datetime, *, by: str) -> None:
+    """A care home near the sample staff's clinic, with a visit in three days and its list."""
+    home = CareHome.objects.create(
+        name="새봄요양원",
+        region=clinic.region,
+        district=clinic.district,
+        address=f"{clinic.region} {clinic.district} 은행나무길 12",
+        phone="02-000-9999",
+        contact="김담당",
+        clinic=clinic,
+    )
+    day = timezone.localdate(now) + timedelta(days=3)
+    begins, ends = (timezone.make_aware(datetime.combine(day, time(hour))) for hour in (10, 12))
+    vaccine = Vaccine.objects.filter(slots__clinic=clinic).order_by("-doses", "pk").first()
+    assert vaccine  # the clinic has slots
+    visit = plan_visit(
+        home=home, vaccine=vaccine, dose=1, starts_at=begins, ends_at=ends, places=12, by=by
+    )
+    residents = [person.pk for person in islice(crowd, 9)]
+    book_list(visit_id=visit.pk, people=residents, key=uuid.uuid4(), by=by)
 
 
 def stock_lots(clinic: Clinic, days: list[date], *, today: date, by: str) -> list[Lot]:
