@@ -136,14 +136,14 @@ def test_a_list_that_cannot_be_read_is_told_and_books_nobody(manager, visit, sen
 
 def test_an_appointment_elsewhere_is_shown_to_those_who_may_see_it(client, visit):
     here, there = residents(2)
-    ReservationFactory(person=here, slot=SlotFactory(clinic=visit.slot.clinic))
+    shown = ReservationFactory(person=here, slot=SlotFactory(clinic=visit.slot.clinic))
     hidden = ReservationFactory(person=there)
     client.force_login(StaffFactory(role=Role.MANAGER, clinic=visit.slot.clinic))
 
     preview = client.post(page_of("list", visit.pk), {"text": listed([here, there])})
 
     notes = [row["note"] for row in preview.context["preview"]["rows"]]
-    assert notes[0].startswith(f"{timezone.localtime(morning(2)):%Y-%m}")
+    assert notes[0].startswith(f"{timezone.localtime(shown.slot.starts_at):%Y-%m-%d %H:%M}")
     assert hidden.slot.clinic.name not in flat(preview)
     assert not any(char.isdigit() for char in notes[1])
 

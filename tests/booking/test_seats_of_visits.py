@@ -11,7 +11,7 @@ from booking.exceptions import BookedForVisit, SlotFull, SlotOfVisit
 from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.lint import windows_without_slots
-from booking.models import ListEntry, OpeningHours, Reservation, Slot
+from booking.models import ListEntry, OpeningHours, Reservation, Slot, SpecialDay
 from booking.rules import day_of
 from booking.services import closures, schedules
 from booking.services.changes import cancel_reservation, change_reservation, undo_cancel
@@ -197,6 +197,8 @@ def test_capacity_margins_and_schedules_pass_a_visit_over(tmp_path):
         minutes=60,
         capacity=10,
     )
+    # Whatever day it is, a holiday too.
+    SpecialDay.objects.create(clinic=clinic, on=day, closed=False, opens=time(10), closes=time(11))
     options = Options(first=day, last=day, close_others=True)
     shown = schedules.fingerprint(schedules.preview(clinic=clinic, options=options))
 

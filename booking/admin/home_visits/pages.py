@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET
@@ -148,8 +149,9 @@ class HomeVisitAdmin(ListPages):
             request,
             "visit.html",
             visit,
-            str(visit.slot.place.name),
+            capfirst(str(self.opts.verbose_name)),
             crumbs=[self.list_crumb()],
+            end=visit.slot.place.name,
             rows=rows,
             opens=set(
                 reservations_for(staff_of(request))
