@@ -44,11 +44,12 @@ from booking.services.slots import (
 from database.clock import known_now
 from dataio.districts import district_of
 from staff.actors import actor_of
+from staff.pages import Row
 from staff.scoping import ScopedAdmin
 from staff.services import staff_of
 
 
-class ClinicForm(forms.ModelForm[Clinic]):
+class DistrictForm(forms.ModelForm[Row]):
     """Regions and districts by their official names: rows are found by these."""
 
     def clean(self) -> dict[str, Any] | None:
@@ -64,6 +65,10 @@ class ClinicForm(forms.ModelForm[Clinic]):
             else:
                 values |= {"region": official.region, "district": official.district}
         return values
+
+
+class ClinicForm(DistrictForm[Clinic]):
+    pass
 
 
 # Ways on from the page of one clinic only: the list has no room for them at 1280 px.

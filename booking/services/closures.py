@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q, QuerySet
@@ -270,7 +271,8 @@ def _count_seats(seats: Counter[int], slots: dict[int, Slot], *, restores: bool 
     """Change the counters of locked slots, in the table and in memory."""
     changes = {pk: change for pk, change in seats.items() if change}
     if changes:
-        values = {"ids": list(changes), "seats": list(changes.values()), "restores": restores}
+        values: dict[str, Any] = {"ids": list(changes), "seats": list(changes.values())}
+        values["restores"] = restores
         with connection.cursor() as cursor:
             cursor.execute(COUNT_SEATS, values)
     for pk, change in changes.items():

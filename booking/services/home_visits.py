@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 
 from booking.enums import TAKING, ReservationStatus, VisitStatus
 from booking.exceptions import (
@@ -23,6 +22,7 @@ from booking.exceptions import (
     WrongInterval,
 )
 from booking.models import CareHome, HomeVisit, Reservation, Slot, Vaccine
+from booking.models.reservations import ReservationQuerySet
 from booking.rules import Course, day_of
 from booking.services.courses import courses_of, interval_of
 from booking.services.notices import notify_cancelled, notify_changed
@@ -226,7 +226,7 @@ def call_off(*, visit: HomeVisit, by: str) -> list[Reservation]:
     return cancelled
 
 
-def _to_come(visit: HomeVisit, people: Collection[int]) -> QuerySet[Reservation]:
+def _to_come(visit: HomeVisit, people: Collection[int]) -> ReservationQuerySet:
     """What ends with the visit: its appointments, and later doses of the same people."""
     statuses = [ReservationStatus.HELD, ReservationStatus.CONFIRMED]
     return Reservation.objects.filter(person__in=people, dose__gte=visit.dose, status__in=statuses)

@@ -256,7 +256,7 @@ ON CONFLICT (key) DO NOTHING
 """
 
 
-def _queue_messages(ids: Sequence[int], now: datetime) -> None:
+def _queue_messages(ids: list[int], now: datetime) -> None:
     if ids:
         with connection.cursor() as cursor:
             cursor.execute(CONFIRMED, {"ids": ids, "now": now})

@@ -11,7 +11,7 @@ from tests.browser.test_desk import looks_right, sign_in
 from tests.factories import ClinicFactory, PersonFactory, ReservationFactory, VaccineFactory
 
 
-@pytest.fixture(params=[("ko", 360), ("en", 820), ("ko", 1280)], ids=str)
+@pytest.fixture(params=[("ko", 360), ("en", 820)], ids=str)
 def screen(request, new_screen):
     return new_screen(*request.param)
 
@@ -41,13 +41,11 @@ def test_a_visit_is_planned_and_its_list_booked(screen):
 
     visit = HomeVisit.objects.get()
     assert visit.slot.reservations.filter(status="confirmed").count() == 3
-    for name in ("print", "edit", "second", "call_off", "changelist"):
-        ids = [] if name == "changelist" else [visit.pk]
-        screen.goto(f"{screen.at}{reverse(f'admin:booking_homevisit_{name}', args=ids)}")
+    for name in ("print", "edit", "second", "call_off"):
+        screen.goto(f"{screen.at}{reverse(f'admin:booking_homevisit_{name}', args=[visit.pk])}")
         looks_right(screen)
-    for name, ids in (("changelist", []), ("change", [home.pk])):
-        screen.goto(f"{screen.at}{reverse(f'admin:booking_carehome_{name}', args=ids)}")
-        looks_right(screen)
+    screen.goto(f"{screen.at}{reverse('admin:booking_carehome_change', args=[home.pk])}")
+    looks_right(screen)
     day = timezone.localtime(visit.slot.starts_at).date()
     address = reverse("admin:booking_reservation_day")
     screen.goto(f"{screen.at}{address}?day={day}&clinic={clinic.code}&hour=10")

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.admin.clinics import ClinicForm
+from booking.admin.clinics import DistrictForm
 from booking.admin.filters import DistrictFilter, RegionFilter
 from booking.models import CareHome, Clinic
 from dataio.values import BadValue, line_of_text
@@ -20,7 +20,7 @@ from staff.scoping import ScopedAdmin, is_resident_of, rows_for
 from staff.services import staff_of
 
 
-class CareHomeForm(ClinicForm):
+class CareHomeForm(DistrictForm[CareHome]):
     """Region and district by their official names, as of clinics; the contact in one line."""
 
     user: User
@@ -86,7 +86,7 @@ class CareHomeAdmin(ScopedAdmin[CareHome]):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change, **kwargs)
         form.user = staff_of(request)
         return form
 

@@ -237,19 +237,19 @@ class HomeVisitAdmin(ListPages):
             )
             messages.success(request, text % {"n": len(cancelled)})
             return _to(visit)
-        people = visit.slot.booked
+        booked = visit.slot.booked
         lead = ngettext(
             "%(n)s appointment is cancelled, and the second dose with it. The person gets a "
             "message, if there is a phone. This cannot be taken back.",
             "%(n)s appointments are cancelled, and second doses with their first. People with a "
             "phone get a message. This cannot be taken back.",
-            people,
+            booked,
         )
         return self.act_page(
             request,
             _("Call the visit off"),
             crumbs=self.crumbs(visit),
-            lead=lead % {"n": people},
+            lead=lead % {"n": booked},
             submit=_("Call the visit off"),
             back=address_of(visit),
         )
@@ -259,7 +259,8 @@ class HomeVisitAdmin(ListPages):
         first = self.visit_to_change(request, pk)
         if not self._acts(request, first)["second"]:
             raise PermissionDenied
-        interval = interval_of(first.slot.vaccine)
+        interval, home = interval_of(first.slot.vaccine), first.slot.home
+        assert home  # the slot of a visit has one
         day = day_of(first.slot.starts_at)
         initial = {
             **times_of(first),
@@ -270,7 +271,7 @@ class HomeVisitAdmin(ListPages):
         if request.method == "POST" and form.is_valid():
             try:
                 visit = plan_visit(
-                    home=CareHome.objects.get(pk=first.slot.home_id),
+                    home=home,
                     vaccine=first.slot.vaccine,
                     dose=2,
                     places=form.cleaned_data["places"],
