@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -20,10 +20,10 @@ from booking.closing import (
     plan_choices,
     plan_moves,
 )
-from booking.enums import LIVE, TAKING, ClosureMode, ReservationStatus
+from booking.enums import LIVE, TAKING, ClosureMode, ReservationStatus, VisitStatus
 from booking.finder.availability import directory
 from booking.finder.search import distance_km
-from booking.models import Clinic, OutsideDose, Reservation, Slot
+from booking.models import Clinic, HomeVisit, OutsideDose, Reservation, Slot
 from booking.models.clinics import HAS_SEAT
 from booking.rules import Booked, Course, Interval, day_of
 from booking.services.courses import interval_of
@@ -60,12 +60,12 @@ class Hours:
     vaccine_id: int | None = None  # None: all
 
     def slots(self) -> QuerySet[Slot]:
-        # A visit to a care home is moved or called off as a whole, on its own page.
+        """What is closed: a visit to a care home is moved or called off on its own page."""
+        return self.with_visits().filter(home=None)
+
+    def with_visits(self) -> QuerySet[Slot]:
         slots = Slot.objects.filter(
-            clinic=self.clinic,
-            home=None,
-            starts_at__gte=self.starts_at,
-            starts_at__lt=self.ends_at,
+            clinic=self.clinic, starts_at__gte=self.starts_at, starts_at__lt=self.ends_at
         )
         return slots if self.vaccine_id is None else slots.filter(vaccine=self.vaccine_id)
 
@@ -95,6 +95,7 @@ class Situation:
     clinics: list[int]
     intervals: dict[int, Interval]  # of the vaccines in these slots
     now: datetime
+    visits: list[HomeVisit] = field(default_factory=list)  # which stay as they are
 
     @property
     def is_empty(self) -> bool:
@@ -121,7 +122,9 @@ def read(
     hours: Hours, wish: Wish, *, now: datetime, among: Collection[int] | None = None
 ) -> Situation:
     """The situation now; people move only to the slots `among` these, if given."""
-    slots = list(hours.slots().select_related("vaccine"))
+    all_slots = hours.with_visits().select_related("vaccine", "home", "visit")
+    slots = [slot for slot in all_slots if slot.home_id is None]
+    visits = [slot.visit for slot in all_slots if slot.home_id and hasattr(slot, "visit")]
     closing = frozenset(slot.pk for slot in slots)
     patients, states = _patients(closing)
     clinics = near(hours.clinic, wish.km)
@@ -138,6 +141,7 @@ def read(
         clinics=clinics,
         intervals={slot.vaccine_id: interval_of(slot.vaccine) for slot in slots},
         now=now,
+        visits=[visit for visit in visits if visit.status == VisitStatus.PLANNED],
     )
 
 

@@ -174,6 +174,8 @@ def test_closing_the_hours_of_the_clinic_leaves_its_visits_alone():
     situation = closures.preview(hours=hours_of(closed), wish=MOVE)
 
     assert situation.closing == {closed.pk}
+    # Which the page names, so that nobody forgets it.
+    assert situation.visits == [visit]
     assert situation.person_ids == [outside.person_id]
     # There is a visit with free doses at that very time, and still nowhere to go.
     assert situation.plan.without_time == 1
