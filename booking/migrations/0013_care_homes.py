@@ -176,4 +176,5 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."by" IS DISTINCT FROM (NEW."by") OR OLD."ends_at" IS DISTINCT FROM (NEW."ends_at") OR OLD."slot_id" IS DISTINCT FROM (NEW."slot_id") OR OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "booking_homevisitevent" ("by", "ends_at", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "slot_id", "status") VALUES (NEW."by", NEW."ends_at", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."slot_id", NEW."status"); RETURN NULL;', hash='62beccf3dbed2be8278df088947439a328f9fbed', operation='UPDATE', pgid='pgtrigger_update_update_11584', table='booking_homevisit', when='AFTER')),
         ),
         install('booking', 'booking_of_person', 2),
+        install('booking', 'booking_standing', 2),
     ]

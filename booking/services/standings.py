@@ -54,6 +54,7 @@ def _facts(text: str) -> PersonFacts:
     given = [row["dose"] for row in found["outside"]]
     given += [row["dose"] for row in _of_status(rows, [ReservationStatus.VACCINATED])]
     live_rows = _of_status(rows, KEPT)
+    at_home = any(row["at_home"] for row in live_rows if row["dose"] == 1)
     return PersonFacts(
         now=now,
         lines=[_line(row, now) for row in found["lines"]],
@@ -63,7 +64,7 @@ def _facts(text: str) -> PersonFacts:
         on_list=found["on_list"],
         booked=_appointment(expected[0]) if expected else None,
         cancelled=_cancelled(rows) if not doses else None,
-        misses_second=1 in doses and 2 not in doses and doses[1] > 1,
+        misses_second=1 in doses and 2 not in doses and doses[1] > 1 and not at_home,
         is_done=bool(given) and len(set(given)) >= max(doses.values()),
         done_number=live_rows[-1]["number"] if live_rows else "",
     )

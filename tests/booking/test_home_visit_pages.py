@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from booking.models import CareHome, HomeVisit, Reservation, Slot
+from booking.services.standings import facts_of
 from booking.services.visits import mark_arrived, mark_vaccinated
 from staff.enums import Role
 from staff.models import Access
@@ -348,7 +349,8 @@ def test_the_clinics_day_shows_the_visit_and_vaccinates_there(client, visit, clo
     assert Reservation.objects.get(pk=rows[0].pk).status == "vaccinated"
 
 
-def test_a_resident_sees_the_home_and_may_cancel_but_not_move(client, visit):
+def test_a_resident_sees_the_home_and_may_cancel_but_not_move(client):
+    visit = planned_visit(vaccine=VaccineFactory(double=True))
     [row] = book(visit, residents(1))
     sign_in(client, row.person)
     receipt = reverse("reservation", args=[row.number])
@@ -363,6 +365,11 @@ def test_a_resident_sees_the_home_and_may_cancel_but_not_move(client, visit):
     assert f"The team of {visit.slot.clinic.name} comes to the home." in page
     assert reverse("change", args=[row.number]) not in page
     assert (change.status_code, moved.status_code) == (409, 409)
+    standing = facts_of(row.person_id, row.created_at)
+    assert standing.booked
+    assert standing.booked.clinic == home.name
+    # The second dose comes with a list, not by the person.
+    assert not standing.misses_second
     calendar = client.get(reverse("calendar", args=[row.number])).content.decode()
     assert home.name in re.sub(r"\r\n ", "", calendar)
     client.post(reverse("cancel", args=[row.number]))
