@@ -60,6 +60,7 @@ class ControlRoomPages:
         return [
             path("control/", view(require_GET(self.room)), name="control"),
             path("control/now/", view(require_GET(self.now)), name="control_now"),
+            path("control/parts/", view(require_GET(self.parts)), name="control_parts"),
             path("control/hour/", view(require_GET(self.hour)), name="control_hour"),
             path("control/act/", view(self.act), name="control_act"),
             path("control/undo/<int:step>/", view(self.undo), name="control_undo"),
@@ -75,6 +76,16 @@ class ControlRoomPages:
         return TemplateResponse(
             request, "admin/reports/control/now.html", _facts(request, rooms_now())
         )
+
+    def parts(self, request: HttpRequest) -> HttpResponse:
+        """The state of the portal's parts: a part of the page, and a page without script."""
+        _check(request, "view")
+        context = {"parts": _parts()}
+        if request.GET.get("part"):
+            template = "admin/reports/control/components/parts.html"
+            return TemplateResponse(request, template, context)
+        title = _("Parts of the portal")
+        return self._page(request, "admin/reports/control/parts_page.html", title, **context)
 
     def hour(self, request: HttpRequest) -> HttpResponse:
         """The last hour minute by minute: a part of the page, and a page without script."""
@@ -240,7 +251,6 @@ def _facts(request: HttpRequest, rooms: list[RoomNow]) -> dict[str, Any]:
     """Context of the parts that the script replaces."""
     acts = latest_acts()
     return {
-        "parts": _parts(),
         "rooms": rooms,
         "acts": acts,
         "last_act": acts[0].act.step_id if acts else 0,

@@ -39,7 +39,9 @@ class PortalMinute(models.Model):
     @property
     def latency(self) -> float | None:
         """Mean seconds of a booking page; None without any."""
-        return self.milliseconds / 1000 / self.requests if self.requests else None
+        if not self.requests or self.milliseconds is None:
+            return None
+        return self.milliseconds / 1000 / self.requests
 
     @property
     def error_rate(self) -> float | None:

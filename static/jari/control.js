@@ -21,8 +21,9 @@
 
   async function refresh() {
     try {
-      const fresh = await ask(page.dataset.now);
+      const [fresh, parts] = await Promise.all([ask(page.dataset.now), ask(page.dataset.parts)]);
       still(() => {
+        showParts(parts);
         for (const part of page.querySelectorAll("[data-live]")) {
           replace(part, fresh.getElementById(part.id));
         }
@@ -51,6 +52,12 @@
       // The next round tries again; what is old is said by the faster one.
     }
     setTimeout(refreshHour, Number(page.dataset.hourSeconds) * 1000);
+  }
+
+  function showParts(parts) {
+    const list = byId("control-parts");
+    if (list.innerHTML === parts.body.innerHTML || isInUse(list)) return;
+    list.replaceChildren(...document.importNode(parts.body, true).childNodes);
   }
 
   const nameOf = (details) => details.id || details.closest("[id]")?.id;
@@ -115,6 +122,6 @@
     }
   });
 
-  setTimeout(refresh, Number(page.dataset.seconds) * 1000);
+  refresh();
   refreshHour();
 })();

@@ -5,7 +5,6 @@ from functools import partial
 
 import pytest
 
-from reports import parts
 from staff.enums import Role
 from tests.concurrency import at_once
 from tests.factories import ClinicFactory, RoomFactory, StaffFactory
@@ -75,7 +74,7 @@ def test_operators_act_and_others_look_or_stay_out(role, sees, acts):
     where = {"clinic": ClinicFactory()} if role == Role.CLINIC else {}
     client = signed_in(role, **where, **({"region": "서울특별시"} if role == Role.LOCAL else {}))
 
-    for address in ("", "now/?live=1", "hour/?part=1"):
+    for address in ("", "now/?live=1", "parts/", "hour/?part=1"):
         assert client.get(PAGE + address).status_code == sees
     assert client.post(ORDER, {"rooms": room.pk, **PAUSE}).status_code == acts
     assert client.get("/admin/control/undo/1/").status_code == (404 if acts == 200 else 403)
@@ -93,17 +92,17 @@ def test_the_page_shows_rooms_parts_and_the_last_hour(clock, django_assert_max_n
         tick(room)
     clock.forward(seconds=8)
 
-    parts.states()  # the web server watches them in threads of its own
     with django_assert_max_num_queries(12):
         text = operator.get(PAGE).content.decode()
     assert "3 / 20" in text
     assert "8 s ago" in text
     assert "Everybody who waits has been called." in text
-    assert re.search(r"Database</span>\s*<span class=\"control-state\">in order", text)
-    assert re.search(r"Cron</span>\s*<span class=\"control-state\">not running", text)
-    for address in ("now/?live=1", "hour/?part=1", "hour/"):
+    for address in ("now/?live=1", "parts/?part=1", "hour/?part=1", "hour/"):
         with django_assert_max_num_queries(12):
             assert operator.get(PAGE + address).status_code == 200
+    state = operator.get(PAGE + "parts/").content.decode()
+    assert re.search(r"Database</span>\s*<span class=\"control-state\">in order", state)
+    assert re.search(r"Cron</span>\s*<span class=\"control-state\">not running", state)
     hour = operator.get(PAGE + "hour/").content.decode()
     assert f'id="room{room.pk}_moved"' in hour
     assert "20:01" in hour

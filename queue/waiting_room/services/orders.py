@@ -1,6 +1,6 @@
 """Orders of an operator on one line or several: all or none, and only on what the page showed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -55,7 +55,7 @@ class Order:
         return room.status == RoomStatus.PAUSED
 
 
-_SERVICES = {
+_SERVICES: dict[str, Callable[..., Room]] = {
     Act.PAUSE: rooms.pause_room,
     Act.RESUME: rooms.resume_room,
     Act.PACE: rooms.set_pace,
