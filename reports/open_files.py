@@ -22,6 +22,7 @@ from web.encodings import coding_for
 # The lowest level: these files repeat themselves so much that more would save little.
 _LEVEL = 1
 _BLOCK = 1 << 18  # bytes that are packed at a time
+_ASIDE = ".part-"
 _DIGESTS = ".digests.json"
 
 
@@ -39,6 +40,9 @@ def only_writer(folder: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
         else:
+            # Of a writer that was killed.
+            for path in folder.glob(f"{_ASIDE}*"):
+                path.unlink()
             yield True
 
 
@@ -145,7 +149,7 @@ class _Aside:
 
 
 def _temporary(folder: Path) -> IO[bytes]:
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=folder, prefix=_ASIDE)
     os.close(handle)
     return open(name, "wb")
 
@@ -166,7 +170,8 @@ def open_file(
     if answer is not None:
         file.close()
     else:
-        answer = FileResponse(file, content_type=content_type)
+        # Its own name, not that of the packed twin, for readers who save it.
+        answer = FileResponse(file, filename=path.name, content_type=content_type)
         if coding:
             answer["Content-Encoding"] = coding
     answer["ETag"] = etag

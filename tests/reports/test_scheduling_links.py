@@ -111,6 +111,7 @@ def test_files_change_with_the_tables_and_only_then(client, clock):
     assert (first["Content-Encoding"], first["Content-Type"]) == ("gzip", "application/fhir+ndjson")
     assert gzip.decompress(content(first)) == content(client.get(url))
     assert "max-age=60" in first["Cache-Control"]
+    assert first["Content-Disposition"] == 'inline; filename="slots-KR-11.ndjson"'
 
     clock.forward(minutes=1)
     assert scheduling_links.publish() == 1  # the manifest, which says when
@@ -144,6 +145,7 @@ def test_a_file_that_breaks_off_is_never_seen(monkeypatch, client, clock):
     SlotFactory(starts_at=tomorrow(clock, 9))
     jobs.publish_slots()
     before = content(client.get(MANIFEST))
+    (folder_of("slots") / ".part-of-a-killed-worker").touch()
     SlotFactory(starts_at=tomorrow(clock, 10))
     clock.forward(minutes=1)
     with monkeypatch.context() as patch:
