@@ -4,8 +4,9 @@
 
 Fills a throw-away Postgres with CLINICS (10,000) clinics of all regions and SLOTS (100) open slots
 of each, with as many full ones beside, and writes the files as the job of each minute does, five
-times: at first all of them, later with a slot in twenty filled in between. Prints the seconds, and
-the size of the files plain and packed. Promised: less than 2 seconds.
+times: at first all of them, later with a slot in twenty filled in between. Prints the seconds, the
+size of the files plain and packed, and the CPU that the process itself took the last time.
+Promised: less than 2 seconds.
 """
 
 import os
@@ -63,9 +64,10 @@ def main(clinics: int, slots: int) -> int:
             cursor.execute(FILL, values | {"vaccine": VaccineFactory().pk})
         seconds = []
         for turn in range(ROUNDS):
-            begun = time.perf_counter()
+            begun, own = time.perf_counter(), time.process_time()
             scheduling_links.publish()
             seconds.append(time.perf_counter() - begun)
+            own_seconds = time.process_time() - own
             with connection.cursor() as cursor:
                 cursor.execute(FILLED.format(turn=turn))
         folder = Path(home) / "open" / "slots"
@@ -75,7 +77,8 @@ def main(clinics: int, slots: int) -> int:
         print(
             f"{clinics:,} clinics, {clinics * slots:,} open slots: "
             f"{', '.join(f'{each:.2f}' for each in seconds)} s (less than {PROMISED}); "
-            f"{plain:.0f} MB, packed {packed / 1e6:.1f} MB"
+            f"{plain:.0f} MB, packed {packed / 1e6:.1f} MB; "
+            f"{own_seconds:.2f} s of CPU without Postgres's"
         )
         return 0 if max(seconds) < PROMISED else 1
 

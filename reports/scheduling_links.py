@@ -6,7 +6,7 @@ in who was not called (waiting_room.decorators).
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -109,6 +109,9 @@ def _write(files: Publication) -> Iterator[dict[str, Any]]:
         cursor.execute(_CLINICS)
         names = [column.name for column in cursor.description]
         clinics = {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+    page_of = _clinic_pages()
+    for clinic in clinics.values():
+        clinic["page"] = page_of(clinic["code"])
     for clinic in clinics.values():
         files.write("locations.ndjson", _line(_location(clinic)))
     regions = sorted({_region_code(clinic) for clinic in clinics.values()})
@@ -116,12 +119,13 @@ def _write(files: Publication) -> Iterator[dict[str, Any]]:
     for name in ["locations", "schedules", *(f"slots-{code}" for code in regions)]:
         files.write(f"{name}.ndjson", b"")
     vaccines = {vaccine.pk: vaccine for vaccine in Vaccine.objects.all()}
+    codings = {pk: vaccine_codings(vaccine) for pk, vaccine in vaccines.items()}
     times = Times.read()
     for clinic_id, vaccine_id, *spans in _slots(times, bookable(vaccines)):
         if clinic_id not in clinics:  # takes no bookings
             continue
         clinic, vaccine = clinics[clinic_id], vaccines[vaccine_id]
-        files.write("schedules.ndjson", _line(_schedule(clinic, vaccine)))
+        files.write("schedules.ndjson", _line(_schedule(clinic, vaccine_id, codings)))
         lines = times.lines(clinic, vaccine, *spans)
         files.write(f"slots-{_region_code(clinic)}.ndjson", lines)
     yield {"type": "Location", "url": address_of("locations.ndjson")}
@@ -200,7 +204,7 @@ class Times:
         key = f"{clinic['id']}-{vaccine.pk}"
         head = f'{{"resourceType":"Slot","id":"{key}-'
         schedule = f'","schedule":{{"reference":"Schedule/{key}"}},"status":"free",'
-        address = f"{_clinic_address(clinic)}?vaccine={quote(vaccine.code)}&"
+        address = f"{clinic['page']}?vaccine={quote(vaccine.code)}&"
         link = f'"extension":[{{"url":"{_LINK}","valueUrl":"{address}'
         ids, starts, ends, links = self._ids, self._starts, self._ends, self._links
         return "".join(
@@ -211,13 +215,16 @@ class Times:
         ).encode()
 
 
-def _clinic_address(clinic: dict[str, Any]) -> str:
-    address = reverse("clinic", args=[clinic["code"]])
-    return f"{settings.PUBLIC_URL.rstrip('/')}{quote(address, safe='/%')}"
+def _clinic_pages() -> Callable[[str], str]:
+    """A function from a clinic's code to its page of the finder: `reverse` would take as long as
+    all the rest of a clinic."""
+    before, after = reverse("clinic", args=["CODE"]).split("CODE")
+    start = f"{settings.PUBLIC_URL.rstrip('/')}{before}"
+    return lambda code: f"{start}{quote(code, safe='')}{after}"
 
 
 def _location(clinic: dict[str, Any]) -> dict[str, Any]:
-    page = {"system": "url", "value": _clinic_address(clinic)}
+    page = {"system": "url", "value": clinic["page"]}
     phone = [{"system": "phone", "value": clinic["phone"]}] if clinic["phone"] else []
     location = {
         "resourceType": "Location",
@@ -241,11 +248,13 @@ def _location(clinic: dict[str, Any]) -> dict[str, Any]:
     return location
 
 
-def _schedule(clinic: dict[str, Any], vaccine: Vaccine) -> dict[str, Any]:
+def _schedule(
+    clinic: dict[str, Any], vaccine_id: int, codings: dict[int, list[dict[str, str]]]
+) -> dict[str, Any]:
     return {
         "resourceType": "Schedule",
-        "id": f"{clinic['id']}-{vaccine.pk}",
+        "id": f"{clinic['id']}-{vaccine_id}",
         "meta": {"profile": [f"{_PROFILES}schedule"]},
-        "serviceType": [{"coding": [_IMMUNIZATION, *vaccine_codings(vaccine)]}],
+        "serviceType": [{"coding": [_IMMUNIZATION, *codings[vaccine_id]]}],
         "actor": [{"reference": f"Location/{clinic['id']}", "display": clinic["name"]}],
     }
