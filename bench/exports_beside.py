@@ -48,9 +48,11 @@ def write_for_ever() -> None:
     import django
 
     django.setup()
+    from reports.jobs import NICE
     from reports.selection import Form
     from reports.writing import write_csv
 
+    os.nice(NICE)  # as its job does
     while True:
         with tempfile.TemporaryFile() as file:
             selection, cores = exports.selection_of("people"), os.cpu_count() or 1

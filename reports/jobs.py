@@ -1,7 +1,21 @@
+import os
+
+from rq import get_current_job
+
 from reports import evening, files, minutes, open_data, schedules, scheduling_links
+
+NICE = 10
+
+
+def give_way() -> None:
+    """Let people who book go first where the cores are few: for the process of a job, which ends
+    with it, and those that it starts."""
+    if get_current_job() is not None:
+        os.nice(NICE)
 
 
 def make_file(file_id: int) -> None:
+    give_way()
     files.make_file(file_id)
 
 
@@ -14,6 +28,7 @@ def make_reports() -> None:
 
 
 def continue_files() -> None:
+    give_way()
     schedules.start_due()
     files.continue_files()
     schedules.alarm()

@@ -5,7 +5,6 @@ many fields as Postgres writes in a third of the time.
 """
 
 import multiprocessing
-import os
 import sys
 from array import array
 from binascii import unhexlify
@@ -25,7 +24,6 @@ Cells = list[bytes]  # of one column, a cell for each line
 Opened = tuple[list[bytes], "array[int]"]
 Open = Callable[[list[bytes]], Opened]
 _AHEAD = 2  # blocks that wait for each process
-_NICE = 10
 _BETWEEN = b"\0"  # lines on their way to a process and back; no text of Postgres has it
 
 
@@ -103,8 +101,6 @@ _open_here: Open | None = None  # of a process of `opened_in_processes`
 def _start(open_block: Open) -> None:
     global _open_here
     _open_here = open_block
-    # People who book come first where the cores are few.
-    os.nice(_NICE)
 
 
 def _open_there(block: bytes) -> tuple[bytes, "array[int]"]:
