@@ -73,6 +73,9 @@ def _in_line(answer: Answer, facts: PersonFacts, stands: Standing) -> dict[str, 
     else:
         # A yes for a window that was over from the start is not stored and has no line.
         state = state_of_line(line, facts.now) if line else State.CLOSED
+    # Who has booked is not told of the turn that led to it.
+    if stands.state in PERSONAL and state in (State.CALLED, State.DOOR, State.INSIDE):
+        state = stands.state
     # The page's own heading has the button of its line, and a booking leaves nothing to join.
     is_own = line is not None and line == stands.line
     shows_join = state in MAY_BE_JOINED and not is_own and stands.state not in PERSONAL

@@ -77,8 +77,11 @@ def check(page: LexborHTMLParser, state: State, language: str, where: str) -> No
     neutral = {State.WAITING, State.GATHERED} if state in (State.PAUSED, State.STILL) else set()
     assert said <= {state, *neutral}, where
     with translation.override(language):
-        calls = str(TABLE[State.CALLED].sentence)
-    assert calls not in words(page.css_first("main")) or state == State.CALLED, where
+        row = TABLE[State.CALLED]
+        calls, turn = str(row.sentence), str(row.badge)
+    badges = [words(node) for node in page.css(".jari-badge")]
+    assert state == State.CALLED or turn not in badges, where
+    assert state == State.CALLED or calls not in words(page.css_first("main")), where
     main = page.css_first("[data-standing]")
     if main:
         assert words(main.css_first(".jari-badge")) == badge, where
