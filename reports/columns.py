@@ -29,6 +29,11 @@ MOMENT = {
     Zone.SEOUL: f"to_char({{0}} AT TIME ZONE 'Asia/Seoul', '{_SECONDS}\"+09:00\"')",
     Zone.UTC: f"to_char({{0}} AT TIME ZONE 'UTC', '{_SECONDS}\"Z\"')",
 }
+# In files with keys of people: by the second rows of two recipients would be joined.
+DAY_OF_MOMENT = {
+    Zone.SEOUL: "to_char({0} AT TIME ZONE 'Asia/Seoul', 'YYYY-MM-DD\"T00:00:00+09:00\"')",
+    Zone.UTC: "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T00:00:00Z\"')",
+}
 SEOUL_DAY = "({0} AT TIME ZONE 'Asia/Seoul')::date"
 
 
@@ -87,6 +92,7 @@ class Column:
     safe: bool = False  # a code of ours, which can't begin a formula
     # A number by which rows of two files are joined: never beside keys of people.
     joins: bool = False
+    shared: bool = False  # a time that many rows have, as that of a slot
     holds: Holds = Holds.NOTHING
     sealed: "Sealed | None" = None
 
@@ -101,10 +107,11 @@ class Column:
         title: str = getattr(self.title, headers.value)
         return title
 
-    def wrap(self, zone: Zone) -> str:
-        """SQL of the cell around `{0}`, the source."""
+    def wrap(self, zone: Zone, *, by_day: bool = False) -> str:
+        """SQL of the cell around `{0}`, the source; with `by_day` moments are their day's midnight,
+        but for those that many rows share."""
         outer = {
-            Type.DATETIME: MOMENT[zone],
+            Type.DATETIME: (DAY_OF_MOMENT if by_day and not self.shared else MOMENT)[zone],
             Type.TIME: "to_char({0}, 'HH24:MI')",
             Type.BOOLEAN: "({0})::text",
         }.get(self.type, "{0}")

@@ -169,7 +169,8 @@ one instant; how files are taken is in [data-formats.md](data-formats.md).
 
 Columns about a person come last and only when they are asked for: *key* columns with a recipient,
 *name* columns as such, never both in one file. Beside keys there is no *joining* number, which
-other recipients' files have too. A changed column is a new version:
+other recipients' files have too, times but those of slots are their day's midnight, and the rows
+stand in an order of this recipient's own. A changed column is a new version:
 `reports/columns.lock.json` keeps all that ever were.
 """
 

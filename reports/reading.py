@@ -8,9 +8,10 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import CharField, F, Model, QuerySet
+from django.db.models import BinaryField, CharField, F, Model, QuerySet
 from django.utils import timezone
 
+from privacy.cipher import blind_index
 from reports.columns import Column, Sql
 from reports.enums import Zone
 from reports.exports import Statement, Table
@@ -54,10 +55,15 @@ def _of_table(selection: Selection, source: Table, zone: Zone) -> Query:
     if selection.export.adds_up:
         rows, plain, hidden = _added_up(selection, rows, zone), len(selection.columns), None
     else:
-        cells = [_cell(column, zone) for column in selection.columns if column.sealed is None]
+        by_day = bool(selection.recipient)
+        cells = [
+            _cell(column, zone, by_day=by_day)
+            for column in selection.columns
+            if column.sealed is None
+        ]
         plain = len(cells)
         more, hidden = _hidden_cells(selection, source)
-        rows = rows.order_by(*source.order).values_list(*cells, *more)
+        rows = rows.order_by(*_order(selection, source)).values_list(*cells, *more)
     try:
         statement = rows.query.sql_with_params()
     except EmptyResultSet:
@@ -89,9 +95,19 @@ def midnight(on: date) -> datetime:
     return timezone.make_aware(datetime.combine(on, time.min))
 
 
-def _cell(column: Column, zone: Zone) -> Sql:
+def _order(selection: Selection, source: Table) -> list[Any]:
+    """The export's order; with keys of people an order of the recipient's own, as the rows of two
+    files that follow each other alike would be joined by their number."""
+    if not selection.recipient:
+        return list(source.order)
+    secret = blind_index("order", context=f"reports.order:{selection.recipient}".encode()).hex()
+    shuffled = f"sha256(convert_to('{secret}' || {{0}}::text, 'UTF8'))"
+    return [Sql(shuffled, F("pk"), output_field=BinaryField())]
+
+
+def _cell(column: Column, zone: Zone, *, by_day: bool = False) -> Sql:
     paths = [F(path) for path in (column.source, *column.also)]
-    return Sql(column.wrap(zone), *paths, output_field=CharField())
+    return Sql(column.wrap(zone, by_day=by_day), *paths, output_field=CharField())
 
 
 def _hidden_cells(selection: Selection, source: Table) -> tuple[list[Any], Hidden | None]:

@@ -170,8 +170,23 @@ def test_a_key_is_one_recipients_alone_and_joins_nothing():
         select(EXPORTS["doses"], recipient="질병청", people=True)
     with pytest.raises(BadSelection, match="number"):
         select(EXPORTS["doses"], recipient="질병청", columns=["number", "person_key"])
+    assert {row["given_at"][10:] for row in first} == {"T00:00:00+09:00"}
     given_on = timezone.localdate()
     assert {row["age"] for row in first} == {str(age_of(ours.person, given_on))}
+
+
+def test_rows_with_keys_stand_in_an_order_of_the_recipients_own():
+    for _ in range(9):
+        ReservationFactory(slot=SlotFactory(clinic=ClinicFactory()))
+
+    orders = [
+        tuple(row["clinic"] for row in rows("reservations", recipient=recipient))
+        for recipient in ("", "질병청", "대학교", "질병청")
+    ]
+
+    assert orders[1] == orders[3]
+    assert len(set(orders)) == 3
+    assert {frozenset(order) for order in orders} == {frozenset(orders[0])}
 
 
 @pytest.mark.parametrize(
