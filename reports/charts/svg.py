@@ -1,8 +1,8 @@
 """Parts of charts as plain SVG: text, shapes, hatching, markers, legends.
 
 Colours and sizes are presentation attributes, which a policy without inline style allows and fpdf2
-reads; classes let `jari/charts.css` change colours on dark pages. fpdf2 knows no patterns, and only
-ids of letters, digits and underscores.
+reads; classes let `jari/charts.css` change colours on dark pages. fpdf2 knows no patterns, only
+ids of letters, digits and underscores, and clips in defs.
 """
 
 import math
@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from django.utils.safestring import SafeString, mark_safe
 
 FONT = "Pretendard GOV, Malgun Gothic, Apple SD Gothic Neo, sans-serif"
-SIZE = 14  # of text
+SIZE = 16  # of text: eleven pixels where two charts stand beside each other
 INK, QUIET, GUIDE, PAPER = "#1e2124", "#464c53", "#cdd1d5", "#ffffff"
 NONE = "–"
 LEGEND_ROW = 24
@@ -145,7 +145,8 @@ def draw_boxes(parent: ET.Element, clip: str, boxes: Sequence[Box], look: Look) 
     shape(parent, "path", d=path, fill=look.colour, class_=f"chart-fill-{look.name}")
     if not look.hatch:
         return
-    shape(shape(parent, "clipPath", id=clip), "path", d=path)
+    clipping = shape(shape(parent, "defs"), "clipPath", id=clip)
+    shape(clipping, "polygon", points=_one_polygon(boxes))
     shape(
         parent,
         "path",
@@ -156,6 +157,18 @@ def draw_boxes(parent: ET.Element, clip: str, boxes: Sequence[Box], look: Look) 
         stroke_width="1.6",
         class_="chart-hatch",
     )
+
+
+def _one_polygon(boxes: Sequence[Box]) -> str:
+    """The corners of all boxes, one after the other and back: fpdf2 clips by one polygon only. The
+    ways between the boxes are gone twice and enclose nothing."""
+    corners = [
+        corner
+        for x, y, w, h in boxes
+        for corner in ((x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y))
+    ]
+    corners += [(x, y) for x, y, _w, _h in reversed(boxes)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
 
 
 def _hatching(direction: str, boxes: Sequence[Box]) -> str:

@@ -47,7 +47,18 @@ def test_a_chart_is_plain_svg_with_a_name(chart):
     assert root.find(f"{SVG}title").text == chart.title
     assert root.get("aria-labelledby") == root.find(f"{SVG}title").get("id")
     tags = {node.tag.removeprefix(SVG) for node in root.iter()}
-    assert tags <= {"svg", "title", "desc", "g", "path", "rect", "text", "clipPath"}
+    assert tags <= {
+        "svg",
+        "title",
+        "desc",
+        "g",
+        "path",
+        "rect",
+        "text",
+        "defs",
+        "clipPath",
+        "polygon",
+    }
     attributes = {name for node in root.iter() for name in node.attrib}
     assert not {name for name in attributes if name == "style" or name.startswith("on")}
     # The style sheet knows each class by which a colour changes.
