@@ -47,4 +47,7 @@ cron.register(
 cron.register(reports.jobs.publish_slots, queue_name="default", interval=60, ttl=30, result_ttl=0)
 cron.register(reports.jobs.make_reports, queue_name="exports", interval=60, ttl=30, result_ttl=0)
 cron.register(reports.jobs.record_minutes, queue_name="default", interval=20, ttl=20, result_ttl=0)
+cron.register(
+    reports.jobs.recount_figures, queue_name="exports", interval=300, ttl=240, result_ttl=0
+)
 cron.register(staff.jobs.tidy, queue_name="default", interval=3600, result_ttl=0)

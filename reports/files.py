@@ -1,5 +1,6 @@
 """Files that a worker makes and keeps: asked for, made, watched, cancelled, taken, removed."""
 
+import hashlib
 import json
 import logging
 import os
@@ -20,8 +21,10 @@ from redis import RedisError
 
 from database.clock import Now
 from outside import jobs
+from reports import morning
 from reports.enums import OPEN, FileStatus, Zone
 from reports.exceptions import BadSelection
+from reports.figures import counted_at, recount
 from reports.models import ExportFile, ExportToken
 from reports.orders import form_of, order_of, selection_of
 from reports.packing import check_packing, packed
@@ -183,6 +186,9 @@ class Watch:
 
 
 def _make(file: ExportFile) -> None:
+    if file.export == morning.NAME:
+        _make_report(file)
+        return
     selection = selection_of(file.export, file.options, file.user)
     form = form_of(file.options)
     with tempfile.TemporaryFile() as temporary:
@@ -209,6 +215,45 @@ def _make(file: ExportFile) -> None:
         text = json.dumps(manifest(file, selection, written, hashing), ensure_ascii=False, indent=2)
         storage.save(f"{name_of(file)}.manifest.json", ContentFile(f"{text}\n".encode()))
     _finish(file, selection, written, hashing)
+
+
+def _make_report(file: ExportFile) -> None:
+    """The morning report of a schedule: figures counted now, of the days until yesterday."""
+    assert file.day is not None
+    scope = morning.scope_of_morning(file.options["region"], file.day)
+    as_of = recount() or counted_at()
+    content = morning.report(scope, file.options["language"])
+    sha256 = hashlib.sha256(content).hexdigest()
+    storage = storage_of(file.storage)
+    storage.save(name_of(file), ContentFile(content))
+    text = json.dumps(
+        {
+            "file": name_of(file).rpartition("/")[2],
+            "export": file.export,
+            "version": file.version,
+            "first": scope.first.isoformat(),
+            "last": scope.last.isoformat(),
+            "bytes": len(content),
+            "sha256": sha256,
+            "as_of": as_of and as_of.isoformat(timespec="seconds"),
+        },
+        indent=2,
+    )
+    storage.save(f"{name_of(file)}.manifest.json", ContentFile(f"{text}\n".encode()))
+    with transaction.atomic():
+        if not _mine(file).select_for_update().exists():
+            raise Stopped
+        data = {"export": f"{file.export} v{file.version}", "region": scope.region or "–"}
+        access = record_access(
+            None, act=Act.DOWNLOAD, what="file", data=data, reason=file.reason, by=_taker(file)
+        )
+        _mine(file).update(
+            status=FileStatus.DONE,
+            accesses=[access.pk],
+            size=len(content),
+            sha256=sha256,
+            ended_at=Now(),
+        )
 
 
 def manifest(

@@ -2,7 +2,7 @@ import os
 
 from rq import get_current_job
 
-from reports import evening, files, minutes, open_data, schedules, scheduling_links
+from reports import evening, figures, files, minutes, open_data, schedules, scheduling_links
 
 NICE = 10
 
@@ -40,3 +40,8 @@ def publish_numbers() -> None:
 
 def publish_slots() -> None:
     scheduling_links.publish()
+
+
+def recount_figures() -> None:
+    give_way()
+    figures.recount()

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from database.clock import Now, database_now
+from reports import morning
 from reports.definitions import EXPORTS
 from reports.enums import FileStatus, Period
 from reports.files import enqueue
@@ -65,7 +66,7 @@ def _start(schedule: ExportSchedule, day: date) -> bool:
         day=day,
         defaults={
             "export": schedule.export,
-            "version": EXPORTS[schedule.export].version,
+            "version": _version(schedule.export),
             "options": {**schedule.options, **days},
             "reason": schedule.reason,
             "storage": f"export-{schedule.target}",
@@ -75,6 +76,10 @@ def _start(schedule: ExportSchedule, day: date) -> bool:
     if is_new:
         transaction.on_commit(partial(enqueue, file.pk))
     return is_new
+
+
+def _version(export: str) -> int:
+    return morning.VERSION if export == morning.NAME else EXPORTS[export].version
 
 
 def _path(schedule: ExportSchedule, day: date) -> str:

@@ -50,6 +50,7 @@ _MODELS_OF_OTHERS = (
     "booking.closure",
     "reports.control",
     "reports.evening",
+    "reports.dashboard",
 )
 # Exports (reports.definitions) are no models at all.
 _EXPORTS = {dotted for dotted, rights in table().items() if ["export"] in rights.values()}

@@ -1,5 +1,23 @@
 """The staff's pages that read across all apps."""
 
-from reports.admin import control_room, evenings, files, pages, schedules, tokens
+from reports.admin import (
+    control_room,
+    dashboard,
+    evenings,
+    files,
+    pages,
+    plans,
+    schedules,
+    tokens,
+)
 
-__all__ = ["control_room", "evenings", "files", "pages", "schedules", "tokens"]
+__all__ = [
+    "control_room",
+    "dashboard",
+    "evenings",
+    "files",
+    "pages",
+    "plans",
+    "schedules",
+    "tokens",
+]

@@ -11,6 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from reports import morning
 from reports.admin.texts import title_of
 from reports.definitions import EXPORTS
 from reports.enums import Encoding, FileStatus, Headers, Packing, Zone
@@ -44,6 +45,12 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
     encoding = forms.ChoiceField(label=gettext_lazy("For"), choices=Encoding.choices)
     headers = forms.ChoiceField(label=gettext_lazy("First line"), choices=Headers.choices)
     zone = forms.ChoiceField(label=gettext_lazy("Times in"), choices=Zone.choices)
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
+        choices=[(code, dict(settings.LANGUAGES)[code]) for code in morning.LANGUAGES],
+        required=False,
+        help_text=gettext_lazy("Of the report; a file of rows has headers."),
+    )
     reason = forms.CharField(
         label=gettext_lazy("Reason"), min_length=SHORTEST_REASON, max_length=200
     )
@@ -56,7 +63,10 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Of a definition and of the settings: the model knows neither.
-        exports = [(name, str(export.title)) for name, export in EXPORTS.items()]
+        exports = [
+            (morning.NAME, _("The morning report as PDF")),
+            *((name, str(export.title)) for name, export in EXPORTS.items()),
+        ]
         targets = [(name, name) for name in settings.EXPORT_TARGETS]
         for name, choices in [("export", exports), ("target", targets)]:
             if name not in self.fields:  # for readers
@@ -66,16 +76,25 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
         options = self.instance.options
         if options:
             self.initial.update({name: options.get(name, "") for name in self._OPTIONS})
-            self.initial["columns"] = ", ".join(options["columns"])
+            columns = options.get("columns", [])
+            self.initial["columns"] = ", ".join(columns)
             export = EXPORTS.get(self.instance.export)
-            self.initial["people"] = bool(export and export.names_people(options["columns"]))
+            self.initial["people"] = bool(export and export.names_people(columns))
 
-    _OPTIONS = ("region", "recipient", "packing", "encoding", "headers", "zone")
+    _OPTIONS = ("region", "recipient", "packing", "encoding", "headers", "zone", "language")
 
     def clean(self) -> dict[str, Any]:
         super().clean()
         values = self.cleaned_data
         if self.errors:
+            return values
+        if values["export"] == morning.NAME:
+            # It has no rows to choose, only an area: the other questions are not asked of it.
+            self.instance.options = {
+                "region": values["region"],
+                "language": values["language"] or "ko",
+                "packing": "pdf",
+            }
             return values
         try:
             selection = select(
@@ -101,7 +120,8 @@ class ExportScheduleAdmin(CarefulMixin[ExportSchedule], StaffPages[ExportSchedul
     list_filter = ["active", "target"]
     fields = [
         "name", "export", "period", "at", "region", "columns", "recipient", "people", "target",
-        "packing", "encoding", "headers", "zone", "late_after", "reason", "active", "files_shown",
+        "packing", "encoding", "headers", "zone", "language", "late_after", "reason", "active",
+        "files_shown",
     ]  # fmt: skip
     readonly_fields = ["files_shown"]
 
@@ -146,7 +166,7 @@ class ExportScheduleAdmin(CarefulMixin[ExportSchedule], StaffPages[ExportSchedul
 
 def _line(file: ExportFile) -> str:
     parts = [str(file.day), str(FileStatus(file.status).label)]
-    if file.status == FileStatus.DONE:
+    if file.status == FileStatus.DONE and file.export in EXPORTS:
         parts.append(_("%(count)s rows") % {"count": f"{file.rows:,}"})
     if file.alarmed_at and file.status != FileStatus.DONE:
         parts.append(_("late"))

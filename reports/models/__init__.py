@@ -1,11 +1,16 @@
+from reports.models.figures import CohortPlan, DailyFigure, FigureCount, Measure
 from reports.models.files import ExportFile, ExportSchedule, ExportToken, PublishedTable
 from reports.models.line import EveningReport, PortalMinute
 
 __all__ = [
+    "CohortPlan",
+    "DailyFigure",
     "EveningReport",
     "ExportFile",
     "ExportSchedule",
     "ExportToken",
+    "FigureCount",
+    "Measure",
     "PortalMinute",
     "PublishedTable",
 ]

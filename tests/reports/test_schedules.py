@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import storages
 
-from reports import files, jobs
+from reports import files, jobs, morning
 from reports.definitions import EXPORTS
 from reports.enums import FileStatus, Period
 from reports.models import ExportFile, ExportSchedule
@@ -218,3 +218,61 @@ def test_the_authority_makes_a_schedule(client, folder):
     client.force_login(StaffFactory(role=Role.OPERATOR))
     assert client.get(f"{address}{schedule.pk}/change/").status_code == 200
     assert client.post(f"{address}add/", form).status_code == 403
+
+
+REPORT = {
+    "name": "dashboard", "export": morning.NAME, "period": Period.YESTERDAY, "at": "06:00",
+    "target": "folder", "region": "", "columns": "", "recipient": "", "packing": "csv",
+    "encoding": "utf-8", "headers": "names", "zone": "seoul", "language": "en",
+    "late_after": "30", "reason": "morning report", "active": "on",
+}  # fmt: skip
+
+
+@pytest.fixture
+def report(folder, clock, client):
+    """The morning report, ordered in the admin the day before."""
+    clock.at("12:00", tick=True)
+    client.force_login(StaffFactory(role=Role.AUTHORITY))
+    answer = client.post("/admin/reports/exportschedule/add/", REPORT)
+    assert answer.status_code == 302, answer.context["errors"]
+    return ExportSchedule.objects.get()
+
+
+def test_the_morning_report_is_delivered_with_its_manifest(report, folder, clock, client):
+    next_morning(clock, "05:59")
+    assert start_due() == 0
+    clock.forward(minutes=2)
+    assert start_due() == 1
+
+    clock.forward(minutes=1)
+    jobs.continue_files()
+
+    file = ExportFile.objects.get()
+    assert (file.status, file.problem) == (FileStatus.DONE, "")
+    path = f"morning-report-{file.day:%Y%m%d}.pdf"
+    assert names(folder) == [path, f"{path}.manifest.json"]
+    content = (folder / "dashboard" / path).read_bytes()
+    assert content.startswith(b"%PDF-")
+    manifest = json.loads((folder / "dashboard" / f"{path}.manifest.json").read_text())
+    assert manifest["sha256"] == file.sha256 == hashlib.sha256(content).hexdigest()
+    assert manifest["last"] == str(file.day - timedelta(days=1))
+    access = Access.objects.get(by="schedule:dashboard")
+    assert (access.act, len(access.numbers)) == ("download", 0)
+    client.force_login(StaffFactory(role=Role.AUTHORITY))
+    for address in ("exportschedule/", f"exportschedule/{report.pk}/change/", "exportfile/"):
+        assert client.get(f"/admin/reports/{address}").status_code == 200
+
+
+def test_a_late_morning_report_raises_an_alarm(report, clock, monkeypatch):
+    def full(name, content):
+        raise OSError(28, "No space left")
+
+    monkeypatch.setattr(storages["export-folder"], "save", full)
+    next_morning(clock, "06:01")
+    start_due()
+    clock.forward(minutes=1)
+    jobs.continue_files()
+
+    clock.forward(minutes=40)
+
+    assert [(file.schedule, file.problem) for file in alarm()] == [(report, "No space left")]
