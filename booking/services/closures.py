@@ -7,6 +7,7 @@ waiting, so that the order holds.
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,6 +49,7 @@ from booking.services.seats import RowsChanged, close_offers, lock_slots, retrie
 from database.clock import database_now, known_now
 from eligibility.models import Person
 
+ROUNDS = 20  # how often slots are given back to busy people; each round has locked more of them
 # Until the messages leave, everything can be taken back.
 TELLS_AFTER = timedelta(minutes=5)
 _TO_COME = [ReservationStatus.HELD, ReservationStatus.CONFIRMED]
@@ -146,7 +148,20 @@ class _Locked:
 
 def _lock(situation: Situation) -> _Locked:
     """Lock people, slots and reservations of a situation; raises RowsChanged."""
+    confirmed = {"slot__in": situation.closing, "status": ReservationStatus.CONFIRMED}
+    here = Reservation.objects.filter(**confirmed).values_list("person_id", flat=True)
     people = set(_lock_people(situation.person_ids))
+    for _round in range(ROUNDS):
+        # Those who booked since are waited for, which is only possible before slots are locked;
+        # the savepoint gives the slots back to a person who waits for one of them.
+        people |= set(_lock_people(set(here.all()) - people))
+        with suppress(ClosureBusy), transaction.atomic():
+            return _lock_slots(situation, people)
+    raise RowsChanged
+
+
+def _lock_slots(situation: Situation, people: set[int]) -> _Locked:
+    """Lock slots and reservations after the people; raises RowsChanged or ClosureBusy."""
     to_come = Reservation.objects.filter(person__in=people, status__in=_TO_COME)
     slots = lock_slots(
         [*situation.closing, *situation.plan.slot_ids, *to_come.values_list("slot_id", flat=True)]
@@ -154,12 +169,11 @@ def _lock(situation: Situation) -> _Locked:
     # Those of people who came too: a mark that is taken back must not appear in between.
     here = Q(slot__in=situation.closing, status__in=TAKING)
     rows = _lock_reservations(here | Q(person__in=people, status__in=_TO_COME))
-    # Booked between the read and the locks. Their people are locked without waiting, since slots
-    # are locked by now; a busy one makes it start anew.
+    # People who booked since are locked without waiting: slots are locked by now.
     late = {row.person_id for row in rows if row.status == ReservationStatus.CONFIRMED} - people
     if late:
         if len(_lock_people(late, wait=False)) < len(late):
-            raise RowsChanged
+            raise ClosureBusy
         rows += _lock_reservations(
             Q(person__in=late, status__in=_TO_COME) & ~Q(pk__in=[row.pk for row in rows])
         )
