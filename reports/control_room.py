@@ -216,7 +216,7 @@ class Preview:
 def preview(shown: RoomNow, order: Order) -> Preview:
     """Old and new settings of the room, and for a change of pace what it does to waiting."""
     room = shown.room
-    before = {
+    before: dict[str, Any] = {
         "status": room.status,
         "message_ko": room.pause_message_ko,
         "message_en": room.pause_message_en,

@@ -113,6 +113,7 @@ def _booked_by_minute(room: Room) -> list[list[int]]:
     counted = Counter(
         microseconds(at.replace(second=0, microsecond=0))
         for at in ended.order_by().values_list("ended_at", flat=True).iterator(chunk_size=5000)
+        if at  # for the types: the filter leaves no other
     )
     return [list(pair) for pair in sorted(counted.items())]
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import accumulate
 from typing import Any
 
 from django.utils import timezone
@@ -263,15 +262,13 @@ def binned(
         if "answer" in row:
             part["answer"] = max(part.get("answer", 0), row["answer"])
     # A part in which nothing happened has the levels of the one before it.
-    levels = accumulate(bins, lambda before, part: {**_levels(before), **part}, initial={})
-    full = [{**dict.fromkeys(LEVELS, 0), **part} for part in list(levels)[1:]]
+    levels, full = dict.fromkeys(LEVELS, 0), []
+    for part in bins:
+        levels = {name: part.get(name, levels[name]) for name in LEVELS}
+        full.append({**part, **levels})
     pattern = "%H:%M" if count * width <= 24 * 60 else "%m-%d %H:%M"
     labels = [f"{moment(begin + n * width * MINUTE):{pattern}}" for n in range(count)]
     return labels, full, width
-
-
-def _levels(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in LEVELS if name in row}
 
 
 # Tables
