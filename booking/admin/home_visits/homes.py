@@ -26,7 +26,7 @@ class CareHomeForm(DistrictForm[CareHome]):
     user: User
 
     contact = forms.CharField(
-        label=gettext_lazy("contact at the home"),
+        label=gettext_lazy("Contact at the home"),
         required=False,
         max_length=60,
         help_text=gettext_lazy("Who answers questions of the clinic."),
