@@ -34,7 +34,7 @@ SELECT 1000 + n, 1001 + n % 2000, {vaccine}, now() + (n / 2000 - 90) * interval 
 FROM generate_series(0, 239999) AS n;
 INSERT INTO waiting_room_admission
 SELECT (jsonb_populate_record(admission, jsonb_build_object('id', 1000 + room.number,
-    'room_id', room.id, 'ticket_id', 1000 + room.number))).*
+    'room_id', room.id, 'ticket_id', gen_random_uuid()))).*
 FROM waiting_room_admission AS admission,
     (SELECT id, row_number() OVER (ORDER BY id) AS number FROM waiting_room_room) AS room
 WHERE admission.id = {admission};
