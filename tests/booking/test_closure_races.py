@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from booking.exceptions import Refused
-from booking.finder import availability
 from booking.models import AffectedAppointment, Closure, Slot
 from booking.services import closures
 from booking.services.changes import cancel_reservation
@@ -24,13 +23,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("every_invariant_holds"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _clinics_are_read_anew():
-    availability.clear_caches()
-    yield
-    availability.clear_caches()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from booking.exceptions import (
     NothingToClose,
     Refused,
 )
-from booking.finder import availability
 from booking.models import (
     AffectedAppointment,
     ClosedSlot,
@@ -66,13 +65,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("every_invariant_holds"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _clinics_are_read_anew():
-    availability.clear_caches()
-    yield
-    availability.clear_caches()
 
 
 @pytest.fixture

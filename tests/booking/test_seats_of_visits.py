@@ -42,13 +42,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _clinics_are_read_anew():
-    availability.clear_caches()
-    yield
-    availability.clear_caches()
-
-
 def counters(slot: Slot) -> tuple[int, int, int | None]:
     return Slot.objects.values_list("capacity", "booked", "visit_places").get(pk=slot.pk)
 
