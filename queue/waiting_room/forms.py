@@ -1,5 +1,4 @@
 from django import forms
-from django.core.validators import MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from messaging.enums import CHOSEN, Channel
@@ -20,24 +19,6 @@ class AlertForm(forms.Form):
         missing = not values.get("email") and "email" not in self.errors
         if values.get("channel") == Channel.EMAIL and missing:
             self.add_error("email", _("Type your e-mail address."))
-
-
-class PauseForm(forms.Form):
-    message_ko = forms.CharField(label=_("Message to the public, Korean"), max_length=200)
-    message_en = forms.CharField(
-        label=_("Message to the public, English"), max_length=200, required=False
-    )
-
-
-class PaceForm(forms.Form):
-    max_active = forms.IntegerField(
-        label=_("People booking at once"), validators=[MinValueValidator(1)], max_value=1_000_000
-    )
-    max_per_minute = forms.IntegerField(
-        label=_("Called per minute at most"),
-        validators=[MinValueValidator(1)],
-        max_value=1_000_000,
-    )
 
 
 class GatheringForm(forms.Form):

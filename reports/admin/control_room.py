@@ -68,7 +68,11 @@ class ControlRoomPages:
 
     def room(self, request: HttpRequest) -> HttpResponse:
         _check(request, "view")
-        return self._room(request)
+        rooms = rooms_now()
+        # As a room's own page leads here. An unknown one chooses nothing.
+        chosen = request.GET.getlist("room")
+        form = ActForm(rooms=rooms, initial={"rooms": chosen} if chosen else None)
+        return self._room(request, rooms=rooms, form=form)
 
     def now(self, request: HttpRequest) -> HttpResponse:
         """The parts that the page's script replaces every few seconds."""
@@ -215,17 +219,16 @@ class ControlRoomPages:
         self,
         request: HttpRequest,
         *,
-        rooms: list[RoomNow] | None = None,
-        form: ActForm | None = None,
+        rooms: list[RoomNow],
+        form: ActForm,
         status: int = 200,
     ) -> HttpResponse:
-        rooms = rooms_now() if rooms is None else rooms
         return self._page(
             request,
             "admin/reports/control/room.html",
             _("Control room"),
             status=status,
-            form=form or ActForm(rooms=rooms),
+            form=form,
             templates=TEMPLATES,
             refresh=REFRESH_SECONDS,
             hour_refresh=HOUR_REFRESH_SECONDS,

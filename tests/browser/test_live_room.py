@@ -23,9 +23,9 @@ def watched(page, live_server):
     page.goto("about:blank")
 
 
-def test_what_is_typed_stays_while_the_numbers_move(watched):
+def test_what_is_filled_in_stays_while_the_numbers_move(watched):
     page, room = watched
-    page.fill("[name=message_ko]", "전산 점검 중입니다.")
+    page.check("[name=sure]")
     before = page.locator("#live-acts tbody tr").count()
 
     pause_room(room=room, by="staff:1")
@@ -33,7 +33,7 @@ def test_what_is_typed_stays_while_the_numbers_move(watched):
         "before => document.querySelectorAll('#live-acts tbody tr').length > before", arg=before
     )
 
-    assert page.input_value("[name=message_ko]") == "전산 점검 중입니다."
+    assert page.is_checked("[name=sure]")
     assert page.locator("#live-old").is_hidden()
 
 

@@ -57,20 +57,15 @@ def test_every_act_goes_through_a_service_and_is_recorded_with_who():
     room, client = make_room(), log_in(Role.OPERATOR)
     user = User.objects.get()
 
-    post(client, room, "pause", message_ko="점검", message_en="Maintenance")
-    room.refresh_from_db()
-    assert (room.status, room.pause_message_ko) == ("paused", "점검")
-    post(client, room, "resume")
-    post(client, room, "set-pace", max_active=7, max_per_minute=70)
     post(client, room, "close")
     room.refresh_from_db()
     assert room.status == "running"
     post(client, room, "close", sure="yes")
 
     room.refresh_from_db()
-    assert (room.status, room.max_active, room.max_per_minute) == ("closed", 7, 70)
+    assert room.status == "closed"
     acts = room.steps.filter(by=f"staff:{user.pk}").order_by("pk").values_list("act", flat=True)
-    assert list(acts) == ["pause", "resume", "pace", "close"]
+    assert list(acts) == ["close"]
     changes = room.events.exclude(pgh_context=None)
     assert {event.pgh_context.metadata["user"] for event in changes} == {user.pk}
     history = client.get(f"/admin/waiting_room/room/{room.pk}/history/").content.decode()
@@ -93,25 +88,25 @@ def test_the_draw_is_prepared_before_anybody_may_join():
     assert room.steps.filter(act="plan").last().details["officers"] == 1
 
 
-def test_a_wrong_pace_is_refused_beside_its_field():
+def test_what_touches_a_running_line_is_ordered_in_the_control_room():
     room, client = make_room(), log_in(Role.OPERATOR)
 
-    response = post(client, room, "set-pace", max_active="0", max_per_minute="many")
+    page = client.get(desk(room)).content.decode()
 
-    assert response.status_code == 422
-    text = response.content.decode()
-    assert "greater than or equal to 1" in text
-    assert 'value="many"' in text
-    assert Room.objects.get().max_active == 200
+    there = f"/admin/control/?room={room.pk}"
+    assert f'href="{there}#orders"' in page
+    form = client.get(there).context["form"]
+    assert form["rooms"].value() == [str(room.pk)]
+    assert client.get("/admin/control/?room=x").status_code == 200
+    assert there not in log_in(Role.AUTHORITY).get(desk(room)).content.decode()
 
 
 def test_a_refusal_of_the_service_is_said():
     room, client = make_room(), log_in(Role.OPERATOR)
-    post(client, room, "close", sure="yes")
 
-    response = post(client, room, "resume")
+    response = post(client, room, "open-secret", name="Nobody", secret="ab" * 32)
 
-    assert "A closed room can" in response.content.decode()
+    assert "No officer of this draw has that name." in response.content.decode()
 
 
 @pytest.mark.parametrize("role", [Role.CLINIC, Role.LOCAL])
@@ -124,8 +119,8 @@ def test_others_neither_see_nor_run_rooms(role):
 
     assert client.get(desk(room)).status_code in (302, 403)
     assert client.get("/admin/waiting_room/room/").status_code == 403
-    for act in ["pause", "resume", "close", "set-pace", "set-draw"]:
-        assert post(client, room, act, sure="yes", message_ko="x").status_code in (403, 404)
+    for act in ["close", "set-draw"]:
+        assert post(client, room, act, sure="yes").status_code in (403, 404)
     assert Room.objects.get().status == "running"
 
 

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -24,14 +23,12 @@ from staff.actors import actor_of, user_id_of
 from staff.models import User
 from staff.scoping import ScopedAdmin
 from staff.services import staff_of
-from waiting_room.enums import Act, RoomStatus
+from waiting_room.enums import Act
 from waiting_room.exceptions import CantChange
 from waiting_room.forms import (
     DrawPlanForm,
     GatheringForm,
     OfficerForm,
-    PaceForm,
-    PauseForm,
     SecretForm,
     StatedForm,
     WitnessPlanForm,
@@ -124,8 +121,7 @@ class RoomAdmin(ScopedAdmin[Room]):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
-        acts = {"pause": self.pause, "resume": self.resume, "close": self.close}
-        acts |= {"set-pace": self.set_pace, "set-gathering": self.set_gathering}
+        acts = {"close": self.close, "set-gathering": self.set_gathering}
         acts |= {"set-draw": self.set_draw, "add-officer": self.add_officer}
         acts |= {"set-witnesses": self.set_witnesses}
         acts |= {"open-secret": self.open_secret, "state-value": self.state_value}
@@ -181,7 +177,6 @@ class RoomAdmin(ScopedAdmin[Room]):
             refresh=REFRESH_SECONDS if request.GET.get("live") else 0,
             acts=_acts(room),
             calls=_calls(room),
-            pausing=PAUSING[RoomStatus(room.status)],
             **_open_acts(room, witnesses),
             witnesses=witnesses,
             witness_rule=_witness_rule(room, witnesses),
@@ -190,15 +185,6 @@ class RoomAdmin(ScopedAdmin[Room]):
 
     def _forms(self, room: Room) -> dict[str, Form]:
         return {
-            "pause_form": PauseForm(
-                initial={
-                    "message_ko": room.pause_message_ko,
-                    "message_en": room.pause_message_en,
-                }
-            ),
-            "pace_form": PaceForm(
-                initial={"max_active": room.max_active, "max_per_minute": room.max_per_minute}
-            ),
             "gathering_form": GatheringForm(
                 initial={"joins_from": timezone.localtime(room.joins_from)}
             ),
@@ -240,23 +226,12 @@ class RoomAdmin(ScopedAdmin[Room]):
             return self._live_page(request, self._changeable(request, pk), 422, **{name: form})
         return self._act(request, pk, service, **form.cleaned_data)
 
-    def pause(self, request: HttpRequest, pk: int) -> HttpResponse:
-        form = PauseForm(request.POST)
-        return self._act_by_form(request, pk, form, "pause_form", rooms.pause_room)
-
-    def resume(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._act(request, pk, rooms.resume_room)
-
     def close(self, request: HttpRequest, pk: int) -> HttpResponse:
         self._changeable(request, pk)
         if request.POST.get("sure") != "yes":
             messages.error(request, _("Tick the box first: a closed line can't be opened again."))
             return HttpResponseRedirect(reverse("admin:waiting_room_room_change", args=[pk]))
         return self._act(request, pk, rooms.close_room)
-
-    def set_pace(self, request: HttpRequest, pk: int) -> HttpResponse:
-        form = PaceForm(request.POST)
-        return self._act_by_form(request, pk, form, "pace_form", rooms.set_pace)
 
     def set_gathering(self, request: HttpRequest, pk: int) -> HttpResponse:
         def prepare(*, room: Room, by: str, joins_from: datetime) -> None:
@@ -286,24 +261,6 @@ class RoomAdmin(ScopedAdmin[Room]):
     def state_value(self, request: HttpRequest, pk: int) -> HttpResponse:
         form = StatedForm(request.POST)
         return self._act_by_form(request, pk, form, "stated_form", drawing.state_value)
-
-
-class Pausing(NamedTuple):
-    """The form with which a line is paused, as the live page shows it."""
-
-    heading: Promise
-    button: Promise
-    may_resume: bool = False
-
-
-PAUSE = Pausing(gettext_lazy("Pause"), gettext_lazy("Pause the line"))
-PAUSING = {
-    RoomStatus.RUNNING: PAUSE,
-    RoomStatus.PAUSED: Pausing(
-        gettext_lazy("Paused"), gettext_lazy("Change the message"), may_resume=True
-    ),
-    RoomStatus.CLOSED: PAUSE,
-}
 
 
 def _open_acts(room: "WithAnnotations[Room, AtNow]", witnesses: list[Standing]) -> dict[str, Any]:
