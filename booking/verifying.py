@@ -15,13 +15,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from booking.enums import LIVE, TAKING
+from booking.services.holds import MOST_HELD
 from booking.services.offers import OFFER_LIFETIME
 from database.clock import database_now
 
 # The job takes lapsed holds back every ten seconds; a hold older than this means that it stopped.
 LATE = timedelta(minutes=5)
-# The longest a hold may last: offers, with a minute to spare.
-PROMISED = OFFER_LIFETIME + timedelta(minutes=1)
+# The longest a hold may last, an offer's or one with both extensions, with a minute to spare.
+PROMISED = max(OFFER_LIFETIME, MOST_HELD) + timedelta(minutes=1)
 EXAMPLES = 5
 
 
