@@ -70,6 +70,8 @@ def test_each_kind_of_user_sees_the_lists_of_their_role(client):
         "booking.reservation",
         "booking.listentry",
         "booking.outsidedose",
+        "booking.carehome",
+        "booking.homevisit",
         "vaccination.dosegiven",
         "vaccination.lot",
         "vaccination.recall",

@@ -494,11 +494,11 @@ def _dying_before_the_commit() -> Iterator[None]:
     """The worker's connection is cut when the tick has written everything but its document."""
     published = ticking._publish
 
-    def publish(facts: Any) -> Any:
+    def publish(facts: Any, *, is_final: bool) -> Any:
         with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
             pid = connection.connection.info.backend_pid
             server.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        return published(facts)
+        return published(facts, is_final=is_final)
 
     with patch.object(ticking, "_publish", publish):
         yield
