@@ -143,6 +143,7 @@ def test_the_address_is_asked_only_of_whoever_wants_an_email(page, context, live
     enter(context, live_server)
     page.goto(live_server.url + "/booking/")
     page.locator(".jari-slots button").first.click()
+    page.wait_for_load_state("load")  # what moves meanwhile would take the click
     address = page.locator("input[name=email]")
 
     before = address.is_visible()

@@ -163,7 +163,7 @@ def test_one_poll_is_to_come_whatever_the_tab_does(waiting, context):
     ticket = [join(room) for _ in range(4)][3]
     publish(room)
     page = waiting(ticket)
-    page.wait_for_function("polls.size === 1")
+    page.wait_for_function("() => polls.size === 1")
 
     page.evaluate("""() => { for (let turn = 0; turn < 20; turn += 1) {
         dispatchEvent(new Event("online"));
@@ -173,7 +173,7 @@ def test_one_poll_is_to_come_whatever_the_tab_does(waiting, context):
         with page.expect_response("**/now.json"):
             pass
 
-    page.wait_for_function("polls.size === 1")
+    page.wait_for_function("() => polls.size === 1")
     assert page.evaluate("most") == 1
 
 
