@@ -91,7 +91,7 @@ ACTS: dict[str, Callable[["Lines", int], Any]] = {
     "tell": lambda m, who: telling.request_alert(
         ticket=m.ticket(who), channel=Channel.EMAIL, email="a@example.kr", language="ko"
     ),
-    "tell nothing": lambda m, who: telling.cancel_alert(ticket=m.ticket(who)),
+    "tell nothing": lambda m, who: telling.cancel_alert(ticket=m.ticket(who), language="ko"),
     "enter": lambda m, who: entering.enter(ticket=m.ticket(who)),
     "knock": lambda m, who: entering.knock(ticket=m.ticket(who)),
     "extend": lambda m, who: entering.extend_admission(admission=m.admission(who)),
