@@ -71,7 +71,7 @@ def test_the_list_is_closed_and_published_before_the_number_exists():
     assert (document["state"], document["frozen"]) == (State.DRAWING, None)
     assert document["drawing"]["count"] == 3
     assert room.line.serving == 0
-    acts = list(room.steps.values_list("act", flat=True))
+    acts = list(room.steps.order_by("pk").values_list("act", flat=True))
     assert (acts[-1], "reveal" in acts) == ("freeze", False)
 
     drawn = tick(room)
