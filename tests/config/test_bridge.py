@@ -165,7 +165,7 @@ class Server:
     def processes(self) -> list[str]:
         """Whatever of this server runs still, with a parent or without."""
         listed = subprocess.run(
-            ["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=False
         )
         return [line for line in listed.stdout.splitlines() if f":{self.port}" in line]
 

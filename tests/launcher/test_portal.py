@@ -174,7 +174,11 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
 
 def command_of(pid: int) -> str:
     shown = subprocess.run(
-        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False
+        # In a pipe too ps may cut off lines at 80 letters.
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return shown.stdout
 
