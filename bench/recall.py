@@ -51,7 +51,7 @@ FROM vaccination_dosegiven
 WHERE lot_id % 5000 = 0 OR reservation_id < 1000200000;
 -- Copies of one person under ids of their own.
 INSERT INTO eligibility_person (id, identity_index, {columns})
-SELECT reservation.id, decode(md5(reservation.id::text), 'hex'), {columns}
+SELECT reservation.id, decode(md5(reservation.id::text), 'hex'), {copied}
 FROM booking_reservation AS reservation, LATERAL (
     SELECT {columns} FROM eligibility_person WHERE id = {person}
 ) AS person;
@@ -74,6 +74,11 @@ def main(doses: int) -> int:
 
         call_command("migrate", verbosity=0)
         slot, person = SlotFactory(), PersonFactory(declared=True)
+        columns = [
+            field.column
+            for field in type(person)._meta.concrete_fields
+            if field.name not in ("id", "identity_index")
+        ]
         values = {
             "doses": doses,
             "lots": LOTS,
@@ -83,11 +88,8 @@ def main(doses: int) -> int:
             "vaccine": slot.vaccine_id,
             "slot": slot.pk,
             "person": person.pk,
-            "columns": ", ".join(
-                field.column
-                for field in type(person)._meta.concrete_fields
-                if field.name not in ("id", "identity_index")
-            ),
+            "columns": ", ".join(columns),
+            "copied": ", ".join(f"person.{name}" for name in columns),
         }
         begun = time.perf_counter()
         with connection.cursor() as cursor:
@@ -99,7 +101,7 @@ def main(doses: int) -> int:
             vaccine_id=slot.vaccine_id, number=RECALLED, clinic_id=None, recall_id=1
         )
         print(found.explain(analyze=True, buffers=True))
-        print(f"list of all: {_best(lambda: len(list(found))):.0f} ms for {len(found):,} people")
+        print(f"list of all: {_best(lambda: list(found.all())):.0f} ms for {len(found):,} people")
         print(f"one page:    {_best(lambda: list(found[:100])):.0f} ms")
         print(f"count:       {_best(found.count):.0f} ms")
         recall = Recall.objects.create(
