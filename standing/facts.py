@@ -13,7 +13,7 @@ class LineFacts:
     opens_at: datetime
     closes_at: datetime
     # None while the cohort has no line yet.
-    joins_from: datetime | None = None
+    joinable_from: datetime | None = None
     # The list is closed and every number has its place, so that people are called.
     has_places: bool = False
     is_paused: bool = False

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from standing.facts import LineFacts, PersonFacts
 from standing.shown import Standing
-from standing.states import KEEPS_ITS_PAGE, OF_A_LINE, State
+from standing.states import KEEPS_ITS_PAGE, OF_A_LINE, PERSONAL, State
 
 
 def standing_of(facts: PersonFacts | None, code: str = "") -> Standing:
@@ -33,18 +33,18 @@ def _personal(facts: PersonFacts, line: LineFacts | None) -> State | None:
     """What is above every line: a deadline, then what is booked."""
     inside = any(other.inside_until for other in facts.lines)
     at_door = line is not None and state_of_line(line, facts.now) == State.DOOR
-    asked = [
-        (State.HELD, facts.held_until is not None),
-        (State.OFFER, facts.offer != ""),
-        (State.SECOND_MISSING, facts.misses_second),
-        (State.BOOKED, facts.booked is not None),
-        (State.INSIDE, inside),
-        (State.ON_LIST, facts.on_list),
+    holds = {
+        State.HELD: facts.held_until is not None,
+        State.OFFER: facts.offer != "",
+        State.SECOND_MISSING: facts.misses_second,
+        State.BOOKED: facts.booked is not None,
+        State.INSIDE: inside,
+        State.ON_LIST: facts.on_list,
         # At the door the page lets them in by itself: that comes first.
-        (State.CANCELLED, facts.cancelled is not None and not at_door),
-        (State.DONE, facts.is_done),
-    ]
-    return next((state for state, holds in asked if holds), None)
+        State.CANCELLED: facts.cancelled is not None and not at_door,
+        State.DONE: facts.is_done,
+    }
+    return next((state for state in PERSONAL if holds[state]), None)
 
 
 def state_of_line(line: LineFacts, now: datetime) -> State:
@@ -71,7 +71,7 @@ def state_of_line(line: LineFacts, now: datetime) -> State:
 
 def _can_be_joined(line: LineFacts, now: datetime) -> bool:
     """As waiting_room.services.joining decides it, which has the last word."""
-    if line.joins_from is None or now < min(line.joins_from, line.opens_at):
+    if line.joinable_from is None or now < line.joinable_from:
         return False
     return line.window_from is None or line.window_from <= max(now, line.opens_at)
 
@@ -92,7 +92,7 @@ def public_state(line: LineFacts, now: datetime) -> State:
     """How a line stands for everybody, as on the cards of the front page."""
     if line.has_ended:
         return State.CLOSED
-    if line.joins_from is None or now < min(line.joins_from, line.opens_at):
+    if line.joinable_from is None or now < line.joinable_from:
         return State.NOT_YET
     if now < line.opens_at:
         return State.MAY_GATHER

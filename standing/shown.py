@@ -75,11 +75,10 @@ class Standing:
     def joins_at(self) -> datetime | None:
         """From when on the person can take a place in the line."""
         line = self.line
-        if line is None or line.joins_from is None:
+        if line is None or line.joinable_from is None:
             return None
         own = line.window_from or line.opens_at
-        begins = min(line.joins_from, line.opens_at)
-        return own if own > line.opens_at else begins
+        return own if own > line.opens_at else line.joinable_from
 
     @property
     def deadline(self) -> datetime | None:

@@ -58,5 +58,4 @@ OF_A_LINE = [
 ]
 # The number in the line is what the person looks for: nothing personal takes its page.
 KEEPS_ITS_PAGE = {State.WAITING, State.PAUSED, State.STILL, State.GATHERED}
-MAY_ENTER = {State.CALLED}
 MAY_BE_JOINED = {State.MAY_GATHER, State.MAY_JOIN, State.LEFT}

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from eligibility.models import Cohort
 from standing.facts import LineFacts
 from waiting_room.enums import RoomStatus, State
 from waiting_room.models import Room
@@ -10,6 +11,18 @@ from waiting_room.now_document import state_of
 
 # A line whose last tick is older calls nobody: the worker does not run.
 STILL_SECONDS = 15
+
+
+def facts_without_room(cohort: Cohort, now: datetime, **own: Any) -> LineFacts:
+    """A cohort that has no line yet; `own` are the fields of LineFacts about one person."""
+    return LineFacts(
+        code=cohort.code,
+        name=cohort.name,
+        opens_at=cohort.opens_at,
+        closes_at=cohort.closes_at,
+        has_ended=cohort.closes_at <= now,
+        **own,
+    )
 
 
 def facts_of_room(
@@ -23,7 +36,7 @@ def facts_of_room(
         name=room.cohort.name,
         opens_at=room.cohort.opens_at,
         closes_at=room.cohort.closes_at,
-        joins_from=room.joins_from,
+        joinable_from=room.joinable_from,
         has_places=room.drawn_at is not None,
         is_paused=room.status == RoomStatus.PAUSED,
         stands_still=still and state == State.OPEN,

@@ -14,14 +14,16 @@ from standing.texts import TABLE
 
 NOW = datetime(2026, 7, 20, 11, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-LINE = LineFacts("fifties", "50s", NOW - HOUR, NOW + HOUR, joins_from=NOW - 2 * HOUR, eligible=True)
+LINE = LineFacts(
+    "fifties", "50s", NOW - HOUR, NOW + HOUR, joinable_from=NOW - 2 * HOUR, eligible=True
+)
 APPOINTMENT = Appointment("482913", NOW + 48 * HOUR, "Clinic", NOW + 24 * HOUR)
 TICKET = "b0d9f3c0-0000-4000-8000-000000000001"
 IN_LINE = replace(LINE, ticket=TICKET, has_places=True)
 
 LINES = {
     State.NOT_YOURS: replace(LINE, eligible=False),
-    State.NOT_YET: replace(LINE, joins_from=NOW + HOUR, opens_at=NOW + 2 * HOUR),
+    State.NOT_YET: replace(LINE, joinable_from=NOW + HOUR, opens_at=NOW + 2 * HOUR),
     State.MAY_GATHER: replace(LINE, opens_at=NOW + HOUR),
     State.MAY_JOIN: LINE,
     State.REVIEW: replace(LINE, is_provisional=True),
@@ -96,7 +98,7 @@ FLAGS = ["eligible", "is_provisional", "has_places", "is_paused", "stands_still"
 def every_line():
     """Each combination of what a line may be, sensible or not."""
     windows = [
-        {"opens_at": NOW + shift, "closes_at": NOW + HOUR * 9, "joins_from": joins}
+        {"opens_at": NOW + shift, "closes_at": NOW + HOUR * 9, "joinable_from": joins}
         for shift, joins in [(HOUR, NOW - HOUR), (2 * HOUR, NOW + HOUR), (-HOUR, None)]
     ]
     tickets = [
