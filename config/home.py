@@ -11,12 +11,12 @@ from booking.services.standings import in_session
 from database.clock import known_now
 from eligibility.models import Cohort, Person
 from eligibility.sessions import claim_of, set_session, signed_in, to_identity
-from standing.facts import LineFacts, PersonFacts
+from standing.facts import PersonFacts
 from standing.hooks import show
 from standing.rules import of_each_line, public_state
 from standing.states import KEEPS_ITS_PAGE, PERSONAL, State
 from standing.texts import TABLE
-from waiting_room.line_facts import facts_of_room
+from waiting_room.line_facts import facts_of_room, facts_without_room
 from waiting_room.models import Room
 
 # Order of the cohorts on the page; within a state they stay in the order of their openings.
@@ -35,8 +35,7 @@ STATES = [
 def home(request: HttpRequest) -> HttpResponse:
     """Cohorts with their windows, and where the signed-in person stands."""
     facts = _facts_in_session(request)
-    cohorts = [_card(line) for line in _lines()]
-    cohorts.sort(key=lambda card: STATES.index(card["state"]))
+    cohorts = sorted(_cards(), key=lambda card: STATES.index(card["state"]))
     stands = show(request, facts) if facts else None
     context = {"cohorts": cohorts, "stands": stands, "acting_for": _acting_for(request)}
     return render(request, "home.html", context)
@@ -50,10 +49,12 @@ def own_place(request: HttpRequest) -> HttpResponse:
     if facts is None:
         return to_identity(request.path)
     stands = show(request, facts)
-    lines = [line for line in of_each_line(facts) if line.line != stands.line]
+    lines = of_each_line(facts)
     if stands.state in PERSONAL:
         # What is booked leaves nothing to join or to enter; a place that waits is still theirs.
-        lines = [line for line in of_each_line(facts) if line.state in KEEPS_ITS_PAGE]
+        lines = [line for line in lines if line.state in KEEPS_ITS_PAGE]
+    else:
+        lines = [line for line in lines if line.line != stands.line]
     context = {"stands": stands, "lines": lines, "acting_for": _acting_for(request)}
     return render(request, "own_place.html", context)
 
@@ -82,29 +83,18 @@ def _acting_for(request: HttpRequest) -> str:
     return Person.objects.only("name").get(pk=session.person_id).name
 
 
-def _card(pair: tuple[Cohort, LineFacts]) -> dict[str, Any]:
-    cohort, line = pair
-    state = public_state(line, known_now())
-    return {"cohort": cohort, "state": state, "texts": TABLE[state]}
-
-
-def _lines() -> list[tuple[Cohort, LineFacts]]:
-    """All cohorts with how their lines stand for everybody, in two statements."""
+def _cards() -> list[dict[str, Any]]:
+    """A card for each cohort, with how its line stands for everybody; in two statements."""
     now = known_now()
     rooms = {room.cohort_id: room for room in Room.objects.select_related("line")}
-    pairs = []
+    cards = []
     for cohort in Cohort.objects.all():
         room = rooms.get(cohort.pk)
         if room is None:
-            line = LineFacts(
-                cohort.code,
-                cohort.name,
-                cohort.opens_at,
-                cohort.closes_at,
-                has_ended=cohort.closes_at <= now,
-            )
+            line = facts_without_room(cohort, now)
         else:
             room.cohort = cohort
             line = facts_of_room(room, now, ticked_at=room.line.ticked_at)
-        pairs.append((cohort, line))
-    return pairs
+        state = public_state(line, now)
+        cards.append({"cohort": cohort, "state": state, "texts": TABLE[state]})
+    return cards

@@ -11,7 +11,7 @@ from booking.enums import Origin, ReservationStatus
 from eligibility.models import Cohort
 from eligibility.sessions import SESSION, Claim, Session
 from standing.facts import Appointment, LineFacts, PersonFacts
-from waiting_room.line_facts import facts_of_room
+from waiting_room.line_facts import facts_of_room, facts_without_room
 from waiting_room.models import Room
 from waiting_room.services.entering import MOST_EXTENSIONS
 
@@ -46,14 +46,14 @@ def _facts(text: str) -> PersonFacts:
     found = json.loads(text)
     now = datetime.fromisoformat(found["now"])
     rows = found["reservations"]
-    doses = {row["dose"]: row["doses"] for row in found["outside"] + _of_status(rows, KEPT)}
+    live_rows = _of_status(rows, KEPT)
+    doses = {row["dose"]: row["doses"] for row in found["outside"] + live_rows}
     holds = [row for row in rows if row["status"] == ReservationStatus.HELD]
     offer = next((row for row in holds if row["token"]), None)
     held = [row["held_until"] for row in holds if row["origin"] != Origin.OFFER]
     expected = sorted(_of_status(rows, EXPECTED), key=lambda row: row["starts_at"])
     given = [row["dose"] for row in found["outside"]]
     given += [row["dose"] for row in _of_status(rows, [ReservationStatus.VACCINATED])]
-    live_rows = _of_status(rows, KEPT)
     at_home = any(row["at_home"] for row in live_rows if row["dose"] == 1)
     return PersonFacts(
         now=now,
@@ -108,14 +108,7 @@ def _line(row: dict[str, Any], now: datetime) -> LineFacts:
         "is_provisional": bool(row["provisional_ticket"] or row["provisional"]),
     }
     if row["status"] is None:
-        return LineFacts(
-            cohort.code,
-            cohort.name,
-            cohort.opens_at,
-            cohort.closes_at,
-            has_ended=cohort.closes_at <= now,
-            **own,
-        )
+        return facts_without_room(cohort, now, **own)
     room = Room(
         cohort=cohort,
         status=row["status"],
