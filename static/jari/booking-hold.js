@@ -1,14 +1,14 @@
-// The clock of a held time, and what was typed kept in this tab: a reload, the language or an
-// error page loses neither. Without this script the page says until when the time is kept.
+// The clock of a held time or of the stay in booking, and what was typed kept in this tab: a reload,
+// the language or an error page loses neither. Without this script the page says until when.
 
 const SOON_SECONDS = 120;
-const clock = document.querySelector(".booking-clock");
+const clock = document.querySelector(".booking-clock, .booking-stay");
 const form = document.querySelector("form[data-keep]");
 
 if (clock) {
   // Counted from when the page came, never by the device's clock.
   const ends = performance.now() + Number(clock.dataset.seconds) * 1000;
-  const left = clock.querySelector(".booking-left");
+  const left = clock.querySelector(".booking-left, .booking-stay-left");
   const warning = clock.querySelector(".booking-warning");
   // Said once, politely: a screen reader hears the warning and not every second.
   const say = (sentence) => {
@@ -19,7 +19,7 @@ if (clock) {
     const after = document.querySelector("[data-after]");
     const focused = document.activeElement?.closest("[data-while]");
     for (const one of document.querySelectorAll("[data-while]")) one.hidden = true;
-    after.hidden = false;
+    if (after) after.hidden = false;
     if (focused) after.focus();
     clearInterval(timer);
   };
