@@ -8,7 +8,6 @@ from django.core import signing
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from booking.finder import availability
 from booking.models import Offer, Reservation, Slot
 from booking.services.changes import cancel_reservation
 from booking.services.offers import Preferences, join_list
@@ -20,13 +19,6 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
-
-
-@pytest.fixture(autouse=True)
-def _nothing_kept():
-    availability.clear_caches()
-    yield
-    availability.clear_caches()
 
 
 def enter(context, live_server, language="en"):
@@ -113,6 +105,17 @@ def test_the_clock_of_a_hold_counts_down_and_warns(page, context, live_server):
     assert shown.startswith(("9 min", "10 min"))
     assert quiet == ""
     assert soon == "Less than two minutes left. Extend the time, or confirm."
+
+
+def test_the_stay_counts_down_on_the_page(page, context, live_server):
+    clinic_with_times()
+    enter(context, live_server)
+
+    page.goto(live_server.url + "/booking/")
+
+    left = page.locator(".booking-stay-left")
+    expect(left).to_be_visible()
+    expect(left).not_to_have_text(left.inner_text())
 
 
 def test_when_the_time_has_run_out_there_is_one_thing_to_press(page, context, live_server):
