@@ -48,7 +48,7 @@ def make_report(room: Room, *, by: User | None = None) -> EveningReport | None:
     last = room.pages.order_by("-number").first()
     if last is None or not last.upto:
         return None
-    logged = logged_figures(room)
+    logged = logged_figures(room, last)
     totals = logged["totals"]
     return EveningReport.objects.create(
         room=room,

@@ -5,6 +5,7 @@ Times are microseconds, as in the log; minutes are those of the clock.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from waiting_room.enums import Act
@@ -12,6 +13,7 @@ from waiting_room.models import LogPage, Room, Ticket
 from waiting_room.public_log import microseconds
 from waiting_room.services.evening import (
     SECOND,
+    Call,
     calls_of,
     last_totals,
     pauses_of,
@@ -24,15 +26,12 @@ MINUTE = 60 * SECOND
 CURVES = ("minute", "joined", "called", "waiting", "entered", "inside", "ran_out")
 
 
-def logged_figures(room: Room) -> dict[str, Any]:
+def logged_figures(room: Room, last: LogPage) -> dict[str, Any]:
     """Totals, waits, pauses, changes of pace, and the curves: a list of values for each of CURVES.
 
-    `entered`, `inside` and `ran_out` are those of the log's counts, one a minute at most. {} before
-    the first page of the log.
+    `last` is the log's last page. `entered`, `inside` and `ran_out` are those of the log's counts,
+    one a minute at most.
     """
-    last = room.pages.order_by("-number").first()
-    if last is None:
-        return {}
     calls = calls_of(room)
     _count, ordered = waits_of(room, calls)
     return {
@@ -40,7 +39,7 @@ def logged_figures(room: Room) -> dict[str, Any]:
         "waited_95": percentile(ordered, 95),
         "pauses": [list(pause) for pause in pauses_of(room)],
         "paces": _paces(room),
-        "curves": _curves(room, last),
+        "curves": _curves(room, last, calls),
     }
 
 
@@ -53,9 +52,9 @@ def _paces(room: Room) -> list[list[int]]:
     ]
 
 
-def _curves(room: Room, last: LogPage) -> dict[str, list[int]]:
+def _curves(room: Room, last: LogPage, calls: Sequence[Call]) -> dict[str, list[int]]:
     joined, called = _joined(room, last), Counter[int]()
-    for call in calls_of(room):
+    for call in calls:
         called[_minute(call.at)] += call.last - call.first + 1
     counts = _counts(room)
     curves: dict[str, list[int]] = {name: [] for name in CURVES}
