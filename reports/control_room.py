@@ -19,6 +19,7 @@ from waiting_room.now_document import state_of
 from waiting_room.reasons import sentences, wait_text
 from waiting_room.services.minutes import load_of
 from waiting_room.services.orders import Order
+from waiting_room.services.rooms import settings_of
 
 HOUR = 60  # minutes shown
 MINUTE = timedelta(minutes=1)
@@ -215,32 +216,18 @@ class Preview:
 
 def preview(shown: RoomNow, order: Order) -> Preview:
     """Old and new settings of the room, and for a change of pace what it does to waiting."""
-    room = shown.room
-    before: dict[str, Any] = {
-        "status": room.status,
-        "message_ko": room.pause_message_ko,
-        "message_en": room.pause_message_en,
-        "max_active": room.max_active,
-        "max_per_minute": room.max_per_minute,
-    }
-    after = {**before, **order.values()}
-    if order.act in (Act.PAUSE, Act.RESUME):
-        paused = order.act == Act.PAUSE
-        after["status"] = RoomStatus.PAUSED if paused else RoomStatus.RUNNING
-        after |= {} if paused else {"message_ko": "", "message_en": ""}
+    room, before = shown.room, settings_of(shown.room)
+    after = order.after(before)
     # A pause has no end that could be forecast; its length is what people wait longer.
     now = then = None
     if order.act == Act.PACE:
-        limits = {name: before[name] for name in ("max_active", "max_per_minute")}
-        now = forecast(shown.load, **limits)
-        then = forecast(
-            shown.load, max_active=order.max_active, max_per_minute=order.max_per_minute
-        )
+        now = forecast(shown.load, max_active=room.max_active, max_per_minute=room.max_per_minute)
+        then = forecast(shown.load, **order.values())
     return Preview(
         shown=shown,
         before=settings_text(before),
         after=settings_text(after),
         now=now,
         then=then,
-        is_change=order.changes(room),
+        is_change=after != before,
     )

@@ -43,16 +43,13 @@ class Order:
             return {"max_active": self.max_active, "max_per_minute": self.max_per_minute}
         return {}
 
-    def changes(self, room: Room) -> bool:
-        """Whether it would change anything of the room as it stands."""
+    def after(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a room (rooms.settings_of) once it is carried out."""
         if self.act == Act.PAUSE:
-            message = room.pause_message_ko, room.pause_message_en
-            is_said = message == (self.message_ko, self.message_en)
-            return room.status != RoomStatus.PAUSED or not is_said
+            return {**before, **self.values(), "status": RoomStatus.PAUSED}
         if self.act == Act.PACE:
-            limits = room.max_active, room.max_per_minute
-            return limits != (self.max_active, self.max_per_minute)
-        return room.status == RoomStatus.PAUSED
+            return {**before, **self.values()}
+        return {**before, "status": RoomStatus.RUNNING, "message_ko": "", "message_en": ""}
 
 
 _SERVICES: dict[str, Callable[..., Room]] = {
@@ -96,7 +93,8 @@ def carry_out(
     batch = random_uuid()
     for room_id, order in sorted(orders.items()):
         room = Room.objects.select_related("cohort").get(pk=room_id)
-        if not order.changes(room):
+        before = rooms.settings_of(room)
+        if order.after(before) == before:
             raise CantChange(_("%(room)s is so already.") % {"room": room})
         note = rooms.Note(reason=reason, batch=batch, undoes=(undoes or {}).get(room_id))
         _SERVICES[order.act](room=room, by=by, note=note, **order.values())

@@ -170,7 +170,7 @@ class Note:
 NO_NOTE = Note()
 
 
-def _settings(room: Room) -> dict[str, Any]:
+def settings_of(room: Room) -> dict[str, Any]:
     """What operators' acts change, as OperatorAct keeps it."""
     return {
         "status": str(room.status),
@@ -185,7 +185,7 @@ def _note_act(room: Room, step: Step, before: dict[str, Any], note: Note) -> Non
         step=step,
         room=room,
         before=before,
-        after=_settings(room),
+        after=settings_of(room),
         reason=note.reason,
         batch=note.batch,
         undoes_id=note.undoes,
@@ -208,7 +208,7 @@ def pause_room(
     same = (room.pause_message_ko, room.pause_message_en) == (message_ko, message_en)
     if room.status == RoomStatus.PAUSED and same:
         return room
-    before = _settings(room)
+    before = settings_of(room)
     room.status = RoomStatus.PAUSED
     room.pause_message_ko, room.pause_message_en = message_ko, message_en
     room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
@@ -225,7 +225,7 @@ def resume_room(*, room: Room, by: str, note: Note = NO_NOTE) -> Room:
         raise CantChange(_("A closed room can't be opened again: its people were told so."))
     if room.status == RoomStatus.RUNNING:
         return room
-    before = _settings(room)
+    before = settings_of(room)
     room.status = RoomStatus.RUNNING
     room.pause_message_ko = room.pause_message_en = ""
     room.save(update_fields=["status", "pause_message_ko", "pause_message_en"])
@@ -239,7 +239,7 @@ def close_room(*, room: Room, by: str, note: Note = NO_NOTE) -> Room:
     room = _locked(room)
     if room.status == RoomStatus.CLOSED:
         return room
-    before = _settings(room)
+    before = settings_of(room)
     room.status = RoomStatus.CLOSED
     room.save(update_fields=["status"])
     _note_act(room, record(room, Act.CLOSE, by=by), before, note)
@@ -262,7 +262,7 @@ def set_pace(
         raise CantChange(_("This room is closed."))
     if (room.max_active, room.max_per_minute) == (max_active, max_per_minute):
         return room
-    before = _settings(room)
+    before = settings_of(room)
     room.max_active, room.max_per_minute = max_active, max_per_minute
     room.save(update_fields=["max_active", "max_per_minute"])
     Line.objects.filter(room=room).update(max_active=Greatest(max_active, F("active")))
