@@ -183,7 +183,7 @@ def _rows(acts: "QuerySet[OperatorAct]") -> list[ActRow]:
     for act in found:
         is_last = act.room_id not in last
         last.add(act.room_id)
-        may_undo = is_last and act.step.act != Act.CLOSE and act.after["status"] != "closed"
+        may_undo = is_last and act.step.act != Act.CLOSE
         before, after = settings_text(act.before), settings_text(act.after)
         rows.append(ActRow(act, names[act.step.by], before, after, may_undo))
     return rows

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -39,7 +40,7 @@ from waiting_room.services.orders import (
     ChangedMeanwhile,
     Order,
     carry_out,
-    order_back,
+    orders_back,
     versions,
 )
 
@@ -115,20 +116,11 @@ class ControlRoomPages:
         """Take back an act with those done together with it, as far as they are the last ones."""
         _check(request, "change")
         act = get_object_or_404(OperatorAct.objects.select_related("step"), pk=step)
-        together = OperatorAct.objects.filter(batch=act.batch) if act.batch else [act]
-        acts = {each.room_id: each for each in together}
-        current = versions(list(acts))
-        acts = {pk: each for pk, each in acts.items() if current[pk] == each.step_id}
         try:
-            orders = {pk: order_back(each) for pk, each in acts.items()}
+            orders, undoes = orders_back(act)
         except CantChange as refusal:
-            messages.error(request, str(refusal))
-            return HttpResponseRedirect(reverse("admin:control"))
-        if not orders:
-            messages.error(request, _("Somebody else acted meanwhile. Nothing was done."))
-            return HttpResponseRedirect(reverse("admin:control"))
+            return _refused(request, refusal)
         form = UndoForm(request.POST or None)
-        undoes = {pk: each.step_id for pk, each in acts.items()}
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
             return self._order(request, rooms_now(), orders, reason, [], form=form, undoes=undoes)
@@ -146,13 +138,13 @@ class ControlRoomPages:
         undoes: Mapping[int, int] | None = None,
     ) -> HttpResponse:
         """Carry the order out if it was confirmed, else ask."""
+        ask = partial(self._ask, request, orders, carried, form=form)
         shown_versions = _shown_versions(request)
         touches = [shown for shown in rooms if shown.room.pk in orders and shown.is_running]
         if not shown_versions:
-            return self._ask(request, orders, carried, form=form)
+            return ask()
         if touches and request.POST.get("sure") != "yes":
-            problem = _("Tick the box: people are waiting in these rooms.")
-            return self._ask(request, orders, carried, form=form, problem=problem, status=422)
+            return ask(problem=_("Tick the box: people are waiting in these rooms."), status=422)
         by = actor_of(staff_of(request))
         try:
             carry_out(
@@ -160,18 +152,9 @@ class ControlRoomPages:
             )
         except ChangedMeanwhile as refusal:
             meanwhile = acts_since(shown_versions, refusal.room_ids)
-            return self._ask(
-                request,
-                orders,
-                carried,
-                form=form,
-                problem=str(refusal),
-                meanwhile=meanwhile,
-                status=409,
-            )
+            return ask(problem=str(refusal), meanwhile=meanwhile, status=409)
         except CantChange as refusal:
-            messages.error(request, str(refusal))
-            return HttpResponseRedirect(reverse("admin:control"))
+            return _refused(request, refusal)
         done = ngettext("Done in %(count)s room.", "Done in %(count)s rooms.", len(orders))
         follows = _("The line follows with the next tick.")
         messages.success(request, f"{done % {'count': len(orders)}} {follows}")
@@ -244,6 +227,11 @@ class ControlRoomPages:
 def _check(request: HttpRequest, right: str) -> None:
     if not staff_of(request).has_perm(f"reports.{right}_control"):
         raise PermissionDenied
+
+
+def _refused(request: HttpRequest, refusal: CantChange) -> HttpResponse:
+    messages.error(request, str(refusal))
+    return HttpResponseRedirect(reverse("admin:control"))
 
 
 def _shown_versions(request: HttpRequest) -> dict[int, int]:

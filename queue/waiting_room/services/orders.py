@@ -101,8 +101,23 @@ def carry_out(
     return batch
 
 
-def order_back(act: OperatorAct) -> Order:
-    """The order that takes an act back; CantChange for one that can't be, as a closing."""
+def orders_back(act: OperatorAct) -> tuple[dict[int, Order], dict[int, int]]:
+    """The orders that take an act back, with those done together with it as far as they are still
+    their rooms' last ones; and the steps of these acts. Both by room id.
+
+    Raises ChangedMeanwhile if none is the last one, and CantChange for what can't be taken back.
+    """
+    batch = OperatorAct.objects.filter(batch=act.batch).select_related("step")
+    acts = {each.room_id: each for each in (batch if act.batch else [act])}
+    current = versions(list(acts))
+    last = {pk: each for pk, each in acts.items() if current[pk] == each.step_id}
+    if not last:
+        raise ChangedMeanwhile(list(acts))
+    orders = {pk: _order_back(each) for pk, each in last.items()}
+    return orders, {pk: each.step_id for pk, each in last.items()}
+
+
+def _order_back(act: OperatorAct) -> Order:
     if act.step.act == Act.PACE:
         limits = {name: act.before[name] for name in ("max_active", "max_per_minute")}
         return Order(act=Act.PACE, **limits)
