@@ -193,10 +193,13 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     """Status, message and limits in words, as OperatorAct keeps them."""
     status = RoomStatus(settings["status"]).label
     message = " / ".join(filter(None, [settings["message_ko"], settings["message_en"]]))
-    limits = _("%(max_active)s at once, %(max_per_minute)s a minute") % {
-        name: f"{settings[name]:,}" for name in ("max_active", "max_per_minute")
-    }
+    limits = limits_text(settings["max_active"], settings["max_per_minute"])
     return " · ".join(filter(None, [str(status), message, limits]))
+
+
+def limits_text(max_active: int, max_per_minute: int) -> str:
+    values = {"max_active": f"{max_active:,}", "max_per_minute": f"{max_per_minute:,}"}
+    return _("%(max_active)s at once, %(max_per_minute)s a minute") % values
 
 
 # Orders

@@ -2,13 +2,15 @@
 
 import csv
 import io
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 
-from reports.evening_page import MINUTE, ReportShown, by_minute, moment
+from reports.evening_page import ReportShown, Table, by_minute, moment
 from reports.models import EveningReport
 from web.pdf import FAMILY, document
 
@@ -26,7 +28,7 @@ def curves_csv(report: EveningReport) -> bytes:
     rows.writerow(["minute", *(f"{name}_db" if name in STORED else name for name in COLUMNS)])
     for at, values in by_minute(report).items():
         cells = [values.get(name, "" if name == "answer" else 0) for name in COLUMNS]
-        rows.writerow([moment(at - at % MINUTE).isoformat(timespec="minutes"), *cells])
+        rows.writerow([moment(at).isoformat(timespec="minutes"), *cells])
     return b"\xef\xbb\xbf" + buffer.getvalue().encode()
 
 
@@ -50,8 +52,8 @@ def report_pdf(shown: ReportShown) -> bytes:
     return bytes(pdf.output())
 
 
-def moment_text(at: Any) -> str:
-    return f"{at.astimezone(moment(0).tzinfo):%Y-%m-%d %H:%M}"
+def moment_text(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"
 
 
 def _state(shown: ReportShown) -> str:
@@ -69,13 +71,12 @@ def _text(pdf: Any, text: str, *, size: float, quiet: bool = False, gap: float =
 
 
 def _figures(pdf: Any, shown: ReportShown) -> None:
-    for is_public, title in (
-        (True, _("From the public log, which anybody can check")),
-        (False, _("From the database")),
+    for title, figures in (
+        (_("From the public log, which anybody can check"), shown.public_figures),
+        (_("From the database"), shown.stored_figures),
     ):
         _text(pdf, title, size=12, gap=0.5)
-        figures = [figure for figure in shown.figures if figure.is_public == is_public]
-        rows = [[figure.name, figure.value] for figure in figures]
+        rows = [list(figure) for figure in figures]
         # Two figures beside each other.
         half = -(-len(rows) // 2)
         pairs = [
@@ -107,38 +108,20 @@ def _tables(pdf: Any, shown: ReportShown) -> None:
         ]
         for row in shown.effects
     ]
-    _section(
-        pdf,
+    of_pace = Table(
         _("What each change of pace did"),
         [_("When"), _("Limits"), _("Waiting"), _("Called per minute, 10 minutes before → after")],
         effects,
+        _("The pace was not changed."),
     )
-    pauses = [
-        [f"{begin:%m-%d %H:%M:%S}", f"{end:%m-%d %H:%M:%S}" if end else "–"]
-        for begin, end in shown.pauses
-    ]
-    _section(pdf, _("Pauses"), [_("Began"), _("Ended")], pauses)
-    faults = [
-        [row.kind, f"{row.begin:%m-%d %H:%M}", f"{row.end:%m-%d %H:%M}", row.worst]
-        for row in shown.faults
-    ]
-    _section(pdf, _("Faults"), [_("What"), _("Began"), _("Ended"), _("Worst")], faults)
-    _section(
-        pdf, _("Refusals"), [_("Why"), _("Count")], [[text, f"{n:,}"] for text, n in shown.refusals]
-    )
-    _section(
-        pdf, _("Why this pace"), [_("Reason"), _("How long")], [list(row) for row in shown.reasons]
-    )
-
-
-def _section(pdf: Any, title: str, heads: list[str], rows: list[list[str]]) -> None:
-    if pdf.will_page_break(25):
-        pdf.add_page()
-    _text(pdf, title, size=12, gap=0.5)
-    if rows:
-        _table(pdf, heads, rows)
-    else:
-        _text(pdf, _("None."), size=9, quiet=True)
+    for table in (of_pace, *shown.tables):
+        if pdf.will_page_break(25):
+            pdf.add_page()
+        _text(pdf, table.title, size=12, gap=0.5)
+        if table.rows:
+            _table(pdf, table.heads, table.rows)
+        else:
+            _text(pdf, table.empty, size=9, quiet=True)
 
 
 def _table(pdf: Any, heads: list[str] | None, rows: list[list[str]], *, widths: Any = None) -> None:

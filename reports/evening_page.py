@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports.charts import Chart, Series, line_chart
-from reports.control_room import settings_text
+from reports.control_room import limits_text, settings_text
 from reports.models import EveningReport
 from staff.names import actor_names
 from waiting_room.enums import Act
 from waiting_room.public_log import microseconds
+from waiting_room.services.evening import SECOND
+from waiting_room.services.figures import MINUTE
 from waiting_room.templatetags.waiting_room import duration
 
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
 # A chart has so many points at most; a longer evening is added up over one of these minutes.
 MOST_POINTS = 240
 WIDTHS = (1, 5, 15, 30, 60, 180, 360, 1440)
@@ -27,11 +27,9 @@ EFFECT = 10  # minutes before and after a change of pace that are compared
 FLOWS, LEVELS = ("joined", "called", "entered", "booked"), ("waiting", "inside")
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(NamedTuple):
     name: str
     value: str
-    is_public: bool  # follows from the public log
 
 
 @dataclass(frozen=True)
@@ -47,12 +45,13 @@ class PaceEffect:
     answer_after: int | None
 
 
-@dataclass(frozen=True)
-class Fault:
-    kind: str
-    begin: datetime
-    end: datetime
-    worst: str
+class Table(NamedTuple):
+    """A table of the page and of the PDF; `empty` is said without rows."""
+
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+    empty: str
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,11 @@ class ReportShown:
 
     report: EveningReport
     opened: datetime
-    figures: list[Figure]
+    public_figures: list[Figure]  # follow from the public log
+    stored_figures: list[Figure]
     charts: list[Chart]
-    pauses: list[tuple[datetime, datetime | None]]
     effects: list[PaceEffect]
-    faults: list[Fault]
-    refusals: list[tuple[str, int]]
-    reasons: list[tuple[str, str]]
+    tables: list[Table]
     acts: list[dict[str, Any]]
     is_long: bool
 
@@ -83,13 +80,11 @@ def shown(report: EveningReport, *, first_hours: bool = False) -> ReportShown:
     return ReportShown(
         report=report,
         opened=report.room.cohort.opens_at,
-        figures=figures(report),
+        public_figures=_public_figures(report),
+        stored_figures=_stored_figures(report),
         charts=_charts(report, minutes, opens, end),
-        pauses=[(moment(begin), moment(end) if end else None) for begin, end in _pauses(report)],
         effects=effects(report, minutes),
-        faults=[_fault(fault) for fault in report.stored["faults"]],
-        refusals=[(refusal_text(name), n) for name, n in report.stored["refusals"].items()],
-        reasons=_reasons(report),
+        tables=_tables(report),
         acts=_acts(report),
         is_long=is_long,
     )
@@ -97,10 +92,6 @@ def shown(report: EveningReport, *, first_hours: bool = False) -> ReportShown:
 
 def moment(at: int) -> datetime:
     return timezone.localtime(datetime.fromtimestamp(at / SECOND, tz=UTC))
-
-
-def _pauses(report: EveningReport) -> list[list[Any]]:
-    return list(report.logged["pauses"])
 
 
 def by_minute(report: EveningReport) -> dict[int, dict[str, int]]:
@@ -122,64 +113,60 @@ def by_minute(report: EveningReport) -> dict[int, dict[str, int]]:
     return dict(sorted(minutes.items()))
 
 
-def figures(report: EveningReport) -> list[Figure]:
-    totals, shares = report.logged["totals"], report.stored["shares"]
-    portal = report.stored["portal"]
-    came = shares["called"] and shares["no_show"] / shares["called"]
-    held = totals["estimates"] and totals["estimates_held"] / totals["estimates"]
-    public = [
-        (_("Tickets"), f"{totals['tickets']:,}"),
-        (_("Called"), f"{totals['called']:,}"),
-        (_("Never called"), f"{totals['uncalled']:,}"),
-        (_("Called per minute"), f"{totals['per_minute']:,}"),
-        (_("The busiest minute"), f"{totals['busiest_minute']:,}"),
-        (_("Half waited at most"), duration(totals["waited_median"])),
-        (_("19 of 20 waited at most"), duration(report.logged["waited_95"])),
-        (_("The longest wait"), duration(totals["waited_most"])),
-        (
-            _("Waiting times that held"),
-            _share(held, totals["estimates_held"], totals["estimates"]),
-        ),
-        (_("Pauses"), f"{totals['pauses']:,} ({duration(totals['paused_seconds'])})"),
-        (_("Changes of pace"), f"{totals['paces']:,}"),
-        (_("Entered"), f"{totals['entered']:,}"),
-        (_("Ran out of time"), f"{totals['ran_out']:,}"),
-    ]
-    stored = [
-        (_("Came of those called"), f"{shares['came']:,}"),
-        (_("Booked"), f"{shares['booked']:,}"),
-        (_("Had left the line"), f"{shares['left']:,}"),
-        (_("Did not come"), _share(came, shares["no_show"], shares["called"])),
-        (_("Booking pages, whole portal"), _count(portal["requests"])),
-        (_("Errors of them"), _count(portal["errors"])),
-        (_("Slower than half a second"), _count(portal["slow"])),
-        (_("Messages sent, whole portal"), _count(portal["sent"])),
-        (_("Messages failed"), _count(portal["failed"])),
-    ]
+def _public_figures(report: EveningReport) -> list[Figure]:
+    totals = report.logged["totals"]
     return [
-        *(Figure(str(name), value, is_public=True) for name, value in public),
-        *(Figure(str(name), value, is_public=False) for name, value in stored),
+        Figure(_("Tickets"), f"{totals['tickets']:,}"),
+        Figure(_("Called"), f"{totals['called']:,}"),
+        Figure(_("Never called"), f"{totals['uncalled']:,}"),
+        Figure(_("Called per minute"), f"{totals['per_minute']:,}"),
+        Figure(_("The busiest minute"), f"{totals['busiest_minute']:,}"),
+        Figure(_("Half waited at most"), duration(totals["waited_median"])),
+        Figure(_("19 of 20 waited at most"), duration(report.logged["waited_95"])),
+        Figure(_("The longest wait"), duration(totals["waited_most"])),
+        Figure(_("Waiting times that held"), _share(totals["estimates_held"], totals["estimates"])),
+        Figure(_("Pauses"), f"{totals['pauses']:,} ({duration(totals['paused_seconds'])})"),
+        Figure(_("Changes of pace"), f"{totals['paces']:,}"),
+        Figure(_("Entered"), f"{totals['entered']:,}"),
+        Figure(_("Ran out of time"), f"{totals['ran_out']:,}"),
+    ]
+
+
+def _stored_figures(report: EveningReport) -> list[Figure]:
+    shares, portal = report.stored["shares"], report.stored["portal"]
+    return [
+        Figure(_("Came of those called"), f"{shares['came']:,}"),
+        Figure(_("Booked"), f"{shares['booked']:,}"),
+        Figure(_("Had left the line"), f"{shares['left']:,}"),
+        Figure(_("Did not come"), _share(shares["no_show"], shares["called"])),
+        Figure(_("Booking pages, whole portal"), _count(portal["requests"])),
+        Figure(_("Errors of them"), _count(portal["errors"])),
+        Figure(_("Slower than half a second"), _count(portal["slow"])),
+        Figure(_("Messages sent, whole portal"), _count(portal["sent"])),
+        Figure(_("Messages failed"), _count(portal["failed"])),
     ]
 
 
 def figures_of_list(report: EveningReport) -> dict[str, str]:
     """The few figures by which evenings are compared."""
     totals, shares = report.logged["totals"], report.stored["shares"]
-    missing = shares["called"] and shares["no_show"] / shares["called"]
-    held = totals["estimates"] and totals["estimates_held"] / totals["estimates"]
     return {
         "tickets": f"{totals['tickets']:,}",
         "called": f"{totals['called']:,}",
         "booked": f"{shares['booked']:,}",
         "median": duration(totals["waited_median"]),
         "most": duration(report.logged["waited_95"]),
-        "no_show": f"{100 * missing:.1f} %" if shares["called"] else "–",
-        "held": f"{100 * held:.1f} %" if totals["estimates"] else "–",
+        "no_show": _percent(shares["no_show"], shares["called"]),
+        "held": _percent(totals["estimates_held"], totals["estimates"]),
     }
 
 
-def _share(share: float, part: int, total: int) -> str:
-    return f"{100 * share:.1f} % ({part:,} / {total:,})" if total else "–"
+def _percent(part: int, total: int) -> str:
+    return f"{100 * part / total:.1f} %" if total else "–"
+
+
+def _share(part: int, total: int) -> str:
+    return f"{_percent(part, total)} ({part:,} / {total:,})" if total else "–"
 
 
 def _count(number: int | None) -> str:
@@ -281,12 +268,11 @@ def effects(report: EveningReport, minutes: dict[int, dict[str, int]]) -> list[P
     for at, max_active, max_per_minute in report.logged["paces"][1:]:
         before = [row for t, row in minutes.items() if at - EFFECT * MINUTE <= t < at]
         after = [row for t, row in minutes.items() if at <= t < at + EFFECT * MINUTE]
-        settings = {"max_active": f"{max_active:,}", "max_per_minute": f"{max_per_minute:,}"}
         earlier = [row["waiting"] for t, row in minutes.items() if t <= at]
         found.append(
             PaceEffect(
                 at=moment(at),
-                limits=_("%(max_active)s at once, %(max_per_minute)s a minute") % settings,
+                limits=limits_text(max_active, max_per_minute),
                 waiting=earlier[-1] if earlier else 0,
                 called_before=sum(row["called"] for row in before) / EFFECT,
                 called_after=sum(row["called"] for row in after) / EFFECT,
@@ -301,7 +287,28 @@ def _worst(rows: list[dict[str, int]]) -> int | None:
     return max((row["answer"] for row in rows if "answer" in row), default=None)
 
 
-def _fault(fault: dict[str, Any]) -> Fault:
+def _tables(report: EveningReport) -> list[Table]:
+    stored, none = report.stored, _("None.")
+    pauses = [
+        [f"{moment(begin):%m-%d %H:%M:%S}", f"{moment(end):%m-%d %H:%M:%S}" if end else "–"]
+        for begin, end in report.logged["pauses"]
+    ]
+    faults = [_fault(fault) for fault in stored["faults"]]
+    refusals = [[refusal_text(name), f"{count:,}"] for name, count in stored["refusals"].items()]
+    return [
+        Table(_("Pauses"), [_("Began"), _("Ended")], pauses, none),
+        Table(_("Faults"), [_("What"), _("Began"), _("Ended"), _("Worst")], faults, none),
+        Table(_("Refusals"), [_("Why"), _("Count")], refusals, none),
+        Table(
+            _("Why this pace"),
+            [_("Reason"), _("How long")],
+            _reasons(report),
+            _("Nobody was called."),
+        ),
+    ]
+
+
+def _fault(fault: dict[str, Any]) -> list[str]:
     names: dict[str, tuple[str, Callable[[float], str]]] = {
         "still": (_("The line stood still: no tick"), lambda _worst: ""),
         "missed": (_("Ticks were late"), lambda worst: duration(round(worst))),
@@ -310,11 +317,12 @@ def _fault(fault: dict[str, Any]) -> Fault:
         "unwitnessed": (_("Went on without enough witnesses"), lambda _worst: ""),
     }
     name, text = names[fault["kind"]]
-    return Fault(name, moment(fault["from"]), moment(fault["until"]), text(fault["worst"]))
+    begin, end = (f"{moment(fault[key]):%m-%d %H:%M}" for key in ("from", "until"))
+    return [name, begin, end, text(fault["worst"])]
 
 
-def _reasons(report: EveningReport) -> list[tuple[str, str]]:
-    """What decided the pace, with its share of all ticks."""
+def _reasons(report: EveningReport) -> list[list[str]]:
+    """What decided the pace, and for how long."""
     names = {
         "paused": _("Paused"),
         "witnesses": _("Waiting for the witnesses"),
@@ -329,7 +337,7 @@ def _reasons(report: EveningReport) -> list[tuple[str, str]]:
     }
     reasons = report.stored["reasons"]
     return [
-        (names.get(code, code), duration(seconds)) for code, seconds in reasons.items() if seconds
+        [names.get(code, code), duration(seconds)] for code, seconds in reasons.items() if seconds
     ]
 
 
