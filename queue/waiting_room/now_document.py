@@ -49,6 +49,11 @@ class TickFacts:
     minute: dict[str, Any] = field(default_factory=dict)  # the tally of services.minutes
 
 
+def waiting_in(room: Room) -> int:
+    """People not called yet of those whom the last document knows; with those who left the line."""
+    return max(0, room.board.document.get("issued", 0) - room.line.serving)
+
+
 def state_of(room: Room, now: datetime) -> State:
     if room.has_ended(now):
         return State.CLOSED

@@ -31,7 +31,7 @@ from waiting_room.exceptions import AtTheDoor, LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
-from waiting_room.now_document import state_of
+from waiting_room.now_document import state_of, waiting_in
 from waiting_room.public_log import ticket_hash
 from waiting_room.services import entering, joining, telling
 from waiting_room.services.evening import last_totals
@@ -99,7 +99,7 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
         "stands": show(request, facts, code) if facts else None,
         "may_join": state not in (State.SOON, State.CLOSED),
         "now_document": document,
-        "waiting": max(0, document.get("issued", 0) - room.line.serving),
+        "waiting": waiting_in(room),
         "stands_still": stands_still(document, state, room.now),
         "score": _score(document),
         "witnesses": how_witnesses_stand(room),

@@ -11,7 +11,7 @@ from waiting_room.enums import RoomStatus
 from waiting_room.estimate import Row
 from waiting_room.forecast import LineLoad
 from waiting_room.models import Room, RoomMinute
-from waiting_room.now_document import TickFacts
+from waiting_room.now_document import TickFacts, waiting_in
 
 
 def record_minute(facts: TickFacts, *, is_last: bool) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def load_of(room: Room, minutes: Sequence[RoomMinute]) -> LineLoad:
         called = (latest[-1].serving - latest[0].serving) / elapsed
         joined = (latest[-1].issued - latest[0].issued) / elapsed
     return LineLoad(
-        waiting=max(0, document.get("issued", 0) - room.line.serving),
+        waiting=waiting_in(room),
         inside=room.line.active,
         max_active=room.max_active,
         max_per_minute=room.max_per_minute,

@@ -31,6 +31,7 @@ from rehearsal import pace, progress
 from rehearsal.findings import Findings, examine
 from rehearsal.progress import Display, Estimate, RoomView
 from waiting_room.models import Room
+from waiting_room.now_document import waiting_in
 from waiting_room.reasons import sentences
 from web.commands import PortalCommand
 
@@ -383,7 +384,7 @@ def room_view(opening: Cohort) -> RoomView | None:
     with translation.override("en"):
         reasons = sentences(room.board.reasons)
     return RoomView(
-        waiting=max(0, document.get("issued", 0) - room.line.serving),
+        waiting=waiting_in(room),
         per_minute=document.get("per_minute", 0),
         max_per_minute=room.max_per_minute,
         active=room.line.active,
