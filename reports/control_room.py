@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from database.clock import Now, known_now
+from reports.minutes import MINUTE
 from reports.models import PortalMinute
 from staff.names import actor_names
 from waiting_room.enums import Act, RoomStatus, State
@@ -22,7 +23,6 @@ from waiting_room.services.orders import Order
 from waiting_room.services.rooms import settings_of
 
 HOUR = 60  # minutes shown
-MINUTE = timedelta(minutes=1)
 ACTS_SHOWN = 20
 # A line whose last tick is this old stands still.
 STILL_SECONDS = 5

@@ -4,13 +4,13 @@ A report is kept when a line is over, and can be worked out anew at any time. It
 """
 
 from collections import Counter
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Subquery, Sum
 
+from reports.minutes import MINUTE
 from reports.models import EveningReport, PortalMinute
 from staff.models import User
 from waiting_room.enums import Act, Ending
@@ -20,7 +20,6 @@ from waiting_room.public_log import microseconds
 from waiting_room.services.evening import all_places
 from waiting_room.services.figures import logged_figures
 
-MINUTE = timedelta(minutes=1)
 # Shares above which a minute counts as a fault: the targets of the pace.
 LATENCY, ERROR_RATE = LineState.latency_target, LineState.error_target
 # Of an evening that goes on for days, so many faults are named.
@@ -130,8 +129,7 @@ def _reasons(minutes: list[RoomMinute]) -> dict[str, int]:
 def _faults(room: Room, minutes: list[RoomMinute]) -> list[dict[str, Any]]:
     """Minutes in a row in which the ticks stopped, booking was slow, or it failed."""
     faults: list[dict[str, Any]] = []
-    for before, row in pairwise([None, *minutes]):
-        assert row is not None
+    for before, row in zip([None, *minutes], minutes, strict=False):
         at, until = row.minute, row.minute + MINUTE
         # A minute without a row had no tick at all.
         if before is not None and row.minute - before.minute > MINUTE:
