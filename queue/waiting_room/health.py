@@ -19,6 +19,7 @@ from redis import RedisError
 
 from database.clock import known_now
 from outside.redis import client
+from waiting_room.pace import LineState
 
 FLUSH_SECONDS = 1.0
 BUCKET_SECONDS = 10
@@ -28,7 +29,7 @@ KEY = "jari:booking-health:{}"
 # What a minute had in all, until the job of reports.minutes has read it.
 MINUTE_KEY = "jari:booking-minute:{}"
 MINUTES_KEPT = 90
-SLOW_SECONDS = 0.5  # as pace.LineState.latency_target
+SLOW_SECONDS = LineState.latency_target
 REFUSED = "refused:"  # before room and name of a refusal: "refused:7:SlotFull"
 
 
