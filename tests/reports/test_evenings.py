@@ -3,19 +3,22 @@
 import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
 
+from eligibility.models import Cohort
 from reports.evening import make_due_reports, make_report
 from reports.evening_page import binned, by_minute, shown
 from reports.models import EveningReport, PortalMinute
 from staff.enums import Role
 from tests.reports.test_control_room import signed_in
 from tests.waiting_room.evenings import totals_of_the_tables
-from tests.waiting_room.scene import make_room
-from tests.waiting_room.test_evening import an_evening, over
+from tests.waiting_room.scene import make_room, tick
+from tests.waiting_room.test_evening import an_evening, over, wound_up
 from waiting_room.models import Admission, Room
 from waiting_room.offline import verify_line
+from waiting_room.services.evening import last_totals
 from waiting_room.services.joining import leave_line
 from waiting_room.services.publishing import log_file
 
@@ -81,6 +84,21 @@ def test_the_figures_of_the_log_are_those_of_the_published_file(room):
     last = list(counts.values())[-1]
     assert [sum(curves["entered"]), curves["inside"][-1], sum(curves["ran_out"])] == last
     assert curves["waiting"][-1] == evening["uncalled"]
+
+
+def test_a_line_that_goes_on_after_its_totals_is_counted_as_it_stands(clock):
+    room = an_evening(clock, minutes=1)
+    Cohort.objects.update(closes_at=clock.now())
+    room = wound_up(room, clock)
+    Cohort.objects.update(closes_at=clock.now() + timedelta(minutes=2))
+    for _ in range(30):
+        clock.forward(seconds=1)
+        room = tick(room)
+
+    totals = make_report(room).logged["totals"]
+
+    assert totals["called"] > last_totals(room)["called"]
+    assert totals == totals_of_the_tables(room)
 
 
 def test_what_only_the_database_knows_adds_up(room):

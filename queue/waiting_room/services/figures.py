@@ -15,6 +15,7 @@ from waiting_room.services.evening import (
     SECOND,
     Call,
     calls_of,
+    has_totals,
     last_totals,
     pauses_of,
     percentile,
@@ -35,7 +36,7 @@ def logged_figures(room: Room, last: LogPage) -> dict[str, Any]:
     calls = calls_of(room)
     _count, ordered = waits_of(room, calls)
     return {
-        "totals": last_totals(room) or totals_of(room, last),
+        "totals": last_totals(room) if has_totals(room) else totals_of(room, last),
         "waited_95": percentile(ordered, 95),
         "pauses": [list(pause) for pause in pauses_of(room)],
         "paces": _paces(room),
