@@ -194,7 +194,7 @@ function secondsUntilNext(now, ahead) {
 }
 
 async function take(now) {
-  if (now.state === "closed" || (phase === "left")) return location.reload();
+  if (now.state === "closed") return location.reload();
   put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
   notify("paused", now.state === "paused");
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;

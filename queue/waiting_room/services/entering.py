@@ -131,9 +131,9 @@ def _keep_knocking(ticket: Ticket, place: int) -> None:
     )
 
 
-def knock(*, ticket: Ticket) -> bool:
-    """Stay at the door, as the waiting page does by itself; False if not at the door."""
-    return bool(DoorWait.objects.filter(ticket=ticket).update(at=Now()))
+def knock(*, ticket: Ticket) -> None:
+    """Stay at the door, as the waiting page does by itself; nothing happens elsewhere."""
+    DoorWait.objects.filter(ticket=ticket).update(at=Now())
 
 
 def live_admission(person_id: int) -> Admission | None:
