@@ -35,22 +35,23 @@ def request_alert(*, ticket: Ticket, channel: Channel, email: str = "", language
     """
     if channel == Channel.EMAIL:
         checked_receiver(channel, email)
-    values = {
-        "room_id": ticket.room_id,
-        "place": ticket.place,
-        "channel": channel,
-        "email": email if channel == Channel.EMAIL else None,
-        "language": language,
-    }
-    return Alert.objects.update_or_create(ticket=ticket, defaults=values)[0]
+    return _choose(ticket, channel, email if channel == Channel.EMAIL else None, language)
 
 
 def cancel_alert(*, ticket: Ticket, language: str) -> None:
     """No message for this ticket, not even the one that others get without asking."""
-    values = {"room_id": ticket.room_id, "place": ticket.place, "email": None}
-    Alert.objects.update_or_create(
-        ticket=ticket, defaults={**values, "channel": NO_MESSAGE, "language": language}
-    )
+    _choose(ticket, NO_MESSAGE, None, language)
+
+
+def _choose(ticket: Ticket, channel: str, email: str | None, language: str) -> Alert:
+    values = {
+        "room_id": ticket.room_id,
+        "place": ticket.place,
+        "channel": channel,
+        "email": email,
+        "language": language,
+    }
+    return Alert.objects.update_or_create(ticket=ticket, defaults=values)[0]
 
 
 def send_alerts() -> int:
