@@ -147,15 +147,16 @@ def _stored_figures(report: EveningReport) -> list[Figure]:
     ]
 
 
-def figures_of_list(report: EveningReport) -> dict[str, str]:
+def figures_of_list(
+    totals: dict[str, int], waited_95: int, shares: dict[str, int]
+) -> dict[str, str]:
     """The few figures by which evenings are compared."""
-    totals, shares = report.logged["totals"], report.stored["shares"]
     return {
         "tickets": f"{totals['tickets']:,}",
         "called": f"{totals['called']:,}",
         "booked": f"{shares['booked']:,}",
         "median": duration(totals["waited_median"]),
-        "most": duration(report.logged["waited_95"]),
+        "most": duration(waited_95),
         "no_show": _percent(shares["no_show"], shares["called"]),
         "held": _percent(totals["estimates_held"], totals["estimates"]),
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -43,10 +44,19 @@ class EveningPages:
         """Rooms that people could join, the latest opening first, each with its newest report."""
         user = _check(request, "view")
         newest = EveningReport.objects.order_by("room", "-made_at", "-pk").distinct("room")
-        reports = {report.room_id: report for report in newest.select_related("room__cohort")}
-        rooms = Room.objects.filter(board__document__issued__gt=0).select_related("cohort", "board")
+        # Without the curves, of which a line that is open for days has many.
+        small = newest.defer("logged", "stored").annotate(
+            totals=F("logged__totals"), waited_95=F("logged__waited_95"), shares=F("stored__shares")
+        )
+        reports = {report.room_id: report for report in small}
+        rooms = Room.objects.filter(board__document__issued__gt=0).select_related("cohort")
         rows = [
-            {"room": room, "report": report, "figures": report and figures_of_list(report)}
+            {
+                "room": room,
+                "report": report,
+                "figures": report
+                and figures_of_list(report.totals, report.waited_95, report.shares),
+            }
             for room in rooms.order_by("-cohort__opens_at", "-pk")
             for report in [reports.get(room.pk)]
         ]
