@@ -7,7 +7,6 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 
 from database.clock import Now, known_now
 from reports.minutes import MINUTE
@@ -17,7 +16,7 @@ from waiting_room.enums import Act, RoomStatus, State
 from waiting_room.forecast import Forecast, LineLoad, forecast
 from waiting_room.models import OperatorAct, Room, RoomMinute
 from waiting_room.now_document import state_of
-from waiting_room.reasons import sentences, wait_text
+from waiting_room.reasons import limits_text, sentences, wait_text
 from waiting_room.services.minutes import load_of
 from waiting_room.services.orders import Order
 from waiting_room.services.rooms import settings_of
@@ -195,11 +194,6 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     message = " / ".join(filter(None, [settings["message_ko"], settings["message_en"]]))
     limits = limits_text(settings["max_active"], settings["max_per_minute"])
     return " · ".join(filter(None, [str(status), message, limits]))
-
-
-def limits_text(max_active: int, max_per_minute: int) -> str:
-    values = {"max_active": f"{max_active:,}", "max_per_minute": f"{max_per_minute:,}"}
-    return _("%(max_active)s at once, %(max_per_minute)s a minute") % values
 
 
 # Orders

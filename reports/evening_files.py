@@ -40,7 +40,7 @@ def report_pdf(shown: ReportShown) -> bytes:
     pdf.set_auto_page_break(True, margin=18)
     pdf.add_page()
     _text(pdf, title, size=18)
-    opened = f"{moment_text(shown.opened)} · {_state(shown)}"
+    opened = f"{moment_text(shown.report.room.cohort.opens_at)} · {_state(shown)}"
     _text(pdf, opened, size=9, quiet=True)
     root = _("Public log: %(pages)s pages, root %(root)s")
     values = {"pages": f"{shown.report.log_pages:,}", "root": shown.report.log_root}

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from reports.charts import Chart, Series, line_chart
-from reports.control_room import limits_text, settings_text
+from reports.control_room import settings_text
 from reports.models import EveningReport
 from staff.names import actor_names
 from waiting_room.enums import Act
-from waiting_room.public_log import microseconds
-from waiting_room.services.evening import SECOND
+from waiting_room.public_log import from_microseconds, microseconds
+from waiting_room.reasons import limits_text
 from waiting_room.services.figures import MINUTE
 from waiting_room.templatetags.waiting_room import duration
 
@@ -59,7 +59,6 @@ class ReportShown:
     """All of a report that pages show; `is_long` if its charts could be of the first hours."""
 
     report: EveningReport
-    opened: datetime
     public_figures: list[Figure]  # follow from the public log
     stored_figures: list[Figure]
     charts: list[Chart]
@@ -79,7 +78,6 @@ def shown(report: EveningReport, *, first_hours: bool = False) -> ReportShown:
     end = opens + FIRST_HOURS * 60 * MINUTE if first_hours and is_long else None
     return ReportShown(
         report=report,
-        opened=report.room.cohort.opens_at,
         public_figures=_public_figures(report),
         stored_figures=_stored_figures(report),
         charts=_charts(report, minutes, opens, end),
@@ -91,7 +89,7 @@ def shown(report: EveningReport, *, first_hours: bool = False) -> ReportShown:
 
 
 def moment(at: int) -> datetime:
-    return timezone.localtime(datetime.fromtimestamp(at / SECOND, tz=UTC))
+    return timezone.localtime(from_microseconds(at))
 
 
 def by_minute(report: EveningReport) -> dict[int, dict[str, int]]:

@@ -55,6 +55,10 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def from_microseconds(at: int) -> datetime:
+    return _EPOCH + at * _MICROSECOND
+
+
 def ticket_hash(ticket_id: UUID) -> str:
     """SHA-256 of the id as it appears in the address of the ticket page."""
     return hashlib.sha256(str(ticket_id).encode()).hexdigest()

@@ -49,6 +49,11 @@ def _shown(name: str, value: float) -> str:
     )
 
 
+def limits_text(max_active: int, max_per_minute: int) -> str:
+    values = {"max_active": f"{max_active:,}", "max_per_minute": f"{max_per_minute:,}"}
+    return _("%(max_active)s at once, %(max_per_minute)s a minute") % values
+
+
 def wait_text(now_document: Mapping[str, Any], ahead: int | None, *, own: bool = True) -> str:
     """“25 to 35 minutes” with so many people ahead, or why there is no estimate.
 

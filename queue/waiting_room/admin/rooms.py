@@ -1,7 +1,7 @@
 """Rooms in the admin: the plan of a line, and its live page."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from django.contrib import admin, messages
@@ -35,7 +35,8 @@ from waiting_room.forms import (
 )
 from waiting_room.models import Room, Step
 from waiting_room.now_document import state_of
-from waiting_room.reasons import sentences
+from waiting_room.public_log import from_microseconds
+from waiting_room.reasons import limits_text, sentences
 from waiting_room.services import drawing, rooms
 from waiting_room.services.drawing import awaits_draw
 from waiting_room.services.witnessed import Standing, how_witnesses_stand
@@ -313,11 +314,11 @@ def _acts(room: Room) -> list[ActRow]:
 def _details_text(step: Step) -> str:
     details: dict[str, Any] = step.details
     if step.act == Act.PACE:
-        return _("%(max_active)s at once, %(max_per_minute)s a minute") % details
+        return limits_text(details["max_active"], details["max_per_minute"])
     if step.act == Act.PAUSE:
         return " / ".join(text for text in (details["ko"], details["en"]) if text)
     if step.act == Act.PLAN:
-        opens_at = datetime.fromtimestamp(details["opens_at"] / 1_000_000, tz=UTC)
+        opens_at = from_microseconds(details["opens_at"])
         return f"{timezone.localtime(opens_at):%Y-%m-%d %H:%M}, {Order(details['order']).label}"
     if step.act == Act.FREEZE:
         return _("%(count)s entries") % details
