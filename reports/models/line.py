@@ -43,10 +43,6 @@ class PortalMinute(models.Model):
             return None
         return self.milliseconds / 1000 / self.requests
 
-    @property
-    def error_rate(self) -> float | None:
-        return self.errors / self.requests if self.requests and self.errors is not None else None
-
 
 class EveningReport(models.Model):
     """How a line went, as it was worked out at one time; a newer one does not replace it."""

@@ -21,12 +21,6 @@ def percent(share: float) -> str:
 
 
 @register.filter
-def per_mille(number: int) -> str:
-    """“40 %” for 400 thousandths, as the log's totals have them."""
-    return f"{number / 10:.0f} %"
-
-
-@register.filter
 def duration(seconds: int) -> str:
     """“1 h 5 min”, or seconds below a minute: how long a wait was."""
     hours, minutes = seconds // 3600, seconds // 60 % 60
