@@ -10,20 +10,20 @@ from dataio.districts import REGIONS
 from reports.charts import Chart, Series, bar_chart, line_chart
 from reports.charts.svg import shown
 from reports.charts.tile_map import region_map
-from reports.dashboard import Figures
+from reports.dashboard import Figures, Scope
 from reports.forecasting import LEAST_DAYS, Range, Score, forecast, score
 from reports.models import Measure
 
 MOST_COHORTS = 4  # lines of their own in one chart
 
 
-def charts_of(figures: Figures, address: Callable[[str], str]) -> list[Chart]:
+def keys_of(scope: Scope) -> list[str]:
     """The charts of the scope in their order; a region has no map of regions."""
-    return [
-        make(figures, address(key))
-        for key, make in CHARTS.items()
-        if not (figures.scope.region and key in OF_COUNTRY)
-    ]
+    return [key for key in CHARTS if not (scope.region and key in OF_COUNTRY)]
+
+
+def charts_of(figures: Figures, address: Callable[[str], str]) -> list[Chart]:
+    return [CHARTS[key](figures, address(key)) for key in keys_of(figures.scope)]
 
 
 def _short(day: date) -> str:

@@ -15,7 +15,7 @@ from database.clock import known_now, known_today
 from dataio.districts import REGIONS
 from reports.charts import table_csv
 from reports.dashboard import MOST_DAYS, Figures, Scope
-from reports.dashboard_charts import CHARTS, charts_of
+from reports.dashboard_charts import CHARTS, charts_of, keys_of
 from reports.morning import counted_words, report
 from reports.selection import YEARS
 from staff.hooks import pages
@@ -133,10 +133,10 @@ class DashboardPages:
             raise Http404
         if not form.is_valid():
             return self._wrong(request, form)
-        charts = {chart.key: chart for chart in charts_of(Figures(form.scope), lambda _: "")}
-        if key not in charts:
+        if key not in keys_of(form.scope):
             raise Http404
-        return _file(table_csv(charts[key]), "text/csv; charset=utf-8", _name(key, form, "csv"))
+        chart = CHARTS[key](Figures(form.scope), "")
+        return _file(table_csv(chart), "text/csv; charset=utf-8", _name(key, form, "csv"))
 
     def pdf(self, request: HttpRequest) -> HttpResponse:
         form = _form(request)
