@@ -142,8 +142,8 @@ class Figures:
         ).order_by("day", "cohort")
         for cohort, day, count in rows.values_list("cohort", "day", "count"):
             # Before its first dose a cohort had no pace yet, and after it each day counts.
-            days = doses.setdefault(cohort, [0] * (self.scope.today - day).days)
-            days[len(days) - (self.scope.today - day).days] = count
+            ago = (self.scope.today - day).days
+            doses.setdefault(cohort, [0] * ago)[-ago] = count
         return doses
 
     @cached_property

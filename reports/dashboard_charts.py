@@ -39,11 +39,12 @@ def daily(figures: Figures, address: str) -> Chart:
     days = [day for day in figures.scope.days if day <= figures.scope.today]
     counts = {
         cohort: [figures.on(Measure.FIRST, day, cohort) for day in days]
-        for cohort in _by_size(figures, days)
+        for cohort in ["", *figures.cohorts]
     }
-    largest = list(counts)[:MOST_COHORTS]
-    series = [Series(figures.name_of(cohort), counts[cohort]) for cohort in largest]
-    others = [values for cohort, values in counts.items() if cohort not in largest]
+    with_doses = [cohort for cohort, values in counts.items() if any(values)]
+    by_size = sorted(with_doses, key=lambda cohort: (-sum(counts[cohort]), cohort))
+    series = [Series(figures.name_of(cohort), counts[cohort]) for cohort in by_size[:MOST_COHORTS]]
+    others = [counts[cohort] for cohort in by_size[MOST_COHORTS:]]
     if others:
         series.append(
             Series(_("Other cohorts"), [sum(values) for values in zip(*others, strict=True)])
@@ -66,36 +67,19 @@ def daily(figures: Figures, address: str) -> Chart:
     )
 
 
-def _by_size(figures: Figures, days: Sequence[date]) -> list[str]:
-    """Cohorts with a first dose on one of the days, those with the most first."""
-    totals: dict[str, int] = {}
-    for cohort in ["", *figures.cohorts]:
-        count = sum(figures.on(Measure.FIRST, day, cohort) for day in days)
-        if count:
-            totals[cohort] = count
-    return sorted(totals, key=lambda cohort: (-totals[cohort], cohort))
-
-
 def cohorts(figures: Figures, address: str) -> Chart:
     """What each cohort has had, has booked, and should have had by now."""
-    rows = [
-        (
-            figures.name_of(cohort),
-            figures.total(Measure.FIRST, "until", cohort=cohort),
-            figures.total(Measure.AHEAD, "newest", "coming", cohort=cohort),
-            figures.plans[cohort].until(figures.scope.last) if cohort in figures.plans else None,
-            figures.plans[cohort].people if cohort in figures.plans else None,
-        )
-        for cohort in _with_numbers(figures)
-    ]
+    codes = _with_numbers(figures)
+    plans = [figures.plans.get(code) for code in codes]
+    by_then = [plan.until(figures.scope.last) if plan else None for plan in plans]
     return bar_chart(
         "cohorts",
         _("Cohorts against their plan"),
-        labels=[row[0] for row in rows],
+        labels=[figures.name_of(code) for code in codes],
         series=[
-            Series(_("Vaccinated"), [row[1] for row in rows]),
-            Series(_("Booked ahead"), [row[2] for row in rows]),
-            Series(_("Planned by then"), [row[3] for row in rows], plan=True),
+            Series(_("Vaccinated"), [_vaccinated(figures, code) for code in codes]),
+            Series(_("Booked ahead"), [_booked(figures, code) for code in codes]),
+            Series(_("Planned by then"), by_then, plan=True),
         ],
         across=True,
         summary=_("First doses until %(day)s, and appointments for a first dose from today on.")
@@ -111,10 +95,22 @@ def _with_numbers(figures: Figures) -> list[str]:
     return [
         cohort
         for cohort in [*figures.cohorts, ""]
-        if cohort in figures.plans
-        or figures.total(Measure.FIRST, "until", cohort=cohort)
-        or figures.total(Measure.AHEAD, "newest", "coming", cohort=cohort)
+        if cohort in figures.plans or _vaccinated(figures, cohort) or _booked(figures, cohort)
     ]
+
+
+def _vaccinated(figures: Figures, cohort: str) -> int:
+    return figures.total(Measure.FIRST, "until", cohort=cohort)
+
+
+def _booked(figures: Figures, cohort: str) -> int:
+    """First doses booked for today and later."""
+    return figures.total(Measure.AHEAD, "newest", "coming", cohort=cohort)
+
+
+def _planned(figures: Figures) -> list[str]:
+    """Cohorts that have a plan."""
+    return [cohort for cohort in figures.cohorts if cohort in figures.plans]
 
 
 def uptake_map(figures: Figures, address: str) -> Chart:
@@ -238,7 +234,7 @@ def doses(figures: Figures, address: str) -> Chart:
 
 def demand(figures: Figures, address: str) -> Chart:
     """People who still need an appointment, and the seats that are free."""
-    planned = [cohort for cohort in _with_numbers(figures) if cohort in figures.plans]
+    planned = _planned(figures)
     needing = [_needing(figures, cohort) for cohort in planned]
     in_country = not figures.scope.region
     waiting = [
@@ -268,21 +264,18 @@ def demand(figures: Figures, address: str) -> Chart:
 
 def _needing(figures: Figures, cohort: str) -> int:
     given = figures.total(Measure.FIRST, "given", "newest", cohort=cohort)
-    booked = figures.total(Measure.AHEAD, "newest", "coming", cohort=cohort)
-    return max(figures.plans[cohort].people - given - booked, 0)
+    return max(figures.plans[cohort].people - given - _booked(figures, cohort), 0)
 
 
 def forecasts(figures: Figures, address: str) -> Chart:
     """When each cohort with a plan is done (reports.forecasting)."""
-    planned = [cohort for cohort in _with_numbers(figures) if cohort in figures.plans]
+    planned = _planned(figures)
+    doses_of_days = [figures.completed.get(cohort, []) for cohort in planned]
     lefts = [
         max(figures.plans[cohort].people - figures.total(Measure.FIRST, "given", cohort=cohort), 0)
         for cohort in planned
     ]
-    ranges = [
-        forecast(figures.completed.get(cohort, []), left)
-        for cohort, left in zip(planned, lefts, strict=True)
-    ]
+    ranges = list(map(forecast, doses_of_days, lefts))
     names = [figures.name_of(cohort) for cohort in planned]
     chart = bar_chart(
         "forecast",
@@ -308,8 +301,8 @@ def forecasts(figures: Figures, address: str) -> Chart:
         chart,
         header=(_("Cohort"), _("People left"), *chart.header[1:]),
         rows=tuple(
-            (name, shown(left), *_dates(found, yesterday, figures.completed.get(cohort, [])))
-            for name, left, found, cohort in zip(names, lefts, ranges, planned, strict=True)
+            (name, shown(left), *_dates(found, yesterday, of_days))
+            for name, left, found, of_days in zip(names, lefts, ranges, doses_of_days, strict=True)
         ),
     )
 
