@@ -8,8 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.http import urlencode
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from database.clock import known_now, known_today
 from dataio.districts import REGIONS
@@ -24,6 +24,7 @@ from staff.pages import page_of
 from staff.scoping import sees_everything
 from staff.services import staff_of
 from staff.site import PortalSite
+from web.language import reads_korean
 
 PERMISSION = "reports.view_dashboard"
 DAYS = 14  # of the page without a period, today included
@@ -142,7 +143,7 @@ class DashboardPages:
         form = _form(request)
         if not form.is_valid():
             return self._wrong(request, form)
-        content = report(form.scope, "ko" if (get_language() or "ko").startswith("ko") else "en")
+        content = report(form.scope, "ko" if reads_korean() else "en")
         return _file(content, "application/pdf", _name("report", form, "pdf"))
 
     def _wrong(self, request: HttpRequest, form: ScopeForm) -> HttpResponse:
