@@ -30,21 +30,20 @@ def suppress(
     counts: Mapping[Cell, int],
     *,
     before: Mapping[Cell, int | None] | None = None,
-    least: int = LEAST,
 ) -> dict[Cell, int | None]:
-    """The counts as they may be published, after `before` was; None is "fewer than `least`".
+    """The counts as they may be published, after `before` was; None is "fewer than `LEAST`".
 
     The cells do not overlap: each person is counted in one of them. A cell that `counts` lacks has
     nobody.
     """
     before = before or {}
     cells = dict.fromkeys([*before, *counts])
-    return {cell: _step(counts.get(cell, 0), before.get(cell), least) for cell in cells}
+    return {cell: _step(counts.get(cell, 0), before.get(cell)) for cell in cells}
 
 
-def _step(count: int, published: int | None, least: int) -> int | None:
-    shown = count if count >= least else None
-    if published is None or abs(count - published) >= least:
+def _step(count: int, published: int | None) -> int | None:
+    shown = count if count >= LEAST else None
+    if published is None or abs(count - published) >= LEAST:
         return shown
     return published
 
