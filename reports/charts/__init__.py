@@ -29,35 +29,14 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from reports.charts.plots import Mark, Plot, draw
+from reports.charts.plots import Plot, Series, draw
 from reports.charts.svg import NONE, Drawing, shown
 from reports.columns import guard
 
+__all__ = ["Chart", "Series", "bar_chart", "check_key", "line_chart", "table_csv"]
+
 _KEY = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,3}(,\d{3})*(\.\d+)?")
-
-
-@dataclass(frozen=True)
-class Series:
-    """One line or one kind of bars, a value for each label; None leaves a gap.
-
-    `plan` is what was aimed at or is expected: drawn plain and dashed. `low` and `high` are a range
-    of a line, drawn as an area.
-    """
-
-    name: str
-    values: Sequence[float | None]
-    plan: bool = False
-    low: Sequence[float | None] = ()
-    high: Sequence[float | None] = ()
-
-    @property
-    def columns(self) -> list[tuple[str, Sequence[float | None]]]:
-        """What the table has of it."""
-        columns = [(self.name, self.values)]
-        if self.low:
-            columns += [(f"{self.name} ≥", self.low), (f"{self.name} ≤", self.high)]
-        return columns
 
 
 @dataclass(frozen=True)
@@ -92,7 +71,7 @@ def line_chart(
 ) -> Chart:
     """A line for each series over labels at equal distances; `head` heads their column."""
     plot = _plot("line", key, title, labels, series, summary, unit, decimals)
-    return _chart(plot, series, head=head, address=address, note=note)
+    return _chart(plot, head=head, address=address, note=note)
 
 
 def bar_chart(
@@ -119,7 +98,7 @@ def bar_chart(
         (True, True): "across-stacked",
     }[stacked, across]
     plot = _plot(kind, key, title, labels, series, summary, unit, decimals)
-    return _chart(plot, series, head=head, address=address, note=note)
+    return _chart(plot, head=head, address=address, note=note)
 
 
 def _plot(
@@ -135,11 +114,7 @@ def _plot(
     check_key(key)
     if any(len(values) != len(labels) for item in series for _, values in item.columns):
         raise ValueError(f"A series of {key} has not one value for each label.")
-    marks = (
-        Mark(item.name, tuple(item.values), item.plan, tuple(item.low), tuple(item.high))
-        for item in series
-    )
-    return Plot(kind, key, title, summary, tuple(labels), tuple(marks), unit, decimals)
+    return Plot(kind, key, title, summary, tuple(labels), tuple(series), unit, decimals)
 
 
 def check_key(key: str) -> None:
@@ -147,8 +122,8 @@ def check_key(key: str) -> None:
         raise ValueError(f"{key!r} is no key of a chart.")
 
 
-def _chart(plot: Plot, series: Sequence[Series], *, head: str, address: str, note: str) -> Chart:
-    columns = [column for item in series for column in item.columns]
+def _chart(plot: Plot, *, head: str, address: str, note: str) -> Chart:
+    columns = [column for item in plot.series for column in item.columns]
     empty = all(value is None for _, values in columns for value in values)
     drawing = Drawing(SafeString(), 0, 0) if empty else draw(plot)
     return Chart(

@@ -46,14 +46,26 @@ _MOST_MARKERS = 16  # on a line
 
 
 @dataclass(frozen=True)
-class Mark:
-    """One line or one kind of bars; `low` and `high` are empty, or a range around it."""
+class Series:
+    """One line or one kind of bars, a value for each label; None leaves a gap.
+
+    `plan` is what was aimed at or is expected: drawn plain and dashed. `low` and `high` are a range
+    of a line, drawn as an area.
+    """
 
     name: str
-    values: tuple[float | None, ...]
+    values: Sequence[float | None]
     plan: bool = False
-    low: tuple[float | None, ...] = ()
-    high: tuple[float | None, ...] = ()
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
+
+    @property
+    def columns(self) -> list[tuple[str, Sequence[float | None]]]:
+        """What the table has of it."""
+        columns = [(self.name, self.values)]
+        if self.low:
+            columns += [(f"{self.name} ≥", self.low), (f"{self.name} ≤", self.high)]
+        return columns
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class Plot:
     title: str
     summary: str
     labels: tuple[str, ...]
-    marks: tuple[Mark, ...]
+    series: tuple[Series, ...]
     unit: str = ""
     decimals: int = 0
 
@@ -76,8 +88,8 @@ class Plot:
     @cached_property
     def looks(self) -> list[Look]:
         """By the order of the series that are no plan, so that a plan changes no other look."""
-        looks = iter(LOOKS * (len(self.marks) // len(LOOKS) + 1))
-        return [PLAN if mark.plan else next(looks) for mark in self.marks]
+        looks = iter(LOOKS * (len(self.series) // len(LOOKS) + 1))
+        return [PLAN if item.plan else next(looks) for item in self.series]
 
 
 _KINDS: dict[str, Any] = {
@@ -90,11 +102,11 @@ _KINDS: dict[str, Any] = {
 
 
 def draw(plot: Plot) -> Drawing:
-    names = [mark.name for mark in plot.marks] if len(plot.marks) > 1 else []
+    names = [item.name for item in plot.series] if len(plot.series) > 1 else []
     top = LEGEND_ROW * len(legend_rows(names, WIDTH)) + (LEGEND_ROW if plot.unit else 8)
     height = HEIGHT
     if plot.across:
-        bars = 1 if plot.kind == "across-stacked" else len(plot.marks)
+        bars = 1 if plot.kind == "across-stacked" else len(plot.series)
         height = top + 40 + len(plot.labels) * max(_BAR, 16 * bars + 12)
     root = root_of(plot.key, plot.title, plot.summary, WIDTH, height)
     draw_legend(root, plot.key, names, plot.looks, width=WIDTH, lines=plot.kind == "line")
@@ -120,10 +132,10 @@ class _Layout:
         # The first bar across would be the lowest.
         order = slice(None, None, -1) if plot.across else slice(None)
         chart.x_labels = plot.labels[order]
-        for mark in plot.marks:
-            for values in (mark.values, mark.low, mark.high):
+        for item in plot.series:
+            for values in (item.values, item.low, item.high):
                 if values:
-                    chart.add(mark.name, values[order])
+                    chart.add(item.name, values[order])
         tree: ET.Element = chart.render_tree()
         self.plots = [node for node in tree.iter("g") if "plot" in _classes(node)]
         moved = self.plots[0].get("transform", "")[len("translate(") : -1].split(",")
@@ -210,15 +222,15 @@ def _draw_axes(area: ET.Element, layout: _Layout, *, across: bool) -> None:
 
 def _draw_lines(area: ET.Element, plot: Plot, layout: _Layout) -> None:
     number = 0  # of pygal's series: a range takes two more
-    for mark, look in zip(plot.marks, plot.looks, strict=True):
-        if mark.low:
+    for item, look in zip(plot.series, plot.looks, strict=True):
+        if item.low:
             _draw_range(area, layout.paths(number + 1), layout.paths(number + 2), look)
         for path in layout.paths(number):
             draw_line(area, path, look)
         dots = layout.dots(number)
         # From the end: the newest value always has its marker.
         draw_markers(area, dots[:: -max(-(-len(dots) // _MOST_MARKERS), 1)], look)
-        number += 3 if mark.low else 1
+        number += 3 if item.low else 1
 
 
 def _draw_range(area: ET.Element, low: Sequence[str], high: Sequence[str], look: Look) -> None:
