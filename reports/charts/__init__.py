@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from django.utils.safestring import SafeString
 
 from reports.charts.plots import Plot, Series, draw
-from reports.charts.svg import NONE, Drawing, shown
+from reports.charts.svg import NO_DRAWING, NONE, shown
 from reports.columns import guard
 
 __all__ = ["Chart", "Series", "bar_chart", "check_key", "line_chart", "table_csv"]
@@ -53,7 +53,11 @@ class Chart:
     rows: tuple[tuple[str, ...], ...]  # the first cell heads its row
     address: str = ""  # of the table as CSV
     note: str = ""  # how the numbers are to be read
-    empty: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no number to draw."""
+        return not self.svg
 
 
 def line_chart(
@@ -125,7 +129,7 @@ def check_key(key: str) -> None:
 def _chart(plot: Plot, *, head: str, address: str, note: str) -> Chart:
     columns = [column for item in plot.series for column in item.columns]
     empty = all(value is None for _, values in columns for value in values)
-    drawing = Drawing(SafeString(), 0, 0) if empty else draw(plot)
+    drawing = NO_DRAWING if empty else draw(plot)
     return Chart(
         key=plot.key,
         title=plot.title,
@@ -140,7 +144,6 @@ def _chart(plot: Plot, *, head: str, address: str, note: str) -> Chart:
         ),
         address=address,
         note=note,
-        empty=empty,
     )
 
 

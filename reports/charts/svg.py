@@ -56,6 +56,9 @@ class Drawing:
     height: int
 
 
+NO_DRAWING = Drawing(SafeString(), 0, 0)
+
+
 def root_of(key: str, title: str, summary: str, width: int, height: int) -> ET.Element:
     """An empty picture that a screen reader announces by its title and description."""
     root = ET.Element(

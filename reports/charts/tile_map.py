@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from django.utils.safestring import SafeString
-
 from dataio.districts import REGIONS
 from reports.charts import Chart, check_key
 from reports.charts.svg import (
     INK,
+    NO_DRAWING,
     NONE,
     PAPER,
     QUIET,
@@ -93,9 +92,8 @@ def region_map(
         region: words.get(region) or (shown(value, decimals) if value is not None else NONE)
         for region, value in numbers.items()
     }
-    empty = all(text == NONE for text in texts.values())
-    if empty:
-        drawing = Drawing(SafeString(), 0, 0)
+    if all(text == NONE for text in texts.values()):
+        drawing = NO_DRAWING
     else:
         drawing = _draw(key, title, summary, numbers, texts, unit, top)
     return Chart(
@@ -109,7 +107,6 @@ def region_map(
         rows=tuple((short_name(region), texts[region]) for region in REGIONS),
         address=address,
         note=note,
-        empty=empty,
     )
 
 
