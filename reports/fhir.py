@@ -6,7 +6,6 @@ a file with names has a Patient in each of its resources.
 """
 
 import csv
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -20,17 +19,12 @@ from booking.models import Vaccine
 from dataio.csv_in import unguarded
 from reports.enums import Holds
 from reports.exceptions import BadSelection
-from reports.fhir_terms import own_system, vaccine_codings
+from reports.fhir_terms import IMMUNIZATION, json_line, own_system, vaccine_codings
 from reports.selection import Selection
 
 Resource = dict[str, Any]
 _KR_CORE = "http://www.hl7korea.or.kr/fhir/krcore/StructureDefinition/krcore-"
 _SITES = "http://terminology.hl7.org/CodeSystem/v3-ActSite"
-_SERVICE = {
-    "system": "http://terminology.hl7.org/CodeSystem/service-type",
-    "code": "57",
-    "display": "Immunization",
-}
 # https://hl7.org/fhir/R4/valueset-appointmentstatus.html. Who came and was not vaccinated was at an
 # appointment that took place.
 _STATUS = {
@@ -44,7 +38,6 @@ _STATUS = {
     ReservationStatus.LAPSED: "cancelled",
     ReservationStatus.RELEASED: "cancelled",
 }
-_ROWS = 1000
 
 
 class Row:
@@ -135,7 +128,7 @@ def _appointment(row: Row, vaccines: dict[str, Vaccine]) -> Resource:
         **row.contained(),
         **row.identifier(),
         "status": _STATUS[ReservationStatus(row["status"])],
-        "serviceType": [{"coding": [_SERVICE, *vaccine_codings(vaccine)]}],
+        "serviceType": [{"coding": [IMMUNIZATION, *vaccine_codings(vaccine)]}],
         "start": start,
         "end": (datetime.fromisoformat(start) + LASTS).isoformat(),
         "created": row["booked_at"],
@@ -171,15 +164,9 @@ def check_fhir(selection: Selection) -> None:
 
 
 def to_ndjson(table: Path, target: Path, selection: Selection) -> None:
-    """Write the rows of a CSV with column names as resources, block by block."""
+    """Write the rows of a CSV with column names as resources, one after the other."""
     make = _MAKERS[selection.export.name]
     vaccines = {vaccine.code: vaccine for vaccine in Vaccine.objects.all()}
     with table.open(encoding="utf-8", newline="") as rows, target.open("wb") as file:
-        lines: list[str] = []
         for cells in csv.DictReader(rows):
-            resource = _given(make(Row(cells, selection.recipient), vaccines))
-            lines.append(json.dumps(resource, ensure_ascii=False, separators=(",", ":")))
-            if len(lines) == _ROWS:
-                file.write("".join(f"{line}\n" for line in lines).encode())
-                lines.clear()
-        file.write("".join(f"{line}\n" for line in lines).encode())
+            file.write(json_line(_given(make(Row(cells, selection.recipient), vaccines))))

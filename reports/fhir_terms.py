@@ -1,5 +1,8 @@
 """Names that FHIR resources of the portal have in common: systems of codes and identifiers."""
 
+import json
+from typing import Any
+
 from django.conf import settings
 
 from booking.models import Vaccine
@@ -7,6 +10,11 @@ from booking.models import Vaccine
 # KR Core 2.0 (HL7 Korea), its numbering of the KDCA's types of vaccinations.
 KDCA_TYPES = "http://www.hl7korea.or.kr/fhir/krcore/CodeSystem/krcore-vcnt-types"
 CVX = "http://hl7.org/fhir/sid/cvx"
+IMMUNIZATION = {
+    "system": "http://terminology.hl7.org/CodeSystem/service-type",
+    "code": "57",
+    "display": "Immunization",
+}
 
 
 def own_system(name: str) -> str:
@@ -22,3 +30,8 @@ def vaccine_codings(vaccine: Vaccine) -> list[dict[str, str]]:
         {"system": own_system("vaccines"), "code": vaccine.code, "display": vaccine.name_ko},
     ]
     return [code for code in codes if code["code"]]
+
+
+def json_line(content: dict[str, Any]) -> bytes:
+    """A line of NDJSON."""
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

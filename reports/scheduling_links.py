@@ -5,7 +5,6 @@ and NDJSON files of Location, Schedule and Slot. A link leads to the finder, who
 in who was not called (waiting_room.decorators).
 """
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -22,7 +21,7 @@ from booking.models import Vaccine
 from booking.rules import part_of, vaccines_named
 from database.clock import Now, database_now
 from dataio.districts import REGION_CODES
-from reports.fhir_terms import own_system, vaccine_codings
+from reports.fhir_terms import IMMUNIZATION, json_line, own_system, vaccine_codings
 from reports.open_files import Publication, folder_of, only_writer
 from reports.writing import snapshot
 from waiting_room.enums import RoomStatus
@@ -32,11 +31,6 @@ FOLDER, MANIFEST = "slots", "$bulk-publish"
 _PROFILES = "http://hl7.org/fhir/uv/smart-scheduling-links/StructureDefinition/smart-scheduling-"
 _LINK = "http://hl7.org/fhir/uv/smart-scheduling-links/StructureDefinition/booking-deep-link"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-_IMMUNIZATION = {
-    "system": "http://terminology.hl7.org/CodeSystem/service-type",
-    "code": "57",
-    "display": "Immunization",
-}
 
 _CLINICS = """
 SELECT id, code, name, region, district, address, phone, latitude, longitude
@@ -85,12 +79,8 @@ def publish() -> int | None:
                 # The groups fit into memory: sorting a million slots on disk took most of the time.
                 cursor.execute("SET LOCAL work_mem = '64MB'")
             outputs = list(_write(files))
-        files.write(MANIFEST, _line(_manifest(now, outputs)))
+        files.write(MANIFEST, json_line(_manifest(now, outputs)))
         return files.publish(last=MANIFEST)
-
-
-def _line(content: dict[str, Any]) -> bytes:
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def address_of(name: str) -> str:
@@ -116,7 +106,7 @@ def _write(files: Publication) -> Iterator[dict[str, Any]]:
     for clinic in clinics.values():
         clinic["page"] = page_of(clinic["code"])
     for clinic in clinics.values():
-        files.write("locations.ndjson", _line(_location(clinic)))
+        files.write("locations.ndjson", json_line(_location(clinic)))
     regions = sorted({_region_code(clinic) for clinic in clinics.values()})
     # Also those that stay empty: what a client read about a minute ago is there.
     for name in ["locations", "schedules", *(f"slots-{code}" for code in regions)]:
@@ -128,7 +118,7 @@ def _write(files: Publication) -> Iterator[dict[str, Any]]:
         if clinic_id not in clinics:  # takes no bookings
             continue
         clinic, vaccine = clinics[clinic_id], vaccines[vaccine_id]
-        files.write("schedules.ndjson", _line(_schedule(clinic, vaccine_id, codings)))
+        files.write("schedules.ndjson", json_line(_schedule(clinic, vaccine_id, codings)))
         lines = times.lines(clinic, vaccine, *spans)
         files.write(f"slots-{_region_code(clinic)}.ndjson", lines)
     yield {"type": "Location", "url": address_of("locations.ndjson")}
@@ -258,6 +248,6 @@ def _schedule(
         "resourceType": "Schedule",
         "id": f"{clinic['id']}-{vaccine_id}",
         "meta": {"profile": [f"{_PROFILES}schedule"]},
-        "serviceType": [{"coding": [_IMMUNIZATION, *codings[vaccine_id]]}],
+        "serviceType": [{"coding": [IMMUNIZATION, *codings[vaccine_id]]}],
         "actor": [{"reference": f"Location/{clinic['id']}", "display": clinic["name"]}],
     }
