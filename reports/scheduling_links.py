@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from booking.calendar_file import LASTS
 from booking.finder.availability import HORIZON, PUBLIC_SLOTS
-from booking.models import Vaccine
+from booking.models import Clinic, Vaccine
 from booking.rules import part_of, vaccines_named
 from database.clock import Now, database_now
 from dataio.districts import REGION_CODES
@@ -31,11 +31,17 @@ FOLDER, MANIFEST = "slots", "$bulk-publish"
 _PROFILES = "http://hl7.org/fhir/uv/smart-scheduling-links/StructureDefinition/smart-scheduling-"
 _LINK = "http://hl7.org/fhir/uv/smart-scheduling-links/StructureDefinition/booking-deep-link"
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-
-_CLINICS = """
-SELECT id, code, name, region, district, address, phone, latitude, longitude
-FROM booking_clinic WHERE active ORDER BY region, district, code
-"""
+_OF_CLINIC = [
+    "id",
+    "code",
+    "name",
+    "region",
+    "district",
+    "address",
+    "phone",
+    "latitude",
+    "longitude",
+]
 # The times of slots, each once: https://wiki.postgresql.org/wiki/Loose_indexscan
 _TIMES = """
 WITH RECURSIVE times AS (
@@ -98,13 +104,11 @@ def _manifest(now: datetime, outputs: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _write(files: Publication) -> Iterator[dict[str, Any]]:
     """Write all files but the manifest; gives its entries."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CLINICS)
-        names = [column.name for column in cursor.description]
-        clinics = {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
     page_of = _clinic_pages()
-    for clinic in clinics.values():
-        clinic["page"] = page_of(clinic["code"])
+    rows = Clinic.objects.filter(active=True).order_by("region", "district", "code")
+    clinics: dict[int, dict[str, Any]] = {
+        row["id"]: {**row, "page": page_of(row["code"])} for row in rows.values(*_OF_CLINIC)
+    }
     for clinic in clinics.values():
         files.write("locations.ndjson", json_line(_location(clinic)))
     regions = sorted({_region_code(clinic) for clinic in clinics.values()})
