@@ -10,7 +10,7 @@ import io
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -438,3 +438,8 @@ def csv_line(cells: Sequence[Any]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue()
+
+
+def csv_table(rows: Iterable[Sequence[Any]]) -> bytes:
+    """A small table as UTF-8 with BOM, by which spreadsheets know it."""
+    return codecs.BOM_UTF8 + "".join(map(csv_line, rows)).encode()

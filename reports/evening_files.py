@@ -1,6 +1,5 @@
 """The evening's report as CSV and PDF."""
 
-import csv
 import io
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from django.utils.translation import gettext as _
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 
+from dataio.csv_in import csv_table
 from reports.evening_page import ReportShown, Table, by_minute, moment
 from reports.models import EveningReport
 from web.pdf import FAMILY, document
@@ -23,13 +23,12 @@ _INK, _QUIET = (30, 33, 36), (70, 76, 83)
 def curves_csv(report: EveningReport) -> bytes:
     """A row for each minute in which something happened, times in Seoul; UTF-8 with BOM."""
     # Only numbers and times of ours: no cell could be run by a spreadsheet.
-    buffer = io.StringIO()
-    rows = csv.writer(buffer, lineterminator="\r\n")
-    rows.writerow(["minute", *(f"{name}_db" if name in STORED else name for name in COLUMNS)])
+    heads = ["minute", *(f"{name}_db" if name in STORED else name for name in COLUMNS)]
+    rows = []
     for at, values in by_minute(report).items():
         cells = [values.get(name, "" if name == "answer" else 0) for name in COLUMNS]
-        rows.writerow([moment(at).isoformat(timespec="minutes"), *cells])
-    return b"\xef\xbb\xbf" + buffer.getvalue().encode()
+        rows.append([moment(at).isoformat(timespec="minutes"), *cells])
+    return csv_table([heads, *rows])
 
 
 def report_pdf(shown: ReportShown) -> bytes:

@@ -5,8 +5,6 @@ People are counted at the end of a day and published by reports.publishing, whic
 numbers. Places are no people: they are those of now.
 """
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from django.utils.translation import gettext as _
 from booking.finder.availability import HORIZON, PUBLIC_SLOTS
 from booking.models.clinics import seats_left
 from database.clock import database_now
+from dataio.csv_in import csv_table
 from dataio.districts import REGION_CODES, REGIONS
 from reports.charts import Chart
 from reports.charts.tile_map import region_map
@@ -209,11 +208,8 @@ def _rows(at: str, numbers: Numbers) -> list[list[Any]]:
 
 def _write_table(files: Publication, table: OpenTable, shown: Shown) -> None:
     names = [column.name for column in table.columns]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerows([names, *shown.rows])
     file = f"{table.name}.csv"
-    files.write(file, b"\xef\xbb\xbf" + buffer.getvalue().encode())
+    files.write(file, csv_table([names, *shown.rows]))
     files.write(
         f"{file}-metadata.json",
         _json(csvw_of(table, table.columns, Form(encoding=Encoding.EXCEL), file)),
