@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
@@ -208,13 +209,19 @@ def _make(file: ExportFile) -> None:
         if written.rows != written.counted:
             raise CountsDiffer
         temporary.seek(0)
-        storage = storage_of(file.storage)
-        storage.save(name_of(file), File(temporary))
+        storage_of(file.storage).save(name_of(file), File(temporary))
     if file.schedule is not None:
-        # Last: where a manifest lies, its file is whole.
-        text = json.dumps(manifest(file, selection, written, hashing), ensure_ascii=False, indent=2)
-        storage.save(f"{name_of(file)}.manifest.json", ContentFile(f"{text}\n".encode()))
-    _finish(file, selection, written, hashing)
+        _save_manifest(file, manifest(file, selection, written, hashing))
+    by = _taker(file)
+    _finish(
+        file,
+        partial(record_taking, selection, written, reason=file.reason, user=file.user, by=by),
+        rows=written.rows,
+        size=hashing.size,
+        sha256=hashing.sha256,
+        replaced_count=written.replaced_count,
+        replaced=[vars(entry) for entry in written.replaced[:SHOWN_LETTERS]],
+    )
 
 
 def _make_report(file: ExportFile) -> None:
@@ -224,36 +231,34 @@ def _make_report(file: ExportFile) -> None:
     as_of = recount() or counted_at()
     content = morning.report(scope, file.options["language"])
     sha256 = hashlib.sha256(content).hexdigest()
-    storage = storage_of(file.storage)
-    storage.save(name_of(file), ContentFile(content))
-    text = json.dumps(
-        {
-            "file": name_of(file).rpartition("/")[2],
-            "export": file.export,
-            "version": file.version,
-            "first": scope.first.isoformat(),
-            "last": scope.last.isoformat(),
-            "bytes": len(content),
-            "sha256": sha256,
-            "as_of": as_of and as_of.isoformat(timespec="seconds"),
-        },
-        indent=2,
-    )
-    storage.save(f"{name_of(file)}.manifest.json", ContentFile(f"{text}\n".encode()))
-    with transaction.atomic():
-        if not _mine(file).select_for_update().exists():
-            raise Stopped
-        data = {"export": f"{file.export} v{file.version}", "region": scope.region or "–"}
-        access = record_access(
-            None, act=Act.DOWNLOAD, what="file", data=data, reason=file.reason, by=_taker(file)
-        )
-        _mine(file).update(
-            status=FileStatus.DONE,
-            accesses=[access.pk],
-            size=len(content),
-            sha256=sha256,
-            ended_at=Now(),
-        )
+    storage_of(file.storage).save(name_of(file), ContentFile(content))
+    described = {
+        "file": name_of(file).rpartition("/")[2],
+        "export": file.export,
+        "version": file.version,
+        "first": scope.first.isoformat(),
+        "last": scope.last.isoformat(),
+        "bytes": len(content),
+        "sha256": sha256,
+        "as_of": as_of and as_of.isoformat(timespec="seconds"),
+    }
+    _save_manifest(file, described)
+    data = {"export": f"{file.export} v{file.version}", "region": scope.region or "–"}
+
+    def record() -> list[Access]:
+        by = _taker(file)
+        return [
+            record_access(None, act=Act.DOWNLOAD, what="file", data=data, reason=file.reason, by=by)
+        ]
+
+    _finish(file, record, size=len(content), sha256=sha256)
+
+
+def _save_manifest(file: ExportFile, described: dict[str, Any]) -> None:
+    """Last: where a manifest lies, its file is whole."""
+    text = json.dumps(described, ensure_ascii=False, indent=2)
+    name = f"{name_of(file)}.manifest.json"
+    storage_of(file.storage).save(name, ContentFile(f"{text}\n".encode()))
 
 
 def manifest(
@@ -277,25 +282,14 @@ def manifest(
 
 
 @transaction.atomic
-def _finish(file: ExportFile, selection: Selection, written: Written, hashing: Hashing) -> None:
-    """The file is there from now on, and on record with the people in it."""
+def _finish(file: ExportFile, record: Callable[[], list[Access]], **values: Any) -> None:
+    """The file is there from now on with these values, and on record with the people in it."""
     if not _mine(file).select_for_update().exists():
         raise Stopped
-    accesses = record_taking(
-        selection,
-        written,
-        reason=file.reason,
-        user=file.user,
-        by=_taker(file),
-    )
     _mine(file).update(
+        **values,
         status=FileStatus.DONE,
-        accesses=[access.pk for access in accesses],
-        rows=written.rows,
-        size=hashing.size,
-        sha256=hashing.sha256,
-        replaced_count=written.replaced_count,
-        replaced=[vars(entry) for entry in written.replaced[:SHOWN_LETTERS]],
+        accesses=[access.pk for access in record()],
         ended_at=Now(),
         # A delivered file is the business of its place.
         keep_until=None if file.schedule else Now() + timedelta(days=settings.EXPORT_DAYS),
