@@ -15,7 +15,6 @@ from web.pdf import FAMILY, document
 
 # As an export of a schedule, with its version.
 NAME, VERSION = "morning-report", 1
-LANGUAGES = ["ko", "en"]
 _MARGIN = 15  # mm on A4
 _WIDTH = 210 - 2 * _MARGIN
 _BOTTOM = 297 - _MARGIN

@@ -39,7 +39,6 @@ from reports.suppression import LEAST, total
 from reports.words import Words
 
 FOLDER = "data"
-LANGUAGES = ["ko", "en"]
 Numbers = Mapping[str, int | None]
 
 # Each person in the region of the clinic of their first dose.
@@ -153,7 +152,7 @@ def publish_numbers() -> int | None:
             shown[table.name] = _shown(table, now)
             _write_table(files, table, shown[table.name])
         files.write("datapackage.json", _json(_package(now)))
-        for language in LANGUAGES:
+        for language in dict(settings.LANGUAGES):
             with translation.override(language):
                 files.write(f"page-{language}.html", _page(shown, now, language).encode())
         return files.publish(last="datapackage.json")

@@ -2,6 +2,7 @@
 
 import re
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
@@ -51,7 +52,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def page_in(request: HttpRequest, language: str) -> HttpResponseBase:
     """The same in one language, for links and caches."""
-    if language not in open_data.LANGUAGES:
+    if language not in dict(settings.LANGUAGES):
         raise Http404
     return _page(request, language)
 
