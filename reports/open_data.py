@@ -292,7 +292,7 @@ def _chart(table: OpenTable, shown: Shown) -> Chart:
     return region_map(
         table.name,
         str(table.title),
-        {region: shown.numbers.get(region) for region in REGIONS},
+        shown.numbers,
         summary=summary,
         head=_("Region"),
         measure=measure,
