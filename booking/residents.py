@@ -103,7 +103,7 @@ def _read_line(number: int, line: str, today: date) -> Line:
         return Line(number, key=line)
     # Lists are often numbered: "12. 김영희 1938-05-12".
     words = re.sub(r"^\d{1,3}[.)]?\s+", "", words)
-    born = _born(match.group(), today)
+    born = spelling.birth_dates(match.group(), today=today)
     try:
         name = spelling.person_name(" ".join(words.split()))
     except ValueError:
@@ -111,14 +111,3 @@ def _read_line(number: int, line: str, today: date) -> Line:
     if not born:
         return Line(number, problem=_("There is no such birth date."))
     return Line(number, name=name, born=born)
-
-
-def _born(text: str, today: date) -> tuple[date, ...]:
-    """The birth date; two if only the century is open."""
-    found = []
-    for century in ("19", "20"):
-        try:
-            found.append(spelling.birth_date(text, today=today, century=century))
-        except ValueError:
-            continue
-    return tuple(dict.fromkeys(found))
