@@ -55,11 +55,7 @@ def locked_with_slots(
         status__in=[ReservationStatus.HELD, ReservationStatus.CONFIRMED],
     )
     slots = lock_slots(live.values_list("slot_id", flat=True))
-    reservations = list(
-        live.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
-        .order_by("pk")
-        .locked()
-    )
+    reservations = list(live.with_slot().select_related("person").order_by("pk").locked())
     if any(row.slot_id not in slots for row in reservations):
         raise RowsChanged
     return sorted(reservations, key=lambda row: row.dose), slots
@@ -110,9 +106,7 @@ def undo_cancel(*, reservation: Reservation, by: str) -> list[Reservation]:
         # Seats of lapsed holds belong to the cancellation list first.
         if lapse_holds({slot.pk: slot}, now=now):
             offer_freed(slot, now=now)
-    reservations = list(
-        everything.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
-    )
+    reservations = list(everything.with_slot().select_related("person"))
     for row in reservations:
         row.slot = slots.get(row.slot_id, row.slot)  # with the counter read under the lock
     refusal = why_not_undo(reservation, reservations, by=by, now=now)
@@ -234,11 +228,8 @@ def change_reservation(*, reservation: Reservation, slot_id: int, by: str) -> Re
     slots = lock_slots([reservation.slot_id, slot_id])
     if slot_id not in slots:
         raise SlotFull(slot_id=slot_id)
-    row = (
-        Reservation.objects.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
-        .locked()
-        .get(pk=reservation.pk)
-    )
+    rows = Reservation.objects.with_slot().select_related("person").locked()
+    row = rows.get(pk=reservation.pk)
     if row.status != ReservationStatus.CONFIRMED:
         raise NotConfirmed
     if row.slot_id == slot_id:

@@ -209,11 +209,7 @@ def call_off(*, visit: HomeVisit, by: str) -> list[Reservation]:
         return []
     check_open(visit, now)
     _locked_rows(visit, people)
-    rows = list(
-        later.select_related("person", "slot__clinic", "slot__home", "slot__vaccine")
-        .order_by("pk")
-        .locked()
-    )
+    rows = list(later.with_slot().select_related("person").order_by("pk").locked())
     if any(row.slot_id not in slots for row in rows):
         raise RowsChanged
     cancelled = _cancel(rows, slots, by, now)

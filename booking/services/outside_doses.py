@@ -152,11 +152,7 @@ class _Settlement:
         self.holds_lapsed = lapse_holds(self.slots, now=self.now) > 0
         rows = {
             row.pk: row
-            for row in reservations.select_related(
-                "person", "slot__clinic", "slot__home", "slot__vaccine"
-            )
-            .order_by("pk")
-            .locked()
+            for row in reservations.with_slot().select_related("person").order_by("pk").locked()
         }
         if any(row.slot_id not in self.slots for row in rows.values()):
             raise RowsChanged
