@@ -117,10 +117,8 @@ def booking_rights_of(
     """The rights to book of this person; with `keep` the decisions are stored, as at sign-in."""
     now = now or database_now()
     answers = (store_decisions if keep else decide)(person=person, at=now)
-    open_now = [
-        answer for answer in answers if answer.eligible and answer.window(now) == Window.OPEN
-    ]
-    cohorts = [answer.cohort.pk for answer in open_now]
+    bookable = _bookable(answers, now)
+    cohorts = [answer.cohort.pk for answer in bookable]
     inside = Admission.objects.filter(ticket__person=person, room__cohort__in=cohorts)
     admissions = dict(inside.order_by("pk").values_list("room__cohort", "pk"))
     near = [
@@ -137,9 +135,7 @@ def booking_rights_of(
             # An admission, even an ended one, means that the person was called.
             before=None if answer.cohort.pk in admissions else before.get(answer.cohort.pk),
         )
-        for answer in open_now
-        # Under review the person may wait in the line, but not book before the decision.
-        if not answer.provisional
+        for answer in bookable
     ]
     return BookingRights(now, answers, rights, lines)
 
@@ -149,9 +145,6 @@ def rights_without_line(
 ) -> BookingRights:
     """The rights that these answers give where nobody waits in a line: at a visit to a care home,
     whose doses no line is for."""
-    open_now = [
-        answer for answer in answers if answer.eligible and answer.window(now) == Window.OPEN
-    ]
     rights = [
         BookingRight(
             cohort=answer.cohort,
@@ -159,10 +152,21 @@ def rights_without_line(
             admission_id=None,
             before=None,
         )
-        for answer in open_now
-        if not answer.provisional
+        for answer in _bookable(answers, now)
     ]
     return BookingRights(now, answers, rights)
+
+
+def _bookable(answers: list[Answer], now: datetime) -> list[Answer]:
+    """The answers by which the person may book now.
+
+    Under review they may wait in the line, but not book before the decision.
+    """
+    return [
+        answer
+        for answer in answers
+        if answer.eligible and answer.window(now) == Window.OPEN and not answer.provisional
+    ]
 
 
 @retried_transaction
