@@ -57,7 +57,6 @@ class ReservationAdmin(
         SlotDistrictFilter,
         SlotClinicFilter,
     ]
-    list_select_related = ["person", "slot__clinic", "slot__home", "slot__vaccine"]
     search_fields = ["number"]  # only makes the admin show the box; `find` searches
     search_help_text = gettext_lazy(
         "Reservation number, mobile phone, or name and date of birth (김영희 1962-03-01)"
