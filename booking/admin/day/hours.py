@@ -106,8 +106,11 @@ def counts_of(clinic: Clinic, on: date) -> list[SlotCounts]:
     return [SlotCounts(*values) for values in rows.order_by("starts_at", "pk").values_list(*names)]
 
 
-def is_late(status: str, starts_at: datetime, now: datetime) -> bool:
-    return status == ReservationStatus.CONFIRMED and starts_at + LATE_AFTER <= now
+def is_late(status: str, slot: Slot | SlotCounts, now: datetime) -> bool:
+    """Whether a person of this status is late; the residents of a care home, who are visited one
+    after the other, never are."""
+    is_expected = status == ReservationStatus.CONFIRMED and slot.home_id is None
+    return is_expected and slot.starts_at + LATE_AFTER <= now
 
 
 def hours_of(counts: Sequence[SlotCounts], window: Window, now: datetime) -> list[Hour]:
@@ -119,8 +122,7 @@ def hours_of(counts: Sequence[SlotCounts], window: Window, now: datetime) -> lis
         hour = hours.setdefault(begins, Hour(begins))
         hour.is_now, hour.is_over = begins <= now < ends, ends <= now
         hour.is_shown = begins < window.end and window.start < ends
-        # The residents of a home are visited one after the other: none of them is late.
-        late = not slot.home_id and is_late(ReservationStatus.CONFIRMED, slot.starts_at, now)
+        late = is_late(ReservationStatus.CONFIRMED, slot, now)
         hour.counts["late" if late else "expected"] += slot.expected
         hour.counts["arrived"] += slot.arrived
         hour.counts["done"] += slot.done

@@ -110,7 +110,7 @@ def entries_of(
             row=row,
             buttons=buttons_of(row, now) if may_mark else [],
             doubles=doubles.get(row.person_id),
-            is_late=not row.slot.home_id and is_late(row.status, row.slot.starts_at, now),
+            is_late=is_late(row.status, row.slot, now),
             marked_by=names.get(row.by, "") if row.status in MARKED else "",
             links=hooks.links_of(hooks.staff_links, row) if may_mark else [],
             signs=signs.get(row.pk, []),
