@@ -45,7 +45,13 @@ from booking.models import (
 )
 from booking.services.closure_plans import Hours, Situation, Wish, read
 from booking.services.offers import offer_freed
-from booking.services.seats import RowsChanged, close_offers, lock_slots, retried_transaction
+from booking.services.seats import (
+    RowsChanged,
+    close_offers,
+    lock_people,
+    lock_slots,
+    retried_transaction,
+)
 from database.clock import database_now, known_now
 from eligibility.models import Person
 
@@ -150,11 +156,11 @@ def _lock(situation: Situation) -> _Locked:
     """Lock people, slots and reservations of a situation; raises RowsChanged."""
     confirmed = {"slot__in": situation.closing, "status": ReservationStatus.CONFIRMED}
     here = Reservation.objects.filter(**confirmed).values_list("person_id", flat=True)
-    people = set(_lock_people(situation.person_ids))
+    people = set(lock_people(situation.person_ids))
     for _round in range(ROUNDS):
         # Those who booked since are waited for, which is only possible before slots are locked;
         # the savepoint gives the slots back to a person who waits for one of them.
-        people |= set(_lock_people(set(here.all()) - people))
+        people |= set(lock_people(set(here.all()) - people))
         with suppress(ClosureBusy), transaction.atomic():
             return _lock_slots(situation, people)
     raise RowsChanged
@@ -172,7 +178,7 @@ def _lock_slots(situation: Situation, people: set[int]) -> _Locked:
     # People who booked since are locked without waiting: slots are locked by now.
     late = {row.person_id for row in rows if row.status == ReservationStatus.CONFIRMED} - people
     if late:
-        if len(_lock_people(late, wait=False)) < len(late):
+        if len(lock_people(late, wait=False)) < len(late):
             raise ClosureBusy
         rows += _lock_reservations(
             Q(person__in=late, status__in=_TO_COME) & ~Q(pk__in=[row.pk for row in rows])
@@ -187,12 +193,6 @@ def _lock_slots(situation: Situation, people: set[int]) -> _Locked:
 def _lock_reservations(which: Q) -> list[Reservation]:
     # No joins: a row that another transaction moved is checked by its own columns only.
     return list(Reservation.objects.filter(which).order_by("pk").locked())
-
-
-def _lock_people(ids: Iterable[int], *, wait: bool = True) -> list[int]:
-    people = Person.objects.filter(pk__in=list(ids)).order_by("pk")
-    locked = people.select_for_update(no_key=True, skip_locked=not wait)
-    return list(locked.values_list("pk", flat=True))
 
 
 def _with_more_seats(situation: Situation, locked: _Locked) -> Situation:
@@ -379,7 +379,7 @@ def _locked_closure(closure: Closure) -> tuple[Closure, datetime]:
 def _lock_affected(closure: Closure, affected: list[AffectedAppointment]) -> _Locked:
     """Lock the people, slots and reservations of a closure, and read the reservations anew."""
     people = {row.reservation.person_id for row in affected}
-    _lock_people(people)
+    lock_people(people)
     to_come = Reservation.objects.filter(person__in=people, status__in=_TO_COME)
     ids = {row.from_slot_id for row in affected} | {
         row.to_slot_id for row in affected if row.to_slot_id

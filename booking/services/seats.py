@@ -59,6 +59,16 @@ def lock_person(person_id: int) -> datetime:
     return locked.values_list(Now(), flat=True).first() or database_now()
 
 
+def lock_people(ids: Iterable[int], *, wait: bool = True) -> list[int]:
+    """Lock these people until commit, in the order of their ids, before all slots.
+
+    Without `wait` those that another transaction has locked are left out.
+    """
+    people = Person.objects.filter(pk__in=list(ids)).order_by("pk")
+    locked = people.select_for_update(no_key=True, skip_locked=not wait)
+    return list(locked.values_list("pk", flat=True))
+
+
 # First key of the advisory lock that booking/sql/booking_hold_at_once takes shared; the second key
 # is the person's id, hashed to 32 bits.
 OUTSIDE_DOSES_LOCK = 0x424A4142

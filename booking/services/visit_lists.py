@@ -27,7 +27,13 @@ from booking.rules import Course, day_of
 from booking.services.courses import courses_of, interval_of
 from booking.services.reading import vaccines_by_code
 from booking.services.reservations import new_reservation
-from booking.services.seats import RowsChanged, lock_slots, retried_transaction, take_seat
+from booking.services.seats import (
+    RowsChanged,
+    lock_people,
+    lock_slots,
+    retried_transaction,
+    take_seat,
+)
 from booking.services.staff_bookings import rights_without_line
 from database.clock import database_now, known_now
 from eligibility.indexes import name_birth_indexes
@@ -260,12 +266,6 @@ def _queue_messages(ids: list[int], now: datetime) -> None:
     if ids:
         with connection.cursor() as cursor:
             cursor.execute(CONFIRMED, {"ids": ids, "now": now})
-
-
-def lock_people(ids: Iterable[int]) -> list[int]:
-    """Lock these people until commit, in the order of their ids, before all slots."""
-    rows = Person.objects.filter(pk__in=list(ids)).order_by("pk").select_for_update(no_key=True)
-    return list(rows.values_list("pk", flat=True))
 
 
 def locked_visit(
