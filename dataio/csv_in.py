@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -215,9 +215,18 @@ def find_encoding(path: Path, *, most: int = MOST_BYTES) -> str:
     try:
         _check_size(path, most)
         with path.open("rb") as file:
-            start = file.read(4)
+            return _encoding_of(file)
     except OSError as error:
         raise BadFile(_("The file can't be opened: %s.") % (error.strerror or error)) from error
+
+
+def decoded(content: bytes) -> str:
+    """The text of a small file that is in memory; raises BadFile."""
+    return content.decode(_encoding_of(io.BytesIO(content)))
+
+
+def _encoding_of(file: BinaryIO) -> str:
+    start = file.read(4)
     if not start:
         raise BadFile(_("The file is empty."))
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -225,10 +234,10 @@ def find_encoding(path: Path, *, most: int = MOST_BYTES) -> str:
     if start.startswith(b"PK\x03\x04"):
         raise BadFile(_("This is an Excel file. Save it as “CSV UTF-8” and try again."))
     # UTF-8 first: CP949 decodes some UTF-8 without an error, the reverse is practically excluded.
-    wrong_line = _first_undecodable_line(path, "utf-8")
+    wrong_line = _first_undecodable_line(file, "utf-8")
     if wrong_line is None:
         return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
-    if _first_undecodable_line(path, "cp949") is None:
+    if _first_undecodable_line(file, "cp949") is None:
         return "cp949"
     raise BadFile(
         _("Line %(line)s is neither UTF-8 nor CP949. Save the file as “CSV UTF-8” and try again.")
@@ -245,29 +254,29 @@ def _check_size(path: Path, most: int) -> None:
         )
 
 
-def _first_undecodable_line(path: Path, encoding: str) -> int | None:
+def _first_undecodable_line(file: BinaryIO, encoding: str) -> int | None:
     """The first line that can't be decoded; None if all can.
 
     Raises BadFile for a NUL byte, which Postgres does not store in text.
     """
     decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
     line = 1
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(_CHUNK)
-            if b"\0" in chunk:
-                line += chunk[: chunk.index(b"\0")].count(b"\n")
-                raise BadFile(
-                    _("Line %(line)s contains a NUL byte: the file is damaged, or not a CSV.")
-                    % {"line": line}
-                )
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                return line + error.object[: error.start].count(b"\n")
-            if not chunk:
-                return None
-            line += chunk.count(b"\n")
+    file.seek(0)
+    while True:
+        chunk = file.read(_CHUNK)
+        if b"\0" in chunk:
+            line += chunk[: chunk.index(b"\0")].count(b"\n")
+            raise BadFile(
+                _("Line %(line)s contains a NUL byte: the file is damaged, or not a CSV.")
+                % {"line": line}
+            )
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].count(b"\n")
+        if not chunk:
+            return None
+        line += chunk.count(b"\n")
 
 
 def _csv_rows(file: TextIO, first: int = 1) -> Iterator[tuple[int, list[str]]]:

@@ -1,8 +1,6 @@
 """Forms of visits to care homes."""
 
 from datetime import datetime
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django import forms
@@ -17,7 +15,7 @@ from booking.residents import MOST_LINES
 from booking.rules import is_clinic_hour
 from booking.services.home_visits import MOST_PLACES
 from database.clock import known_now
-from dataio.csv_in import BadFile, find_encoding
+from dataio.csv_in import BadFile, decoded
 
 MOST_LIST_BYTES = 200_000
 
@@ -116,7 +114,10 @@ class ListForm(forms.Form):
             raise forms.ValidationError(
                 _("This file is too large for a list of %(most)s people.") % {"most": MOST_LINES}
             )
-        return _text_of(upload.read())
+        try:
+            return decoded(upload.read())
+        except BadFile as problem:
+            raise forms.ValidationError(str(problem)) from None
 
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
@@ -127,14 +128,3 @@ class ListForm(forms.Form):
     def list_text(self) -> str:
         text: str = self.cleaned_data["file"] or self.cleaned_data["text"]
         return text
-
-
-def _text_of(content: bytes) -> str:
-    """The decoded file; its encoding is found as that of every file (dataio.csv_in)."""
-    with NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        try:
-            return content.decode(find_encoding(Path(file.name)))
-        except BadFile as problem:
-            raise forms.ValidationError(str(problem)) from None
