@@ -64,8 +64,7 @@ class ListPages(ScopedAdmin[HomeVisit]):
         return visit
 
     def crumbs(self, visit: HomeVisit) -> list[Crumb]:
-        address = reverse("admin:booking_homevisit_change", args=[visit.pk])
-        return [self.list_crumb(), (visit.slot.place.name, address)]
+        return [self.list_crumb(), (visit.slot.place.name, address_of(visit))]
 
     def visit_page(
         self, request: HttpRequest, template: str, visit: HomeVisit, title: str, **context: Any
@@ -112,12 +111,13 @@ class ListPages(ScopedAdmin[HomeVisit]):
             return self._list_page(request, visit, form, refusal)
         people = [row.person.pk for row in residents if row.person]
         self.record(request, Act.SEARCH, "visit_list", visit, people, found=len(people))
+        booked = [row.booked.pk for row in residents if row.booked]
         return self._list_page(
             request,
             visit,
             ListForm(initial={"text": text}),
             refusal,
-            preview=_preview(residents, self._visible(request, residents)),
+            preview=_preview(residents, self.visible(request, booked)),
             text=text,
             key=uuid.uuid4(),
         )
@@ -126,11 +126,10 @@ class ListPages(ScopedAdmin[HomeVisit]):
         lines = read_list(text, today=known_today())
         return look_at(visit=visit, lines=lines, among=people_for(staff_of(request)))
 
-    def _visible(self, request: HttpRequest, residents: Sequence[Resident]) -> set[int]:
+    def visible(self, request: HttpRequest, ids: list[int]) -> set[int]:
         """The appointments among these that the user may see; of others only that they exist."""
-        ids = [row.booked.pk for row in residents if row.booked]
-        visible = reservations_for(staff_of(request)).filter(pk__in=ids)
-        return set(visible.values_list("pk", flat=True)) if ids else set()
+        rows = reservations_for(staff_of(request)).filter(pk__in=ids)
+        return set(rows.values_list("pk", flat=True))
 
     def _list_page(
         self,
@@ -179,7 +178,11 @@ class ListPages(ScopedAdmin[HomeVisit]):
         self.record(request, Act.CHANGE, "visit_book", visit, people, count=len(booked))
         text = ngettext("%(n)s person is booked.", "%(n)s people are booked.", len(booked))
         messages.success(request, text % {"n": len(booked)})
-        return HttpResponseRedirect(reverse("admin:booking_homevisit_change", args=[visit.pk]))
+        return HttpResponseRedirect(address_of(visit))
+
+
+def address_of(visit: HomeVisit) -> str:
+    return reverse("admin:booking_homevisit_change", args=[visit.pk])
 
 
 def fingerprint(people: Iterable[int]) -> str:

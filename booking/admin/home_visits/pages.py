@@ -21,8 +21,7 @@ from booking.admin.desk.changes import ReasonForm
 from booking.admin.desk.wording import staff_message
 from booking.admin.filters import DayFilter
 from booking.admin.home_visits.forms import PlanForm, TimesForm, times_of
-from booking.admin.home_visits.lists import ListPages
-from booking.admin.people import reservations_for
+from booking.admin.home_visits.lists import ListPages, address_of
 from booking.admin.sheets import sheet_address
 from booking.enums import TAKING, ReservationStatus, VisitStatus
 from booking.exceptions import Refused, VisitDoesNotFit
@@ -153,11 +152,7 @@ class HomeVisitAdmin(ListPages):
             crumbs=[self.list_crumb()],
             end=visit.slot.place.name,
             rows=rows,
-            opens=set(
-                reservations_for(staff_of(request))
-                .filter(pk__in=[row.pk for row in rows])
-                .values_list("pk", flat=True)
-            ),
+            opens=self.visible(request, [row.pk for row in rows]),
             without_phone=sum(not row.person.phone for row in taking),
             acts=self._acts(request, visit),
             day_address=self._day_address(request, visit),
@@ -370,10 +365,6 @@ class HomeVisitAdmin(ListPages):
 def _posted(request: HttpRequest) -> QueryDict | None:
     """What a form is bound to; an empty POST too, so that it gets its errors."""
     return request.POST if request.method == "POST" else None
-
-
-def address_of(visit: HomeVisit) -> str:
-    return reverse("admin:booking_homevisit_change", args=[visit.pk])
 
 
 def _to(visit: HomeVisit) -> HttpResponseRedirect:
