@@ -237,7 +237,7 @@ class ListChanged(Refused):
 
 
 class VisitDoesNotFit(Refused):
-    """The day breaks the interval between two doses of `count` people."""
+    """The day breaks the interval between two doses of `people`, by id."""
 
     message = _("On this day the interval between the doses would be wrong.")
 
