@@ -34,6 +34,7 @@ from staff.names import actor_name
 from staff.pages import fieldsets_of
 from staff.scoping import ScopedAdmin, sees_everything
 from staff.services import record_access, staff_of
+from web.posted import form_data
 
 REFRESH_SECONDS = 3
 SHOWN = 100  # rows on a page
@@ -158,7 +159,7 @@ class UploadAdmin(ScopedAdmin[Upload]):
     def export_view(self, request: HttpRequest, code: str) -> HttpResponseBase:
         """The kind's file as its rows stand; people's data only with a reason, on record."""
         kind = self._kind(request, code)
-        form = ReasonForm(request.POST if request.method == "POST" else None)
+        form = ReasonForm(form_data(request))
         if kind.holds_people and not form.is_valid():
             return self.act_page(
                 request,

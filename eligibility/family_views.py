@@ -28,6 +28,7 @@ from eligibility.sessions import Claim, claim_of, find_session, session_of, sign
 from eligibility.spelling import masked_phone
 from eligibility.views import View, acts, asks
 from web.language import keeps_typed_in_any_language, typed
+from web.posted import form_data
 
 
 def asks_oneself(view: View) -> View:
@@ -53,7 +54,7 @@ def asks_oneself(view: View) -> View:
 def family(request: HttpRequest, person: Person) -> HttpResponse:
     """Lists wards, open requests and proxies of the person; POST asks for a new ward."""
     form = WardForm(
-        request.POST if request.method == "POST" else None,
+        form_data(request),
         initial=typed(request, *WardForm.base_fields),
     )
     refusal = ""

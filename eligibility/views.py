@@ -58,6 +58,7 @@ from standing.hooks import facts_of, show
 from web import cookies
 from web.addresses import client_address
 from web.language import keeps_typed_in_any_language, typed
+from web.posted import form_data
 from web.proof_of_work import NO_WORK, was_done, work_for
 
 log = logging.getLogger(__name__)
@@ -230,9 +231,7 @@ def identity_district(request: HttpRequest) -> HttpResponse:
     proved = challenge if challenge and challenge.awaits_district else None
     if not vouched and proved is None:
         return redirect("identity")
-    form = DistrictForm(
-        request.POST if request.method == "POST" else None, initial=typed(request, "home")
-    )
+    form = DistrictForm(form_data(request), initial=typed(request, "home"))
     status = 422 if form.is_bound else 200
     phone = vouched or (proved.phone if proved else "")
     if form.is_valid() and limits.names_districts_too_often(request, phone):
@@ -361,7 +360,7 @@ def review(request: HttpRequest, person: Person, code: str) -> HttpResponse:
     """Form to ask for a review of one decision."""
     cohort = get_object_or_404(Cohort, code=code)
     form = ReviewForm(
-        request.POST if request.method == "POST" else None,
+        form_data(request),
         initial=typed(request, "reason", "note"),
     )
     refusal = ""
@@ -396,7 +395,7 @@ def my_data(request: HttpRequest, person: Person) -> HttpResponse:
     if session_of(request).by_id:
         return redirect("eligibility")
     form = CorrectionForm(
-        request.POST if request.method == "POST" else None,
+        form_data(request),
         initial=typed(request, "field", "wanted"),
     )
     if form.is_bound and form.is_valid():

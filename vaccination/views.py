@@ -20,6 +20,7 @@ from vaccination.certificates.texts import certificate_of, proof_of
 from vaccination.limits import draws_too_often, verifies_too_often
 from vaccination.models import DoseGiven
 from web.codes import UnreadableCode, WrongCheckLetter
+from web.posted import form_data
 
 View = Callable[..., HttpResponse]
 
@@ -91,7 +92,7 @@ class CodeForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def verify(request: HttpRequest) -> HttpResponse:
     """The form for a code; its answer, which shows the least that proves a certificate."""
-    form = CodeForm(request.POST if request.method == "POST" else None)
+    form = CodeForm(form_data(request))
     if form.is_bound and form.is_valid():
         return _answer(request, form, form.cleaned_data["code"])
     return _verify_page(request, form, status=422 if form.errors else 200)

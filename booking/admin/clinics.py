@@ -47,6 +47,7 @@ from staff.actors import actor_of
 from staff.pages import Row
 from staff.scoping import ScopedAdmin
 from staff.services import staff_of
+from web.posted import form_data
 
 
 class DistrictForm(forms.ModelForm[Row]):
@@ -187,7 +188,7 @@ class ClinicAdmin(SchedulePages, ClosurePages, ScopedAdmin[Clinic]):
         clinic = get_object_or_404(self.get_queryset(request), pk=pk)
         may_change = request.user.has_perm("booking.change_stock")
         days = days_of_doses(clinic=clinic)
-        form = DosesForm(request.POST if request.method == "POST" else None, days=days)
+        form = DosesForm(form_data(request), days=days)
         if request.method == "POST":
             if not may_change:
                 raise PermissionDenied

@@ -26,6 +26,7 @@ from staff.actors import actor_of
 from staff.pages import StaffPages
 from staff.services import staff_of
 from web.language import reads_korean
+from web.posted import form_data
 
 REASONS = {
     NoSlots.CLOSED: gettext_lazy("Closed by the clinic"),
@@ -174,7 +175,7 @@ class SchedulePages(StaffPages[Clinic]):
     def schedule_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Hours by weekday, special days and holidays; one form for each is posted here."""
         clinic = self._clinic(request, pk)
-        posted = request.POST if request.method == "POST" else None
+        posted = form_data(request)
         if posted is not None and not self.may_change_schedule(request):
             raise PermissionDenied
         of_day = posted is not None and "save_day" in posted

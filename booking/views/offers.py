@@ -31,6 +31,7 @@ from waiting_room import health
 from waiting_room.decorators import booking_page, not_inside
 from waiting_room.models import Admission
 from web.language import keeps_typed_in_any_language, typed
+from web.posted import form_data
 
 DISTRICTS_OFFERED = 8  # nearest districts to choose from
 DAYS_OFFERED = 14  # default length of the period
@@ -85,7 +86,7 @@ def _entry_form(
     places = _places(request, person_id)
     names = ("date_from", "date_to", "part", "vaccine", "leftover")
     return ListEntryForm(
-        request.POST if request.method == "POST" else None,
+        form_data(request),
         places=places,
         dose=dose,
         vaccines=availability.directory().vaccine_ids(admission.room.cohort.vaccines),

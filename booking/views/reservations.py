@@ -42,7 +42,7 @@ from standing.texts import TABLE
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from web.language import keeps_typed_in_any_language, typed
-from web.posted import posted_id
+from web.posted import form_data, posted_id
 from web.proof_of_work import NO_WORK, work_for
 
 log = logging.getLogger(__name__)
@@ -262,7 +262,7 @@ def lookup(request: HttpRequest) -> HttpResponse:
         ]
     number = request.GET.get("number", "")
     form = LookupForm(
-        request.POST if request.method == "POST" else None,
+        form_data(request),
         initial={"number": number, **typed(request, "number", "phone")},
     )
     status, work = 200, NO_WORK

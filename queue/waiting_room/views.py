@@ -46,7 +46,7 @@ from web.codes import (
     WrongLetter,
 )
 from web.language import is_unsent, keeps_typed_in_any_language, typed
-from web.posted import posted_id
+from web.posted import form_data, posted_id
 from web.proof_of_work import NO_WORK, work_for
 
 # Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
@@ -247,7 +247,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if alert and has_chosen:
         initial = {"channel": alert.channel, "email": alert.email}
     initial |= typed(request, "channel", "email")
-    form = AlertForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = AlertForm(form_data(request), initial=initial)
     if request.method == "POST" and form.is_valid():
         language = get_language() or settings.LANGUAGE_CODE
         telling.request_alert(ticket=ticket, language=language, **form.cleaned_data)

@@ -38,6 +38,7 @@ from vaccination.services.doses import (
 )
 from vaccination.services.lots import default_lots, keeps_lots, usable_lots
 from vaccination.services.questionnaires import content_of
+from web.posted import form_data
 
 S = ReservationStatus
 
@@ -189,7 +190,7 @@ class DoseGivenAdmin(
             **({"identity": dose.identity} if dose and dose.identity else {}),
         }
         return DoseForm(
-            request.POST if request.method == "POST" else None,
+            form_data(request),
             initial=initial,
             lots=lots,
             staff=User.objects.filter(Q(pk__in=colleagues.values("pk")) | Q(pk=user.pk)),
@@ -201,9 +202,7 @@ class DoseGivenAdmin(
     def not_done_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
         """Refused or postponed, with the reason; the dose may be booked again."""
         row = self.visit(request, reservation_id)
-        form = NotDoneForm(
-            request.POST if request.method == "POST" else None, initial={"status_shown": row.status}
-        )
+        form = NotDoneForm(form_data(request), initial={"status_shown": row.status})
         if request.method == "POST" and form.is_valid():
             try:
                 record_not_done(
@@ -234,7 +233,7 @@ class DoseGivenAdmin(
     def reaction_view(self, request: HttpRequest, reservation_id: int) -> HttpResponse:
         """What was observed within the waiting time; it can't be changed afterwards."""
         row = self.visit(request, reservation_id)
-        form = ReactionForm(request.POST if request.method == "POST" else None)
+        form = ReactionForm(form_data(request))
         if request.method == "POST" and form.is_valid():
             observed = Manifestation(form.cleaned_data["manifestation"])
             try:

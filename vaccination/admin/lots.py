@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
@@ -35,6 +35,7 @@ from vaccination.services.lots import (
     set_default_lot,
     waste_doses,
 )
+from web.posted import form_data
 
 
 class LotClinicRegionFilter(RegionFilter):
@@ -118,7 +119,7 @@ class LotAdmin(ScopedAdmin[Lot]):
 
         return self._act(
             request,
-            ReceiveForm(_posted(request)),
+            ReceiveForm(form_data(request)),
             receive,
             title=_("Receive doses"),
             lead=_("Once the clinic has a lot here, every vaccination needs one."),
@@ -134,7 +135,7 @@ class LotAdmin(ScopedAdmin[Lot]):
 
         return self._act(
             request,
-            CorrectForm(_posted(request), initial={"received": lot.doses_received}),
+            CorrectForm(form_data(request), initial={"received": lot.doses_received}),
             correct,
             lot=lot,
             title=_("Correct the doses received"),
@@ -157,7 +158,7 @@ class LotAdmin(ScopedAdmin[Lot]):
 
         return self._act(
             request,
-            WasteForm(_posted(request)),
+            WasteForm(form_data(request)),
             waste,
             lot=lot,
             title=_("Wasted doses"),
@@ -175,7 +176,7 @@ class LotAdmin(ScopedAdmin[Lot]):
         return self._act(
             request,
             LabelForm(
-                _posted(request),
+                form_data(request),
                 initial={"number": lot.number, "expires_on": lot.expires_on},
             ),
             relabel,
@@ -256,11 +257,6 @@ class LotAdmin(ScopedAdmin[Lot]):
                 "movements": movements_of(lot),
             }
         return super().render_change_form(request, context, *args, **kwargs)
-
-
-def _posted(request: HttpRequest) -> QueryDict | None:
-    """What a form is bound to; also an empty POST is one, and is answered with what is missing."""
-    return request.POST if request.method == "POST" else None
 
 
 def address_of(lot: Lot) -> str:

@@ -28,6 +28,7 @@ from vaccination.services.questionnaire_versions import (
     publish_questions,
     save_questions,
 )
+from web.posted import form_data
 
 
 class AgeAnnotations(TypedDict):
@@ -125,7 +126,7 @@ class QuestionnaireAdmin(ScopedAdmin[Questionnaire]):
         if draft.published_at is not None:
             return HttpResponseRedirect(_address("change", draft))
         head_values, item_values = initial_of(draft.content)
-        data = request.POST if request.method == "POST" else None
+        data = form_data(request)
         head = TitleForm(data, initial=head_values)
         items = ItemFormSet(data, initial=item_values, prefix="items")
         problems: list[str] = []

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -36,6 +36,7 @@ from staff.actors import actor_of
 from staff.enums import Act
 from staff.scoping import rows_for
 from staff.services import record_access, staff_of
+from web.posted import form_data
 
 
 class VisitDayFilter(DayFilter):
@@ -121,7 +122,7 @@ class HomeVisitAdmin(ListPages):
             raise PermissionDenied
         home = request.GET.get("home", "")
         initial = {"home": home if home.isdecimal() else None, "begins": "10:00", "ends": "12:00"}
-        form = PlanForm(_posted(request), homes=homes_for(request), initial=initial)
+        form = PlanForm(form_data(request), homes=homes_for(request), initial=initial)
         if request.method == "POST" and form.is_valid():
             values = form.cleaned_data
             chosen = {name: values[name] for name in ("home", "vaccine", "dose", "places")}
@@ -191,7 +192,7 @@ class HomeVisitAdmin(ListPages):
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Move the visit, with everybody, or change how many doses it has."""
         visit = self.visit_to_change(request, pk)
-        form = TimesForm(_posted(request), initial=times_of(visit))
+        form = TimesForm(form_data(request), initial=times_of(visit))
         unfit: list[Person] = []
         if request.method == "POST" and form.is_valid():
             by = actor_of(staff_of(request))
@@ -262,7 +263,7 @@ class HomeVisitAdmin(ListPages):
             "day": interval.best_for_second(day),
             "places": max(first.slot.booked, 1),
         }
-        form = TimesForm(_posted(request), initial=initial)
+        form = TimesForm(form_data(request), initial=initial)
         if request.method == "POST" and form.is_valid():
             try:
                 visit = plan_visit(
@@ -295,7 +296,7 @@ class HomeVisitAdmin(ListPages):
         visit = self.visit_to_change(request, pk)
         rows = visit.slot.reservations.select_related("person")
         reservation = get_object_or_404(rows, pk=row)
-        form = ReasonForm(_posted(request))
+        form = ReasonForm(form_data(request))
         if request.method == "POST" and form.is_valid():
             try:
                 done = cancel_reservation(reservation=reservation, by=actor_of(staff_of(request)))
@@ -360,11 +361,6 @@ class HomeVisitAdmin(ListPages):
             unfit=unfit,
             back=address_of(visit) if visit else self.list_crumb()[1],
         )
-
-
-def _posted(request: HttpRequest) -> QueryDict | None:
-    """What a form is bound to; an empty POST too, so that it gets its errors."""
-    return request.POST if request.method == "POST" else None
 
 
 def _to(visit: HomeVisit) -> HttpResponseRedirect:
