@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from booking.enums import Origin, ReservationStatus
 from booking.models import Reservation, Slot
 from staff.actors import CITIZEN, is_staff
+from web.times import moment
 
 S = ReservationStatus
 
@@ -144,8 +145,7 @@ def _detail(change: Change) -> str:
 
 
 def place_and_time(slot: Slot) -> str:
-    at = date_format(timezone.localtime(slot.starts_at), _("D j M, H:i"))
-    return f"{at} · {slot.place.name}"
+    return f"{moment(slot.starts_at)} · {slot.place.name}"
 
 
 def actor_for_person(by: str) -> str:

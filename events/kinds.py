@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from web.language import reads_korean
+from web.times import moment
 
 Words = Callable[[Any], object]
 
@@ -72,7 +73,7 @@ def in_words(value: Any) -> str:
 def _time_in_words(value: Any) -> str:
     at = value if isinstance(value, date) else _parsed(str(value))
     if isinstance(at, datetime):
-        return date_format(timezone.localtime(at), _("D j M, H:i"))
+        return moment(at)
     return date_format(at, _("D j M Y")) if at else ""
 
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from standing.facts import LineFacts, PersonFacts
 from standing.states import State
 from standing.texts import TABLE, Button, Texts
+from web.times import moment
 
 
 @dataclass(frozen=True)
@@ -172,4 +171,4 @@ class Standing:
 
 
 def _moment(at: datetime | None) -> str:
-    return date_format(localtime(at), _("D j M, H:i")) if at else ""
+    return moment(at) if at else ""

@@ -18,10 +18,11 @@ from booking.enums import (
 from booking.models import AffectedAppointment, Closure, ClosureOffer, ListEntry, Reservation
 from booking.rules import ANY_HOUR, day_of
 from booking.services.lost_appointments import ENTERED, FIRST
-from booking.services.notices import address_of, channel_of, line_of, moment, public_url
+from booking.services.notices import address_of, channel_of, line_of, public_url
 from database.clock import Now, database_now
 from messaging.hooks import RenderedMessage
 from staff.actors import is_staff
+from web.times import moment
 
 _CLOSED = "closed:"
 

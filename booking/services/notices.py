@@ -17,6 +17,7 @@ from booking.models import Offer, Reservation
 from messaging.enums import Channel
 from messaging.hooks import RenderedMessage
 from messaging.services import write_message
+from web.times import moment
 
 
 def notify(
@@ -56,10 +57,6 @@ def channel_of(reservation: Reservation) -> Channel:
 def address_of(reservation: Reservation) -> str:
     email = reservation.email if _by_email(reservation) else ""
     return email or reservation.person.phone
-
-
-def moment(at: datetime) -> str:
-    return date_format(timezone.localtime(at), _("D j M, H:i"))
 
 
 def appointment_time(reservation: Reservation) -> str:

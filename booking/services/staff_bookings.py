@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from booking.enums import Origin, ReservationStatus
@@ -34,6 +32,7 @@ from eligibility.reasons import sentence
 from eligibility.services.decisions import Answer, decide, store_decisions
 from waiting_room.models import Admission
 from waiting_room.services.people_before import LineOfPerson, lines_for
+from web.times import moment
 
 
 @dataclass(frozen=True)
@@ -99,8 +98,8 @@ class BookingRights:
 def _window_sentence(answer: Answer, at: datetime) -> str:
     values = {
         "cohort": answer.cohort.name,
-        "start": date_format(timezone.localtime(answer.window_from), _("D j M, H:i")),
-        "end": date_format(timezone.localtime(answer.window_to), _("D j M, H:i")),
+        "start": moment(answer.window_from),
+        "end": moment(answer.window_to),
     }
     return {
         Window.SOON: _("%(cohort)s opens for this person on %(start)s."),

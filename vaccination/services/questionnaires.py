@@ -16,8 +16,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 from django_stubs_ext import WithAnnotations
 
 from booking.enums import ReservationStatus
@@ -38,6 +36,7 @@ from vaccination.models import Questionnaire, QuestionnaireResponse
 from vaccination.models.questionnaires import DELIVERED_VERSION
 from vaccination.questionnaire import Answers, Content, Item, flagged, read_content
 from vaccination.rules import why_not_answer
+from web.times import moment
 
 _DELIVERED = Path(__file__).parent.parent / "data" / "questionnaire_v01.json"
 # A cancelled appointment can be taken back for a while; then its answers serve nobody.
@@ -215,8 +214,7 @@ def _check_page(
     row: Reservation, response: QuestionnaireResponse, shown: PageShown, version: int
 ) -> None:
     if shown.slot_id != row.slot_id:
-        when = date_format(timezone.localtime(row.slot.starts_at), _("D j M, H:i"))
-        raise AppointmentMoved(when=when, clinic=row.slot.place.name)
+        raise AppointmentMoved(when=moment(row.slot.starts_at), clinic=row.slot.place.name)
     if shown.version != version:
         raise QuestionsChanged
     if shown.revision != response.revision:

@@ -26,7 +26,6 @@ from booking.models import Clinic, Slot
 from booking.models.clinics import HAS_SEAT
 from booking.rules import Course, day_bounds, day_of
 from booking.services.courses import what_next
-from booking.services.notices import moment
 from booking.services.staff_bookings import BookingRights
 from database.clock import known_now, known_today
 from eligibility.enums import Reason, Window
@@ -37,6 +36,7 @@ from staff.models import User
 from staff.scoping import rows_for
 from staff.services import staff_of
 from waiting_room.services.people_before import LineOfPerson
+from web.times import moment
 
 # The page on which a slot is chosen, by the id of the slot; empty where it can't be chosen.
 AddressOf = Callable[[int], str]

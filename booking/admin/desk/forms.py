@@ -14,13 +14,13 @@ from booking.finder import availability
 from booking.finder.search import Search
 from booking.forms import choice_in
 from booking.models import Slot
-from booking.services.notices import moment
 from eligibility.exceptions import DistrictUnclear
 from eligibility.models import Person
 from eligibility.services.identity import find_or_declare
 from events.enums import ComplaintReason
 from staff.models import User
 from staff.services import staff_of
+from web.times import moment
 
 
 class CallerForm(PersonForm):

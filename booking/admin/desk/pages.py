@@ -35,7 +35,6 @@ from booking.exceptions import Refused, SlotFull, SlotOver
 from booking.forms import choice_in
 from booking.models import OutsideDose, Reservation, Slot
 from booking.services.courses import best_seconds, course_of
-from booking.services.notices import moment
 from booking.services.staff_bookings import book_for, booking_rights_of
 from database import signing
 from eligibility.exceptions import Refusal
@@ -51,6 +50,7 @@ from waiting_room.models import Room
 from waiting_room.services.joining import issue_ticket
 from waiting_room.services.telling import request_alert
 from web.posted import id_in
+from web.times import moment
 
 # Tokens in the desk's addresses are valid this long, and only for the user who made them.
 TOKEN_LIFETIME = timedelta(hours=2)
