@@ -13,7 +13,7 @@ from django.utils.translation import override
 from booking.models import CareHome, HomeVisit, Reservation, Slot
 from booking.services.standings import facts_of
 from booking.services.visits import mark_arrived, mark_vaccinated
-from staff.enums import Role
+from staff.enums import Act, Role
 from staff.models import Access
 from tests.booking.test_path import sign_in
 from tests.booking.visits import BY, book, care_home, morning, planned_visit, residents
@@ -317,6 +317,7 @@ def test_the_print_list_names_those_whom_no_message_reaches(manager, visit):
     assert people[1].name in page
     with override("ko"):
         assert page.count(_("to be told")) == 1
+    assert Access.objects.get(what="visit_print").act == Act.PRINT
 
 
 def test_the_clinics_day_shows_the_visit_and_vaccinates_there(client, visit, clock):

@@ -325,7 +325,7 @@ class HomeVisitAdmin(ListPages):
         """The list for the team and the home, with those whom no message reaches."""
         visit = self.visit(request, str(pk))
         rows = [row for row in self._rows(visit) if row.status in TAKING]
-        self.record(request, Act.LIST, "visit_print", visit, [row.person_id for row in rows])
+        self.record(request, Act.PRINT, "visit_print", visit, [row.person_id for row in rows])
         return self.visit_page(
             request,
             "print.html",
