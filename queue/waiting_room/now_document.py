@@ -51,7 +51,8 @@ class TickFacts:
 
 def waiting_in(room: Room) -> int:
     """People not called yet of those whom the last document knows; with those who left the line."""
-    return max(0, room.board.document.get("issued", 0) - room.line.serving)
+    issued: int = room.board.document.get("issued", 0)
+    return max(0, issued - room.line.serving)
 
 
 def state_of(room: Room, now: datetime) -> State:
