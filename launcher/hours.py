@@ -61,7 +61,7 @@ MOMENTS = [
     Moment(_seoul("2027-06-16 18:00"), "when clinics close"),
     Moment(_seoul("2027-06-16 23:40"), "just before midnight"),
     Moment(_seoul("2027-12-31 23:40"), "the end of a month and of a year"),
-    Moment(_seoul("2028-02-29 10:00"), "the day that other years lack"),
+    Moment(_seoul("2028-02-29 03:30"), "the small hours of the day that other years lack"),
 ]
 
 
