@@ -30,6 +30,7 @@ class BookingConfig(AppConfig):
         from booking.services.closure_messages import render_closed
         from booking.services.notices import render_confirmed, render_reminders
         from booking.services.standings import facts_of
+        from booking.services.wishes import forget_wishes, held_data
         from bulk import kinds
         from eligibility import hooks
         from events.sources import register
@@ -49,4 +50,6 @@ class BookingConfig(AppConfig):
         hooks.lint_checks.register(windows_without_slots)
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)
+        hooks.also_forget.register(forget_wishes)
+        hooks.held_data.register(held_data)
         hooks.holders.register(with_bookings)

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 from django.utils.translation import gettext as _
-from icalendar import Alarm, Calendar, Event
+from icalendar import Event
 
 from booking.enums import ReservationStatus
 from booking.models import Reservation
+from web.calendars import calendar_of
 
 LASTS = timedelta(minutes=30)
 _STATUS = {
@@ -31,15 +32,4 @@ def calendar_file(reservation: Reservation) -> bytes:
     event.add("location", f"{slot.place.name}, {slot.place.address}")
     event.add("description", _("Reservation number %(number)s") % {"number": reservation.number})
     event.add("status", _STATUS.get(ReservationStatus(reservation.status), "CONFIRMED"))
-    alarm = Alarm()
-    alarm.add("action", "DISPLAY")
-    alarm.add("description", event["summary"])  # required for DISPLAY
-    alarm.add("trigger", timedelta(hours=-2))
-    event.add_component(alarm)
-    calendar = Calendar()
-    calendar.add("prodid", "-//Jari//Vaccination booking//KO")
-    calendar.add("version", "2.0")
-    calendar.add("method", "PUBLISH")
-    calendar.add_component(event)
-    ical: bytes = calendar.to_ical()
-    return ical
+    return calendar_of(event, alarm_before=timedelta(hours=2))

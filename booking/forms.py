@@ -11,9 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from booking.finder import availability
 from booking.finder.search import PARTS, Search, coordinates_of
 from booking.models.reservations import NUMBER_LETTERS
+from booking.models.wishes import MOST_PLACES
 from booking.rules import hours_of
 from booking.services.holds import ContactChoice
 from booking.services.offers import Preferences
+from booking.services.wishes import Wished
 from database.clock import known_today
 from eligibility.spelling import any_phone
 from messaging.enums import CHOSEN, Channel
@@ -29,6 +31,45 @@ def choice_in(form: forms.Form, name: str) -> forms.ChoiceField:
 def choices_in(form: forms.Form, name: str) -> dict[str, str]:
     choices: Any = choice_in(form, name).choices
     return {str(key): str(text) for key, text in choices}
+
+
+WEEKDAYS = [
+    ("0", _("Mon")),
+    ("1", _("Tue")),
+    ("2", _("Wed")),
+    ("3", _("Thu")),
+    ("4", _("Fri")),
+    ("5", _("Sat")),
+    ("6", _("Sun")),
+]
+HOURS = [
+    ("", _("Any time")),
+    ("morning", _("Morning, before 12")),
+    ("afternoon", _("Afternoon, 12 to 18")),
+    ("evening", _("Evening, from 18")),
+]
+assert [key for key, _name in HOURS[1:]] == PARTS  # those of rules.part_of
+
+
+def vaccine_choices(vaccines: frozenset[int] | None) -> list[tuple[str, Any]]:
+    """Codes and names of these vaccines (None: of all), after the choice of any."""
+    offered = [
+        (vaccine.code, vaccine.name)
+        for vaccine in availability.directory().vaccines.values()
+        if vaccines is None or vaccine.pk in vaccines
+    ]
+    return [("", _("Any vaccine")), *offered]
+
+
+def conditions_of(search: Search) -> list[str]:
+    """The labels of the weekdays, hours and vaccine that narrow this search."""
+    weekdays = [str(name) for day, name in WEEKDAYS if int(day) in search.weekdays]
+    vaccines = availability.directory().vaccines.values()
+    chosen = [
+        *(str(name) for part, name in HOURS if part and part == search.part),
+        *(vaccine.name for vaccine in vaccines if vaccine.code == search.vaccine),
+    ]
+    return [text for text in [", ".join(weekdays), *chosen] if text]
 
 
 class NormalizedCharField(forms.CharField):
@@ -50,18 +91,10 @@ class SearchForm(forms.Form):
     weekday = forms.MultipleChoiceField(
         label=_("Weekdays"),
         required=False,
-        choices=[
-            ("0", _("Mon")),
-            ("1", _("Tue")),
-            ("2", _("Wed")),
-            ("3", _("Thu")),
-            ("4", _("Fri")),
-            ("5", _("Sat")),
-            ("6", _("Sun")),
-        ],
+        choices=WEEKDAYS,
         widget=forms.CheckboxSelectMultiple,
     )
-    part = forms.ChoiceField(label=_("Time of day"), required=False)
+    part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
     name = NormalizedCharField(label=_("Name of the clinic"), required=False, max_length=100)
     near = NormalizedCharField(
@@ -80,20 +113,7 @@ class SearchForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(data, *args, **kwargs)
-        parts = [
-            ("", _("Any time")),
-            ("morning", _("Morning, before 12")),
-            ("afternoon", _("Afternoon, 12 to 18")),
-            ("evening", _("Evening, from 18")),
-        ]
-        assert [key for key, _name in parts[1:]] == PARTS  # those of rules.part_of
-        choice_in(self, "part").choices = parts
-        offered = [
-            (vaccine.code, vaccine.name)
-            for vaccine in availability.directory().vaccines.values()
-            if vaccines is None or vaccine.pk in vaccines
-        ]
-        choice_in(self, "vaccine").choices = [("", _("Any vaccine")), *offered]
+        choice_in(self, "vaccine").choices = vaccine_choices(vaccines)
 
     def clean_near(self) -> str:
         near: str = self.cleaned_data["near"]
@@ -111,18 +131,6 @@ class SearchForm(forms.Form):
         if day and day > known_today() + availability.HORIZON:
             raise ValidationError(_("No times are open that far ahead. Choose an earlier day."))
         return day
-
-    def conditions(self, search: Search) -> list[str]:
-        """The labels of the weekdays, hours and vaccine that narrow this search."""
-        weekdays = [
-            name for day, name in choices_in(self, "weekday").items() if int(day) in search.weekdays
-        ]
-        chosen = [
-            choices_in(self, name).get(value, "")
-            for name, value in [("part", search.part), ("vaccine", search.vaccine)]
-            if value
-        ]
-        return [text for text in [", ".join(weekdays), *chosen] if text]
 
     def search(self, **fixed: Any) -> Search:
         """The search by all criteria that are valid; `fixed` are set by the page."""
@@ -232,7 +240,7 @@ class ListEntryForm(forms.Form):
     date_to = forms.DateField(
         label=_("Until day"), widget=forms.DateInput(attrs={"type": "date", "class": "jari-w-20"})
     )
-    part = forms.ChoiceField(label=_("Time of day"), required=False)
+    part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
     leftover = forms.BooleanField(
         label=_("Also leftover doses of today: I answer every offer within five minutes"),
@@ -250,9 +258,7 @@ class ListEntryForm(forms.Form):
     ) -> None:
         super().__init__(data, **kwargs)
         choice_in(self, "places").choices = places
-        search = SearchForm(vaccines=vaccines)
-        choice_in(self, "part").choices = choice_in(search, "part").choices
-        choice_in(self, "vaccine").choices = choice_in(search, "vaccine").choices
+        choice_in(self, "vaccine").choices = vaccine_choices(vaccines)
         if dose > 1 or (vaccines is not None and len(vaccines) == 1):
             del self.fields["vaccine"]  # there is only one to choose
 
@@ -276,4 +282,68 @@ class ListEntryForm(forms.Form):
             hours=hours_of(data["part"]),
             vaccine_id=vaccines.get(data.get("vaccine", "")),
             leftover=data["leftover"],
+        )
+
+
+class WishForm(forms.Form):
+    """The districts, weekdays, hours and vaccine that would suit a person."""
+
+    places = forms.MultipleChoiceField(
+        label=_("Where?"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Up to five districts."),
+        error_messages={"required": _("Choose at least one place.")},
+    )
+    around = NormalizedCharField(
+        label=_("Other districts"),
+        required=False,
+        max_length=60,
+        help_text=_("A district or region, such as 강남구 or 서울. The nearest are added above."),
+    )
+    weekday = forms.MultipleChoiceField(
+        label=_("Weekdays"),
+        required=False,
+        choices=WEEKDAYS,
+        help_text=_("None chosen means any day."),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
+    vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        places: list[tuple[str, str]],
+        vaccines: frozenset[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(data, **kwargs)
+        choice_in(self, "places").choices = places
+        offered = vaccine_choices(vaccines)
+        choice_in(self, "vaccine").choices = offered
+        if len(offered) <= 2:
+            del self.fields["vaccine"]  # there is only one to choose
+
+    def clean_places(self) -> list[str]:
+        places: list[str] = self.cleaned_data["places"]
+        if len(places) > MOST_PLACES:
+            raise ValidationError(_("Choose at most five districts."))
+        return places
+
+    def clean_around(self) -> str:
+        around: str = self.cleaned_data["around"]
+        if around and coordinates_of(around) is None:
+            raise ValidationError(_("We do not know this place. Give the name of a district."))
+        return around
+
+    def wished(self) -> Wished:
+        data = self.cleaned_data
+        code = data.get("vaccine", "")
+        vaccines = availability.directory().vaccines.values()
+        return Wished(
+            places=tuple(data["places"]),
+            weekdays=frozenset(int(day) for day in data["weekday"]),
+            part=data["part"],
+            vaccine_id=next((vaccine.pk for vaccine in vaccines if vaccine.code == code), None),
         )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import closures, finder, holds, offers, reservations
+from booking.views import closures, finder, holds, offers, reservations, wishes
 
 # Documented in docs/http.md. Numbers and codes are `str`: the views read any spelling of them and
 # answer invalid ones with a page of their own.
@@ -14,6 +14,7 @@ urlpatterns = [
     path("booking/release/", holds.release, name="release"),
     path("booking/list/", offers.cancellation_list, name="cancellation_list"),
     path("booking/list/leave/", offers.leave, name="leave_list"),
+    path("wishes/", wishes.wishes_page, name="wishes"),
     path("offers/<uuid:token>/", offers.offer, name="offer"),
     path("offers/<uuid:token>/decline/", offers.decline, name="decline"),
     path("closures/<uuid:token>/", closures.closure_offer, name="closure_offer"),

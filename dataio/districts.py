@@ -97,6 +97,15 @@ def centre_of(region: str, district: str) -> tuple[float, float] | None:
     return _centres().get(District(region, district))
 
 
+def centre_of_region(region: str) -> tuple[float, float] | None:
+    """The mean of the region's district offices: nearer to its people than its outline's centre."""
+    centres = [centre for place, centre in _centres().items() if place.region == region]
+    if not centres:
+        return None
+    latitudes, longitudes = zip(*centres, strict=True)
+    return sum(latitudes) / len(centres), sum(longitudes) / len(centres)
+
+
 def district_of(region: str, district: str) -> District | None:
     """The district of two cells of a list; `district` may name a ward (수원시 장안구)."""
     return find_district(f"{region} {district}")

@@ -103,6 +103,15 @@ class Standing:
         return str(self.texts.deadline)
 
     @property
+    def calendar(self) -> str:
+        """The address of a calendar entry for the opening; "" once the line moves."""
+        line = self.line
+        to_come = self.state in (State.NOT_YET, State.MAY_GATHER, State.GATHERED)
+        if not to_come or line is None or line.joinable_from is None:
+            return ""
+        return reverse("opening_calendar", args=[line.code])
+
+    @property
     def action(self) -> Action | None:
         return self._button(self.texts.action) or self._button(self.texts.otherwise)
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from booking.areas import Area
 from booking.finder import availability
 from booking.finder.availability import (
     FRESH_SECONDS,
@@ -20,7 +21,7 @@ from booking.finder.availability import (
     OpenSpan,
     TimedCache,
 )
-from dataio.districts import all_districts
+from dataio.districts import all_districts, centre_of_region, region_of
 
 PARTS = ["morning", "afternoon", "evening"]
 CLINICS_PER_PAGE = 10
@@ -45,8 +46,9 @@ class Search:
     part: str = ""
     vaccine: str = ""
     page: int = 1
-    # Set by the page, not by the form: vaccines of the cohort or of the first dose, and the days
-    # within the interval.
+    # Set by the page, not by the form: the districts of the person's wishes (booking.areas), the
+    # vaccines of the cohort or of the first dose, and the days within the interval.
+    places: tuple[str, ...] = ()
     vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
     # (region, district) to which the clinics are restricted for local staff.
@@ -55,9 +57,10 @@ class Search:
     def query(self, **changes: Any) -> str:
         """The query string of this search with some criteria changed; page 1 by default."""
         changed = replace(self, **{"page": 1, **changes})
+        where = [("region", changed.region), ("district", changed.district)]
         pairs = [
-            ("region", changed.region),
-            ("district", changed.district),
+            # Wishes are read again from the person's row, and so never stand in an address.
+            *([("mine", "1")] if changed.places else where),
             ("name", changed.name),
             ("near", changed.near),
             ("date", changed.on.isoformat() if changed.on else ""),
@@ -78,6 +81,14 @@ class Search:
         The district is then only the origin of the distances.
         """
         return bool(self.name or self.near)
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.weekdays or self.part or self.vaccine)
+
+    def widened(self) -> "Search":
+        """The same places and day at any time of the week, for any vaccine."""
+        return replace(self, weekdays=frozenset(), part="", vaccine="")
 
     def matches(self, *, vaccine_id: int, vaccine_code: str, on: date, part: str) -> bool:
         return (
@@ -148,8 +159,8 @@ def coordinates_of(
 ) -> tuple[float, float] | None:
     """(latitude, longitude) of a typed place; None if unknown.
 
-    Understands `37.51, 127.04`, `강남구` and `서울 중구`. Of several districts with one name, the
-    one in `region` is preferred.
+    Understands `37.51, 127.04`, `서울`, `강남구` and `서울 중구`. Of several districts with one
+    name, the one in `region` is preferred.
     """
     parts = unicodedata.normalize("NFKC", text).replace(",", " ").split()
     if len(parts) == 2:
@@ -164,6 +175,9 @@ def coordinates_of(
     wanted = normalised(text)
     if not wanted:
         return None
+    named = region_of(unicodedata.normalize("NFKC", text))
+    if named:
+        return centre_of_region(named)
     directory = directory or availability.directory()
     districts = {(place.region, place.district) for place in all_districts()}
     districts |= directory.by_district.keys()
@@ -301,7 +315,14 @@ def _candidates(
         ]
         origin = _origin(search, directory)
         return (nearest(origin, clinics) if origin else clinics)[:NEAREST], origin
-    if search.district:
+    if search.places:
+        areas = [Area.of(key) for key in search.places]
+        clinics = [
+            clinic
+            for area in areas
+            for clinic in directory.by_district.get((area.region, area.district), [])
+        ]
+    elif search.district:
         clinics = [
             clinic
             for (region, district), there in directory.by_district.items()

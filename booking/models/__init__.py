@@ -10,6 +10,7 @@ from booking.models.closures import (
 )
 from booking.models.opening_hours import OpeningHours, SpecialDay
 from booking.models.reservations import OutsideDose, Reservation
+from booking.models.wishes import Wish
 
 __all__ = [
     "AffectedAppointment",
@@ -30,4 +31,5 @@ __all__ = [
     "SpecialDay",
     "Stock",
     "Vaccine",
+    "Wish",
 ]

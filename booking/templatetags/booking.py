@@ -5,7 +5,7 @@ from django.utils.http import urlencode
 
 from booking.finder import availability
 from booking.finder.search import Search
-from booking.views.finder import Purpose
+from booking.views.purposes import Purpose
 
 register = template.Library()
 
@@ -23,7 +23,7 @@ def narrowed(search: Search, code: str | None = None, **changes: Any) -> str:
 @register.simple_tag
 def widened(search: Search, code: str | None = None) -> str:
     """The query string of a search without weekdays, part of the day and vaccine."""
-    return narrowed(search, code, on=search.on, weekdays=frozenset(), part="", vaccine="")
+    return narrowed(search.widened(), code, on=search.on)
 
 
 @register.simple_tag

@@ -1,18 +1,15 @@
 """The finder pages: for a first dose, a second dose, and a change of an appointment."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from booking.enums import ReservationStatus
@@ -28,66 +25,37 @@ from booking.finder.search import (
     find,
     nearest_open_clinics,
 )
-from booking.forms import SearchForm
-from booking.models import Clinic, Reservation, Slot, Vaccine
-from booking.rules import Course, NextDose
-from booking.services import courses, reading
+from booking.forms import SearchForm, conditions_of
+from booking.models import Clinic, Reservation, Slot
+from booking.services import courses, reading, wishes
+from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import may_book, reservations_in_session, to_identity_and_back
+from booking.views.purposes import (
+    Purpose,
+    after_first,
+    next_dose,
+    purpose_of,
+    second_beside,
+    vaccine_of,
+)
 from booking.views.stays import Stay
 from eligibility.models import Person
+from eligibility.sessions import session_of
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What a finder page is for: where a choice is posted, and which slots it may be."""
-
-    title: str
-    base: str  # the address of this finder
-    action: str  # where a chosen slot is posted
-    hidden: dict[str, str] = field(default_factory=dict)
-    field: str = "slot"
-    lead: str = ""
-    back: str = ""
-    vaccines: frozenset[int] | None = None  # None: any
-    days: tuple[date, date] | None = None
-    stay: Stay | None = None  # until when the person may book, where that is limited
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        return self.base, self.action, self.field, self.vaccines, self.days
-
-    def clinic_url(self, code: str, query: str) -> str:
-        # Only a first booking has an address per clinic (docs/http.md).
-        if self.base == reverse("booking"):
-            address = reverse("clinic", args=[code])
-            return f"{address}?{query}" if query else address
-        return f"{self.base}?clinic={code}" + (f"&{query}" if query else "")
-
-
-def first_dose_purpose(admission: Admission | None = None) -> Purpose:
-    """To book a first dose, of the vaccines that the admission's cohort names."""
-    codes = admission.room.cohort.vaccines if admission else []
-    return Purpose(
-        title=_("Choose a clinic and a time"),
-        base=reverse("booking"),
-        action=reverse("hold"),
-        vaccines=availability.directory().vaccine_ids(codes),
-    )
 
 
 @require_safe
 @booking_page(may_book)
 def booking(request: HttpRequest, admission: Admission, stay: Admission | None) -> HttpResponse:
     person = admission.ticket.person
-    course = courses.course_of(person.pk)
+    course, wished = wishes.with_course(person.pk, session_of(request).sees_from)
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
-    purpose = replace(_purpose(course, admission), stay=Stay.of(stay))
-    return finder_page(request, purpose, home=person)
+    purpose = replace(purpose_of(course, admission), stay=Stay.of(stay))
+    return finder_page(request, purpose, home=person, wished=wished)
 
 
 @require_safe
@@ -98,7 +66,7 @@ def clinic(
     course = courses.course_of(admission.ticket.person_id)
     if 1 in course.doses:
         return _to_second(urlencode({"clinic": code}), request.GET.urlencode())
-    purpose = replace(_purpose(course, admission), stay=Stay.of(stay))
+    purpose = replace(purpose_of(course, admission), stay=Stay.of(stay))
     return finder_page(request, purpose, code=code)
 
 
@@ -106,29 +74,6 @@ def _to_second(*query: str) -> HttpResponse:
     """With a first dose only slots within its interval are shown."""
     asked = "&".join(filter(None, query))
     return redirect(f"{reverse('second')}?{asked}" if asked else "second")
-
-
-def next_dose_purpose(person_id: int, admission: Admission | None) -> Purpose:
-    """To book this person's next dose."""
-    return _purpose(courses.course_of(person_id), admission)
-
-
-def _purpose(course: Course, admission: Admission | None) -> Purpose:
-    """To book the next dose of this course; a first dose also after a missed one."""
-    first = first_dose_purpose(admission)
-    next_dose = _next_dose(course, first.vaccines)
-    if next_dose.refusal:
-        return first
-    if next_dose.dose == 2:
-        return _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
-    return replace(first, vaccines=next_dose.vaccines, days=next_dose.days)
-
-
-def _next_dose(course: Course, admitted_for: frozenset[int] | None = None) -> NextDose:
-    """services.what_next with the vaccines of the cached directory: no SQL statement."""
-    begun = {booked.vaccine_id for booked in course.doses.values()}
-    intervals = [courses.interval_of(_vaccine(pk)) for pk in begun]
-    return course.what_next(intervals, admitted_for)
 
 
 def _with_holds(request: HttpRequest) -> dict[str, Any] | HttpResponse:
@@ -152,10 +97,10 @@ def second(request: HttpRequest, person_id: int, held: list[Reservation]) -> Htt
     course = courses.course_of(person_id)
     if 1 not in course.doses:
         return redirect("booking")
-    next_dose = _next_dose(course)
-    if next_dose.refusal:
-        return _no_dose_left_page(request, person_id, next_dose.refusal)
-    purpose = _second_dose(_vaccine(course.doses[1].vaccine_id), course.doses[1].on)
+    turn = next_dose(course)
+    if turn.refusal:
+        return _no_dose_left_page(request, person_id, turn.refusal)
+    purpose = after_first(vaccine_of(course.doses[1].vaccine_id), course.doses[1].on)
     booked = Reservation.objects.live().with_slot().filter(person=person_id, dose=1)
     confirmed = booked.first()
     if confirmed:
@@ -179,44 +124,6 @@ def _no_dose_left_page(request: HttpRequest, person_id: int, refusal: Refused) -
     return render(request, "booking/refused.html", context, status=409)
 
 
-def second_beside(first: Slot) -> Purpose:
-    """To hold a second slot together with this first one."""
-    vaccine, on = first.vaccine, timezone.localtime(first.starts_at).date()
-    return replace(
-        _second_dose(vaccine, on),
-        hidden={"slot": str(first.pk)},
-        field="second",
-        back=reverse("confirm"),
-    )
-
-
-def _vaccine(pk: int) -> Vaccine:
-    return availability.directory().vaccines.get(pk) or Vaccine.objects.get(pk=pk)
-
-
-def _second_dose(vaccine: Vaccine, first_on: date) -> Purpose:
-    return Purpose(
-        title=_("Choose the time of your second dose"),
-        base=reverse("second"),
-        action=reverse("hold"),
-        lead=_second_dose_lead(vaccine, first_on),
-        vaccines=frozenset([vaccine.pk]),
-        days=courses.interval_of(vaccine).days_for_second(first_on),
-    )
-
-
-def _second_dose_lead(vaccine: Vaccine, on: date) -> str:
-    """A sentence with the first, last and best day of the second dose."""
-    interval = courses.interval_of(vaccine)
-    earliest, latest = interval.days_for_second(on)
-    best = interval.best_for_second(on)
-    days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
-    return _(
-        "Your first dose is on %(first)s. The second is possible from %(earliest)s to %(latest)s; "
-        "%(best)s is best."
-    ) % {name: date_format(day, _("D j M")) for name, day in days.items()}
-
-
 def finder_page(
     request: HttpRequest,
     purpose: Purpose,
@@ -224,26 +131,24 @@ def finder_page(
     code: str | None = None,
     home: Person | None = None,
     default: Slot | None = None,
+    wished: Wished | None = None,
     refusal: Exception | None = None,
 ) -> HttpResponse:
     """A page of the finder: regions, districts, clinics with slots, or one clinic.
 
     `code` is the clinic asked for, `home` the person whose district is the default, `default`
-    the slot whose clinic and district are. Status 409 with a refusal, 422 for invalid criteria.
+    the slot whose clinic and district are, `wished` what is shown
+    first instead. Status 409 with a refusal, 422 for invalid criteria.
     """
     health.note_refusal(refusal)
-    # Building the form is slow, and most requests have no criteria: the cached HTML suffices.
-    form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
-    if form:
-        search = form.search(vaccines=purpose.vaccines, days=purpose.days)
-    else:
-        search = Search(vaccines=purpose.vaccines, days=purpose.days)
+    form, search = _criteria(request, purpose, wished)
     invalid = bool(form and form.errors)
     context: dict[str, Any] = {
         "form": form,
         "purpose": purpose,
         "refusal": refusal,
-        "conditions": form.conditions(search) if form else [],
+        "conditions": conditions_of(search),
+        "relaxed": False,
         "clinic": None,
         "code": None,
         # Where more time leads back to: the answer to a POST has no address of its own.
@@ -265,14 +170,36 @@ def finder_page(
         return _choose_district(request, search, context, status)
     search = _with_known_region(search)
     result = find(search)
+    if search.places and search.is_narrowed and not result.days:
+        # Of the same spans, which are cached: no statement more.
+        search = search.widened()
+        result = find(search)
+        context |= {"relaxed": bool(result.days), "conditions": []}
     context |= {"found": result, "search": result.search}
     if not result.days:
         return _sold_out(request, search, context, status)
     return _with_parts(request, "times", context, status)
 
 
+def _criteria(
+    request: HttpRequest, purpose: Purpose, wished: Wished | None
+) -> tuple[SearchForm | None, Search]:
+    """The form of the criteria asked for, if there are any, and the search by them.
+
+    Wishes are the criteria where there are no others; `mine` asks for their districts alone.
+    """
+    # Building the form is slow, and most requests have no criteria: the cached HTML suffices.
+    form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
+    fixed: dict[str, Any] = {"vaccines": purpose.vaccines, "days": purpose.days}
+    search = form.search(**fixed) if form else Search(**fixed)
+    if wished and ("mine" in request.GET or not request.GET):
+        search = _in_wished_places(search, wished, narrow=not request.GET)
+    return form, search
+
+
 def _with_form(context: dict[str, Any]) -> dict[str, Any]:
-    form = context["form"] or SearchForm({}, vaccines=context["purpose"].vaccines)
+    shown = QueryDict(context["search"].query()) if context["search"].places else {}
+    form = context["form"] or SearchForm(shown, vaccines=context["purpose"].vaccines)
     return context | {"form": form}
 
 
@@ -297,6 +224,23 @@ def _rendered_part(template: str, context: dict[str, Any]) -> str:
         if not invalid:
             result.rendered_parts[key] = html
     return html
+
+
+def _in_wished_places(search: Search, wished: Wished, *, narrow: bool) -> Search:
+    """Search in the districts of the wishes; with `narrow` also by their days, hours, vaccine."""
+    area = wished.areas[0]
+    # The first is where distances are measured from, when nothing is open in any of them.
+    search = replace(search, places=wished.places, region=area.region, district=area.district)
+    if not narrow:
+        return search
+    vaccine = availability.directory().vaccines.get(wished.vaccine_id or 0)
+    allowed = vaccine and (search.vaccines is None or vaccine.pk in search.vaccines)
+    return replace(
+        search,
+        weekdays=wished.weekdays,
+        part=wished.part,
+        vaccine=vaccine.code if vaccine and allowed else "",
+    )
 
 
 def _in_home_district(search: Search, person: Person) -> Search:
@@ -361,7 +305,8 @@ def _no_times_at(
     context: dict[str, Any],
     status: int,
 ) -> HttpResponse:
-    in_district = replace(search, region=clinic.region, district=clinic.district, name="", near="")
+    district = {"region": clinic.region, "district": clinic.district}
+    in_district = replace(search, **district, name="", near="", places=())
     return _sold_out(
         request, in_district, context | {"clinic": clinic, "search": in_district}, status
     )

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking.areas import Area
 from booking.enums import OfferStatus, ReservationStatus
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
@@ -55,6 +56,8 @@ def sold_out(
         return _of_clinic(closed=closed, narrowed=narrowed) % {"name": clinic.name}
     if search.name and not clinics_searched:
         return _("There is no clinic named “%(name)s”") % {"name": search.name}
+    if search.places and not search.is_named():
+        return _("Nothing is open in the districts you chose")
     if search.district and not search.is_named():
         text = _("Nothing is open in %(name)s")
         if narrowed:
@@ -73,6 +76,8 @@ def _of_clinic(*, closed: bool, narrowed: bool) -> str:
 
 def list_heading(search: Search) -> str:
     """Which clinics are listed, and their order."""
+    if search.places and not search.is_named():
+        return " · ".join(Area.of(key).district for key in search.places)
     names = {
         "name": search.name,
         "place": search.near,

@@ -28,13 +28,8 @@ from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
 from booking.services import confirmations, courses, holds, reading
 from booking.views.common import identified, reservations_in_session
-from booking.views.finder import (
-    finder_page,
-    first_dose_purpose,
-    next_dose_purpose,
-    second_beside,
-    slot_lost_page,
-)
+from booking.views.finder import finder_page, slot_lost_page
+from booking.views.purposes import first_dose_purpose, next_dose_purpose, second_beside
 from database.clock import known_now
 from eligibility.sessions import Claim, Session, claim_of, session_of, signed_in, to_identity
 from messaging.enums import Channel

@@ -11,17 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from booking.areas import Area, areas_in, clinic_key, district_key
+from booking.areas import Area, areas_in, clinic_key
 from booking.enums import ON_THE_LIST, OfferStatus
 from booking.exceptions import OfferOver, OnTheListAlready, Refused
 from booking.finder import availability
-from booking.finder.search import districts_near
 from booking.forms import ListEntryForm
 from booking.models import ListEntry, Offer
-from booking.services import confirmations, courses, holds, offers
+from booking.services import confirmations, courses, holds, offers, wishes
+from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import identified
 from booking.views.holds import refusal_page
+from booking.views.places import district_choices
 from database.clock import known_now, known_today
 from eligibility.models import Person
 from eligibility.sessions import session_of, signed_in
@@ -33,7 +34,6 @@ from waiting_room.models import Admission
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import form_data
 
-DISTRICTS_OFFERED = 8  # nearest districts to choose from
 DAYS_OFFERED = 14  # default length of the period
 
 
@@ -50,9 +50,9 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         # Made before the person's consent: a proxy may neither see nor end the entry.
         return refusal_page(request, OnTheListAlready())
     if entries:
-        return render(
-            request, "booking/on_the_list.html", {"entries": [_shown(entry) for entry in entries]}
-        )
+        ranks = offers.ranks_on_list(entry.pk for entry in entries)
+        shown = [_shown(entry, ranks.get(entry.pk)) for entry in entries]
+        return render(request, "booking/on_the_list.html", {"entries": shown})
     admission = courses.admission_for(person_id)
     if admission is None:
         return not_inside(request)
@@ -83,15 +83,19 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
 def _entry_form(
     request: HttpRequest, person_id: int, admission: Admission, dose: int
 ) -> ListEntryForm:
-    places = _places(request, person_id)
+    wished = wishes.wishes_of(person_id, session_of(request).sees_from)
+    places = _places(request, person_id, wished)
     names = ("date_from", "date_to", "part", "vaccine", "leftover")
+    vaccine = availability.directory().vaccines.get((wished and wished.vaccine_id) or 0)
     return ListEntryForm(
         form_data(request),
         places=places,
         dose=dose,
         vaccines=availability.directory().vaccine_ids(admission.room.cohort.vaccines),
         initial={
-            "places": [places[0][0]] if places else [],
+            "places": _chosen_first(request, places, wished),
+            "part": wished.part if wished else "",
+            "vaccine": vaccine.code if vaccine else "",
             "date_from": known_today(),
             "date_to": known_today() + timedelta(days=DAYS_OFFERED),
             **typed(request, *names, lists=("places",)),
@@ -99,8 +103,19 @@ def _entry_form(
     )
 
 
-def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
-    """Area keys and names to choose from: the linked clinic, and the districts around it.
+def _chosen_first(
+    request: HttpRequest, places: list[tuple[str, str]], wished: Wished | None
+) -> list[str]:
+    """The clinic or district whose page led here, else the districts of the wishes."""
+    led_here = "clinic" in request.GET or "district" in request.GET
+    if wished and not led_here:
+        return list(wished.places)
+    return [places[0][0]] if places else []
+
+
+def _places(request: HttpRequest, person_id: int, wished: Wished | None) -> list[tuple[str, str]]:
+    """Area keys and names to choose from: the linked clinic, the districts around it, and those
+    of the person's wishes.
 
     Without a clinic the districts around the one searched, else around the person's home.
     """
@@ -116,26 +131,24 @@ def _places(request: HttpRequest, person_id: int) -> list[tuple[str, str]]:
     if home not in directory.by_district:
         row = Person.objects.filter(pk=person_id).values_list("region", "district")
         home = row.first() or home
-    chosen = areas_in(request.POST.getlist("places"))
     # Districts chosen in a form that is shown again stay among the choices.
-    chosen_districts = [(area.region, area.district) for area in chosen if area.clinic_id is None]
-    districts = list(dict.fromkeys([*districts_near(*home)[:DISTRICTS_OFFERED], *chosen_districts]))
-    return choices + [
-        (
-            district_key(region, district),
-            district if region == home[0] else f"{region} {district}",
-        )
-        for region, district in districts
-        if (region, district) in directory.by_district
-    ]
+    chosen = areas_in(request.POST.getlist("places")) + (wished.areas if wished else [])
+    return choices + district_choices(home, chosen)
 
 
-def _shown(entry: ListEntry) -> dict[str, Any]:
+def _shown(entry: ListEntry, rank: int | None) -> dict[str, Any]:
     directory = availability.directory()
     names = (directory.area_name(Area.of(key)) for key in entry.places)
     places = [name for name in names if name]
     offer = entry.offers.filter(status=OfferStatus.OPEN).select_related("slot__clinic").first()
-    return {"entry": entry, "places": places, "offer": offer, "any_hour": entry.any_hour}
+    return {
+        "entry": entry,
+        "places": places,
+        "offer": offer,
+        "any_hour": entry.any_hour,
+        "rank": rank,
+        "ahead": rank - 1 if rank else 0,
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

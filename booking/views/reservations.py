@@ -33,7 +33,8 @@ from booking.services.changes import change_limits
 from booking.services.closure_messages import closure_notice
 from booking.views import headlines
 from booking.views.common import looked_up, own_reservation
-from booking.views.finder import Purpose, finder_page, slot_lost_page
+from booking.views.finder import finder_page, slot_lost_page
+from booking.views.purposes import Purpose
 from database.clock import known_now
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN
@@ -41,6 +42,7 @@ from standing.states import State
 from standing.texts import TABLE
 from waiting_room import health
 from waiting_room.decorators import booking_page
+from web.calendars import calendar_response
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import form_data, posted_id
 from web.proof_of_work import NO_WORK, work_for
@@ -235,9 +237,7 @@ def _change_purpose(reservation: Reservation) -> Purpose:
 def calendar(
     request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
 ) -> HttpResponse:
-    response = HttpResponse(calendar_file(reservation), content_type="text/calendar; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{reservation.number}.ics"'
-    return response
+    return calendar_response(calendar_file(reservation), reservation.number)
 
 
 @never_cache

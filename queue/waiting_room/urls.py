@@ -1,6 +1,6 @@
 from django.urls import path
 
-from waiting_room import log_views, now_cache, views
+from waiting_room import log_views, now_cache, opening_views, views
 
 urlpatterns = [
     path("queue/verify_line.py", log_views.verifier, name="verifier"),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("queue/t/<uuid:ticket_id>/tell/", views.tell, name="tell"),
     path("queue/t/<uuid:ticket_id>/leave/", views.leave, name="leave_line"),
     path("queue/<slug:code>/", views.room_page, name="room"),
+    path("queue/<slug:code>/opening.ics", opening_views.opening_calendar, name="opening_calendar"),
     path("queue/<slug:code>/join/", views.join, name="queue_join"),
     path("queue/<slug:code>/log/checkpoint", log_views.log_checkpoint, name="log_checkpoint"),
     path("queue/<slug:code>/log/policy", log_views.log_policy, name="log_policy"),

@@ -1,9 +1,12 @@
 """Every page says the same of a person: heading, badge and button of the one state they are in."""
 
+from datetime import timedelta
+
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import translation
+from icalendar import Calendar
 from selectolax.lexbor import LexborHTMLParser
 
 from eligibility.sessions import sign_in
@@ -118,3 +121,23 @@ def test_a_resume_code_shows_the_place_and_nothing_that_is_booked():
 
     assert page.context["stands"].state == State.CALLED
     assert page.context["stands"].facts.booked is None
+
+
+def test_the_opening_goes_into_a_calendar_from_the_page_that_tells_its_date():
+    scene = SCENES[State.NOT_YET]()
+    cohort = scene.person.decisions.get().cohort
+    client = browser(scene.person, "en")
+
+    linked = LexborHTMLParser(client.get("/mine/").content.decode())
+    address = f"/queue/{cohort.code}/opening.ics"
+    assert linked.css_matches(f'a[href="{address}"]')
+    event = Calendar.from_ical(client.get(address).content).walk("VEVENT")[0]
+    later = cohort.opens_at + timedelta(hours=2)
+    scene.person.decisions.update(window_from=later)
+    own = Calendar.from_ical(client.get(address).content).walk("VEVENT")[0]
+    of_all = Calendar.from_ical(browser(None, "en").get(address).content).walk("VEVENT")[0]
+
+    opens_at = cohort.opens_at.replace(microsecond=0)
+    assert (event.start, own.start) == (opens_at, later.replace(microsecond=0))
+    assert of_all.start == opens_at
+    assert cohort.name in event["summary"]
