@@ -4,7 +4,7 @@ import io
 
 from bulk.kinds import Key, Kind
 from bulk.values import as_cell
-from dataio.csv_in import csv_line
+from dataio.csv_out import csv_line
 
 
 def write_export(kind: Kind) -> tuple[io.BytesIO, list[Key]]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from dataio.csv_in import guarded
+from dataio.csv_out import guarded
 
 
 def as_json(value: Any) -> Any:

@@ -10,7 +10,7 @@ import io
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,15 +20,13 @@ from typing import Any, BinaryIO, TextIO
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from dataio.csv_out import unguarded
 from dataio.values import BadValue
 
 # Columns added to a file of refused rows; ignored when the corrected file is imported.
 REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"
 _CHUNK = 1 << 20  # bytes
 MOST_COLUMNS = 100
-# A cell that begins with one of these is run as a formula by spreadsheets (CSV injection, OWASP);
-# East Asian editions read the full-width signs alike.
-FORMULA = "=+-@\t\r\n＝＋－＠"
 # A national roster has about 2 GB. JSON is read into memory as a whole.
 MOST_BYTES, MOST_JSON_BYTES = 4 << 30, 64 << 20
 
@@ -428,27 +426,3 @@ def problem_at(column: Column, text: str, message: str) -> str:
         "column": column.name,
         "problem": f"{message}{quoted}",
     }
-
-
-def guarded(text: str) -> str:
-    """The text of a cell that no spreadsheet runs as a formula."""
-    # Apostrophes before it count too, so that `unguarded` gives back what there was.
-    return f"'{text}" if text.lstrip("'").startswith(tuple(FORMULA)) else text
-
-
-def unguarded(text: str) -> str:
-    """The text before `guarded`: our files may come back as they went out."""
-    is_guarded = text.startswith("'") and text.lstrip("'").startswith(tuple(FORMULA))
-    return text[1:] if is_guarded else text
-
-
-def csv_line(cells: Sequence[Any]) -> str:
-    """One line of CSV, quoted where needed."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue()
-
-
-def csv_table(rows: Iterable[Sequence[Any]]) -> bytes:
-    """A small table as UTF-8 with BOM, by which spreadsheets know it."""
-    return codecs.BOM_UTF8 + "".join(map(csv_line, rows)).encode()

@@ -24,9 +24,9 @@ from dataio.csv_in import (
     Layout,
     Row,
     Table,
-    csv_line,
     open_table,
 )
+from dataio.csv_out import csv_line
 from web.commands import PortalCommand
 
 MOST_PROBLEMS_SHOWN = 50

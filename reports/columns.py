@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.db import models
 from django.db.models import Field, Func
 
-from dataio.csv_in import FORMULA
+from dataio.csv_out import FORMULA
 from eligibility.models import Person
 from eligibility.spelling import shown_phone
 from privacy.cipher import block_decryptor

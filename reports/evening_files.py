@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from fpdf.enums import TableBordersLayout
 from fpdf.fonts import FontFace
 
-from dataio.csv_in import csv_table
+from dataio.csv_out import csv_table
 from reports.evening_page import ReportShown, Table, by_minute, moment
 from reports.models import EveningReport
 from web.pdf import FAMILY, document

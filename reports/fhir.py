@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from booking.calendar_file import LASTS
 from booking.enums import ReservationStatus
 from booking.models import Vaccine
-from dataio.csv_in import unguarded
+from dataio.csv_out import unguarded
 from reports.enums import Holds
 from reports.exceptions import BadSelection
 from reports.fhir_terms import IMMUNIZATION, json_line, own_system, vaccine_codings

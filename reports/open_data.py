@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from booking.finder.availability import HORIZON, PUBLIC_SLOTS
 from booking.models.clinics import seats_left
 from database.clock import database_now
-from dataio.csv_in import csv_table
+from dataio.csv_out import csv_table
 from dataio.districts import REGION_CODES, REGIONS
 from reports.charts import Chart
 from reports.charts.tile_map import region_map

@@ -32,9 +32,9 @@ from dataio.csv_in import (
     BadFile,
     Pieces,
     absent_columns,
-    csv_line,
     open_pieces,
 )
+from dataio.csv_out import csv_line
 from dataio.uploads import count_lines
 from eligibility import roster
 from eligibility.models import Person

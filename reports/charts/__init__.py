@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 from django.utils.safestring import SafeString
 
-from dataio.csv_in import csv_table
+from dataio.csv_out import csv_table
 from reports.charts.plots import Plot, Series, draw
 from reports.charts.svg import NO_DRAWING, NONE, shown
 from reports.columns import guard
