@@ -10,6 +10,7 @@ from booking.models.closures import (
 )
 from booking.models.opening_hours import OpeningHours, SpecialDay
 from booking.models.reservations import OutsideDose, Reservation
+from booking.models.seats_left import SeatsLeft
 from booking.models.wishes import Wish
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "OpeningHours",
     "OutsideDose",
     "Reservation",
+    "SeatsLeft",
     "Slot",
     "SpecialDay",
     "Stock",

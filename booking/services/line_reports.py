@@ -1,11 +1,14 @@
 """Reports to the waiting rooms: for how many more people there are doses, how many booked."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q
 
 from booking.finder.availability import HORIZON, PUBLIC_SLOTS
+from booking.models import SeatsLeft
 from booking.models.clinics import seats_left
 from database.clock import Now
 from waiting_room.enums import Ending, RoomStatus
@@ -14,12 +17,12 @@ from waiting_room.services.rooms import report_booking
 
 # One pass over the open slots for all rooms together: the table is large, rooms are few.
 LEFT = f"""
-SELECT vaccine.code, vaccine.doses, sum({seats_left()})
+SELECT clinic.region, vaccine.code, vaccine.doses, sum({seats_left()})::int
 FROM booking_slot AS slot
 JOIN booking_vaccine AS vaccine ON vaccine.id = slot.vaccine_id
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id AND clinic.active
 WHERE {PUBLIC_SLOTS}
-GROUP BY vaccine.code, vaccine.doses
+GROUP BY clinic.region, vaccine.code, vaccine.doses
 """  # noqa: S608
 
 
@@ -31,7 +34,9 @@ def report_to_lines() -> int:
     rooms: list[Room] = [*running.exclude(status=RoomStatus.CLOSED).select_related("cohort")]
     if not rooms:
         return 0
-    people_by_vaccine = left_by_vaccine()
+    rows = _left()
+    _keep_by_region(rows)
+    people_by_vaccine = left_by_vaccine(rows)
     booked = _booked(rooms)
     for room in rooms:
         # A cohort that names no vaccine may book any.
@@ -44,12 +49,34 @@ def report_to_lines() -> int:
     return len(rooms)
 
 
-def left_by_vaccine() -> dict[str, int]:
-    """For how many more people each vaccine suffices, by code: free seats / doses of a series."""
+def _left() -> list[tuple[str, str, int, int]]:
     with connection.cursor() as cursor:
         values: dict[str, Any] = {"horizon": HORIZON}
         cursor.execute(LEFT, values)
-        return {code: int(places) // doses for code, doses, places in cursor.fetchall()}
+        return cursor.fetchall()
+
+
+def left_by_vaccine(rows: Iterable[tuple[str, str, int, int]] | None = None) -> dict[str, int]:
+    """For how many more people each vaccine suffices, by code: free seats / doses of a series."""
+    seats: Counter[str] = Counter()
+    doses: dict[str, int] = {}
+    for _region, code, of_series, left in _left() if rows is None else rows:
+        seats[code] += left
+        doses[code] = of_series
+    return {code: count // doses[code] for code, count in seats.items()}
+
+
+def _keep_by_region(rows: Iterable[tuple[str, str, int, int]]) -> None:
+    """Store the seats of each region for the map of the finder (booking.finder.map)."""
+    by_region: dict[str, dict[str, int]] = {}
+    for region, code, _doses, left in rows:
+        by_region.setdefault(region, {})[code] = left
+    SeatsLeft.objects.bulk_create(
+        [SeatsLeft(at=Now(), by_region=by_region)],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["at", "by_region"],
+    )
 
 
 def _booked(rooms: list[Room]) -> dict[int, int]:

@@ -1,13 +1,13 @@
-"""A map of the 17 regions as tiles of equal size, roughly where the regions are.
+"""A map of the 17 regions as tiles of equal size (dataio.region_tiles).
 
-Our own drawing: equal tiles give Sejong as much room as Gyeonggi, and need no data of anybody
-else's. Each tile has the region's name and number; its shade only repeats the number.
+Each tile has the region's name and number; its shade only repeats the number.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from dataio import region_tiles
 from dataio.districts import REGIONS
 from reports.charts import Chart, check_key
 from reports.charts.svg import (
@@ -33,23 +33,8 @@ class Tile(NamedTuple):
 
 
 TILES = {
-    "인천광역시": Tile(Words("인천", "Incheon"), 0, 0),
-    "서울특별시": Tile(Words("서울", "Seoul"), 1, 0),
-    "경기도": Tile(Words("경기", "Gyeonggi"), 2, 0),
-    "강원특별자치도": Tile(Words("강원", "Gangwon"), 3, 0),
-    "충청남도": Tile(Words("충남", "Chungnam"), 0, 1),
-    "세종특별자치시": Tile(Words("세종", "Sejong"), 1, 1),
-    "충청북도": Tile(Words("충북", "Chungbuk"), 2, 1),
-    "경상북도": Tile(Words("경북", "Gyeongbuk"), 3, 1),
-    "전북특별자치도": Tile(Words("전북", "Jeonbuk"), 0, 2),
-    "대전광역시": Tile(Words("대전", "Daejeon"), 1, 2),
-    "대구광역시": Tile(Words("대구", "Daegu"), 2, 2),
-    "울산광역시": Tile(Words("울산", "Ulsan"), 3, 2),
-    "광주광역시": Tile(Words("광주", "Gwangju"), 0, 3),
-    "전라남도": Tile(Words("전남", "Jeonnam"), 1, 3),
-    "경상남도": Tile(Words("경남", "Gyeongnam"), 2, 3),
-    "부산광역시": Tile(Words("부산", "Busan"), 3, 3),
-    "제주특별자치도": Tile(Words("제주", "Jeju"), 0, 4),
+    region: Tile(Words(tile.ko, tile.en), tile.column, tile.row)
+    for region, tile in region_tiles.TILES.items()
 }
 # From light to dark, so that the order stays in grey; the last two take white letters.
 _SHADES = ("#edf1f9", "#c9d8f4", "#8fb1ec", "#2f66cf", "#0a3a94")
