@@ -101,7 +101,7 @@ class SearchForm(forms.Form):
         label=_("Near"),
         required=False,
         max_length=60,
-        help_text=_("A district, or coordinates such as 37.51, 127.04"),
+        help_text=_("A district or region, such as 강남구 or 서울"),
     )
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
@@ -118,9 +118,7 @@ class SearchForm(forms.Form):
     def clean_near(self) -> str:
         near: str = self.cleaned_data["near"]
         if near and coordinates_of(near) is None:
-            raise ValidationError(
-                _("We do not know this place. Give a district, or latitude and longitude.")
-            )
+            raise ValidationError(_("We do not know this place. Give the name of a district."))
         return near
 
     def clean_date(self) -> Any:

@@ -1,11 +1,14 @@
 from typing import Any
+from urllib.parse import quote
 
 from django import template
+from django.conf import settings
 from django.utils.http import urlencode
 
 from booking.finder import availability
 from booking.finder.search import Search
 from booking.views.purposes import Purpose
+from web.language import reads_korean
 
 register = template.Library()
 
@@ -43,6 +46,16 @@ def vaccine_name(vaccine_id: int, purpose: Purpose) -> str:
     vaccines = availability.directory().vaccines
     choice = len(vaccines) if purpose.vaccines is None else len(purpose.vaccines)
     return vaccines[vaccine_id].name if choice > 1 and vaccine_id in vaccines else ""
+
+
+@register.simple_tag
+def directions(address: str) -> list[tuple[str, str]]:
+    """Names and addresses of maps that show the way to this address."""
+    name = "ko" if reads_korean() else "en"
+    return [
+        (each[name], each["url"].replace("{address}", quote(address, safe="")))
+        for each in settings.DIRECTIONS
+    ]
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
@@ -17,6 +18,14 @@ from booking.exceptions import Refused, SlotFull
 from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.finder.availability import ClinicFacts
+from booking.finder.hours import hours_of_clinic
+from booking.finder.map import (
+    Place,
+    left_by_region,
+    map_of_districts,
+    map_of_regions,
+    short_name,
+)
 from booking.finder.search import (
     Search,
     SearchResult,
@@ -45,6 +54,8 @@ from eligibility.sessions import session_of
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
+
+PART = "X-Jari-Part"  # what jari/finder.js asks for, and is answered with
 
 
 @require_safe
@@ -209,7 +220,20 @@ def _with_parts(
     """Render a page around its two large parts, which are cached for all visitors."""
     for part in ("days", "list"):
         context[part] = _rendered_part(f"booking/parts/{page}_{part}.html", context)
-    return render(request, f"booking/{page}.html", context, status=status)
+    return _page(request, f"booking/{page}.html", context, status)
+
+
+def _page(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int
+) -> HttpResponse:
+    """A page of the finder, or its content alone for jari/finder.js, which asks by a header."""
+    alone = request.headers.get(PART) == "content"
+    layout = "fragment.html" if alone else "base.html"
+    response = render(request, template, context | {"layout": layout}, status=status)
+    patch_vary_headers(response, [PART])
+    if alone:
+        response[PART] = "content"
+    return response
 
 
 def _rendered_part(template: str, context: dict[str, Any]) -> str:
@@ -272,13 +296,29 @@ def _with_known_region(search: Search) -> Search:
 def _choose_district(
     request: HttpRequest, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
-    directory = availability.directory()
-    context |= {"search": search, "regions": directory.regions(), "districts": []}
-    if search.region in context["regions"]:
-        context["districts"] = [
-            (name, left, search.query(district=name)) for name, left in districts_with_times(search)
+    regions = availability.directory().regions()
+    in_region = search.region in regions
+    context |= {"search": search, "in_region": in_region}
+    if in_region:
+        places = [
+            Place(name, name, search.query(district=name), left)
+            for name, left in districts_with_times(search)
         ]
-    return render(request, "booking/districts.html", _with_form(context), status=status)
+        drawn = map_of_districts(search.region, places)
+    else:
+        left = left_by_region(search.vaccines)
+        places = [
+            Place(
+                region,
+                short_name(region),
+                search.query(region=region, district=""),
+                left.get(region, 0) if left else None,
+            )
+            for region in regions
+        ]
+        drawn = map_of_regions(places)
+    context |= {"places": places, "map": drawn}
+    return _page(request, "booking/districts.html", _with_form(context), status)
 
 
 def _one_clinic(
@@ -293,6 +333,7 @@ def _one_clinic(
         return _no_times_at(request, closed_clinic, search, context, status)
     result = clinic_times(clinic, search)
     context |= {"found": result, "search": search, "code": code}
+    context["hours"] = hours_of_clinic(clinic.id)
     if not result.days:
         return _no_times_at(request, clinic, search, context, status)
     return _with_parts(request, "clinic", context | {"clinic": clinic}, status)
@@ -326,7 +367,7 @@ def _sold_out(
             narrowed=bool(context["conditions"]),
         ),
     }
-    return render(request, "booking/sold_out.html", _with_form(context), status=status)
+    return _page(request, "booking/sold_out.html", _with_form(context), status)
 
 
 def _calendar(result: SearchResult) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_wi
 
 from .database import database_settings
 from .exports import export_storages, export_targets
+from .finder import directions
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -386,13 +387,11 @@ WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)
 STAFF_THREADS = env.int("JARI_STAFF_THREADS", default=3)
 # Page requests that may wait for a thread; further ones get 503 with Retry-After: 10.
 WAITING_PAGES = env.int("JARI_WAITING_PAGES", default=1_000)
-# Largest upload by staff.
-UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)
+UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)  # largest upload by staff
 
 # Days that a sign-in lasts: people verify their identity ahead of the opening's rush.
 IDENTITY_DAYS = env.int("JARI_IDENTITY_DAYS", default=14)
-# People that one proxy may book for.
-FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)
+FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)  # people that one proxy may book for
 # People per phone and cohort who are neither on the roster nor certified.
 HOUSEHOLD_SIZE = env.int("JARI_HOUSEHOLD_SIZE", default=5)
 # Days that personal data is kept after the last cohort has closed; then `purge` destroys it.
@@ -403,6 +402,7 @@ QUESTIONNAIRE_DAYS = env.int("JARI_QUESTIONNAIRE_DAYS", default=30)
 # Without a channel, messages are written as files under JARI_HOME, kept for OUTBOX_DAYS.
 OUTBOX_ALLOWED = True
 OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)
+DIRECTIONS = directions(env)  # maps to which pages of clinics link
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
 # Messages per hour and day, by kind. Above a budget new codes need a proof of work, and the
 # operator is notified. `other` is the budget of each kind that is not named.

@@ -1,5 +1,6 @@
 """Booking in a real Chromium: without script, on a phone, through axe, and nothing typed lost."""
 
+import re
 from datetime import time, timedelta
 
 import pytest
@@ -286,3 +287,35 @@ def test_an_offer_is_answered_from_the_message(live_server, page):
 
     assert violations == []
     assert "/offers/" in page.url  # it opens no reservation for whoever has the address
+
+
+def test_the_finder_answers_without_a_reload_and_keeps_the_position_to_itself(context, live_server):
+    slot = clinic_with_times()
+    enter(context, live_server)
+    context.grant_permissions(["geolocation"])
+    context.set_geolocation({"latitude": 37.51, "longitude": 127.11})  # 송파구
+    page = context.new_page()
+    page.goto(live_server.url + "/booking/")
+    page.evaluate("window.stays = true")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.locator(".booking-days a").nth(2).click()
+    expect(page.locator(".booking-days a").nth(2)).to_have_attribute("aria-current", "date")
+    third = page.url
+    page.go_back()
+    expect(page.locator(".booking-days a").nth(0)).to_have_attribute("aria-current", "date")
+    page.go_forward()
+    expect(page.locator(".booking-days a").nth(2)).to_have_attribute("aria-current", "date")
+    assert page.url == third
+    page.get_by_text("Search and filter").click()
+    page.get_by_label("Afternoon").or_(page.locator("select[name=part]")).first.focus()
+    page.select_option("select[name=part]", "morning")
+    expect(page).to_have_url(re.compile("part=morning"))
+    expect(page.locator(".booking-search")).to_have_attribute("open", "")
+    page.get_by_role("button", name="Near me").click()
+    expect(page.locator(".booking-where")).to_contain_text("송파구")
+
+    assert page.evaluate("window.stays")
+    assert not [url for url in asked if "37.5" in url or "127.1" in url]
+    assert slot.clinic.name in page.locator("#main").inner_text()
