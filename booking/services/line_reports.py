@@ -53,7 +53,8 @@ def _left() -> list[tuple[str, str, int, int]]:
     with connection.cursor() as cursor:
         values: dict[str, Any] = {"horizon": HORIZON}
         cursor.execute(LEFT, values)
-        return cursor.fetchall()
+        rows: list[tuple[str, str, int, int]] = cursor.fetchall()
+    return rows
 
 
 def left_by_vaccine(rows: Iterable[tuple[str, str, int, int]] | None = None) -> dict[str, int]:

@@ -346,8 +346,8 @@ def _no_times_at(
     context: dict[str, Any],
     status: int,
 ) -> HttpResponse:
-    district = {"region": clinic.region, "district": clinic.district}
-    in_district = replace(search, **district, name="", near="", places=())
+    there = replace(search, region=clinic.region, district=clinic.district)
+    in_district = replace(there, name="", near="", places=())
     return _sold_out(
         request, in_district, context | {"clinic": clinic, "search": in_district}, status
     )
