@@ -1,5 +1,9 @@
 """The pre-vaccination questionnaire (예진표) as data: its format, answers and flags. Pure.
 
+The delivered questions (data/questionnaire_v02.json) are questions 1 to 11 of the 예방접종 예진표
+("접종 대상자에 대한 확인 사항") of the Korea Disease Control and Prevention Agency, in its words.
+The last two are of the COVID-19 예방접종 예진표 of 2021 and the portal's own.
+
 Field terms follow HL7 FHIR R5 Questionnaire: an item has an id (linkId), a text, a type (`kind`)
 and answer options. Answers are a dict: item id → value, and item id + "_detail" → text.
 """

@@ -18,6 +18,10 @@ HEALTHY: Answers = {
     "immune": "no",
     "pregnancy": "no",
     "other_vaccine": "no",
+    "treatment": "no",
+    "blood": "no",
+    "nerves": "no",
+    "illness": "no",
     "covid": "earlier",
 }
 # One answer that asks for the doctor.

@@ -53,11 +53,11 @@ def test_a_version_is_begun_edited_previewed_and_published(authority):
         **form,
         "items-0-text_ko": "오늘 열이 납니까?",
         "items-1-DELETE": "on",
-        "items-9-place": "5",
-        "items-9-text_ko": "오늘 술을\r\n마셨습니까?",
-        "items-9-text_en": "Have you had a drink?",
-        "items-9-kind": "choice",
-        "items-9-options": "아니오 | No\n! 예 | Yes",
+        "items-13-place": "5",
+        "items-13-text_ko": "오늘 술을\r\n마셨습니까?",
+        "items-13-text_en": "Have you had a drink?",
+        "items-13-kind": "choice",
+        "items-13-options": "아니오 | No\n! 예 | Yes",
     }
 
     preview = authority.post(begun[0].url, changed, follow=True)
@@ -74,10 +74,10 @@ def test_a_version_is_begun_edited_previewed_and_published(authority):
         "1. Have you had a drink?: Yes</li>",
     ]:
         assert text in texts
-    assert before == 1
-    assert "Version 2 is asked from now on." in published[0].content.decode()
+    assert before == 2
+    assert "Version 3 is asked from now on." in published[0].content.decode()
     items = current_version().content.items
-    assert [item.id for item in items][:3] == ["q1", "sick", "reaction"]
+    assert [item.id for item in items][:3] == ["q1", "other_vaccine", "sick"]
     assert (items[0].doctor, items[1].text.ko) == ({"o2"}, "오늘 열이 납니까?")
     # Questions that were not touched are the same, with their codes and flags.
     delivered = {item.id: item for item in delivered_content().items}
@@ -92,8 +92,8 @@ def test_a_version_is_begun_edited_previewed_and_published(authority):
         ({"items-0-text_en": ""}, "required"),
         ({"items-0-detail_ko": ""}, "write a text of at most 300 letters in Korean"),
         ({"items-0-kind": "essay"}, "valid choice"),
-        ({"items-5-options": "해당 없음 | No"}, "give 2 to 8 different answers"),
-        ({"items-5-options": "예\n아니오"}, "letters in English"),
+        ({"items-3-options": "해당 없음 | No"}, "give 2 to 8 different answers"),
+        ({"items-3-options": "예\n아니오"}, "letters in English"),
         ({"items-0-code": "Robert'); DROP"}, "small letters and digits"),
         ({"items-0-code": "allergy"}, "same code"),
         ({"items-0-place": "x"}, "whole number"),
@@ -115,7 +115,7 @@ def test_what_is_wrong_is_said_and_the_draft_stays(authority, draft, values, pro
 def test_what_was_not_previewed_is_not_published(authority, draft):
     authority.post(address("publish", draft), {"digest": "0"})
 
-    assert current_version().number == 1
+    assert current_version().number == 2
 
 
 def test_the_list_of_versions_reads_them_once(authority):
@@ -140,7 +140,7 @@ def test_answers_to_the_former_version_keep_their_flags(draft):
     response = sent(row, {**HEALTHY, "covid": "recent"})
     publish_questions(questionnaire=draft, digest_shown=digest_of(draft), by="staff:1")
 
-    assert current_version().number == 2
+    assert current_version().number == 3
     assert [item.id for item in flagged_items(response)] == ["covid"]
 
 
@@ -153,4 +153,4 @@ def test_others_change_no_questions(client, draft, role):
     for page in ("edit", "publish"):
         assert client.post(address(page, draft), sending).status_code == 403
     assert client.post(f"{LIST}add/").status_code == 403
-    assert current_version().number == 1
+    assert current_version().number == 2

@@ -56,7 +56,7 @@ def citizen(client, reservation):
     return client
 
 
-def published(version: int = 2, **changes) -> Questionnaire:
+def published(version: int = 3, **changes) -> Questionnaire:
     """Newer questions: without the one about anticoagulants, and with another."""
     data = raw()
     data["items"] = [item for item in data["items"] if item["id"] != "bleeding"]
@@ -68,19 +68,17 @@ def published(version: int = 2, **changes) -> Questionnaire:
 
 
 def raw() -> dict:
-    return content_data(1)
+    return content_data(2)
 
 
 # The questions as data
 
 
-def test_the_delivered_version_never_changes():
-    digest = sha256(json.dumps(raw(), sort_keys=True).encode()).hexdigest()
+@pytest.mark.parametrize(("version", "begins"), [(1, "43a946a1b5ad3236"), (2, "3c038461e7478af8")])
+def test_a_delivered_version_never_changes(version, begins):
+    digest = sha256(json.dumps(content_data(version), sort_keys=True).encode()).hexdigest()
 
-    assert digest[:16] == "43a946a1b5ad3236", (
-        "a changed question is a new version, not another version 1"
-    )
-    assert len(delivered_content().items) == 9
+    assert digest[:16] == begins, "a changed question is a new version"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +96,8 @@ def test_the_delivered_version_never_changes():
         lambda data: data["items"][0].update(doctor=["maybe"]),
         lambda data: data["items"][0].update(doctor=[["yes"]]),
         lambda data: data["items"][0].update(max_length=100_000),
-        lambda data: data["items"][5]["options"].pop(1),  # a flag named it
-        lambda data: data["items"][5].update(options=data["items"][5]["options"][:1]),
+        lambda data: data["items"][3]["options"].pop(1),  # a flag named it
+        lambda data: data["items"][3].update(options=data["items"][3]["options"][:1]),
         lambda data: data["items"].append(3),
     ],
 )
@@ -140,7 +138,7 @@ def test_the_receipt_leads_to_the_questions(citizen, reservation, address):
     page = citizen.get(address).content.decode()
 
     assert address in receipt.content.decode()
-    assert "Do you feel ill or have a fever today?" in page
+    assert "Do you feel ill today?" in page
     assert reservation.slot.clinic.name in page
 
 
@@ -153,7 +151,7 @@ def test_answers_are_sent_once_and_only_ciphertext_is_stored(citizen, reservatio
     response = stored(reservation)
     assert [answer.status_code for answer in answers] == [302, 302]
     assert sent_answers(response) == ON_ANTICOAGULANTS
-    assert (response.revision, response.version, response.by) == (1, 1, "citizen")
+    assert (response.revision, response.version, response.by) == (1, 2, "citizen")
     assert "와파린" in page
     assert "Speak to the doctor before the vaccination" in page
     with connection.cursor() as cursor:
@@ -173,8 +171,8 @@ def test_what_is_missing_is_said_and_nothing_is_stored(citizen, reservation, add
 
     content = page.content.decode()
     assert page.status_code == 422
-    assert "Question 1: write what it is." in content
-    assert "Question 8: choose an answer." in content
+    assert "Question 3: write what it is." in content
+    assert "Question 12: choose an answer." in content
     assert not QuestionnaireResponse.objects.exists()
 
 
@@ -228,7 +226,7 @@ def test_another_language_shows_what_was_typed(citizen, address):
     page = citizen.post(address, {"q_sick": "yes", "q_sick_detail": "열", "language": "ko"})
 
     assert page.context["form"]["q_sick_detail"].value() == "열"
-    assert "오늘 아픈 곳이 있거나 열이 납니까?" in page.content.decode()
+    assert "오늘 아픈 곳이 있습니까?" in page.content.decode()
     assert not QuestionnaireResponse.objects.exists()
 
 
@@ -338,10 +336,10 @@ def test_newer_questions_carry_the_answers_and_ask_the_rest(citizen, reservation
     assert page.status_code == 409
     assert (form["q_covid"].value(), form["q_eaten"].value()) == ("earlier", None)
     assert "q_bleeding" not in form.fields
-    missing = citizen.post(address, {**old_page, "version": 2})
+    missing = citizen.post(address, {**old_page, "version": 3})
     assert missing.status_code == 422
-    citizen.post(address, {**old_page, "version": 2, "q_eaten": "yes"})
-    assert stored(reservation).version == 2
+    citizen.post(address, {**old_page, "version": 3, "q_eaten": "yes"})
+    assert stored(reservation).version == 3
 
 
 def test_answers_stay_with_the_version_that_asked(citizen, reservation, address):
@@ -432,7 +430,7 @@ def test_answers_are_destroyed_after_their_time(reservation, clock):
 
     response = stored(reservation)
     assert counts == [0, 1, 0]
-    assert (response.content, response.draft, response.version) == (None, None, 1)
+    assert (response.content, response.draft, response.version) == (None, None, 2)
     assert response.sent_at
     assert flagged_items(response) == []
 

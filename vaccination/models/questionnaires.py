@@ -13,8 +13,9 @@ from booking.models import Reservation
 from database.clock import Now
 from privacy.fields import EncryptedTextField
 
-# Delivered with the portal as a file (services.questionnaires); rows begin behind it.
-DELIVERED_VERSION = 1
+# Delivered with the portal as files (services.questionnaires). Rows begin behind the first: the
+# health authority may have made versions of its own before the portal brought another.
+DELIVERED_VERSIONS = (1, 2)
 
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent())
@@ -34,7 +35,7 @@ class Questionnaire(models.Model):
         verbose_name_plural = _("questionnaires")
         constraints = [
             models.CheckConstraint(
-                condition=Q(version__gt=DELIVERED_VERSION), name="delivered_version_has_no_row"
+                condition=Q(version__gt=DELIVERED_VERSIONS[0]), name="delivered_version_has_no_row"
             )
         ]
         triggers = [

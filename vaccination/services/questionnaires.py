@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, Q, When
 from django.utils import timezone
 from django_stubs_ext import WithAnnotations
 
@@ -33,12 +33,12 @@ from vaccination.exceptions import (
     QuestionsChanged,
 )
 from vaccination.models import Questionnaire, QuestionnaireResponse
-from vaccination.models.questionnaires import DELIVERED_VERSION
+from vaccination.models.questionnaires import DELIVERED_VERSIONS
 from vaccination.questionnaire import Answers, Content, Item, flagged, read_content
 from vaccination.rules import why_not_answer
 from web.times import moment
 
-_DELIVERED = Path(__file__).parent.parent / "data" / "questionnaire_v01.json"
+_DATA = Path(__file__).parent.parent / "data"
 # A cancelled appointment can be taken back for a while; then its answers serve nobody.
 AFTER_CANCELLATION = timedelta(days=1)
 _ENDED = [ReservationStatus.CANCELLED, ReservationStatus.LAPSED, ReservationStatus.RELEASED]
@@ -60,30 +60,47 @@ class PageShown:
 
 
 @cache
-def delivered_content() -> Content:
-    return read_content(content_data(DELIVERED_VERSION))
+def delivered_content(version: int = DELIVERED_VERSIONS[-1]) -> Content:
+    return read_content(_delivered(version))
+
+
+def _delivered(version: int) -> dict[str, Any]:
+    path = _DATA / f"questionnaire_v{version:02}.json"
+    return cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
 
 
 def content_data(version: int) -> dict[str, Any]:
     """A version's questions as stored, before `read_content`."""
-    if version == DELIVERED_VERSION:
-        return cast("dict[str, Any]", json.loads(_DELIVERED.read_text(encoding="utf-8")))
-    return cast("dict[str, Any]", Questionnaire.objects.get(version=version).content)
+    row = _row_of(version)
+    return _delivered(version) if row is None else cast("dict[str, Any]", row.content)
+
+
+def _row_of(version: int) -> Questionnaire | None:
+    """A stored version, which counts before a delivered one of its number; None for the latter."""
+    if version == DELIVERED_VERSIONS[0]:
+        return None
+    row = Questionnaire.objects.filter(version=version).first()
+    if row is None and version not in DELIVERED_VERSIONS:
+        raise Questionnaire.DoesNotExist
+    return row
 
 
 def current_version() -> Version:
     """The newest published questions."""
-    published = Questionnaire.objects.exclude(published_at=None).order_by("-version").first()
-    if published is None:
-        return Version(DELIVERED_VERSION, delivered_content())
-    return Version(published.version, read_content(published.content))
+    is_draft = Case(When(published_at=None, then=1), default=0)
+    newest = Questionnaire.objects.order_by(is_draft, "-version").first()
+    if newest is not None and newest.published_at is not None:
+        return Version(newest.version, read_content(newest.content))
+    # A draft that was begun before the portal brought a version of its number.
+    taken = newest.version if newest else 0
+    number = max(version for version in DELIVERED_VERSIONS if version != taken)
+    return Version(number, delivered_content(number))
 
 
 def content_of(version: int) -> Content:
     """The questions of a version that answers refer to."""
-    if version == DELIVERED_VERSION:
-        return delivered_content()
-    return read_content(content_data(version))
+    row = _row_of(version)
+    return delivered_content(version) if row is None else read_content(row.content)
 
 
 def response_of(reservation: Reservation) -> QuestionnaireResponse:
