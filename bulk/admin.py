@@ -9,7 +9,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.core.validators import FileExtensionValidator
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -27,7 +26,7 @@ from bulk.kinds import KINDS, Kind, kinds_for
 from bulk.models import Upload, UploadRow
 from bulk.values import shown
 from bulk.working import change_in
-from dataio.uploads import progress_of
+from dataio.uploads import csv_by_name, progress_of
 from staff.actors import actor_of
 from staff.enums import Act
 from staff.names import actor_name
@@ -43,7 +42,7 @@ SHOWN = 100  # rows on a page
 class FileForm(forms.Form):
     sent = forms.FileField(
         label=gettext_lazy("CSV file"),
-        validators=[FileExtensionValidator(["csv", "txt"])],
+        validators=[csv_by_name],
         help_text=gettext_lazy("UTF-8 or CP949, at most 20 MB. A column that is left out stays."),
     )
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from dataio.csv_out import unguarded
 from dataio.values import BadValue
@@ -27,6 +27,12 @@ from dataio.values import BadValue
 REFUSED_LINE, REFUSED_REASON = "refused_line", "refused_reason"
 _CHUNK = 1 << 20  # bytes
 MOST_COLUMNS = 100
+# How .xlsx, .ods and .numbers (all zip files) and the older .xls begin.
+SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+SAVE_AS_CSV = gettext_lazy(
+    "This is a spreadsheet, not a CSV. Open it in Excel, choose “Save as” and the file type “CSV "
+    "UTF-8 (comma delimited)”, and send that file."
+)
 # A national roster has about 2 GB. JSON is read into memory as a whole.
 MOST_BYTES, MOST_JSON_BYTES = 4 << 30, 64 << 20
 
@@ -229,8 +235,8 @@ def _encoding_of(file: BinaryIO) -> str:
         raise BadFile(_("The file is empty."))
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise BadFile(_("This is UTF-16. Save the file as “CSV UTF-8” and try again."))
-    if start.startswith(b"PK\x03\x04"):
-        raise BadFile(_("This is an Excel file. Save it as “CSV UTF-8” and try again."))
+    if start in SPREADSHEETS:
+        raise BadFile(str(SAVE_AS_CSV))
     # UTF-8 first: CP949 decodes some UTF-8 without an error, the reverse is practically excluded.
     wrong_line = _first_undecodable_line(file, "utf-8")
     if wrong_line is None:

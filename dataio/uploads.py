@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from redis import RedisError
 
-from dataio.csv_in import BadFile
+from dataio.csv_in import SAVE_AS_CSV, BadFile
+
+
+def csv_by_name(file: UploadedFile[Any]) -> None:
+    """Validator of a field for a CSV: what it is called tells early, and what to do."""
+    ending = Path(file.name or "").suffix.casefold()
+    if ending in (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers", ".cell"):
+        raise ValidationError(SAVE_AS_CSV)
+    if ending not in (".csv", ".txt"):
+        raise ValidationError(_("Send a CSV: a file whose name ends in .csv or .txt."))
 
 
 def store(file: UploadedFile[Any], path: Path) -> None:

@@ -312,7 +312,8 @@ def test_a_promise_to_people_keeps_a_cohort_from_being_taken_back():
     ("content", "problem"),
     [
         (b"", "The file is empty."),
-        (b"PK\x03\x04\x00", "This is an Excel file."),
+        (b"PK\x03\x04\x00", "This is a spreadsheet, not a CSV."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "CSV UTF-8 (comma delimited)"),
         (b"code,name\nC1,x\n", "lacks these columns"),
         (b"code,name,region,district,address\nC1,a\x00,b,c,d\n", "NUL byte"),
     ],

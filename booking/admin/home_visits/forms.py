@@ -16,6 +16,7 @@ from booking.rules import is_clinic_hour
 from booking.services.home_visits import MOST_PLACES
 from database.clock import known_now
 from dataio.csv_in import BadFile, decoded
+from dataio.uploads import csv_by_name
 
 MOST_LIST_BYTES = 200_000
 
@@ -102,6 +103,7 @@ class ListForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("Or a file (CSV or text)"),
         required=False,
+        validators=[csv_by_name],
         widget=forms.FileInput(attrs={"accept": ".csv,.txt"}),
     )
 
