@@ -1,5 +1,6 @@
 """Admin of messages: states and problems, without receivers and texts."""
 
+from operator import itemgetter
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,9 +11,23 @@ from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from messaging import budget, gateways
 from messaging.enums import MessageStatus
+from messaging.hooks import name_of, names
 from messaging.models import Message
 from messaging.services import try_again
 from web.careful_admin import CarefulMixin
+
+
+class KindFilter(admin.SimpleListFilter):
+    """By the kinds that the apps know: Django's own reads them out of all messages."""
+
+    title = gettext_lazy("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return sorted(((kind, name_of(kind)) for kind in names), key=itemgetter(1))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
 @admin.register(Message)
@@ -21,7 +36,7 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
 
     list_display = [
         "number",
-        "kind",
+        "about",
         "channel",
         "status",
         "tries",
@@ -29,13 +44,13 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
         "created_at",
         "sent_at",
     ]
-    list_filter = ["status", "kind", "channel", "created_at"]
-    ordering = ["-created_at"]
+    list_filter = ["status", KindFilter, "channel", "created_at"]
+    ordering = ["-pk"]  # as they were written, by an index
     show_full_result_count = False
     actions = ["send_again"]
     readonly_fields = [
         "number",
-        "kind",
+        "about",
         "channel",
         "status",
         "tries",
@@ -50,6 +65,10 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
     @admin.display(description=gettext_lazy("number"), ordering="pk")
     def number(self, message: Message) -> str:
         return str(message)
+
+    @admin.display(description=gettext_lazy("kind"))
+    def about(self, message: Message) -> str:
+        return name_of(message.kind)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -81,7 +100,7 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # By default filters on any column are allowed: a person, or a key letter by letter.
-        return lookup.partition("__")[0] in self.list_filter
+        return lookup.partition("__")[0] in ("status", "kind", "channel", "created_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,6 +14,7 @@ from eligibility.reasons import sentence
 from eligibility.spelling import any_phone, birth_date, masked_phone, shown_phone
 from staff.pages import Row
 from staff.scoping import PersonalDataMixin, ScopedAdmin
+from web.paging import CappedPaginator
 from web.posted import id_in
 
 _NAME_AND_BIRTH = re.compile(r"(?P<name>\D+?)[\s,]*(?P<birth>\d[\d\s.\-/년월일]*)")
@@ -154,9 +155,10 @@ class DecisionAdmin(ReadOnlyAdmin[Decision]):
     list_display = ["person", "cohort", "eligible", "because", "window_from", "window_to"]
     list_filter = ["eligible", "provisional", "cohort"]
     list_select_related = ["person", "cohort"]
-    ordering = ["-decided_at"]
+    ordering = ["-pk"]  # nearly as they were decided, and by an index
     sortable_by = ()
     show_full_result_count = False
+    paginator = CappedPaginator
     fields = readonly_fields = (
         "person",
         "cohort",

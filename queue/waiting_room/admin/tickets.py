@@ -14,6 +14,7 @@ from staff.scoping import PersonalDataMixin, ScopedAdmin
 from waiting_room.models import Ticket
 from waiting_room.services.resume_codes import resume_indexes
 from web.codes import UnreadableCode
+from web.paging import CappedPaginator
 
 
 def _to_the_second(at: datetime) -> str:
@@ -32,9 +33,11 @@ class TicketAdmin(PersonalDataMixin[Ticket], ScopedAdmin[Ticket]):
     search_help_text = gettext_lazy(
         "Entry number, resume code, mobile phone, or name and date of birth"
     )
-    ordering = ["-room_id", "entry"]
+    # The last first, as the index of one_ticket_per_entry has them.
+    ordering = ["-room_id", "-entry"]
     sortable_by = ["entry"]
     show_full_result_count = False
+    paginator = CappedPaginator
     fields = readonly_fields = (
         "room",
         "person",
