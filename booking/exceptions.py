@@ -21,6 +21,10 @@ class Refused(Refusal):
 
 
 # Lazy texts, because a refusal may be shown in another language than it was raised in.
+class PersonGone(Refused):
+    message = _("This person is not stored any more: the roster that named them was taken back.")
+
+
 class NotCalled(Refused):
     message = _("Times can be held after you have been called and have entered.")
 

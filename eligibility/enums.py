@@ -109,3 +109,23 @@ class UploadStatus(models.TextChoices):
     SHOWN = "shown", _("To be looked at")
     DONE = "done", _("Done")
     REFUSED = "refused", _("Nothing was changed")
+    UNDOING = "undoing", _("Being taken back")
+    UNDONE = "undone", _("Taken back")
+
+
+class KeptBecause(models.TextChoices):
+    """Why a person stays as a roster left them, though it is taken back.
+
+    Most are the name of the source of events (events.sources) that has one since the import.
+    """
+
+    CHANGED = "changed", _("changed or removed since")
+    TAKEN = "taken", _("another person has the earlier details now")
+    IDENTITY = "eligibility", _("signed in, or asked for something, since")
+    STAFF_ACTED = "recorded", _("signed in, or was helped by staff, since")
+    LINE = "waiting_room", _("has a place in a line since")
+    BOOKING = "booking", _("has an appointment, a dose or a place on the list since")
+    VACCINATION = "vaccination", _("has a vaccination since")
+    MESSAGE = "messaging", _("was written to since")
+    CALLER = "callers", _("has a note or a complaint since")
+    IN_USE = "in_use", _("other records refer to the person")

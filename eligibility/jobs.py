@@ -11,3 +11,7 @@ def purge() -> None:
 
 def run_upload(upload_id: int) -> None:
     uploads.run_upload(upload_id)
+
+
+def undo_upload(upload_id: int) -> None:
+    uploads.run_undo(upload_id)

@@ -50,6 +50,12 @@ def count_by_hour(complaints: QuerySet[Complaint]) -> list[tuple[datetime, str, 
     return [(row["hour"], row["reason"], row["number"]) for row in counted]
 
 
+def with_notes(person_ids: Iterable[int]) -> set[int]:
+    """Those of these people about whom staff wrote a note."""
+    notes = CallerNote.objects.filter(person_id__in=list(person_ids))
+    return set(notes.values_list("person_id", flat=True))
+
+
 def forget_notes(person_ids: Iterable[int]) -> None:
     """Destroy the texts of the notes on these people."""
     CallerNote.objects.filter(person_id__in=list(person_ids)).update(text=None)

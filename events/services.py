@@ -1,6 +1,8 @@
 """Reading a person's event line, and recording what no other table does."""
 
 import json
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any, cast
 
 from django.db import connection
@@ -37,14 +39,42 @@ def story_of(person_id: int) -> list[Event]:
     return sorted(events, key=lambda event: (event.at, ranks.get(event.kind, -1)))
 
 
-def statement() -> str:
-    """The SQL of all sources; recorded events have no source's name."""
-    parts = {"": RECORDED} | {name: source.sql for name, source in SOURCES.items() if source.sql}
+def statement(left_out: Collection[str] = ()) -> str:
+    """The SQL of all sources but some; recorded events have no source's name."""
+    parts = {"": RECORDED} | {
+        name: source.sql for name, source in SOURCES.items() if source.sql and name not in left_out
+    }
     union = "\nUNION ALL\n".join(
         f"SELECT '{name}' AS source, of_source.* FROM ({sql}) AS of_source ({COLUMNS})"  # noqa: S608
         for name, sql in parts.items()
     )
     return f"{union}\nORDER BY at"
+
+
+def first_since(
+    people: Collection[int],
+    since: datetime,
+    *,
+    left_out: Collection[str] = (),
+    kinds_left_out: Collection[str] = (),
+) -> dict[int, str]:
+    """Person id → name of the source ("" for recorded events) of their first event from an instant
+    on. People without one are left out, and events of the sources `left_out`.
+    """
+    # Each source reads one person: the same SQL for each of these people.
+    of_person = statement(left_out).replace("%(person)s", "whose.id")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT DISTINCT ON (whose.id) whose.id, of_person.source
+            FROM unnest(%(people)s::bigint[]) AS whose (id)
+            CROSS JOIN LATERAL ({of_person}) AS of_person
+            WHERE of_person.at >= %(since)s AND of_person.kind <> ALL(%(kinds)s)
+            ORDER BY whose.id, of_person.at
+            """,  # noqa: S608  (constants)
+            {"people": list(people), "since": since, "kinds": list(kinds_left_out)},
+        )
+        return dict(cursor.fetchall())
 
 
 def record(

@@ -24,16 +24,25 @@ class EncryptedField(models.BinaryField[Set, Get]):
     _pyi_private_set_type: Any
     _pyi_private_get_type: Any
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, copied_from: str = "", **kwargs: Any) -> None:
+        """`copied_from`: "table.column" of another model, if ciphertexts are copied from there."""
+        self.copied_from = copied_from
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+        name, path, args, kwargs = super().deconstruct()
+        if self.copied_from:
+            kwargs["copied_from"] = self.copied_from
+        return name, path, args, kwargs
 
     def _check_str_default_value(self) -> list[CheckMessage]:
         return []  # BinaryField warns of str defaults, which are encrypted to bytes here
 
     @cached_property
     def context(self) -> bytes:
-        return f"{self.model._meta.db_table}.{self.column}".encode()
+        column = self.copied_from or f"{self.model._meta.db_table}.{self.column}"
+        return column.encode()
 
     def to_text(self, value: Any) -> str:
         raise NotImplementedError

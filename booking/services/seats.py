@@ -14,9 +14,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from booking.enums import EntryStatus, OfferStatus, ReservationStatus
-from booking.exceptions import SlotClosed, SlotFull, SlotOver
+from booking.exceptions import PersonGone, SlotClosed, SlotFull, SlotOver
 from booking.models import ListEntry, Offer, Reservation, Slot
-from database.clock import Now, database_now
+from database.clock import Now
 from eligibility.models import Person
 
 P = ParamSpec("P")
@@ -53,10 +53,13 @@ def lock_person(person_id: int) -> datetime:
     """Serialise the requests of one person until commit; taken before the slots' locks.
 
     Returns the database's clock at the start of the statement: a request is judged by when it
-    was made, not by how long it waited for the lock (at most `lock_timeout`).
+    was made, not by how long it waited for the lock (at most `lock_timeout`). Raises PersonGone.
     """
     locked = Person.objects.select_for_update(no_key=True).filter(pk=person_id)
-    return locked.values_list(Now(), flat=True).first() or database_now()
+    now: datetime | None = locked.values_list(Now(), flat=True).first()
+    if now is None:
+        raise PersonGone
+    return now
 
 
 def lock_people(ids: Iterable[int], *, wait: bool = True) -> list[int]:

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.validators import FileExtensionValidator
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from dataio.uploads import progress_of
+from dataio.uploads import csv_by_name, progress_of
 from eligibility.admin.people import moment
 from eligibility.enums import UploadStatus
 from eligibility.models import RosterUpload
+from eligibility.services.roster_undo import can_be_undone
 from eligibility.services.uploads import (
     agree,
     drop,
@@ -27,6 +28,7 @@ from eligibility.services.uploads import (
     refused_path,
     run_again,
     start_upload,
+    undo,
 )
 from staff.actors import actor_of
 from staff.enums import Act
@@ -35,6 +37,7 @@ from staff.scoping import ScopedAdmin
 from staff.services import record_access, staff_of
 
 REFRESH_SECONDS = 3
+SHOWN = 100  # people on a page
 
 
 def _refreshing(response: HttpResponse) -> HttpResponse:
@@ -47,7 +50,7 @@ def _refreshing(response: HttpResponse) -> HttpResponse:
 class UploadForm(forms.ModelForm[RosterUpload]):
     sent = forms.FileField(
         label=gettext_lazy("CSV file"),
-        validators=[FileExtensionValidator(["csv", "txt"])],
+        validators=[csv_by_name],
         help_text=gettext_lazy("person_id, name, birth_date, phone, region; UTF-8 or CP949."),
     )
 
@@ -137,7 +140,11 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
                     self.admin_site.admin_view(require_POST(view)),
                     name=f"roster_{name}",
                 )
-                for name, view in [("import", self.import_view), ("drop", self.drop_view)]
+                for name, view in [
+                    ("import", self.import_view),
+                    ("drop", self.drop_view),
+                    ("undo", self.undo_view),
+                ]
             ),
             *super().get_urls(),
         ]
@@ -155,6 +162,12 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         text = _("The file was dropped. Nothing was changed.") if done else ""
         return self._acted(request, upload, text)
 
+    def undo_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Take the import back: the people to whom nothing happened since."""
+        upload = self._to_act_on(request, pk)
+        done = undo(upload=upload, by=actor_of(staff_of(request)))
+        return self._acted(request, upload, _("A worker takes the file back.") if done else "")
+
     def _to_act_on(self, request: HttpRequest, pk: int) -> RosterUpload:
         upload = self.get_object(request, str(pk))
         if upload is None:
@@ -167,7 +180,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         if done:
             messages.success(request, done)
         else:
-            messages.error(request, _("The preview changed meanwhile. Look at it again."))
+            messages.error(request, _("This file is not as it was on your page. Look at it again."))
         address = reverse("admin:eligibility_rosterupload_change", args=[upload.pk])
         return HttpResponseRedirect(address)
 
@@ -178,7 +191,27 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         is_shown = upload is not None and upload.status == UploadStatus.SHOWN
         context["may_drop"] = is_shown and self.has_add_permission(request)
         context["may_import"] = context["may_drop"] and upload and may_be_imported(upload)
+        may_act = upload is not None and self.has_add_permission(request)
+        context["may_undo"] = may_act and upload and can_be_undone(upload)
+        context["undone"] = upload and self._undone(request, upload)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def _undone(self, request: HttpRequest, upload: RosterUpload) -> dict[str, Any] | None:
+        """Of an import that is taken back: how many people, and a page of those who stay."""
+        if upload.status not in (UploadStatus.UNDOING, UploadStatus.UNDONE):
+            return None
+        stay = upload.changes.exclude(stays_because="").order_by("person_id")
+        page = Paginator(stay.only("person_id", "stays_because"), SHOWN).get_page(
+            request.GET.get("p")
+        )
+        return {
+            "removed": upload.removed,
+            "changed_back": upload.changed_back,
+            "stay": page.paginator.count,
+            "by": actor_name(upload.undone_by),
+            "at": moment(upload.undone_at),
+            "page": page,
+        }
 
     def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
         """Download the refused rows as sent, with line and reason; the access is recorded."""
@@ -198,7 +231,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
 
     @admin.display(description=gettext_lazy("progress"))
     def progress(self, upload: RosterUpload) -> str:
-        if upload.ended_at:
+        if upload.ended_at and upload.status != UploadStatus.UNDOING:
             return "100\u00a0%"
         progress = progress_of(progress_key(upload))
         if not progress or not progress[1]:

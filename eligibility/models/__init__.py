@@ -1,7 +1,8 @@
-from eligibility.models.cohorts import CODE, Cohort, CohortChange, RosterUpload
+from eligibility.models.cohorts import CODE, Cohort, CohortChange
 from eligibility.models.identity import PhoneCode, ProviderAccount, ProviderAnswer, ProviderTry
 from eligibility.models.people import Decision, Person, Proxy, ProxyRequest
 from eligibility.models.requests import AuthorityRequest, Correction, Review
+from eligibility.models.rosters import RosterChange, RosterUpload
 
 __all__ = [
     "CODE",
@@ -18,5 +19,6 @@ __all__ = [
     "Proxy",
     "ProxyRequest",
     "Review",
+    "RosterChange",
     "RosterUpload",
 ]

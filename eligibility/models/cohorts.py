@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
-from eligibility.enums import Order, Proof, UploadStatus
+from eligibility.enums import Order, Proof
 from web.language import reads_korean
 
 CODE = RegexValidator(r"^[a-z0-9][a-z0-9-]*$", _("Use small letters a to z, digits and hyphens."))
@@ -118,30 +118,3 @@ class CohortChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cohort_id} {self.takes_effect_at:%Y-%m-%d %H:%M}"
-
-
-class RosterUpload(models.Model):
-    """A roster file uploaded in the admin and imported by a worker."""
-
-    # Name of the file as uploaded; the bytes lie under services.uploads.upload_path.
-    file = models.CharField(_("file"), max_length=200)
-    status = models.CharField(
-        _("status"), max_length=8, choices=UploadStatus, default=UploadStatus.WAITING
-    )
-    skip_refused = models.BooleanField(_("take the good rows only"), default=False)
-    report = models.TextField(_("report"), blank=True)
-    by = models.CharField(_("by"), max_length=40)
-    # Of the preview (roster.RosterReport); the import does only what it showed.
-    fingerprint = models.CharField(max_length=80, blank=True, db_default="")
-    # Who looked at the preview and said yes.
-    agreed_by = models.CharField(_("applied by"), max_length=40, blank=True, db_default="")
-    created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
-    ended_at = models.DateTimeField(_("ended at"), null=True, editable=False)
-
-    class Meta:
-        verbose_name = _("roster upload")
-        verbose_name_plural = _("roster uploads")
-        ordering = ["-pk"]
-
-    def __str__(self) -> str:
-        return f"#{self.pk}"

@@ -2,11 +2,14 @@ import hmac
 import secrets
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from psycopg.errors import ForeignKeyViolation
 
 from database.clock import Now, database_now
 from dataio.districts import District, district_of
@@ -32,6 +35,8 @@ from messaging.models import Message
 from messaging.receivers import is_landline
 from messaging.services import write_message
 from privacy.cipher import blind_index, blind_indexes
+
+Answer = TypeVar("Answer")
 
 LIFETIME = timedelta(minutes=3)
 RESEND_AFTER = timedelta(minutes=1)
@@ -183,10 +188,24 @@ def check_code(*, challenge: PhoneCode, code: str) -> Person:
     `choose_district` must follow. A refused try counts too, so the refusal is raised after the
     commit.
     """
-    answer = _check(challenge.pk, code)
+    answer = _again_if_gone(partial(_check, challenge.pk, code))
     if isinstance(answer, Refusal):
         raise answer
     return answer
+
+
+def _again_if_gone(act: Callable[[], Answer]) -> Answer:
+    """Act once more if a person of the roster was removed between the look-up and the commit.
+
+    Taking a roster back (roster_undo) removes people to whom nothing has followed. It can't see
+    what is not committed yet, and the look-up locks nobody, as many households look at once.
+    """
+    try:
+        return act()
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, ForeignKeyViolation):
+            raise
+        return act()
 
 
 @transaction.atomic
@@ -224,14 +243,18 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
     return answer
 
 
-@transaction.atomic
 def choose_district(*, challenge: PhoneCode, home: District | None) -> Person:
     """The person of a proven code who lives in `home`; None stands for a district in no list.
 
     Works once. Raises CodeExpired if the code is not proven or was used for this, and
     DistrictUnclear if no single person fits.
     """
-    challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
+    return _again_if_gone(partial(_choose_district, challenge.pk, home))
+
+
+@transaction.atomic
+def _choose_district(challenge_id: UUID, home: District | None) -> Person:
+    challenge = PhoneCode.objects.select_for_update().get(pk=challenge_id)
     if not challenge.awaits_district:
         raise CodeExpired(_("Enter the code first."))
     person = _person_of(challenge, home, home_chosen=True)

@@ -21,6 +21,7 @@ from eligibility.models import (
     ProviderTry,
     ProxyRequest,
     Review,
+    RosterChange,
     RosterUpload,
 )
 from eligibility.services.family import forget_old_requests
@@ -63,6 +64,7 @@ def purge(*, now: datetime | None = None) -> dict[str, int]:
         .delete()[0],
         "outbox": purge_outbox(now - timedelta(days=settings.OUTBOX_DAYS)),
         "refused rows of rosters": _remove_refused_rows(now),
+        "changes by rosters": _remove_changes(now),
         "people": 0,
     }
     done |= dict(purge_of_app(now) for purge_of_app in hooks.also_purge)
@@ -81,6 +83,13 @@ def _remove_refused_rows(now: datetime) -> int:
     for path in files:
         path.unlink(missing_ok=True)
     return len(files)
+
+
+def _remove_changes(now: datetime) -> int:
+    """Destroy what people were before a roster changed them; those at work are needed."""
+    old = RosterUpload.objects.filter(imported_at__lt=now - bulk.KEPT)
+    changes = RosterChange.objects.filter(upload__in=old.exclude(status=UploadStatus.UNDOING))
+    return changes.delete()[0]
 
 
 def _forget_people(now: datetime) -> int:
@@ -107,6 +116,7 @@ def forget(ids: list[int], *, now: datetime) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, {**values, "ids": ids, "now": now})
+    RosterChange.objects.filter(person_id__in=ids).delete()
     Review.objects.filter(person__in=ids).update(note="")
     Correction.objects.filter(person__in=ids).delete()
     ProviderAccount.objects.filter(person__in=ids).delete()

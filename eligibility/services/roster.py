@@ -43,6 +43,8 @@ from eligibility.services.roster_settling import (
     changed_fields,
     count,
     digest_of_changes,
+    note_added,
+    note_changed,
     refuse_doubles,
     settle,
 )
@@ -115,11 +117,13 @@ def import_roster(
     progress: Callable[[int, int], None] = lambda done, total: None,
     preview: bool = False,
     shown: str = "",
+    upload_id: int | None = None,
 ) -> RosterReport:
     """Add and change the people of a roster file; nobody is removed (see `remove_from_roster`).
 
     `progress` is called with (lines read, lines); a `preview` changes nothing, and `shown` is the
-    fingerprint of one. Raises BadFile, RosterRefused or RosterOutdated, which change nothing.
+    fingerprint of one. With `upload_id` it can be taken back (roster_undo). Raises BadFile,
+    RosterRefused or RosterOutdated, which change nothing.
     """
     total = count_lines(path)
     processes = processes or (os.cpu_count() or 1)
@@ -141,7 +145,7 @@ def import_roster(
             if report.refused and not skip_refused and not preview:
                 raise RosterRefused(report)
             absent = absent_columns(opened.header, roster.LAYOUT)
-            _settle_or_count(cursor, state, report, absent, preview=preview)
+            _settle_or_count(cursor, state, report, absent, preview=preview, upload_id=upload_id)
             if preview:
                 progress(total, total)
                 raise _PreviewDone
@@ -164,8 +168,10 @@ def _settle_or_count(
     absent: frozenset[str],
     *,
     preview: bool,
+    upload_id: int | None,
 ) -> None:
     """Complete the report; a preview changes nobody, so that nobody who books waits for it."""
+    noted = None if preview else upload_id
     changes = ""
     if state.all_new:
         report.added = state.rows - len(report.refused)
@@ -173,9 +179,13 @@ def _settle_or_count(
         changes = digest_of_changes(cursor)
         if preview:
             report.fields = changed_fields(cursor, absent)
+        if noted is not None:
+            note_changed(cursor, noted)
         settled = count(cursor) if preview else settle(cursor, absent)
         report.added, report.changed = settled.added, settled.changed
         report.unchanged = settled.unchanged
+    if noted is not None:
+        note_added(cursor, noted, all_new=state.all_new)
     counts = [report.added, report.changed, report.unchanged, len(report.refused)]
     report.fingerprint = ":".join([*map(str, counts), changes])
 

@@ -285,3 +285,50 @@ def settle(cursor: CursorWrapper, absent: frozenset[str]) -> Settled:
     if written != counts.to_write:
         raise BadFile(_("Somebody changed the same people meanwhile. Import the file again."))
     return counts
+
+
+# The way back (services.roster_undo)
+
+# What Person and RosterChange both have; the columns that an import writes.
+NOTED = (
+    "roster_key", "roster_digest", "source", "name", "birth_date", "phone", "region", "district",
+    "groups", "last_dose_on", "identity_index", "name_birth_index", "phone_index",
+)  # fmt: skip
+_OF_PERSON = ", ".join(f"p.{name}" for name in NOTED)
+
+# Run before the people of roster_todo are changed. A person whose key goes to a declared person
+# loses it (see _ADOPT): both are changed.
+_NOTE_CHANGED = f"""
+INSERT INTO eligibility_rosterchange (upload_id, person_id, added, digest, {", ".join(NOTED)})
+SELECT %(upload)s, p.id, false, s.roster_digest, {_OF_PERSON}
+FROM roster_todo AS t JOIN roster_staging AS s USING (line)
+JOIN eligibility_person AS p ON p.id = coalesce(t.adopts, t.person_id)
+UNION ALL
+SELECT %(upload)s, p.id, false, NULL, {_OF_PERSON}
+FROM roster_todo AS t JOIN eligibility_person AS p ON p.id = t.person_id
+WHERE t.adopts IS NOT NULL
+"""  # noqa: S608 - constants only
+# On conflict: a new row may have taken over a person who had just lost their key (see _ADD).
+_NOTE_ADDED = """
+INSERT INTO eligibility_rosterchange (upload_id, person_id, added, digest)
+SELECT %(upload)s, p.id, true, p.roster_digest
+FROM {rows} JOIN eligibility_person AS p USING (roster_key) WHERE {is_added}
+ON CONFLICT (person_id, upload_id) DO UPDATE SET digest = excluded.digest
+"""
+_NOTE_ADDED_AT_ONCE = _NOTE_ADDED.format(rows="roster_done", is_added="added")
+_NOTE_ADDED_AT_END = _NOTE_ADDED.format(
+    rows="roster_todo AS t JOIN roster_staging AS s USING (line)",
+    is_added="t.person_id IS NULL AND t.adopts IS NULL",
+)
+
+
+def note_changed(cursor: CursorWrapper, upload_id: int) -> None:
+    """Note the people of roster_todo as they are, before they are changed."""
+    cursor.execute(_NOTE_CHANGED, {"upload": upload_id})
+
+
+def note_added(cursor: CursorWrapper, upload_id: int, *, all_new: bool) -> None:
+    """Note the people whom the import added; `all_new`: it needed no roster_todo."""
+    cursor.execute(_NOTE_ADDED_AT_ONCE, {"upload": upload_id})
+    if not all_new:
+        cursor.execute(_NOTE_ADDED_AT_END, {"upload": upload_id})

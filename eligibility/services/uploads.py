@@ -10,7 +10,7 @@ import pghistory
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, transaction
-from django.db.models import Field
+from django.db.models import Field, Q
 from django.utils import translation
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -27,9 +27,11 @@ from eligibility.services.roster import (
     RosterReport,
     import_roster,
 )
+from eligibility.services.roster_undo import can_be_undone, take_back
 from outside import jobs
 
 _OPEN = (UploadStatus.WAITING, UploadStatus.RUNNING)
+RUN, UNDO = "eligibility.jobs.run_upload", "eligibility.jobs.undo_upload"
 _SHOWN = 50  # refused rows in the report; the file has all
 
 
@@ -53,24 +55,27 @@ def refused_path(upload: RosterUpload) -> Path:
     return path.with_name(f"{path.name}.refused.csv")
 
 
-def _enqueue(upload_id: int) -> None:
+def _enqueue(upload_id: int, job: str = RUN) -> None:
     # Without Redis the upload stays waiting until staff ask again (run_again).
     with suppress(RedisError):
-        jobs.enqueue(jobs.EXPORTS, "eligibility.jobs.run_upload", upload_id)
+        jobs.enqueue(jobs.EXPORTS, job, upload_id)
 
 
 def is_going_on() -> bool:
     """Whether an upload of the last hour has not ended; an older one needs `run_again`."""
-    return RosterUpload.objects.filter(
-        status__in=_OPEN, created_at__gt=Now() - timedelta(hours=1)
-    ).exists()
+    lately = Q(status__in=_OPEN, created_at__gt=Now() - timedelta(hours=1))
+    return RosterUpload.objects.filter(lately | Q(status=UploadStatus.UNDOING)).exists()
 
 
 def run_again(*, upload: RosterUpload) -> bool:
     """Enqueue an upload again after a failure of the worker or Redis; False if it has ended.
 
-    Safe at any time: an import is one transaction, and imports exclude each other.
+    Safe at any time: an import is one transaction, imports exclude each other, and what was taken
+    back is not taken back again.
     """
+    if upload.status == UploadStatus.UNDOING:
+        _enqueue(upload.pk, UNDO)
+        return True
     if upload.status in _OPEN and upload_path(upload).exists():
         _enqueue(upload.pk)
         return True
@@ -106,13 +111,38 @@ def drop(*, upload: RosterUpload) -> bool:
     return bool(dropped)
 
 
+def undo(*, upload: RosterUpload, by: str) -> bool:
+    """Let a worker take an import back; False if it is not one that can be."""
+    with transaction.atomic():
+        upload = RosterUpload.objects.select_for_update(no_key=True).get(pk=upload.pk)
+        if not can_be_undone(upload):
+            return False
+        upload.status, upload.undone_by = UploadStatus.UNDOING, by
+        upload.save(update_fields=["status", "undone_by"])
+        transaction.on_commit(partial(_enqueue, upload.pk, UNDO))
+    return True
+
+
+def run_undo(upload_id: int) -> None:
+    """Take an import back (roster_undo); after a failure it goes on where it was."""
+    upload = RosterUpload.objects.get(pk=upload_id)
+    if upload.status != UploadStatus.UNDOING:
+        return
+    with pghistory.context(by=upload.undone_by, upload=upload.pk):
+        take_back(upload, progress=partial(remember_progress, progress_key(upload)))
+    RosterUpload.objects.filter(pk=upload.pk, status=UploadStatus.UNDOING).update(
+        status=UploadStatus.UNDONE, undone_at=Now()
+    )
+
+
 def run_upload(upload_id: int) -> None:
     """Compare one upload, or import one that was agreed to, and store its report; a database error
     is stored and raised again."""
     upload = RosterUpload.objects.get(pk=upload_id)
     if upload.status not in _OPEN:
         return
-    RosterUpload.objects.filter(pk=upload.pk).update(status=UploadStatus.RUNNING)
+    importing: dict[str, Any] = {"imported_at": Now()} if upload.agreed_by else {}
+    RosterUpload.objects.filter(pk=upload.pk).update(status=UploadStatus.RUNNING, **importing)
     path = upload_path(upload)
     with (
         translation.override(settings.LANGUAGE_CODE),
@@ -125,6 +155,7 @@ def run_upload(upload_id: int) -> None:
                 progress=partial(remember_progress, progress_key(upload)),
                 preview=not upload.agreed_by,
                 shown=upload.fingerprint,
+                upload_id=upload.pk,
             )
         except RosterOutdated:
             _compare_again(upload)

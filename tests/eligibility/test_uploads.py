@@ -44,11 +44,21 @@ def imported(client, upload: RosterUpload) -> RosterUpload:
     return upload
 
 
-@pytest.mark.parametrize("name", ["명단.xlsx", "roster.exe", "roster", "roster.csv.html"])
-def test_a_file_of_another_kind_is_refused_by_its_name(client, name):
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("명단.xlsx", "‘CSV UTF-8(쉼표로 분리)’로"),
+        ("명단.XLS", "‘CSV UTF-8(쉼표로 분리)’로"),
+        ("roster.exe", ".csv 또는 .txt"),
+        ("roster", ".csv 또는 .txt"),
+        ("roster.csv.html", ".csv 또는 .txt"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_by_its_name(client, name, advice):
     page = send(client, GOOD, name=name)
 
-    assert list(page.context["adminform"].form.errors) == ["sent"]
+    [[message]] = page.context["adminform"].form.errors.values()
+    assert advice in message
     assert not RosterUpload.objects.exists()
 
 
