@@ -31,6 +31,7 @@ from booking.admin.day.hours import (
     window_of_hour,
 )
 from booking.admin.day.marks import TAKE_BACK, press
+from booking.admin.day.paper import paper_rows
 from booking.admin.day.rows import (
     Entry,
     anchor_of,
@@ -341,11 +342,11 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             return self._choose_clinic(request)
         rows = rows_of_day(self.get_queryset(request), shown.clinic, shown.on)
         people = rows.filter(status__in=ON_THE_DAY).order_by("slot__starts_at", "number")
-        entries = [Entry(row) for row in people]
-        if entries:
+        paper = list(paper_rows(people))
+        if paper:
             data = {"clinic": shown.clinic.code, "day": shown.on.isoformat()}
-            shown_people = people_shown(entries)
-            record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=shown_people)
+            on_paper = [row.person_id for row in paper]
+            record_access(request, act=Act.PRINT, what="day_sheet", data=data, people=on_paper)
         return self.page(
             request,
             "admin/booking/day/list.html",
@@ -354,7 +355,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             clinic=shown.clinic,
             on=shown.on,
             printed_at=shown.now,
-            entries=entries,
+            rows=paper,
         )
 
     def _choose_clinic(self, request: HttpRequest) -> HttpResponse:
