@@ -200,6 +200,7 @@ MIDDLEWARE = [
     "web.transport.TransportMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "web.compression.PageCompressionMiddleware",
     "web.content_security_policy.PolicyMiddleware",
     "staff.middleware.StaffSessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -302,7 +303,6 @@ SESSION_COOKIE_AGE = 60 * 60 * 10  # a working day at the clinic, however busy
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 # Computers at the counter are shared: an idle session ends.
 STAFF_IDLE_MINUTES = env.int("JARI_STAFF_IDLE_MINUTES", default=30)
-SESSION_COOKIE_HTTPONLY = True
 
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
@@ -328,7 +328,7 @@ STORAGES = {
 
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-CSRF_COOKIE_SAMESITE = "Lax"
+SERVICE_WORKER = env.bool("JARI_SERVICE_WORKER", default=True)  # false removes it everywhere
 CSRF_FAILURE_VIEW = "config.views.form_expired"
 # Identity providers besides the phone code, as a JSON list (eligibility/providers.py).
 PROVIDERS = env.json("JARI_PROVIDERS", default=[])

@@ -13,7 +13,6 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 from django_stubs_ext import WithAnnotations
 
@@ -134,7 +133,6 @@ def join(request: HttpRequest, code: str) -> HttpResponse:
 
 
 # The page of the longest waits is the lightest one: see tests/browser/test_waiting.py.
-@gzip_page
 @never_cache
 @require_http_methods(["GET", "HEAD"])
 def ticket_page(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
