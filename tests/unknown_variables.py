@@ -23,7 +23,7 @@ from django.utils.safestring import SafeString
 TEMPLATES = str(settings.BASE_DIR / "templates")
 # Conditions in these may test whether a parameter was passed. The base templates frame pages of
 # every kind; Django itself renders 403.html with an empty context.
-MAY_LACK = ("components", "base.html", "base_light.html", "base_site.html", "403.html")
+MAY_LACK = ("components", "base.html", "base_site.html", "403.html")
 
 _rendering: ContextVar[Origin | None] = ContextVar("rendering", default=None)
 _missed: ContextVar[VariableDoesNotExist | None] = ContextVar("missed", default=None)

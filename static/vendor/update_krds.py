@@ -1,12 +1,14 @@
 """Vendor KRDS, the government design system of Korea, again. For maintainers: nobody needs Node.
 
     python static/vendor/update_krds.py          fetch, subset, write krds/ and its LOCK
+    python static/vendor/update_krds.py --pages  cut the font of the public pages again, offline
     python static/vendor/update_krds.py --check  compare krds/ with its LOCK, offline
 
-Fetching needs npm, and fonttools and brotli in the Python that runs this.
+Fetching needs npm; both need fonttools, brotli and polib in the Python that runs this.
 """
 
 import argparse
+import csv
 import hashlib
 import re
 import shutil
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 PACKAGE = "krds-uiux"
@@ -21,8 +24,15 @@ VERSION = "1.1.0"
 TARBALL_SHA256 = "2958eee582fabe3a3319a1032880f0f838c79647a311497d0d2045686c35dba8"
 KRDS = Path(__file__).resolve().parent / "krds"
 
-STYLES = ["css/component/output.css", "css/token/krds_tokens.css"]
+ROOT = KRDS.parents[2]
+
+STYLES = ["css/token/krds_tokens.css"]
 WEIGHTS = ["Regular", "Bold"]
+# Headings, buttons and numbers of the public pages: what their texts use most, in 40 kB.
+PAGES = "fonts/Pages-Bold.woff2"
+PAGES_LETTERS = 480
+PAGES_LATIN = [(0x20, 0x7E), (0xA0, 0xA0), (0xB7, 0xB7), (0xD7, 0xD7), (0x2013, 0x2014),
+               (0x2018, 0x201D), (0x2026, 0x2026)]  # fmt: skip
 SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/\s*")
 URL = re.compile(r"url\(\s*['\"]?([^'\")]+)['\"]?\s*\)")
 OUTSIDE_HOST = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])(?:https?:)?//")
@@ -67,8 +77,8 @@ def download(folder: Path) -> Path:
 
 
 def copy_styles(source: Path) -> None:
-    """The two sheets and the pictures they name. The source maps are not shipped, so neither
-    is the line that points at them: collecting static files would stop at a missing file."""
+    """The sheet and the pictures it names. The source map is not shipped, so neither
+    is the line that points at it: collecting static files would stop at a missing file."""
     for name in STYLES:
         css = SOURCE_MAP.sub("", (source / name).read_text(encoding="utf-8"))
         if OUTSIDE_HOST.search(css):
@@ -83,41 +93,73 @@ def copy_styles(source: Path) -> None:
             shutil.copyfile(picture, copy)
 
 
-def subset_fonts(source: Path) -> None:
+def letters_of_pages() -> set[int]:
+    """The syllables that the translations and the names of districts use most."""
+    import polib
+
+    catalog = polib.pofile(str(ROOT / "locale/ko/LC_MESSAGES/django.po"))
+    texts = [text for entry in catalog for text in (entry.msgstr, *entry.msgstr_plural.values())]
+    with (ROOT / "dataio/districts.csv").open(encoding="utf-8") as file:
+        texts += [cell for row in csv.reader(file) for cell in row]
+    used = Counter(letter for text in texts for letter in text if "가" <= letter <= "힣")
+    most = sorted(used, key=lambda letter: (-used[letter], letter))[:PAGES_LETTERS]
+    return {ord(letter) for letter in most}
+
+
+def cut(source: Path, target: Path, letters: set[int], features: list[str]) -> None:
     from fontTools import subset
 
     options = subset.Options()
     options.flavor = "woff2"
     options.hinting = False
-    options.layout_features = ["kern", "ccmp", "tnum", "calt"]
+    options.layout_features = features
     options.drop_tables += ["vhea", "vmtx"]
     options.name_IDs = ["*"]  # copyright and licence travel with the font
-    wanted = ks_x_1001().union(*(range(first, last + 1) for first, last in LATIN))
-    (KRDS / "fonts").mkdir(parents=True, exist_ok=True)
+    font = subset.load_font(source, options)
+    subsetter = subset.Subsetter(options)
+    subsetter.populate(unicodes=letters)
+    subsetter.subset(font)
+    font["head"].modified = font["head"].created  # the same bytes on every run
+    font.recalcTimestamp = False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subset.save_font(font, target, options)
+
+
+def subset_fonts(source: Path) -> None:
+    letters = ks_x_1001().union(*(range(first, last + 1) for first, last in LATIN))
     for weight in WEIGHTS:
-        font = subset.load_font(source / f"fonts/PretendardGOV-{weight}.subset.woff2", options)
-        subsetter = subset.Subsetter(options)
-        subsetter.populate(unicodes=wanted)
-        subsetter.subset(font)
-        font["head"].modified = font["head"].created  # the same bytes on every run
-        font.recalcTimestamp = False
-        subset.save_font(font, KRDS / f"fonts/PretendardGOV-{weight}.woff2", options)
+        target = KRDS / f"fonts/PretendardGOV-{weight}.woff2"
+        original = source / f"fonts/PretendardGOV-{weight}.subset.woff2"
+        cut(original, target, letters, ["kern", "ccmp", "tnum", "calt"])
+
+
+def subset_pages() -> None:
+    letters = letters_of_pages().union(*(range(first, last + 1) for first, last in PAGES_LATIN))
+    cut(KRDS / "fonts/PretendardGOV-Bold.woff2", KRDS / PAGES, letters, ["tnum"])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only compare with LOCK")
-    if parser.parse_args().check:
+    parser.add_argument("--pages", action="store_true", help="only the font of the pages")
+    options = parser.parse_args()
+    if options.check:
         if (KRDS / "LOCK").read_text() != lock_text():
             sys.exit("static/vendor/krds differs from its LOCK.")
         return
+    if not options.pages:
+        fetch()
+    subset_pages()
+    (KRDS / "LOCK").write_text(lock_text())
+
+
+def fetch() -> None:
     with tempfile.TemporaryDirectory() as name:
         source = download(Path(name))
         for folder in ["css", "img", "fonts"]:
             shutil.rmtree(KRDS / folder, ignore_errors=True)
         copy_styles(source)
         subset_fonts(source)
-    (KRDS / "LOCK").write_text(lock_text())
 
 
 if __name__ == "__main__":

@@ -21,6 +21,9 @@ TEMPLATES = sorted((settings.BASE_DIR / "templates").rglob("*.html"))
 STANDALONE = ["400.html", "403.html", "404.html", "405.html", "429.html", "500.html", "503.html"]
 STATIC = settings.BASE_DIR / "static"
 STYLES = sorted(STATIC.rglob("*.css"))
+PUBLIC_STYLES = [STATIC / "jari" / name for name in ("jari.css", "start.css", "booking.css")]
+FOCUS_RING = {"#ffe26a"}
+SET = re.compile(r"(--[\w-]+)\s*:")
 
 INLINE = re.compile(r"<style|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|<script(?![^>]*\ssrc=)", re.I)
 OUTSIDE = re.compile(r"(?:(?:src|href|action)=[\"']|url\(\s*[\"']?|@import\s+[\"'])(?:https?:)?//")
@@ -109,13 +112,40 @@ def test_refused_form_page_says_what_to_do():
     assert ("새로고침한 뒤" in expired, "새로고침한 뒤" in other) == (True, False)
 
 
-def test_light_page_is_far_under_its_weight():
-    page = render_to_string("base_light.html", request=RequestFactory().get("/"))
-    files = [STATIC / "jari/light.css", STATIC / "jari/mark.svg"]
+def test_frame_is_far_under_its_weight():
+    page = render_to_string("base.html", request=RequestFactory().get("/"))
+    files = [STATIC / "jari/jari.css", STATIC / "jari/mark.svg"]
 
     weight = sum(len(gzip.compress(part)) for part in [page.encode(), *map(Path.read_bytes, files)])
 
-    assert weight < 6_000  # the waiting page may have 15 kB with its own words and script
+    assert weight < 7_000  # the waiting page may have 15 kB with its own words and script
+
+
+@pytest.mark.parametrize("path", PUBLIC_STYLES, ids=short)
+def test_style_sheet_has_no_colour_but_those_of_krds(path):
+    tokens = (STATIC / "vendor/krds/css/token/krds_tokens.css").read_text(encoding="utf-8")
+    sheet = path.read_text(encoding="utf-8")
+    colours = re.findall(r"[:\s](#[0-9a-f]{3,8})\b", sheet)
+
+    strange = {colour for colour in colours if colour not in tokens}
+
+    assert strange <= FOCUS_RING | {"#fff"}
+
+
+@pytest.mark.parametrize("path", PUBLIC_STYLES, ids=short)
+def test_style_sheet_uses_only_properties_that_it_or_the_frame_sets(path):
+    frame = (STATIC / "jari/jari.css").read_text(encoding="utf-8")
+    sheet = path.read_text(encoding="utf-8")
+
+    unset = set(re.findall(r"var\((--[\w-]+)", sheet)) - set(SET.findall(frame + sheet))
+
+    assert unset == set()
+
+
+def test_no_template_names_a_class_of_the_vendored_sheet():
+    named = [short(path) for path in TEMPLATES if "krds-" in path.read_text(encoding="utf-8")]
+
+    assert named == []
 
 
 def test_page_follows_the_language_and_offers_the_other():
