@@ -1,11 +1,13 @@
 from django.urls import path
 
-from waiting_room import log_views, now_cache, opening_views, views
+from waiting_room import log_views, no_connection, now_cache, opening_views, views
 
 urlpatterns = [
     path("queue/verify_line.py", log_views.verifier, name="verifier"),
     path("queue/witness.py", log_views.witness_program, name="witness_program"),
     path("queue/resume/", views.resume, name="resume"),
+    path("queue/service-worker.js", no_connection.service_worker, name="service_worker"),
+    path("queue/t/offline/", no_connection.page, name="no_connection"),
     path("queue/t/<uuid:ticket_id>/", views.ticket_page, name="ticket"),
     path("queue/t/<uuid:ticket_id>/qr.svg", views.resume_picture, name="resume_picture"),
     path("queue/t/<uuid:ticket_id>/proof.json", log_views.ticket_proof, name="ticket_proof"),

@@ -276,6 +276,11 @@ function offerSound() {
   });
 }
 
+// It says "no connection" where this page can't be fetched again.
+const scope = location.pathname.replace(/[^/]+\/$/, "");
+const worker = `${standing.dataset.worker}?language=${document.documentElement.lang}`;
+navigator.serviceWorker?.register(worker, { scope }).catch(() => {});
+
 // Few open this part, so its script is not loaded before.
 find("check").addEventListener("toggle", () => import("./ticket-check.js"), { once: true });
 
