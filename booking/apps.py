@@ -20,6 +20,7 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
         from booking.events import SOURCE
+        from booking.hooks import row_signs
         from booking.imports.clinics import ClinicKind
         from booking.imports.doses import DoseKind
         from booking.imports.hours import HoursKind
@@ -30,7 +31,12 @@ class BookingConfig(AppConfig):
         from booking.services.closure_messages import render_closed
         from booking.services.notices import render_confirmed, render_reminders
         from booking.services.standings import facts_of
-        from booking.services.wishes import forget_wishes, held_data
+        from booking.services.wishes import (
+            forget_old_wishes,
+            forget_wishes,
+            held_data,
+            signs_of_needs,
+        )
         from bulk import kinds
         from eligibility import hooks
         from events.sources import register
@@ -51,5 +57,7 @@ class BookingConfig(AppConfig):
         hooks.still_needed.register(still_booked)
         hooks.also_forget.register(forget_addresses)
         hooks.also_forget.register(forget_wishes)
+        hooks.also_purge.register(forget_old_wishes)
         hooks.held_data.register(held_data)
+        row_signs.register(signs_of_needs)
         hooks.holders.register(with_bookings)

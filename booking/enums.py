@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -186,3 +188,25 @@ class VisitStatus(models.TextChoices):
 
 
 VISIT_MOVES = {VisitStatus.PLANNED: [VisitStatus.CALLED_OFF], VisitStatus.CALLED_OFF: []}
+
+
+class Facility(models.TextChoices):
+    """What a clinic has for people who need it, and what a person may say they need."""
+
+    WHEELCHAIR = "wheelchair", _("Wheelchair access")
+    LIFT = "lift", _("Lift")
+    PARKING = "parking", _("Parking")
+    SIGN_LANGUAGE = "sign_language", _("Sign language")
+    INTERPRETER = "interpreter", _("Interpreter by telephone")
+    QUIET_HOURS = "quiet_hours", _("Quiet hours")
+    HOME_VISITS = "home_visits", _("Home visits")
+    ENGLISH = "english", _("English spoken")
+    CHINESE = "chinese", _("Chinese spoken")
+    VIETNAMESE = "vietnamese", _("Vietnamese spoken")
+    RUSSIAN = "russian", _("Russian spoken")
+
+
+def facilities_in_order(codes: Iterable[str]) -> list[str]:
+    """These codes once each, in the order of Facility; others are left out."""
+    chosen = set(codes)
+    return [code for code in Facility.values if code in chosen]

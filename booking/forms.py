@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from booking.enums import Facility
 from booking.finder import availability
 from booking.finder.search import PARTS, Search, coordinates_of
 from booking.models.reservations import NUMBER_LETTERS
@@ -62,12 +63,13 @@ def vaccine_choices(vaccines: frozenset[int] | None) -> list[tuple[str, Any]]:
 
 
 def conditions_of(search: Search) -> list[str]:
-    """The labels of the weekdays, hours and vaccine that narrow this search."""
+    """The labels of the weekdays, hours, vaccine and facilities that narrow this search."""
     weekdays = [str(name) for day, name in WEEKDAYS if int(day) in search.weekdays]
     vaccines = availability.directory().vaccines.values()
     chosen = [
         *(str(name) for part, name in HOURS if part and part == search.part),
         *(vaccine.name for vaccine in vaccines if vaccine.code == search.vaccine),
+        *(str(label) for code, label in Facility.choices if code in search.has),
     ]
     return [text for text in [", ".join(weekdays), *chosen] if text]
 
@@ -96,6 +98,9 @@ class SearchForm(forms.Form):
     )
     part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
+    has = forms.MultipleChoiceField(
+        label=_("At the clinic"), required=False, widget=forms.CheckboxSelectMultiple
+    )
     name = NormalizedCharField(label=_("Name of the clinic"), required=False, max_length=100)
     near = NormalizedCharField(
         label=_("Near"),
@@ -114,6 +119,10 @@ class SearchForm(forms.Form):
     ) -> None:
         super().__init__(data, *args, **kwargs)
         choice_in(self, "vaccine").choices = vaccine_choices(vaccines)
+        offered = availability.directory().facilities
+        choice_in(self, "has").choices = [
+            (code, label) for code, label in Facility.choices if code in offered
+        ]
 
     def clean_near(self) -> str:
         near: str = self.cleaned_data["near"]
@@ -143,6 +152,7 @@ class SearchForm(forms.Form):
             weekdays=frozenset(int(day) for day in data.get("weekday") or []),
             part=data.get("part") or "",
             vaccine=data.get("vaccine") or "",
+            has=frozenset(data.get("has") or []),
             page=data.get("page") or 1,
             **fixed,
         )
@@ -307,6 +317,16 @@ class WishForm(forms.Form):
     )
     part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
+    needs = forms.MultipleChoiceField(
+        label=_("What I need at the clinic"),
+        required=False,
+        choices=Facility.choices,
+        help_text=_(
+            "Only clinics that have it are shown first. It is stored encrypted, and the clinic of "
+            "your appointment sees it on that day; no other clinic does."
+        ),
+        widget=forms.CheckboxSelectMultiple,
+    )
 
     def __init__(
         self,
@@ -343,5 +363,6 @@ class WishForm(forms.Form):
             places=tuple(data["places"]),
             weekdays=frozenset(int(day) for day in data["weekday"]),
             part=data["part"],
+            needs=frozenset(data["needs"]),
             vaccine_id=next((vaccine.pk for vaccine in vaccines if vaccine.code == code), None),
         )

@@ -26,7 +26,7 @@ from booking.admin.filters import (
 )
 from booking.admin.schedules import SchedulePages
 from booking.admin.sheets import sheet_address
-from booking.enums import ReservationStatus
+from booking.enums import Facility, ReservationStatus, facilities_in_order
 from booking.exceptions import Refused
 from booking.models import Clinic, Reservation, Slot, Stock, Vaccine
 from booking.models.clinics import MOST_CAPACITY
@@ -69,7 +69,16 @@ class DistrictForm(forms.ModelForm[Row]):
 
 
 class ClinicForm(DistrictForm[Clinic]):
-    pass
+    facilities = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("Facilities"),
+        choices=Facility.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("People find the clinic by them."),
+    )
+
+    def clean_facilities(self) -> list[str]:
+        return facilities_in_order(self.cleaned_data["facilities"])
 
 
 # Ways on from the page of one clinic only: the list has no room for them at 1280 px.
@@ -90,6 +99,7 @@ class ClinicAdmin(SchedulePages, ClosurePages, ScopedAdmin[Clinic]):
             gettext_lazy("Address"),
             {"fields": ["region", "district", "address", "phone", "latitude", "longitude"]},
         ),
+        (gettext_lazy("For people who need it"), {"fields": ["facilities"]}),
         (
             gettext_lazy("Rules"),
             {"fields": ["cutoff_hours", "margin_percent", "missed"]},

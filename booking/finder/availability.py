@@ -106,6 +106,7 @@ class ClinicFacts:
     phone: str
     latitude: float | None
     longitude: float | None
+    facilities: frozenset[str] = frozenset()
 
     @property
     def coordinates(self) -> tuple[float, float] | None:
@@ -114,17 +115,26 @@ class ClinicFacts:
         return centre_of(self.region, self.district)
 
 
+def _facts(row: Sequence[Any]) -> ClinicFacts:
+    """A row of the columns that are named as the fields are."""
+    values = dict(zip(ClinicFacts.__slots__, row, strict=True))
+    return ClinicFacts(**{**values, "facilities": frozenset(values["facilities"])})
+
+
 class Directory:
     """All clinics that take bookings and all vaccines, in memory."""
 
     def __init__(self) -> None:
         fields = ClinicFacts.__slots__
         rows = Clinic.objects.filter(active=True).order_by("region", "district", "name")
-        self.clinics = {row[0]: ClinicFacts(*row) for row in rows.values_list(*fields)}
+        self.clinics = {row[0]: _facts(row) for row in rows.values_list(*fields)}
         self.by_code = {clinic.code: clinic for clinic in self.clinics.values()}
         self.by_district: dict[tuple[str, str], list[ClinicFacts]] = {}
         for clinic in self.clinics.values():
             self.by_district.setdefault((clinic.region, clinic.district), []).append(clinic)
+        self.facilities = frozenset[str]().union(
+            *(clinic.facilities for clinic in self.clinics.values())
+        )
         self.vaccines = {vaccine.pk: vaccine for vaccine in Vaccine.objects.all()}
 
     def vaccine_ids(self, codes: Sequence[str]) -> frozenset[int] | None:

@@ -45,6 +45,7 @@ class Search:
     weekdays: frozenset[int] = frozenset()  # Monday is 0
     part: str = ""
     vaccine: str = ""
+    has: frozenset[str] = frozenset()  # codes of Facility, all of which the clinic has
     page: int = 1
     # Set by the page, not by the form: the districts of the person's wishes (booking.areas), the
     # vaccines of the cohort or of the first dose, and the days within the interval.
@@ -67,13 +68,16 @@ class Search:
             *[("weekday", str(day)) for day in sorted(changed.weekdays)],
             ("part", changed.part),
             ("vaccine", changed.vaccine),
+            *[("has", code) for code in sorted(changed.has)],
             ("page", str(changed.page) if changed.page > 1 else ""),
         ]
         return urlencode([pair for pair in pairs if pair[1]])
 
-    def in_scope(self, clinic: ClinicFacts) -> bool:
+    def suits(self, clinic: ClinicFacts) -> bool:
+        """Whether a clinic is in the scope and has what is needed."""
         region, district = self.scope
-        return region in ("", clinic.region) and district in ("", clinic.district)
+        in_scope = region in ("", clinic.region) and district in ("", clinic.district)
+        return in_scope and self.has <= clinic.facilities
 
     def is_named(self) -> bool:
         """Whether clinics are searched by name or distance, in all districts.
@@ -311,7 +315,7 @@ def _candidates(
         clinics = [
             clinic
             for clinic in directory.clinics.values()
-            if wanted in normalised(clinic.name) and search.in_scope(clinic)
+            if wanted in normalised(clinic.name) and search.suits(clinic)
         ]
         origin = _origin(search, directory)
         return (nearest(origin, clinics) if origin else clinics)[:NEAREST], origin
@@ -321,6 +325,7 @@ def _candidates(
             clinic
             for area in areas
             for clinic in directory.by_district.get((area.region, area.district), [])
+            if search.suits(clinic)
         ]
     elif search.district:
         clinics = [
@@ -328,6 +333,7 @@ def _candidates(
             for (region, district), there in directory.by_district.items()
             if district == search.district and search.region in ("", region)
             for clinic in there
+            if search.has <= clinic.facilities
         ]
     else:
         clinics = []  # the visitor chooses a district first
@@ -363,6 +369,7 @@ def districts_with_times(search: Search) -> list[tuple[str, int]]:
             sum(
                 span.left
                 for clinic in directory.by_district[search.region, name]
+                if search.has <= clinic.facilities
                 for span in open_spans[clinic.id]
                 if matches(span)
             ),
@@ -381,7 +388,10 @@ def nearest_open_clinics(search: Search, *, most: int = 6) -> list[OpenClinic]:
     searched = 0
     for number in DISTRICT_STEPS:
         clinics = [
-            clinic for key in districts[searched:number] for clinic in directory.by_district[key]
+            clinic
+            for key in districts[searched:number]
+            for clinic in directory.by_district[key]
+            if search.has <= clinic.facilities
         ]
         searched = number
         # When all is sold out every search reaches the last step, the whole country: older spans

@@ -1,17 +1,19 @@
 """Clinics by file: ours, the open-data list of clinics under contract, vaccination centres."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking.enums import Facility, facilities_in_order
 from booking.models import Clinic
 from bulk.kinds import Change, Key, Kind, Record, Values, refused
 from bulk.removing import references
 from dataio.csv_in import Column, Layout, Row
 from dataio.districts import district_of, find_district
 from dataio.importing import RowRefused
-from dataio.values import decimal, line_of_text, matching
+from dataio.values import BadValue, decimal, line_of_text, matching
 
 code = matching(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}", gettext_lazy("Use at most 20 letters, digits and hyphens.")
@@ -19,6 +21,18 @@ code = matching(
 phone = matching(
     r"[0-9 ()+~,/.-]{1,20}", gettext_lazy("Write a telephone number with digits and hyphens.")
 )
+
+
+def facilities(text: str) -> list[str]:
+    """Codes of Facility, separated by semicolons or blanks; raises BadValue."""
+    codes = [code for code in re.split(r"[;,\s]+", text.strip()) if code]
+    unknown = next((code for code in codes if code not in Facility.values), None)
+    if unknown is not None:
+        problem = _("“%(code)s” is none of: %(known)s.")
+        raise BadValue(problem % {"code": unknown[:40], "known": ", ".join(Facility.values)})
+    return facilities_in_order(codes)
+
+
 latitude, longitude = decimal(32, 40), decimal(123, 133)
 
 OWN = Layout(
@@ -32,6 +46,7 @@ OWN = Layout(
         Column("phone", phone, required=False),
         Column("latitude", latitude, required=False, default=None),
         Column("longitude", longitude, required=False, default=None),
+        Column("facilities", facilities, required=False, default=[]),
     ],
 )
 # Clinics under contract for vaccination: one row for each clinic and day of the week.
@@ -60,7 +75,7 @@ CENTRES = Layout(
     ],
     others_allowed=True,
 )
-FIELDS = ["name", "region", "district", "address", "phone", "latitude", "longitude"]
+FIELDS = ["name", "region", "district", "address", "phone", "latitude", "longitude", "facilities"]
 
 
 class ClinicKind(Kind):

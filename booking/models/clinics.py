@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING
 
 import pghistory
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from booking.enums import Facility
 from booking.rules import MOST_MARGIN_PERCENT
 from eligibility.models import CODE
 from web.language import reads_korean
@@ -44,6 +46,13 @@ class Clinic(models.Model):
         blank=True,
         validators=[MinValueValidator(123), MaxValueValidator(133)],
     )
+    facilities = ArrayField(
+        models.CharField(max_length=20, choices=Facility),
+        verbose_name=_("facilities"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
     active = models.BooleanField(_("takes bookings"), default=True)
     # Up to how many hours before the appointment people may change or cancel it themselves.
     cutoff_hours = models.PositiveSmallIntegerField(_("changes until hours before"), default=2)
@@ -66,7 +75,11 @@ class Clinic(models.Model):
             models.CheckConstraint(
                 condition=Q(margin_percent__lte=MOST_MARGIN_PERCENT),
                 name="clinic_margin_is_bounded",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(facilities__contained_by=Facility.values),
+                name="clinic_has_known_facilities",
+            ),
         ]
         indexes = [models.Index(fields=["region", "district"], name="clinics_by_district")]
 

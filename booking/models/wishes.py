@@ -9,6 +9,7 @@ from django.utils.translation import pgettext_lazy
 from booking.models.clinics import Vaccine
 from database.clock import Now
 from eligibility.models import Person
+from privacy.fields import EncryptedTextField
 
 MOST_PLACES = 5
 
@@ -33,6 +34,8 @@ class Wish(models.Model):
     vaccine = models.ForeignKey(
         Vaccine, on_delete=models.PROTECT, null=True, related_name="+", verbose_name=_("vaccine")
     )
+    # Codes of Facility with blanks between. Encrypted: they tell of a person's health.
+    needs = EncryptedTextField(null=True, editable=False)
     changed_at = models.DateTimeField(_("changed at"), db_default=Now())
 
     class Meta:

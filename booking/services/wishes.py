@@ -1,8 +1,8 @@
 """What would suit a person: stored while they wait, read with their course by the finder."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -10,12 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booking.areas import Area
-from booking.models import Vaccine, Wish
+from booking.enums import Facility, facilities_in_order
+from booking.models import Reservation, Vaccine, Wish
 from booking.rules import Booked, Course, vaccines_named
 from booking.services.courses import COURSE
 from database.clock import database_now
 from eligibility.hooks import HeldData
 from eligibility.models import Decision
+from staff.models import User
 
 
 @dataclass(frozen=True)
@@ -27,21 +29,26 @@ class Wished:
     part: str = ""
     vaccine_id: int | None = None
     changed_at: datetime | None = None
+    needs: frozenset[str] = frozenset()  # codes of Facility
 
     @classmethod
     def of_row(cls, row: Iterable[Any]) -> "Wished":
-        places, weekdays, part, vaccine_id, changed_at = row
-        return cls(tuple(places), frozenset(weekdays), part, vaccine_id, changed_at)
+        places, weekdays, part, vaccine_id, changed_at, needs = row
+        codes = frozenset((needs or "").split())
+        return cls(tuple(places), frozenset(weekdays), part, vaccine_id, changed_at, codes)
 
     @property
     def areas(self) -> list[Area]:
         return [Area.of(key) for key in self.places]
 
 
-COLUMNS = ["places", "weekdays", "part", "vaccine_id", "changed_at"]
+COLUMNS = ["places", "weekdays", "part", "vaccine_id", "changed_at", "needs"]
+# Wishes of people without an appointment to come, after the last change.
+KEPT_FOR = timedelta(days=90)
 # Beside the course, which the finder reads anyway: wishes cost it no statement.
 WITH_COURSE = f"""
-SELECT wish.places, wish.weekdays, wish.part, wish.vaccine_id, wish.changed_at, course.*
+SELECT wish.places, wish.weekdays, wish.part, wish.vaccine_id, wish.changed_at, wish.needs,
+    course.*
 FROM (VALUES (1)) AS always
 LEFT JOIN booking_wish AS wish ON wish.person_id = %(person)s
 LEFT JOIN ({COURSE}) AS course ON true
@@ -57,9 +64,16 @@ def with_course(person_id: int, sees_from: datetime) -> tuple[Course, Wished | N
     with connection.cursor() as cursor:
         cursor.execute(WITH_COURSE, values)
         rows = cursor.fetchall()
-    course = Course.of(Booked(*row[5:]) for row in rows if row[5] is not None)
-    wished = Wished.of_row(rows[0][:5]) if rows[0][0] is not None else None
+    course = Course.of(Booked(*row[6:]) for row in rows if row[6] is not None)
+    *row, needs = rows[0][:6]
+    wished = Wished.of_row([*row, _read(needs)]) if row[0] is not None else None
     return course, _seen(wished, sees_from)
+
+
+def _read(needs: bytes | None) -> str | None:
+    field = Wish._meta.get_field("needs")
+    read: str | None = field.from_db_value(needs, None, None)
+    return read
 
 
 def wishes_of(person_id: int, sees_from: datetime) -> Wished | None:
@@ -81,6 +95,7 @@ def keep_wishes(*, person_id: int, wished: Wished) -> None:
             "weekdays": sorted(wished.weekdays),
             "part": wished.part,
             "vaccine_id": wished.vaccine_id,
+            "needs": " ".join(facilities_in_order(wished.needs)) or None,
             "changed_at": database_now(),
         },
     )
@@ -88,6 +103,27 @@ def keep_wishes(*, person_id: int, wished: Wished) -> None:
 
 def forget_wishes(people: Iterable[int]) -> None:  # also of eligibility.hooks.also_forget
     Wish.objects.filter(person__in=list(people)).delete()
+
+
+def forget_old_wishes(now: datetime) -> tuple[str, int]:  # of eligibility.hooks.also_purge
+    """Delete wishes that served: of people with nothing booked to come."""
+    booked = Reservation.objects.live().filter(slot__starts_at__gt=now)
+    old = Wish.objects.filter(changed_at__lt=now - KEPT_FOR)
+    return "wishes", old.exclude(person__in=booked.values("person")).delete()[0]
+
+
+def signs_of_needs(rows: Sequence[Reservation], user: User) -> dict[int, str]:
+    """What people of these rows need, for staff of the clinic of their appointment only.
+
+    Of booking.hooks.row_signs.
+    """
+    own = {row.person_id: row.pk for row in rows if row.slot.clinic_id == user.clinic_id}
+    labels = dict(Facility.choices)
+    found = Wish.objects.filter(person__in=own, needs__isnull=False)
+    return {
+        own[wish.person_id]: ", ".join(str(labels[code]) for code in (wish.needs or "").split())
+        for wish in found
+    }
 
 
 def vaccines_to_choose(person_id: int) -> frozenset[int] | None:
@@ -106,4 +142,6 @@ def held_data(person_id: int) -> list[HeldData]:  # of eligibility.hooks.held_da
         return []
     areas = [Area.of(key) for key in wish.places]
     places = ", ".join(f"{area.region} {area.district}" for area in areas)
-    return [HeldData(_("What would suit me"), [places])]
+    labels = dict(Facility.choices)
+    needs = [str(labels[code]) for code in (wish.needs or "").split()]
+    return [HeldData(_("What would suit me"), [places, *needs])]

@@ -5,7 +5,9 @@ from django import template
 from django.conf import settings
 from django.utils.http import urlencode
 
+from booking.enums import Facility
 from booking.finder import availability
+from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
 from booking.views.purposes import Purpose
 from web.language import reads_korean
@@ -26,7 +28,7 @@ def narrowed(search: Search, code: str | None = None, **changes: Any) -> str:
 @register.simple_tag
 def widened(search: Search, code: str | None = None) -> str:
     """The query string of a search without weekdays, part of the day and vaccine."""
-    return narrowed(search.widened(), code, on=search.on)
+    return narrowed(search.widened(), code, on=search.on, has=frozenset())
 
 
 @register.simple_tag
@@ -46,6 +48,11 @@ def vaccine_name(vaccine_id: int, purpose: Purpose) -> str:
     vaccines = availability.directory().vaccines
     choice = len(vaccines) if purpose.vaccines is None else len(purpose.vaccines)
     return vaccines[vaccine_id].name if choice > 1 and vaccine_id in vaccines else ""
+
+
+@register.simple_tag
+def facilities_of(clinic: ClinicFacts) -> list[str]:
+    return [str(label) for code, label in Facility.choices if code in clinic.facilities]
 
 
 @register.simple_tag

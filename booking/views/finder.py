@@ -185,7 +185,7 @@ def finder_page(
         # Of the same spans, which are cached: no statement more.
         search = search.widened()
         result = find(search)
-        context |= {"relaxed": bool(result.days), "conditions": []}
+        context |= {"relaxed": bool(result.days), "conditions": conditions_of(search)}
     context |= {"found": result, "search": result.search}
     if not result.days:
         return _sold_out(request, search, context, status)
@@ -264,6 +264,7 @@ def _in_wished_places(search: Search, wished: Wished, *, narrow: bool) -> Search
         weekdays=wished.weekdays,
         part=wished.part,
         vaccine=vaccine.code if vaccine and allowed else "",
+        has=wished.needs,
     )
 
 

@@ -64,10 +64,11 @@ def _form(request: HttpRequest, session: Session, *, unsent: bool) -> WishForm:
         "weekday": [str(day) for day in stored.weekdays] if stored else [],
         "part": stored.part if stored else "",
         "vaccine": vaccine.code if vaccine else "",
+        "needs": list(stored.needs) if stored else [],
     }
     if unsent:
         initial = {name: request.POST.get(name, "") for name in FIELDS}
-        initial |= {name: request.POST.getlist(name) for name in ("places", "weekday")}
+        initial |= {name: request.POST.getlist(name) for name in ("places", "weekday", "needs")}
     vaccines = wishes.vaccines_to_choose(session.person_id)
     data = None if unsent else form_data(request)
     return WishForm(data, places=places, vaccines=vaccines, initial=initial)
