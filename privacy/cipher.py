@@ -105,13 +105,14 @@ def block_decryptor(*, context: bytes) -> Callable[[Sequence[bytes]], list[str]]
     ciphers, decrypt_one = _keys.current().ciphers, decryptor(context=context)
 
     def decrypt_all(stored: Sequence[bytes]) -> list[str]:
-        cipher = ciphers.get(stored[0][0]) if stored and stored[0] else None
-        number = stored[0][:1] if cipher else b""
-        if cipher is None or not all(value.startswith(number) for value in stored):
+        numbers = {value[0] for value in stored} if all(stored) else set()
+        cipher = ciphers.get(numbers.pop()) if len(numbers) == 1 else None
+        if cipher is None:
             return [decrypt_one(value) for value in stored]
         decrypt_value, end = cipher.decrypt, 1 + NONCE_BYTES
         try:
-            return [decrypt_value(value[1:end], value[end:], context).decode() for value in stored]
+            texts = [decrypt_value(value[1:end], value[end:], context) for value in stored]
+            return [text.decode() for text in texts]
         except (InvalidTag, ValueError):
             raise UnreadableData("A value was altered, or belongs to another column.") from None
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, cast
 
 from django.db import models
@@ -123,7 +122,8 @@ class Column:
 @dataclass(frozen=True)
 class Sealed:
     """A cell that is made here: of the person's encrypted field `field`, or of their id without
-    one. For an age, `on` is the path of its day, and `on_sql` makes the day of what is there."""
+    one. An empty value is an empty cell, others are as `shown` words them. For an age, `on` is the
+    path of its day, and `on_sql` makes the day of what is there."""
 
     field: str
     shown: Callable[[str], str]
@@ -139,8 +139,8 @@ def opener(name: str) -> Callable[[Sequence[bytes]], list[str]]:
 
 def age_on(birth_date: str, day: str) -> str:
     """Whole years on `day`; both are ISO 8601."""
-    born, on = date.fromisoformat(birth_date), date.fromisoformat(day)
-    return str(on.year - born.year - ((on.month, on.day) < (born.month, born.day)))
+    # Of such texts the later in the year is the greater.
+    return str(int(day[:4]) - int(birth_date[:4]) - (day[5:] < birth_date[5:]))
 
 
 def text(name: str, ko: str, en: str, source: str, **more: Any) -> Column:
@@ -211,13 +211,8 @@ def people(on: str, *, on_sql: str = SEOUL_DAY) -> tuple[Column, ...]:
         ),
         _named("name", "이름", "name", guard),
         _named("birth_date", "생년월일", "date of birth", str, type=Type.DATE),
-        _named("phone", "휴대전화", "mobile phone", _phone),
+        _named("phone", "휴대전화", "mobile phone", shown_phone),
     )
-
-
-def _phone(e164: str) -> str:
-    """Empty for a person without a phone."""
-    return shown_phone(e164) if e164 else ""
 
 
 def _named(name: str, ko: str, en: str, shown: Callable[[str], str], **more: Any) -> Column:

@@ -1,5 +1,5 @@
-"""The SQL of a selection. Cells that Postgres can write come first, sealed ones and what they need
-after them."""
+"""The SQL of a selection. Sealed cells and what they need come first, then those that Postgres can
+write."""
 
 import json
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _UNLESS_FORGOTTEN = "CASE WHEN {1} IS NULL THEN {0} END"
 
 @dataclass(frozen=True)
 class Hidden:
-    """Positions, counted from the first hidden cell, of what the sealed columns are made of."""
+    """Positions of the cells that the sealed columns are made of."""
 
     fields: dict[str, int]  # encrypted field of the person → position
     days: dict[str, int]  # path of a day → position
@@ -35,8 +35,8 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Query:
-    """A SELECT without parameters. Its first cells are the file's `plain` ones; `hidden` says what
-    follows, None if nothing does."""
+    """A SELECT without parameters. `hidden` says what its first cells are, None if there are none;
+    the file's `plain` ones follow."""
 
     sql: str
     plain: int
@@ -63,7 +63,7 @@ def _of_table(selection: Selection, source: Table, zone: Zone) -> Query:
         ]
         plain = len(cells)
         more, hidden = _hidden_cells(selection, source)
-        rows = rows.order_by(*_order(selection, source)).values_list(*cells, *more)
+        rows = rows.order_by(*_order(selection, source)).values_list(*more, *cells)
     try:
         statement = rows.query.sql_with_params()
     except EmptyResultSet:

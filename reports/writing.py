@@ -1,19 +1,19 @@
 """Exports as CSV: one snapshot, streamed by COPY, in constant memory, complete or not at all.
 
-Postgres writes the cells that hold nothing about people. Sealed cells come after them, are cut off
-the end of the line and written in the clear in their place (reports.opening).
+Postgres writes the cells that hold nothing about people. Sealed cells come before them, are cut off
+the line and written in the clear in their place (reports.opening).
 """
 
 import csv
 import hashlib
 import io
 import unicodedata
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import IO, cast
 
 from django.db import connection, transaction
@@ -21,16 +21,15 @@ from django.db import connection, transaction
 from database.clock import database_now
 from reports.columns import guard
 from reports.enums import Encoding
-from reports.opening import Opened, cell, in_processes, opener_of
+from reports.opening import BETWEEN, END, Opened, cell, in_processes, opener_of, plain_opener
 from reports.people import People
 from reports.reading import Query, query_of, rows_counted, rows_expected
 from reports.selection import Form, Selection
 
-BLOCK = 1000  # rows
+BLOCK = 2000  # rows
 # Fewer are opened before processes for it have started.
 ROWS_FOR_PROCESSES = 20_000
 MOST_LISTED = 1000  # replaced letters
-END = b"\r\n"
 
 
 @dataclass(frozen=True)
@@ -100,15 +99,11 @@ def write_csv(
     header = [column.header(form.headers) for column in selection.columns]
     file.write(start + encode(_line(header) + END))
     query = query_of(selection, form.zone)
-    for lines, people in _blocks(
-        selection, query, processes, partial(_look, selection, written, count)
-    ):
-        if len(selection.columns) == 1:
-            # Readers skip an empty line, which is a row with one empty cell.
-            lines = [line or b'""' for line in lines]
-        file.write(encode(END.join(lines) + END))
-        written.people.update(people)
-        written.rows += len(lines)
+    look = partial(_look, selection, written, count)
+    for block in _blocks(selection, query, processes, look):
+        file.write(encode(block.text))
+        written.people.update(block.people)
+        written.rows += block.rows
         if progress is not None:
             progress(written.rows)
     return written
@@ -123,11 +118,11 @@ def _look(selection: Selection, written: Written, count: bool) -> None:
 def _blocks(
     selection: Selection, query: Query, processes: int, look: Callable[[], None]
 ) -> Iterator[Opened]:
-    """Blocks of finished lines, with the ids of their people."""
+    """Blocks of the finished file."""
     if query.hidden is None:
         with snapshot():
             look()
-            yield from ((lines, array("q")) for lines in _copied(query.sql))
+            yield from map(plain_opener(selection), _copied(query.sql))
         return
     if processes > 1 and rows_expected(query) < ROWS_FOR_PROCESSES:
         processes = 1
@@ -137,21 +132,16 @@ def _blocks(
         yield from opened(_copied(query.sql))
 
 
-def _copied(sql: str) -> Iterator[list[bytes]]:
-    """The lines of COPY in blocks, without their ends. Postgres sends one row in each message, so
-    that line breaks inside a cell stay as they are."""
-    block: list[bytes] = []
+def _copied(sql: str) -> Iterator[bytes]:
+    """The lines of COPY in blocks. Postgres sends one row in each message, so that line breaks
+    inside a cell stay as they are."""
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY ({sql}) TO STDOUT WITH (FORMAT csv, ENCODING 'UTF8')") as copy,
     ):
-        for line in copy:
-            block.append(bytes(line)[:-1])
-            if len(block) == BLOCK:
-                yield block
-                block = []
-    if block:
-        yield block
+        lines = map(bytes, copy)
+        while block := BETWEEN.join(islice(lines, BLOCK)):
+            yield block
 
 
 def _line(cells: Sequence[str]) -> bytes:
