@@ -9,12 +9,14 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
-from time import monotonic
+from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile, File
-from django.db import connection, transaction
+from django.core.files.storage import storages
+from django.db import Error, connection, transaction
 from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -31,7 +33,7 @@ from reports.orders import form_of, order_of, selection_of
 from reports.packing import check_packing, packed
 from reports.reading import query_of, rows_expected
 from reports.selection import Form, Selection, check_reason
-from reports.storage import storage_of
+from reports.storage import UNFINISHED, WholeFileStorage, remove_left, storage_of
 from reports.taking import record_taking
 from reports.writing import Hashing, Written, write_csv
 from staff.enums import Act
@@ -162,28 +164,48 @@ def _try_later(file: ExportFile, problem: str) -> None:
 class Watch:
     """Notes how far a file is and raises Stopped once it was cancelled.
 
-    On a connection of its own: that of the snapshot sees only what was before it.
+    In a thread with a connection of its own: that of the snapshot sees only what was before it, and
+    waits while Postgres sorts the rows. The thread begins with the first call, when the processes
+    that open cells are forked.
     """
 
     def __init__(self, file: ExportFile) -> None:
-        self.file, self.connection, self.last = file, connection.copy(), 0.0
+        self._file, self._rows, self._stopped = file, 0, False
+        self._ended = Event()
+        self._thread = Thread(target=self._watch, daemon=True)
 
     def __call__(self, rows: int) -> None:
-        now = monotonic()
-        if now - self.last < BEAT_SECONDS:
-            return
-        self.last = now
-        with self.connection.cursor() as cursor:
+        self._rows = rows
+        if self._thread.ident is None:
+            self._thread.start()
+        if self._stopped:
+            raise Stopped
+
+    def _watch(self) -> None:
+        own = connection.copy()
+        try:
+            while self._beat(own) and not self._ended.wait(BEAT_SECONDS):
+                pass
+        except Error:
+            # The file's own connection says what is wrong.
+            log.warning("the progress of export file %s is not noted", self._file.pk)
+        finally:
+            own.close()
+
+    def _beat(self, own: Any) -> bool:
+        with own.cursor() as cursor:
             cursor.execute(
                 "UPDATE reports_exportfile SET rows = %s, beat_at = jari_now()"
                 " WHERE id = %s AND attempt = %s AND status = 'running'",
-                [rows, self.file.pk, self.file.attempt],
+                [self._rows, self._file.pk, self._file.attempt],
             )
-            if not cursor.rowcount:
-                raise Stopped
+            self._stopped = not cursor.rowcount
+        return not self._stopped
 
     def close(self) -> None:
-        self.connection.close()
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
 
 
 def _make(file: ExportFile) -> None:
@@ -208,6 +230,8 @@ def _make(file: ExportFile) -> None:
             )
         if written.rows != written.counted:
             raise CountsDiffer
+        if not _mine(file).exists():
+            raise Stopped
         temporary.seek(0)
         storage_of(file.storage).save(name_of(file), File(temporary))
     if file.schedule is not None:
@@ -339,12 +363,14 @@ def _record(file: ExportFile, request: HttpRequest, by: str) -> None:
 
 
 def continue_files() -> None:
-    """Make files whose job or worker was lost; then remove those whose time is over."""
+    """Make files whose job or worker was lost; then remove those whose time is over, and what
+    writers that died left unfinished."""
     # One that was asked for just now has a job.
     lost = ExportFile.objects.filter(_free(), created_at__lt=Now() - timedelta(seconds=30))
     for file_id in list(lost.order_by("pk").values_list("pk", flat=True)):
         make_file(file_id)
     remove_expired()
+    remove_unfinished()
 
 
 def remove_expired() -> int:
@@ -356,3 +382,10 @@ def remove_expired() -> int:
         ExportFile.objects.filter(pk=file.pk).update(status=FileStatus.EXPIRED)
         removed += 1
     return removed
+
+
+def remove_unfinished() -> int:
+    """Remove what writers that died left in the folders of files, and where files are packed."""
+    folders = [storages[name] for name in settings.STORAGES if name.startswith("export")]
+    left = sum(folder.remove_left() for folder in folders if isinstance(folder, WholeFileStorage))
+    return left + remove_left(Path(tempfile.gettempdir()).glob(f"{UNFINISHED}*"))

@@ -1,6 +1,7 @@
 """Files packed while they are written: gzip, Zstandard, or turned into Parquet or FHIR."""
 
 import gzip
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from reports.columns import Column
 from reports.enums import Packing, Type
 from reports.fhir import check_fhir, to_ndjson
 from reports.selection import Selection
+from reports.storage import UNFINISHED, locked
 
 _ARROW = {
     Type.INTEGER: DataType.int64(),
@@ -68,13 +70,23 @@ def packed(file: IO[bytes], selection: Selection, packing: Packing) -> Iterator[
 @contextmanager
 def _turned(file: IO[bytes], turn: Callable[[Path, Path], None]) -> Iterator[IO[bytes]]:
     """Where to write the CSV that `turn` makes another file of, once it is complete."""
-    with tempfile.TemporaryDirectory(prefix=".export-") as folder:
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED) as folder, _being_written(folder):
         table, turned = Path(folder, "rows.csv"), Path(folder, "turned")
         with table.open("wb") as csv:
             yield csv
         turn(table, turned)
         with turned.open("rb") as content:
             shutil.copyfileobj(content, cast("Any", file))
+
+
+@contextmanager
+def _being_written(folder: str) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with locked(handle):
+            yield
+    finally:
+        os.close(handle)
 
 
 def _to_parquet(csv: Path, parquet: Path, columns: Sequence[Column]) -> None:

@@ -90,8 +90,9 @@ def write_csv(
     """Write the selection to `file` as it is at one instant.
 
     `written` grows as it goes on, for a caller that must know how far a broken file came.
-    `progress` gets the number of rows after each block, and ends the writing by raising. Sealed
-    cells are opened in `processes`. With `count` the rows are counted too, in the same snapshot.
+    `progress` gets the number of rows when the snapshot begins and after each block, and ends the
+    writing by raising. Sealed cells are opened in `processes`. With `count` the rows are counted
+    too, in the same snapshot.
     """
     written = Written() if written is None else written
     encode = _encoder(form.encoding, [column.name for column in selection.columns], written)
@@ -99,7 +100,7 @@ def write_csv(
     header = [column.header(form.headers) for column in selection.columns]
     file.write(start + encode(_line(header) + END))
     query = query_of(selection, form.zone)
-    look = partial(_look, selection, written, count)
+    look = partial(_look, selection, written, count, progress)
     for block in _blocks(selection, query, processes, look):
         file.write(encode(block.text))
         written.people.update(block.people)
@@ -109,8 +110,12 @@ def write_csv(
     return written
 
 
-def _look(selection: Selection, written: Written, count: bool) -> None:
+def _look(
+    selection: Selection, written: Written, count: bool, progress: Callable[[int], None] | None
+) -> None:
     """Note of which instant the snapshot is, and how many rows it has."""
+    if progress is not None:
+        progress(0)
     written.as_of = database_now()
     written.counted = rows_counted(selection) if count else None
 

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import storages
+from django.db import connection
 
 from reports import files
 from reports.definitions import EXPORTS
 from reports.enums import FileStatus
 from reports.files import continue_files, make_file, order_file
 from reports.models import ExportFile
+from reports.reading import rows_counted
 from reports.selection import Form, select
 from staff.enums import Act, Role
 from staff.models import Access
 from tests.factories import ClinicFactory, ReservationFactory, SlotFactory, StaffFactory
 from tests.reports.files import taken
+from tests.waiting import until
 
 # The worker tells how far it is on a second connection.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,6 +152,29 @@ def test_another_worker_goes_on_where_one_was_killed(user, clock, monkeypatch):
         files._make(late)
     assert ExportFile.objects.get().accesses == file.accesses
     assert Access.objects.filter(act=Act.DOWNLOAD).count() == 1
+
+
+def test_a_worker_that_waits_for_its_rows_says_that_it_lives(user, monkeypatch):
+    file, other, beats = ordered(user), connection.copy(), []
+
+    def beat():
+        with other.cursor() as cursor:
+            cursor.execute("SELECT beat_at FROM reports_exportfile")
+            return cursor.fetchone()[0]
+
+    def slow(selection):
+        # As while Postgres sorts millions of rows: nothing is written yet.
+        beats.append(beat())
+        until(lambda: beat() > beats[0])
+        return rows_counted(selection)
+
+    monkeypatch.setattr(files, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr("reports.writing.rows_counted", slow)
+    make_file(file.pk)
+    other.close()
+
+    assert len(beats) == 1
+    assert ExportFile.objects.get().status == FileStatus.DONE
 
 
 def test_a_full_storage_is_tried_again_and_given_up(user, clock, monkeypatch):

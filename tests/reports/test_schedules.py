@@ -1,5 +1,6 @@
 """Schedules: delivered once a day, tried again, whole or not at all, with an alarm."""
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -126,15 +127,19 @@ def test_a_storage_that_is_full_or_gone_delays_and_says_so(
     assert len(names(folder)) == 2
 
 
-def test_a_file_that_departs_from_the_tables_is_not_delivered(schedule, folder, clock, monkeypatch):
+def test_a_file_that_departs_from_the_tables_is_not_delivered(
+    schedule, folder, clock, monkeypatch, caplog
+):
     monkeypatch.setattr("reports.writing.rows_counted", lambda _selection: 7)
     next_morning(clock, "06:01")
     start_due()
 
     clock.forward(minutes=1)
-    jobs.continue_files()
+    with caplog.at_level(logging.ERROR):
+        jobs.continue_files()
 
     assert ExportFile.objects.get().status == FileStatus.WAITING
+    assert "departs from the tables" in caplog.text
     assert names(folder) == []
     assert not Access.objects.filter(act="download").exists()
 
@@ -186,6 +191,18 @@ def test_a_worker_killed_in_the_middle_of_a_file_leaves_it_to_the_next(
     [path, _manifest] = sorted(folder.glob("morning/[!.]*"))
     assert hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256
     assert Access.objects.filter(act="download").count() == 1
+    [half] = folder.glob("morning/.export-*")
+    hour_ago = half.stat().st_mtime - 3600
+    jobs.continue_files()
+    assert half.exists()  # too young
+    os.utime(half, (hour_ago, hour_ago))
+    with half.open() as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        jobs.continue_files()
+        assert half.exists()
+    jobs.continue_files()
+    assert not half.exists()
+    assert path.exists()
 
 
 def children_of(pid: int) -> list[int]:
