@@ -6,6 +6,7 @@ many fields as Postgres writes in a third of the time.
 
 import gc
 import multiprocessing
+import os
 import sys
 from array import array
 from binascii import unhexlify
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
+from threading import Thread
 from typing import NamedTuple
 
 from privacy.cipher import indexer
@@ -139,8 +141,17 @@ _open_here: Open | None = None  # of a process of `in_processes`
 def _start(open_block: Open) -> None:
     global _open_here
     _open_here = open_block
+    Thread(target=_end_with_parent, daemon=True).start()
     # A block makes thousands of lists, none of which leads back to itself.
     gc.disable()
+
+
+def _end_with_parent() -> None:
+    # A killed parent ends no pool: this process would wait for blocks for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _open_there(block: bytes) -> Opened:

@@ -1,11 +1,15 @@
 """Blocks opened in processes come back whole and in their order."""
 
+import multiprocessing
 import os
+import signal
 from array import array
+from pathlib import Path
 
 import pytest
 
 from reports.opening import BETWEEN, END, Opened, cell, cells, in_processes
+from tests.waiting import until
 
 
 def upper(block: bytes) -> Opened:
@@ -38,6 +42,34 @@ def test_blocks_come_back_whole_and_in_order():
 def test_what_one_can_not_open_ends_the_file():
     with in_processes(fails, 2) as opened, pytest.raises(ValueError, match="bad"):
         list(opened(iter([b"a\n", b"b\n", b"bad\n", b"c\n"])))
+
+
+def pool_of_a_process_to_kill(pids) -> None:
+    with in_processes(upper, 2) as opened:
+        pids.send([block.people[0] for block in opened(iter([b"a\n"] * 9))])
+        signal.pause()
+
+
+def test_processes_end_with_the_one_that_began_them():
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=pool_of_a_process_to_kill, args=(there,))
+    process.start()
+    children = set(here.recv()) - {process.pid}
+
+    process.kill()
+    process.join()
+
+    assert children
+    until(lambda: not any(map(is_running, children)), "a process stayed")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # ended, and nobody asks how
 
 
 @pytest.mark.parametrize(
