@@ -4,12 +4,14 @@ A report is kept when a line is over, and can be worked out anew at any time. It
 """
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Subquery, Sum
 
+from database.clock import database_now
 from reports.minutes import MINUTE
 from reports.models import EveningReport, PortalMinute
 from staff.models import User
@@ -33,9 +35,10 @@ def make_due_reports() -> int:
     reported = EveningReport.objects.filter(
         room=OuterRef("pk"), is_final=True, log_pages__gte=OuterRef("last_page")
     )
-    over = Room.objects.filter(board__final=True).annotate(
-        last_page=Subquery(pages.values("number")[:1])
-    )
+    # Reports of older lines are deleted (reports.retention).
+    kept_since = database_now() - timedelta(days=settings.EVENING_DAYS)
+    recent = Room.objects.filter(board__final=True, cohort__closes_at__gte=kept_since)
+    over = recent.annotate(last_page=Subquery(pages.values("number")[:1]))
     due = over.filter(last_page__isnull=False).exclude(Exists(reported))
     rooms = list(due.select_related("cohort", "line", "board").order_by("pk"))
     return sum(make_report(room) is not None for room in rooms)

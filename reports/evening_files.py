@@ -17,6 +17,7 @@ from web.pdf import FAMILY, document
 COLUMNS = ("joined", "called", "waiting", "entered", "inside", "ran_out", "booked", "answer")
 # Columns that only the database knows; all others follow from the public log.
 STORED = ("booked", "answer")
+_ACT_WIDTHS = (13, 15, 13, 20, 20, 19)  # of 100
 _INK, _QUIET = (30, 33, 36), (70, 76, 83)
 
 
@@ -97,7 +98,8 @@ def _chart(pdf: Any, chart: Any) -> None:
     pdf.set_y(pdf.get_y() + height + 3)
 
 
-def _tables(pdf: Any, shown: ReportShown) -> None:
+def tables_of(shown: ReportShown) -> list[Table]:
+    """The tables of the page, as they are printed."""
     effects = [
         [
             f"{row.at:%m-%d %H:%M:%S}",
@@ -113,14 +115,36 @@ def _tables(pdf: Any, shown: ReportShown) -> None:
         effects,
         _("The pace was not changed."),
     )
-    for table in (of_pace, *shown.tables):
+    return [of_pace, *shown.tables, _acts(shown)]
+
+
+def _tables(pdf: Any, shown: ReportShown) -> None:
+    for table in tables_of(shown):
         if pdf.will_page_break(25):
             pdf.add_page()
         _text(pdf, table.title, size=12, gap=0.5)
         if table.rows:
-            _table(pdf, table.heads, table.rows)
+            # Of acts, settings and reasons are what is long.
+            is_acts = len(table.heads) == len(_ACT_WIDTHS)
+            _table(pdf, table.heads, table.rows, widths=_ACT_WIDTHS if is_acts else None)
         else:
             _text(pdf, table.empty, size=9, quiet=True)
+
+
+def _acts(shown: ReportShown) -> Table:
+    rows = [
+        [
+            f"{act['at']:%m-%d %H:%M:%S}",
+            act["actor"],
+            str(act["act"]),
+            act["before"],
+            act["after"],
+            act["reason"] or "–",
+        ]
+        for act in shown.acts
+    ]
+    heads = [_("When"), _("Who"), _("What"), _("Before"), _("After"), _("Reason")]
+    return Table(_("What operators did"), heads, rows, _("Nothing."))
 
 
 def _table(pdf: Any, heads: list[str] | None, rows: list[list[str]], *, widths: Any = None) -> None:

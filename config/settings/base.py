@@ -19,7 +19,7 @@ from outside import redis
 from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
 
 from .database import database_settings
-from .exports import export_storages, export_targets
+from .exports import export_storages, export_targets, report_days
 from .finder import directions
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
@@ -316,6 +316,7 @@ USE_TZ = True
 
 EXPORT_TARGETS = export_targets(env, HOME)  # where schedules deliver
 EXPORT_DAYS = env.int("JARI_EXPORT_DAYS", default=7)  # how long files of exports are kept
+MINUTE_DAYS, EVENING_DAYS = report_days(env)  # how long these and reports of evenings are kept
 OPEN_LICENCE = env.str("JARI_OPEN_LICENCE", default="")  # of public numbers; may end with a link
 STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))()
@@ -396,8 +397,7 @@ FAMILY_SIZE = env.int("JARI_FAMILY_SIZE", default=4)  # people that one proxy ma
 HOUSEHOLD_SIZE = env.int("JARI_HOUSEHOLD_SIZE", default=5)
 # Days that personal data is kept after the last cohort has closed; then `purge` destroys it.
 KEEP_DAYS = env.int("JARI_KEEP_DAYS", default=180)
-# Days that answers before a vaccination are kept after it: the clinic asks back when a reaction is
-# reported, and has the sheet in its own records.
+# Days after a vaccination that its answers are kept: the clinic asks back after a reaction.
 QUESTIONNAIRE_DAYS = env.int("JARI_QUESTIONNAIRE_DAYS", default=30)
 # Without a channel, messages are written as files under JARI_HOME, kept for OUTBOX_DAYS.
 OUTBOX_ALLOWED = True

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
+LEAST_DAYS = 30
 _FOLDER = "reports.storage.WholeFileStorage"
 
 
@@ -21,3 +24,14 @@ def export_storages(env: Any, targets: Mapping[str, Any]) -> dict[str, Any]:
         "exports": env.json("JARI_EXPORT_STORAGE", default={"BACKEND": _FOLDER}),
         **{f"export-{name}": target for name, target in targets.items()},
     }
+
+
+def report_days(env: Any) -> tuple[int, int]:
+    """Days that minutes are kept after their line, and reports of evenings after they were made."""
+    days = env.int("JARI_MINUTE_DAYS", default=90), env.int("JARI_EVENING_DAYS", default=730)
+    # The database refuses to delete a younger report (reports.models.EveningReport).
+    if min(days) < LEAST_DAYS:
+        raise ImproperlyConfigured(
+            f"JARI_MINUTE_DAYS and JARI_EVENING_DAYS must be at least {LEAST_DAYS} days."
+        )
+    return days

@@ -65,9 +65,13 @@ class EveningReport(models.Model):
         verbose_name_plural = _("reports of evenings")
         ordering = ["-made_at", "-pk"]
         triggers = [
+            pgtrigger.Protect(name="reports_never_change", operation=pgtrigger.Update),
+            # The least that JARI_EVENING_DAYS may be (config.settings.exports.LEAST_DAYS).
             pgtrigger.Protect(
-                name="reports_are_kept", operation=pgtrigger.Update | pgtrigger.Delete
-            )
+                name="reports_stay_a_month",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Condition("OLD.made_at > jari_now() - INTERVAL '30 days'"),
+            ),
         ]
 
     def __str__(self) -> str:

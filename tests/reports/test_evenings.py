@@ -6,9 +6,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError
 
 from eligibility.models import Cohort
+from eligibility.services.purging import purge
 from reports.evening import make_due_reports, make_report
+from reports.evening_files import tables_of
 from reports.evening_page import binned, by_minute, shown
 from reports.models import EveningReport, PortalMinute
 from staff.enums import Role
@@ -16,7 +19,7 @@ from tests.reports.test_control_room import signed_in
 from tests.waiting_room.evenings import totals_of_the_tables
 from tests.waiting_room.scene import make_room, tick
 from tests.waiting_room.test_evening import an_evening, over, wound_up
-from waiting_room.models import Admission, Room
+from waiting_room.models import Admission, Room, RoomMinute
 from waiting_room.offline import verify_line
 from waiting_room.services.evening import last_totals
 from waiting_room.services.joining import leave_line
@@ -159,6 +162,46 @@ def test_page_csv_and_pdf_say_the_same(room):
     pdf = client.get(f"/admin/evenings/{report.pk}/report.pdf")
     assert pdf.headers["Content-Type"] == "application/pdf"
     assert pdf.content.startswith(b"%PDF-")
+    [acts] = [table for table in tables_of(shown(report)) if table.title == "What operators did"]
+    assert len(acts.rows) == len(report.stored["acts"]) == 4
+    assert all(cell in text for row in acts.rows for cell in row)
+
+
+def test_minutes_and_reports_go_when_their_time_is_over(room, clock, settings):
+    closed = clock.now()
+    Cohort.objects.update(closes_at=closed)
+    make_due_reports()
+    settings.MINUTE_DAYS, settings.EVENING_DAYS = 40, 60
+    kept = RoomMinute.objects.count() + PortalMinute.objects.count()
+
+    assert kept > 1
+    clock.move_to(closed + timedelta(days=39))
+    assert (purge()["minutes"], purge()["reports of evenings"]) == (0, 0)
+    clock.move_to(closed + timedelta(days=41))
+    assert (purge()["minutes"], purge()["reports of evenings"]) == (kept, 0)
+    clock.move_to(closed + timedelta(days=61))
+    assert purge()["reports of evenings"] == 1
+    # Nor is the report made anew.
+    assert (make_due_reports(), EveningReport.objects.count()) == (0, 0)
+    assert offline(room)["tickets"] == room.tickets.count()
+
+
+def test_minutes_stay_until_the_line_has_its_report(room, clock, settings):
+    settings.MINUTE_DAYS = 40
+    late = clock.now() + timedelta(days=41)
+    Cohort.objects.update(closes_at=late)
+    clock.move_to(late)
+
+    assert purge()["minutes"] == 0
+    make_report(room)
+    assert RoomMinute.objects.count() > 0
+
+
+def test_a_young_report_can_not_be_deleted(room):
+    make_due_reports()
+
+    with pytest.raises(DatabaseError, match="Cannot delete"):
+        EveningReport.objects.all().delete()
 
 
 def test_a_line_that_nobody_can_join_yet_has_no_report(clock):
