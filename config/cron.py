@@ -50,4 +50,5 @@ cron.register(reports.jobs.record_minutes, queue_name="default", interval=20, tt
 cron.register(
     reports.jobs.recount_figures, queue_name="exports", interval=300, ttl=240, result_ttl=0
 )
+cron.register(reports.jobs.send_mornings, queue_name="default", interval=60, ttl=60, result_ttl=0)
 cron.register(staff.jobs.tidy, queue_name="default", interval=3600, result_ttl=0)

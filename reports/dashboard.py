@@ -13,9 +13,17 @@ from eligibility.models import Cohort
 from reports.figures import counted_at
 from reports.forecasting import NEEDED
 from reports.models import CohortPlan, DailyFigure, Measure
+from staff.models import User
+from staff.scoping import sees_everything
 from vaccination.models import Lot
 
+PERMISSION = "reports.view_dashboard"
 MOST_DAYS = 400
+
+
+def may_see(user: User) -> bool:
+    """Whether the user may see an area: the country, or the own one."""
+    return user.has_perm(PERMISSION) and (sees_everything(user) or bool(user.region))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,16 @@ import os
 
 from rq import get_current_job
 
-from reports import evening, figures, files, minutes, open_data, schedules, scheduling_links
+from reports import (
+    evening,
+    figures,
+    files,
+    minutes,
+    morning_mail,
+    open_data,
+    schedules,
+    scheduling_links,
+)
 
 NICE = 10
 
@@ -32,6 +41,10 @@ def continue_files() -> None:
     schedules.start_due()
     files.continue_files()
     schedules.alarm()
+
+
+def send_mornings() -> None:
+    morning_mail.write_due()
 
 
 def publish_numbers() -> None:

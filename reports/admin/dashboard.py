@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from database.clock import known_now, known_today
 from dataio.districts import REGIONS
 from reports.charts import table_csv
-from reports.dashboard import MOST_DAYS, Figures, Scope
+from reports.dashboard import MOST_DAYS, Figures, Scope, may_see
 from reports.dashboard_charts import CHARTS, charts_of, keys_of
 from reports.morning import counted_words, report
 from reports.selection import YEARS
@@ -26,7 +26,6 @@ from staff.services import staff_of
 from staff.site import PortalSite
 from web.language import reads_korean
 
-PERMISSION = "reports.view_dashboard"
 DAYS = 14  # of the page without a period, today included
 LATE = timedelta(minutes=20)  # after which figures are old
 
@@ -165,7 +164,7 @@ class DashboardPages:
 def _form(request: HttpRequest) -> ScopeForm:
     """The form of the address; raises PermissionDenied for those without a right or an area."""
     user = staff_of(request)
-    if not user.has_perm(PERMISSION) or not (sees_everything(user) or user.region):
+    if not may_see(user):
         raise PermissionDenied
     today = known_today()
     asked = {

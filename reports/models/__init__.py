@@ -1,6 +1,7 @@
 from reports.models.figures import CohortPlan, DailyFigure, FigureCount, Measure
 from reports.models.files import ExportFile, ExportSchedule, ExportToken, PublishedTable
 from reports.models.line import EveningReport, PortalMinute
+from reports.models.mails import MorningSubscription
 
 __all__ = [
     "CohortPlan",
@@ -11,6 +12,7 @@ __all__ = [
     "ExportToken",
     "FigureCount",
     "Measure",
+    "MorningSubscription",
     "PortalMinute",
     "PublishedTable",
 ]
