@@ -21,6 +21,7 @@ from reports.charts.svg import (
     root_of,
     shape,
     shown,
+    text_width,
     write,
 )
 from reports.words import Words
@@ -40,7 +41,9 @@ TILES = {
 _SHADES = ("#edf1f9", "#c9d8f4", "#8fb1ec", "#2f66cf", "#0a3a94")
 _TILE, _GAP = 116, 6
 WIDTH = 4 * (_TILE + _GAP) + 2
-_HIGH = 72  # of a tile
+_HIGH = 76  # of a tile
+# On a phone of 360 px a map has 320: names of 13 px there, numbers of 15, others at least 10.
+_NAME, _NUMBER, _LONG = 20, 24, 16
 HEIGHT = 5 * (_HIGH + _GAP) + 2
 
 
@@ -105,6 +108,7 @@ def _draw(
     top: float | None,
 ) -> Drawing:
     root = root_of(key, title, summary, WIDTH, HEIGHT)
+    root.set("class", "chart chart-map")
     given = [value for value in values.values() if value is not None]
     most = (max(given, default=0.0) if top is None else top) or 1.0
     for region, tile in TILES.items():
@@ -131,6 +135,8 @@ def _draw_tile(root: ET.Element, tile: Tile, text: str, shade: int | None) -> No
         shape(root, "rect", **box, fill=_SHADES[shade], stroke=QUIET, stroke_width="1")
         ink, name = (PAPER if shade > 2 else INK), "chart-on-tile"
     middle = x + _TILE / 2
-    write(root, middle, y + 28, str(tile.name), text_anchor="middle", fill=ink, class_=name)
-    write(root, middle, y + 54, text, text_anchor="middle", fill=ink, class_=name,
-          font_size="20", font_weight="bold")  # fmt: skip
+    write(root, middle, y + 29, str(tile.name), text_anchor="middle", fill=ink, class_=name,
+          font_size=str(_NAME))  # fmt: skip
+    size = _NUMBER if text_width(text, _NUMBER) < _TILE - 8 else _LONG
+    write(root, middle, y + 59, text, text_anchor="middle", fill=ink, class_=name,
+          font_size=str(size), font_weight="bold")  # fmt: skip

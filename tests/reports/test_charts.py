@@ -63,7 +63,12 @@ def test_a_chart_is_plain_svg_with_a_name(chart):
     assert not {name for name in attributes if name == "style" or name.startswith("on")}
     # The style sheet knows each class by which a colour changes.
     sheet = (settings.BASE_DIR / "static/jari/charts.css").read_text(encoding="utf-8")
-    names = {node.get("class") for node in root.iter()} - {None, "chart", "chart-on-tile"}
+    names = {node.get("class") for node in root.iter()} - {
+        None,
+        "chart",
+        "chart chart-map",
+        "chart-on-tile",
+    }
     assert {name for name in names if f".{name} " not in sheet} == set()
 
 
