@@ -13,14 +13,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 from bench.line_size import report as report_size
 from bench.portal import make_room, median, portal, settle
 
 SHORT = 1_000
-EACH = 300  # joins, polls and entries measured in each room
+EACH = 300  # joins, polls and entries measured in each room, and ticks of each kind
 
 
 def main() -> None:
@@ -34,6 +35,7 @@ def main() -> None:
         report_size(people + SHORT)
         draw(long)
         ticks(long)
+        minutes(long)
         compare(short, few, SHORT, long, many, people)
 
 
@@ -176,9 +178,38 @@ def ticks(room) -> None:
         )
 
 
-def _second_ago():
-    from datetime import timedelta
+def minutes(room) -> None:
+    """What the minutes of a room cost a tick: without them, adding to one, writing its row."""
+    from unittest.mock import patch
 
+    from django.utils import timezone
+
+    from waiting_room.models import Board, RoomMinute
+    from waiting_room.services import ticking
+
+    without = patch.object(ticking, "record_minute", lambda facts, *, is_last: {})
+    times: dict[str, list[float]] = {"without": [], "added to": [], "written": []}
+    begun, before = timezone.now(), RoomMinute.objects.count()
+    for turn in range(EACH):
+        for name, found in times.items():
+            if name == "written":
+                # As if the tally were one of a minute of long ago, each time of another.
+                tally = Board.objects.get(room=room.pk).minute
+                past = begun.replace(second=0, microsecond=0) - timedelta(minutes=turn + 10)
+                tally["minute"] = past.isoformat()
+                Board.objects.filter(room=room.pk).update(minute=tally)
+            with without if name == "without" else nullcontext(), database_time() as database:
+                ticking.tick_room(room.pk)
+            found.append(database.seconds * 1000)
+    assert RoomMinute.objects.count() - before >= EACH
+    middle = {name: median(found) for name, found in times.items()}
+    print(
+        f"minutes of a room, in a tick's database time: without {middle['without']:.2f} ms, added "
+        f"to {middle['added to']:.2f}, row written {middle['written']:.2f} (one tick of sixty)"
+    )
+
+
+def _second_ago():
     from django.utils import timezone
 
     return timezone.now() - timedelta(seconds=1)
