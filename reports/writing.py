@@ -26,7 +26,7 @@ from reports.people import People
 from reports.reading import Query, query_of, rows_counted, rows_expected
 from reports.selection import Form, Selection
 
-BLOCK = 2000  # rows
+BLOCK = 1000  # rows; more leave the caches of a core
 # Fewer are opened before processes for it have started.
 ROWS_FOR_PROCESSES = 20_000
 MOST_LISTED = 1000  # replaced letters
