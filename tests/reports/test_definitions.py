@@ -1,7 +1,6 @@
 """The definitions, and what is made of them."""
 
 import json
-from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +22,8 @@ from reports.exceptions import BadSelection
 from reports.selection import Form, select
 from tests.factories import ClinicFactory, ReservationFactory, SlotFactory, put_into
 from tests.reports.files import age_of, rows, taken, two_districts
+from vaccination.enums import LateReason
+from vaccination.models import DoseGiven
 
 pytestmark = pytest.mark.django_db
 
@@ -108,48 +109,75 @@ def _sql(text: str, *values) -> int:
         return cursor.fetchone()[0]
 
 
-FILTER = """
-SELECT count(*) FROM booking_reservation r JOIN booking_slot s ON s.id = r.slot_id
-JOIN booking_clinic c ON c.id = s.clinic_id
-WHERE (s.starts_at AT TIME ZONE 'Asia/Seoul')::date BETWEEN %s AND %s AND (%s = '' OR c.region = %s)
+FILTERED = """
+JOIN waiting_room_admission a ON a.id = r.admission_id JOIN waiting_room_room m ON m.id = a.room_id
+JOIN eligibility_cohort h ON h.id = m.cohort_id
+WHERE (at AT TIME ZONE 'Asia/Seoul')::date BETWEEN %s AND %s AND (%s = '' OR c.region = %s)
+    AND (%s = '' OR h.code = %s)
 """
+RESERVED = f"""
+SELECT count(*) FROM booking_reservation r JOIN booking_slot s ON s.id = r.slot_id
+JOIN booking_clinic c ON c.id = s.clinic_id {FILTERED.replace("(at", "(s.starts_at")}
+"""  # noqa: S608
+GIVEN = f"""
+SELECT count(*) FROM vaccination_dosegiven d JOIN booking_reservation r ON r.id = d.reservation_id
+JOIN booking_clinic c ON c.id = d.clinic_id {FILTERED.replace("(at", "(d.given_at")}
+"""  # noqa: S608
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    first=st.integers(-1, 4), length=st.integers(0, 4),
-    region=st.sampled_from(["", "서울특별시", "부산광역시"]),
+    first=st.integers(-4, 4), length=st.integers(0, 6),
+    region=st.sampled_from(["", "서울특별시", "부산광역시"]), line=st.sampled_from([None, 0, 3]),
 )  # fmt: skip
-def test_counts_are_those_of_sql(days_of_reservations, first, length, region):
-    start = days_of_reservations + timedelta(days=first)
+def test_counts_are_those_of_sql(days_of_reservations, first, length, region, line):
+    begin, cohorts = days_of_reservations
+    start = begin + timedelta(days=first)
     end = start + timedelta(days=length)
+    cohort = "" if line is None else cohorts[line]
     options = {"first": start, "last": end, "region": region}
-    expected = _sql(FILTER, start, end, region, region)
+    values = (start, end, region, region, cohort, cohort)
+    expected, given = _sql(RESERVED, *values), _sql(GIVEN, *values)
 
-    assert len(rows("reservations", **options)) == expected
-    for columns in (["day"], ["region", "vaccine"], []):
-        wanted = [*columns, "vaccinated", "no_shows", "due"] if columns else []
-        summed = Counter()
-        for row in rows("no-shows", columns=wanted, **options):
-            summed.update({name: int(row[name]) for name in ("vaccinated", "no_shows", "due")})
-        assert summed["due"] == expected
-        for status in ("vaccinated", "no_show"):
-            found = _sql(f"{FILTER} AND r.status = %s", start, end, region, region, status)
-            assert summed["no_shows" if status == "no_show" else status] == found
-    booked = sum(int(row["booked"]) for row in rows("capacity", columns=["booked"], **options))
-    assert booked == expected
+    assert len(rows("reservations", cohort=cohort, **options)) == expected
+    assert len(rows("doses", cohort=cohort, **options)) == given
+    assert _sum("doses", rows("uptake", cohort=cohort, columns=["region", "doses"], **options)) == (
+        given
+    )
+    for columns in (["day"], ["region", "vaccine"]):
+        wanted = [*columns, "vaccinated", "no_shows", "due"]
+        found = rows("no-shows", cohort=cohort, columns=wanted, **options)
+        assert _sum("due", found) == expected
+        for name, status in (("vaccinated", "vaccinated"), ("no_shows", "no_show")):
+            assert _sum(name, found) == _sql(f"{RESERVED} AND r.status = %s", *values, status)
+    booked = rows("capacity", columns=["booked"], **options)
+    assert _sum("booked", booked) == _sql(RESERVED, *values[:4], "", "")
+
+
+def _sum(name: str, found: list[dict[str, str]]) -> int:
+    return sum(int(row[name]) for row in found)
 
 
 @pytest.fixture
 def days_of_reservations():
-    """Reservations on three days in two regions, at the edges of the day; the first of the days."""
+    """Reservations on three days in two regions, at the edges of the day, each of a line of its
+    own, and doses of some days before; the first of the days, and the cohorts."""
     edge = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    start = edge + timedelta(days=2)
+    start, cohorts = edge + timedelta(days=2), []
     clinics = [ClinicFactory(region=region) for region in ("서울특별시", "부산광역시")]
     for number, (hours, clinic) in enumerate((h, c) for h in (0, 23.5, 24, 50) for c in clinics):
         slot = SlotFactory(clinic=clinic, starts_at=start + timedelta(hours=hours))
-        put_into(ReservationFactory(slot=slot), ["confirmed", "vaccinated", "no_show"][number % 3])
-    return start.date()
+        reservation = ReservationFactory(slot=slot)
+        cohorts.append(reservation.admission.room.cohort.code)
+        status = ["confirmed", "vaccinated", "no_show"][number % 3]
+        put_into(reservation, status)
+        if status == "vaccinated":
+            DoseGiven.objects.create(
+                reservation=reservation, clinic=clinic, vaccine=slot.vaccine, dose_number=1,
+                vaccinator="staff:1", by="staff:1", late_reason=LateReason.values[0],
+                given_at=edge - timedelta(hours=12 * number),
+            )  # fmt: skip
+    return start.date(), cohorts
 
 
 def test_a_key_is_one_recipients_alone_and_joins_nothing():
