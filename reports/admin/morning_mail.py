@@ -43,7 +43,7 @@ class MorningMailPage:
             "admin/reports/morning_mail.html",
             _("Figures of the morning by mail"),
             crumbs=[(_("Dashboard"), reverse("admin:dashboard"))],
-            area=scope.area or _("The whole country"),
+            area=scope.area or _("the whole country"),
             has_address=morning_mail.has_address(user),
             address=user.email,
             is_asked=row is not None,
