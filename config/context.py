@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from database.clock import known_now
 from eligibility.sessions import named
 from standing.hooks import shown
+from web.letters import is_large
 
 # The entry of the menu that a page belongs to, by the name of its address.
 _HERE = {
@@ -19,7 +20,7 @@ _HERE = {
 
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Template context of every page: the time, who is signed in and where they stand (as far as
-    the page asked for it), and the sample campaign flag."""
+    the page asked for it), the sample campaign flag, and whether the letters are to be large."""
     match, stands = request.resolver_match, shown(request)
     return {
         "now": known_now(),
@@ -30,4 +31,5 @@ def portal(request: HttpRequest) -> dict[str, Any]:
             "tone": stands.tone if stands else "",
         },
         "sample": settings.SAMPLE,
+        "large": is_large(request),
     }

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import home, views
+from web import letters
 
 # Django tries the patterns in order, so the pages of an opening's rush come first.
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("", include("statements.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("letters/", letters.choose, name="letters"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/rq/", include("django_rq.urls")),
     path("admin/", admin.site.urls),

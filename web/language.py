@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import check_for_language, get_language
 
+from web.letters import asks_letters, in_letters
+
 View = Callable[..., HttpResponse]
 FIELD = "language"
 
@@ -24,6 +26,8 @@ def keeps_typed_in_any_language(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if asks_letters(request):
+            return in_letters(request, lambda: view(request, *args, **kwargs))
         if not asks_language(request):
             return view(request, *args, **kwargs)
         return in_language(request, lambda: view(request, *args, **kwargs))
@@ -66,5 +70,5 @@ def typed(request: HttpRequest, *names: str, lists: tuple[str, ...] = ()) -> dic
 
 
 def is_unsent(request: HttpRequest) -> bool:
-    """Whether this request shows a half-typed form again in another language."""
-    return request.method == "GET" and asks_language(request)
+    """Whether this request shows a half-typed form again in another language or other letters."""
+    return request.method == "GET" and (asks_language(request) or asks_letters(request))

@@ -1,0 +1,47 @@
+"""Large print: chosen by a button of every page, remembered, and nothing typed lost."""
+
+import pytest
+from django.test import Client
+
+from messaging.models import Message
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_chosen_letters_stay_until_others_are_chosen():
+    client = Client()
+    sizes = []
+
+    for letters in ("large", "normal"):
+        client.post("/letters/", {"letters": letters, "next": "/help/"})
+        page = client.get("/help/").content.decode()
+        sizes.append(('class="is-large"' in page, f'value="{letters}"' in page))
+
+    assert sizes == [(True, False), (False, False)]
+    assert client.cookies["jari_letters"]["httponly"]
+
+
+@pytest.mark.parametrize(
+    ("page", "leads_to"),
+    [("/help/?from=x", "/help/?from=x"), ("https://evil.example/", "/"), ("", "/")],
+)
+def test_the_button_leads_back_to_the_page_and_to_no_other_site(page, leads_to):
+    response = Client().post("/letters/", {"letters": "large", "next": page})
+
+    assert (response.status_code, response.url) == (302, leads_to)
+
+
+def test_what_is_no_size_changes_nothing():
+    response = Client().post("/letters/", {"letters": "<huge>", "next": "/"})
+
+    assert (response.status_code, "jari_letters" in response.cookies) == (302, False)
+
+
+def test_what_was_typed_stays_when_the_letters_change():
+    response = Client().post("/identity/", {"letters": "large", "name": "김자리", "phone": "010"})
+
+    page = response.content.decode()
+    assert 'class="is-large"' in page
+    assert 'value="김자리"' in page
+    assert response.cookies["jari_letters"].value == "large"
+    assert not Message.objects.exists()
