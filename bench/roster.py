@@ -3,10 +3,10 @@
     python bench/roster.py [ROWS]
 
 Starts a throw-away Postgres unless DATABASE_URL is set. Prints rows per second of both, their ratio
-(promised: at least 0.6), the processor time, the time of a second import that changes nothing, and
-the peak memory of importing ROWS (1,000,000) and a fifth of them: more rows must not need more
-memory. Each import runs in a process of its own. The ratio is meaningful only on an idle machine;
-processor time is steadier.
+(promised: at least 0.6), the processor time, the time of a second import that changes nothing and
+of taking the first back, and the peak memory of importing ROWS (1,000,000) and a fifth of them:
+more rows must not need more memory. Each import runs in a process of its own. The ratio is
+meaningful only on an idle machine; processor time is steadier.
 """
 
 import json
@@ -91,7 +91,10 @@ def measured_import(path: Path, count: int) -> dict[str, float]:
     django.setup()
     from django.db import connection
 
+    from database.clock import Now
+    from eligibility.models import RosterUpload
     from eligibility.services.roster import import_roster
+    from eligibility.services.roster_undo import take_back
 
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE eligibility_person CASCADE")
@@ -99,8 +102,9 @@ def measured_import(path: Path, count: int) -> dict[str, float]:
         postgres = cursor.fetchone()[0]
     watch = Watch(postgres)
     watch.start()
+    upload = RosterUpload.objects.create(by="staff:1", imported_at=Now())
     begun, busy = time.perf_counter(), processor_time(postgres)
-    first = import_roster(path)
+    first = import_roster(path, upload_id=upload.pk)
     seconds, postgres_busy = time.perf_counter() - begun, processor_time(postgres) - busy
     # Before the second import, which would add to the processor time.
     kinds = [
@@ -110,10 +114,18 @@ def measured_import(path: Path, count: int) -> dict[str, float]:
     watch.ended.set()
     begun = time.perf_counter()
     again = import_roster(path)
+    seconds_again = time.perf_counter() - begun
     assert (first.added, again.unchanged) == (count, count), (first, again)
+    upload.refresh_from_db()
+    begun = time.perf_counter()
+    take_back(upload, progress=lambda done, total: None)
+    seconds_back = time.perf_counter() - begun
+    upload.refresh_from_db()
+    assert upload.removed == count
     return {
         "seconds": seconds,
-        "again": time.perf_counter() - begun,
+        "again": seconds_again,
+        "back": seconds_back,
         "python": sum(kind.ru_utime + kind.ru_stime for kind in kinds),
         "postgres": postgres_busy,
         "memory": memory,
@@ -159,6 +171,7 @@ def main() -> int:
     write(f"processor time of a row       {1e6 * last['python'] / count:>10.1f} µs in Python, ")
     write(f"{1e6 * last['postgres'] / count:.1f} µs in Postgres\n")
     write(f"imported again, nothing new   {count / last['again']:>10,.0f} rows/s\n")
+    write(f"taken back                    {count / last['back']:>10,.0f} people/s\n")
     for size, result in zip(sizes, imports, strict=True):
         write(f"most memory, {size:>13,} rows {result['memory'] / 1024:>8,.0f} MiB in Python, ")
         write(f"{result['postgres_memory'] / 1024:,.0f} MiB in Postgres\n")

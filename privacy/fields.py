@@ -1,6 +1,7 @@
 """Model fields whose values are encrypted before they reach the database."""
 
 import datetime
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.core.checks import CheckMessage
@@ -30,7 +31,7 @@ class EncryptedField(models.BinaryField[Set, Get]):
         kwargs.setdefault("editable", True)
         super().__init__(*args, **kwargs)
 
-    def deconstruct(self) -> tuple[str, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, str, Sequence[Any], dict[str, Any]]:
         name, path, args, kwargs = super().deconstruct()
         if self.copied_from:
             kwargs["copied_from"] = self.copied_from

@@ -45,6 +45,8 @@ KINDS = {
     "recall_people": _("People who got lot %(lot)s"),
     "withdrawn_records": _("Withdrawn records"),
     "bulk_file": _("File of rows: %(kind)s, %(count)s"),
+    "roster_import": _("Roster upload %(row)s applied"),
+    "roster_undo": _("Roster upload %(row)s taken back"),
     "refused_rows": _("Refused rows of roster upload %(row)s"),
     "kept_file": _("Kept file #%(file)s of %(export)s: %(count)s rows"),
     # Written until exports were defined in reports; the records stay.

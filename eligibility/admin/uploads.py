@@ -154,6 +154,8 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         upload = self._to_act_on(request, pk)
         by = actor_of(staff_of(request))
         done = agree(upload=upload, shown=request.POST.get("shown", ""), by=by)
+        if done:
+            self._record(request, upload, "roster_import")
         return self._acted(request, upload, _("A worker imports the file.") if done else "")
 
     def drop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -166,7 +168,12 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         """Take the import back: the people to whom nothing happened since."""
         upload = self._to_act_on(request, pk)
         done = undo(upload=upload, by=actor_of(staff_of(request)))
+        if done:
+            self._record(request, upload, "roster_undo")
         return self._acted(request, upload, _("A worker takes the file back.") if done else "")
+
+    def _record(self, request: HttpRequest, upload: RosterUpload, what: str) -> None:
+        record_access(request, act=Act.CHANGE, what=what, data={"row": str(upload)})
 
     def _to_act_on(self, request: HttpRequest, pk: int) -> RosterUpload:
         upload = self.get_object(request, str(pk))

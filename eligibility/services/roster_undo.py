@@ -32,18 +32,24 @@ def can_be_undone(upload: RosterUpload) -> bool:
 
 def take_back(upload: RosterUpload, *, progress: Callable[[int, int], None]) -> None:
     """Take back all that is left; `progress` is called with (people looked at, people)."""
-    left = upload.changes.filter(stays_because="").count()
-    done = upload.removed + upload.changed_back + upload.changes.exclude(stays_because="").count()
-    while looked_at := _take_back_some(upload):
-        done, left = done + looked_at, left - looked_at
-        progress(done, done + left)
+    waiting = upload.changes.filter(stays_because="").order_by("person_id")
+    left = waiting.count()
+    total = upload.removed + upload.changed_back + upload.changes.count()
+    last = 0
+    # From the last one on: those who stay are not read again by each batch.
+    while ids := list(
+        waiting.filter(person_id__gt=last).values_list("person_id", flat=True)[:BATCH]
+    ):
+        last = ids[-1]
+        left -= _take_back_some(upload, ids)
+        progress(total - left, total)
 
 
 @transaction.atomic
-def _take_back_some(upload: RosterUpload) -> int:
-    """Take the next people back, or note why they stay; returns how many, 0 for none left."""
-    waiting = upload.changes.filter(stays_because="").order_by("person_id")
-    ids = _with_holders(upload, list(waiting.values_list("person_id", flat=True)[:BATCH]))
+def _take_back_some(upload: RosterUpload, ids: list[int]) -> int:
+    """Take these people back, or note why they stay; returns how many, with those whom they need
+    to go first."""
+    ids = _with_holders(upload, ids)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [IMPORT_LOCK])
     # Before the checks, and in the order of all locks of people: a booking for one of them has
@@ -131,9 +137,8 @@ WHERE c.upload_id = %(upload)s AND c.stays_because = '' AND c.person_id = ANY(%(
 
 
 def _cases(upload: RosterUpload, ids: list[int]) -> dict[int, _Case]:
-    parameters = {"upload": upload.pk, "people": ids, "key": index_key_number()}
     with connection.cursor() as cursor:
-        cursor.execute(_CASES, parameters)
+        cursor.execute(_CASES, {"upload": upload.pk, "people": ids, "key": index_key_number()})
         return {pk: _Case(added, unchanged) for pk, added, unchanged in cursor.fetchall()}
 
 

@@ -20,6 +20,7 @@ from events.callers import add_note
 from events.models import RecordedEvent
 from messaging.enums import Channel
 from messaging.services import write_message
+from staff.models import Access
 from tests.concurrency import at_once
 from tests.factories import (
     CohortFactory,
@@ -216,6 +217,7 @@ def test_the_page_takes_a_roster_back_and_lists_who_stays(client):
     assert str(KeptBecause.STAFF_ACTED.label) in page
     assert "홍길동" not in page
     assert [message.level_tag for message in again.context["messages"]] == ["error"]
+    assert Access.objects.filter(act="change", what="roster_undo").count() == 1
 
 
 def test_what_was_before_is_destroyed_after_its_time(clock):
