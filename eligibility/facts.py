@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
 from django.utils.dateparse import parse_date, parse_datetime
 
 from eligibility.models import Cohort, CohortChange, Person
@@ -61,17 +63,19 @@ def read_value(name: str, value: Any) -> Any:
 
 
 def cohorts_in_force(at: datetime) -> list[Cohort]:
-    """All cohorts with their rules at `at`, including due changes that no job has applied yet."""
-    due: dict[int, list[CohortChange]] = {}
-    changes = CohortChange.objects.filter(
-        applied_at=None, withdrawn_at=None, takes_effect_at__lte=at
+    """All cohorts with their rules at `at`, including due changes that no job has applied yet.
+
+    One statement, as each sign-in asks.
+    """
+    due = CohortChange.objects.filter(
+        cohort=OuterRef("pk"), applied_at=None, withdrawn_at=None, takes_effect_at__lte=at
     )
-    for change in changes.order_by("takes_effect_at", "pk"):
-        due.setdefault(change.cohort_id, []).append(change)
-    return [_changed(cohort, due.get(cohort.pk, [])) for cohort in Cohort.objects.all()]
+    values = due.order_by("takes_effect_at", "pk").values("values")
+    cohorts = Cohort.objects.annotate(due=ArraySubquery(values))
+    return [_changed(cohort, cohort.due) for cohort in cohorts]
 
 
-def _changed(cohort: Cohort, changes: Iterable[CohortChange]) -> Cohort:
-    for change in changes:
-        cohort = with_values(cohort, change.values)
+def _changed(cohort: Cohort, changes: Iterable[dict[str, Any]]) -> Cohort:
+    for values in changes:
+        cohort = with_values(cohort, values)
     return cohort

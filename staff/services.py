@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.http import HttpRequest
 
-from database.clock import database_now
+from database.clock import Now, database_now
 from staff.enums import Act
 from staff.models import Access, PeopleSet, User
 from staff.models.accesses import FEW
@@ -89,7 +89,7 @@ def _set_of(numbers: list[int], topic: str) -> PeopleSet:
 
 def guesses_too_often(user: User) -> bool:
     """Whether so many of the user's searches found nobody that they look like guesses."""
-    since = database_now() - GUESS_PERIOD
+    since = Now() - GUESS_PERIOD
     failed = Access.objects.filter(user=user, act=Act.SEARCH, at__gt=since, data__found=0)
     return failed.count() >= GUESSES
 

@@ -23,7 +23,7 @@ from booking.closing import FreeSlot, Step
 from booking.enums import AffectedOutcome, ClosureMode, ClosureReason, ClosureStatus
 from booking.exceptions import Refused
 from booking.finder.availability import directory
-from booking.models import Clinic, Closure, Reservation, Vaccine
+from booking.models import Clinic, Closure, Reservation
 from booking.services import closures
 from booking.services.closure_plans import Hours, Situation, Wish
 from database.clock import known_now, known_today
@@ -46,6 +46,11 @@ def _distances() -> list[tuple[int, str]]:
     return list(zip(_KM, texts, strict=True))
 
 
+def _vaccines() -> list[tuple[int | str, str]]:
+    """From the finder's directory, which a preview needs as well."""
+    return [("", _("All")), *((pk, row.name) for pk, row in directory().vaccines.items())]
+
+
 def _periods() -> list[tuple[int, str]]:
     return [(days, _("up to %(days)s days") % {"days": days}) for days in _DAYS]
 
@@ -61,11 +66,12 @@ class ClosureForm(forms.Form):
     opens = time_field(gettext_lazy("Time"))
     last = date_field(gettext_lazy("Closed until"))
     closes = time_field(gettext_lazy("Time"))
-    vaccine = forms.ModelChoiceField(
+    vaccine = forms.TypedChoiceField(
         label=gettext_lazy("Vaccine"),
-        queryset=Vaccine.objects.all(),
+        choices=_vaccines,
+        coerce=int,
         required=False,
-        empty_label=gettext_lazy("All"),
+        empty_value=None,
     )
     reason = forms.ChoiceField(
         label=gettext_lazy("Reason, told to the people"), choices=ClosureReason.choices
@@ -101,10 +107,7 @@ class ClosureForm(forms.Form):
 
     def hours(self, clinic: Clinic) -> Hours:
         values = self.cleaned_data
-        vaccine = values["vaccine"]
-        return Hours(
-            clinic, values["starts_at"], values["ends_at"], vaccine.pk if vaccine else None
-        )
+        return Hours(clinic, values["starts_at"], values["ends_at"], values["vaccine"])
 
     def wish(self) -> Wish:
         values = self.cleaned_data

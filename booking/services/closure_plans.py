@@ -1,12 +1,14 @@
 """Whom closing hours would affect, and where each person would go: read, nothing changed."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
-from django.db.models import Q, QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+from django.db.models.functions import JSONArray
 
 from booking.closing import (
     NOTICE,
@@ -47,6 +49,13 @@ _COLUMNS = (
     "slot__vaccine_id",
     "slot__starts_at",
     "slot__home_id",
+)
+
+# Read with the appointments: [dose, vaccine, day] of each dose that the person got elsewhere.
+_ELSEWHERE = ArraySubquery(
+    OutsideDose.objects.filter(person=OuterRef("person"))
+    .order_by("dose")
+    .values(columns=JSONArray("dose", "vaccine", "given_on"))
 )
 
 
@@ -170,16 +179,22 @@ def _patients(closing: Collection[int]) -> tuple[list[Patient], Counter[str]]:
     rows = Reservation.objects.filter(person__in=here.values("person"), status__in=TAKING)
     affected: dict[int, list[Appointment]] = {}
     others: list[tuple[Appointment, str]] = []
+    elsewhere: dict[int, list[Booked]] = {}
     states: Counter[str] = Counter()
-    for *columns, status in rows.order_by("dose").values_list(*_COLUMNS, "status"):
-        row = Appointment(*columns)
+    columns = rows.order_by("dose").values_list(*_COLUMNS, "status", _ELSEWHERE)
+    for *values, status, outside_doses in columns:
+        row = Appointment(*values)
         is_here = row.slot_id in closing
         states[status] += is_here
+        elsewhere[row.person_id] = [
+            Booked(dose, vaccine, date.fromisoformat(on), given=True)
+            for dose, vaccine, on in outside_doses
+        ]
         if is_here and status == ReservationStatus.CONFIRMED:
             affected.setdefault(row.person_id, []).append(row)
         else:
             others.append((row, status))
-    courses, seconds = _other_doses(affected, others)
+    courses, seconds = _other_doses(affected, others, elsewhere)
     patients = [
         Patient(appointments, Course.of(courses.get(person, [])), seconds.get(person))
         for person, appointments in affected.items()
@@ -188,25 +203,25 @@ def _patients(closing: Collection[int]) -> tuple[list[Patient], Counter[str]]:
 
 
 def _other_doses(
-    affected: Collection[int], others: Iterable[tuple[Appointment, str]]
+    affected: Collection[int],
+    others: Iterable[tuple[Appointment, str]],
+    elsewhere: Mapping[int, list[Booked]],
 ) -> tuple[dict[int, list[Booked]], dict[int, Appointment]]:
     """By affected person: doses given and booked that stay, and a movable second dose.
 
-    `others` are the reservations that do not leave, with their status.
+    `others` are the reservations that do not leave, with their status, and `elsewhere` the doses
+    given elsewhere.
     """
-    doses: dict[int, list[Booked]] = {}
+    doses = {person: list(elsewhere[person]) for person in affected}
     seconds: dict[int, Appointment] = {}
     for row, status in others:
         if row.person_id not in affected or status not in _DOSES:
             continue
         given = status == ReservationStatus.VACCINATED
         dose = Booked(row.dose, row.vaccine_id, day_of(row.starts_at), given)
-        doses.setdefault(row.person_id, []).append(dose)
+        doses[row.person_id].append(dose)
         if row.dose == 2 and status == ReservationStatus.CONFIRMED:
             seconds[row.person_id] = row
-    given_elsewhere = OutsideDose.objects.filter(person__in=affected)
-    for elsewhere in given_elsewhere.values_list("person", "dose", "vaccine", "given_on"):
-        doses.setdefault(elsewhere[0], []).append(Booked(*elsewhere[1:], given=True))
     return doses, seconds
 
 

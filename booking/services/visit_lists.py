@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -53,6 +53,8 @@ class Resident:
     person: Person | None = None
     # Their appointment for this dose, where they have one: it stays.
     booked: Reservation | None = None
+    # Whether the user may see more of that appointment than that it exists.
+    shows_booked: bool = False
 
 
 @dataclass
@@ -65,6 +67,8 @@ class _Facts:
     answers: Mapping[int, list[Answer]]
     vaccines: Mapping[str, int]
     booked: Mapping[int, list[Reservation]] = field(default_factory=dict)
+    # Ids of appointments that the user may see.
+    visible: frozenset[int] = frozenset()
 
     def state_of(self, person_id: int) -> tuple[ResidentState, str, Reservation | None]:
         """The state of one person, its reason in words, and the appointment they have."""
@@ -118,31 +122,49 @@ def _day(day: date) -> str:
     return date_format(day, "Y-m-d")
 
 
-def _facts_of(visit: HomeVisit, people: Sequence[Person], now: datetime) -> _Facts:
+def _facts_of(
+    visit: HomeVisit,
+    people: Sequence[Person],
+    now: datetime,
+    visible: QuerySet[Reservation] | None = None,
+) -> _Facts:
+    visible = Reservation.objects.none() if visible is None else visible
     ids = [person.pk for person in people]
-    rows = Reservation.objects.live().filter(person__in=ids).with_slot().order_by("dose", "pk")
+    live = Reservation.objects.live().filter(person__in=ids).with_slot()
+    rows = live.annotate(is_visible=Exists(visible.filter(pk=OuterRef("pk"))))
     booked: dict[int, list[Reservation]] = defaultdict(list)
-    for row in rows:
+    found, visible_ids = [], set()
+    for row in rows.order_by("dose", "pk"):
+        found.append(row)
         booked[row.person_id].append(row)
+        if row.is_visible:
+            visible_ids.add(row.pk)
     return _Facts(
         visit=visit,
         now=now,
-        courses=courses_of(ids, rows),
+        courses=courses_of(ids, found),
         answers=decide_each(people=people, at=now),
         vaccines=vaccines_by_code(),
         booked=booked,
+        visible=frozenset(visible_ids),
     )
 
 
-def look_at(*, visit: HomeVisit, lines: Sequence[Line], among: QuerySet[Person]) -> list[Resident]:
+def look_at(
+    *,
+    visit: HomeVisit,
+    lines: Sequence[Line],
+    among: QuerySet[Person],
+    visible: QuerySet[Reservation],
+) -> list[Resident]:
     """What booking these lines for the visit would do now, line by line; writes nothing.
 
     `among` are the people that the user may look up; of those only people on the roster count.
-    Doses go to the lines in their order.
+    `visible` are the appointments that the user may see. Doses go to the lines in their order.
     """
     found = _find(lines, among.exclude(roster_key=None).filter(forgotten_at=None))
     people = {people[0].pk: people[0] for people in found.values() if len(people) == 1}
-    facts = _facts_of(visit, list(people.values()), known_now())
+    facts = _facts_of(visit, list(people.values()), known_now(), visible)
     left, first_lines = visit.slot.visit_left, dict[int, int]()
     residents = []
     for line in lines:
@@ -169,7 +191,8 @@ def _resident(
     if first != line.number:
         return Resident(line, S.REPEATED, _("As line %(line)s.") % {"line": first}, person)
     state, note, booked = facts.state_of(person.pk)
-    return Resident(line, state, note, person, booked)
+    is_shown = booked is not None and booked.pk in facts.visible
+    return Resident(line, state, note, person, booked, is_shown)
 
 
 def _find(lines: Iterable[Line], people: QuerySet[Person]) -> dict[int, list[Person]]:

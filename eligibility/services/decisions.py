@@ -50,7 +50,7 @@ def decide(*, person: Person, at: datetime | None = None) -> list[Answer]:
 
 
 def decide_each(*, people: Sequence[Person], at: datetime) -> dict[int, list[Answer]]:
-    """The answers of `decide` for many people by id, in three statements for all who are vouched
+    """The answers of `decide` for many people by id, in two statements for all who are vouched
     for; writes nothing."""
     prefetch_related_objects(people, "decisions")
     cohorts = cohorts_in_force(at)

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from booking.finder.availability import clear_caches, directory
+from booking.finder.availability import clear_caches
 from booking.models import Closure, Slot
 from staff.enums import Role
 from tests.booking.closures import book, clinic_near, close, places, slot_at
@@ -93,7 +93,6 @@ def test_pages_of_a_closure_have_few_statements(
     slot_at(slot, 1, clinic=clinic_near(slot.clinic), capacity=1)
     form = form_for(slot, clock, km="10")
     clear_caches()
-    directory()  # of clinics, which a process reads once for all its pages
 
     with django_assert_max_num_queries(12):
         preview = manager.get(page_of(slot.clinic), form).context["preview"]

@@ -306,6 +306,10 @@ def test_pages_of_a_visit_take_few_statements(client, visit, django_assert_max_n
     for address in pages:
         with django_assert_max_num_queries(12):
             assert client.get(address).status_code == 200
+    ReservationFactory(person=people[3])
+    with django_assert_max_num_queries(12):
+        preview = client.post(page_of("list", visit.pk), {"text": listed(people)})
+    assert preview.context["preview"]["left_out"] == 4
 
 
 def test_the_print_list_names_those_whom_no_message_reaches(manager, visit):

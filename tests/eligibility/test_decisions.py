@@ -124,11 +124,11 @@ def test_the_next_day_of_a_birth_digit_follows_when_one_is_over(clock):
     assert days == [2, 2, 12]
 
 
-def test_decide_writes_nothing_and_asks_three_times(django_assert_num_queries):
+def test_decide_writes_nothing_and_asks_twice(django_assert_num_queries):
     CohortFactory.create_batch(3)
     person = PersonFactory()
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         decide(person=person)
 
     assert not Decision.objects.exists()

@@ -329,7 +329,7 @@ def test_eligibility_page_costs_the_same_for_one_and_three_cohorts(
     client.post("/identity/", TYPED)
     client.post("/identity/code/", {"code": last_code()})
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         page = client.get("/eligibility/", headers={"accept-language": language})
 
     assert len(page.context["possible"]) == count

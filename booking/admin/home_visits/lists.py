@@ -111,20 +111,22 @@ class ListPages(ScopedAdmin[HomeVisit]):
             return self._list_page(request, visit, form, refusal)
         people = [row.person.pk for row in residents if row.person]
         self.record(request, Act.SEARCH, "visit_list", visit, people, found=len(people))
-        booked = [row.booked.pk for row in residents if row.booked]
         return self._list_page(
             request,
             visit,
             ListForm(initial={"text": text}),
             refusal,
-            preview=_preview(residents, self.visible(request, booked)),
+            preview=_preview(residents),
             text=text,
             key=uuid.uuid4(),
         )
 
     def _residents(self, request: HttpRequest, visit: HomeVisit, text: str) -> list[Resident]:
         lines = read_list(text, today=known_today())
-        return look_at(visit=visit, lines=lines, among=people_for(staff_of(request)))
+        user = staff_of(request)
+        return look_at(
+            visit=visit, lines=lines, among=people_for(user), visible=reservations_for(user)
+        )
 
     def visible(self, request: HttpRequest, ids: list[int]) -> set[int]:
         """The appointments among these that the user may see; of others only that they exist."""
@@ -200,12 +202,12 @@ def _bookable(residents: Iterable[Resident], key: uuid.UUID) -> list[int]:
     ]
 
 
-def _preview(residents: Sequence[Resident], visible: set[int]) -> dict[str, Any]:
+def _preview(residents: Sequence[Resident]) -> dict[str, Any]:
     counts = Counter(row.state for row in residents)
     people = [row.person.pk for row in residents if row.person and row.state == S.FITS]
     left_out = len(residents) - len(people)
     return {
-        "rows": [_row(row, visible) for row in _problems_first(residents)],
+        "rows": [_row(row) for row in _problems_first(residents)],
         "counts": [(S(state).label, counts[state]) for state in S if counts[state]],
         "people": len(people),
         "left_out": left_out,
@@ -217,11 +219,11 @@ def _problems_first(residents: Sequence[Resident]) -> list[Resident]:
     return sorted(residents, key=lambda row: (row.state == S.FITS, row.line.number))
 
 
-def _row(row: Resident, visible: set[int]) -> dict[str, Any]:
+def _row(row: Resident) -> dict[str, Any]:
     note = row.note
     if row.state == S.BOOKED and row.booked:
         when = f"{timezone.localtime(row.booked.slot.starts_at):%Y-%m-%d %H:%M}"
-        where = f"{when} {row.booked.slot.place.name}. " if row.booked.pk in visible else ""
+        where = f"{when} {row.booked.slot.place.name}. " if row.shows_booked else ""
         note = where + _("It stays as it is.")
     return {
         "line": row.line,
