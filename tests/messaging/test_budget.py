@@ -104,3 +104,15 @@ def test_the_operator_sees_it_and_so_does_the_probe(client):
 def test_an_odd_budget_stops_the_start(text):
     with pytest.raises(ImproperlyConfigured, match="JARI_MESSAGE_BUDGETS"):
         message_budgets(text)
+
+
+def test_messages_are_listed_by_the_kinds_that_the_apps_know(client):
+    codes(2)
+    client.force_login(StaffFactory(role=Role.OPERATOR))
+
+    shown = [
+        client.get(f"/admin/messaging/message/{query}").context["cl"].result_count
+        for query in ("", "?kind=code", "?kind=confirmed", "?kind=nonsense")
+    ]
+
+    assert shown == [2, 2, 0, 0]
