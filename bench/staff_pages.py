@@ -71,7 +71,10 @@ COPIES = {
         {"pgh_obj_id": "1000000 + n", "id": "1000000 + n", "person_id": "1000000 + n"},
     ),
     "messaging_message": (1, {"key": "'m' || n", "person_id": "1000000 + n"}),
-    "staff_access": (0.2, {"people": "jsonb_build_array(1000000 + n)"}),
+    "staff_access": (
+        0.2,
+        {"people": "jsonb_build_array(1000000 + n)", "at": "now() - n * interval '1 minute'"},
+    ),
     "booking_outsidedose": (0.1, {"person_id": "1000000 + n"}),
     "eligibility_decision": (1, {"person_id": "1000000 + n"}),
     "waiting_room_ticket": (

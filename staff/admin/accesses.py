@@ -18,6 +18,7 @@ class AccessAdmin(CarefulMixin[Access], admin.ModelAdmin[Access]):
     search_fields = ["user__username"]
     search_help_text = _("User name, or the number of the person whose data was seen")
     date_hierarchy = "at"
+    ordering = ["-pk"]  # as they were written; many have the same instant
     show_full_result_count = False
 
     @admin.display(description=_("user"), ordering="user")
