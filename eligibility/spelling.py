@@ -174,6 +174,10 @@ def any_phone(text: str) -> str:
 
 def _digits_of(text: str) -> str:
     """The national number without its leading zero; ValueError if it is no Korean number."""
+    # The library cuts a number off where letters begin: of the numbers of reservations, one in
+    # eighty would be a phone.
+    if re.search(r"[0-9].*[A-Za-z]", text):
+        raise ValueError("not a phone number")
     try:
         # 0082: the country code as dialled from abroad.
         number = phonenumbers.parse(re.sub(r"^00\s*82", "+82", plain(text)), "KR")

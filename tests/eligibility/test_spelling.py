@@ -89,6 +89,12 @@ def test_what_is_no_korean_mobile_number_is_refused(typed):
         spelling.mobile_phone(typed)
 
 
+@pytest.mark.parametrize("typed", ["5495G1SK5Y", "524RM9F1M2", "6237TM5ECM", "194CNZQH4Z"])
+def test_a_number_of_a_reservation_is_no_phone(typed):
+    with pytest.raises(ValueError, match="not a phone number"):
+        spelling.any_phone(typed)
+
+
 @pytest.mark.parametrize("typed", ["011-200-1234", "016-2345-6789", "019 234 5678"])
 def test_old_mobile_numbers_are_taken(typed):
     assert spelling.mobile_phone(typed).startswith("+821")
