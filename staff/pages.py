@@ -10,6 +10,7 @@ from django.forms import Form, Media, ModelForm
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from staff.site import PortalSite
 
@@ -106,4 +107,4 @@ class StaffPages(admin.ModelAdmin[Row]):
 
     def list_crumb(self) -> Crumb:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
-        return str(self.opts.verbose_name_plural), reverse(name)
+        return capfirst(str(self.opts.verbose_name_plural)), reverse(name)

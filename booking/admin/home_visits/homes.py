@@ -73,7 +73,9 @@ class CareHomeAdmin(ScopedAdmin[CareHome]):
     @admin.display(description=gettext_lazy("home visits"))
     def visits(self, home: CareHome) -> str:
         address = reverse("admin:booking_homevisit_changelist")
-        return format_html('<a href="{}?home={}">{}</a>', address, home.pk, _("Home visits"))
+        return format_html(
+            '<a href="{}?home={}">{}</a>', address, home.pk, _("Visits to this home")
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: CareHome | None = None) -> Any:
         more = [(_("Look at"), {"fields": ["visits"]})] if obj else []
