@@ -222,6 +222,7 @@ def test_every_page_fits_the_screen_and_passes_axe(live_server, browser, languag
         ("list", "/booking/"),
         ("regions", "/booking/?choose=1"),
         ("districts", "/booking/?region=서울특별시"),
+        ("wishes", "/wishes/"),
         ("narrowed", "/booking/?near=강남구&part=morning&weekday=1&date=2021-07-12"),
         ("sold out", "/booking/?region=서울특별시&district=송파구"),
         ("wait", "/booking/list/"),
