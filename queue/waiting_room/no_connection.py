@@ -32,14 +32,14 @@ def service_worker(request: HttpRequest) -> HttpResponse:
     if not settings.SERVICE_WORKER:
         return render(request, "waiting_room/no_service_worker.js", content_type="text/javascript")
     language = _language(request)
-    kept = [
+    addresses = [
         f"{reverse('no_connection')}?language={language}",
         *(static(name) for name in _PARTS),
     ]
     # Another text or style sheet is another version, which is fetched anew as a whole.
-    text = "\n".join([_page_in(language, request), *kept])
+    text = "\n".join([_page_in(language, request), *addresses])
     version = sha256(text.encode()).hexdigest()[:12]
-    context = {"kept": kept, "version": version}
+    context = {"kept": addresses, "version": version}
     return render(
         request, "waiting_room/service_worker.js", context, content_type="text/javascript"
     )
