@@ -14,8 +14,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import redis
 from circuitbreaker import CircuitBreaker
 from django.conf import settings
+from django.core.cache.backends.redis import RedisCache
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from outside import sentinel
 
 ANSWER_SECONDS = 0.2
 REST_SECONDS = 5
@@ -55,6 +58,10 @@ CONNECTION_OPTIONS: dict[str, Any] = {
     "socket_timeout": ANSWER_SECONDS,
     "socket_connect_timeout": ANSWER_SECONDS,
 }
+CACHE_OPTIONS: dict[str, Any] = CONNECTION_OPTIONS | {
+    "serializer": "outside.redis.JsonCache",
+    "pool_class": "outside.redis.Pool",
+}
 
 
 def client() -> redis.Redis:
@@ -68,11 +75,54 @@ def client() -> redis.Redis:
 
 @lru_cache(maxsize=4)
 def _pool(url: str) -> redis.ConnectionPool:
-    return redis.ConnectionPool.from_url(url, **CONNECTION_OPTIONS)
+    return Pool.from_url(url, **CONNECTION_OPTIONS)
+
+
+class Pool:
+    """For Django's cache, which makes its pools by `from_url` of a class."""
+
+    @staticmethod
+    def from_url(url: str, **options: Any) -> redis.ConnectionPool:
+        """Connections to the server of `url`, or to the primary that Sentinels name."""
+        if sentinel.is_named_by(url):
+            return sentinel.pool(url, **options)
+        return redis.ConnectionPool.from_url(url, **options)
+
+
+class SentinelQueues(RedisCache):
+    """The connection of RQ's queues with Sentinel, which django-rq takes from a cache.
+
+    Its own `SENTINELS` setting loses the password of the Sentinels on some pages of its dashboard.
+    """
+
+    def get_master_client(self) -> redis.Redis:
+        url, options = self._servers[0], self._options  # type: ignore[attr-defined]
+        return redis.Redis(connection_pool=_queue_pool(url, **options))
+
+
+@lru_cache(maxsize=4)
+def _queue_pool(url: str, **options: Any) -> redis.ConnectionPool:
+    return Pool.from_url(url, **options)
+
+
+def queue_connection(url: str, *, waits: bool) -> dict[str, Any]:
+    """django-rq's setting of a connection; a worker `waits` for jobs without a time limit."""
+    if sentinel.is_named_by(url):
+        return {"USE_REDIS_CACHE": "queues"}
+    return {"URL": url if waits else with_time_limit(url)}
+
+
+def queue_cache(url: str, *, waits: bool) -> dict[str, Any]:
+    """The cache that `queue_connection` names; unused without Sentinel."""
+    limits = ("socket_timeout", "socket_connect_timeout")
+    options = {} if waits else {name: CONNECTION_OPTIONS[name] for name in limits}
+    return {"BACKEND": "outside.redis.SentinelQueues", "LOCATION": [url], "OPTIONS": options}
 
 
 def next_database(url: str) -> str:
     """The URL of the next database number on the same server."""
+    if sentinel.is_named_by(url):
+        return sentinel.next_database(url)
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if parts.scheme == "unix" or "db" in options:

@@ -15,4 +15,4 @@ def _redis(url: str) -> Redis:
 def empty_redis() -> None:
     """Drop queues and cache."""
     _redis(settings.REDIS_URL).flushdb()
-    _redis(settings.CACHES["default"]["LOCATION"]).flushdb()
+    _redis(settings.CACHES["default"]["LOCATION"][0]).flushdb()

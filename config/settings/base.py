@@ -169,6 +169,7 @@ SAMPLE = env.bool("JARI_SAMPLE", default=False)
 
 INSTALLED_APPS = [
     "database",
+    "outside",  # its rqcron comes before django_rq's
     "events",
     "reports",
     "vaccination",
@@ -261,29 +262,26 @@ DATABASES = {
         },
     )
 }
-DISABLE_SERVER_SIDE_CURSORS = True  # PgBouncer in transaction mode
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = required("REDIS_URL", "redis://HOST:PORT/0")
+_WORKS = bool({"rqworker", "rqcron"} & set(sys.argv))
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         # Its own Redis database: clearing the cache must not clear the queues.
-        "LOCATION": env.str("JARI_CACHE_URL", default=redis.next_database(REDIS_URL)),
-        "OPTIONS": {**redis.CONNECTION_OPTIONS, "serializer": "outside.redis.JsonCache"},
+        "LOCATION": [env.str("JARI_CACHE_URL", default=redis.next_database(REDIS_URL))],
+        "OPTIONS": redis.CACHE_OPTIONS,
         "KEY_PREFIX": "jari",
     },
+    "queues": redis.queue_cache(REDIS_URL, waits=_WORKS),
     # Per process, for values that may be some seconds old.
     "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "jari"},
 }
 # Queue → time limit of a job, in seconds. `line` and `codes` are only for the tick and the sign-in
 # codes, which an import must not delay. Workers wait for Redis without a time limit, pages don't.
-_WORKS = bool({"rqworker", "rqcron"} & set(sys.argv))
 _QUEUES = {"line": 30, "codes": 60, "messages": 60, "default": 300, "exports": 3600}
-_RQ_URL = REDIS_URL if _WORKS else redis.with_time_limit(REDIS_URL)
-RQ_QUEUES = {
-    name: {"URL": _RQ_URL, "DEFAULT_TIMEOUT": seconds, "SERIALIZER": "json"}
-    for name, seconds in _QUEUES.items()
-}
+_RQ = redis.queue_connection(REDIS_URL, waits=_WORKS) | {"SERIALIZER": "json"}
+RQ_QUEUES = {name: _RQ | {"DEFAULT_TIMEOUT": seconds} for name, seconds in _QUEUES.items()}
 RQ_SHOW_ADMIN_LINK = True
 
 AUTH_USER_MODEL = "staff.User"

@@ -43,6 +43,8 @@ def database_settings(url: str, *, options: str, pool: dict[str, int]) -> dict[s
         "ENGINE": "django.db.backends.postgresql",
         **settings,
         "CONN_MAX_AGE": 0,
+        # A cursor of a session would outlive its transaction, which PgBouncer can't follow.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {**parameters, "options": options, "pool": pool},
     }
 
