@@ -12,4 +12,5 @@ class DatabaseConfig(AppConfig):
     def ready(self) -> None:
         connection_created.connect(measure_if_due, dispatch_uid="database.clock")
         django_checks.register(checks.every_table_is_granted)
+        django_checks.register(checks.limits_reach_the_server, deploy=True)
         django_checks.register(checks.account_does_no_more_than_it_needs, deploy=True)

@@ -8,6 +8,9 @@ from django.db import DatabaseError, connection
 
 from database import roles
 
+LIMITS = ("idle_in_transaction_session_timeout", "lock_timeout")
+_MISSING = "SELECT name FROM pg_settings WHERE name = ANY(%s) AND setting = '0' ORDER BY name"
+
 
 def every_table_is_granted(**_asked: Any) -> list[checks.CheckMessage]:
     models = apps.get_models(include_auto_created=True)
@@ -23,6 +26,24 @@ def every_table_is_granted(**_asked: Any) -> list[checks.CheckMessage]:
             id="database.E001",
         )
         for table in sorted(managed - roles.tables().keys())
+    ]
+
+
+def limits_reach_the_server(**_asked: Any) -> list[checks.CheckMessage]:
+    """PgBouncer drops the limits that a connection asks for when it starts."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_MISSING, [list(LIMITS)])
+            missing = [name for (name,) in cursor.fetchall()]
+    except DatabaseError:
+        return [checks.Info("The database could not be asked for its limits.")]
+    return [
+        checks.Warning(
+            f"Connections of the application have no {name}: what hangs would keep its locks.",
+            hint="ALTER ROLE … SET, as docs/running.md has it under “More than one server”.",
+            id="database.W002",
+        )
+        for name in missing
     ]
 
 

@@ -109,6 +109,7 @@ class JoinBatcher:
 
 
 async def _connect() -> AsyncConnection:
-    """An autocommit connection with Django's parameters; psycopg prepares the one statement."""
+    """An autocommit connection with Django's parameters, which prepare nothing: a prepared
+    statement would stay with one connection of PgBouncer."""
     params = connection.get_connection_params() | {"cursor_factory": AsyncCursor, "context": None}
     return await AsyncConnection.connect(autocommit=True, **params)
