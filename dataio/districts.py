@@ -1,7 +1,8 @@
 """The 17 regions of Korea with their cities, counties and districts; parsing of addresses.
 
 districts.csv has the position of each district's office to about a kilometre, enough to sort by
-distance. Wards of a city (수원시 장안구) count as their city; Sejong, without districts, as one.
+distance, and its name in the Revised Romanization as the government writes it. Wards of a city
+(수원시 장안구) count as their city; Sejong, without districts, as one.
 """
 
 import csv
@@ -10,6 +11,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from web.language import reads_korean
 
 _FILE = Path(__file__).with_name("districts.csv")
 
@@ -34,6 +37,12 @@ _REGION_NAMES = {
     "제주특별자치도": ["제주도", "제주"],
 }
 REGIONS = list(_REGION_NAMES)
+_ENGLISH = [
+    *("Seoul", "Busan", "Daegu", "Incheon", "Gwangju", "Daejeon", "Ulsan", "Sejong"),
+    *("Gyeonggi-do", "Gangwon State", "Chungcheongbuk-do", "Chungcheongnam-do", "Jeonbuk State"),
+    *("Jeollanam-do", "Gyeongsangbuk-do", "Gyeongsangnam-do", "Jeju"),
+]
+_ENGLISH_NAMES = dict(zip(REGIONS, _ENGLISH, strict=True))
 # ISO 3166-2, in the order of REGIONS.
 _ISO = [
     *("KR-11", "KR-26", "KR-27", "KR-28", "KR-29", "KR-30", "KR-31", "KR-50", "KR-41"),
@@ -66,6 +75,26 @@ def _centres() -> dict[District, tuple[float, float]]:
             )
             for row in csv.DictReader(file)
         }
+
+
+@cache
+def _english_names() -> dict[District, str]:
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        return {
+            District(row["region"], row["district"]): row["english"] for row in csv.DictReader(file)
+        }
+
+
+def region_name(region: str) -> str:
+    """The name of a region for the reader: romanised unless they read Korean."""
+    return region if reads_korean() else _ENGLISH_NAMES.get(region, region)
+
+
+def district_name(region: str, district: str) -> str:
+    """The same of a district."""
+    if reads_korean():
+        return district
+    return _english_names().get(District(region, district), district)
 
 
 @cache

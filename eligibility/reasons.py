@@ -6,6 +6,7 @@ from datetime import date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from dataio.districts import region_name
 from eligibility.enums import Reason
 
 
@@ -40,7 +41,8 @@ _SENTENCES: dict[Reason, Callable[[dict[str, str]], str]] = {
         "This period needs your birth date confirmed by a certified identity service."
     ),
     Reason.OTHER_REGION: lambda values: (
-        _("This period is for people who live in: %(regions)s.") % values
+        _("This period is for people who live in: %(regions)s.")
+        % {"regions": ", ".join(map(region_name, values["regions"].split(", ")))}
     ),
     Reason.EXCLUDED: lambda values: _(
         "You are on a list of people who are vaccinated in another way."

@@ -49,6 +49,7 @@ from booking.views.purposes import (
     vaccine_of,
 )
 from booking.views.stays import Stay
+from dataio.districts import district_name
 from eligibility.models import Person
 from eligibility.sessions import session_of
 from waiting_room import health
@@ -302,7 +303,12 @@ def _choose_district(
     context |= {"search": search, "in_region": in_region}
     if in_region:
         places = [
-            Place(name, name, search.query(district=name), left)
+            Place(
+                name,
+                district_name(search.region, name),
+                search.query(district=name),
+                left,
+            )
             for name, left in districts_with_times(search)
         ]
         drawn = map_of_districts(search.region, places)

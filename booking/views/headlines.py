@@ -8,6 +8,7 @@ from booking.enums import OfferStatus, ReservationStatus
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
 from booking.models import Clinic, Offer, Reservation
+from dataio.districts import district_name, region_name
 from standing.states import State
 from standing.texts import TABLE
 
@@ -62,7 +63,7 @@ def sold_out(
         text = _("Nothing is open in %(name)s")
         if narrowed:
             text = _("Nothing that suits is open in %(name)s")
-        return text % {"name": search.district}
+        return text % {"name": district_name(search.region, search.district)}
     return _("Nothing that suits is open")
 
 
@@ -77,12 +78,14 @@ def _of_clinic(*, closed: bool, narrowed: bool) -> str:
 def list_heading(search: Search) -> str:
     """Which clinics are listed, and their order."""
     if search.places and not search.is_named():
-        return " · ".join(Area.of(key).district for key in search.places)
+        return " · ".join(
+            district_name(area.region, area.district) for area in map(Area.of, search.places)
+        )
     names = {
         "name": search.name,
         "place": search.near,
-        "region": search.region,
-        "district": search.district,
+        "region": region_name(search.region),
+        "district": district_name(search.region, search.district),
     }
     if search.name and search.near:
         return _("Clinics named “%(name)s”, nearest to %(place)s first") % names
@@ -93,4 +96,4 @@ def list_heading(search: Search) -> str:
         return _("Near %(place)s") % names
     if search.name:
         return _("Clinics named “%(name)s”") % names
-    return f"{search.region} {search.district}" if search.district else ""
+    return "{region} {district}".format(**names) if search.district else ""

@@ -202,7 +202,7 @@ def test_where_nothing_is_open_the_nearest_clinics_are_named(inside):
 
     listed = inside.get(reverse("booking"))
 
-    assert heading(listed) == "Nothing is open in 강남구"
+    assert heading(listed) == "Nothing is open in Gangnam-gu"
     assert f"/booking/clinics/{other.clinic.code}/" in page(listed)
 
 
