@@ -3,6 +3,7 @@ from django.urls import include, path
 
 from config import home, views
 from web import letters
+from web.language import choose_language
 
 # Django tries the patterns in order, so the pages of an opening's rush come first.
 urlpatterns = [
@@ -18,7 +19,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("letters/", letters.choose, name="letters"),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", choose_language, name="set_language"),
     path("admin/rq/", include("django_rq.urls")),
     path("admin/", admin.site.urls),
     path("", include("eligibility.urls")),

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from reports import open_data, scheduling_links
 from reports.open_files import folder_of, open_file
-from web.language import reads_korean
+from web.language import used_language
 
 # Open times are written once a minute; the guide's hint to clients when to ask again.
 SLOTS_SECONDS, NUMBERS_SECONDS = 60, 300
@@ -44,7 +44,7 @@ def file(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_safe
 def page(request: HttpRequest) -> HttpResponseBase:
     """The page of numbers, in the reader's language."""
-    answer = _page(request, "ko" if reads_korean() else "en")
+    answer = _page(request, used_language())
     patch_vary_headers(answer, ["Accept-Language", "Cookie"])
     return answer
 

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured, PermissionDenied, Suspi
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import ResolverMatch, reverse
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.defaults import bad_request, page_not_found
 from django_otp.middleware import OTPMiddleware
@@ -20,6 +22,7 @@ from rq.exceptions import NoSuchJobError
 from staff.door.frame import remember_next
 from staff.door.steps import ALSO_OF, ALWAYS_OPEN, has_expired, next_step, record_use
 from staff.sessions import BEGAN, begin
+from web.language import use_language
 
 
 class OfStaff:
@@ -32,6 +35,14 @@ class OfStaff:
         if request.path.startswith("/admin/"):
             return super().__call__(request)  # type: ignore[misc]  # a mixin: the next class has it
         return self.get_response(request)
+
+
+class StaffLanguageMiddleware(OfStaff, MiddlewareMixin):
+    """The admin in its own languages: English for readers of the citizens' other ones."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        if get_language() not in settings.STAFF_LANGUAGES:
+            use_language(request, settings.STAFF_LANGUAGES[-1])
 
 
 class StaffSessionMiddleware(OfStaff, SessionMiddleware):

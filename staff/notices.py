@@ -96,7 +96,7 @@ def _sentence(notice: Notice, data: dict[str, Any]) -> str:
 
 def _letter(notice: Notice) -> str:
     """In every language: what an account's owner reads is not known."""
-    return "\n\n".join(_in(code, lambda: _paragraph(notice)) for code, _name in settings.LANGUAGES)
+    return "\n\n".join(_in(code, lambda: _paragraph(notice)) for code in settings.STAFF_LANGUAGES)
 
 
 def _in(language: str, text: Callable[[], str]) -> str:

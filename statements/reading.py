@@ -10,7 +10,7 @@ from django.conf import settings
 from statements.blocks import Block, blocks_of
 from statements.enums import Subject
 from statements.models import Statement
-from web.language import reads_korean
+from web.language import reads_korean, used_language
 
 SAMPLES = Path(__file__).parent / "texts"
 
@@ -23,14 +23,19 @@ class Shown:
     blocks: list[Block]
     # None: a sample, which the authority has not put its name to.
     in_force_from: date | None
+    # Of the text: the authority writes in the languages of staff, and others read it in English.
+    language: str
 
 
 def shown(subject: Subject) -> Shown:
     """The statement in the reader's language."""
     row = Statement.objects.filter(subject=subject).first()
+    if row is None:
+        language = used_language()
+        return Shown(str(subject.label), blocks_of(sample(subject, language)), None, language)
     language = "ko" if reads_korean() else "en"
-    text = getattr(row, f"text_{language}") if row else sample(subject, language)
-    return Shown(str(subject.label), blocks_of(text), row.in_force_from if row else None)
+    text = getattr(row, f"text_{language}")
+    return Shown(str(subject.label), blocks_of(text), row.in_force_from, language)
 
 
 def sample(subject: Subject, language: str) -> str:

@@ -56,9 +56,11 @@ class Forms(HTMLParser):
         return found
 
     def language(self, form) -> tuple[str, str]:
-        """Where the language button of this form leads, and to which language."""
-        [one] = [button for owner, button in self.buttons if button.get("name") == "language"]
-        assert one["form"] == form
+        """Where the language buttons of this form lead, and to which of Korean and English."""
+        buttons = [button for _owner, button in self.buttons if button.get("name") == "language"]
+        assert {button["form"] for button in buttons} == {form}
+        assert len(buttons) == 3
+        one = next(button for button in buttons if button["value"] in ("ko", "en"))
         return one["formaction"], one["value"]
 
     def pressed_by_enter(self, form) -> dict:

@@ -6,18 +6,90 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
-from django.utils.translation import check_for_language, get_language
+from django.utils.translation import (
+    check_for_language,
+    get_language,
+    get_language_from_request,
+    get_language_info,
+)
+from django.utils.translation.trans_real import parse_accept_lang_header
+from django.utils.translation.trans_real import translation as catalogue
+from django.views.i18n import set_language
 
+from web.hooks import Hook
 from web.letters import asks_letters, in_letters
 
 View = Callable[..., HttpResponse]
 FIELD = "language"
+# Of readers of none of the portal's languages.
+OTHERS = "en"
+# A person has chosen the active language for this browser.
+language_chosen: Hook[Callable[[HttpRequest], object]] = Hook()
+
+
+class LanguageMiddleware(LocaleMiddleware):
+    """The language of the cookie, else the first of the browser's that the portal has, else
+    English; Korean for a browser that names none."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        use_language(request, _language_for(request))
+
+
+def use_language(request: HttpRequest, language: str) -> None:
+    translation.activate(language)
+    request.LANGUAGE_CODE = language
+
+
+def _language_for(request: HttpRequest) -> str:
+    language = get_language_from_request(request)
+    if language != settings.LANGUAGE_CODE or _is_chosen(request):
+        return language
+    header = request.headers.get("Accept-Language", "").lower()
+    named = [code for code, _share in parse_accept_lang_header(header) if code != "*"]
+    korean = any(code.partition("-")[0] == settings.LANGUAGE_CODE for code in named)
+    return language if korean or not named else OTHERS
+
+
+def _is_chosen(request: HttpRequest) -> bool:
+    return request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) in dict(settings.LANGUAGES)
+
+
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """Django's change of language, of which the hook hears."""
+    response: HttpResponse = set_language(request)
+    if asks_language(request):
+        with translation.override(request.POST[FIELD]):
+            language_chosen_for(request)
+    return response
+
+
+def language_chosen_for(request: HttpRequest) -> None:
+    for remember in language_chosen:
+        remember(request)
+
+
+def fall_back_to_english() -> None:
+    """Show a text without a translation in English, its source, where Django takes Korean."""
+    for code in dict(settings.LANGUAGES):
+        if code != settings.LANGUAGE_CODE:
+            catalogue(code)._fallback = None
 
 
 def reads_korean() -> bool:
     """Whether the active language is Korean, which it is also where none is active."""
     return (get_language() or "ko").startswith("ko")
+
+
+def used_language() -> str:
+    """The active language, Korean where none is active, as it is stored with a row."""
+    return get_language() or settings.LANGUAGE_CODE
+
+
+def named_languages() -> list[tuple[str, str]]:
+    """Code and own name of each language of the portal, as choices of a form."""
+    return [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
 
 
 def keeps_typed_in_any_language(view: View) -> View:
@@ -44,8 +116,8 @@ def asks_language(request: HttpRequest) -> bool:
 def in_language(request: HttpRequest, answer: Callable[[], HttpResponse]) -> HttpResponse:
     """The page in the requested language, which a cookie stores for this browser."""
     language = request.POST[FIELD]
-    translation.activate(language)
-    request.LANGUAGE_CODE = language
+    use_language(request, language)
+    language_chosen_for(request)
     # The view must not submit the form; `typed` still reads request.POST.
     request.method = "GET"
     response = answer()

@@ -12,7 +12,6 @@ import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 from environ.fileaware_mapping import FileAwareMapping
 
 from outside import redis
@@ -21,6 +20,7 @@ from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_wi
 from .database import database_settings
 from .exports import export_storages, export_targets, report_days
 from .finder import directions
+from .languages import LANGUAGE_CODE, LANGUAGES, STAFF_LANGUAGES  # noqa: F401
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -204,7 +204,8 @@ MIDDLEWARE = [
     "web.compression.PageCompressionMiddleware",
     "web.content_security_policy.PolicyMiddleware",
     "staff.middleware.StaffSessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "web.language.LanguageMiddleware",
+    "staff.middleware.StaffLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "staff.middleware.StaffAuthenticationMiddleware",
@@ -302,8 +303,6 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 # Computers at the counter are shared: an idle session ends.
 STAFF_IDLE_MINUTES = env.int("JARI_STAFF_IDLE_MINUTES", default=30)
 
-LANGUAGE_CODE = "ko"
-LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
 COOKIE_PREFIX = ""  # of all cookies; "__Host-" in production (web/cookies.py)
 LANGUAGE_COOKIE_NAME = "jari_language"
 LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365

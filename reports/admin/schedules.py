@@ -47,7 +47,7 @@ class ScheduleForm(forms.ModelForm[ExportSchedule]):
     zone = forms.ChoiceField(label=gettext_lazy("Times in"), choices=Zone.choices)
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
-        choices=settings.LANGUAGES,
+        choices=settings.LANGUAGES[: len(settings.STAFF_LANGUAGES)],
         required=False,
         help_text=gettext_lazy("Of the report; a file of rows has headers."),
     )

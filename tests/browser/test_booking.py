@@ -80,6 +80,7 @@ def test_typing_outlives_reload_language_and_back(context, live_server):
 
     page.reload()
     seen.append(page.input_value("input[name=email]"))
+    page.locator(".jari-languages summary").click()
     page.get_by_role("button", name="한국어").click()
     page.wait_for_selector("html[lang=ko]")
     seen.append(page.input_value("input[name=email]"))

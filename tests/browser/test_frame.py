@@ -97,6 +97,7 @@ def test_language_changes_without_script(live_server, browser):
     page = context.new_page()
     page.goto(live_server.url)
     before = page.get_attribute("html", "lang")
+    page.click(".jari-languages summary")
     page.click("button[lang=en]")
     after = page.get_attribute("html", "lang")
     context.close()

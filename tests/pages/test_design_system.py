@@ -157,8 +157,8 @@ def test_page_follows_the_language_and_offers_the_other():
             pages[language] = render_to_string("base.html", request=request)
 
     assert [re.search(r'<html lang="(\w+)"', pages[code])[1] for code in pages] == ["ko", "en"]
-    assert 'name="language" value="en"' in pages["ko"]
-    assert 'name="language" value="ko"' in pages["en"]
+    chosen = {code: re.findall(r'value="([\w-]+)"\s+lang="\1"', pages[code]) for code in pages}
+    assert chosen == {"ko": ["en", "zh-hans", "vi"], "en": ["ko", "zh-hans", "vi"]}
     assert 'name="next" value="/?page=2"' in pages["ko"]
 
 

@@ -22,13 +22,14 @@ def of_role(role: str, **values) -> StaffClient:
     return client
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("language", ["ko", "en", "zh-hans", "vi"])
 @pytest.mark.parametrize("subject", Subject)
 def test_a_sample_stands_until_the_authority_sets_its_own(client, subject, language):
     page = flat(client.get(f"/{subject.value}/", headers={"accept-language": language}))
 
-    assert f"<h1>{subject.label}</h1>" in page or language == "ko"
-    assert ("예시로 넣어 둔 글입니다" if language == "ko" else "This is a sample text.") in page
+    samples = {"ko": "예시로", "en": "This is a sample", "zh-hans": "示例文本", "vi": "văn bản mẫu"}
+    assert f'<div lang="{language}">' in page
+    assert samples[language] in page
     for block in blocks_of(sample(subject, language)):
         assert block.lines[0].split("“")[0].split('"')[0].split("'")[0] in page
 
@@ -59,6 +60,8 @@ def test_the_text_of_the_authority_is_shown_as_text(client):
     assert "<p>다음</p>" in korean
     assert "예시" not in korean
     assert "<p>Call 1339</p>" in english
+    vietnamese = flat(client.get("/help/", headers={"accept-language": "vi"}))
+    assert '<div lang="en"><p>Call 1339</p>' in vietnamese
     assert "1 November 2026" in english
 
 

@@ -31,7 +31,7 @@ class Command(PortalCommand):
         )
         parser.add_argument(
             "--language",
-            choices=[code for code, _name in settings.LANGUAGES],
+            choices=settings.STAFF_LANGUAGES,
             default=settings.LANGUAGE_CODE,
             help=_("language of the messages"),
         )

@@ -18,7 +18,7 @@ class Command(PortalCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--language",
-            choices=[code for code, _name in settings.LANGUAGES],
+            choices=settings.STAFF_LANGUAGES,
             default=settings.LANGUAGE_CODE,
             help=_("language of the messages"),
         )
