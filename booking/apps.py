@@ -37,13 +37,16 @@ class BookingConfig(AppConfig):
             held_data,
             signs_of_needs,
         )
+        from booking.wordings import WORDINGS
         from bulk import kinds
         from eligibility import hooks
         from events.sources import register
         from messaging.hooks import names, renderers
+        from messaging.wordings import register as register_wordings
         from staff.hooks import landing_pages
         from standing.hooks import gather
 
+        register_wordings(WORDINGS)
         register(SOURCE)
         for kind in (ClinicKind, SlotKind, HoursKind, DoseKind):
             kinds.register(kind)

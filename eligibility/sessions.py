@@ -24,6 +24,7 @@ from database import signing
 from database.clock import known_now
 from eligibility.models import Person, Proxy
 from web import cookies
+from web.language import used_language
 
 log = logging.getLogger(__name__)
 
@@ -314,3 +315,15 @@ def to_identity(back_to: str, *, typed_is_kept: bool = False) -> HttpResponse:
     """
     query = {"next": back_to} | ({"kept": "1"} if typed_is_kept else {})
     return redirect(f"{reverse('identity')}?{urlencode(query)}")
+
+
+def remember_chosen_language(request: HttpRequest) -> None:
+    """Write to the signed-in person in the active language from now on; not to whom they act for.
+
+    The claim suffices: whose session has ended has read this language all the same.
+    """
+    claim = claim_of(request)
+    if claim is not None:
+        language = used_language()
+        person = Person.objects.filter(pk=claim.by_id or claim.person_id)
+        person.exclude(language=language).update(language=language)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 from outside.jobs import use_json_serializer
@@ -12,7 +13,17 @@ class MessagingConfig(AppConfig):
         from events.sources import register
         from messaging.channels import check_settings
         from messaging.events import SOURCE
+        from web.language import fall_back_to_english
 
+        fall_back_to_english()
         check_settings()
         use_json_serializer()
         register(SOURCE)
+        post_migrate.connect(_rows_of_texts, sender=self)
+
+
+def _rows_of_texts(**_values: object) -> None:
+    """A row for each text that the authority may set, also for those of new kinds and languages."""
+    from messaging.wordings import make_rows
+
+    make_rows()

@@ -20,6 +20,7 @@ from database.clock import known_now
 from messaging import gateways
 from messaging.enums import Channel
 from messaging.exceptions import ChannelProblem
+from messaging.lengths import as_sent
 from messaging.receivers import BadReceiver, checked_receiver
 
 # Stands for the receiver while a setting is parsed; an unassigned number and address.
@@ -45,8 +46,7 @@ def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
         checked_receiver(channel, to)
     except BadReceiver as bad:
         raise ChannelProblem(str(bad)) from None
-    if channel == Channel.VOICE:
-        text = spoken(text)
+    text = spoken(text) if channel == Channel.VOICE else as_sent(channel, text)
     names = gateways_of(channel)
     if names:
 
@@ -112,7 +112,17 @@ def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> bool:
         raise ChannelProblem("This is no receiver for that channel.")
     target = apprise.Apprise()
     target.add(service)
-    return bool(target.notify(body=text))
+    subject, text = _subject_and_text(channel, text)
+    # A mail goes out as HTML with its text beside it: Apprise makes the HTML of the text.
+    return bool(target.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT))
+
+
+def _subject_and_text(channel: Channel, text: str) -> tuple[str, str]:
+    """The first line of a mail is its subject, if an empty line follows it (messaging.wordings)."""
+    subject, gap, body = text.partition("\n\n")
+    if channel != Channel.EMAIL or not gap or "\n" in subject:
+        return "", text
+    return subject, body
 
 
 def _service(channel: Channel, url: str, *, to: str) -> apprise.NotifyBase:
@@ -153,6 +163,8 @@ def _read(channel: Channel, url: str) -> dict[str, Any]:
     parts = _parts_of(url.replace("{to}", placeholder)) if url.count("{to}") == 1 else None
     if parts is None:
         raise _unusable_setting(channel)
+    if str(parts.get("schema")).startswith("mailto"):
+        parts = {"format": "html", **parts}
     if placeholder in (parts.get("targets") or []):
         return {**_LIMITS, **parts, "targets": [placeholder]}
     # A custom gateway: the receiver is in the path or in a field.

@@ -1,3 +1,5 @@
+import pghistory
+from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
@@ -100,3 +102,28 @@ class Gateway(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+@pghistory.track(pghistory.UpdateEvent())
+class OwnText(models.Model):
+    """The authority's own text of a wording in one language by one channel; empty: the shipped one.
+
+    One row for each, made after every migration; the history holds the earlier texts.
+    """
+
+    code = models.CharField(_("message"), max_length=30)
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES)
+    channel = models.CharField(_("channel"), max_length=10, choices=Channel)
+    text = models.TextField(_("own text"), blank=True, db_default="")
+
+    class Meta:
+        verbose_name = _("text of a message")
+        verbose_name_plural = _("texts of messages")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code", "language", "channel"], name="one_text_per_language_and_channel"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} / {self.language} / {self.channel}"

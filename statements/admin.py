@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from staff.scoping import ScopedAdmin
+from statements import messages_admin  # noqa: F401  # registers itself
 from statements.enums import Subject
 from statements.models import Statement
 from statements.reading import sample

@@ -36,6 +36,7 @@ from staff.names import actor_name
 from staff.scoping import ScopedAdmin, rows_for, sees_everything
 from staff.services import staff_of
 from web.careful_admin import CarefulAutocomplete
+from web.language import named_languages
 
 DAYS_OFFERED = 14
 
@@ -97,9 +98,7 @@ class AddEntryForm(PersonForm, ListEntryForm):
     whole_district = forms.BooleanField(
         label=gettext_lazy("Any clinic of its district"), required=False
     )
-    language = forms.ChoiceField(
-        label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
-    )
+    language = forms.ChoiceField(label=gettext_lazy("Messages in"), choices=named_languages())
     SUITABLE = (
         "clinic",
         "whole_district",

@@ -69,7 +69,7 @@ class ListEntry(models.Model):
         db_index=False,
     )
     by = models.CharField(_("by"), max_length=40, default=CITIZEN)
-    language = models.CharField(_("language"), max_length=5, default="ko")
+    language = models.CharField(_("language"), max_length=10, default="ko")
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
     ended_by = models.CharField(_("taken off by"), max_length=40, blank=True, db_default="")
     # The record of a dose that ended the entry: withdrawing the record restores it.

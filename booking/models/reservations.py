@@ -113,7 +113,7 @@ class Reservation(models.Model):
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
     changed_at = models.DateTimeField(_("changed at"), db_default=Now())
     # Language and channel of the messages about this reservation.
-    language = models.CharField(_("language"), max_length=5, default="ko")
+    language = models.CharField(_("language"), max_length=10, default="ko")
     channel = models.CharField(_("messages by"), max_length=10, choices=CHOSEN, default=Channel.SMS)
     email = EncryptedTextField(_("e-mail"), null=True, blank=True)
 

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from booking import wordings
 from booking.areas import keys_of
 from booking.enums import (
     ON_THE_LIST,
@@ -18,10 +19,12 @@ from booking.enums import (
 from booking.models import AffectedAppointment, Closure, ClosureOffer, ListEntry, Reservation
 from booking.rules import ANY_HOUR, day_of
 from booking.services.lost_appointments import ENTERED, FIRST
-from booking.services.notices import address_of, channel_of, line_of, public_url
+from booking.services.notices import address_of, channel_of, line_of
 from database.clock import Now, database_now
 from messaging.hooks import RenderedMessage
+from messaging.wordings import render
 from staff.actors import is_staff
+from web.public import public_url
 from web.times import moment
 
 _CLOSED = "closed:"
@@ -147,13 +150,23 @@ def render_closed(keys: Sequence[str]) -> dict[str, RenderedMessage]:
 
 def _message(affected: list[AffectedAppointment]) -> RenderedMessage:
     first = affected[0].reservation
+    channel = channel_of(first)
     with translation.override(first.language):
-        text = _text(affected)
-    return RenderedMessage(channel_of(first), address_of(first), text)
+        reason, outcome = sentence_of(affected[0]), _outcome(affected)
+    text = render(
+        wordings.CLOSED,
+        channel,
+        first.language,
+        reason=reason,
+        outcome=outcome,
+        address=public_url("reservation", first.number),
+    )
+    return RenderedMessage(channel, address_of(first), text)
 
 
-def _text(affected: list[AffectedAppointment]) -> str:
-    lines = [f"[Jari] {sentence_of(affected[0])}"]
+def _outcome(affected: list[AffectedAppointment]) -> str:
+    """What became of the appointments, in the active language."""
+    lines: list[str] = []
     moved = [row.reservation for row in affected if row.to_slot_id]
     if moved:
         lines += [_("Your appointment was moved:"), *map(line_of, moved)]
@@ -162,7 +175,6 @@ def _text(affected: list[AffectedAppointment]) -> str:
     if cancelled:
         lines += [_("Your appointment had to be cancelled:"), *map(line_of, cancelled)]
         lines.append(promise_to(cancelled[0]))
-    lines.append(public_url("reservation", affected[0].reservation.number))
     return "\n".join(lines)
 
 

@@ -3,20 +3,17 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from django.conf import settings
-from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
 
-from booking import hooks
+from booking import hooks, wordings
 from booking.enums import ReservationStatus
 from booking.models import Offer, Reservation
 from messaging.enums import Channel
 from messaging.hooks import RenderedMessage
 from messaging.services import write_message
+from messaging.wordings import render
+from web.public import public_url
 from web.times import moment
 
 
@@ -63,27 +60,33 @@ def appointment_time(reservation: Reservation) -> str:
     return moment(reservation.slot.starts_at)
 
 
-def public_url(name: str, *args: Any) -> str:
-    site: str = settings.PUBLIC_URL.rstrip("/")
-    return site + reverse(name, args=args)
-
-
 def line_of(reservation: Reservation) -> str:
-    return _("Dose %(dose)d: %(when)s, %(clinic)s, number %(number)s") % {
-        "dose": reservation.dose,
-        "when": appointment_time(reservation),
-        "clinic": reservation.slot.place.name,
-        "number": reservation.number,
-    }
+    return wordings.appointment_line(
+        reservation.dose,
+        appointment_time(reservation),
+        reservation.slot.place.name,
+        reservation.number,
+    )
+
+
+def _render(code: str, reservation: Reservation, **values: object) -> str:
+    """In the person's language, not that of the worker or of the staff who acted."""
+    return render(code, channel_of(reservation), reservation.language, **values)
+
+
+def _appointments(reservations: Sequence[Reservation]) -> str:
+    with translation.override(reservations[0].language):
+        return "\n".join(map(line_of, reservations))
 
 
 def _confirmed_text(reservations: Sequence[Reservation]) -> str:
     first = reservations[0]
-    # The person's language, not that of the worker or of the staff who acted.
-    with translation.override(first.language):
-        lines = [_("[Jari] Your vaccination is booked."), *map(line_of, reservations)]
-        lines.append(public_url("reservation", first.number))
-    return "\n".join(lines)
+    return _render(
+        wordings.CONFIRMED,
+        first,
+        appointments=_appointments(reservations),
+        address=public_url("reservation", first.number),
+    )
 
 
 _CONFIRMED = "confirmed:"
@@ -124,25 +127,27 @@ def _change_key(what: str, reservation: Reservation) -> str:
 
 
 def notify_cancelled(reservations: Sequence[Reservation]) -> None:
-    first = reservations[0]
-    with translation.override(first.language):
-        lines = [_("[Jari] Your appointment was cancelled."), *map(line_of, reservations)]
-    notify(first, key=_change_key("cancelled", first), kind="cancelled", text="\n".join(lines))
+    _notify_of_all(wordings.CANCELLED, reservations)
 
 
 def notify_restored(reservations: Sequence[Reservation]) -> None:
+    _notify_of_all(wordings.RESTORED, reservations)
+
+
+def _notify_of_all(code: str, reservations: Sequence[Reservation]) -> None:
     first = reservations[0]
-    with translation.override(first.language):
-        lines = [_("[Jari] Your appointment stands again."), *map(line_of, reservations)]
-    notify(first, key=_change_key("restored", first), kind="restored", text="\n".join(lines))
+    text = _render(code, first, appointments=_appointments(reservations))
+    notify(first, key=_change_key(code, first), kind=code, text=text)
 
 
 def notify_changed(reservation: Reservation) -> None:
-    with translation.override(reservation.language):
-        lines = [_("[Jari] Your appointment was changed."), line_of(reservation)]
-        lines.append(public_url("reservation", reservation.number))
-    key = _change_key("changed", reservation)
-    notify(reservation, key=key, kind="changed", text="\n".join(lines))
+    text = _render(
+        wordings.CHANGED,
+        reservation,
+        appointment=_appointments([reservation]),
+        address=public_url("reservation", reservation.number),
+    )
+    notify(reservation, key=_change_key("changed", reservation), kind="changed", text=text)
 
 
 _REMINDER = "reminder:"
@@ -166,31 +171,37 @@ def render_reminders(keys: Sequence[str]) -> dict[str, RenderedMessage]:
 
 def _reminder(reservation: Reservation) -> RenderedMessage:
     with translation.override(reservation.language):
-        lines = [_("[Jari] Your vaccination is tomorrow."), line_of(reservation)]
-        lines.append(reservation.slot.place.address)
-        lines += [line(reservation) for line in hooks.reminder_lines]
-        lines.append(public_url("reservation", reservation.number))
-    return RenderedMessage(channel_of(reservation), address_of(reservation), "\n".join(lines))
+        before = "\n".join(line(reservation) for line in hooks.reminder_lines)
+    text = _render(
+        wordings.REMINDER,
+        reservation,
+        appointment=_appointments([reservation]),
+        place=reservation.slot.place.address,
+        before=before,
+        address=public_url("reservation", reservation.number),
+    )
+    return RenderedMessage(channel_of(reservation), address_of(reservation), text)
 
 
 def notify_offer(offer: Offer) -> None:
     reservation = offer.reservation
     with translation.override(reservation.language):
-        minutes = round((offer.until - offer.offered_at).total_seconds() / 60)
-        until = date_format(timezone.localtime(offer.until), "H:i")
-        lines = [
-            _("[Jari] A place is free: %(when)s, %(clinic)s.")
-            % {"when": appointment_time(reservation), "clinic": reservation.slot.clinic.name},
-            _("We keep it for you for %(minutes)d minutes, until %(until)s.")
-            % {"minutes": minutes, "until": until},
-            public_url("offer", offer.token),
-        ]
+        when = appointment_time(reservation)
+    text = _render(
+        wordings.OFFER,
+        reservation,
+        when=when,
+        clinic=reservation.slot.clinic.name,
+        minutes=round((offer.until - offer.offered_at).total_seconds() / 60),
+        until=f"{timezone.localtime(offer.until):%H:%M}",
+        address=public_url("offer", offer.token),
+    )
     key = f"offer:{offer.pk}"
     notify(
         reservation,
         key=key,
         kind="offer",
-        text="\n".join(lines),
+        text=text,
         not_after=offer.until,
         urgent=True,  # an offer lasts minutes: it can't wait for the next sweep
     )

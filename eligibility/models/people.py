@@ -48,6 +48,8 @@ class Person(models.Model):
     # Numbers (sessions.Claim.number) of sessions that the person signed out of one by one.
     ended_sessions = ArrayField(models.BigIntegerField(), db_default=[], editable=False)
     created_at = models.DateTimeField(_("created at"), db_default=Now(), editable=False)
+    # The language in which the person last proved who they are, or which they chose since.
+    language = models.CharField(_("language"), max_length=10, db_default="ko", editable=False)
     # When name, birth date and phone were destroyed; the row stays for statistics.
     forgotten_at = models.DateTimeField(_("forgotten at"), null=True, editable=False)
 

@@ -1,17 +1,18 @@
 from datetime import date
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from database.clock import Now
+from eligibility import wordings
 from eligibility.enums import REVIEW_MOVES, Correctable, ReviewStatus
 from eligibility.exceptions import CorrectionRefused
 from eligibility.indexes import identity_indexes, indexes_of
 from eligibility.models import Correction, Person
 from messaging.enums import Channel
 from messaging.services import write_message
+from messaging.wordings import render
+from web.public import public_url
 
 
 @transaction.atomic
@@ -83,17 +84,15 @@ def _close(correction: Correction, status: ReviewStatus, *, by: str, answer: str
 
 
 def _notify(correction: Correction, person: Person) -> None:
-    with translation.override(settings.LANGUAGE_CODE):
-        text = (
-            _("[Jari] Your details were corrected: %(field)s.")
-            if correction.status == ReviewStatus.GRANTED
-            else _("[Jari] Your details were not changed: %(field)s.")
-        ) % {"field": correction.get_field_display()}
+    granted = correction.status == ReviewStatus.GRANTED
+    code = wordings.CORRECTED if granted else wordings.NOT_CORRECTED
+    # The answer that staff typed stands on the page.
+    text = render(code, Channel.SMS, person.language, address=public_url("my_data"))
     write_message(
         key=f"correction:{correction.pk}",
         kind="correction",
         channel=Channel.SMS,
         to=person.phone,
-        text=f"{text} {correction.answer}".strip(),
+        text=text,
         person_id=person.pk,
     )

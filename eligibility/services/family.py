@@ -9,12 +9,10 @@ from datetime import date, datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.urls import reverse
-from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from database.clock import Now, database_now
+from eligibility import wordings
 from eligibility.enums import ProxyAnswer
 from eligibility.exceptions import DistrictUnclear, ProxyRefused
 from eligibility.indexes import phone_index, phone_indexes
@@ -25,7 +23,9 @@ from eligibility.services.identity import find_or_declare
 from eligibility.spelling import masked_phone, name_key, names_agree
 from messaging.enums import Channel
 from messaging.services import write_message
+from messaging.wordings import render
 from staff.actors import SYSTEM
+from web.public import public_url
 
 # How long a request can be answered.
 REQUEST_LIFETIME = timedelta(days=3)
@@ -107,13 +107,21 @@ def requests_to(person: Person) -> list[ProxyRequest]:
     ]
 
 
+def _language_of_phone(phone: str) -> str:
+    """The language of the people of this phone; the default if it has none yet, or several."""
+    people = Person.objects.filter(phone_index__in=phone_indexes(phone), forgotten_at=None)
+    languages = set(people.values_list("language", flat=True))
+    return languages.pop() if len(languages) == 1 else settings.LANGUAGE_CODE
+
+
 def _send_answer_link(request: ProxyRequest) -> None:
-    address = settings.PUBLIC_URL.rstrip("/") + reverse("family_answer", args=[request.token])
-    with translation.override(settings.LANGUAGE_CODE):
-        # Nothing typed by the asking person: it could carry a message in the portal's name.
-        text = _(
-            "[Jari] The phone %(phone)s asks to book a vaccination for you. Yes or no: %(address)s"
-        ) % {"phone": masked_phone(request.by.phone), "address": address}
+    text = render(
+        wordings.PROXY_ASKED,
+        Channel.SMS,
+        _language_of_phone(request.phone),
+        phone=masked_phone(request.by.phone),
+        address=public_url("family_answer", request.token),
+    )
     write_message(
         key=f"proxy:{request.pk}",
         kind="proxy",
@@ -182,13 +190,7 @@ def _agree(request: ProxyRequest, *, by: str, shows_earlier: bool, now: datetime
             _("Somebody else books for you. End that first, then say yes.")
         ) from None
     store_decisions(person=person)
-    _notify_ward(
-        proxy,
-        f"proxy-yes:{proxy.pk}",
-        gettext_noop(
-            "[Jari] The phone %(phone)s books for you from now on. End it on our site at any time."
-        ),
-    )
+    _notify_ward(proxy, f"proxy-yes:{proxy.pk}", wordings.PROXY_BEGAN, address=public_url("family"))
     return proxy
 
 
@@ -233,17 +235,13 @@ def end_proxy(*, proxy: Proxy, by: Person) -> Proxy:
     )
     proxy.refresh_from_db()
     if ended:
-        _notify_ward(
-            proxy,
-            f"proxy-end:{proxy.pk}",
-            gettext_noop("[Jari] The phone %(phone)s does not book for you any more."),
-        )
+        _notify_ward(proxy, f"proxy-end:{proxy.pk}", wordings.PROXY_ENDED)
     return proxy
 
 
-def _notify_ward(proxy: Proxy, key: str, sentence: str) -> None:
-    with translation.override(settings.LANGUAGE_CODE):
-        text = translation.gettext(sentence) % {"phone": masked_phone(proxy.by.phone)}
+def _notify_ward(proxy: Proxy, key: str, code: str, **values: str) -> None:
+    language = proxy.person.language
+    text = render(code, Channel.SMS, language, phone=masked_phone(proxy.by.phone), **values)
     write_message(
         key=key,
         kind="proxy",

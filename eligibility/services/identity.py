@@ -13,6 +13,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from database.clock import Now, database_now
 from dataio.districts import District, district_of
+from eligibility import wordings
 from eligibility.enums import Source
 from eligibility.events import PHONE, verified
 from eligibility.exceptions import (
@@ -34,7 +35,9 @@ from messaging.enums import Channel
 from messaging.models import Message
 from messaging.receivers import is_landline
 from messaging.services import write_message
+from messaging.wordings import render
 from privacy.cipher import blind_index, blind_indexes
+from web.language import used_language
 
 Answer = TypeVar("Answer")
 
@@ -144,18 +147,13 @@ def _send_code(challenge: PhoneCode, now: datetime) -> None:
 
 
 def _written(code: str) -> str:
-    return _("[Jari] Your code is %(code)s. Enter it within 3 minutes. Tell it to nobody.") % {
-        "code": code
-    }
+    return render(wordings.CODE, Channel.SMS, used_language(), code=code)
 
 
 def _spoken(code: str) -> str:
     """The text of a call, digit by digit and twice: who listens may have to find a pen."""
     digits = ", ".join(str(SPOKEN_DIGITS[int(digit)]) for digit in code)
-    return _(
-        "This is Jari, the vaccination booking. Your code is: %(digits)s. I repeat: %(digits)s. "
-        "Enter it within 3 minutes. Tell it to nobody."
-    ) % {"digits": digits}
+    return render(wordings.CALL, Channel.VOICE, used_language(), digits=digits)
 
 
 def _message_key(challenge: PhoneCode) -> str:
@@ -272,7 +270,15 @@ def _person_of(challenge: PhoneCode, home: District | None, *, home_chosen: bool
         home_chosen=home_chosen,
     )
     store_decisions(person=person)
+    remember_language(person)
     return person
+
+
+def remember_language(person: Person) -> None:
+    """Store the active language as the one to write to this person in."""
+    language = used_language()
+    if person.language != language:
+        Person.objects.filter(pk=person.pk).update(language=language)
 
 
 def find_or_declare(

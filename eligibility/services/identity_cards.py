@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from database.clock import database_now
-from eligibility import hooks
+from eligibility import hooks, wordings
 from eligibility.enums import (
     UNPROVEN,
     Card,
@@ -35,6 +35,7 @@ from eligibility.spelling import names_agree
 from events.services import update_and_record
 from messaging.enums import Channel
 from messaging.services import write_message
+from messaging.wordings import render
 
 # What the roster says of a person; it goes with the row that stays when two are joined.
 _OF_ROSTER = (
@@ -188,11 +189,7 @@ def _move_decisions(merged: Person, lasting: Person) -> None:
 
 
 def _tell_old_phone(person: Person, old_phone: str, now: datetime) -> None:
-    with translation.override(settings.LANGUAGE_CODE):
-        text = _(
-            "[Jari] A counter saw your identity card and gave your booking another phone number. "
-            "If that was not you, tell your local public health centre."
-        )
+    text = render(wordings.OTHER_PHONE, Channel.SMS, person.language)
     write_message(
         key=f"phone:{person.pk}:{now.timestamp():.6f}",
         kind="phone",

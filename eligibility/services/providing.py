@@ -15,7 +15,7 @@ from eligibility.indexes import subject_indexes
 from eligibility.models import Person, ProviderAccount, ProviderTry
 from eligibility.providers import Identity, Provider, configured
 from eligibility.services.decisions import store_decisions
-from eligibility.services.identity import find_or_declare
+from eligibility.services.identity import find_or_declare, remember_language
 from events.services import update_and_record
 from messaging.enums import MessageStatus
 from messaging.models import Message
@@ -139,6 +139,7 @@ def vouched_for(
         verified(person, provider.code),
     )
     store_decisions(person=person)
+    remember_language(person)
     return person
 
 

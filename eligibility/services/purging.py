@@ -42,7 +42,7 @@ _FORGET = f"""
 UPDATE eligibility_person SET
     roster_key = NULL, roster_digest = NULL, source = 'declared', name = %(name)s,
     birth_date = %(birth_date)s, phone = %(phone)s, district = '', groups = '{{}}',
-    last_dose_on = NULL, certified_at = NULL, identity_index = {RANDOM_INDEX},
+    last_dose_on = NULL, certified_at = NULL, language = DEFAULT, identity_index = {RANDOM_INDEX},
     name_birth_index = {RANDOM_INDEX}, phone_index = {RANDOM_INDEX},
     forgotten_at = %(now)s
 WHERE id = ANY(%(ids)s)

@@ -3,11 +3,10 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from database.clock import Now
-from eligibility import hooks
+from eligibility import hooks, wordings
 from eligibility.enums import (
     NEVER_REVIEWED,
     REVIEW_MOVES,
@@ -23,7 +22,9 @@ from eligibility.services.decisions import Answer, decide
 from eligibility.services.households import full_cohorts, lock_phones
 from messaging.enums import Channel
 from messaging.services import write_message
+from messaging.wordings import render
 from staff.actors import CITIZEN
+from web.public import public_url
 
 
 @transaction.atomic
@@ -153,14 +154,10 @@ def _close(review: Review, status: ReviewStatus, *, by: str, answer: str) -> Rev
 
 def _notify(review: Review) -> None:
     person = Person.objects.get(pk=review.person_id)
-    with translation.override(settings.LANGUAGE_CODE):
-        text = (
-            _("[Jari] Your review was granted: you can book with %(cohort)s.")
-            if review.status == ReviewStatus.GRANTED
-            else _("[Jari] Your review was not granted (%(cohort)s). Your place in the line ends.")
-        ) % {"cohort": review.cohort.name}
-    if review.answer:
-        text = f"{text} {review.answer}"
+    granted = review.status == ReviewStatus.GRANTED
+    code = wordings.REVIEW_GRANTED if granted else wordings.REVIEW_REFUSED
+    # The answer that staff typed stands on the page.
+    text = render(code, Channel.SMS, person.language, address=public_url("eligibility"))
     write_message(
         key=f"review:{review.pk}",
         kind="review",

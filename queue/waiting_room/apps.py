@@ -14,12 +14,15 @@ class WaitingRoomConfig(AppConfig):
         from eligibility import hooks
         from events.sources import register as register_events
         from messaging.hooks import names
+        from messaging.wordings import register as register_wordings
         from privacy.reindexing import parts
         from waiting_room import checks
         from waiting_room.events import SOURCE
         from waiting_room.services.provisional_tickets import settle_provisional
         from waiting_room.services.reindexing import TicketCodes
+        from waiting_room.wordings import WORDINGS
 
+        register_wordings(WORDINGS)
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.review_closed.register(settle_provisional)
         hooks.holders.register(with_tickets)

@@ -88,7 +88,7 @@ def test_people_move_to_the_nearest_time_and_are_told(slot, clock):
     assert tell_due() == 2
     assert tell_due() == 0
     [text] = [message.text for message in rendered(first)]
-    assert text.startswith(f"[Jari] {slot.clinic.name}")
+    assert text.startswith(f"[자리] {slot.clinic.name}")
     assert first[0].number in text
     story = [event.kind for event in story_of(first[0].person_id)]
     assert story[:3] == ["booked_by_staff", "clinic_closed", "moved"]

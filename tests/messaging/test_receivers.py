@@ -2,6 +2,9 @@
 
 import os
 from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -31,6 +34,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.logins: list[bytes] = []
         self.receivers: list[list[str]] = []
+        self.mails: list[EmailMessage] = []
         self.callers = 0
         self.server = Controller(
             self,
@@ -51,6 +55,7 @@ class Mailbox:
 
     async def handle_DATA(self, server, session, envelope) -> str:
         self.receivers.append(envelope.rcpt_tos)
+        self.mails.append(message_from_bytes(envelope.content, policy=default))
         return "250 OK"
 
 
@@ -103,6 +108,26 @@ def test_a_mail_goes_to_whom_it_was_typed_for_by_the_servers_that_were_set(
 
     assert agency.receivers == [["kim.min-jun+jab@mail.example.org"]]
     assert agency.logins == [b"s3cret"]
+
+
+def test_a_mail_is_text_and_html_of_the_same_words_under_its_subject(settings, mailboxes):
+    agency, _stranger = mailboxes
+    settings.MESSAGE_CHANNELS = channel_of(agency, "query")
+    text = "예약이 변경되었습니다\n\n<1차> 09:00\n\nhttps://jari.example.org/r/1/"
+
+    deliver(key="k", channel=Channel.EMAIL, to="kim@mail.example.org", text=text)
+
+    [mail] = agency.mails
+    assert mail["Subject"] == "예약이 변경되었습니다"
+    parts = {
+        part.get_content_type(): part.get_content()
+        for part in mail.walk()
+        if part.get_content_maintype() == "text"
+    }
+    assert parts.keys() == {"text/plain", "text/html"}
+    assert "&lt;1차&gt;&nbsp;09:00" in parts["text/html"]
+    assert "<1차> 09:00" in parts["text/plain"]
+    assert all("https://jari.example.org/r/1/" in part for part in parts.values())
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -4,6 +4,7 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
+from eligibility.models import Person
 from messaging.enums import MessageStatus
 from messaging.models import Message
 from tests.concurrency import at_once
@@ -49,8 +50,8 @@ def test_everybody_is_told_once_when_called():
     message = Message.objects.earliest("pk")
     assert (message.kind, message.channel) == ("called", "sms")
     assert message.to == ticket.person.phone
-    assert "예약하실 차례입니다" in message.text
-    assert f"/queue/t/{ticket.pk}/" in message.text
+    assert "차례가 되었습니다" in message.text
+    assert message.text.endswith("/mine/")
 
 
 def test_after_the_draw_the_people_of_the_called_places_are_told():
@@ -91,7 +92,28 @@ def test_messages_are_in_the_language_they_were_asked_for_in():
 
     send_alerts()
 
-    assert "It is your turn to book (Cohort" in Message.objects.get().text
+    assert "It is your turn. It is kept" in Message.objects.get().text
+
+
+def test_who_chose_nothing_is_told_in_the_language_they_last_used():
+    ticket = called(make_room())
+    Person.objects.filter(pk=ticket.person_id).update(language="en")
+
+    send_alerts()
+
+    assert Message.objects.get().text.startswith("[Jari] It is your turn.")
+
+
+def test_a_mail_leads_to_the_ticket():
+    ticket = called(make_room())
+    request_alert(ticket=ticket, channel="email", email="me@example.org", language="ko")
+
+    send_alerts()
+
+    subject, empty, *_text, address = Message.objects.get().text.splitlines()
+    assert subject.startswith("예약하실 차례입니다(")
+    assert empty == ""
+    assert address.endswith(f"/queue/t/{ticket.pk}/")
 
 
 def test_whoever_asked_before_the_draw_is_told_at_their_place():

@@ -6,9 +6,9 @@ from datetime import date
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from booking.services.notices import public_url
 from vaccination.certificates.codes import code_of
 from vaccination.models import DoseGiven
+from web.public import public_url
 
 
 @dataclass(frozen=True)

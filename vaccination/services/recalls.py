@@ -18,15 +18,17 @@ from redis import RedisError
 
 from booking.enums import LIVE
 from booking.models import Clinic, Reservation, Vaccine
-from booking.services.notices import notify
+from booking.services.notices import channel_of, notify
 from database.clock import Now, database_now
 from messaging.models import Message
+from messaging.wordings import render
 from outside import jobs
 from vaccination.enums import Manifestation, RecallStatus
 from vaccination.exceptions import NobodyToRecall
 from vaccination.models import DoseGiven, Lot, Reaction, Recall
 from vaccination.models.lots import LotQuerySet
 from vaccination.rules import lot_number
+from vaccination.wordings import RECALL
 
 BATCH = 500
 
@@ -188,14 +190,13 @@ def _write_message(recall: Recall, dose: DoseGiven) -> bool:
     if reservation.person.forgotten_at is not None:
         return False
     with translation.override(reservation.language):
-        text = _(
-            "[Jari] About your vaccination on %(day)s at %(clinic)s (%(vaccine)s, lot %(lot)s):"
-        ) % {
+        values = {
             "day": date_format(localtime(dose.given_at), _("D j M")),
             "clinic": dose.clinic.name,
             "vaccine": dose.vaccine.name,
             "lot": recall.lot_number,
         }
+    text = render(RECALL, channel_of(reservation), reservation.language, **values)
     return notify(
         reservation,
         key=f"recall:{recall.pk}:{dose.pk}",

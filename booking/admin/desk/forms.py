@@ -20,6 +20,7 @@ from eligibility.services.identity import find_or_declare
 from events.enums import ComplaintReason
 from staff.models import User
 from staff.services import staff_of
+from web.language import named_languages
 from web.times import moment
 
 
@@ -107,9 +108,7 @@ class BookForm(forms.Form):
     second = forms.ChoiceField(
         label=gettext_lazy("Second dose"), required=False, widget=forms.RadioSelect
     )
-    language = forms.ChoiceField(
-        label=gettext_lazy("Messages in"), choices=[("ko", "한국어"), ("en", "English")]
-    )
+    language = forms.ChoiceField(label=gettext_lazy("Messages in"), choices=named_languages())
 
     def __init__(self, *args: Any, seconds: list[Slot] | None, **kwargs: Any) -> None:
         """`seconds` are the slots for the second dose; None if there is no second to choose."""

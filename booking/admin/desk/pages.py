@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
@@ -224,7 +225,9 @@ class DeskPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         except Refusal as refusal:
             messages.error(request, str(refusal))
         else:
-            language = "en" if request.POST.get("language") == "en" else "ko"
+            language = request.POST.get("language", "")
+            if language not in dict(settings.LANGUAGES):
+                language = settings.LANGUAGE_CODE
             # The person has no page that shows their turn.
             if person.phone:
                 request_alert(ticket=ticket, channel=Channel.SMS, language=language)

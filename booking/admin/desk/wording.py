@@ -13,9 +13,9 @@ from booking.exceptions import AlreadyBooked, LineWaits, NoDoseLeft, Refused, Va
 from booking.models import Reservation, Slot
 from booking.rules import day_bounds, day_of
 from booking.services.courses import interval_of
-from booking.services.notices import public_url
 from database.clock import known_now
 from eligibility.enums import Window
+from web.public import public_url
 from web.times import moment
 
 # Refusals whose message for citizens ("you") would mislead staff.

@@ -104,7 +104,7 @@ class Alert(models.Model):
     )
     # NULL for a text message, which goes to the person's proven phone.
     email = EncryptedTextField(_("e-mail"), null=True, blank=True)
-    language = models.CharField(_("language"), max_length=5)
+    language = models.CharField(_("language"), max_length=10)
     soon_at = models.DateTimeField(_("told that it is soon"), null=True)
     called_at = models.DateTimeField(_("told that it is their turn"), null=True)
 

@@ -3,23 +3,22 @@
 A text message is the default: it goes to the proven phone of all who are called and chose nothing.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.urls import reverse
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from database.clock import database_now
 from messaging.enums import Channel
 from messaging.receivers import checked_receiver
 from messaging.services import write_message
+from messaging.wordings import render
 from waiting_room.enums import NO_MESSAGE, RoomStatus
 from waiting_room.models import Admission, Alert, Board, Room, Ticket
+from waiting_room.wordings import CALLED, SOON
+from web.public import public_url
 
 SOON_SECONDS = 600
 # A "ten minutes left" message is not sent later than this: it would be wrong by then.
@@ -104,6 +103,7 @@ def _add_defaults(room: Room, serving: int, now: datetime) -> None:
         last = min(first + BATCH_SIZE - 1, serving)
         places = {room.entry_at(place): place for place in range(first, last + 1)}
         tickets = Ticket.objects.filter(room=room, entry__in=places, alert=None, left_at=None)
+        rows = tickets.values_list("pk", "entry", "person__language")
         Alert.objects.bulk_create(
             [
                 Alert(
@@ -111,10 +111,10 @@ def _add_defaults(room: Room, serving: int, now: datetime) -> None:
                     room=room,
                     place=places[entry],
                     channel=Channel.SMS,
-                    language=settings.LANGUAGE_CODE,
+                    language=language,
                     soon_at=now,  # it has come: nothing is left to say before it
                 )
-                for ticket_id, entry in tickets.values_list("pk", "entry")
+                for ticket_id, entry, language in rows
             ],
             ignore_conflicts=True,  # another worker does the same, or the person chooses just now
         )
@@ -156,26 +156,19 @@ def _send(tickets: list[UUID], room: Room, mark: str, now: datetime) -> int:
 
 
 def _write(alert: Alert, room: Room, mark: str, now: datetime) -> bool:
-    kind = "called" if mark == "called_at" else "soon"
+    kind = CALLED if mark == "called_at" else SOON
+    channel = Channel(alert.channel)
     with translation.override(alert.language):
-        text = "\n".join(_lines(kind, alert, room))
+        cohort = room.cohort.name
+    by_mail = channel == Channel.EMAIL
+    address = public_url("ticket", alert.pk) if by_mail else public_url("own_place")
+    text = render(kind, channel, alert.language, cohort=cohort, address=address)
     return write_message(
         key=f"{kind}:{alert.pk}",
         kind=kind,
-        channel=Channel(alert.channel),
+        channel=channel,
         to=alert.email or alert.ticket.person.phone,
         text=text,
         person_id=alert.ticket.person_id,
         not_after=room.cohort.closes_at if kind == "called" else now + SOON_IS_TRUE,
     )
-
-
-def _lines(kind: str, alert: Alert, room: Room) -> Iterator[str]:
-    if kind == "called":
-        yield _("[Jari] It is your turn to book (%(cohort)s).") % {"cohort": room.cohort.name}
-        yield _("Enter when it suits you; your turn stays yours until the line closes.")
-    else:
-        yield _("[Jari] About ten minutes until your turn (%(cohort)s).") % {
-            "cohort": room.cohort.name
-        }
-    yield settings.PUBLIC_URL.rstrip("/") + reverse("ticket", args=[alert.pk])
