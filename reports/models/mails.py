@@ -20,7 +20,9 @@ class MorningSubscription(models.Model):
         User, on_delete=models.PROTECT, related_name="morning_subscription", verbose_name=_("user")
     )
     email = EncryptedTextField(_("e-mail address"))
-    language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES)
+    language = models.CharField(
+        _("language"), max_length=2, choices=settings.LANGUAGES[: len(settings.STAFF_LANGUAGES)]
+    )
     made_at = models.DateTimeField(_("made at"), db_default=Now())
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
     # The last day whose mail was written: a day has one, however many workers write.
