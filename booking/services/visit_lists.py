@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TypedDict, cast
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django_stubs_ext import WithAnnotations
 
 from booking.enums import ON_THE_LIST, EntryStatus, Origin, ReservationStatus, VisitStatus
 from booking.exceptions import (
@@ -122,6 +124,10 @@ def _day(day: date) -> str:
     return date_format(day, "Y-m-d")
 
 
+class _Visible(TypedDict):
+    is_visible: bool
+
+
 def _facts_of(
     visit: HomeVisit,
     people: Sequence[Person],
@@ -137,7 +143,7 @@ def _facts_of(
     for row in rows.order_by("dose", "pk"):
         found.append(row)
         booked[row.person_id].append(row)
-        if row.is_visible:
+        if cast("WithAnnotations[Reservation, _Visible]", row).is_visible:
             visible_ids.add(row.pk)
     return _Facts(
         visit=visit,
