@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -72,8 +71,8 @@ class MessageFilter(admin.SimpleListFilter):
 
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
-    ) -> list[tuple[str, Promise]]:
-        return [(wording.code, wording.label) for wording in wordings.values()]
+    ) -> list[tuple[str, str]]:
+        return [(wording.code, str(wording.label)) for wording in wordings.values()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[OwnText]) -> QuerySet[OwnText]:
         return queryset.filter(code=self.value()) if self.value() else queryset

@@ -74,7 +74,7 @@ def fall_back_to_english() -> None:
     """Show a text without a translation in English, its source, where Django takes Korean."""
     for code in dict(settings.LANGUAGES):
         if code != settings.LANGUAGE_CODE:
-            catalogue(code)._fallback = None
+            vars(catalogue(code))["_fallback"] = None
 
 
 def reads_korean() -> bool:

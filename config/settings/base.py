@@ -20,7 +20,9 @@ from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_wi
 from .database import database_settings
 from .exports import export_storages, export_targets, report_days
 from .finder import directions
-from .languages import LANGUAGE_CODE, LANGUAGES, STAFF_LANGUAGES  # noqa: F401
+from .languages import LANGUAGE_CODE as LANGUAGE_CODE
+from .languages import LANGUAGES as LANGUAGES
+from .languages import STAFF_LANGUAGES as STAFF_LANGUAGES
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
