@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from launcher.errors import LauncherError
+from launcher.errors import DiskFullError, LauncherError
 from launcher.processes import LOOPBACK, Account, end_processes, spawn, stop
 
 SUPERUSER = "jari"
@@ -246,7 +246,7 @@ class Postgres:
             **(account.popen_options() if account else {}),
         )
         if result.returncode:
-            raise LauncherError(_sentence(result.stderr, self.folder))
+            raise _error(result.stderr, self.folder)
         output: str = result.stdout
         return output
 
@@ -280,7 +280,7 @@ class Postgres:
             log.seek(log_begins)
             output = log.read().decode(errors="replace")
         self.stop()
-        raise LauncherError(_sentence(output, self.folder))
+        raise _error(output, self.folder)
 
 
 def answers(port: int) -> bool:
@@ -297,18 +297,18 @@ def _plain_env() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"} | shifted
 
 
-def _sentence(output: str, folder: Path) -> str:
-    """A message for the user from the output of a Postgres program."""
+def _error(output: str, folder: Path) -> LauncherError:
+    """What to tell the user of the output of a Postgres program."""
     if "No space left on device" in output:
-        return f"The disk is full: Postgres could not write to {folder}."
+        return DiskFullError(f"The disk is full: Postgres could not write to {folder}.")
     if "incompatible with server" in output:
-        return (
+        return LauncherError(
             f"The data in {folder} is of another Postgres version: "
             "set another JARI_HOME, or move the data with pg_upgrade."
         )
     lines = [line for line in output.splitlines() if "FATAL" in line or "error:" in line]
     reason = (lines or output.strip().splitlines() or ["it said nothing"])[-1]
-    return f"The embedded Postgres in {folder} did not start: {reason.strip()}"
+    return LauncherError(f"The embedded Postgres in {folder} did not start: {reason.strip()}")
 
 
 def _is_server_on(pid: int, folder: Path) -> bool:

@@ -1,5 +1,6 @@
 """Restarts child processes, limits their logs, and prints their errors on the terminal."""
 
+import contextlib
 import re
 import shutil
 import signal
@@ -10,11 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from launcher.errors import DiskFullError
 from launcher.processes import RunFolder, spawn
 
 LOG_BYTES = 10_000_000
 OLD_LOGS = 5  # per process, so that a burst of lines does not push out earlier ones
 LONGEST_PAUSE = 30.0
+# Between starts on a full disk: Postgres gives up its recovery there, which costs a second, and has
+# to be back as soon as there is room again.
+FULL_DISK_PAUSE = 2.0
 SETTLED_SECONDS = 60.0  # after running this long, the pause before a restart is short again
 IMPORTANT = re.compile(
     r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback|^\w+(\.\w+)*(Error|Exception): "
@@ -61,6 +66,7 @@ class _Watch:
     started: float
     pause: float = 0.5
     due: float | None = None  # when to start it again
+    disk_is_full: bool = False  # as its last start found
 
 
 class Supervisor:
@@ -71,6 +77,7 @@ class Supervisor:
         self.report = report
         self.watches: list[_Watch] = []
         self.logs: list[Log] = []
+        self._unlisted = False  # whether the list of children lacks one
 
     def watch(self, name: str, target: Restartable, start: Callable[[], None], log: Path) -> None:
         """Restart `target`, which runs already, by `start` whenever it ends."""
@@ -83,6 +90,8 @@ class Supervisor:
         """One round: restart ended processes, report important log lines, rotate logs."""
         for watch in self.watches:
             self._look_at(watch)
+        if self._unlisted:
+            self._list_again()
         for log in self.logs:
             for line in log.important_lines():
                 self.report(f"{log.name}: {line}")
@@ -95,28 +104,50 @@ class Supervisor:
         now = time.monotonic()
         if watch.due is None:
             code = watch.target.process.poll() if watch.target.process else 1
-            if code is None:
-                return
-            if now - watch.started > SETTLED_SECONDS:
-                watch.pause = 0.5
-            watch.due = now + watch.pause
-            self.report(
-                f"{watch.name} ended ({_how(code)}); starting it again in {watch.pause:g} s"
-            )
-            # Doubled each time, so that a process that can't start doesn't load the machine.
-            watch.pause = min(watch.pause * 2, LONGEST_PAUSE)
+            if code is not None:
+                self._plan_start(watch, now, code)
         elif now >= watch.due:
             watch.due, watch.started = None, now
-            try:
-                watch.start()
-            except Exception as error:
-                self.report(f"{watch.name}: {error}")
-            else:
-                self._remember(watch.target)
+            self._start(watch)
+
+    def _plan_start(self, watch: _Watch, now: float, code: int) -> None:
+        if watch.disk_is_full:  # said once
+            watch.due = now + FULL_DISK_PAUSE
+            return
+        if now - watch.started > SETTLED_SECONDS:
+            watch.pause = 0.5
+        watch.due = now + watch.pause
+        self.report(f"{watch.name} ended ({_how(code)}); starting it again in {watch.pause:g} s")
+        # Doubled each time, so that a process that can't start doesn't load the machine.
+        watch.pause = min(watch.pause * 2, LONGEST_PAUSE)
+
+    def _start(self, watch: _Watch) -> None:
+        was_full, watch.disk_is_full = watch.disk_is_full, False
+        try:
+            watch.start()
+        except DiskFullError as error:
+            watch.disk_is_full, watch.pause = True, 0.5
+            if not was_full:
+                self.report(f"{watch.name}: {error} It starts as soon as there is room.")
+        except Exception as error:
+            self.report(f"{watch.name}: {error}")
+        else:
+            self._remember(watch.target)
 
     def _remember(self, target: Restartable) -> None:
-        if target.process:
+        """List the process for the next run. A full disk must not end the portal: the process is
+        listed at a later look (`_list_again`)."""
+        if target.process is None:
+            return
+        try:
             self.run.remember(target.process)
+        except OSError:
+            self._unlisted = True
+
+    def _list_again(self) -> None:
+        self._unlisted = False
+        for watch in self.watches:
+            self._remember(watch.target)
 
 
 def stop_all(children: Sequence[Child]) -> None:
@@ -174,7 +205,9 @@ class Log:
                 younger = self._old(number - 1)
                 if younger.exists():
                     younger.replace(self._old(number))
-            shutil.copy(self.path, self._old(1))  # with its mode
+            # On a full disk the old lines go, so that the log makes room instead of none.
+            with contextlib.suppress(OSError):
+                shutil.copy(self.path, self._old(1))  # with its mode
             with self.path.open("r+b") as log:
                 log.truncate(0)
             self.position, self._rest = 0, b""

@@ -1,3 +1,5 @@
+import errno
+import json
 import re
 import signal
 import sys
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from launcher import supervisor as supervising
+from launcher.errors import DiskFullError
 from launcher.home import ROOT
 from launcher.postgres import Postgres
 from launcher.processes import RunFolder, spawn
@@ -51,6 +54,52 @@ def test_a_child_that_keeps_ending_is_given_longer_pauses(watch, said: list[str]
 
     pauses = [re.sub(r".*exit 3.* in (\S+) s", r"\1", line) for line in said[:3]]
     assert pauses == ["0.5", "1", "2"]
+
+
+def test_a_service_on_a_full_disk_is_started_as_soon_as_there_is_room(
+    watch, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor, child = watch("import time; time.sleep(60)")
+    monkeypatch.setattr(supervising, "FULL_DISK_PAUSE", 0.0)
+    start, is_full, first = child.start, [True] * 4, child.process
+
+    def start_if_there_is_room() -> None:
+        child.process = None
+        if is_full and is_full.pop():
+            raise DiskFullError("The disk is full.")
+        start()
+
+    supervisor.watches[0].start = start_if_there_is_room
+    first.kill()
+    look_until(supervisor, lambda: child.process not in (None, first))
+
+    # Said once; and the pauses have not grown.
+    assert said == [
+        "child ended (signal 9); starting it again in 0.5 s",
+        "child: The disk is full. It starts as soon as there is room.",
+    ]
+    assert supervisor.watches[0].pause == 0.5
+    stop_all([child])
+
+
+def test_a_list_of_children_that_cannot_be_written_ends_nothing_and_is_written_later(
+    watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor, child = watch("import time; time.sleep(60)")
+    remember = supervisor.run.remember
+
+    def full(_process: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(supervisor.run, "remember", full)
+    first = child.process
+    first.kill()
+    look_until(supervisor, lambda: child.process is not first)
+    monkeypatch.setattr(supervisor.run, "remember", remember)
+    supervisor.look()
+
+    assert str(child.process.pid) in json.loads((tmp_path / "children.json").read_text())
+    stop_all([child])
 
 
 def test_a_child_that_ignores_the_first_signal_gets_the_second_and_then_kill(
