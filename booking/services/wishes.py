@@ -115,14 +115,15 @@ def forget_old_wishes(now: datetime) -> tuple[str, int]:  # of eligibility.hooks
 def signs_of_needs(rows: Sequence[Reservation], user: User) -> dict[int, str]:
     """What people of these rows need, for staff of the clinic of their appointment only.
 
-    Of booking.hooks.row_signs.
+    Of booking.hooks.row_signs. The rows come with `person__wish`, or it is read for each.
     """
-    own = {row.person_id: row.pk for row in rows if row.slot.clinic_id == user.clinic_id}
     labels = dict(Facility.choices)
-    found = Wish.objects.filter(person__in=own, needs__isnull=False)
+    own = [row for row in rows if row.slot.clinic_id == user.clinic_id]
+    wishes = {row.pk: getattr(row.person, "wish", None) for row in own}
     return {
-        own[wish.person_id]: ", ".join(str(labels[code]) for code in (wish.needs or "").split())
-        for wish in found
+        reservation_id: ", ".join(str(labels[code]) for code in wish.needs.split())
+        for reservation_id, wish in wishes.items()
+        if wish is not None and wish.needs
     }
 
 

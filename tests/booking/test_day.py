@@ -236,8 +236,8 @@ def test_a_full_day_asks_no_more_than_a_small_one(tablet, clinic):
         page = tablet.get(DAY)
 
     assert len(page.context["entries"]) == 31
-    assert len(few) <= 13
-    assert len(many) <= 13
+    assert len(few) <= 12
+    assert len(many) <= 12
 
 
 # Scans

@@ -180,7 +180,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
     def _rows(self, request: HttpRequest, shown: Shown, window: Window) -> QuerySet[Reservation]:
         around_now = shown.hour is None and shown.on == shown.today
         return people_of_window(
-            self.get_queryset(request),
+            self._rows_of_signs(request),
             shown.clinic,
             window,
             earlier_from=bounds_of(shown.on).start if around_now else None,
@@ -192,11 +192,15 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
     ) -> list[Entry]:
         return entries_of(
             rows,
-            self.get_queryset(request),
+            self._rows_of_signs(request),
             now=now,
             may_mark=self.has_mark_permission(request),
             user=staff_of(request),
         )
+
+    def _rows_of_signs(self, request: HttpRequest) -> QuerySet[Reservation]:
+        """Reservations with what their signs are read from (hooks.row_signs)."""
+        return self.get_queryset(request).select_related("person__wish")
 
     def _record_look(
         self, request: HttpRequest, shown: Shown, window: Window, entries: list[Entry]
@@ -285,7 +289,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             clinic=shown.clinic,
             on=shown.on,
             today=shown.today,
-            visible=self.get_queryset(request),
+            visible=self._rows_of_signs(request),
             may_book=_may_book(request),
         )
         return find(where, term)
@@ -304,11 +308,11 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         """Set or take back a mark: answers the one row to the script, else goes back to it."""
         if not self.has_mark_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(self.get_queryset(request), pk=pk)
+        row = get_object_or_404(self._rows_of_signs(request), pk=pk)
         act = request.POST.get("act", "")
         by = actor_of(staff_of(request))
         refusal = press(row, act, by=by, status_shown=request.POST.get("seen", ""))
-        row = self.get_queryset(request).get(pk=row.pk)
+        row = self._rows_of_signs(request).get(pk=row.pk)
         # The page that asks for what the mark still needs.
         goes_to = refusal.address if isinstance(refusal, DetailsNeeded) else ""
         if request.headers.get(FRAGMENT) and not goes_to:
