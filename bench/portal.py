@@ -165,6 +165,8 @@ def settle(room) -> None:
 SERVERS = {
     # As `make run` starts it, with two workers.
     "portal": lambda port: [sys.executable, "-m", "config.serve", "--bind", f"127.0.0.1:{port}"],
+    # The same with static files as collectstatic writes them (STATIC_ROOT).
+    "shipped": lambda port: [sys.executable, "-m", "config.serve", "--bind", f"127.0.0.1:{port}"],
     # A Django without middleware, on granian's WSGI interface, the fastest way to serve it.
     "bare": lambda port: [
         str(Path(sys.executable).with_name("granian")), "--interface", "wsgi",
@@ -180,7 +182,7 @@ def served(server: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     path = os.pathsep.join([str(ROOT), str(ROOT / "queue")])
-    settings = "bench.bare" if server == "bare" else "bench.settings"
+    settings = {"bare": "bench.bare", "shipped": "bench.shipped"}.get(server, "bench.settings")
     process = subprocess.Popen(
         SERVERS[server](port),
         cwd=ROOT,
