@@ -30,6 +30,8 @@ from web.addresses import address_of, network_of
 log = logging.getLogger(__name__)
 
 Probe = Callable[[], tuple[int, Headers, bytes]]
+# Answers a path with request headers from memory, or gives None for one that it does not know.
+Published = Callable[[str, Callable[[str], str]], tuple[int, Headers, bytes] | None]
 UTF_8 = re.compile(r"utf-?8", re.IGNORECASE)
 # Also as RFC 2231 writes it, which Django reads: charset*=utf-8''utf-7.
 CHARSET = re.compile(r";\s*charset(\*[\d*]*)?\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
@@ -48,7 +50,8 @@ class WsgiBridge:
     """A WSGI application, called by the RSGI protocol of granian.
 
     `hops` is the number of trusted proxies, `static` the folder of static files, `headers` are
-    added to every answer, `probes` maps paths to functions that are called in the event loop.
+    added to every answer, `probes` maps paths to functions that are called in the event loop, and
+    `published` is asked there for files that need no Django.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class WsgiBridge:
         static: str = "",
         headers: Headers | None = None,
         probes: Mapping[str, Probe] | None = None,
+        published: Published | None = None,
     ) -> None:
         self._wsgi, self._hops, self._static = wsgi, hops, static
         self._limits = limits or Limits()
         self._headers = headers or []
         self._probes = {"/healthz": alive, **(probes or {})}
+        self._published = published
         waiting = self._limits.waiting
         self._citizens = Lane(threads, waiting=waiting, name="page")
         self._staff = Lane(staff_threads, waiting=waiting, name="staff")
@@ -99,6 +104,11 @@ class WsgiBridge:
         if probe and scope.method in ("GET", "HEAD"):
             self._answer(protocol, *probe())
             return
+        if self._published and scope.method in ("GET", "HEAD"):
+            found = self._published(path, lambda name: scope.headers.get(name) or "")
+            if found:
+                self._answer(protocol, *found)
+                return
         environ = environ_of(scope, path, pairs)
         _check_charset(environ)
         caller = address_of(environ, self._hops)

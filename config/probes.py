@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from django.db import close_old_connections
+
 from config.headers import Headers
 from database.clock import known_now
 
@@ -60,5 +62,9 @@ class Readiness:
                 state = self._parts[name]()
             except Exception as error:
                 state = type(error).__name__
+            finally:
+                # As after a request: a connection that broke would be used again for ever, and
+                # the node count as unready when the database has long been back.
+                close_old_connections()
             self._results[name] = state, time.monotonic()
             time.sleep(CHECK_SECONDS if state == "ok" else RETRY_SECONDS)

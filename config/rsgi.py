@@ -19,11 +19,14 @@ from config.headers import security_headers  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.probes import Readiness  # noqa: E402
 from reports import parts  # noqa: E402
+from reports.status import StatusWriter  # noqa: E402
+from reports.status_files import files  # noqa: E402
 from waiting_room.fast_path import FastPathApplication  # noqa: E402  (needs Django set up)
 
 limits = Limits(upload_bytes=settings.UPLOAD_MEGABYTES * MIB, waiting=settings.WAITING_PAGES)
 readiness = Readiness(parts.PARTS, needs="database")
 parts.watchers.register(readiness.watched)
+status = StatusWriter(readiness.watched)
 guard = Guard(limits, shared=settings.PROXIES > 0)
 pages = WsgiBridge(
     django,
@@ -35,5 +38,6 @@ pages = WsgiBridge(
     static=f"{settings.STATIC_ROOT}/",
     headers=security_headers(),
     probes={"/readyz": readiness},
+    published=files.answer,
 )
 application = FastPathApplication(pages, headers=security_headers())

@@ -74,6 +74,7 @@ def one_worker(port: int) -> Any:
     if main_process and main_process.pid:
         _end_with(main_process.pid)
     rsgi.guard.start(port)
+    rsgi.status.start()
     return rsgi.application
 
 

@@ -3,6 +3,7 @@ from django.urls import include, path
 
 from config import home, views
 from web import letters
+from reports import status_files
 from web.language import choose_language
 
 # Django tries the patterns in order, so the pages of an opening's rush come first.
@@ -13,6 +14,9 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("mine/", home.own_place, name="own_place"),
     path("how/", home.how, name="how"),
+    path("status/", status_files.status, name="status"),
+    path("status/status.json", status_files.status, name="status_facts"),
+    path("status/<str:language>/", status_files.status, name="status_in"),
     path("", include("reports.urls")),
     path("open/", include("reports.open_urls")),
     path("", include("statements.urls")),

@@ -13,6 +13,8 @@ from reports.schedules import late_files
 from waiting_room.services.witnessed import health_line as witnesses_line
 from web.hooks import Hook
 
+OK = "ok"
+SILENT_GATEWAY = "gateway takes nothing"  # begins the problem in the state of `messages`
 MOST_NAMED = 5
 # Pages of several operators ask each few seconds: a process asks the parts once in so long.
 KEPT_SECONDS = 3
@@ -25,7 +27,7 @@ def _database() -> str:
         measure_if_due()
     except DatabaseError:
         return "unreachable"
-    return "ok"
+    return OK
 
 
 def _clock() -> str:
@@ -34,7 +36,7 @@ def _clock() -> str:
     ahead = clock_ahead()
     if ahead is None:
         return "unknown"
-    return clock_line(ahead) if is_off(ahead) else "ok"
+    return clock_line(ahead) if is_off(ahead) else OK
 
 
 def _redis() -> str:
@@ -42,19 +44,19 @@ def _redis() -> str:
         redis.client().ping()
     except RedisError:
         return "unreachable"
-    return "ok"
+    return OK
 
 
 def _worker() -> str:
     try:
-        return "ok" if jobs.has_worker(jobs.LINE) else "none"
+        return OK if jobs.has_worker(jobs.LINE) else "none"
     except RedisError:
         return "unknown"
 
 
 def _cron() -> str:
     try:
-        return "ok" if jobs.has_cron() else "none"
+        return OK if jobs.has_cron() else "none"
     except RedisError:
         return "unknown"
 
@@ -66,8 +68,8 @@ def _messages() -> str:
     except DatabaseError:
         return "unknown"
     problems = [f"above budget: {', '.join(above)}"] if above else []
-    problems += [f"gateway takes nothing: {', '.join(silent)}"] if silent else []
-    return "; ".join(problems) or "ok"
+    problems += [f"{SILENT_GATEWAY}: {', '.join(silent)}"] if silent else []
+    return "; ".join(problems) or OK
 
 
 def _witnesses() -> str:
@@ -84,7 +86,7 @@ def _exports() -> str:
     except DatabaseError:
         return "unknown"
     words = [f"{schedule.name} of {day}" for schedule, day in late[:MOST_NAMED]]
-    return f"late: {', '.join(words)}" if words else "ok"
+    return f"late: {', '.join(words)}" if words else OK
 
 
 # Functions that answer "ok" or, in short words, what is wrong.

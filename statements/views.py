@@ -11,4 +11,5 @@ from statements.reading import shown
 @require_safe
 def statement(request: HttpRequest, subject: Subject) -> HttpResponse:
     """A text of the authority for the public."""
-    return render(request, "statements/statement.html", {"statement": shown(subject)})
+    context = {"statement": shown(subject), "is_help": subject == Subject.HELP}
+    return render(request, "statements/statement.html", context)

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ POLLS = [(0, 2), (50, 3), (500, 5), (3_000, 10), (20_000, 20), (100_000, 40)]
 RATE_SECONDS = 60
 # A draw's number that is this much past its time counts as late.
 LATE = timedelta(seconds=20)
+LEAST_SCORED = 50  # waiting times, before pages say how many came true
 
 
 @dataclass
@@ -53,6 +55,12 @@ def waiting_in(room: Room) -> int:
     """People not called yet of those whom the last document knows; with those who left the line."""
     issued: int = room.board.document.get("issued", 0)
     return max(0, issued - room.line.serving)
+
+
+def scored(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How many waiting times came true; None of so few that the share says nothing."""
+    score: dict[str, Any] | None = document.get("score")
+    return score if score and score["count"] >= LEAST_SCORED else None
 
 
 def state_of(room: Room, now: datetime) -> State:

@@ -30,7 +30,7 @@ from waiting_room.exceptions import AtTheDoor, LineRefusal
 from waiting_room.forms import AlertForm
 from waiting_room.models import Alert, Room, Ticket
 from waiting_room.now_cache import documents
-from waiting_room.now_document import state_of, waiting_in
+from waiting_room.now_document import scored, state_of, waiting_in
 from waiting_room.public_log import ticket_hash
 from waiting_room.services import entering, joining, telling
 from waiting_room.services.evening import last_totals
@@ -53,7 +53,6 @@ GUESSES = [Brake("resume", "20/10m")]
 # Session.sees_from of a browser that has typed the code only.
 NOTHING_FROM = datetime.max.replace(tzinfo=UTC)
 
-LEAST_SCORED = 50  # waiting times, before the page says how many came true
 
 ROOM_LEADS = {
     State.SOON: gettext_lazy("You can't join this line yet."),
@@ -100,7 +99,7 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
         "now_document": document,
         "waiting": waiting_in(room),
         "stands_still": stands_still(document, state, room.now),
-        "score": _score(document),
+        "score": scored(document),
         "witnesses": how_witnesses_stand(room),
         "without_quorum": room.quorum and went_on_without(room),
         "totals": last_totals(room) if state == State.CLOSED else {},
@@ -108,12 +107,6 @@ def room_page(request: HttpRequest, code: str, refusal: LineRefusal | None = Non
     }
     status = refusal.status if refusal else 200
     return render(request, "waiting_room/room.html", context, status=status)
-
-
-def _score(document: dict[str, Any]) -> dict[str, Any] | None:
-    """How many waiting times came true; None of so few that the share says nothing."""
-    score = document.get("score")
-    return score if score and score["count"] >= LEAST_SCORED else None
 
 
 @never_cache

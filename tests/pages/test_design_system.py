@@ -92,7 +92,7 @@ def test_error_page_stands_alone(name):
 
     # nginx serves them as files when nothing behind it answers; only 403 has two wordings.
     assert tags == ({"if", "else", "endif"} if name == "403.html" else set())
-    menu = ["/", "/mine/", "/reservations/", "/help/"]
+    menu = ["/", "/mine/", "/reservations/", "/help/", "/status/"]
     files = [url for url in links if url not in menu]
     assert [url for url in files if not (settings.BASE_DIR / url[1:]).exists()] == []
     assert 'lang="ko"' in text

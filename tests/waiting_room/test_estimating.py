@@ -9,7 +9,7 @@ from django.utils import timezone
 from tests.roles import past_triggers
 from tests.waiting_room.scene import back_in_time, join, make_room, tick
 from tests.waiting_room.test_pages import browser, fresh_board, page  # noqa: F401
-from waiting_room import views
+from waiting_room import now_document
 from waiting_room.models import Board, Estimate, Room, Step
 from waiting_room.services import estimating, rooms
 
@@ -117,7 +117,7 @@ def test_what_was_said_is_kept_and_scored_when_the_place_is_called(monkeypatch):
     assert document["score"]["held"] == round(held / every, 3)
     address, told = f"/queue/{room.cohort.code}/", f"of the last {every} waiting times we gave came"
     assert told not in browser().get(address).content.decode()  # too few to tell by
-    monkeypatch.setattr(views, "LEAST_SCORED", every)
+    monkeypatch.setattr(now_document, "LEAST_SCORED", every)
     assert told in browser().get(address).content.decode()
 
 

@@ -1,0 +1,39 @@
+"""What people see while Postgres is away: the real web server, and a Postgres of its own."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.live_portal import LivePortal, live_portal
+from tests.waiting import until
+
+
+@pytest.fixture(scope="module")
+def portal(django_db_setup) -> Iterator[LivePortal]:
+    with live_portal() as running:
+        running.serve()
+        yield running
+
+
+def facts(portal: LivePortal) -> dict:
+    status, body = portal.get("/status/status.json")
+    return json.loads(body) if status == 200 else {}
+
+
+def test_the_status_page_goes_on_without_postgres(portal: LivePortal):
+    until(lambda: facts(portal).get("lines_at"), portal.log, patience=30)
+    port = portal.postgres.port
+
+    portal.postgres.stop()
+    until(lambda: portal.get("/")[0] == 503, portal.log)
+    until(lambda: [e["what"] for e in facts(portal)["disturbed"]][:1] == ["portal"], portal.log)
+    status, page = portal.get("/status/", Accept_Language="en")
+    korean = portal.get("/status/ko/", Accept_Language="en")[1]
+    waiting = portal.get("/")[1]
+    portal.postgres.start(port)
+
+    assert (status, "Pages cannot be opened just now" in page) == (200, True)
+    assert "지금은 화면을 열 수 없습니다" in korean
+    assert 'href="/status/"' in waiting
+    until(lambda: "portal" not in [e["what"] for e in facts(portal)["disturbed"]], portal.log)
