@@ -1,7 +1,8 @@
 """Runs Django's WSGI application behind the web server's event loop, each request in a thread.
 
 A thread gets a request with its complete body and returns a complete answer, so it never waits for
-a client. Staff have threads of their own; probes are answered without a thread.
+a client. Staff and people who look up what they booked have threads of their own
+(config.lanes); probes and the status page are answered without a thread.
 
 Django's ASGI handler and a2wsgi cost three to ten times as much for synchronous views
 (docs/performance.md).
@@ -22,7 +23,7 @@ from config.answers import Answer, Answers, FileBody, answer_of
 from config.bodies import Bodies
 from config.connections import Guard
 from config.headers import Headers, completed
-from config.lanes import Lane
+from config.lanes import Lane, Lanes, Threads
 from config.limits import Limits
 from config.refusals import Refused, page
 from web.addresses import address_of, network_of
@@ -58,8 +59,7 @@ class WsgiBridge:
         self,
         wsgi: Callable[..., Iterable[bytes]],
         *,
-        threads: int,
-        staff_threads: int = 2,
+        threads: Threads | None = None,
         limits: Limits | None = None,
         guard: Guard | None = None,
         hops: int = 0,
@@ -73,13 +73,11 @@ class WsgiBridge:
         self._headers = headers or []
         self._probes = {"/healthz": alive, **(probes or {})}
         self._published = published
-        waiting = self._limits.waiting
-        self._citizens = Lane(threads, waiting=waiting, name="page")
-        self._staff = Lane(staff_threads, waiting=waiting, name="staff")
-        self._bodies = Bodies(self._limits)
+        self._lanes = Lanes(threads or Threads(), waiting=self._limits.waiting)
         guard = guard or Guard(self._limits)
-        lanes = (self._citizens, self._staff)
-        self._answers = {lane: Answers(self._limits, guard) for lane in lanes}
+        # Of each lane its own: bodies that a crowd sends slowly must not use up those of others.
+        self._bodies = {lane: Bodies(self._limits) for lane in self._lanes.all()}
+        self._answers = {lane: Answers(self._limits, guard) for lane in self._lanes.all()}
 
     async def __call__(self, scope: Any, protocol: Any) -> None:
         try:
@@ -113,7 +111,7 @@ class WsgiBridge:
         _check_charset(environ)
         caller = address_of(environ, self._hops)
         address = network_of(caller) if caller else "unknown"
-        lane = self._staff if path.startswith("/admin/") else self._citizens
+        lane = self._lanes.of(path)
         environ["wsgi.input"] = body = await self._receive(protocol, environ, address, lane)
         try:
             answer = await lane.run(address, partial(self._call, environ))
@@ -127,7 +125,7 @@ class WsgiBridge:
         def may_send() -> Awaitable[bool]:
             return lane.run(address, partial(self._shows_form, environ))
 
-        return await self._bodies.receive(protocol, environ, address, may_send)
+        return await self._bodies[lane].receive(protocol, environ, address, may_send)
 
     def _shows_form(self, environ: dict[str, Any]) -> bool:
         """Whether a GET of the upload's address answers 200, so that this sender may upload."""

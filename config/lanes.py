@@ -1,15 +1,60 @@
-"""Thread pools for pages, with a queue that is fair between network addresses."""
+"""Thread pools for pages, one for each kind of visitor, with queues that are fair between network
+addresses."""
 
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from config.refusals import busy
 
 Result = TypeVar("Result")
+
+
+# What people come for who have booked already, and what says how things stand: a crowd in front of
+# an opening asks for other pages.
+LOOKUP = (
+    "/reservations/", "/certificates/", "/closures/", "/offers/", "/status/",
+    "/help/", "/how/", "/privacy/", "/accessibility/", "/operator/",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Threads:
+    """Threads of each lane of a process."""
+
+    pages: int = 8
+    # 0: these share the threads of the pages.
+    lookup: int = 3
+    staff: int = 3
+    # A page that is quick waits for its style all the same. Files need no database.
+    static: int = 2
+
+
+class Lanes:
+    """The lanes of a process: a full one holds up nobody in another."""
+
+    def __init__(self, threads: Threads, *, waiting: int) -> None:
+        self.pages = Lane(threads.pages, waiting=waiting, name="page")
+        self.staff = Lane(threads.staff, waiting=waiting, name="staff")
+        self.static = Lane(threads.static, waiting=waiting, name="static")
+        self.lookup = (
+            Lane(threads.lookup, waiting=waiting, name="lookup") if threads.lookup else self.pages
+        )
+
+    def of(self, path: str) -> "Lane":
+        """The lane of an address, by its beginning."""
+        if path.startswith("/admin/"):
+            return self.staff
+        if path.startswith("/static/"):
+            return self.static
+        return self.lookup if path.startswith(LOOKUP) else self.pages
+
+    def all(self) -> set["Lane"]:
+        return {self.pages, self.staff, self.static, self.lookup}
 
 
 class Lane:

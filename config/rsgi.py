@@ -16,6 +16,7 @@ from django.conf import settings  # noqa: E402
 from config.bridge import WsgiBridge  # noqa: E402
 from config.connections import Guard  # noqa: E402
 from config.headers import security_headers  # noqa: E402
+from config.lanes import Threads  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.probes import Readiness  # noqa: E402
 from reports import parts  # noqa: E402
@@ -30,8 +31,9 @@ status = StatusWriter(readiness.watched)
 guard = Guard(limits, shared=settings.PROXIES > 0)
 pages = WsgiBridge(
     django,
-    threads=settings.WEB_THREADS,
-    staff_threads=settings.STAFF_THREADS,
+    threads=Threads(
+        pages=settings.WEB_THREADS, lookup=settings.LOOKUP_THREADS, staff=settings.STAFF_THREADS
+    ),
     limits=limits,
     guard=guard,
     hops=settings.PROXIES,

@@ -260,7 +260,7 @@ DATABASES = {
         # Without a pool most of a short request's time goes into connecting.
         pool={
             "min_size": env.int("DATABASE_POOL_MIN", default=1),
-            "max_size": env.int("DATABASE_POOL_MAX", default=14),
+            "max_size": env.int("DATABASE_POOL_MAX", default=19),
             "timeout": 10,
         },
     )
@@ -383,9 +383,10 @@ PROXIES = proxies(env.str("JARI_PROXIES", default="0"))
 
 # Threads of one web process for pages; each uses a database connection.
 WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)
-# Further threads for staff only, so that the rush of an opening does not keep them out.
+# Further threads for staff only, and for those who look up what they booked (config.lanes).
 STAFF_THREADS = env.int("JARI_STAFF_THREADS", default=3)
-# Page requests that may wait for a thread; further ones get 503 with Retry-After: 10.
+LOOKUP_THREADS = env.int("JARI_LOOKUP_THREADS", default=3)
+# Requests of a lane that may wait; further ones get 503.
 WAITING_PAGES = env.int("JARI_WAITING_PAGES", default=1_000)
 UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)  # largest upload by staff
 

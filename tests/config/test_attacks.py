@@ -243,13 +243,22 @@ def test_connections_of_one_address_are_bounded_and_others_stay(serve: Serve):
         raw.close()
 
 
-@pytest.mark.parametrize(("held", "free"), [("/slow", "/admin/headed"), ("/admin/slow", "/headed")])
-def test_neither_citizens_nor_staff_can_take_the_others_threads(serve: Serve, held: str, free: str):
+@pytest.mark.parametrize(
+    ("held", "free"),
+    [
+        ("/slow", ["/admin/headed", "/reservations/headed", "/static/headed"]),
+        ("/reservations/slow", ["/admin/headed", "/headed"]),
+        ("/admin/slow", ["/headed", "/reservations/headed"]),
+    ],
+)
+def test_neither_citizens_nor_staff_can_take_the_others_threads(
+    serve: Serve, held: str, free: list[str]
+):
     server = serve()
     waiting = [send(server, f"GET {held} HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(30)]
     until((server.folder / "slow-began").exists)
 
-    assert server.ask("GET", free).content == b"done"
+    assert [server.ask("GET", path).content for path in free] == [b"done"] * len(free)
     assert server.ask("GET", "/healthz").content == b"ok\n"
 
     (server.folder / "slow-may-end").touch()

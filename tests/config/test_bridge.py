@@ -79,6 +79,8 @@ urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow"
                path("headed", site.headed), path("download", site.download),
                path("static", site.static), path("shown", site.shown),
                path("admin/headed", site.headed), path("admin/slow", site.slow),
+               path("reservations/headed", site.headed), path("reservations/slow", site.slow),
+               path("static/headed", site.headed),
                path("admin/body", site.staff_body), path("breaks", site.breaks),
                re_path("", site.seen)]
 """
@@ -90,13 +92,14 @@ from config import bodies
 from config.bridge import WsgiBridge
 from config.connections import Guard
 from config.headers import security_headers
+from config.lanes import Threads
 from config.limits import Limits
 django = get_wsgi_application()
 limits = Limits({limits})
 guard = Guard(limits, shared={hops} > 0)
 bodies.UPLOADS.append(re.compile("/admin/body"))
-application = WsgiBridge(django, threads=2, limits=limits, guard=guard, hops={hops},
-                    headers=security_headers(), static="{folder}/static/")
+application = WsgiBridge(django, threads=Threads(2, 2, 2), limits=limits, guard=guard,
+                    hops={hops}, headers=security_headers(), static="{folder}/static/")
 """
 MAIN = """
 import sys, types

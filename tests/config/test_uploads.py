@@ -21,7 +21,7 @@ def may_send(client: StaffClient) -> bool:
         "HTTP_HOST": "x", "HTTP_COOKIE": cookies, "SERVER_NAME": "x", "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http",
     }  # fmt: skip
-    return WsgiBridge(WSGIHandler(), threads=1)._shows_form(environ)
+    return WsgiBridge(WSGIHandler())._shows_form(environ)
 
 
 @pytest.mark.parametrize("role", Role.values)

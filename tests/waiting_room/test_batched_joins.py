@@ -96,9 +96,7 @@ def ask(requests: Sequence[Request], *, then=None) -> list[Answer]:
         return answer
 
     async def everybody() -> list[Answer]:
-        application = FastPathApplication(
-            WsgiBridge(WSGIHandler(), threads=8), headers=security_headers()
-        )
+        application = FastPathApplication(WsgiBridge(WSGIHandler()), headers=security_headers())
         try:
             answers = list(await asyncio.gather(*[one(application, r) for r in requests]))
             if then:

@@ -19,7 +19,7 @@ from django.test import TestCase
 from django.utils.datastructures import MultiValueDict
 
 from booking.finder import availability
-from config import bridge
+from config import bridge, lanes
 from config.headers import security_headers
 from outside import redis
 from tests.redis_databases import empty_redis
@@ -134,12 +134,10 @@ class Wire:
     """`ask` sends a request and undoes what it did."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(bridge, "Lane", InThisThread)
+        patch.setattr(lanes, "Lane", InThisThread)
         # Messages that are waited for are sent by threads, which would see no row of ours.
         patch.setattr("messaging.background.in_background", lambda *_: True)
-        pages = bridge.WsgiBridge(
-            WSGIHandler(), threads=1, guard=NeverGone(), headers=security_headers()
-        )
+        pages = bridge.WsgiBridge(WSGIHandler(), guard=NeverGone(), headers=security_headers())
         self._portal = FastPath(pages, headers=security_headers())
         self._portal._batcher = NoCompany()
         self._loop = asyncio.new_event_loop()
