@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from database.tracing import traced
+
 # Korean mobile numbers, birth dates and e-mail addresses.
 _PERSONAL = re.compile(
     r"(?:\+82|0)[-\s.]?1[016789][-\s.]?\d{3,4}[-\s.]?\d{4}"
@@ -42,10 +44,15 @@ class MaskPersonalData(logging.Filter):
 
 
 class MaskedFormatter(logging.Formatter):
-    """Masks tracebacks too, which may quote typed values. Times are UTC with an offset."""
+    """Masks tracebacks too, which may quote typed values. Times are UTC with an offset. A line ends
+    with the id of its request or job."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        name = traced()
+        return super().formatMessage(record) + (f" #{name}" if name else "")
 
     def formatException(self, ei: Any) -> str:
         return masked(super().formatException(ei))
@@ -63,6 +70,7 @@ class JsonFormatter(MaskedFormatter):
             "ecs.version": "8.11.0",
             "log.logger": record.name,
             "process.pid": record.process,
+            **({"trace.id": name} if (name := traced()) else {}),
             **{name: value for name, value in getattr(record, "caller", {}).items() if value},
         }
         if record.exc_info and record.exc_info[0]:

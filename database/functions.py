@@ -10,9 +10,10 @@ from typing import Any
 
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations import RunSQL
+
+from database.postgres.base import TaggedBindingCursor
 
 
 def source_of(app_label: str, name: str, version: int) -> str:
@@ -65,6 +66,6 @@ def binding_cursor() -> CursorWrapper:
     statement. Statements are not prepared, so PgBouncer may stand in between.
     """
     connection.ensure_connection()
-    cursor: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # the stub forgets psycopg's own arguments
+    cursor: Any = TaggedBindingCursor(connection.connection)  # type: ignore[call-arg]  # the stub forgets psycopg's own arguments
     make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     return make(cursor)

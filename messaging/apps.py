@@ -2,7 +2,8 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
-from outside.jobs import use_json_serializer
+from database.tracing import trace_by
+from outside.jobs import id_of_job, use_json_serializer
 
 
 class MessagingConfig(AppConfig):
@@ -18,6 +19,7 @@ class MessagingConfig(AppConfig):
         fall_back_to_english()
         check_settings()
         use_json_serializer()
+        trace_by(id_of_job)
         register(SOURCE)
         post_migrate.connect(_rows_of_texts, sender=self)
 

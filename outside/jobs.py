@@ -1,10 +1,11 @@
 """RQ jobs, serialized as JSON."""
 
 import django_rq
-from rq import Queue, cron_scheduler_registry, serializers, worker_registration
+from rq import Queue, cron_scheduler_registry, get_current_job, serializers, worker_registration
 from rq.defaults import DEFAULT_CRON_SCHEDULER_TTL
 from rq.serializers import JSONSerializer
 
+from database.tracing import traced
 from outside.redis import client
 
 LINE, CODES, MESSAGES, DEFAULT, EXPORTS = "line", "codes", "messages", "default", "exports"
@@ -24,7 +25,7 @@ def use_json_serializer() -> None:
 
 def enqueue(queue: str, job: str, *arguments: int | str) -> None:
     """Queue `job`; raises RedisError."""
-    _queue(queue).enqueue(job, *arguments, result_ttl=0)
+    _queue(queue).enqueue(job, *arguments, result_ttl=0, meta=_meta())
 
 
 def enqueue_once(queue: str, job: str) -> None:
@@ -35,7 +36,18 @@ def enqueue_once(queue: str, job: str) -> None:
     """
     waiting = _queue(queue)
     if waiting.count < 2:
-        waiting.enqueue(job, result_ttl=0)
+        waiting.enqueue(job, result_ttl=0, meta=_meta())
+
+
+def _meta() -> dict[str, str]:
+    """Of a new job: the request it was made for, which its log lines and statements name."""
+    return {"request": traced()}
+
+
+def id_of_job() -> str:
+    """For database.tracing: the request of this worker's job, else the job itself; "" elsewhere."""
+    job = get_current_job()
+    return "" if job is None else job.meta.get("request") or job.id
 
 
 def has_worker(queue: str) -> bool:

@@ -23,6 +23,7 @@ from .finder import directions
 from .languages import LANGUAGE_CODE as LANGUAGE_CODE
 from .languages import LANGUAGES as LANGUAGES
 from .languages import STAFF_LANGUAGES as STAFF_LANGUAGES
+from .logs import logging_settings
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -200,6 +201,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "web.request_ids.RequestIdMiddleware",
     "web.transport.TransportMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -413,38 +415,6 @@ MESSAGE_COST = env.float("JARI_MESSAGE_COST", default=20.0)  # of one message, i
 PUBLIC_URL = env.str("JARI_PUBLIC_URL", default=f"http://localhost:{env.int('PORT', default=8000)}")
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"]
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "plain": {
-            "()": "config.logs.MaskedFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        },
-        "json": {"()": "config.logs.JsonFormatter"},
-    },
-    # Log lines carry numbers (ticket, reservation), never a name, phone or birth date.
-    "filters": {
-        "personal": {"()": "config.logs.MaskPersonalData"},
-        "caller": {"()": "config.logs.Caller"},
-        "warnings": {"()": "config.logs.OnlyWarnings"},
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": one_of("JARI_LOG_FORMAT", "plain", "json"),
-            "filters": ["caller", "personal"],
-        }
-    },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # rq logs four lines per tick, one tick a second; failures are warnings or worse. The worker
-    # sets its own logger's level when it starts, so that one needs a filter.
-    "loggers": {
-        "rq": {"level": "WARNING"},
-        "rq.worker": {"filters": ["warnings"]},
-        "apprise": {"level": "WARNING"},  # its INFO lines contain recipients
-        # Their lines name the letters of a certificate, a person's name among them.
-        "fontTools": {"level": "ERROR"},
-        "fpdf": {"level": "ERROR"},
-    },
-}
+LOGGING = logging_settings(
+    one_of("JARI_LOG_FORMAT", "plain", "json"), env.str("LOG_LEVEL", default="INFO")
+)

@@ -28,7 +28,7 @@ VALUES = {
 NUMBERS = ("connect_timeout", "keepalives_idle", "keepalives_interval", "tcp_user_timeout")
 
 
-def database_settings(url: str, *, options: str, pool: dict[str, int]) -> dict[str, Any]:
+def database_settings(url: str, *, options: str, pool: dict[str, Any]) -> dict[str, Any]:
     """Settings for Django from `url`, with a connection pool.
 
     `options` are server options (`-c name=value …`); those of the URL are appended and so override
@@ -40,7 +40,7 @@ def database_settings(url: str, *, options: str, pool: dict[str, int]) -> dict[s
     options = f"{options} {parameters.pop('options', '')}".rstrip()
     settings = {setting: parameters.pop(name, "") for setting, name in NAMES.items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "database.postgres",
         **settings,
         "CONN_MAX_AGE": 0,
         # A cursor of a session would outlive its transaction, which PgBouncer can't follow.
