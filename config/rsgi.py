@@ -4,6 +4,7 @@ Polls and joins are answered in the event loop, everything else by Django in thr
 """
 
 import os
+from functools import partial
 
 from django.core.wsgi import get_wsgi_application
 
@@ -12,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 django = get_wsgi_application()
 
 from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from config.bridge import WsgiBridge  # noqa: E402
 from config.connections import Guard  # noqa: E402
@@ -19,6 +21,7 @@ from config.headers import security_headers  # noqa: E402
 from config.lanes import Threads  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.probes import Readiness  # noqa: E402
+from database.silence import silence  # noqa: E402
 from reports import parts  # noqa: E402
 from reports.status import StatusWriter  # noqa: E402
 from reports.status_files import files  # noqa: E402
@@ -28,6 +31,8 @@ limits = Limits(upload_bytes=settings.UPLOAD_MEGABYTES * MIB, waiting=settings.W
 readiness = Readiness(parts.PARTS, needs="database")
 parts.watchers.register(readiness.watched)
 status = StatusWriter(readiness.watched)
+# Threads of a process, none of which survives a fork.
+after_fork = [status.start, partial(silence.watch, connection.get_connection_params)]
 guard = Guard(limits, shared=settings.PROXIES > 0)
 pages = WsgiBridge(
     django,

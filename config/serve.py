@@ -74,7 +74,8 @@ def one_worker(port: int) -> Any:
     if main_process and main_process.pid:
         _end_with(main_process.pid)
     rsgi.guard.start(port)
-    rsgi.status.start()
+    for start in rsgi.after_fork:
+        start()
     return rsgi.application
 
 

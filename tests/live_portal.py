@@ -42,7 +42,7 @@ class LivePortal:
         self.postgres.start(free_port())
         self._environ = os.environ | {
             "DATABASE_URL": f"{self.postgres.url(server['NAME'])}?options={quote(OPTION)}",
-            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "DJANGO_SETTINGS_MODULE": "tests.live_settings",
             "JARI_HOME": str(folder / "var"),
         }
         self._web: subprocess.Popen[bytes] | None = None

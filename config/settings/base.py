@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from database.silence import GuardedConnection
 from outside import redis
 from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
 
@@ -264,6 +265,9 @@ DATABASES = {
             "min_size": env.int("DATABASE_POOL_MIN", default=1),
             "max_size": env.int("DATABASE_POOL_MAX", default=19),
             "timeout": 10,
+            # Tried anew for each page rather than less and less often, up to minutes apart.
+            "reconnect_timeout": 3,
+            "connection_class": GuardedConnection,
         },
     )
 }

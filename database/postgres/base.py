@@ -2,7 +2,10 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
+from database.silence import silence
 from database.tracing import tagged
+
+CONNECT_SECONDS = 3
 
 
 class TaggedCursor(base.Cursor):  # type: ignore[misc]  # the stub forgets psycopg's own base
@@ -18,10 +21,15 @@ class TaggedBindingCursor(base.ServerBindingCursor):  # type: ignore[misc]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """As Django's, with such cursors."""
+    """As Django's; a connection is refused at once while the server is known to be away."""
 
     def get_connection_params(self) -> dict[str, Any]:
-        parameters = super().get_connection_params()
+        parameters = {"connect_timeout": CONNECT_SECONDS, **super().get_connection_params()}
         if parameters["cursor_factory"] is base.Cursor:
             parameters["cursor_factory"] = TaggedCursor
         return parameters
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        # A pool would let each page wait for its timeout of ten seconds.
+        silence.refuse()
+        return super().get_new_connection(conn_params)

@@ -8,16 +8,19 @@ no ticket (they may not join, or left and come back) are left to the page, which
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
 from django.db import OperationalError, connection
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg import Error as PostgresError
 
+from database.silence import silence
 from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 
 BATCH_SIZE = 512
 PATIENCE_SECONDS = 15
+LOOK_SECONDS = 0.25  # how often a batch that waits asks whether the server is away
 log = logging.getLogger(__name__)
 
 Session = tuple[int, int]  # generation and number of the cookie's session
@@ -37,7 +40,9 @@ class JoinBatcher:
 
     async def join(self, room_id: int, person_id: int, session: Session) -> str | None:
         """The id of the person's ticket; None if the statement gave none. Raises OperationalError
-        if the statement failed or took too long."""
+        if the statement failed or took too long, or the server is away."""
+        if silence.is_away:
+            raise OperationalError("The database does not answer just now.")
         loop = asyncio.get_running_loop()
         ticket_id: asyncio.Future[str | None] = loop.create_future()
         self._waiting.append((room_id, person_id, session, ticket_id))
@@ -67,8 +72,7 @@ class JoinBatcher:
         for _room, person_id, session, _ticket in batch:
             newest[person_id] = max(session, newest.get(person_id, session))
         try:
-            write = self._write(batch[0][0], newest)
-            tickets = await asyncio.wait_for(write, PATIENCE_SECONDS)
+            tickets = await self._in_time(self._write(batch[0][0], newest))
         except Exception as error:
             # Any error: a waiter that is not answered here would wait for ever.
             if not isinstance(error, PostgresError | TimeoutError):
@@ -83,6 +87,19 @@ class JoinBatcher:
                 if not ticket_id.done():
                     is_newest = session == newest[person_id]
                     ticket_id.set_result(tickets.get(person_id) if is_newest else None)
+
+    async def _in_time(self, write: Coroutine[Any, Any, dict[int, str]]) -> dict[int, str]:
+        """The tickets; raises TimeoutError after PATIENCE_SECONDS, sooner if the server is away."""
+        loop = asyncio.get_running_loop()
+        task, due = loop.create_task(write), loop.time() + PATIENCE_SECONDS
+        while not (await asyncio.wait({task}, timeout=LOOK_SECONDS))[0]:
+            if silence.is_away or loop.time() > due:
+                # Closed first: psycopg would wait for the server to cancel the statement.
+                await self.close()
+                task.cancel()
+                raise TimeoutError
+        silence.heard()
+        return task.result()
 
     async def _write(self, room_id: int, people: dict[int, Session]) -> dict[int, str]:
         if self._connection:

@@ -97,6 +97,7 @@ from config.limits import Limits
 django = get_wsgi_application()
 limits = Limits({limits})
 guard = Guard(limits, shared={hops} > 0)
+after_fork = []
 bodies.UPLOADS.append(re.compile("/admin/body"))
 application = WsgiBridge(django, threads=Threads(2, 2, 2), limits=limits, guard=guard,
                     hops={hops}, headers=security_headers(), static="{folder}/static/")

@@ -1,6 +1,7 @@
 """What people see while Postgres is away: the real web server, and a Postgres of its own."""
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -37,3 +38,20 @@ def test_the_status_page_goes_on_without_postgres(portal: LivePortal):
     assert "지금은 화면을 열 수 없습니다" in korean
     assert 'href="/status/"' in waiting
     until(lambda: "portal" not in [e["what"] for e in facts(portal)["disturbed"]], portal.log)
+
+
+def test_with_a_frozen_postgres_pages_say_that_the_place_is_kept(portal: LivePortal):
+    """Its kernel goes on acknowledging: without a circuit breaker a page hangs as long as it."""
+    portal.signal_postgres(signal.SIGSTOP)
+
+    # The first one is under way when nothing more is heard; the next is refused at once.
+    pages = [portal.get("/", timeout=8) for _ in range(2)]
+    until(lambda: portal.get("/readyz")[0] == 503, portal.log, patience=30)
+    status = portal.get("/status/")
+    portal.signal_postgres(signal.SIGCONT)
+
+    assert [code for code, _page in pages] == [503, 503], portal.log()
+    assert all("Your place is kept" in page for _code, page in pages)
+    assert status[0] == 200
+    until(lambda: portal.get("/")[0] == 200, portal.log)
+    until(lambda: portal.state_of("database") == "ok", portal.log)
