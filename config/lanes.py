@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 # an opening asks for other pages.
 LOOKUP = (
     "/reservations/", "/certificates/", "/closures/", "/offers/", "/status/",
-    "/help/", "/how/", "/privacy/", "/accessibility/", "/operator/",
+    "/metrics", "/help/", "/how/", "/privacy/", "/accessibility/", "/operator/",
 )  # fmt: skip
 
 

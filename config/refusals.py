@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from config.headers import Headers
+from web import measured
 
 PAGES = Path(__file__).resolve().parent.parent / "templates"
 RETRY_SECONDS = 10
@@ -30,6 +31,7 @@ class Refused(Exception):
 
 
 def busy() -> Refused:
+    measured.BUSY.inc()
     return Refused(503, "503_busy.html", retry_after=str(RETRY_SECONDS))
 
 

@@ -25,7 +25,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from config import rsgi
+from config import (
+    counted,  # before the application: prometheus_client looks at its folder when it is imported
+    rsgi,
+)
 from config.gc_tuning import leave_loaded_alone
 from privacy.reindexing import key_problems
 
@@ -56,6 +59,7 @@ class Server(Granian):  # type: ignore[misc, valid-type]  # one of two classes, 
         if not delay:
             now = time.monotonic()
             workers = [index for index, worker in enumerate(self.wrks) if not worker.is_alive()]
+            counted.forget_the_dead()
             if any(now - self.wrks[index].birth < YOUNG_SECONDS for index in workers):
                 self.main_loop_interrupt.wait(PAUSE_SECONDS)
             if self.interrupt_signal:

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import home, views
+from reports import metrics, status_files
 from web import letters
 from reports import status_files
 from web.language import choose_language
@@ -21,6 +22,7 @@ urlpatterns = [
     path("open/", include("reports.open_urls")),
     path("", include("statements.urls")),
     path("healthz", views.healthz, name="healthz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("readyz", views.readyz, name="readyz"),
     path("letters/", letters.choose, name="letters"),
     path("i18n/setlang/", choose_language, name="set_language"),

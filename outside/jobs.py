@@ -50,6 +50,11 @@ def id_of_job() -> str:
     return "" if job is None else job.meta.get("request") or job.id
 
 
+def depths() -> dict[str, int]:
+    """How many jobs wait in each queue; raises RedisError."""
+    return {name: _queue(name).count for name in (LINE, CODES, MESSAGES, DEFAULT, EXPORTS)}
+
+
 def has_worker(queue: str) -> bool:
     """Whether a worker of this queue sent a heartbeat lately; raises RedisError."""
     # Not `Worker.all`, which raises the timeouts of our connections to minutes.

@@ -203,6 +203,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "web.request_ids.RequestIdMiddleware",
+    "web.measured.MeasuredMiddleware",
     "web.transport.TransportMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -422,3 +423,5 @@ CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).
 LOGGING = logging_settings(
     one_of("JARI_LOG_FORMAT", "plain", "json"), env.str("LOG_LEVEL", default="INFO")
 )
+# Who may read /metrics from elsewhere than this machine (reports.metrics); "" nobody.
+METRICS_TOKEN = env.str("JARI_METRICS_TOKEN", default="")

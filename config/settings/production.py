@@ -18,7 +18,8 @@ PROXIES = proxies(
 OUTBOX_ALLOWED = env.bool("JARI_OUTBOX_ALLOWED", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by the orchestrator, past the proxy
+# Asked by the orchestrator and by Prometheus, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
 # Includes all subdomains of the portal's host; set 0 if one of them is not behind TLS.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("JARI_HSTS_SUBDOMAINS", default=True)

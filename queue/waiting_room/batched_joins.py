@@ -17,6 +17,7 @@ from psycopg import Error as PostgresError
 
 from database.silence import silence
 from waiting_room.services.joining import TICKET_IDS_SQL, parameters
+from web.measured import JOINS
 
 BATCH_SIZE = 512
 PATIENCE_SECONDS = 15
@@ -83,6 +84,7 @@ class JoinBatcher:
                     ticket_id.set_exception(failure)
             await self.close()
         else:
+            JOINS.inc(len(tickets))
             for _room, person_id, session, ticket_id in batch:
                 if not ticket_id.done():
                     is_newest = session == newest[person_id]
