@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
+from config import error_reports
 from database.silence import GuardedConnection
 from outside import redis
 from waiting_room.tlog.witnessing import BadWitness, Witness, majority, parse_witnesses
@@ -425,3 +426,6 @@ LOGGING = logging_settings(
 )
 # Who may read /metrics from elsewhere than this machine (reports.metrics); "" nobody.
 METRICS_TOKEN = env.str("JARI_METRICS_TOKEN", default="")
+# Errors go to a Sentry, without bodies, cookies and personal data (config.error_reports); "" none.
+SENTRY_DSN = env.str("JARI_SENTRY_DSN", default="")
+error_reports.start(SENTRY_DSN)  # of every process: web, workers, cron
