@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from booking.models import Reservation
+from tests.rehearsal import leaks
 from waiting_room.models import Room, Ticket
 from waiting_room.services.ticking import tick_rooms
 
@@ -30,7 +31,7 @@ def ticking():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_crowd_books_over_http_and_every_promise_is_kept(
-    small_sample, live_server, request, tmp_path, settings
+    small_sample, live_server, request, tmp_path, settings, client
 ):
     settings.HOME = tmp_path
     small_sample.load()
@@ -40,16 +41,17 @@ def test_a_crowd_books_over_http_and_every_promise_is_kept(
     numbers = room.max_active, room.max_per_minute
     out = StringIO()
 
-    call_command(
-        "rehearse",
-        citizens=6,
-        over=1,
-        pace=600,
-        cap=50,
-        host=live_server.url,
-        patience=240,
-        stdout=out,
-    )
+    with leaks.logged() as lines:
+        call_command(
+            "rehearse",
+            citizens=6,
+            over=1,
+            pace=600,
+            cap=50,
+            host=live_server.url,
+            patience=240,
+            stdout=out,
+        )
 
     report = out.getvalue()
     assert "6 of 6 came | 0 signing in, 0 in the line, 0 booking, 6 through" in report
@@ -63,3 +65,20 @@ def test_a_crowd_books_over_http_and_every_promise_is_kept(
     # People who are offered a second dose with the first hold two.
     after = Counter(Reservation.objects.values_list("status", flat=True))
     assert after["confirmed"] - before["confirmed"] >= booked
+
+    # And nothing that the evening leaves behind names anybody.
+    left = {
+        "log": lines.getvalue(),
+        "redis": leaks.in_redis(),
+        "files": leaks.in_files(tmp_path),
+        "report": report,
+        "metrics": client.get("/metrics").content.decode(),
+        "status": client.get("/status/").content.decode(),
+        "error page": client.get("/nothing/").content.decode(),
+    }
+    assert all(left.values())
+    people = leaks.secrets()
+    assert len(people) > 500
+    assert {
+        (place, person) for place, text in left.items() for person in people if person in text
+    } == set()
