@@ -4,6 +4,7 @@ Polls and joins are answered in the event loop, everything else by Django in thr
 """
 
 import os
+from collections.abc import Callable
 from functools import partial
 
 from django.core.wsgi import get_wsgi_application
@@ -32,7 +33,10 @@ readiness = Readiness(parts.PARTS, needs="database")
 parts.watchers.register(readiness.watched)
 status = StatusWriter(readiness.watched)
 # Threads of a process, none of which survives a fork.
-after_fork = [status.start, partial(silence.watch, connection.get_connection_params)]
+after_fork: list[Callable[[], None]] = [
+    status.start,
+    partial(silence.watch, connection.get_connection_params),
+]
 guard = Guard(limits, shared=settings.PROXIES > 0)
 pages = WsgiBridge(
     django,

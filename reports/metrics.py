@@ -57,7 +57,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry.register(StateCollector())
     counted = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.MultiProcessCollector(counted)
+        multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     else:
         counted = REGISTRY
     body = generate_latest(counted) + generate_latest(registry)
@@ -99,7 +99,9 @@ def _parts() -> Iterator[Metric]:
     found = [([part], float(state == OK)) for part, state in states().items()]
     yield _gauge("jari_part_ok", "1 while a part of the portal is in order", found, "part")
     ahead = clock_ahead()
-    seconds = [] if ahead is None else [([], ahead.total_seconds())]
+    seconds: list[tuple[list[str], float]] = []
+    if ahead is not None:
+        seconds.append(([], ahead.total_seconds()))
     yield _gauge("jari_clock_ahead_seconds", "This node's clock before the database's", seconds)
 
 

@@ -8,16 +8,20 @@ from database.tracing import tagged
 CONNECT_SECONDS = 3
 
 
-class TaggedCursor(base.Cursor):  # type: ignore[misc]  # the stub forgets psycopg's own base
+class TaggedCursor(base.Cursor):
     """As Django's, with the id of the request in each statement."""
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().execute(tagged(query) if isinstance(query, str) else query, *args, **kwargs)
+        text = tagged(query) if isinstance(query, str) else query
+        # The stub forgets that it is a cursor of psycopg.
+        return super().execute(text, *args, **kwargs)  # type: ignore[misc]
 
 
-class TaggedBindingCursor(base.ServerBindingCursor):  # type: ignore[misc]
+class TaggedBindingCursor(base.ServerBindingCursor):
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        return super().execute(tagged(query) if isinstance(query, str) else query, *args, **kwargs)
+        text = tagged(query) if isinstance(query, str) else query
+        # The stub forgets that it is a cursor of psycopg.
+        return super().execute(text, *args, **kwargs)  # type: ignore[misc]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
