@@ -4,7 +4,6 @@ from django.urls import include, path
 from config import home, views
 from reports import metrics, status_files
 from web import letters
-from reports import status_files
 from web.language import choose_language
 
 # Django tries the patterns in order, so the pages of an opening's rush come first.

@@ -220,15 +220,17 @@ def _page(facts: Facts, language: str) -> str:
 
 def _card(line: LineStatus, language: str) -> dict[str, Any]:
     state = State(line["state"])
+    # Names are the authority's, who writes in two languages.
+    written = "ko" if language == "ko" else "en"
     moves = state not in (State.NOT_YET, State.CLOSED)
     wait = wait_text({**line["now"], "no_number": "stalled"}, None)
     if state != State.STILL:
         wait = wait_text(line["now"], line["waiting"], own=False)
     return {
         "code": line["code"],
-        "name": line["name"][language],
+        "name": line["name"][written],
         "texts": TABLE[state],
-        "message": line["message"][language],
+        "message": line["message"][written],
         "moves": moves,
         "waiting": line["waiting"],
         "serving": line["serving"],

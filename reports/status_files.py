@@ -10,13 +10,13 @@ from pathlib import Path
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, parse_cookie
-from django.utils.translation import get_language_from_request
 from django.views.decorators.http import require_safe
 
 from reports.open_files import folder_of, only_writer
 from reports.parts import states
 from reports.status import FACTS, FOLDER, is_due, write_status
 from web.encodings import coding_for
+from web.language import language_for
 
 PATH = re.compile(r"/status/(?:(?P<language>[a-z-]{2,7})/|status\.json)?")
 # As long as a cache may answer for us; the page is written every few seconds.
@@ -84,11 +84,11 @@ def _written(path: Path) -> tuple[int, int]:
 
 
 def _language(header: Callable[[str], str]) -> str:
-    """The reader's language, by the rule of Django's LocaleMiddleware."""
+    """The reader's language, by the rule of all pages."""
     request = HttpRequest()
     request.COOKIES = parse_cookie(header("cookie"))
     request.META["HTTP_ACCEPT_LANGUAGE"] = header("accept-language")
-    return get_language_from_request(request)
+    return language_for(request)
 
 
 def _answer(stored: _Kept, header: Callable[[str], str], language: str) -> Answer:

@@ -34,7 +34,7 @@ class LanguageMiddleware(LocaleMiddleware):
     English; Korean for a browser that names none."""
 
     def process_request(self, request: HttpRequest) -> None:
-        use_language(request, _language_for(request))
+        use_language(request, language_for(request))
 
 
 def use_language(request: HttpRequest, language: str) -> None:
@@ -42,7 +42,8 @@ def use_language(request: HttpRequest, language: str) -> None:
     request.LANGUAGE_CODE = language
 
 
-def _language_for(request: HttpRequest) -> str:
+def language_for(request: HttpRequest) -> str:
+    """By cookie and header alone, so that pages without Django's handler may ask too."""
     language = get_language_from_request(request)
     if language != settings.LANGUAGE_CODE or _is_chosen(request):
         return language
