@@ -24,7 +24,6 @@ from .exports import export_storages, export_targets, report_days
 from .finder import directions
 from .languages import LANGUAGE_CODE as LANGUAGE_CODE
 from .languages import LANGUAGES as LANGUAGES
-from .languages import STAFF_LANGUAGES as STAFF_LANGUAGES
 from .logs import logging_settings
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
@@ -313,6 +312,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 # Computers at the counter are shared: an idle session ends.
 STAFF_IDLE_MINUTES = env.int("JARI_STAFF_IDLE_MINUTES", default=30)
 
+STAFF_LANGUAGES = ["ko", "en"]  # see .languages
 COOKIE_PREFIX = ""  # of all cookies; "__Host-" in production (web/cookies.py)
 LANGUAGE_COOKIE_NAME = "jari_language"
 LANGUAGE_COOKIE_AGE = 60 * 60 * 24 * 365

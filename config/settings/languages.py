@@ -9,6 +9,5 @@ LANGUAGES = [
     ("zh-hans", _("Chinese")),
     ("vi", _("Vietnamese")),
 ]
-# Languages of the admin, and of texts that the authority writes (names of cohorts and vaccines,
-# statements, sheets of questions). Readers of the others get these in the second.
-STAFF_LANGUAGES = ["ko", "en"]
+# The first two are those of the admin (STAFF_LANGUAGES), and of what the authority writes: names
+# of cohorts and vaccines, statements, sheets of questions. Readers of the others get English.
