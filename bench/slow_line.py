@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from bench.portal import portal, served
 from launcher.browser import find_chromium
 
+# GPRS, as in a lift or far from a mast; latency counts once for each request.
 KBIT, LATENCY_MS = 50, 500
 PROMISED = {"home": 3.0, "waiting page": 3.0, "finder": 5.0, "confirm": 5.0}
 PAINTED = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
@@ -31,6 +32,7 @@ def main() -> None:
     with portal(), tempfile.TemporaryDirectory() as static:
         os.environ["STATIC_ROOT"] = static
         collect(static)
+        # Playwright runs an event loop in this thread, and Django would refuse our queries.
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         pages = people()
         with served("shipped") as address, sync_playwright() as playwright:
@@ -40,6 +42,7 @@ def main() -> None:
             for name, (path, cookies) in pages.items():
                 times = [measured(browser, address, path, cookies) for _ in range(runs)]
                 report(name, times)
+            # As on the path: the waiting page has fetched sheets and font ahead.
             waiting, _cookies = pages["waiting page"]
             for name in ("finder", "confirm"):
                 path, cookies = pages[name]
@@ -98,6 +101,7 @@ def signed(person_id: int) -> list[dict[str, str]]:
 
 @contextmanager
 def phone(browser: Browser) -> Iterator[BrowserContext]:
+    # A new context has an empty cache, so that each page is a first visit.
     context = browser.new_context(viewport={"width": 360, "height": 740}, locale="ko-KR")
     context.set_default_timeout(120_000)
     yield context
@@ -118,6 +122,7 @@ def measured(
             sign(context, address, before[1])
             page.goto(address + before[0], wait_until="networkidle")
         sign(context, address, cookies)
+        # From here on: what came before was on a quick line.
         received = throttled(context, page)
         page.goto(address + path, wait_until="load")
         page.wait_for_function(PAINTED)
@@ -133,6 +138,7 @@ def throttled(context: BrowserContext, page: Page) -> list[int]:
     session, received = context.new_cdp_session(page), []
     session.send("Network.enable")
     session.on("Network.loadingFinished", lambda done: received.append(done["encodedDataLength"]))
+    # Bytes a second; Chromium shares them between the requests that run.
     throughput = KBIT * 1000 / 8
     session.send(
         "Network.emulateNetworkConditions",
