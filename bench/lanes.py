@@ -107,6 +107,7 @@ def under_load(url, cookies, script, seconds) -> tuple[dict, float]:
 
 
 def run(url: str, cookies: dict, seconds: float) -> dict:
+    # Both pages at a time, each by a client of its own.
     asking = {page: Asking(url, page, cookie) for page, cookie in cookies.items()}
     threads = [threading.Thread(target=each.ask_for, args=[seconds]) for each in asking.values()]
     for thread in threads:
@@ -124,6 +125,7 @@ class Asking:
         self._headers = {"Cookie": cookie, "Accept-Language": "ko"} if cookie else {}
         self._connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
 
+    # One request after the other: a person does not ask for the next page before this one.
     def ask_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
