@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -122,7 +122,7 @@ def main() -> None:
 
 def server_logging() -> dict[str, Any]:
     """The settings' logging, for granian's own lines too: they would have neither time nor mask."""
-    configured = cast("dict[str, Any]", settings.LOGGING)
+    configured: dict[str, Any] = settings.LOGGING
     return configured | {"loggers": configured["loggers"] | {"_granian": {}}}
 
 
