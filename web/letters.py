@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -37,7 +36,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Back to the page `next`, which has the requested letters from now on."""
     page = request.POST.get("next", "")
     is_own = url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure())
-    response = redirect(page if is_own else "/")
+    response = HttpResponseRedirect(page if is_own else "/")
     return _remembered(response, request.POST[FIELD]) if asks_letters(request) else response
 
 
