@@ -106,8 +106,13 @@ class QueuePagesMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        user = request.user if _is_of_queues(request) else None
-        if user is None or not user.is_authenticated:
+        if not _is_of_queues(request):
+            return
+        # /metrics has these numbers, and is not served to everybody.
+        if (_match(request).url_name or "").endswith("metrics"):
+            raise Http404
+        user = request.user
+        if not user.is_authenticated:
             return
         right = "view" if request.method in ("GET", "HEAD") else "change"
         if not user.has_perm(f"django_rq.{right}_dashboard"):
