@@ -109,7 +109,7 @@ def test_a_name_is_looked_for_everywhere_and_the_nearest_comes_first(inside, pla
 
     expected = [places[one].code for one in ("서초구", "강남구", "강릉시")]
     assert list(dict.fromkeys(clinics_on(answer))) == expected
-    assert "Clinics named “시험”, nearest to 서울특별시 서초구 first" in page(answer)
+    assert "Clinics named “시험”, nearest to Seoul Seocho-gu first" in page(answer)
 
 
 def test_a_place_that_is_typed_counts_more_than_the_district_looked_at(inside, places):
@@ -133,7 +133,7 @@ def test_what_a_search_is_narrowed_to_is_said_and_can_be_dropped(inside):
     weekday = f"{day:%a}"
     assert conditions_on(found) == f"{weekday} · Morning, before 12 · {slot.vaccine.name}"
     assert '<details class="booking-tool booking-search">' in page(found)
-    assert heading(nothing) == "Nothing that suits is open in 강남구"
+    assert heading(nothing) == "Nothing that suits is open in Gangnam-gu"
     assert (slots_on(again), conditions_on(again)) == ([slot.pk], "")
 
 

@@ -106,10 +106,10 @@ def test_the_ticket_page_tells_place_and_what_happens_when_away():
     assert "If you are away when your turn comes, nobody takes it" in text
 
 
-def test_every_page_is_in_korean_by_default():
+def test_a_page_is_in_korean_where_no_language_is_asked_for():
     ticket = join(make_room())
 
-    text = page(browser(ticket.person, language="fr"), ticket)
+    text = page(browser(ticket.person, language=""), ticket)
 
     assert "내 앞에 기다리는 사람 0" in text
 
