@@ -129,7 +129,9 @@ def _connect(parameters: dict[str, Any]) -> "_Asking":
         "connect_timeout": CONNECT_SECONDS,
         "autocommit": True,
     }
-    for name in ("context", "cursor_factory", "prepare_threshold"):  # of Django's own types
+    # Of Django's own types. Not `prepare_threshold`: behind PgBouncer a prepared statement meets
+    # that of another process, and the server would seem to be away.
+    for name in ("context", "cursor_factory"):
         arguments.pop(name, None)
     return _Asking.connect(**arguments)
 

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from database import silence
 from database.checks import limits_reach_the_server
 
 OF_A_SESSION = {
@@ -57,7 +58,10 @@ def test_each_of_them_would_be_found(text):
 @pytest.mark.django_db
 def test_the_driver_leaves_neither_cursors_nor_prepared_statements():
     assert connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
-    assert connection.get_connection_params()["prepare_threshold"] is None
+    parameters = connection.get_connection_params()
+    assert parameters["prepare_threshold"] is None
+    with silence._connect(parameters) as asking:
+        assert asking.prepare_threshold is None
 
 
 @pytest.mark.django_db
