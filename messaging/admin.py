@@ -15,6 +15,7 @@ from messaging.hooks import name_of, names
 from messaging.models import Message
 from messaging.services import try_again
 from web.careful_admin import CarefulMixin
+from web.paging import CappedPaginator
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -47,6 +48,7 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
     list_filter = ["status", KindFilter, "channel", "created_at"]
     ordering = ["-pk"]  # as they were written, by an index
     show_full_result_count = False
+    paginator = CappedPaginator
     actions = ["send_again"]
     readonly_fields = [
         "number",
