@@ -70,7 +70,7 @@ class ImportCommand(PortalCommand):
         )
         parser.add_argument(
             "--language",
-            choices=[code for code, _name in settings.LANGUAGES[:2]],
+            choices=settings.STAFF_LANGUAGES,
             default=settings.LANGUAGE_CODE,
             help=_("language of the messages"),
         )
