@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from web.language import reads_korean
 
@@ -65,23 +66,21 @@ class District:
     district: str
 
 
+class _Listed(NamedTuple):
+    """What the file has of a district."""
+
+    centre: tuple[float, float]  # latitude, longitude
+    english: str
+
+
 @cache
-def _centres() -> dict[District, tuple[float, float]]:
+def _listed() -> dict[District, _Listed]:
     with _FILE.open(encoding="utf-8", newline="") as file:
         return {
-            District(row["region"], row["district"]): (
-                float(row["latitude"]),
-                float(row["longitude"]),
+            District(row["region"], row["district"]): _Listed(
+                (float(row["latitude"]), float(row["longitude"])), row["english"]
             )
             for row in csv.DictReader(file)
-        }
-
-
-@cache
-def _english_names() -> dict[District, str]:
-    with _FILE.open(encoding="utf-8", newline="") as file:
-        return {
-            District(row["region"], row["district"]): row["english"] for row in csv.DictReader(file)
         }
 
 
@@ -94,7 +93,8 @@ def district_name(region: str, district: str) -> str:
     """The same of a district."""
     if reads_korean():
         return district
-    return _english_names().get(District(region, district), district)
+    listed = _listed().get(District(region, district))
+    return listed.english if listed else district
 
 
 @cache
@@ -108,11 +108,11 @@ def _spellings() -> list[tuple[str, str]]:
 
 
 def all_districts() -> list[District]:
-    return list(_centres())
+    return list(_listed())
 
 
 def districts_of(region: str) -> list[str]:
-    return [row.district for row in _centres() if row.region == region]
+    return [row.district for row in _listed() if row.region == region]
 
 
 def region_of(text: str) -> str | None:
@@ -123,12 +123,13 @@ def region_of(text: str) -> str | None:
 
 def centre_of(region: str, district: str) -> tuple[float, float] | None:
     """(latitude, longitude) of a district's office; None if unknown."""
-    return _centres().get(District(region, district))
+    listed = _listed().get(District(region, district))
+    return listed.centre if listed else None
 
 
 def centre_of_region(region: str) -> tuple[float, float] | None:
     """The mean of the region's district offices: nearer to its people than its outline's centre."""
-    centres = [centre for place, centre in _centres().items() if place.region == region]
+    centres = [row.centre for place, row in _listed().items() if place.region == region]
     if not centres:
         return None
     latitudes, longitudes = zip(*centres, strict=True)
