@@ -7,11 +7,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from booking.enums import ClosureReason
-from eligibility.wordings import ADDRESS, NO_TOKEN
 from messaging.enums import Channel
-from messaging.wordings import Variable, Wording
+from messaging.wordings import NO_TOKEN, Variable, Wording, page_address
 from web.language import reads_korean
-from web.public import public_url
 from web.times import moment
 
 CONFIRMED, CHANGED, CANCELLED, RESTORED = "confirmed", "changed", "cancelled", "restored"
@@ -39,15 +37,12 @@ def _lines(*doses: int) -> str:
     return "\n".join(appointment_line(dose, moment(_AT), _clinic(), _NUMBER) for dose in doses)
 
 
-def _address(name: str, *args: str) -> Variable:
-    return Variable("address", ADDRESS, lambda: public_url(name, *args))
-
-
+CLINIC = Variable("clinic", gettext_lazy("clinic"), _clinic)
 _APPOINTMENTS = Variable(
     "appointments", gettext_lazy("a line for each dose: day, clinic, number"), lambda: _lines(1, 2)
 )
 _APPOINTMENT = Variable("appointment", gettext_lazy("dose, day, clinic, number"), lambda: _lines(2))
-_RECEIPT = _address("reservation", _NUMBER)
+_RECEIPT = page_address("reservation", _NUMBER)
 
 
 def _wording(
@@ -132,10 +127,10 @@ WORDINGS = [
             "We keep it for you for {minutes} minutes, until {until}.\n\n{address}",
         ),
         Variable("when", gettext_lazy("day and hour"), lambda: moment(_AT)),
-        Variable("clinic", gettext_lazy("clinic"), _clinic),
+        CLINIC,
         Variable("minutes", gettext_lazy("number of minutes"), lambda: "120", needed=False),
         Variable("until", gettext_lazy("time of day"), lambda: "14:30"),
-        _address("offer", NO_TOKEN),
+        page_address("offer", NO_TOKEN),
     ),
     _wording(
         CLOSED,

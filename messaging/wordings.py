@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from messaging.enums import Channel
 from messaging.models import OwnText
+from web.public import public_url
 
 # How long a process goes on with the own texts that it read: no page and no message of many reads
 # them anew.
@@ -24,6 +25,8 @@ KEPT_SECONDS = 60
 MOST_LETTERS = 1_000
 _KEPT = "messaging-own-texts"
 _VARIABLE = re.compile(r"\{([a-z_]*)\}")
+# Of an address, where a sample needs one.
+NO_TOKEN = "00000000-0000-4000-8000-000000000000"  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Variable:
     sample: Callable[[], str]
     # Whether a text without it would be of no use.
     needed: bool = True
+
+
+def page_address(name: str, *args: str) -> Variable:
+    """The variable that leads to a page of the portal."""
+    return Variable("address", gettext_lazy("address of the page"), lambda: public_url(name, *args))
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,15 @@
 
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from booking.wordings import CLINIC
 from messaging.enums import Channel
 from messaging.wordings import Variable, Wording
-from web.language import reads_korean
 
 RECALL = "recall"
 
-
-def _clinic() -> str:
-    return "영등포구 예방접종센터" if reads_korean() else "Yeongdeungpo-gu Vaccination Centre"
-
-
 _VARIABLES = (
     Variable("day", gettext_lazy("day"), lambda: "2026-12-31"),
-    Variable("clinic", gettext_lazy("clinic"), _clinic),
+    CLINIC,
     Variable("vaccine", gettext_lazy("vaccine"), lambda: "Comirnaty"),
     Variable("lot", gettext_lazy("lot"), lambda: "FK9408-KR1"),
 )

@@ -2,11 +2,9 @@
 
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from eligibility.wordings import ADDRESS
 from messaging.enums import Channel
-from messaging.wordings import Variable, Wording
+from messaging.wordings import Variable, Wording, page_address
 from web.language import reads_korean
-from web.public import public_url
 
 CALLED, SOON = "called", "soon"
 
@@ -18,7 +16,7 @@ def _cohort() -> str:
 # The text message leads to the person's own place, whose address is short enough for 90 bytes; the
 # mail to the ticket.
 _VARIABLES = (
-    Variable("address", ADDRESS, lambda: public_url("own_place")),
+    page_address("own_place"),
     Variable("cohort", gettext_lazy("cohort"), _cohort, needed=False),
 )
 
