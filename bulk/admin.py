@@ -208,7 +208,7 @@ class UploadAdmin(ScopedAdmin[Upload]):
             # Refused rows first: they are what its sender has to do something about.
             chosen = next((str(action) for action in reversed(Action) if counts[action]), "")
         rows = upload.rows.filter(action=chosen).order_by("line", "pk")
-        page = Paginator(rows, SHOWN).get_page(request.GET.get("p"))
+        page = Paginator(rows, SHOWN).get_page(request.GET.get("page"))
         self._record(request, upload, kind, list(page))
         response = self.page(
             request,

@@ -209,7 +209,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
             return None
         stay = upload.changes.exclude(stays_because="").order_by("person_id")
         page = Paginator(stay.only("person_id", "stays_because"), SHOWN).get_page(
-            request.GET.get("p")
+            request.GET.get("page")
         )
         return {
             "removed": upload.removed,

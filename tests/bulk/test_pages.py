@@ -5,7 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from booking.models import Clinic
-from bulk import working
+from bulk import admin, working
 from bulk.models import Upload
 from staff.enums import Role
 from staff.models import Access
@@ -60,6 +60,21 @@ def test_a_file_goes_from_the_page_of_its_kind_to_a_preview_and_back(client, aut
     working.undo(upload.pk)
     assert not Clinic.objects.filter(code="NEW1").exists()
     assert client.get(address).status_code == 200
+
+
+def test_the_pages_of_a_preview_stay_with_the_rows_that_were_chosen(client, authority, monkeypatch):
+    monkeypatch.setattr(admin, "SHOWN", 1)
+    rows = "".join(f"N{n},새의원,서울,강남구,서울 강남구 {n}\n" for n in (1, 2))
+    upload = send("clinics", f"code,name,region,district,address\n{rows}", authority)
+    address = reverse("admin:bulk_upload_change", args=[upload.pk])
+
+    first = client.get(f"{address}?rows=new").content.decode()
+    second = client.get(f"{address}?rows=new&page=2").content.decode()
+
+    assert 'href="?rows=new&amp;page=2"' in first
+    assert 'href="?rows=new&amp;page=1"' in second
+    assert ("강남구 1" in first, "강남구 2" in first) == (True, False)
+    assert ("강남구 1" in second, "강남구 2" in second) == (False, True)
 
 
 def test_cells_of_a_file_are_text_on_the_page_and_in_a_spreadsheet(client, authority):

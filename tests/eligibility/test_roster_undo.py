@@ -12,6 +12,7 @@ from booking.enums import ReservationStatus
 from booking.exceptions import PersonGone
 from booking.models import OutsideDose
 from booking.services.outside_doses import record_outside_dose
+from eligibility.admin import uploads as admin_of_uploads
 from eligibility.enums import KeptBecause, UploadStatus
 from eligibility.models import Person, RosterChange, RosterUpload
 from eligibility.services import identity, roster_undo, uploads
@@ -197,10 +198,12 @@ def test_taking_back_goes_on_where_it_was_broken_off(monkeypatch):
     assert not Person.objects.exists()
 
 
-def test_the_page_takes_a_roster_back_and_lists_who_stays(client):
-    upload = imported(HONG, KIM)
-    stays = Person.objects.get(roster_key="R1")
+def test_the_page_takes_a_roster_back_and_lists_who_stays(client, monkeypatch):
+    monkeypatch.setattr(admin_of_uploads, "SHOWN", 1)
+    upload = imported(HONG, KIM, LEE)
+    stays, stays_too = Person.objects.filter(roster_key__in=["R1", "R2"]).order_by("pk")
     sign_in(stays)
+    sign_in(stays_too)
     client.force_login(StaffFactory())
     address = reverse("admin:eligibility_rosterupload_change", args=[upload.pk])
     undo = reverse("admin:roster_undo", args=[upload.pk])
@@ -209,11 +212,14 @@ def test_the_page_takes_a_roster_back_and_lists_who_stays(client):
     client.post(undo)
     uploads.run_undo(upload.pk)
     page = client.get(address).content.decode()
+    second = client.get(f"{address}?page=2").content.decode()
     again = client.post(undo, follow=True)
 
     assert offered
     assert undo not in page
     assert reverse("admin:eligibility_person_change", args=[stays.pk]) in page
+    assert 'href="?page=2"' in page
+    assert reverse("admin:eligibility_person_change", args=[stays_too.pk]) in second
     assert str(KeptBecause.STAFF_ACTED.label) in page
     assert "홍길동" not in page
     assert [message.level_tag for message in again.context["messages"]] == ["error"]
