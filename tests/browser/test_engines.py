@@ -1,11 +1,10 @@
 """Each page of a citizen's path before three engines, in both languages, light and dark."""
 
 import pytest
-from django.http import HttpResponse
 
-from eligibility.sessions import COOKIE, sign_in
 from standing.states import State
 from tests.browser.engines import faults
+from tests.eligibility.signing_in import sign_in_context
 from tests.factories import CohortFactory, SlotFactory
 from tests.standing.scenes import SCENES
 
@@ -39,10 +38,7 @@ def test_three_engines_find_nothing_on_the_path(new_screen, language, scheme):
 
     for scene, paths in addresses():
         if scene:
-            signed = HttpResponse()
-            sign_in(signed, person_id=scene.person.pk)
-            cookie = {"name": COOKIE, "value": signed.cookies[COOKIE].value, "url": page.at}
-            page.context.add_cookies([cookie])
+            sign_in_context(page.context, page.at, scene.person.pk)
         for path in paths:
             page.goto(page.at + path)
             if said := faults(page):

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import expect
 
 from eligibility.models import Person, ProxyRequest
 from eligibility.services.reviews import open_review
-from eligibility.sessions import sign_in
+from tests.eligibility.signing_in import sign_in_context
 from tests.factories import PersonFactory, RoomFactory, TicketFactory
 
 WIDTHS = [360, 1280]
@@ -45,10 +44,7 @@ def signed(browser, live_server):
         contexts.append(context)
         context.set_default_timeout(15_000)
         if person:
-            response = HttpResponse()
-            sign_in(response, person_id=person.pk)
-            value = response.cookies["jari_who"].value
-            context.add_cookies([{"name": "jari_who", "value": value, "url": live_server.url}])
+            sign_in_context(context, live_server.url, person.pk)
         return context.new_page()
 
     yield open_browser

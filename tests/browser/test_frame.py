@@ -4,11 +4,10 @@ from datetime import datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.http import HttpResponse
 from django.utils import timezone
 
-from eligibility.sessions import COOKIE, sign_in
 from standing.states import State
+from tests.eligibility.signing_in import sign_in_context
 from tests.factories import CohortFactory, RoomFactory
 from tests.standing.scenes import SCENES
 
@@ -66,10 +65,7 @@ def test_letters_of_twice_the_size_need_no_sideways_scrolling(new_screen, langua
 
     for scene, addresses in pages:
         if scene:
-            signed = HttpResponse()
-            sign_in(signed, person_id=scene.person.pk)
-            cookie = {"name": COOKIE, "value": signed.cookies[COOKIE].value, "url": page.at}
-            page.context.add_cookies([cookie])
+            sign_in_context(page.context, page.at, scene.person.pk)
         for address in addresses:
             page.goto(page.at + address)
             page.evaluate("""() => {

@@ -1,14 +1,13 @@
 """The path by the keyboard alone: Tab, Enter and typing."""
 
 import pytest
-from django.http import HttpResponse
 from playwright.sync_api import Page, expect
 
 from booking.models import Reservation
 from eligibility.models import Person
-from eligibility.sessions import COOKIE, sign_in
 from standing.states import State
 from tests.browser.test_booking import clinic_with_times
+from tests.eligibility.signing_in import sign_in_context
 from tests.standing.scenes import SCENES
 
 MOST_STEPS = 80
@@ -50,12 +49,8 @@ def press(page: Page, text: str) -> None:
 def test_a_time_is_booked_from_the_start_page(new_screen, language):
     clinic_with_times()
     person = SCENES[State.INSIDE]().person
-    signed = HttpResponse()
-    sign_in(signed, person_id=person.pk)
     page = new_screen(language, 360)
-    page.context.add_cookies(
-        [{"name": COOKIE, "value": signed.cookies[COOKIE].value, "url": page.at}]
-    )
+    sign_in_context(page.context, page.at, person.pk)
     page.goto(page.at + "/")
 
     press(page, "/booking/")

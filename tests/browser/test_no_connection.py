@@ -3,11 +3,10 @@
 from http import HTTPStatus
 
 import pytest
-from django.http import HttpResponse
 from playwright.sync_api import expect
 
-from eligibility.sessions import COOKIE, sign_in
 from standing.states import State
+from tests.eligibility.signing_in import sign_in, sign_in_context
 from tests.standing.scenes import SCENES
 
 CONTROLLED = "() => navigator.serviceWorker.controller !== null"
@@ -26,10 +25,7 @@ def waiting(new_screen):
     def open_page(language="ko"):
         scene = SCENES[State.WAITING]()
         page = new_screen(language, 360)
-        signed = HttpResponse()
-        sign_in(signed, person_id=scene.person.pk)
-        cookie = {"name": COOKIE, "value": signed.cookies[COOKIE].value, "url": page.at}
-        page.context.add_cookies([cookie])
+        sign_in_context(page.context, page.at, scene.person.pk)
         page.goto(f"{page.at}/queue/t/{scene.ticket.pk}/")
         page.evaluate("navigator.serviceWorker.ready")
         page.reload()
@@ -93,11 +89,10 @@ def test_a_worker_that_is_switched_off_removes_itself_and_what_it_kept(waiting, 
 @pytest.mark.parametrize("language", ["", "xx", "ko", "en"])
 def test_the_page_is_the_same_for_everybody(client, language):
     address = "/queue/t/offline/"
-    signed = HttpResponse()
-    sign_in(signed, person_id=SCENES[State.WAITING]().person.pk)
+    person = SCENES[State.WAITING]().person
 
     stranger = client.get(address, {"language": language})
-    client.cookies.update(signed.cookies)
+    sign_in(client, person)
     known = client.get(address, {"language": language})
 
     assert stranger.status_code == HTTPStatus.OK

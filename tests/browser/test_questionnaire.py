@@ -7,12 +7,11 @@ from datetime import timedelta
 import pytest
 
 from booking.services.visits import mark_arrived
-from eligibility.sessions import COOKIE
 from staff.enums import Role
 from tests.browser.test_desk import looks_right, sign_in
 from tests.browser.test_family import looks_right as fits
 from tests.browser.test_family import picture
-from tests.eligibility.signing_in import sign_in as sign_in_person
+from tests.eligibility.signing_in import sign_in_context
 from tests.factories import PersonFactory, ReservationFactory
 from tests.vaccination.answering import ON_ANTICOAGULANTS
 from vaccination.models import DoseGiven, QuestionnaireResponse
@@ -34,12 +33,10 @@ def until(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_from_the_sofa_to_the_syringe(screen, client, clock):
+def test_from_the_sofa_to_the_syringe(screen, clock):
     row = ReservationFactory(person=PersonFactory(name="남궁민수"))
     address = f"{screen.at}/reservations/{row.number}/questions/"
-    sign_in_person(client, row.person)
-    value = client.cookies[COOKIE].value
-    screen.context.add_cookies([{"name": COOKIE, "value": value, "url": screen.at}])
+    sign_in_context(screen.context, screen.at, row.person_id)
 
     # What is answered is stored when the phone shows something else, without a button.
     screen.goto(address)

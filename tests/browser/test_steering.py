@@ -1,10 +1,9 @@
 """What an insider did to a draw (tests/waiting_room/steering.py) is said on the public pages."""
 
 import pytest
-from django.http import HttpResponse
 from playwright.sync_api import expect
 
-from eligibility.sessions import sign_in
+from tests.eligibility.signing_in import sign_in_context
 from tests.waiting_room import steering
 from tests.waiting_room.steering import TRICKS
 from waiting_room.models import Ticket
@@ -79,13 +78,8 @@ def test_a_trick_of_an_insider_is_said_on_the_page(said_of, name):
 
 
 def ticket_page(context, live_server, ticket):
-    response = HttpResponse()
-    sign_in(response, person_id=ticket.person_id)
-    who = response.cookies["jari_who"].value
-    cookies = {"jari_who": who, "jari_language": "en"}
-    context.add_cookies(
-        [{"name": name, "value": value, "url": live_server.url} for name, value in cookies.items()]
-    )
+    sign_in_context(context, live_server.url, ticket.person_id)
+    context.add_cookies([{"name": "jari_language", "value": "en", "url": live_server.url}])
     page = context.new_page()
     page.goto(f"{live_server.url}/queue/t/{ticket.pk}/")
     return page

@@ -8,10 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from django.http import HttpResponse
 from playwright.sync_api import expect
 
-from eligibility.sessions import sign_in
+from tests.eligibility.signing_in import sign_in_context
 from tests.waiting_room.scene import join, make_room, tick
 from waiting_room.models import Ticket
 from waiting_room.now_cache import NowCache
@@ -44,15 +43,8 @@ def shown(context, live_server) -> Callable[..., SimpleNamespace]:
             join(room)
             tick(room)
         ticket = Ticket.objects.select_related("room__cohort", "person").get(room=room, entry=3)
-        response = HttpResponse()
-        sign_in(response, person_id=ticket.person_id)
-        who = response.cookies["jari_who"].value
-        context.add_cookies(
-            [
-                {"name": "jari_who", "value": who, "url": live_server.url},
-                {"name": "jari_language", "value": language, "url": live_server.url},
-            ]
-        )
+        sign_in_context(context, live_server.url, ticket.person_id)
+        context.add_cookies([{"name": "jari_language", "value": language, "url": live_server.url}])
         page, said = context.new_page(), []
         page.set_extra_http_headers({"Accept-Language": language})
         page.on("console", lambda message: said.append(message.text))

@@ -10,12 +10,11 @@ import re
 from pathlib import Path
 
 import pytest
-from django.http import HttpResponse
 from playwright.sync_api import Page
 
-from eligibility.sessions import COOKIE, sign_in
 from standing.states import State
 from tests.browser.engines import source
+from tests.eligibility.signing_in import sign_in_context
 from tests.standing.scenes import SCENES, Scene
 
 FOLDER = Path(__file__).parent / "transcripts"
@@ -73,10 +72,7 @@ def test_the_path_is_spoken_as_it_was(new_screen, clock, language):
 
     for step, scene, address in path():
         if scene:
-            signed = HttpResponse()
-            sign_in(signed, person_id=scene.person.pk)
-            cookie = {"name": COOKIE, "value": signed.cookies[COOKIE].value, "url": page.at}
-            page.context.add_cookies([cookie])
+            sign_in_context(page.context, page.at, scene.person.pk)
         page.goto(page.at + address)
         lines += [f"# {step}", *spoken(page), ""]
 

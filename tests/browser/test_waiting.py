@@ -7,13 +7,12 @@ from pathlib import Path
 import brotli
 import pytest
 from django.conf import settings as django_settings
-from django.http import HttpResponse
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from eligibility.enums import Order
 from eligibility.models import Cohort
-from eligibility.sessions import sign_in
+from tests.eligibility.signing_in import sign_in_context
 from tests.waiting_room import witnesses
 from tests.waiting_room.scene import (
     call,
@@ -59,10 +58,7 @@ def waiting(context, live_server):
     """Open a ticket's page as its person does; fails on any error in the console."""
 
     def open_page(ticket, context=context):
-        response = HttpResponse()
-        sign_in(response, person_id=ticket.person_id)
-        value = response.cookies["jari_who"].value
-        context.add_cookies([{"name": "jari_who", "value": value, "url": live_server.url}])
+        sign_in_context(context, live_server.url, ticket.person_id)
         page = context.new_page()
         page.errors = []
         page.on("pageerror", lambda error: page.errors.append(str(error)))

@@ -13,8 +13,8 @@ from django.test import Client
 from whitenoise.compress import Compressor
 
 from booking.services.holds import hold_slot
-from eligibility.sessions import sign_in
 from standing.states import State
+from tests.eligibility.signing_in import sign_in
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -33,9 +33,7 @@ FONT = settings.BASE_DIR / "static/vendor/krds/fonts/Pages-Bold.woff2"
 def browser(language: str, person=None) -> Client:
     client = Client(headers={"accept-language": language, "accept-encoding": "gzip, deflate, br"})
     if person:
-        signed = HttpResponse()
-        sign_in(signed, person_id=person.pk)
-        client.cookies.update(signed.cookies)
+        sign_in(client, person)
     return client
 
 

@@ -9,9 +9,9 @@ from django.utils import translation
 from icalendar import Calendar
 from selectolax.lexbor import LexborHTMLParser
 
-from eligibility.sessions import sign_in
 from standing.states import MAY_BE_JOINED, State
 from standing.texts import TABLE
+from tests.eligibility.signing_in import sign_in
 from tests.standing.scenes import SCENES
 
 pytestmark = pytest.mark.django_db
@@ -26,9 +26,7 @@ MAY_ENTER = {State.CALLED, State.DOOR, State.ON_LIST, State.CANCELLED}
 def browser(person, language: str) -> Client:
     client = Client(headers={"accept-language": language})
     if person:
-        response = HttpResponse()
-        sign_in(response, person_id=person.pk)
-        client.cookies.update(response.cookies)
+        sign_in(client, person)
     return client
 
 
