@@ -2,9 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -15,6 +13,7 @@ from standing.hooks import facts_of
 from waiting_room.access import find_room
 from waiting_room.models import Room
 from web.calendars import calendar_of, calendar_response
+from web.public import public_url
 from web.times import moment
 
 LASTS = timedelta(minutes=30)
@@ -34,7 +33,7 @@ def opening_calendar(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _opening(room: Room, starts_at: datetime, now: datetime) -> bytes:
-    cohort, address = room.cohort, reverse("room", args=[room.cohort.code])
+    cohort = room.cohort
     event = Event()
     event.add("uid", f"opening-{cohort.code}@jari")
     # RFC 5545: a later download replaces an earlier one, as after a change of the opening.
@@ -43,7 +42,7 @@ def _opening(room: Room, starts_at: datetime, now: datetime) -> bytes:
     event.add("dtstart", starts_at)
     event.add("dtend", starts_at + LASTS)
     event.add("summary", _("Booking opens: %(name)s") % {"name": cohort.name})
-    event.add("url", settings.PUBLIC_URL.rstrip("/") + address)
+    event.add("url", public_url("room", cohort.code))
     gather = _("You can take a place in the line from %(at)s.") % {"at": moment(room.joins_from)}
     event.add("description", gather)
     return calendar_of(event, alarm_before=timedelta(minutes=30))

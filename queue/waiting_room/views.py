@@ -10,8 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_stubs_ext import WithAnnotations
@@ -44,7 +44,7 @@ from web.codes import (
     WrongLength,
     WrongLetter,
 )
-from web.language import is_unsent, keeps_typed_in_any_language, typed
+from web.language import is_unsent, keeps_typed_in_any_language, typed, used_language
 from web.posted import form_data, posted_id
 from web.proof_of_work import NO_WORK, work_for
 
@@ -231,7 +231,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         return neutral(request)
     alert = Alert.objects.filter(ticket=ticket).first()
     if request.method == "POST" and "stop" in request.POST:
-        telling.cancel_alert(ticket=ticket, language=get_language() or settings.LANGUAGE_CODE)
+        telling.cancel_alert(ticket=ticket, language=used_language())
         return redirect("ticket", ticket_id=ticket_id)
     has_chosen = alert is not None and alert.channel != NO_MESSAGE
     initial: dict[str, Any] = {"channel": "sms"}
@@ -240,8 +240,7 @@ def tell(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     initial |= typed(request, "channel", "email")
     form = AlertForm(form_data(request), initial=initial)
     if request.method == "POST" and form.is_valid():
-        language = get_language() or settings.LANGUAGE_CODE
-        telling.request_alert(ticket=ticket, language=language, **form.cleaned_data)
+        telling.request_alert(ticket=ticket, language=used_language(), **form.cleaned_data)
         return redirect("ticket", ticket_id=ticket_id)
     context = {
         "ticket": ticket,
