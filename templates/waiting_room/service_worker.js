@@ -1,6 +1,6 @@
 // Says "no connection" where a page of a place in the line can't be fetched, in the reader's language. Kept
 // are that page and what it needs, never a page of a person; so no old number can be taken for a new one.
-const [PAGE, ...PARTS] = [{% for address in kept %}"{{ address|escapejs }}"{% if not forloop.last %}, {% endif %}{% endfor %}];
+const [PAGE, ...PARTS] = [{% for address in kept %}"{{ address|escapejs }}", {% endfor %}];
 const CACHE = "ticket-{{ version }}";
 
 async function keep() {
