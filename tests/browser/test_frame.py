@@ -51,12 +51,14 @@ def test_home_fits_the_screen_and_passes_axe(live_server, browser, language, wid
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_letters_of_twice_the_size_need_no_sideways_scrolling(new_screen, language):
+    RoomFactory(gathering=True)
     booked, inside, waiting = (
         SCENES[state]() for state in (State.BOOKED, State.INSIDE, State.WAITING)
     )
+    receipt = f"/reservations/{booked.person.reservations.get().number}/"
     pages = [
-        (None, ["/", "/identity/", "/reservations/", "/help/"]),
-        (booked, ["/", "/mine/", "/eligibility/", f"/queue/t/{booked.ticket.pk}/"]),
+        (None, ["/", "/identity/", "/reservations/", "/help/", "/status/"]),
+        (booked, ["/", "/mine/", "/eligibility/", f"/queue/t/{booked.ticket.pk}/", receipt]),
         (inside, ["/booking/?choose", "/booking/"]),
         (waiting, [f"/queue/t/{waiting.ticket.pk}/", "/no-page/"]),
     ]
