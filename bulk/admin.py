@@ -193,9 +193,7 @@ class UploadAdmin(ScopedAdmin[Upload]):
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        upload = self.get_object(request, object_id)
-        if upload is None:
-            raise Http404
+        upload = self.row_of(request, object_id)
         if request.method != "GET":
             raise PermissionDenied  # acts have addresses of their own
         return self._preview(request, upload)
@@ -257,9 +255,7 @@ class UploadAdmin(ScopedAdmin[Upload]):
     def act_view(
         self, act: "Callable[[HttpRequest, Upload], str]", request: HttpRequest, pk: int
     ) -> HttpResponse:
-        upload = self.get_object(request, str(pk))
-        if upload is None:
-            raise Http404
+        upload = self.row_of(request, pk)
         if not self.has_add_permission(request):
             raise PermissionDenied
         try:

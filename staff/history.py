@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -35,9 +35,7 @@ class HistoryMixin(StaffPages[Row]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        row = self.get_object(request, unquote(object_id))
-        if row is None:
-            raise Http404
+        row = self.row_of(request, unquote(object_id))
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import AdminForm
 from django.db.models import Model
 from django.forms import Form, Media, ModelForm
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -54,6 +54,13 @@ class StaffPages(admin.ModelAdmin[Row]):
     """Adds `page`, for templates that extend admin/page.html."""
 
     admin_site: PortalSite
+
+    def row_of(self, request: HttpRequest, key: str | int) -> Row:
+        """The row with this key, of those that the user may see; raises Http404."""
+        row = self.get_object(request, str(key))
+        if row is None:
+            raise Http404
+        return row
 
     def page(
         self,

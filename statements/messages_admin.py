@@ -113,9 +113,9 @@ class OwnTextAdmin(ScopedAdmin[OwnText]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        wording = wordings.get(row.code) if row else None
-        if row is None or wording is None:
+        row = self.row_of(request, object_id)
+        wording = wordings.get(row.code)
+        if wording is None:
             raise Http404
         if not self.has_view_or_change_permission(request, row):
             raise PermissionDenied

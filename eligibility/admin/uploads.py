@@ -176,9 +176,7 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
         record_access(request, act=Act.CHANGE, what=what, data={"row": str(upload)})
 
     def _to_act_on(self, request: HttpRequest, pk: int) -> RosterUpload:
-        upload = self.get_object(request, str(pk))
-        if upload is None:
-            raise Http404
+        upload = self.row_of(request, pk)
         if not self.has_add_permission(request):
             raise PermissionDenied
         return upload
@@ -222,8 +220,8 @@ class RosterUploadAdmin(ScopedAdmin[RosterUpload]):
 
     def refused_view(self, request: HttpRequest, pk: int) -> FileResponse:
         """Download the refused rows as sent, with line and reason; the access is recorded."""
-        upload = self.get_object(request, str(pk))
-        if upload is None or not self.has_add_permission(request):
+        upload = self.row_of(request, pk)
+        if not self.has_add_permission(request):
             raise Http404
         file = refused_path(upload)
         if not file.exists():
