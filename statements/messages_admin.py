@@ -104,7 +104,10 @@ class OwnTextAdmin(ScopedAdmin[OwnText]):
     @admin.display(description=gettext_lazy("length"))
     def length(self, row: OwnText) -> str:
         wording = wordings.get(row.code)
-        return _preview(row, wording, _text_of(row, wording)).length if wording else ""
+        if wording is None:
+            return ""
+        text = row.text or shipped(wording, Channel(row.channel), row.language)
+        return _preview(row, text, samples_of(wording, row.language)).length
 
     def change_view(
         self,
@@ -132,6 +135,7 @@ class OwnTextAdmin(ScopedAdmin[OwnText]):
             return self._save(request, row, form.cleaned_data["text"])
         text = form.cleaned_data.get("text", "") if data is not None else row.text
         default = shipped(wording, Channel(row.channel), row.language)
+        samples = samples_of(wording, row.language)
         return self.page(
             request,
             "admin/messaging/owntext/change.html",
@@ -141,12 +145,10 @@ class OwnTextAdmin(ScopedAdmin[OwnText]):
             may_change=may_change,
             shipped=default,
             variables=[
-                (f"{{{variable.name}}}", variable.label, variable.needed, sample)
-                for variable, sample in zip(
-                    wording.variables, samples_of(wording, row.language).values(), strict=True
-                )
+                (f"{{{item.name}}}", item.label, item.needed, samples[item.name])
+                for item in wording.variables
             ],
-            preview=None if form.errors else _preview(row, wording, text or default),
+            preview=None if form.errors else _preview(row, text or default, samples),
             status=422 if form.errors else 200,
         )
 
@@ -162,12 +164,8 @@ class OwnTextAdmin(ScopedAdmin[OwnText]):
         return HttpResponseRedirect(request.path)
 
 
-def _text_of(row: OwnText, wording: Wording) -> str:
-    return row.text or shipped(wording, Channel(row.channel), row.language)
-
-
-def _preview(row: OwnText, wording: Wording, text: str) -> Preview:
-    filled = fill(text, samples_of(wording, row.language))
+def _preview(row: OwnText, text: str, samples: dict[str, object]) -> Preview:
+    filled = fill(text, samples)
     # Only a text message is paid by its length.
     if row.channel != Channel.SMS:
         return Preview(filled)
