@@ -281,14 +281,11 @@ class ListEntryForm(forms.Form):
 
     def preferences(self) -> Preferences:
         data = self.cleaned_data
-        vaccines = {
-            vaccine.code: vaccine.pk for vaccine in availability.directory().vaccines.values()
-        }
         return Preferences(
             places=data["places"],
             dates=(data["date_from"], data["date_to"]),
             hours=hours_of(data["part"]),
-            vaccine_id=vaccines.get(data.get("vaccine", "")),
+            vaccine_id=availability.directory().vaccine_id(data.get("vaccine", "")),
             leftover=data["leftover"],
         )
 
@@ -357,12 +354,10 @@ class WishForm(forms.Form):
 
     def wished(self) -> Wished:
         data = self.cleaned_data
-        code = data.get("vaccine", "")
-        vaccines = availability.directory().vaccines.values()
         return Wished(
             places=tuple(data["places"]),
             weekdays=frozenset(int(day) for day in data["weekday"]),
             part=data["part"],
             needs=frozenset(data["needs"]),
-            vaccine_id=next((vaccine.pk for vaccine in vaccines if vaccine.code == code), None),
+            vaccine_id=availability.directory().vaccine_id(data.get("vaccine", "")),
         )

@@ -141,6 +141,13 @@ class Directory:
         """Ids of the vaccines with these codes; None (any) without codes."""
         return vaccines_named(codes, {vaccine.code: pk for pk, vaccine in self.vaccines.items()})
 
+    def vaccine_code(self, pk: int | None) -> str:
+        vaccine = self.vaccines.get(pk) if pk is not None else None
+        return vaccine.code if vaccine else ""
+
+    def vaccine_id(self, code: str) -> int | None:
+        return next((pk for pk, vaccine in self.vaccines.items() if vaccine.code == code), None)
+
     def area_name(self, area: Area) -> str | None:
         """The name of a clinic or district; None for a clinic that takes no bookings."""
         if area.clinic_id is None:

@@ -258,13 +258,12 @@ def _in_wished_places(search: Search, wished: Wished, *, narrow: bool) -> Search
     search = replace(search, places=wished.places, region=area.region, district=area.district)
     if not narrow:
         return search
-    vaccine = availability.directory().vaccines.get(wished.vaccine_id or 0)
-    allowed = vaccine and (search.vaccines is None or vaccine.pk in search.vaccines)
+    allowed = search.vaccines is None or wished.vaccine_id in search.vaccines
     return replace(
         search,
         weekdays=wished.weekdays,
         part=wished.part,
-        vaccine=vaccine.code if vaccine and allowed else "",
+        vaccine=availability.directory().vaccine_code(wished.vaccine_id) if allowed else "",
         has=wished.needs,
     )
 

@@ -86,16 +86,16 @@ def _entry_form(
     wished = wishes.wishes_of(person_id, session_of(request).sees_from)
     places = _places(request, person_id, wished)
     names = ("date_from", "date_to", "part", "vaccine", "leftover")
-    vaccine = availability.directory().vaccines.get((wished and wished.vaccine_id) or 0)
+    directory = availability.directory()
     return ListEntryForm(
         form_data(request),
         places=places,
         dose=dose,
-        vaccines=availability.directory().vaccine_ids(admission.room.cohort.vaccines),
+        vaccines=directory.vaccine_ids(admission.room.cohort.vaccines),
         initial={
             "places": _chosen_first(request, places, wished),
             "part": wished.part if wished else "",
-            "vaccine": vaccine.code if vaccine else "",
+            "vaccine": directory.vaccine_code(wished.vaccine_id) if wished else "",
             "date_from": known_today(),
             "date_to": known_today() + timedelta(days=DAYS_OFFERED),
             **typed(request, *names, lists=("places",)),
