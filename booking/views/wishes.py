@@ -11,9 +11,10 @@ from booking.finder import availability
 from booking.finder.search import coordinates_of
 from booking.forms import WishForm
 from booking.services import wishes
+from booking.services.wishes import Wished
 from booking.views.places import district_choices
 from eligibility.models import Person
-from eligibility.sessions import Session, signed_in, to_identity
+from eligibility.sessions import signed_in, to_identity
 from web.language import is_unsent, keeps_typed_in_any_language
 from web.posted import form_data
 
@@ -35,40 +36,42 @@ def wishes_page(request: HttpRequest) -> HttpResponse:
     # More districts to choose from: the form again, with what is typed in it.
     around = request.POST.get("around", "")[:60]
     looks = "look" in request.POST and (not around or coordinates_of(around) is not None)
-    form = _form(request, session, unsent=looks or is_unsent(request))
+    stored = wishes.wishes_of(session.person_id, session.sees_from)
+    form = _form(request, session.person_id, stored, around, unsent=looks or is_unsent(request))
     if form.is_bound and form.is_valid():
         wishes.keep_wishes(person_id=session.person_id, wished=form.wished())
         return redirect(f"{reverse('wishes')}?kept=1")
     context = {
         "form": form,
         "typed_form": "wishes",
-        "stored": wishes.wishes_of(session.person_id, session.sees_from),
+        "stored": stored,
         "kept": "kept" in request.GET and request.method == "GET",
     }
     return render(request, "booking/wishes.html", context, status=422 if form.errors else 200)
 
 
-def _form(request: HttpRequest, session: Session, *, unsent: bool) -> WishForm:
+def _form(
+    request: HttpRequest, person_id: int, stored: Wished | None, around: str, *, unsent: bool
+) -> WishForm:
     """The form with the districts around home, around the place typed, and those chosen.
 
     `unsent`: it shows what is typed so far, without checking it.
     """
-    stored = wishes.wishes_of(session.person_id, session.sees_from)
-    rows = Person.objects.filter(pk=session.person_id).values_list("region", "district")
+    rows = Person.objects.filter(pk=person_id).values_list("region", "district")
     home = rows.first() or ("", "")
     chosen = areas_in(request.POST.getlist("places")) + (stored.areas if stored else [])
-    places = district_choices(home, chosen, around=request.POST.get("around", "")[:60])
-    vaccine = availability.directory().vaccines.get((stored and stored.vaccine_id) or 0)
+    places = district_choices(home, chosen, around=around)
+    shown = stored or Wished((district_key(*home),))
     initial = {
-        "places": list(stored.places) if stored else [district_key(*home)],
-        "weekday": [str(day) for day in stored.weekdays] if stored else [],
-        "part": stored.part if stored else "",
-        "vaccine": vaccine.code if vaccine else "",
-        "needs": list(stored.needs) if stored else [],
+        "places": list(shown.places),
+        "weekday": [str(day) for day in shown.weekdays],
+        "part": shown.part,
+        "vaccine": availability.directory().vaccine_code(shown.vaccine_id),
+        "needs": list(shown.needs),
     }
     if unsent:
         initial = {name: request.POST.get(name, "") for name in FIELDS}
         initial |= {name: request.POST.getlist(name) for name in ("places", "weekday", "needs")}
-    vaccines = wishes.vaccines_to_choose(session.person_id)
+    vaccines = wishes.vaccines_to_choose(person_id)
     data = None if unsent else form_data(request)
     return WishForm(data, places=places, vaccines=vaccines, initial=initial)
