@@ -210,3 +210,7 @@ def facilities_in_order(codes: Iterable[str]) -> list[str]:
     """These codes once each, in the order of Facility; others are left out."""
     chosen = set(codes)
     return [code for code in Facility.values if code in chosen]
+
+
+def facilities_in_words(codes: Iterable[str]) -> list[str]:
+    return [str(Facility(code).label) for code in facilities_in_order(codes)]

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from booking.enums import Facility
+from booking.enums import Facility, facilities_in_words
 from booking.finder import availability
 from booking.finder.search import PARTS, Search, coordinates_of
 from booking.models.reservations import NUMBER_LETTERS
@@ -69,7 +69,7 @@ def conditions_of(search: Search) -> list[str]:
     chosen = [
         *(str(name) for part, name in HOURS if part and part == search.part),
         *(vaccine.name for vaccine in vaccines if vaccine.code == search.vaccine),
-        *(str(label) for code, label in Facility.choices if code in search.has),
+        *facilities_in_words(search.has),
     ]
     return [text for text in [", ".join(weekdays), *chosen] if text]
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booking.areas import Area
-from booking.enums import Facility, facilities_in_order
+from booking.enums import facilities_in_order, facilities_in_words
 from booking.models import Reservation, Vaccine, Wish
 from booking.rules import Booked, Course, vaccines_named
 from booking.services.courses import COURSE
@@ -117,11 +117,10 @@ def signs_of_needs(rows: Sequence[Reservation], user: User) -> dict[int, str]:
 
     Of booking.hooks.row_signs. The rows come with `person__wish`, or it is read for each.
     """
-    labels = dict(Facility.choices)
     own = [row for row in rows if row.slot.clinic_id == user.clinic_id]
     wishes = {row.pk: getattr(row.person, "wish", None) for row in own}
     return {
-        reservation_id: ", ".join(str(labels[code]) for code in wish.needs.split())
+        reservation_id: ", ".join(facilities_in_words(wish.needs.split()))
         for reservation_id, wish in wishes.items()
         if wish is not None and wish.needs
     }
@@ -143,6 +142,5 @@ def held_data(person_id: int) -> list[HeldData]:  # of eligibility.hooks.held_da
         return []
     areas = [Area.of(key) for key in wish.places]
     places = ", ".join(f"{area.region} {area.district}" for area in areas)
-    labels = dict(Facility.choices)
-    needs = [str(labels[code]) for code in (wish.needs or "").split()]
+    needs = facilities_in_words((wish.needs or "").split())
     return [HeldData(_("What would suit me"), [places, *needs])]

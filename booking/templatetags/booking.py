@@ -5,7 +5,7 @@ from django import template
 from django.conf import settings
 from django.utils.http import urlencode
 
-from booking.enums import Facility
+from booking.enums import facilities_in_words
 from booking.finder import availability
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
@@ -52,7 +52,7 @@ def vaccine_name(vaccine_id: int, purpose: Purpose) -> str:
 
 @register.simple_tag
 def facilities_of(clinic: ClinicFacts) -> list[str]:
-    return [str(label) for code, label in Facility.choices if code in clinic.facilities]
+    return facilities_in_words(clinic.facilities)
 
 
 @register.simple_tag
