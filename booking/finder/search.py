@@ -320,10 +320,9 @@ def _candidates(
         origin = _origin(search, directory)
         return (nearest(origin, clinics) if origin else clinics)[:NEAREST], origin
     if search.places:
-        areas = [Area.of(key) for key in search.places]
         clinics = [
             clinic
-            for area in areas
+            for area in map(Area.of, search.places)
             for clinic in directory.by_district.get((area.region, area.district), [])
             if search.suits(clinic)
         ]
@@ -333,7 +332,7 @@ def _candidates(
             for (region, district), there in directory.by_district.items()
             if district == search.district and search.region in ("", region)
             for clinic in there
-            if search.has <= clinic.facilities
+            if search.suits(clinic)
         ]
     else:
         clinics = []  # the visitor chooses a district first
@@ -369,7 +368,7 @@ def districts_with_times(search: Search) -> list[tuple[str, int]]:
             sum(
                 span.left
                 for clinic in directory.by_district[search.region, name]
-                if search.has <= clinic.facilities
+                if search.suits(clinic)
                 for span in open_spans[clinic.id]
                 if matches(span)
             ),
@@ -391,7 +390,7 @@ def nearest_open_clinics(search: Search, *, most: int = 6) -> list[OpenClinic]:
             clinic
             for key in districts[searched:number]
             for clinic in directory.by_district[key]
-            if search.has <= clinic.facilities
+            if search.suits(clinic)
         ]
         searched = number
         # When all is sold out every search reaches the last step, the whole country: older spans
