@@ -82,6 +82,19 @@ class NormalizedCharField(forms.CharField):
         return " ".join(unicodedata.normalize("NFKC", text).split()) if text else text
 
 
+class NearField(NormalizedCharField):
+    """The name of a district or region, or a position, that the finder knows."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=60, **kwargs)
+
+    def clean(self, value: Any) -> str:
+        place: str = super().clean(value)
+        if place and coordinates_of(place) is None:
+            raise ValidationError(_("We do not know this place. Give the name of a district."))
+        return place
+
+
 class SearchForm(forms.Form):
     """Search criteria. Invalid ones are reported, and the others are still used."""
 
@@ -102,12 +115,7 @@ class SearchForm(forms.Form):
         label=_("At the clinic"), required=False, widget=forms.CheckboxSelectMultiple
     )
     name = NormalizedCharField(label=_("Name of the clinic"), required=False, max_length=100)
-    near = NormalizedCharField(
-        label=_("Near"),
-        required=False,
-        max_length=60,
-        help_text=_("A district or region, such as 강남구 or 서울"),
-    )
+    near = NearField(label=_("Near"), help_text=_("A district or region, such as 강남구 or 서울"))
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def __init__(
@@ -123,12 +131,6 @@ class SearchForm(forms.Form):
         choice_in(self, "has").choices = [
             (code, label) for code, label in Facility.choices if code in offered
         ]
-
-    def clean_near(self) -> str:
-        near: str = self.cleaned_data["near"]
-        if near and coordinates_of(near) is None:
-            raise ValidationError(_("We do not know this place. Give the name of a district."))
-        return near
 
     def clean_date(self) -> Any:
         day = self.cleaned_data["date"]
@@ -299,10 +301,8 @@ class WishForm(forms.Form):
         help_text=_("Up to five districts."),
         error_messages={"required": _("Choose at least one place.")},
     )
-    around = NormalizedCharField(
+    around = NearField(
         label=_("Other districts"),
-        required=False,
-        max_length=60,
         help_text=_("A district or region, such as 강남구 or 서울. The nearest are added above."),
     )
     weekday = forms.MultipleChoiceField(
@@ -345,12 +345,6 @@ class WishForm(forms.Form):
         if len(places) > MOST_PLACES:
             raise ValidationError(_("Choose at most five districts."))
         return places
-
-    def clean_around(self) -> str:
-        around: str = self.cleaned_data["around"]
-        if around and coordinates_of(around) is None:
-            raise ValidationError(_("We do not know this place. Give the name of a district."))
-        return around
 
     def wished(self) -> Wished:
         data = self.cleaned_data
