@@ -97,6 +97,11 @@ def district_name(region: str, district: str) -> str:
     return listed.english if listed else district
 
 
+def place_name(region: str, district: str) -> str:
+    """The same of a district after its region: many regions have a 중구."""
+    return f"{region_name(region)} {district_name(region, district)}"
+
+
 @cache
 def _spellings() -> list[tuple[str, str]]:
     pairs = [

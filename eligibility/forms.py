@@ -6,7 +6,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import known_today
-from dataio.districts import REGIONS, District, district_name, districts_of, region_name
+from dataio.districts import REGIONS, District, districts_of, place_name, region_name
 from eligibility import spelling
 from eligibility.enums import Correctable, ReviewReason
 from messaging.channels import has_voice
@@ -186,10 +186,7 @@ def _district_choices() -> list[tuple[str, list[tuple[str, str]]]]:
         # have a 중구.
         (
             region_name(region),
-            [
-                (f"{region}|{name}", f"{region_name(region)} {district_name(region, name)}")
-                for name in districts_of(region)
-            ],
+            [(f"{region}|{name}", place_name(region, name)) for name in districts_of(region)],
         )
         for region in REGIONS
     ]

@@ -8,7 +8,7 @@ from booking.enums import OfferStatus, ReservationStatus
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
 from booking.models import Clinic, Offer, Reservation
-from dataio.districts import district_name, region_name
+from dataio.districts import district_name, place_name, region_name
 from standing.states import State
 from standing.texts import TABLE
 
@@ -96,4 +96,4 @@ def list_heading(search: Search) -> str:
         return _("Near %(place)s") % names
     if search.name:
         return _("Clinics named “%(name)s”") % names
-    return "{region} {district}".format(**names) if search.district else ""
+    return place_name(search.region, search.district) if search.district else ""

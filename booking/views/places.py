@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from booking.areas import Area, district_key
 from booking.finder import availability
 from booking.finder.search import coordinates_of, districts_by_distance, districts_near
-from dataio.districts import district_name, region_name
+from dataio.districts import district_name, place_name
 
 DISTRICTS_OFFERED = 8  # nearest districts to choose from
 
@@ -25,13 +25,8 @@ def district_choices(
     return [
         (
             district_key(region, district),
-            _name(region, district, home[0]),
+            district_name(region, district) if region == home[0] else place_name(region, district),
         )
         for region, district in dict.fromkeys(districts)
         if (region, district) in directory.by_district
     ]
-
-
-def _name(region: str, district: str, home: str) -> str:
-    name = district_name(region, district)
-    return name if region == home else f"{region_name(region)} {name}"
