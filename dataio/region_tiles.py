@@ -5,6 +5,8 @@ Equal tiles give Sejong as much room as Gyeonggi, and need no data of anybody el
 
 from typing import NamedTuple
 
+from web.language import reads_korean
+
 
 class RegionTile(NamedTuple):
     """The short names of a region, and where its tile stands, from the upper left."""
@@ -35,3 +37,11 @@ TILES = {
     "제주특별자치도": RegionTile("제주", "Jeju", 0, 4),
 }
 COLUMNS = 4
+
+
+def short_name(region: str) -> str:
+    """The region's name on a tile, in the reader's language."""
+    tile = TILES.get(region)
+    if tile is None:
+        return region
+    return tile.ko if reads_korean() else tile.en

@@ -25,7 +25,7 @@ from psycopg_pool import PoolTimeout
 from booking.models import SeatsLeft
 from database.clock import Now, known_now
 from dataio.districts import REGIONS
-from reports.charts.tile_map import short_name
+from dataio.region_tiles import short_name
 from reports.open_files import Publication, folder_of, only_writer
 from reports.parts import OK, SILENT_GATEWAY
 from standing.rules import public_state

@@ -15,7 +15,6 @@ from booking.models import SeatsLeft
 from database.clock import known_now
 from dataio.districts import centre_of
 from dataio.region_tiles import COLUMNS, TILES
-from web.language import reads_korean
 
 WIDTH, HEIGHT, GAP = 112, 72, 8  # of a tile, in units of the drawing
 SHADES = 5
@@ -90,13 +89,6 @@ def _map(spots: Sequence[tuple[Place, int, int]], columns: int) -> Map:
     ]
     rows = max((row for _place, _column, row in spots), default=-1) + 1
     return Map(tiles, columns, rows)
-
-
-def short_name(region: str) -> str:
-    tile = TILES.get(region)
-    if tile is None:
-        return region
-    return tile.ko if reads_korean() else tile.en
 
 
 def _load_sums(keys: list[str]) -> dict[str, tuple[datetime, dict[str, Mapping[str, int]]] | None]:

@@ -19,13 +19,7 @@ from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.finder.availability import ClinicFacts
 from booking.finder.hours import hours_of_clinic
-from booking.finder.map import (
-    Place,
-    left_by_region,
-    map_of_districts,
-    map_of_regions,
-    short_name,
-)
+from booking.finder.map import Place, left_by_region, map_of_districts, map_of_regions
 from booking.finder.search import (
     Search,
     SearchResult,
@@ -50,6 +44,7 @@ from booking.views.purposes import (
 )
 from booking.views.stays import Stay
 from dataio.districts import district_name
+from dataio.region_tiles import short_name
 from eligibility.models import Person
 from eligibility.sessions import session_of
 from waiting_room import health

@@ -4,11 +4,10 @@ Each tile has the region's name and number; its shade only repeats the number.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from dataio import region_tiles
 from dataio.districts import REGIONS
+from dataio.region_tiles import TILES, RegionTile, short_name
 from reports.charts import Chart, check_key
 from reports.charts.svg import (
     INK,
@@ -24,19 +23,7 @@ from reports.charts.svg import (
     text_width,
     write,
 )
-from reports.words import Words
 
-
-class Tile(NamedTuple):
-    name: Words
-    column: int
-    row: int
-
-
-TILES = {
-    region: Tile(Words(tile.ko, tile.en), tile.column, tile.row)
-    for region, tile in region_tiles.TILES.items()
-}
 # From light to dark, so that the order stays in grey; the last two take white letters.
 _SHADES = ("#edf1f9", "#c9d8f4", "#8fb1ec", "#2f66cf", "#0a3a94")
 _TILE, _GAP = 116, 6
@@ -45,11 +32,6 @@ _HIGH = 76  # of a tile
 # On a phone of 360 px a map has 320: names of 13 px there, numbers of 15, others at least 10.
 _NAME, _NUMBER, _LONG = 20, 24, 16
 HEIGHT = 5 * (_HIGH + _GAP) + 2
-
-
-def short_name(region: str) -> str:
-    """The region's name on a tile, in the reader's language."""
-    return str(TILES[region].name) if region in TILES else region
 
 
 def region_map(
@@ -115,7 +97,8 @@ def _draw(
         value = values[region]
         shade = None if value is None else _shade(value / most)
         text = texts[region]
-        _draw_tile(root, tile, text if value is None else f"{text}{unit}", shade)
+        shown_text = text if value is None else f"{text}{unit}"
+        _draw_tile(root, tile, short_name(region), shown_text, shade)
     return finished(root, WIDTH, HEIGHT)
 
 
@@ -123,20 +106,20 @@ def _shade(share: float) -> int:
     return min(max(int(share * len(_SHADES)), 0), len(_SHADES) - 1)
 
 
-def _draw_tile(root: ET.Element, tile: Tile, text: str, shade: int | None) -> None:
+def _draw_tile(root: ET.Element, tile: RegionTile, name: str, text: str, shade: int | None) -> None:
     x, y = 1 + tile.column * (_TILE + _GAP), 1 + tile.row * (_HIGH + _GAP)
     box = {"x": f"{x}", "y": f"{y}", "width": f"{_TILE}", "height": f"{_HIGH}", "rx": "6"}
     if shade is None:
         # Dashed rather than a shade: no number is not a small number.
         shape(root, "rect", **box, fill=PAPER, stroke=QUIET, stroke_dasharray="4 3",
               class_="chart-tile-none")  # fmt: skip
-        ink, name = INK, "chart-ink"
+        ink, kind = INK, "chart-ink"
     else:
         shape(root, "rect", **box, fill=_SHADES[shade], stroke=QUIET, stroke_width="1")
-        ink, name = (PAPER if shade > 2 else INK), "chart-on-tile"
+        ink, kind = (PAPER if shade > 2 else INK), "chart-on-tile"
     middle = x + _TILE / 2
-    write(root, middle, y + 29, str(tile.name), text_anchor="middle", fill=ink, class_=name,
+    write(root, middle, y + 29, name, text_anchor="middle", fill=ink, class_=kind,
           font_size=str(_NAME))  # fmt: skip
     size = _NUMBER if text_width(text, _NUMBER) < _TILE - 8 else _LONG
-    write(root, middle, y + 59, text, text_anchor="middle", fill=ink, class_=name,
+    write(root, middle, y + 59, text, text_anchor="middle", fill=ink, class_=kind,
           font_size=str(size), font_weight="bold")  # fmt: skip

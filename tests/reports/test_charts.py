@@ -11,8 +11,9 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from dataio.districts import REGIONS
+from dataio.region_tiles import TILES
 from reports.charts import Chart, Series, bar_chart, line_chart, table_csv
-from reports.charts.tile_map import TILES, region_map
+from reports.charts.tile_map import region_map
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = '</svg><script>alert(1)</script>&"'
