@@ -27,11 +27,10 @@ class DayHours:
     lunch: tuple[time, time] | None = None  # where all vaccines have the same
 
     def __str__(self) -> str:
-        hours = f"{self.opens:%H:%M}–{self.closes:%H:%M}"
+        hours = _span(self.opens, self.closes)
         if self.lunch is None:
             return hours
-        lunch = f"{self.lunch[0]:%H:%M}–{self.lunch[1]:%H:%M}"
-        return _("%(hours)s (lunch %(lunch)s)") % {"hours": hours, "lunch": lunch}
+        return _("%(hours)s (lunch %(lunch)s)") % {"hours": hours, "lunch": _span(*self.lunch)}
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,11 @@ class ClinicHours:
 def _hours(opens: time | None, closes: time | None) -> str:
     if opens is None or closes is None:
         return _("open as usual")
-    return f"{opens:%H:%M}–{closes:%H:%M}"
+    return _span(opens, closes)
+
+
+def _span(start: time, end: time) -> str:
+    return f"{start:%H:%M}–{end:%H:%M}"
 
 
 def hours_of_clinic(clinic_id: int) -> ClinicHours:
