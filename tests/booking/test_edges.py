@@ -36,15 +36,6 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 MOMENT = timedelta(microseconds=1)
 
 
-@pytest.fixture
-def inside(client):
-    client.admission = AdmissionFactory()
-    client.person = client.admission.ticket.person
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    sign_in(client, client.person)
-    return client
-
-
 def hold(admission, slot, **more):
     return hold_slot(
         person_id=admission.ticket.person_id, slot_id=slot.pk, admission_id=admission.pk, **more

@@ -17,20 +17,12 @@ from booking.services.wishes import Wished
 from bulk.exports import write_export
 from eligibility.services.purging import purge
 from staff.models import User
-from tests.booking.test_path import page, sign_in, slots_on
+from tests.booking.test_path import page, slots_on
 from tests.factories import AdmissionFactory, ClinicFactory, ReservationFactory, SlotFactory
 
 pytestmark = pytest.mark.django_db
 
 GANGNAM = district_key("서울특별시", "강남구")
-
-
-@pytest.fixture
-def inside(client):
-    client.person = AdmissionFactory().ticket.person
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    sign_in(client, client.person)
-    return client
 
 
 def slot_with(*facilities: str, **values):

@@ -16,19 +16,12 @@ from booking.services.line_reports import report_to_lines
 from config.settings.finder import directions
 from database.clock import known_today
 from dataio.districts import all_districts, centre_of
-from tests.booking.test_path import page, sign_in, slots_on
-from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory
+from tests.booking.test_path import page, slots_on
+from tests.factories import ClinicFactory, SlotFactory
 
 pytestmark = pytest.mark.django_db
 
 SEOUL = "서울특별시"
-
-
-@pytest.fixture
-def inside(client):
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    sign_in(client, AdmissionFactory().ticket.person)
-    return client
 
 
 def places(response) -> dict[str, int | None]:

@@ -17,21 +17,11 @@ from booking.services.confirmations import confirm_hold
 from booking.services.outside_doses import record_outside_dose
 from booking.services.staff_bookings import book_for
 from booking.services.visits import mark_no_show
-from tests.booking.test_path import heading, page, sign_in, slots_on
+from tests.booking.test_path import heading, page, slots_on
 from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory, VaccineFactory
 from tests.holding import hold_slot
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def inside(client):
-    """A browser of somebody from 서울 강남구 who was called and entered."""
-    client.admission = AdmissionFactory()
-    client.person = client.admission.ticket.person
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    sign_in(client, client.person)
-    return client
 
 
 def look(client, **asked) -> list[int]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from booking.models import Clinic, ListEntry, Reservation, Slot
 from booking.services.changes import cancel_reservation
-from tests.booking.test_path import heading, key_on, page, sign_in, slots_on
+from tests.booking.test_path import heading, key_on, page, slots_on
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -20,16 +20,6 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def inside(client):
-    """A browser of somebody who was called and entered, in English."""
-    client.admission = AdmissionFactory()
-    client.person = client.admission.ticket.person
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    sign_in(client, client.person)
-    return client
 
 
 def clinics_on(response) -> list[str]:

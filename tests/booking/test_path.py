@@ -43,12 +43,6 @@ def sign_in(client, person):
     client.cookies[COOKIE] = signing.dumps([person.pk, stamp, 0], salt=_SALT)
 
 
-@pytest.fixture
-def inside():
-    """A browser of somebody who was called and entered."""
-    return browser_of(AdmissionFactory())
-
-
 def browser_of(admission) -> Client:
     client = Client(headers={"accept-language": "en"})
     client.admission, client.person = admission, admission.ticket.person

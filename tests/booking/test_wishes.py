@@ -33,15 +33,6 @@ SEOCHO = district_key("서울특별시", "서초구")
 
 
 @pytest.fixture
-def inside(client):
-    """A browser of a person from 서울 강남구 who was called and entered."""
-    client.person = AdmissionFactory().ticket.person
-    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
-    sign_in(client, client.person)
-    return client
-
-
-@pytest.fixture
 def seocho():
     return ClinicFactory(region="서울특별시", district="서초구")
 
