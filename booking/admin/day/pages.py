@@ -192,7 +192,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
     ) -> list[Entry]:
         return entries_of(
             rows,
-            self._rows_of_signs(request),
+            self.get_queryset(request),
             now=now,
             may_mark=self.has_mark_permission(request),
             user=staff_of(request),
@@ -308,7 +308,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         """Set or take back a mark: answers the one row to the script, else goes back to it."""
         if not self.has_mark_permission(request):
             raise PermissionDenied
-        row = get_object_or_404(self._rows_of_signs(request), pk=pk)
+        row = get_object_or_404(self.get_queryset(request), pk=pk)
         act = request.POST.get("act", "")
         by = actor_of(staff_of(request))
         refusal = press(row, act, by=by, status_shown=request.POST.get("seen", ""))
