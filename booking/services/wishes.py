@@ -47,8 +47,7 @@ COLUMNS = ["places", "weekdays", "part", "vaccine_id", "changed_at", "needs"]
 KEPT_FOR = timedelta(days=90)
 # Beside the course, which the finder reads anyway: wishes cost it no statement.
 WITH_COURSE = f"""
-SELECT wish.places, wish.weekdays, wish.part, wish.vaccine_id, wish.changed_at, wish.needs,
-    course.*
+SELECT {", ".join(f"wish.{name}" for name in COLUMNS)}, course.*
 FROM (VALUES (1)) AS always
 LEFT JOIN booking_wish AS wish ON wish.person_id = %(person)s
 LEFT JOIN ({COURSE}) AS course ON true
@@ -64,8 +63,9 @@ def with_course(person_id: int, sees_from: datetime) -> tuple[Course, Wished | N
     with connection.cursor() as cursor:
         cursor.execute(WITH_COURSE, values)
         rows = cursor.fetchall()
-    course = Course.of(Booked(*row[6:]) for row in rows if row[6] is not None)
-    *row, needs = rows[0][:6]
+    of_wish = len(COLUMNS)
+    course = Course.of(Booked(*row[of_wish:]) for row in rows if row[of_wish] is not None)
+    *row, needs = rows[0][:of_wish]
     wished = Wished.of_row([*row, _read(needs)]) if row[0] is not None else None
     return course, _seen(wished, sees_from)
 
