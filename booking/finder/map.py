@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from booking.finder import availability
 from booking.finder.availability import TimedCache
@@ -34,6 +35,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Tile:
+    width: ClassVar[int] = WIDTH
+    height: ClassVar[int] = HEIGHT
     place: Place
     x: int
     y: int
