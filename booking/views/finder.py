@@ -347,8 +347,9 @@ def _no_times_at(
     context: dict[str, Any],
     status: int,
 ) -> HttpResponse:
-    there = replace(search, region=clinic.region, district=clinic.district)
-    in_district = replace(there, name="", near="", places=())
+    in_district = replace(
+        search, region=clinic.region, district=clinic.district, name="", near="", places=()
+    )
     return _sold_out(
         request, in_district, context | {"clinic": clinic, "search": in_district}, status
     )
