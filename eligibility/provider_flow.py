@@ -15,7 +15,6 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 
 from database.clock import known_now
 from dataio.districts import District
@@ -29,6 +28,7 @@ from eligibility.spelling import shown_phone
 from outside.openid import ProviderProblem
 from privacy.cipher import UnreadableData, decrypt, encrypt
 from web import cookies
+from web.public import public_url
 
 log = logging.getLogger(__name__)
 
@@ -165,8 +165,7 @@ def problem(request: HttpRequest) -> str:
 
 
 def _redirect_uri(code: str) -> str:
-    site: str = settings.PUBLIC_URL.rstrip("/")
-    return site + reverse("identity_provider", args=[code])
+    return public_url("identity_provider", code)
 
 
 def _form_values(identity: Identity) -> dict[str, str]:

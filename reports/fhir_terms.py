@@ -19,7 +19,7 @@ IMMUNIZATION = {
 
 def own_system(name: str) -> str:
     """The system of codes or numbers of this portal: `clinics`, `vaccines`, …"""
-    return f"{settings.PUBLIC_URL.rstrip('/')}/open/{name}"
+    return f"{settings.PUBLIC_URL}/open/{name}"
 
 
 def vaccine_codings(vaccine: Vaccine) -> list[dict[str, str]]:

@@ -8,10 +8,8 @@ import logging
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -25,6 +23,7 @@ from reports.models import Measure, MorningSubscription
 from reports.suppression import LEAST
 from staff.models import User
 from staff.scoping import sees_everything
+from web.public import public_url
 
 log = logging.getLogger(__name__)
 
@@ -215,5 +214,4 @@ def _count(number: int) -> str:
 
 
 def _address(name: str, **query: str) -> str:
-    site: str = settings.PUBLIC_URL.rstrip("/")
-    return f"{site}{reverse(f'admin:{name}')}" + (f"?{urlencode(query)}" if query else "")
+    return public_url(f"admin:{name}") + (f"?{urlencode(query)}" if query else "")

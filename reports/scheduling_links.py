@@ -26,6 +26,7 @@ from reports.open_files import Publication, folder_of, only_writer
 from reports.writing import snapshot
 from waiting_room.enums import RoomStatus
 from waiting_room.models import Room
+from web.public import public_url
 
 FOLDER, MANIFEST = "slots", "$bulk-publish"
 _PROFILES = "http://hl7.org/fhir/uv/smart-scheduling-links/StructureDefinition/smart-scheduling-"
@@ -90,7 +91,7 @@ def publish() -> int | None:
 
 
 def address_of(name: str) -> str:
-    return f"{settings.PUBLIC_URL.rstrip('/')}{reverse('open:slots', args=[name])}"
+    return public_url("open:slots", name)
 
 
 def _manifest(now: datetime, outputs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -216,7 +217,7 @@ def _clinic_pages() -> Callable[[str], str]:
     """A function from a clinic's code to its page of the finder: `reverse` would take as long as
     all the rest of a clinic."""
     before, after = reverse("clinic", args=["CODE"]).split("CODE")
-    start = f"{settings.PUBLIC_URL.rstrip('/')}{before}"
+    start = f"{settings.PUBLIC_URL}{before}"
     return lambda code: f"{start}{quote(code, safe='')}{after}"
 
 

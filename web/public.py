@@ -7,5 +7,5 @@ from django.urls import reverse
 
 
 def public_url(name: str, *args: Any) -> str:
-    site: str = settings.PUBLIC_URL.rstrip("/")
+    site: str = settings.PUBLIC_URL
     return site + reverse(name, args=args)

@@ -418,7 +418,7 @@ MESSAGE_BUDGETS = message_budgets(
     env.str("JARI_MESSAGE_BUDGETS", default="code=100000/1000000,other=300000/3000000")
 )
 MESSAGE_COST = env.float("JARI_MESSAGE_COST", default=20.0)  # of one message, in won
-PUBLIC_URL = env.str("JARI_PUBLIC_URL", default=f"http://localhost:{env.int('PORT', default=8000)}")
+PUBLIC_URL = env.str("JARI_PUBLIC_URL", f"http://localhost:{env.int('PORT', 8000)}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"]
 
 LOGGING = logging_settings(

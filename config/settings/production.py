@@ -8,8 +8,8 @@ from config.settings.base import INSTALLED_APPS, SILENCED_SYSTEM_CHECKS, env, pr
 ALLOWED_HOSTS = required("ALLOWED_HOSTS", "the portal's host names, separated by commas.").split(
     ","
 )
-PUBLIC_URL = required("JARI_PUBLIC_URL", "the portal's address, for links in messages.")
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL.rstrip("/")]
+PUBLIC_URL = required("JARI_PUBLIC_URL", "the portal's address, for links in messages.").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # No default: behind a proxy 0 would give all callers the proxy's address and one common limit.
 PROXIES = proxies(
     required("JARI_PROXIES", "how many proxies of yours add to X-Forwarded-For; 0 means none.")

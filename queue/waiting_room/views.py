@@ -47,6 +47,7 @@ from web.codes import (
 from web.language import is_unsent, keeps_typed_in_any_language, typed, used_language
 from web.posted import form_data, posted_id
 from web.proof_of_work import NO_WORK, work_for
+from web.public import public_url
 
 # Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
 GUESSES = [Brake("resume", "20/10m")]
@@ -160,7 +161,7 @@ def _show(
         "resume_code": resume_code_of(ticket),
         "ticket_hash": ticket_hash(ticket.pk),
         "log_origin": origin_of(ticket.room.cohort.code),
-        "site": settings.PUBLIC_URL.rstrip("/"),
+        "site": settings.PUBLIC_URL,
         "now_document": now_document,
     }
     status = refusal.status if refusal else 200
@@ -274,7 +275,7 @@ def resume_picture(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
     if not may_see(request, ticket):
         raise Http404
     query = urlencode({"code": resume_code_of(ticket)})
-    picture = segno.make(f"{settings.PUBLIC_URL}{reverse('resume')}?{query}", error="m")
+    picture = segno.make(f"{public_url('resume')}?{query}", error="m")
     svg = BytesIO()
     picture.save(svg, kind="svg", scale=6, border=2)
     return HttpResponse(svg.getvalue(), content_type="image/svg+xml")

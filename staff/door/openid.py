@@ -33,6 +33,7 @@ from staff.door.provider import (
 )
 from staff.door.steps import PROVIDER_PROVED, next_step
 from staff.models import User
+from web.public import public_url
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def _enter(
 
 
 def _redirect_uri() -> str:
-    return f"{settings.PUBLIC_URL}{reverse('admin:openid_return')}"
+    return public_url("admin:openid_return")
 
 
 def _back(request: HttpRequest, problem: str) -> HttpResponse:

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from outside.dependencies import PAGES
@@ -28,6 +27,7 @@ from staff.enums import NoticeKind
 from staff.models import OpenIdAccount, User
 from staff.sessions import end_sessions
 from web.language import reads_korean
+from web.public import public_url
 
 TO_LINK, SIGNED_IN_BY = "openid_to_link", "openid"
 
@@ -150,6 +150,6 @@ def end_address(request: HttpRequest) -> str:
     except ProviderProblem:
         return ""
     address = endpoints.get("end_session_endpoint", "")
-    back = f"{settings.PUBLIC_URL}{reverse('admin:login')}"
+    back = public_url("admin:login")
     query = urlencode({"client_id": provider.client_id, "post_logout_redirect_uri": back})
     return f"{address}{'&' if '?' in address else '?'}{query}" if address else ""

@@ -95,17 +95,21 @@ from config.headers import security_headers
 from eligibility import limits, provider_flow, sessions, views
 from staff.door import known_devices
 from waiting_room.access import resumed
+from web.public import public_url
 cookies = [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME,
     sessions.COOKIE, provider_flow.COOKIE, views.CODE_COOKIE, known_devices.COOKIE,
     limits.KNOWN_COOKIE, looked_up.cookie, resumed.cookie]
 print(json.dumps({"cookies": cookies, "apps": settings.INSTALLED_APPS,
     "transport": dict(security_headers())["strict-transport-security"],
-    "old_keys": settings.SECRET_KEY_FALLBACKS, "debug": settings.DEBUG}))
+    "old_keys": settings.SECRET_KEY_FALLBACKS, "debug": settings.DEBUG,
+    "address": public_url("how")}))
 """
 
 
 def test_production_binds_its_cookies_to_the_host_and_leaves_the_sample_out() -> None:
-    done = in_production(["-c", _SAY], SECRET_KEY_FALLBACKS="old,older")
+    more = {"SECRET_KEY_FALLBACKS": "old,older", "JARI_PUBLIC_URL": "https://jari.example/"}
+
+    done = in_production(["-c", _SAY], **more)
 
     said = json.loads(done.stdout)
     assert [name for name in said["cookies"] if not name.startswith("__Host-")] == []
@@ -113,6 +117,7 @@ def test_production_binds_its_cookies_to_the_host_and_leaves_the_sample_out() ->
     assert "rehearsal" not in said["apps"]
     assert said["transport"] == "max-age=31536000; includeSubDomains"
     assert (said["old_keys"], said["debug"]) == (["old", "older"], False)
+    assert said["address"] == "https://jari.example/how/"
 
 
 def test_no_cookie_is_set_by_a_path_or_domain_of_its_own() -> None:

@@ -47,7 +47,7 @@ def signed_checkpoint(room: Room, size: int) -> Note:
 def policy_of(room: Room) -> str:
     """Who signs, who cosigns, and how many of them count, in the format of C2SP tlog-policy."""
     code = room.cohort.code
-    address = f"{settings.PUBLIC_URL.rstrip('/')}/queue/{code}/log"
+    address = f"{settings.PUBLIC_URL}/queue/{code}/log"
     lines = [f"log {signer.verifier} {address}" for signer in signers_of(code)]
     witnesses = witnesses_of(room)
     if not witnesses:

@@ -25,7 +25,7 @@ class Command(PortalCommand):
         citizens = campaign.citizens()
         if not citizens:
             raise CommandError(_("The sample campaign is not loaded: run load_sample."))
-        address = settings.PUBLIC_URL.rstrip("/")
+        address = settings.PUBLIC_URL
         self._table(
             f"{address}/identity/", [_citizen(cohort, person) for cohort, person in citizens]
         )
