@@ -37,7 +37,7 @@ from reports.reading import midnight
 from reports.selection import Form
 from reports.suppression import LEAST, total
 from reports.words import Words
-from web.language import named_languages
+from web.language import other_languages
 
 FOLDER = "data"
 Numbers = Mapping[str, int | None]
@@ -256,7 +256,8 @@ def _json(content: dict[str, Any]) -> bytes:
 
 def _page(shown: Mapping[str, Shown], now: datetime, language: str) -> str:
     context = {
-        "others": [other for other in named_languages() if other[0] != language],
+        "others": other_languages(language),
+        "page_in": "open:page_in",
         "charts": [_chart(table, shown[table.name]) for table in TABLES],
         "day_text": date_format(shown["vaccinated"].as_of, _("D j F Y")),
         "time_text": date_format(timezone.localtime(now), _("D j F Y, H:i")),

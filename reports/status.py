@@ -35,6 +35,7 @@ from waiting_room.line_facts import facts_of_room
 from waiting_room.models import Room
 from waiting_room.now_document import scored, waiting_in
 from waiting_room.reasons import wait_text
+from web.language import other_languages
 
 log = logging.getLogger(__name__)
 
@@ -199,8 +200,8 @@ def _line(room: Room, now: datetime) -> LineStatus:
 def _page(facts: Facts, language: str) -> str:
     lines_at, left_at = facts["lines_at"], facts["left_at"]
     context = {
-        "language": language,
-        "others": [code for code in dict(settings.LANGUAGES) if code != language],
+        "others": other_languages(language),
+        "page_in": "status_in",
         "at": _moment(facts["time"]),
         "old_seconds": OLD_SECONDS,
         "disturbed": [

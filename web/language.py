@@ -93,6 +93,11 @@ def named_languages() -> list[tuple[str, str]]:
     return [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
 
 
+def other_languages(language: str) -> list[tuple[str, str]]:
+    """Those beside `language`, as links of a page that has an address in each."""
+    return [other for other in named_languages() if other[0] != language]
+
+
 def keeps_typed_in_any_language(view: View) -> View:
     """Handles the language buttons, which submit the page's own form: the view is called as for a
     GET, in the new language, and shows the typed values again (`typed`)."""
