@@ -7,8 +7,9 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from django.db.models import QuerySet
+from django_stubs_ext import WithAnnotations
 
-from database.clock import Now, known_now
+from database.clock import AtNow, Now, known_now
 from reports.minutes import MINUTE
 from reports.models import PortalMinute
 from staff.names import actor_names
@@ -66,11 +67,15 @@ class RoomNow:
         return wait_text(self.room.board.document, max(0, self.load.waiting - 1), own=False)
 
 
+def open_rooms() -> "QuerySet[WithAnnotations[Room, AtNow]]":
+    """Rooms that are not over, by opening, with the parts that say how they stand."""
+    rooms = Room.objects.filter(board__final=False).annotate(now=Now())
+    return rooms.select_related("cohort", "line", "board").order_by("cohort__opens_at", "pk")
+
+
 def rooms_now() -> list[RoomNow]:
-    """Rooms that are not over, by opening; two queries."""
-    open_rooms = Room.objects.filter(board__final=False).annotate(now=Now())
-    with_parts = open_rooms.select_related("cohort", "line", "board")
-    rooms: list[Any] = list(with_parts.order_by("cohort__opens_at", "pk"))
+    """Open rooms with their last hour; two queries."""
+    rooms = list(open_rooms())
     since = known_now() - (HOUR + 2) * MINUTE
     rows = RoomMinute.objects.filter(room__in=rooms, minute__gte=since).order_by("room", "minute")
     minutes = {room_id: list(found) for room_id, found in groupby(rows, lambda row: row.room_id)}

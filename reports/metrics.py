@@ -16,12 +16,12 @@ from prometheus_client.registry import REGISTRY, Collector
 from psycopg_pool import PoolTimeout
 from redis import RedisError
 
-from database.clock import Now, clock_ahead
+from database.clock import clock_ahead
 from outside import jobs
+from reports.control_room import open_rooms
 from reports.models import PortalMinute
 from reports.parts import OK, states
 from waiting_room.enums import State
-from waiting_room.models import Room
 from waiting_room.now_document import RATE_SECONDS, state_of, waiting_in
 from web import measured  # noqa: F401 - its counters belong to the registry
 from web.addresses import client_address
@@ -114,9 +114,8 @@ def _queues() -> Iterator[Metric]:
 
 
 def _lines() -> Iterator[Metric]:
-    rooms = Room.objects.filter(board__final=False).annotate(now=Now())
     found: dict[str, list[tuple[list[str], float]]] = {name: [] for name in LINE}
-    for room in rooms.select_related("cohort", "line", "board").order_by("pk"):
+    for room in open_rooms():
         document, ticked_at = room.board.document, room.line.ticked_at
         age = None if ticked_at is None else (room.now - ticked_at).total_seconds()
         score = document.get("score") or {}

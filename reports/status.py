@@ -23,9 +23,10 @@ from django.utils.translation import gettext_lazy as _
 from psycopg_pool import PoolTimeout
 
 from booking.models import SeatsLeft
-from database.clock import Now, known_now
+from database.clock import known_now
 from dataio.districts import REGIONS
 from dataio.region_tiles import short_name
+from reports.control_room import open_rooms
 from reports.open_files import Publication, folder_of, only_writer
 from reports.parts import OK, SILENT_GATEWAY
 from standing.rules import public_state
@@ -167,9 +168,7 @@ def disturbed_by(states: States) -> list[str]:
 
 
 def _facts_of_database(facts: Facts) -> Facts:
-    rooms = Room.objects.filter(board__final=False).annotate(now=Now())
-    ordered = rooms.select_related("cohort", "line", "board").order_by("cohort__opens_at", "pk")
-    facts = Facts(**{**facts, "lines": [_line(room, room.now) for room in ordered]})
+    facts = Facts(**{**facts, "lines": [_line(room, room.now) for room in open_rooms()]})
     facts["lines_at"] = facts["time"]
     # Summed by a job, as a sum over all open slots is too much for every few seconds.
     row = SeatsLeft.objects.values_list("at", "by_region").first()
