@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import Error as DatabaseProblem
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import REGISTRY, Collector
-from psycopg_pool import PoolTimeout
 from redis import RedisError
 
 from database.clock import clock_ahead
@@ -26,7 +25,6 @@ from waiting_room.now_document import RATE_SECONDS, state_of, waiting_in
 from web import measured  # noqa: F401 - its counters belong to the registry
 from web.addresses import client_address
 
-_OUTAGES = (DatabaseError, InterfaceError, PoolTimeout)
 # Name → what it is; each with the labels that _lines gives.
 LINE = {
     "jari_line_moves": "1 while the line should move",
@@ -84,7 +82,7 @@ class StateCollector(Collector):
         try:
             yield from _lines()
             yield from _minute()
-        except _OUTAGES:
+        except DatabaseProblem:
             return  # jari_part_ok says so
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from psycopg_pool import PoolTimeout
 
 from booking.models import SeatsLeft
 from database.clock import known_now
@@ -45,7 +45,6 @@ FACTS = "status.json"
 WRITE_SECONDS = 5.0
 # The page says that it is old when it was not written for so long.
 OLD_SECONDS = 60
-_OUTAGES = (DatabaseError, InterfaceError, PoolTimeout)
 
 States = Mapping[str, str]
 
@@ -153,7 +152,7 @@ def _facts(states: States, before: Facts) -> Facts:
     if states.get("database") == OK:
         try:
             facts = _facts_of_database(facts)
-        except _OUTAGES:
+        except DatabaseProblem:
             states = {**states, "database": "unreachable"}
     since = {entry["what"]: entry["since"] for entry in before["disturbed"]}
     facts["disturbed"] = [
