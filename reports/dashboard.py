@@ -41,6 +41,11 @@ class Scope:
         return f"{self.region} {self.district}".strip()
 
     @property
+    def area_name(self) -> str:
+        """The area as titles and mails name it, in the active language."""
+        return self.area or _("the whole country")
+
+    @property
     def days(self) -> list[date]:
         count = (self.last - self.first).days + 1
         return [self.first + timedelta(days=number) for number in range(count)]

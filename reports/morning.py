@@ -40,7 +40,7 @@ def report(scope: Scope, language: str) -> bytes:
     """The report of the scope as the bytes of a PDF, from the figures that were counted last."""
     with translation.override(language):
         figures = Figures(scope)
-        title = _("Morning report, %(area)s") % {"area": scope.area or _("the whole country")}
+        title = _("Morning report, %(area)s") % {"area": scope.area_name}
         pdf = document(title)
         pdf.set_lang("ko-KR" if language == "ko" else "en")
         pdf.set_margin(_MARGIN)

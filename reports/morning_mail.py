@@ -188,7 +188,7 @@ def text_of(scope: Scope, language: str) -> str:
         ]
         title = _("[Jari] Figures of %(day)s, %(area)s") % {
             "day": day,
-            "area": scope.area or _("the whole country"),
+            "area": scope.area_name,
         }
         counted = figures.counted_at
         as_of = _("Counted at %(at)s.") % {

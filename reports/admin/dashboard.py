@@ -24,7 +24,7 @@ from staff.pages import page_of
 from staff.scoping import sees_everything
 from staff.services import staff_of
 from staff.site import PortalSite
-from web.language import reads_korean
+from web.language import used_language
 
 DAYS = 14  # of the page without a period, today included
 LATE = timedelta(minutes=20)  # after which figures are old
@@ -142,7 +142,7 @@ class DashboardPages:
         form = _form(request)
         if not form.is_valid():
             return self._wrong(request, form)
-        content = report(form.scope, "ko" if reads_korean() else "en")
+        content = report(form.scope, used_language())
         return _file(content, "application/pdf", _name("report", form, "pdf"))
 
     def _wrong(self, request: HttpRequest, form: ScopeForm) -> HttpResponse:

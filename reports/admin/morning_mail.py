@@ -15,7 +15,7 @@ from staff.models import User
 from staff.pages import page_of
 from staff.services import staff_of
 from staff.site import PortalSite
-from web.language import reads_korean
+from web.language import used_language
 
 
 class MorningMailPage:
@@ -43,7 +43,7 @@ class MorningMailPage:
             "admin/reports/morning_mail.html",
             _("Figures of the morning by mail"),
             crumbs=[(_("Dashboard"), reverse("admin:dashboard"))],
-            area=scope.area or _("the whole country"),
+            area=scope.area_name,
             has_address=morning_mail.has_address(user),
             address=user.email,
             is_asked=row is not None,
@@ -69,7 +69,7 @@ def _act(request: HttpRequest, user: User) -> HttpResponse:
 
 def _subscribe(request: HttpRequest, user: User) -> None:
     try:
-        row = morning_mail.subscribe(user=user, language="ko" if reads_korean() else "en")
+        row = morning_mail.subscribe(user=user, language=used_language())
     except morning_mail.NoAddress:
         return  # the page says so
     if row.confirmed_at is None:
