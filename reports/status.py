@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 FOLDER = "status"
 FACTS = "status.json"
 WRITE_SECONDS = 5.0
+START_SECONDS = 0.1  # between two looks at the parts, before all were asked
 # The page says that it is old when it was not written for so long.
 OLD_SECONDS = 60
 
@@ -283,13 +284,16 @@ class StatusWriter:
                 return
 
     def _disturbed(self) -> list[str]:
-        return disturbed_by(self._states() or {})
+        return disturbed_by(self._known_states())
+
+    def _known_states(self) -> States:
+        """Waits at the start, until each part was asked once: the first page must not be late."""
+        while (states := self._states()) is None:
+            time.sleep(START_SECONDS)
+        return states
 
     def _write(self) -> None:
-        states = self._states()
-        if states is None:  # not each part was asked yet
-            return
         try:
-            write_status(states)
+            write_status(self._known_states())
         finally:
             close_old_connections()  # as Django does at the end of a request

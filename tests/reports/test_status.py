@@ -154,6 +154,15 @@ def test_it_is_answered_from_memory_where_its_file_is_gone():
     assert files.answer("/status/xx/", lambda _name: "") is None
 
 
+def test_the_first_page_is_written_as_soon_as_all_parts_were_asked():
+    """A web server is ready before: until its first page the address leads nowhere."""
+    answers = iter([None, None, WELL])
+
+    status.StatusWriter(lambda: next(answers))._write()
+
+    assert "No disturbance is known." in page()
+
+
 def test_other_servers_write_it_when_it_is_asked_for(client):
     scene.make_room(name_en="Aged 55 to 59")
 
