@@ -17,7 +17,8 @@ from web.pdf import FAMILY, document
 COLUMNS = ("joined", "called", "waiting", "entered", "inside", "ran_out", "booked", "answer")
 # Columns that only the database knows; all others follow from the public log.
 STORED = ("booked", "answer")
-_ACT_WIDTHS = (13, 15, 13, 20, 20, 19)  # of 100
+# Settings and reasons are what is long.
+_ACT_WIDTHS = (13, 15, 13, 20, 20, 19)
 _INK, _QUIET = (30, 33, 36), (70, 76, 83)
 
 
@@ -124,9 +125,7 @@ def _tables(pdf: Any, shown: ReportShown) -> None:
             pdf.add_page()
         _text(pdf, table.title, size=12, gap=0.5)
         if table.rows:
-            # Of acts, settings and reasons are what is long.
-            is_acts = len(table.heads) == len(_ACT_WIDTHS)
-            _table(pdf, table.heads, table.rows, widths=_ACT_WIDTHS if is_acts else None)
+            _table(pdf, table.heads, table.rows, widths=table.widths)
         else:
             _text(pdf, table.empty, size=9, quiet=True)
 
@@ -144,7 +143,7 @@ def _acts(shown: ReportShown) -> Table:
         for act in shown.acts
     ]
     heads = [_("When"), _("Who"), _("What"), _("Before"), _("After"), _("Reason")]
-    return Table(_("What operators did"), heads, rows, _("Nothing."))
+    return Table(_("What operators did"), heads, rows, _("Nothing."), _ACT_WIDTHS)
 
 
 def _table(pdf: Any, heads: list[str] | None, rows: list[list[str]], *, widths: Any = None) -> None:

@@ -46,12 +46,14 @@ class PaceEffect:
 
 
 class Table(NamedTuple):
-    """A table of the page and of the PDF; `empty` is said without rows."""
+    """A table of the page and of the PDF; `empty` is said without rows. `widths` are of 100 in
+    print; without them all columns are alike."""
 
     title: str
     heads: list[str]
     rows: list[list[str]]
     empty: str
+    widths: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
