@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from launcher.postgres import Postgres
+from launcher.errors import DiskFullError, LauncherError
+from launcher.postgres import Postgres, _error
 from launcher.processes import RunFolder, free_port
 from launcher.supervisor import Supervisor
 from tests.launcher.conftest import look_until
@@ -81,3 +82,19 @@ def test_postgres_is_back_as_soon_as_there_is_room(small_disk: Path) -> None:
     look_until(supervisor, answers)
     postgres.stop()
     run.release()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (
+            'FATAL:  could not write lock file "postmaster.pid": No space left on device',
+            DiskFullError,
+        ),
+        ('FATAL:  could not open file "pg_control": Permission denied', LauncherError),
+    ],
+)
+def test_a_full_disk_is_told_from_what_stays(
+    tmp_path: Path, said: str, kind: type[LauncherError]
+) -> None:
+    assert type(_error(f"LOG:  starting\n{said}\n", tmp_path)) is kind
