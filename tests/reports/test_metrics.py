@@ -9,9 +9,11 @@ import pytest
 import yaml
 from django.conf import settings
 from django.test import Client
+from django.urls import get_resolver
 from prometheus_client.parser import text_string_to_metric_families
 
 from outside import jobs
+from reports.parts import PARTS
 from tests.waiting_room import scene
 from waiting_room.services import rooms
 
@@ -108,6 +110,18 @@ def test_rules_and_dashboard_ask_for_what_exists(client):
     }
 
     assert asked | shown <= exported(client)
+
+
+def test_rules_ask_for_parts_and_pages_that_exist():
+    """A rule with a wrong one never fires, which its test with promtool would not show."""
+    asked = " ".join(rule["expr"] for rule in rules())
+    parts, pages = (
+        {name for each in re.findall(rf'{label}=~?"([^"]+)"', asked) for name in each.split("|")}
+        for label in ("part", "page")
+    )
+
+    assert (parts - set(PARTS), pages - set(get_resolver().reverse_dict)) == (set(), {"admin"})
+    assert {"database", "cron"} <= parts
 
 
 def test_each_alarm_has_its_steps_in_the_guide():
