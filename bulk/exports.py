@@ -4,15 +4,14 @@ import io
 
 from bulk.kinds import Key, Kind
 from bulk.values import as_cell
-from dataio.csv_out import csv_line
+from dataio.csv_out import csv_line, csv_table
 
 
 def write_export(kind: Kind) -> tuple[io.BytesIO, list[Key]]:
     """The file (UTF-8 with BOM) and the keys of its rows, of one instant: one statement reads."""
     columns = [column.name for column in kind.layouts[0].columns]
     keys: list[Key] = []
-    # A BOM, by which spreadsheets know UTF-8.
-    file = io.BytesIO(b"\xef\xbb\xbf" + csv_line(columns).encode())
+    file = io.BytesIO(csv_table([columns]))
     file.seek(0, io.SEEK_END)
     for key, values in kind.stored():
         keys.append(key)

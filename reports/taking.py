@@ -1,6 +1,5 @@
 """Taking an export, and a record of whose data it held."""
 
-import csv
 import os
 import tempfile
 from contextlib import ExitStack
@@ -9,6 +8,7 @@ from typing import IO
 
 from django.http import HttpRequest
 
+from dataio.csv_out import csv_table
 from reports.enums import Holds
 from reports.packing import packed
 from reports.selection import Form, Selection, check_reason
@@ -66,11 +66,10 @@ def unnamed_file(selection: Selection, form: Form, *, reason: str) -> tuple[IO[b
 
 def write_list_of_replaced(path: Path, replaced: list[Replaced]) -> None:
     """What did not fit the encoding, as a UTF-8 file of its own beside the export."""
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
+    rows = [
+        [entry.row, entry.column, f"{entry.letter} U+{ord(entry.letter):04X}", entry.by]
+        for entry in replaced
+    ]
+    with path.open("wb") as file:
         os.chmod(path, 0o600)
-        writer = csv.writer(file)
-        writer.writerow(["row", "column", "letter", "written_as"])
-        writer.writerows(
-            [entry.row, entry.column, f"{entry.letter} U+{ord(entry.letter):04X}", entry.by]
-            for entry in replaced
-        )
+        file.write(csv_table([["row", "column", "letter", "written_as"], *rows]))

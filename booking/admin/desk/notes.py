@@ -1,6 +1,5 @@
 """Notes on a caller, and the reasons of complaints counted by hour."""
 
-import csv
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from booking.admin.desk.caller import CallerPages, caller_address, search_crumb
 from booking.admin.desk.forms import NoteForm
 from booking.admin.sheets import day_asked_for
 from booking.rules import day_bounds
+from dataio.csv_out import csv_table
 from events.callers import add_note, count_by_hour, record_complaint
 from events.enums import ComplaintReason
 from events.models import Complaint
@@ -98,12 +98,16 @@ def _table(counts: Sequence[tuple[datetime, str, int]]) -> list[dict[str, Any]]:
 
 
 def _as_csv(counts: Sequence[tuple[datetime, str, int]], on: date) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    rows = [
+        [
+            f"{timezone.localtime(hour):%Y-%m-%d %H:00}",
+            reason,
+            ComplaintReason(reason).label,
+            number,
+        ]
+        for hour, reason, number in counts
+    ]
+    table = csv_table([["hour", "reason", "text", "number"], *rows])
+    response = HttpResponse(table, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="complaints-{on:%Y%m%d}.csv"'
-    response.write("\N{BYTE ORDER MARK}")  # by which Excel knows UTF-8
-    writer = csv.writer(response)
-    writer.writerow(["hour", "reason", "text", "number"])
-    for hour, reason, number in counts:
-        label = ComplaintReason(reason).label
-        writer.writerow([f"{timezone.localtime(hour):%Y-%m-%d %H:00}", reason, label, number])
     return response
