@@ -96,7 +96,17 @@ def url(servers, settings, monkeypatch):
     settings.RQ_QUEUES = {"line": redis.queue_connection(url, waits=False)}
     monkeypatch.setattr(redis.breaker, "_recovery_timeout", 0)
     waiting.until(lambda: works(ports["two"]), "no replica", patience=20)
+    waiting.until(lambda: knows_replica(ports["sentinel"]), "unknown replica", patience=40)
     return url
+
+
+def knows_replica(port: int) -> bool:
+    """Whether the Sentinel would choose the replica, of which it hears every ten seconds."""
+    replicas = redis_py.Redis(LOOPBACK, port, password=PASSWORD).sentinel_slaves("jari")
+    return any(
+        replica["master-link-status"] == "ok" and "disconnected" not in replica["flags"]
+        for replica in replicas
+    )
 
 
 def works(port: int) -> bool:
