@@ -20,6 +20,10 @@ run: ## start the portal at http://localhost:8000 (PORT=, JARI_HOME=), until Ctr
 	$(INSTALL) run
 	@exec $(PY) -m launcher run
 
+cluster: ## the portal on many hosts, played on this one (ARGS=--status: who leads there)
+	$(INSTALL) test
+	@exec $(PY) -m launcher cluster $(ARGS)
+
 test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
 	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
@@ -63,4 +67,4 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help run test hours rehearse attack fmt lint messages lock clean
+.PHONY: help run cluster test hours rehearse attack fmt lint messages lock clean

@@ -1,4 +1,4 @@
-"""python -m launcher run | test | hours | services"""
+"""python -m launcher run | cluster | test | hours | services"""
 
 import contextlib
 import os
@@ -11,6 +11,8 @@ from launcher.errors import LauncherError
 
 USAGE = """\
 usage: python -m launcher run                     the portal, until Ctrl-C
+       python -m launcher cluster                 the portal on many hosts, played on this one
+       python -m launcher cluster --status        who leads there
        python -m launcher test -- [ARGS]          the tests; ARGS go to pytest
        python -m launcher hours -- [ARGS]         those of a time of day, at seven moments
        python -m launcher services [-- COMMAND]   throw-away Postgres and Valkey, for COMMAND
@@ -19,7 +21,7 @@ usage: python -m launcher run                     the portal, until Ctrl-C
 
 
 def main(arguments: list[str]) -> int:
-    commands = {"run": run, "test": test, "hours": hours, "services": services}
+    commands = {"run": run, "cluster": cluster, "test": test, "hours": hours, "services": services}
     if not arguments or arguments[0] not in commands:
         sys.stderr.write(USAGE)
         return 2
@@ -38,6 +40,16 @@ def run(_: list[str]) -> int:
     from launcher import portal  # here and below: each command loads only what it needs
 
     return portal.run(os.environ)
+
+
+def cluster(arguments: list[str]) -> int:
+    if arguments == ["--status"]:
+        from launcher.cluster import status
+
+        return status.show(os.environ)
+    from launcher.cluster import run as cluster
+
+    return cluster.run(os.environ)
 
 
 def test(arguments: list[str]) -> int:

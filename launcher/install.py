@@ -1,4 +1,4 @@
-"""python3 launcher/install.py run|test: creates .venv and installs the locked packages.
+"""python3 launcher/install.py run|test|cluster: creates .venv and installs the locked packages.
 
 Runs under any Python 3 of the system, without packages, so that it can report what is missing."""
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, os.environ.get("VENV") or ".venv")
 OLDEST = (3, 11)
-LOCKS = {"run": ["run", "embedded"], "test": ["test"]}
+LOCKS = {"run": ["run", "embedded"], "test": ["test"], "cluster": ["cluster"]}
 
 
 class InstallError(Exception):

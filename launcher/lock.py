@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 FOLDER = Path("requirements")
-COMMON = [
-    "uv", "pip", "compile", "pyproject.toml", "--quiet", "--no-config",
+COMPILE = [
+    "uv", "pip", "compile", "--quiet", "--no-config",
     "--universal", "--python-version", "3.11", "--generate-hashes",
     # No index addresses: each machine has its own.
     "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
 ]  # fmt: skip
+COMMON = [*COMPILE, "pyproject.toml"]
 
 
 def main(arguments: list[str]) -> int:
@@ -26,6 +27,8 @@ def main(arguments: list[str]) -> int:
     embedded = FOLDER / "embedded.txt"
     subprocess.run([*COMMON, *same, "--extra", "embedded", "-o", str(embedded)], check=True)  # noqa: S603
     embedded.write_text(without(embedded.read_text(), run.read_text()))
+    cluster = FOLDER / "cluster.in"  # Patroni, in an environment of its own
+    subprocess.run([*COMPILE, *renew, str(cluster), "-o", str(FOLDER / "cluster.txt")], check=True)  # noqa: S603
     # As a process: this file is run by its path, so it can't import the package launcher.
     subprocess.run([sys.executable, "-m", "launcher.bill"], check=True)
     return 0

@@ -1,6 +1,5 @@
 """`make run`: runs the portal with its services on one machine until Ctrl-C."""
 
-import hashlib
 import json
 import os
 import signal
@@ -9,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from launcher.errors import LauncherError
@@ -26,6 +25,7 @@ from launcher.home import (
 )
 from launcher.postgres import APPLICATION, OWNER, Postgres
 from launcher.processes import RunFolder, end_with, is_free, spawn, stop, usual_port
+from launcher.stamps import FileStamp, migrations, static_sources
 from launcher.supervisor import Child, Supervisor, last_line, stop_all
 from launcher.valkey import Valkey
 
@@ -46,11 +46,14 @@ class KillRequested(BaseException):
 
 
 def run(environ: Mapping[str, str]) -> int:
+    return run_portal(Portal(environ))
+
+
+def run_portal(portal: "Portal") -> int:
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _raise_stop)
-    if environ.get("MAKELEVEL"):  # started by make: end with it, also if it is killed
+    if portal.environ.get("MAKELEVEL"):  # started by make: end with it, also if it is killed
         end_with(os.getppid())
-    portal = Portal(environ)
     try:
         portal.start()
         while True:
@@ -134,7 +137,7 @@ class Portal:
                 f"for example PORT={self.port + 1} make run"
             )
         print_line(f"Jari is starting; its data is in {_short(self.home.folder)}/")
-        self._start_services()
+        self.start_services()
         print_line(
             "  database and Redis are up; preparing tables, sample campaign and static files…"
         )
@@ -145,11 +148,13 @@ class Portal:
             note="The running portal; made anew each time.",
         )
         print_line("  starting web server, workers and cron…")
-        self._start_children(FIRST)
+        commands = self.commands()
+        first = [name for name in commands if name.partition("-")[0] in FIRST]
+        self._start_children({name: commands[name] for name in first})
         self._wait_until_ready()
         if self.sample:
             self._finish(self.sample, "load_sample")
-        self._start_children(name for name in worker_commands() if name not in FIRST)
+        self._start_children({n: command for n, command in commands.items() if n not in first})
         self._print_addresses(time.monotonic() - began)
 
     def stop(self) -> None:
@@ -161,9 +166,7 @@ class Portal:
         if self.children:
             print_line("Stopping… (Ctrl-C again ends everything at once)")
         stop_all(list(self.children.values()))
-        for service in (self.valkey, self.postgres):
-            if service:
-                service.stop()
+        self.stop_services()
         self._leave()
         if self.children:
             print_line("Stopped. The data is kept; `make run` goes on with it.")
@@ -173,12 +176,15 @@ class Portal:
         for child in self.children.values():
             child.ask_to_stop(signal.SIGKILL)
         stop_all(list(self.children.values()))
+        self.stop_services(at_once=True)
+        self._leave()
+        print_line("Ended at once. What was saved is kept; `make run` goes on with it.")
+
+    def stop_services(self, *, at_once: bool = False) -> None:
         if self.valkey:
             self.valkey.stop()
         if self.postgres:
-            self.postgres.stop(signal.SIGQUIT)
-        self._leave()
-        print_line("Ended at once. What was saved is kept; `make run` goes on with it.")
+            self.postgres.stop(signal.SIGQUIT if at_once else None)
 
     def _leave(self) -> None:
         """Release the lock of JARI_HOME, with the files of a running portal."""
@@ -196,7 +202,7 @@ class Portal:
                 "or give this one another JARI_HOME and PORT."
             )
 
-    def _start_services(self) -> None:
+    def start_services(self) -> None:
         """Start Postgres and Valkey unless their URLs are set, and build the children's `env`."""
         keys = self.home.load_secrets()
         own: dict[str, str] = {}
@@ -204,7 +210,10 @@ class Portal:
             own |= self._start_postgres(keys)
         if not self.environ.get("REDIS_URL"):
             own["REDIS_URL"] = self._start_valkey(keys["VALKEY_PASSWORD"])
-        own |= {
+        self.build_env(keys, own)
+
+    def build_env(self, keys: Mapping[str, str], services: Mapping[str, str]) -> None:
+        own = dict(services) | {
             "PORT": str(self.port),
             "STATIC_ROOT": str(self.home.static),
             "JARI_SAMPLE": "1",
@@ -249,9 +258,9 @@ class Portal:
         Steps that were done for the same files and the same cluster are skipped. For a migrated
         database only load_sample runs, while the web server starts, and loads if it is empty.
         """
-        files = FileStamp(self.home.static / ".stamp", _static_sources())
+        files = FileStamp(self.home.static / ".stamp", static_sources())
         cluster = self.postgres.identity if self.postgres else b""
-        tables = FileStamp(self.home.run / "migrated", _migrations(), cluster)
+        tables = FileStamp(self.home.run / "migrated", migrations(), cluster)
         is_migrated = bool(cluster) and tables.is_current
         collect = (
             None if files.is_current else self._step("collectstatic", "--noinput", "--verbosity=0")
@@ -303,18 +312,20 @@ class Portal:
             log = self.home.log / f"{command}.log"
             raise LauncherError(f"manage.py {command} failed: {last_line(log)} (all of it: {log})")
 
-    def _start_children(self, names: Iterable[str]) -> None:
-        commands = {
-            "web": web_command(self.bind, self.port),
-            **worker_commands(),
-            "cron": _manage("rqcron", "config.cron", "--skip-checks"),
-        }
-        for name in names:
-            command = commands[name]
+    def commands(self) -> dict[str, list[str]]:
+        """Name → command of each process."""
+        return node_commands(self.bind, self.port)
+
+    def child_env(self, _name: str) -> dict[str, str]:
+        return self.env
+
+    def _start_children(self, commands: Mapping[str, list[str]]) -> None:
+        for name, command in commands.items():
             # RQ finishes the running job on the first signal and drops it on the second.
-            signals = (signal.SIGTERM,) * (2 if name in worker_commands() else 1)
+            signals = (signal.SIGTERM,) * (2 if "rqworker" in command else 1)
             log = self.home.log / f"{name}.log"
-            child = Child(name, command, log, self.env, ROOT, stop_signals=signals)
+            env = self.child_env(name)
+            child = Child(name, command, log, env, ROOT, stop_signals=signals)
             self.children[name] = child
             child.start()
             self.supervisor.watch(name, child, child.start, log)
@@ -367,44 +378,17 @@ class Portal:
         )
 
 
-class FileStamp:
-    """Remembers in `file` for which state of `sources` (and `more`) a step was done."""
-
-    def __init__(self, file: Path, sources: Iterable[Path], more: bytes = b"") -> None:
-        self.file = file
-        digest = hashlib.sha256(more)
-        for path in sorted(sources):
-            status = path.stat()
-            digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
-        self.stamp = digest.hexdigest()
-
-    @property
-    def is_current(self) -> bool:
-        return self.file.exists() and self.file.read_text() == self.stamp
-
-    def keep(self) -> None:
-        self.file.write_text(self.stamp)
-
-
-def _migrations() -> list[Path]:
-    """The project's migrations with the grants, and the lock file, for those of the packages."""
-    own = [*ROOT.glob("*/migrations/*.py"), *ROOT.glob("queue/*/migrations/*.py")]
-    return [*own, ROOT / "database" / "grants.tsv", ROOT / "requirements" / "run.txt"]
-
-
-def _static_sources() -> list[Path]:
-    """The project's static files, and the lock file, which stands for those of the packages.
-
-    Only below Python packages: `var/static` is the target of collectstatic."""
-    packages = [*ROOT.glob("*/__init__.py"), *ROOT.glob("queue/*/__init__.py")]
-    folders = [ROOT / "static", *(package.parent / "static" for package in packages)]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    settings = [ROOT / "requirements" / "run.txt", *ROOT.glob("config/settings/*.py")]
-    return [*files, *settings]
-
-
 def web_command(bind: str, port: int) -> list[str]:
     return [sys.executable, "-m", "config.serve", "--bind", f"{bind}:{port}", "--workers", "2"]
+
+
+def node_commands(bind: str, port: int) -> dict[str, list[str]]:
+    """Name → command of each process that a node runs."""
+    return {
+        "web": web_command(bind, port),
+        **worker_commands(),
+        "cron": _manage("rqcron", "config.cron", "--skip-checks"),
+    }
 
 
 def worker_commands() -> dict[str, list[str]]:

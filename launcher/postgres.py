@@ -53,6 +53,8 @@ SELECT 'CREATE ROLE {role} LOGIN' WHERE NOT EXISTS (
     SELECT FROM pg_roles WHERE rolname = '{role}'
 ) \\gexec
 ALTER ROLE {role} PASSWORD '{password}';
+ALTER ROLE {role} SET idle_in_transaction_session_timeout = '15s';
+ALTER ROLE {role} SET lock_timeout = '10s';
 """
 _DATABASE = """
 SELECT 'CREATE DATABASE {name} OWNER {owner}' WHERE NOT EXISTS (
@@ -114,11 +116,11 @@ class Postgres:
         """Start the server and return when it accepts connections; LauncherError otherwise."""
         self.port = port
         self._refuse_if_lost()
-        bin_folder = self._prepare_account() / "bin"
+        bin_folder = self.prepare_account() / "bin"
         if not self.data.exists():
             self._initdb(bin_folder)
         self._leave_mark()
-        self._end_leftover()
+        self.end_leftover()
         settings = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
         if self.throwaway:
             settings |= THROWAWAY_SETTINGS
@@ -174,7 +176,7 @@ class Postgres:
         if self.mark and not self.mark.exists():
             self.mark.write_text(f"There is data in {self.folder}.\n")
 
-    def _prepare_account(self) -> Path:
+    def prepare_account(self) -> Path:
         """Returns the programs to use. As root, also chooses the account and prepares its folder.
 
         Postgres refuses to run as root.
@@ -200,7 +202,7 @@ class Postgres:
         """Create the data folder. If `account` can't reach it, the data goes below ROOTS_DATA, with
         a link to it."""
         folder = self.folder
-        if not _reachable(folder.parent, account):
+        if not reachable(folder.parent, account):
             ROOTS_DATA.mkdir(mode=0o755, parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=f"{self.folder.parent.name}-", dir=ROOTS_DATA))
             self.folder.unlink(missing_ok=True)  # a broken link of before
@@ -250,7 +252,7 @@ class Postgres:
         output: str = result.stdout
         return output
 
-    def _end_leftover(self) -> None:
+    def end_leftover(self) -> None:
         """End a server that an earlier run left on this data, and remove its postmaster.pid.
 
         Postgres would refuse to start if any process of its user had the number in that file."""
@@ -322,7 +324,7 @@ def _is_server_on(pid: int, folder: Path) -> bool:
     return str(folder) in command and any(part.endswith("postgres") for part in command)
 
 
-def _reachable(path: Path, account: Account) -> bool:
+def reachable(path: Path, account: Account) -> bool:
     """Whether `account`, with its one group, may traverse `path` and all its parents."""
     for folder in [path.resolve(), *path.resolve().parents]:
         status = folder.stat()
@@ -396,7 +398,7 @@ def _copy_to(cache: Path, programs: Path) -> Path:
 def _password_file(password: str, account: Account | None) -> Iterator[Path]:
     """A temporary file with the password for initdb, readable by `account` only."""
     name = Path(tempfile.gettempdir()) / f"jari-{secrets.token_hex(8)}"
-    if account and not _reachable(name.parent, account):
+    if account and not reachable(name.parent, account):
         name = Path("/tmp") / name.name  # noqa: S108
     descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -83,7 +83,7 @@ class Supervisor:
         """Restart `target`, which runs already, by `start` whenever it ends."""
         self._remember(target)
         self.watches.append(_Watch(name, target, start, time.monotonic()))
-        important = IMPORTANT_TO_POSTGRES if name == "postgres" else IMPORTANT
+        important = IMPORTANT_TO_POSTGRES if name.startswith(("postgres", "pg-")) else IMPORTANT
         self.logs.append(Log(name, log, important))
 
     def look(self) -> None:

@@ -50,7 +50,7 @@ class LivePortal:
     def _copy(self, server: dict[str, Any]) -> None:
         """The test run's server with its migrated database: in a second, where a migration takes
         most of a minute."""
-        programs = self.postgres._prepare_account()
+        programs = self.postgres.prepare_account()
         self.postgres.folder.mkdir(mode=0o700, exist_ok=True)
         self.postgres._run(
             [

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from launcher import portal
+from launcher import stamps
 from launcher.home import read_env
 from launcher.processes import RunFolder, free_port, started_at
 from tests.launcher.conftest import Start, plain_environ
@@ -213,9 +213,9 @@ def test_collected_files_are_no_reason_to_collect_again(
     for name in [*given, *packages, "var/static/a.css"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    monkeypatch.setattr(portal, "ROOT", tmp_path)
+    monkeypatch.setattr(stamps, "ROOT", tmp_path)
 
-    sources = [str(path.relative_to(tmp_path)) for path in portal._static_sources()]
+    sources = [str(path.relative_to(tmp_path)) for path in stamps.static_sources()]
 
     assert sorted(sources) == sorted([*given, "requirements/run.txt"])
 

@@ -1,0 +1,156 @@
+"""Starts and stops the cluster, in order."""
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from launcher.cluster import programs
+from launcher.cluster.hosts import NODES, WEB_NODES, Host, Hosts
+from launcher.errors import LauncherError
+from launcher.home import ROLE_PASSWORDS, ROOT, Home, home_folder
+from launcher.portal import DATABASE, Portal, node_commands, run_portal
+from launcher.postgres import APPLICATION, OWNER, Postgres, reachable
+from launcher.processes import LOOPBACK, Account
+from launcher.supervisor import Child, stop_all
+
+PRIMARY_SECONDS = 90
+
+
+class Cluster(Portal):
+    """A portal whose services are a cluster, and which has two nodes of each of its processes."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        home = str(cluster_home(environ).folder)
+        services = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
+        own = {name: value for name, value in environ.items() if name not in services}
+        super().__init__(own | {"JARI_HOME": home})
+        self.hosts: Hosts | None = None
+        self.services: list[Host] = []
+
+    def start_services(self) -> None:
+        programs.provide()
+        keys = self.home.load_secrets()
+        self.hosts = hosts = Hosts(_folder(self.home), self.home.log, self.home.run, self.port)
+        owner_password, app_password = (keys[name] for name in ROLE_PASSWORDS)
+        for host in hosts.all(keys["POSTGRES_PASSWORD"], app_password):
+            host.start()
+            self.services.append(host)
+            self.supervisor.watch(host.name, host, host.start, host.log)
+        self._wait(lambda: has_standby(hosts), "no Postgres became the primary")
+        self._make_database(keys)
+        pooled = ",".join(hosts.address(f"pgbouncer-{node}") for node in WEB_NODES)
+        direct = hosts.address("primary")
+        self.build_env(
+            keys,
+            {
+                "DATABASE_URL": f"postgres://{APPLICATION}:{app_password}@{pooled}/{DATABASE}"
+                "?connect_timeout=2",
+                "DATABASE_OWNER_URL": f"postgres://{OWNER}:{owner_password}@{direct}/{DATABASE}",
+                "REDIS_URL": hosts.redis_url(),
+                "JARI_PROXIES": "1",
+            },
+        )
+
+    def _make_database(self, keys: Mapping[str, str]) -> None:
+        assert self.hosts
+        primary = Postgres(
+            self.home.postgres, log=self.home.log, password=keys["POSTGRES_PASSWORD"]
+        )
+        primary.port = self.hosts.ports["primary"]
+        roles = dict(zip((OWNER, APPLICATION), (keys[n] for n in ROLE_PASSWORDS), strict=True))
+        self._wait(lambda: _succeeds(lambda: primary.create_database(DATABASE, roles)), "refused")
+
+    def _wait(self, is_there: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PRIMARY_SECONDS
+        while not is_there():
+            self.supervisor.look()
+            if time.monotonic() > deadline:
+                raise LauncherError(f"The cluster did not start ({what}): see {self.home.log}/.")
+            time.sleep(0.2)
+
+    def commands(self) -> dict[str, list[str]]:
+        """Each process of the portal, on two nodes."""
+        assert self.hosts
+        of_node = {}
+        for node in WEB_NODES:
+            port = self.hosts.ports[f"web-{node}"]
+            named = node_commands(LOOPBACK, port).items()
+            of_node |= {f"{name}-{node}": command for name, command in named}
+        return of_node
+
+    def child_env(self, name: str) -> dict[str, str]:
+        """A node's processes go by its own PgBouncer, and by no other."""
+        assert self.hosts
+        node = name.rpartition("-")[2]
+        pooled = ",".join(self.hosts.address(f"pgbouncer-{n}") for n in WEB_NODES)
+        own = self.hosts.address(f"pgbouncer-{node}")
+        url = self.env["DATABASE_URL"].replace(pooled, own)
+        return self.env | {"DATABASE_URL": url, "JARI_NODE": node}
+
+    def stop_services(self, *, at_once: bool = False) -> None:
+        """What the portal needs last stops first; Postgres before etcd, which knows the primary."""
+        for role in ("pgbouncer", "haproxy", "pg", "sentinel", "valkey", "etcd"):
+            group: list[Child] = [h for h in self.services if h.name.partition("-")[0] == role]
+            for host in group if at_once else []:
+                host.ask_to_stop(signal.SIGKILL)
+            stop_all(group)
+        for server in self.hosts.postgres.values() if self.hosts else []:
+            server.end_leftover()
+
+
+def cluster_home(environ: Mapping[str, str]) -> Home:
+    """A folder of its own, beside that of `make run`."""
+    return Home(home_folder({"JARI_HOME": environ.get("JARI_HOME") or str(ROOT / "var/cluster")}))
+
+
+def _succeeds(step: Callable[[], None]) -> bool:
+    try:
+        step()
+    except LauncherError:
+        return False
+    return True
+
+
+def _folder(home: Home) -> Path:
+    """The folder of the hosts; LauncherError if root's other accounts can't come to it."""
+    folder = home.folder / "hosts"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    if os.geteuid() == 0 and not reachable(folder, Account.unprivileged()):
+        raise LauncherError(
+            f"As root, the cluster's services run as another user, who can't come to {folder}: "
+            "set JARI_HOME to a folder that others may pass through, as /var/lib/jari-cluster."
+        )
+    return folder
+
+
+def ask(url: str | urllib.request.Request, seconds: float = 2.0) -> object:
+    """JSON of a service on this machine; None if there is no answer."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=seconds) as answer:
+            return json.loads(answer.read())
+    except (OSError, ValueError):
+        return None
+
+
+def members(ports: Mapping[str, int]) -> list[dict[str, object]]:
+    """Postgres' members as the first Patroni that answers knows them; [] if none does."""
+    for node in NODES:
+        answer = ask(f"http://{LOOPBACK}:{ports[f'patroni-{node}']}/cluster")
+        if isinstance(answer, dict) and answer.get("members"):
+            return list(answer["members"])
+    return []
+
+
+def has_standby(hosts: Hosts) -> bool:
+    """Whether there is a primary with a synchronous standby, without which nothing commits."""
+    roles = [member["role"] for member in members(hosts.ports)]
+    return "leader" in roles and "sync_standby" in roles
+
+
+def run(environ: Mapping[str, str]) -> int:
+    return run_portal(Cluster(environ))
