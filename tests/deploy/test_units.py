@@ -1,0 +1,94 @@
+"""deploy/systemd against systemd's own reading, and against what a node runs."""
+
+import configparser
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+from django.conf import settings
+
+from launcher.portal import node_commands
+
+FOLDER = settings.BASE_DIR / "deploy" / "systemd"
+UNITS = sorted(path.name for path in FOLDER.glob("jari*.service"))
+
+
+def command(unit: str) -> list[str]:
+    found = re.search(r"^ExecStart=(.+)$", (FOLDER / unit).read_text(), re.MULTILINE)
+    assert found
+    return found[1].split()[1:]
+
+
+def test_units_run_what_a_node_runs():
+    target = (FOLDER / "jari.target").read_text()
+    workers = re.findall(r"jari-worker@(\w+)\.service", target)
+    web = [part.replace("${JARI_LISTEN}", "h:1") for part in command("jari-web.service")]
+    started = [
+        web,
+        *([p.replace("%i", queue) for p in command("jari-worker@.service")] for queue in workers),
+        command("jari-cron.service"),
+    ]
+
+    assert started == [
+        [part.removeprefix(f"{settings.BASE_DIR}/") for part in of_node[1:]]
+        for of_node in node_commands("h", 1).values()
+    ]
+
+
+def test_the_owner_of_the_tables_is_known_to_the_step_that_migrates_alone():
+    naming = {
+        path.name
+        for path in FOLDER.rglob("*.*")
+        if path.is_file() and "owner.env" in path.read_text()
+    }
+
+    assert naming == {"jari-migrate.service"}
+
+
+@pytest.fixture
+def analyze(tmp_path):
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed")
+    units = tmp_path / "units"
+    shutil.copytree(FOLDER, units)
+    python = tmp_path / "python"
+    python.touch(mode=0o755)
+    for unit in units.glob("*.service"):
+        # Only where this machine has no portal below /srv.
+        unit.write_text(unit.read_text().replace("/srv/jari/.venv/bin/python", str(python)))
+    (units / "jari-worker@line.service").symlink_to("jari-worker@.service")
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [program, *arguments],
+            env=os.environ | {"SYSTEMD_UNIT_PATH": f"{units}:"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + done.stderr
+
+    return units, run
+
+
+@pytest.mark.parametrize("unit", ["jari-web", "jari-worker@line", "jari-cron", "jari-migrate"])
+def test_systemd_understands_each_unit(analyze, unit):
+    units, run = analyze
+
+    said = run("verify", "--recursive-errors=no", str(units / f"{unit}.service"))
+
+    assert [line for line in said.splitlines() if "jari" in line] == []
+
+
+def test_hardening_applies_to_every_unit():
+    common = configparser.ConfigParser(strict=False, interpolation=None)
+    common.optionxform = str  # type: ignore[assignment,method-assign]
+    common.read(FOLDER / "jari-.service.d" / "common.conf")
+
+    assert common["Service"]["ProtectSystem"] == "strict"
+    assert common["Service"]["CapabilityBoundingSet"] == ""
+    # systemd applies jari-.service.d to names that begin with `jari-`, and to no other.
+    assert all(unit.startswith("jari-") for unit in UNITS)
