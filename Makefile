@@ -40,6 +40,10 @@ attack: ## slow, silent and greedy connections against a portal of its own (ARGS
 	$(INSTALL) test
 	@exec $(PY) -m bench.attack $(ARGS)
 
+chaos: ## faults in a cluster of its own, with a crowd on it (ARGS="--only primary,web --write")
+	$(INSTALL) test
+	@exec $(PY) -m bench.chaos $(ARGS)
+
 fmt: ## format the code
 	$(INSTALL) test
 	@$(PY) -m ruff check --select I --fix --quiet .
@@ -67,4 +71,4 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test hours rehearse attack fmt lint messages lock clean
+.PHONY: help run cluster test hours rehearse attack chaos fmt lint messages lock clean

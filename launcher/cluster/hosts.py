@@ -12,7 +12,7 @@ from launcher.cluster import programs
 from launcher.errors import LauncherError
 from launcher.home import ROOT, read_env, write_env
 from launcher.postgres import APPLICATION, SUPERUSER, Postgres
-from launcher.processes import LOOPBACK, Account, spawn, usual_port
+from launcher.processes import LOOPBACK, Account, free_port, is_free, spawn
 from launcher.supervisor import Child
 from launcher.valkey import server_program
 
@@ -53,13 +53,33 @@ class Host(Child):
         )
 
 
+def _ports(run: Path) -> dict[str, int]:
+    """Those of before, as etcd and Sentinel know each other by them; LauncherError if one is in
+    use by another program."""
+    ports: dict[str, int] = {}
+    for name in PORTS:
+        file = run / f"{name}.port"
+        if not file.exists():
+            port = free_port()
+            while port in ports.values():
+                port = free_port()
+            file.write_text(f"{port}\n")
+        ports[name] = int(file.read_text())
+        if not is_free(ports[name]):
+            raise LauncherError(
+                f"Port {ports[name]}, that of {name}, is in use by another program: stop it, or "
+                f"begin anew by removing {run.parent}."
+            )
+    return ports
+
+
 class Hosts:
     """Folders, ports and configurations below `folder`; made anew at each start."""
 
     def __init__(self, folder: Path, log: Path, run: Path, port: int) -> None:
         self.folder, self.log, self.port = folder, log, port
         self.account = Account.unprivileged() if os.geteuid() == 0 else None
-        self.ports = {name: usual_port(run / f"{name}.port") for name in PORTS}
+        self.ports = _ports(run)
         self.passwords = self._passwords(run.parent / "cluster.env")
         self.postgres: dict[str, Postgres] = {}
         self.programs = Path()
@@ -102,11 +122,16 @@ class Hosts:
         return self._host(name, [programs.program("etcd"), "--config-file", str(file)])
 
     def _valkey(self, node: str) -> Host:
+        """Sentinel rewrites its file when the primary changes: written once, and not anew."""
         name = f"valkey-{node}"
-        file = self._fill(name, "valkey.conf", password=self.passwords["VALKEY_PASSWORD"])
-        if node != NODES[0]:
-            with file.open("a") as more:
-                more.write(f"replicaof {LOOPBACK} {self.ports['valkey-a']}\n")
+        follows = "" if node == NODES[0] else f"replicaof {LOOPBACK} {self.ports['valkey-a']}"
+        file = self._fill(
+            name,
+            "valkey.conf",
+            keep=True,
+            password=self.passwords["VALKEY_PASSWORD"],
+            follows=follows,
+        )
         return self._host(name, [self._own(server_program()), str(file)])
 
     def _sentinel(self, node: str) -> Host:

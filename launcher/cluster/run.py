@@ -12,7 +12,7 @@ from launcher.cluster import programs
 from launcher.cluster.hosts import NODES, WEB_NODES, Host, Hosts
 from launcher.errors import LauncherError
 from launcher.home import ROLE_PASSWORDS, ROOT, Home, home_folder
-from launcher.portal import DATABASE, Portal, node_commands, run_portal
+from launcher.portal import DATABASE, Portal, node_commands, print_line, run_portal
 from launcher.postgres import APPLICATION, OWNER, Postgres, reachable
 from launcher.processes import LOOPBACK, Account
 from launcher.supervisor import Child, stop_all
@@ -90,6 +90,15 @@ class Cluster(Portal):
         own = self.hosts.address(f"pgbouncer-{node}")
         url = self.env["DATABASE_URL"].replace(pooled, own)
         return self.env | {"DATABASE_URL": url, "JARI_NODE": node}
+
+    def _print_addresses(self, seconds: float) -> None:
+        super()._print_addresses(seconds)
+        print_line("Who leads: make cluster ARGS=--status, in another terminal.")
+
+    def is_ready(self) -> bool:
+        """Whether people may come: a web node is ready, and Redis and a worker of the line too."""
+        states = self._readiness()
+        return states.get("ready") is True and states.get("redis") == states.get("worker") == "ok"
 
     def stop_services(self, *, at_once: bool = False) -> None:
         """What the portal needs last stops first; Postgres before etcd, which knows the primary."""

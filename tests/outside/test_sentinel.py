@@ -65,9 +65,8 @@ def servers(tmp_path):
         folder.mkdir()
         kind = "sentinel" if name == "sentinel" else "valkey"
         text = (CONFIGURATION / f"{kind}.conf").read_text()
-        text = At(text).substitute(values, folder=folder, port=port)
-        if name == "two":
-            text += f"replicaof {values['primary']}\n"
+        follows = f"replicaof {values['primary']}" if name == "two" else ""
+        text = At(text).substitute(values, folder=folder, port=port, follows=follows)
         file = folder / "conf"
         file.write_text(text)
         extra = ["--sentinel"] if kind == "sentinel" else []

@@ -20,8 +20,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
+from django.db import Error, connection
 from django.utils import translation
+from psycopg_pool import PoolTimeout
 
 import rehearsal
 from database.clock import database_now
@@ -378,7 +379,9 @@ def room_view(opening: Cohort) -> RoomView | None:
     """The present state of the room; None while the database does not answer."""
     try:
         room = Room.objects.select_related("line", "board").get(cohort=opening)
-    except OperationalError:
+    except (Error, PoolTimeout):
+        # A connection that died with its server would fail for the rest of the rehearsal.
+        connection.close()
         return None
     document = room.board.document
     with translation.override("en"):
