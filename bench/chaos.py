@@ -75,6 +75,7 @@ def main() -> int:
     except Stopped:
         print_line("Stopped.")
     finally:
+        # Also after Ctrl-C: nothing of the cluster outlives this command.
         cluster.stop()
     if options.write and rows:
         write_rows(rows)
@@ -97,11 +98,13 @@ def play(cluster: Cluster, fault: Fault, crowd: Crowd) -> Row:
         pages = stack.enter_context(Pages(f"{cluster.address}/"))
         rehearsal = _rehearse(cluster, crowd, log)
         stack.callback(_end, rehearsal)
+        # Bounded, whatever the fault does to the rehearsal.
         ends = time.monotonic() + crowd.over + PATIENCE_SECONDS + 60
         _watch(cluster, rehearsal, until=time.monotonic() + crowd.over / 2)
         since = time.monotonic()
-        said = fault.act(cluster)
-        print_line(f"  {said}")
+        # Gaps count from before the fault: a rolling restart acts for many seconds.
+        sentence = fault.act(cluster)
+        print_line(f"  {sentence}")
         _watch(cluster, rehearsal, until=ends)
         _end(rehearsal)
         fault.undo(cluster)
@@ -110,7 +113,7 @@ def play(cluster: Cluster, fault: Fault, crowd: Crowd) -> Row:
     text = log.read_text()
     return Row(
         fault=fault.name,
-        how=said,
+        how=sentence,
         commits_gap=commits_gap,
         page_gap=page_gap,
         slowest=pages.slowest(since),
@@ -157,6 +160,7 @@ def _settle(cluster: Cluster) -> None:
 
 def _end(rehearsal: subprocess.Popen[bytes]) -> None:
     if rehearsal.poll() is None:
+        # Like Ctrl-C: it still reports on what happened until then.
         rehearsal.send_signal(signal.SIGINT)
         try:
             rehearsal.wait(60)

@@ -70,7 +70,9 @@ def primary(cluster: Cluster) -> str:
 
 def machine(cluster: Cluster) -> str:
     name = leader(cluster)
+    # First the mark: the supervisor would start Patroni again at once.
     down(cluster, name).touch()
+    # Patroni before Postgres, as it would hand the primary over in order.
     kill(cluster, name)
     kill_postgres(cluster, name)
     return f"kill -9 of the primary and its Patroni ({name}), both gone until the end"
@@ -118,6 +120,7 @@ def pgbouncer(cluster: Cluster) -> str:
 def rolling(cluster: Cluster) -> str:
     """Each web node is stopped, started again and taken in by HAProxy before the next one."""
     for node in WEB_NODES:
+        # The supervisor starts it again, as systemd would the new version.
         name = f"web-{node}"
         cluster.children[name].ask_to_stop(signal.SIGTERM)
         _until(cluster, lambda name=name: not dict(web_states(cluster.home))[name].startswith("UP"))

@@ -66,6 +66,7 @@ class Commits(Watcher):
                 )
             self._connection.execute("INSERT INTO chaos_commits VALUES (%s)", [self._next])
         except psycopg.Error:
+            # Not answered, so no promise: it may be there or not.
             if self._connection:
                 self._connection.close()
             self._connection = None
@@ -101,9 +102,10 @@ class Pages(Watcher):
         except urllib.error.HTTPError as error:
             status = error.code
         except OSError:
-            status = 0
+            status = 0  # refused, cut, or no answer within PAGE_SECONDS
         now = time.monotonic()
         self.answers.append((began, status, now - began))
+        # A refusal that says "your place is kept" is honest, but it is no page.
         if status == 200:
             self.moments.append(now)
 

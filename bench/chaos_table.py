@@ -38,12 +38,12 @@ class Row:
         )
 
     def line(self) -> str:
-        kept = "0" if self.kept else ", ".join(f"{n} {_shown(c)}" for n, c in self.counts.items())
+        lost = "0" if self.kept else ", ".join(f"{n} {_shown(c)}" for n, c in self.counts.items())
         day = datetime.now(UTC).date().isoformat()
         cells = [
             self.fault, self.how, _seconds(self.commits_gap), _seconds(self.page_gap),
             f"{self.slowest:.1f} s; {self.refused}", f"{_shown(self.booked)}; {_shown(self.stuck)}",
-            kept, "silent" if self.verified else "found something", day,
+            lost, "silent" if self.verified else "found something", day,
         ]  # fmt: skip
         return f"| {' | '.join(cells)} |\n"
 
@@ -53,6 +53,7 @@ def write_rows(rows: list[Row]) -> None:
     before, rest = FILE.read_text().split(BEGIN)
     table, after = rest.split(END)
     head, rule, *old = table.splitlines(keepends=True)
+    # Rows of other faults stay: a run may be of one alone.
     lines = {line.split("|")[1].strip(): line for line in old}
     lines |= {row.fault: row.line() for row in rows}
     FILE.write_text("".join([before, BEGIN, head, rule, *lines.values(), END, after]))

@@ -62,15 +62,15 @@ def valkey_primary(home: Home, ports: Mapping[str, int]) -> str | None:
                     f"AUTH {password}\r\nSENTINEL get-master-addr-by-name jari\r\n".encode()
                 )
                 link.settimeout(1)
-                said = b""
-                while said.count(b"\n") < 6:
+                reply = b""
+                while reply.count(b"\n") < 6:
                     part = link.recv(512)
                     if not part:
                         break
-                    said += part
+                    reply += part
         except OSError:
             continue
-        return names.get(said.split()[-1].decode())
+        return names.get(reply.split()[-1].decode())
     return None
 
 
@@ -99,10 +99,10 @@ def web_states(home: Home) -> Iterator[tuple[str, str]]:
             yield "HAProxy", "no answer"
             return
         link.sendall(b"show stat\n")
-        said = b""
+        reply = b""
         while part := link.recv(65536):
-            said += part
-    for line in said.decode().splitlines():
+            reply += part
+    for line in reply.decode().splitlines():
         fields = line.split(",")
         if fields[0] == "web" and fields[1] not in ("BACKEND", "FRONTEND"):
             yield f"web-{fields[1]}", fields[17]
