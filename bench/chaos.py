@@ -151,8 +151,8 @@ def _settle(cluster: Cluster) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
         cluster.supervisor.look()
-        whole = cluster.hosts and has_standby(cluster.hosts) and not cluster.supervisor.ended()
-        if whole and cluster.is_ready():
+        settled = cluster.hosts and has_standby(cluster.hosts) and not cluster.supervisor.ended()
+        if settled and cluster.is_ready():
             return
         time.sleep(0.2)
     raise LauncherError(f"The cluster was not whole again after {SETTLE_SECONDS} s.")

@@ -50,8 +50,8 @@ class Row:
 
 def write_rows(rows: list[Row]) -> None:
     """Replace the rows of these faults, and leave those of others."""
-    before, rest = FILE.read_text().split(BEGIN)
-    table, after = rest.split(END)
+    before, behind = FILE.read_text().split(BEGIN)
+    table, after = behind.split(END)
     head, rule, *old = table.splitlines(keepends=True)
     # Rows of other faults stay: a run may be of one alone.
     lines = {line.split("|")[1].strip(): line for line in old}
