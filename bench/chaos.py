@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.chaos_faults import FAULTS, Fault
 from bench.chaos_journals import Commits, Pages
 from bench.chaos_table import Row, write_rows
-from launcher.cluster.run import Cluster, has_standby
+from launcher.cluster.run import Cluster, is_whole
 from launcher.errors import LauncherError
 from launcher.home import ROOT
 from launcher.portal import print_line
@@ -151,7 +151,7 @@ def _settle(cluster: Cluster) -> None:
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
         cluster.supervisor.look()
-        settled = cluster.hosts and has_standby(cluster.hosts) and not cluster.supervisor.ended()
+        settled = cluster.hosts and is_whole(cluster.hosts) and not cluster.supervisor.ended()
         if settled and cluster.is_ready():
             return
         time.sleep(0.2)

@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from launcher.cluster.hosts import WEB_NODES
 from launcher.cluster.run import Cluster, members
@@ -51,15 +50,8 @@ def kill_postgres(cluster: Cluster, name: str) -> None:
     os.kill(int((server.data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
 
 
-def down(cluster: Cluster, name: str) -> Path:
-    assert cluster.hosts
-    return cluster.hosts.folder / f"{name}.down"
-
-
 def back(cluster: Cluster) -> None:
-    assert cluster.hosts
-    for mark in cluster.hosts.folder.glob("*.down"):
-        mark.unlink()
+    cluster.bring_back()
 
 
 def primary(cluster: Cluster) -> str:
@@ -70,18 +62,15 @@ def primary(cluster: Cluster) -> str:
 
 def machine(cluster: Cluster) -> str:
     name = leader(cluster)
-    # First the mark: the supervisor would start Patroni again at once.
-    down(cluster, name).touch()
     # Patroni before Postgres, as it would hand the primary over in order.
-    kill(cluster, name)
+    cluster.lose(name)
     kill_postgres(cluster, name)
     return f"kill -9 of the primary and its Patroni ({name}), both gone until the end"
 
 
 def standby(cluster: Cluster) -> str:
     name = leader(cluster, "sync_standby")
-    down(cluster, name).touch()
-    kill(cluster, name)
+    cluster.lose(name)
     kill_postgres(cluster, name)
     return f"kill -9 of the synchronous standby and its Patroni ({name}), gone until the end"
 
@@ -107,8 +96,7 @@ def valkey(cluster: Cluster) -> str:
     assert cluster.hosts
     name = valkey_primary(cluster.home, cluster.hosts.ports)
     assert name
-    down(cluster, name).touch()
-    kill(cluster, name)
+    cluster.lose(name)
     return f"kill -9 of the primary Valkey ({name}), gone until the end"
 
 

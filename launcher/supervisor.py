@@ -26,6 +26,8 @@ IMPORTANT = re.compile(
 )
 # Postgres logs each refused INSERT as ERROR, which is how the portal's constraints work.
 IMPORTANT_TO_POSTGRES = re.compile(r"\b(FATAL|PANIC)\b")
+# A standby says FATAL for each try while its primary is replaced.
+OF_SERVER = {"postgres": IMPORTANT_TO_POSTGRES, "pg": re.compile(r"\bPANIC\b")}
 LINES_A_MINUTE = 10
 
 
@@ -83,8 +85,13 @@ class Supervisor:
         """Restart `target`, which runs already, by `start` whenever it ends."""
         self._remember(target)
         self.watches.append(_Watch(name, target, start, time.monotonic()))
-        important = IMPORTANT_TO_POSTGRES if name.startswith(("postgres", "pg-")) else IMPORTANT
+        important = OF_SERVER.get(name.partition("-")[0], IMPORTANT)
         self.logs.append(Log(name, log, important))
+
+    def unwatch(self, name: str) -> None:
+        """Leave a process alone from now on, also when it has ended."""
+        self.watches = [watch for watch in self.watches if watch.name != name]
+        self.logs = [log for log in self.logs if log.name != name]
 
     def look(self) -> None:
         """One round: restart ended processes, report important log lines, rotate logs."""

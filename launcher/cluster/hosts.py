@@ -37,17 +37,11 @@ class Filled(Template):
 
 @dataclass
 class Host(Child):
-    """A process of others, as an account without rights where the launcher is root.
-
-    While `kept_down` exists it is not started again: its machine is lost.
-    """
+    """A process of others, as an account without rights where the launcher is root."""
 
     account: Account | None = None
-    kept_down: Path | None = None
 
     def start(self) -> None:
-        if self.kept_down and self.kept_down.exists():
-            raise LauncherError(f"kept down until {self.kept_down} is gone")
         self.process = spawn(
             self.command, log=self.log, account=self.account, env=self.env, cwd=self.cwd
         )
@@ -119,7 +113,9 @@ class Hosts:
         file = self._fill(
             name, "etcd.yml", peer_port=self.ports[f"etcd-peer-{node}"], members=members
         )
-        return self._host(name, [programs.program("etcd"), "--config-file", str(file)])
+        # All at once they wait for each other; killed ones read their log again.
+        command = [programs.program("etcd"), "--config-file", str(file)]
+        return self._host(name, command, patience=2)
 
     def _valkey(self, node: str) -> Host:
         """Sentinel rewrites its file when the primary changes: written once, and not anew."""
@@ -206,7 +202,6 @@ class Hosts:
             self._folder(name),
             account=self.account,
             patience=patience,
-            kept_down=self.folder / f"{name}.down",
         )
 
     def _folder(self, name: str) -> Path:

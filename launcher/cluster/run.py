@@ -30,17 +30,16 @@ class Cluster(Portal):
         super().__init__(own | {"JARI_HOME": home})
         self.hosts: Hosts | None = None
         self.services: list[Host] = []
+        self.lost: list[Host] = []  # their machines are gone until `bring_back`
 
     def start_services(self) -> None:
         programs.provide()
         keys = self.home.load_secrets()
         self.hosts = hosts = Hosts(_folder(self.home), self.home.log, self.home.run, self.port)
         owner_password, app_password = (keys[name] for name in ROLE_PASSWORDS)
-        for host in hosts.all(keys["POSTGRES_PASSWORD"], app_password):
-            host.start()
-            self.services.append(host)
-            self.supervisor.watch(host.name, host, host.start, host.log)
-        self._wait(lambda: has_standby(hosts), "no Postgres became the primary")
+        self.services = hosts.all(keys["POSTGRES_PASSWORD"], app_password)
+        self._start_hosts(self.services)
+        self._wait(lambda: is_whole(hosts), "no Postgres has two standbys")
         self._make_database(keys)
         pooled = ",".join(hosts.address(f"pgbouncer-{node}") for node in WEB_NODES)
         direct = hosts.address("primary")
@@ -54,6 +53,22 @@ class Cluster(Portal):
                 "JARI_PROXIES": "1",
             },
         )
+
+    def _start_hosts(self, started: list[Host]) -> None:
+        for host in started:
+            host.start()
+            self.supervisor.watch(host.name, host, host.start, host.log)
+
+    def lose(self, name: str) -> None:
+        """kill -9 a service, and start it no more: its machine is gone."""
+        host = next(host for host in self.services if host.name == name)
+        self.supervisor.unwatch(name)
+        host.ask_to_stop(signal.SIGKILL)
+        self.lost.append(host)
+
+    def bring_back(self) -> None:
+        lost, self.lost = self.lost, []
+        self._start_hosts(lost)
 
     def _make_database(self, keys: Mapping[str, str]) -> None:
         assert self.hosts
@@ -155,10 +170,11 @@ def members(ports: Mapping[str, int]) -> list[dict[str, object]]:
     return []
 
 
-def has_standby(hosts: Hosts) -> bool:
-    """Whether there is a primary with a synchronous standby, without which nothing commits."""
-    roles = [member["role"] for member in members(hosts.ports)]
-    return "leader" in roles and "sync_standby" in roles
+def is_whole(hosts: Hosts) -> bool:
+    """Whether there is a primary with both standbys, one of them the synchronous one."""
+    found = [(member["role"], member["state"]) for member in members(hosts.ports)]
+    wanted = [("leader", "running"), ("replica", "streaming"), ("sync_standby", "streaming")]
+    return sorted(found) == sorted(wanted)
 
 
 def run(environ: Mapping[str, str]) -> int:
