@@ -90,7 +90,7 @@ class Cluster(Portal):
     def commands(self) -> dict[str, list[str]]:
         """Each process of the portal, on two nodes."""
         assert self.hosts
-        of_node = {}
+        of_node: dict[str, list[str]] = {}
         for node in WEB_NODES:
             port = self.hosts.ports[f"web-{node}"]
             named = node_commands(LOOPBACK, port).items()
