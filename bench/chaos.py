@@ -69,6 +69,8 @@ def main() -> int:
         for name in names:
             rows.append(play(cluster, FAULTS[name], Crowd(options.citizens, options.over)))
             print_line(rows[-1].text())
+            if options.write:  # now, as a later fault may end the whole run
+                write_rows(rows[-1:])
     except LauncherError as error:
         print_line(str(error))
         return 1
@@ -77,8 +79,6 @@ def main() -> int:
     finally:
         # Also after Ctrl-C: nothing of the cluster outlives this command.
         cluster.stop()
-    if options.write and rows:
-        write_rows(rows)
     return 0 if rows and all(row.kept for row in rows) else 1
 
 
