@@ -9,6 +9,9 @@ import pytest
 from tests.live_portal import LivePortal, live_portal
 from tests.waiting import until
 
+# The portal's server is a copy of the test run's, which is migrated for tests with this mark.
+pytestmark = pytest.mark.django_db
+
 
 @pytest.fixture(scope="module")
 def portal(django_db_setup) -> Iterator[LivePortal]:
