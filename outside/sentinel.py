@@ -13,7 +13,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 
 SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
 PORT = 26379  # of a Sentinel, by default
@@ -29,6 +34,21 @@ class BadAddress(ValueError):
     """The message says how such an address is written; it has no password in it."""
 
 
+class Connection(SentinelManagedConnection):
+    """Ends when a read is interrupted, as by a signal to a worker that waits for a job.
+
+    redis-py's own stays open there, other than its connections without Sentinel, and the next
+    command reads the answer of the one before.
+    """
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        return super().read_response(*arguments, **{"disconnect_on_error": True} | options)
+
+
+class TLSConnection(Connection, SentinelManagedSSLConnection):
+    pass
+
+
 def is_named_by(url: str) -> bool:
     return url.startswith(SCHEMES)
 
@@ -37,7 +57,10 @@ def pool(url: str, **options: Any) -> SentinelConnectionPool:
     """Connections to the primary, found anew whenever one is opened. BadAddress."""
     sentinels, service, given, sentinel_options = parse(url)
     manager = Sentinel(sentinels, sentinel_kwargs=sentinel_options)  # type: ignore[no-untyped-call]
-    return SentinelConnectionPool(service, manager, **given | options)  # type: ignore[no-untyped-call]
+    kind = TLSConnection if given.pop("ssl", False) else Connection
+    return SentinelConnectionPool(  # type: ignore[no-untyped-call]
+        service, manager, connection_class=kind, **given | options
+    )
 
 
 def parse(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any], dict[str, Any]]:

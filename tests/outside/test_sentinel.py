@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 from string import Template
+from urllib.parse import urlsplit
 
 import pytest
 import redis as redis_py
@@ -122,6 +123,31 @@ def works(port: int) -> bool:
 
 def said(word: str) -> str:
     return word.upper()
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_after_an_interrupted_read_a_command_gets_its_own_answer(monkeypatch):
+    """A worker that is told to stop while it waits for a job takes itself off the list."""
+    at = urlsplit(configured.REDIS_URL)
+    monkeypatch.setattr(sentinel.Sentinel, "discover_master", lambda *_: (at.hostname, at.port))
+    asked = f"redis+sentinel://:{at.password}@{LOOPBACK}:1/jari{at.path}"
+    client = redis_py.Redis(connection_pool=sentinel.pool(asked))
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    client.ping()
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    with pytest.raises(Interrupted):
+        client.blpop("jobs that do not come", 2)
+    signal.signal(signal.SIGALRM, before)
+
+    assert client.echo("mine") == b"mine"
+    client.close()
 
 
 def test_queues_and_cache_go_on_with_the_replica_when_the_primary_is_killed(url, servers):
