@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench import chaos_table
+from bench.chaos import table
+from bench.chaos.table import Gaps, Row, Seen
 from launcher.cluster import hosts, programs
 from launcher.errors import LauncherError
 
@@ -90,16 +91,18 @@ def test_without_its_programs_and_without_root_a_sentence_says_what_to_install(
 
 def test_a_run_replaces_its_own_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "reliability.md"
-    file.write_text(chaos_table.FILE.read_text())
-    monkeypatch.setattr(chaos_table, "FILE", file)
+    file.write_text(table.FILE.read_text())
+    monkeypatch.setattr(table, "FILE", file)
     whole = {"commits lost": 0}
-    web = chaos_table.Row("web", "killed", 0.2, None, 1.0, 2, 60, 0, True, whole)
-    lost = chaos_table.Row("primary", "killed", 3.0, 4.0, 5.0, 2, 60, 0, True, {"commits lost": 1})
+    gaps, stranger = Gaps(0.2, None, 1.0), Seen(3.0, refused=2, bare=1)
+    web = Row("web", "killed", gaps, stranger, 60, 0, True, whole)
+    lost = Row("primary", "killed", gaps, stranger, 60, 0, True, {"commits lost": 1})
 
-    chaos_table.write_rows([web, lost])
-    chaos_table.write_rows([web])
+    table.write_rows([web, lost])
+    table.write_rows([web])
 
     lines = {line.split(" | ")[0]: line for line in file.read_text().splitlines()}
     assert (web.kept, lost.kept) == (True, False)
-    assert "| 0.2 s | never | 1.0 s; 2 | 60; 0 | 0 | silent |" in lines["| web"]
+    seen_by_people = "3.0 s, 2 refused, 1 of them bare"
+    assert f"| 0.2 s | never | 1.0 s | {seen_by_people} | 60; 0 | 0 | silent |" in lines["| web"]
     assert "| commits lost 1 | silent |" in lines["| primary"]

@@ -10,15 +10,31 @@ BEGIN, END = "<!-- rows of make chaos -->\n", "<!-- end of rows -->\n"
 
 
 @dataclass(frozen=True)
+class Gaps:
+    """Seconds between two that worked, from the fault on; None where nothing worked any more."""
+
+    commits: float | None
+    pages: float | None
+    line: float | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a stranger saw who asked for a page again and again."""
+
+    slowest: float  # seconds
+    refused: int
+    bare: int  # of the refusals: those that did not say that the place is kept
+
+
+@dataclass(frozen=True)
 class Row:
-    """What one fault did. Gaps are seconds; None where nothing worked, or no report was made."""
+    """What one fault did. A count is None where no report was made, which is no zero."""
 
     fault: str
     how: str
-    commits_gap: float | None
-    page_gap: float | None
-    slowest: float
-    refused: int
+    gaps: Gaps
+    stranger: Seen
     booked: int | None
     stuck: int | None
     verified: bool
@@ -31,19 +47,24 @@ class Row:
     def text(self) -> str:
         counts = ", ".join(f"{name} {_shown(count)}" for name, count in self.counts.items())
         return (
-            f"  commits went on after {_seconds(self.commits_gap)}, pages after "
-            f"{_seconds(self.page_gap)} (slowest {self.slowest:.1f} s, {self.refused} refused); "
-            f"booked {_shown(self.booked)}, could not go on {_shown(self.stuck)}; {counts}; "
-            f"verifiers {'silent' if self.verified else 'FOUND SOMETHING'}"
+            f"  commits went on after {_seconds(self.gaps.commits)}, pages after "
+            f"{_seconds(self.gaps.pages)}, the line after {_seconds(self.gaps.line)}; "
+            f"{self._seen()}; booked {_shown(self.booked)}, could not go on {_shown(self.stuck)}; "
+            f"{counts}; verifiers {'silent' if self.verified else 'FOUND SOMETHING'}"
         )
 
+    def _seen(self) -> str:
+        bare = f", {self.stranger.bare} of them bare" if self.stranger.bare else ""
+        refused = f"{self.stranger.refused} refused{bare}" if self.stranger.refused else "0 refused"
+        return f"{self.stranger.slowest:.1f} s, {refused}"
+
     def line(self) -> str:
-        lost = "0" if self.kept else ", ".join(f"{n} {_shown(c)}" for n, c in self.counts.items())
+        broken = [f"{name} {_shown(c)}" for name, c in self.counts.items() if c != 0]
         day = datetime.now(UTC).date().isoformat()
         cells = [
-            self.fault, self.how, _seconds(self.commits_gap), _seconds(self.page_gap),
-            f"{self.slowest:.1f} s; {self.refused}", f"{_shown(self.booked)}; {_shown(self.stuck)}",
-            lost, "silent" if self.verified else "found something", day,
+            self.fault, self.how, _seconds(self.gaps.commits), _seconds(self.gaps.pages),
+            _seconds(self.gaps.line), self._seen(), f"{_shown(self.booked)}; {_shown(self.stuck)}",
+            ", ".join(broken) or "0", "silent" if self.verified else "found something", day,
         ]  # fmt: skip
         return f"| {' | '.join(cells)} |\n"
 
