@@ -4,6 +4,7 @@ import json
 import signal
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.live_portal import LivePortal, live_portal
@@ -11,6 +12,11 @@ from tests.waiting import until
 
 # The portal's server is a copy of the test run's, which is migrated for tests with this mark.
 pytestmark = pytest.mark.django_db
+
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +64,14 @@ def test_with_a_frozen_postgres_pages_say_that_the_place_is_kept(portal: LivePor
     assert status[0] == 200
     until(lambda: portal.get("/")[0] == 200, portal.log)
     until(lambda: portal.state_of("database") == "ok", portal.log)
+
+
+def test_pages_go_on_when_all_connections_are_cut(portal: LivePortal):
+    url = portal.postgres.url("postgres")
+    with psycopg.connect(url, autocommit=True) as server:
+        cut = server.execute(CUT).fetchall()
+    pages = [portal.get("/") for _ in range(3)]
+
+    assert cut
+    assert all(code == 200 or "Your place is kept" in page for code, page in pages), portal.log()
+    until(lambda: portal.get("/")[0] == 200, portal.log)
