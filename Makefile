@@ -32,7 +32,7 @@ hours: ## run the tests that go by a clock at seven moments, under shifted clock
 	$(INSTALL) test
 	@exec $(PY) -m launcher hours -- -n $(WORKERS) $(if $(filter all,$(HOURS)),--everywhere) $(ARGS)
 
-rehearse: ## send a crowd through the portal that make run started (ARGS="--citizens 500 --over 60")
+rehearse: ## play an evening against the portal that make run started (ARGS="--scenario trial", ARGS=--list)
 	$(INSTALL) test
 	@$(PY) manage.py rehearse $(ARGS)
 

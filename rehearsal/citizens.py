@@ -1,285 +1,372 @@
-"""Locust file of `manage.py rehearse`: each user is one person of the roster with a cookie jar.
+"""One citizen of a rehearsal: a person of the roster who goes the whole way over HTTP.
 
-It uses HTTP only, no Django and no database, as a browser does. Each citizen's record goes to the
-journal, which the command compares with the database afterwards.
+No Django and no database: a citizen knows what its browser was told, and each promise that it
+was told goes to the journal at once. The command compares them with the database afterwards.
 """
 
+import asyncio
 import json
-import os
 import random
 import re
 import time
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-import gevent
-from locust import FastHttpUser, events, task
-from locust.env import Environment
-from locust.exception import StopUser
-
+from rehearsal.browser import Browser, NoAnswer, Target
+from rehearsal.journal import PageCount, Writer, step_of
 from rehearsal.page import Page
 
-# Locust loads this file in a process of its own: the command passes everything by environment.
-CROWD = json.loads(Path(os.environ["REHEARSAL_CROWD"]).read_text())
-JOURNAL = Path(os.environ["REHEARSAL_JOURNAL"])
-SEED = int(os.environ.get("REHEARSAL_SEED", "1"))
-PATIENCE_SECONDS = float(os.environ.get("REHEARSAL_PATIENCE", "900"))
-
-PROGRESS = Path(os.environ["REHEARSAL_PROGRESS"])
-PROGRESS_EVERY_SECONDS = 1.0
-
-people = iter(CROWD)
-journal: list[dict[str, Any]] = []
-running = 0
-stages: Counter[str] = Counter()  # citizens by stage (progress.STAGES)
+# 409 and 422 are refusals with a page, not failures of the portal.
+PAGES = {200, 403, 404, 409, 422}
+TRIES = 12  # a person reloads so often before giving up
+IDLE_SECONDS = 5.0  # a connection that is not needed for longer is closed
 
 
 class CitizenStuck(Exception):
     """The portal did not let this citizen go on; the message names the step."""
 
 
-class Citizen(FastHttpUser):
-    """Identify, join, wait, enter, choose, hold, confirm; some reload, some leave."""
+@dataclass
+class Crowd:
+    """What all citizens of a process share."""
 
-    connection_timeout = 20.0
-    network_timeout = 30.0
-    max_redirects = 5
+    targets: Sequence[Target]
+    journal: Writer
+    began: float  # of the monotonic clock
+    seed: int
+    patience: float
+    away: float
+    think: float
+    stages: Counter[str] = field(default_factory=Counter)
+    pages: dict[str, PageCount] = field(default_factory=dict)  # since the last second
 
-    def on_start(self) -> None:
-        global running
-        person = next(people, None)
-        if person is None:
-            raise StopUser
-        self.person: dict[str, Any] = person
-        running += 1
+    def now(self) -> float:
+        return time.monotonic() - self.began
+
+    def count(self, page: str, seconds: float, *, failed: bool) -> None:
+        entry = self.pages.setdefault(page, PageCount())
+        entry.requests += 1
+        entry.failures += failed
+        entry.steps[step_of(seconds * 1000)] += 1
+
+
+class Citizen:
+    """Identifies, joins, waits, enters, chooses, holds, confirms, as its behaviours say."""
+
+    def __init__(self, crowd: Crowd, person: dict[str, Any]) -> None:
+        self.crowd, self.person = crowd, person
+        self.behaviours: set[str] = set(person["behaviours"])
+        # Seeded by the person: a run is repeatable whatever the order of answers.
+        self.random = random.Random(f"{crowd.seed}/{person['id']}")  # noqa: S311
         self.stage = ""
-        # Seeded by the person, so that a run is repeatable whatever the order of greenlets.
-        self.random = random.Random(f"{SEED}/{self.person['id']}")  # noqa: S311
-        self.record: dict[str, Any] = {
-            "person": self.person["id"],
-            "outcome": "",
-            "places": [],
-            "retries": 0,
-        }
+        self.counts: Counter[str] = Counter()  # retries, devices, lost races
+        self.ticket = ""
+        self.place: int | None = None
+        self.target = crowd.targets[person["id"] % len(crowd.targets)]
+        self.browser = Browser(self.target, address=self.address())
+
+    def address(self) -> str | None:
+        """People come from many addresses; loopback has enough of them."""
+        if not self.target.is_loopback:
+            return None
+        number = int(self.person["id"]) % 2000
+        return f"127.0.{1 + number // 250}.{1 + number % 250}"
+
+    async def run(self) -> None:
+        started = self.crowd.now()
+        trouble: dict[str, str] = {}
+        self.note("came")
+        try:
+            outcome = await self.follow_path()
+        except CitizenStuck as problem:
+            outcome, trouble = "broken", {"trouble": str(problem)}
+        except (ValueError, KeyError) as problem:  # a page that no citizen could read
+            outcome, trouble = "broken", {"trouble": f"{type(problem).__name__}: {problem}"}
+        finally:
+            self.browser.close()
+        seconds = round(self.crowd.now() - started, 2)
+        self.note("end", outcome=outcome, seconds=seconds, **self.counts, **trouble)
+        self.move_to("through")
+
+    def note(self, event: str, **values: Any) -> None:
+        self.crowd.journal.write(event, self.crowd.now(), person=self.person["id"], **values)
 
     def move_to(self, stage: str) -> None:
         if self.stage:
-            stages[self.stage] -= 1
+            self.crowd.stages[self.stage] -= 1
         self.stage = stage
-        stages[stage] += 1
+        self.crowd.stages[stage] += 1
 
-    @task
-    def visit(self) -> None:
-        started = time.monotonic()
-        try:
-            self.record["outcome"] = self.follow_path()
-        except CitizenStuck as problem:
-            self.record["outcome"] = "broken"
-            self.record["trouble"] = str(problem)
-        self.record["seconds"] = round(time.monotonic() - started, 2)
-        journal.append(self.record)
-        self.move_to("through")
-        self.finish()
+    # What the browser does.
 
-    def finish(self) -> None:
-        global running
-        running -= 1
-        if running == 0 and len(journal) >= len(CROWD):
-            # In another greenlet: quitting waits for this one to end.
-            gevent.spawn(self.environment.runner.quit)
-        raise StopUser
+    async def get(self, path: str, name: str) -> Page:
+        return await self.request("GET", path, name)
 
-    def get(self, url: str, name: str) -> Page:
-        return self.request("GET", url, name)
+    async def post(self, path: str, fields: dict[str, str], name: str) -> Page:
+        return await self.request("POST", path, name, fields)
 
-    def post(self, url: str, fields: dict[str, Any], name: str) -> Page:
-        return self.request("POST", url, name, data=fields)
-
-    def request(self, method: str, url: str, name: str, **options: Any) -> Page:
+    async def request(
+        self, method: str, path: str, name: str, fields: dict[str, str] | None = None
+    ) -> Page:
         """One page; repeated with backoff, as a person presses reload. Raises CitizenStuck."""
-        headers = {"Referer": f"{self.host}/", "Accept-Language": "ko"}
-        for attempt in range(12):
-            with self.client.request(
-                method,
-                url,
-                name=f"{method} {name}",
-                headers=headers,
-                catch_response=True,
-                **options,
-            ) as response:
-                # 409 and 422 are refusals with a page, not failures of the portal.
-                if response.status_code in {200, 404, 409, 422}:
-                    response.success()
-                    return Page(
-                        url=response.url or url, status=response.status_code, html=response.text
-                    )
-                response.failure(f"{response.status_code} {response.error or ''}".strip())
-            self.record["retries"] += 1
-            gevent.sleep(min(0.5 * 2**attempt, 5) * self.random.uniform(0.7, 1.3))
+        for attempt in range(TRIES):
+            page = await self.try_once(self.browser, method, path, name, fields)
+            if page is not None:
+                return page
+            self.counts["retries"] += 1
+            await self.sleep(min(0.5 * 2**attempt, 5) * self.random.uniform(0.7, 1.3))
         raise CitizenStuck(f"no answer from {name}")
 
-    def follow_path(self) -> str:
-        """The whole path of one citizen; returns the outcome.
+    async def try_once(
+        self, browser: Browser, method: str, path: str, name: str,
+        fields: dict[str, str] | None = None,
+    ) -> Page | None:  # fmt: skip
+        """One request; None if it failed."""
+        began = time.monotonic()
+        page = None
+        with suppress(NoAnswer):
+            page = await browser.request(method, path, fields)
+        is_page = page is not None and page.status in PAGES
+        self.crowd.count(f"{method} {name}", time.monotonic() - began, failed=not is_page)
+        return page if is_page else None
 
-        The shares of those who leave are round guesses, enough to exercise holds and admissions
-        that run out.
-        """
+    async def sleep(self, seconds: float) -> None:
+        if seconds > IDLE_SECONDS:
+            self.browser.close()
+        await asyncio.sleep(seconds)
+
+    async def pause(self) -> None:
+        """Time in which a person reads and thinks."""
+        if self.crowd.think:
+            await self.sleep(self.crowd.think * self.random.uniform(0.5, 1.5))
+
+    # The way.
+
+    async def follow_path(self) -> str:
+        """The whole path; returns the outcome."""
         self.move_to("identity")
-        self.identify()
-        ticket = self.join()
+        await self.identify()
+        if "wrong_cohort" in self.behaviours:
+            return await self.try_other_cohort()
+        await self.join()
         self.move_to("line")
-        if self.chance(0.04):
+        if "leaves" in self.behaviours:
+            await self.sleep(self.random.uniform(0, self.crowd.away))
             return "gone_away"
-        if not self.wait_until_called(ticket):
-            return "gone_away"
-        if self.chance(0.03):
-            return "gone_away"
-        self.enter(ticket)
+        if "clock_changed" in self.behaviours:
+            await self.press_early()
+        if not await self.wait_until_called():
+            return "waited_out"
+        self.note("called")
+        if "away_when_called" in self.behaviours:
+            await self.sleep(self.crowd.away)
+        await self.enter()
+        self.note("entered")
         self.move_to("booking")
-        return self.book()
+        return await self.book()
 
-    def identify(self) -> None:
-        self.get("/", "/")
+    async def identify(self) -> None:
+        await self.get("/", "/")
         for _attempt in range(3):
-            page = self.send_code()
+            page = await self.send_code()
             if "/identity/" not in page.url:
                 return
         self.stuck(page, "way past the code")
 
-    def send_code(self) -> Page:
-        page = self.get("/identity/", "/identity/")
+    async def send_code(self) -> Page:
+        page = await self.get("/identity/", "/identity/")
         form = page.form(to="/identity/") or self.stuck(page, "identity form")
         facts = {key: self.person[key] for key in ("name", "birth_date", "phone")}
-        page = self.post("/identity/", form.fields | facts, "/identity/")
+        page = await self.post("/identity/", form.fields | facts, "/identity/")
         form = page.form(to="/identity/code/") or self.stuck(page, "code form")
-        code = self.code_from(page)
-        return self.post("/identity/code/", form.fields | {"code": code}, "/identity/code/")
+        code = await self.code_from(page)
+        return await self.post("/identity/code/", form.fields | {"code": code}, "/identity/code/")
 
-    def code_from(self, page: Page) -> str:
+    async def code_from(self, page: Page) -> str:
         """The code from the page, where a sample campaign shows the message."""
-        for _attempt in range(20):
+        for _attempt in range(60):
             code = re.search(r"(?<!\d)\d{6}(?!\d)", page.text("main .jari-notice"))
             if code:
                 return code[0]
-            gevent.sleep(0.5)
-            page = self.get("/identity/code/", "/identity/code/")
-        raise CitizenStuck(f"no message with the code at {page.url}")
+            await self.sleep(0.5)
+            page = await self.get("/identity/code/", "/identity/code/")
+        raise CitizenStuck("no message with the code came")
 
-    def join(self) -> str:
-        page = self.get("/eligibility/", "/eligibility/")
+    async def join(self) -> None:
+        page = await self.get("/eligibility/", "/eligibility/")
         join = f"/queue/{self.person['cohort']}/join/"
         form = page.form(to=join) or self.stuck(page, "join button")
-        page = self.post(join, form.fields, "/queue/[cohort]/join/")
-        self.record_place(page)
-        return f"/queue/t/{self.record['ticket']}/"
+        self.record_place(await self.post(join, form.fields, "/queue/[cohort]/join/"))
 
-    def record_place(self, page: Page) -> int | None:
-        """Record ticket and place of a ticket page; findings.examine compares them."""
+    async def try_other_cohort(self) -> str:
+        """Join a line that is not for this person: the portal must refuse."""
+        page = await self.get("/eligibility/", "/eligibility/")
+        join = f"/queue/{self.person['cohort']}/join/"
+        page = await self.post(join, self.token(page), "/queue/[cohort]/join/")
+        if "/queue/t/" in page.url:
+            self.note("jumped", how="joined a line of another cohort")
+        return "refused"
+
+    async def press_early(self) -> None:
+        """Send the form of those who are called, as a script or a wrong clock would show it."""
+        now = await self.now_document()
+        if self.place is None or now["serving"] >= self.place:
+            return
+        page = await self.get(self.ticket, "/queue/t/[ticket]/")
+        page = await self.post(f"{self.ticket}enter/", self.token(page), "/queue/t/[ticket]/enter/")
+        # It may have been called in between.
+        if page.url.startswith("/booking/") and (await self.now_document())["serving"] < self.place:
+            self.note("jumped", how="entered before it was called")
+
+    def token(self, page: Page) -> dict[str, str]:
+        """What a form of this browser has besides its fields."""
+        for form in page.forms():
+            if "csrfmiddlewaretoken" in form.fields:
+                return {"csrfmiddlewaretoken": form.fields["csrfmiddlewaretoken"]}
+        cookies = self.browser.cookies.items()
+        value = next((value for name, value in cookies if name.endswith("csrftoken")), "")
+        return {"csrfmiddlewaretoken": value}
+
+    def record_place(self, page: Page) -> None:
+        """Journal ticket and place of a ticket page; findings.examine compares them."""
         ticket = re.search(r"/queue/t/([0-9a-f-]{36})/", page.url)
         if ticket is None:
             self.stuck(page, "ticket page")
-        if self.record.setdefault("ticket", ticket[1]) != ticket[1]:
-            self.record["other_ticket"] = ticket[1]
         place = page.data("place")
-        if place:
-            self.record["places"].append(int(place))
-        return int(place) if place else None
+        shown = int(place) if place else None
+        path = f"/queue/t/{ticket[1]}/"
+        # Once for each thing that was said: pages that repeat it are no further promise.
+        if path != self.ticket or shown != self.place:
+            self.note("place", ticket=ticket[1], place=shown)
+        self.ticket, self.place = path, shown if shown is not None else self.place
 
-    def wait_until_called(self, ticket: str) -> bool:
+    async def look(self) -> Page:
+        page = await self.get(self.ticket, "/queue/t/[ticket]/")
+        self.record_place(page)
+        return page
+
+    async def wait_until_called(self) -> bool:
         """Poll as the page's script does; False after the citizen's patience."""
-        page = self.get(ticket, "/queue/t/[ticket]/")
-        place = self.record_place(page)
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < ends:
-            now = self.now_document()
-            if place is None and now.get("frozen"):
-                place = self.record_place(self.get(ticket, "/queue/t/[ticket]/"))
-            if place is not None and now["serving"] >= place:
+        await self.look()
+        ends = self.crowd.now() + self.crowd.patience
+        polls = 0
+        while self.crowd.now() < ends:
+            now = await self.now_document()
+            if self.place is None and now.get("frozen"):
+                await self.look()
+            if self.place is not None and now["serving"] >= self.place:
                 return True
-            # The interval is the portal's, the spread that of the page's script.
-            gevent.sleep(float(now["poll_seconds"]) * self.random.uniform(0.8, 1.2))
-            if self.chance(0.05):
-                self.record_place(self.get(ticket, "/queue/t/[ticket]/"))
-            elif self.chance(0.02):
-                self.change_device()
-                self.record_place(self.get(ticket, "/queue/t/[ticket]/"))
+            polls += 1
+            await self.wait_in_line(float(now["poll_seconds"]), polls)
         return False
 
-    def now_document(self) -> dict[str, Any]:
-        url = f"/queue/{self.person['cohort']}/now.json"
-        for _attempt in range(12):
-            with self.client.get(
-                url, name="GET /queue/[cohort]/now.json", catch_response=True
-            ) as response:
-                if response.status_code == 200:
-                    response.success()
-                    document: dict[str, Any] = json.loads(response.text)
-                    return document
-                response.failure(str(response.status_code))
-            self.record["retries"] += 1
-            gevent.sleep(2)
-        raise CitizenStuck("no answer from now.json")
+    async def wait_in_line(self, poll_seconds: float, polls: int) -> None:
+        # The interval is the portal's, the spread that of the page's script.
+        spread = self.random.uniform(0.8, 1.2)
+        if "refresh_often" in self.behaviours:
+            await self.sleep(poll_seconds * spread / 2)
+            await self.look()
+            return
+        await self.sleep(poll_seconds * spread)
+        if polls == 2 and "lose_cookie" in self.behaviours:
+            self.browser.cookies.clear()
+            await self.come_back()
+        elif polls == 3 and "other_device" in self.behaviours:
+            self.browser.close()
+            # Another node of the portal too, where there are several.
+            number = int(self.person["id"]) + 1
+            self.target = self.crowd.targets[number % len(self.crowd.targets)]
+            self.browser = Browser(self.target, address=self.address())
+            await self.come_back()
+        elif self.random.random() < 0.05:
+            await self.look()
 
-    def change_device(self) -> None:
-        """Drop the cookies and sign in again: the ticket and place must be the same."""
-        self.record["devices"] = self.record.get("devices", 1) + 1
-        self.client.cookiejar.clear()
-        self.identify()
+    async def come_back(self) -> None:
+        """Sign in again: ticket and place must be the same."""
+        self.counts["devices"] += 1
+        await self.identify()
+        await self.look()
 
-    def enter(self, ticket: str) -> None:
+    async def now_document(self) -> dict[str, Any]:
+        page = await self.get(
+            f"/queue/{self.person['cohort']}/now.json", "/queue/[cohort]/now.json"
+        )
+        document: dict[str, Any] = json.loads(page.html)
+        return document
+
+    async def enter(self) -> None:
         # The door may be full: the page then has no form yet.
-        for _attempt in range(200):
-            page = self.get(ticket, "/queue/t/[ticket]/")
-            self.record_place(page)
-            form = page.form(to=f"{ticket}enter/")
+        ends = self.crowd.now() + self.crowd.patience
+        while self.crowd.now() < ends:
+            page = await self.look()
+            form = page.form(to=f"{self.ticket}enter/")
             if form is not None:
-                page = self.post(f"{ticket}enter/", form.fields, "/queue/t/[ticket]/enter/")
+                page = await self.post(
+                    f"{self.ticket}enter/", form.fields, "/queue/t/[ticket]/enter/"
+                )
                 if "/booking/" in page.url:
                     return
             elif "/booking/" in page.links(start="/booking/"):
                 return  # inside already
-            gevent.sleep(self.random.uniform(1, 3))
+            await self.sleep(self.random.uniform(1, 3))
         raise CitizenStuck("called, but never let in")
 
-    def book(self) -> str:
-        page = self.choose()
+    async def book(self) -> str:
+        page = await self.choose()
         if page is None:
             return "sold_out"
-        if self.chance(0.03):
+        self.note("held")
+        if "abandon_hold" in self.behaviours:
             return "gone_away"
-        if self.chance(0.1):
-            page = self.get("/booking/confirm/", "/booking/confirm/")
+        await self.pause()
+        if self.random.random() < 0.1:
+            page = await self.get("/booking/confirm/", "/booking/confirm/")
         form = page.form(to="/booking/confirm/") or self.stuck(page, "confirm form")
-        page = self.post("/booking/confirm/", form.fields, "/booking/confirm/")
-        number = re.search(r"/reservations/([^/]+)/", page.url)
-        if number is None:
+        other = None
+        if "double_submit" in self.behaviours:
+            tab = self.browser.second_tab()
+            other = asyncio.ensure_future(
+                self.try_once(tab, "POST", "/booking/confirm/", "/booking/confirm/", form.fields)
+            )
+        page = await self.post("/booking/confirm/", form.fields, "/booking/confirm/")
+        if other is not None:
+            self.record_receipt(await other)
+            tab.close()
+        if not self.record_receipt(page):
             self.stuck(page, "receipt")
-        self.record["number"] = number[1]
-        if self.chance(0.1):
-            self.get(f"/reservations/{number[1]}/", "/reservations/[number]/")
         return "booked"
 
-    def choose(self) -> Page | None:
+    def record_receipt(self, page: Page | None) -> bool:
+        number = re.search(r"/reservations/([^/?]+)/", page.url) if page else None
+        if number:
+            self.note("booked", number=number[1])
+        return bool(number)
+
+    async def choose(self) -> Page | None:
         """Hold a slot and return its page; None when everything is taken."""
         for _attempt in range(25):
-            clinic = self.find_clinic()
+            clinic = await self.find_clinic()
             if clinic is None:
                 return None
-            page = self.get(clinic, "/booking/clinics/[code]/")
-            holds = [form for form in page.forms() if form.action.endswith("/booking/hold/")]
+            await self.pause()
+            page = await self.get(clinic, "/booking/clinics/[code]/")
+            holds = _forms_to_hold(page)
             # The page after a lost race offers other slots, which are tried before another clinic.
             while holds:
+                await self.pause()
                 form = self.random.choice(holds)
-                page = self.post("/booking/hold/", form.fields, "/booking/hold/")
+                page = await self.post("/booking/hold/", form.fields, "/booking/hold/")
                 if page.form(to="/booking/confirm/"):
                     return page
-                self.record["lost_races"] = self.record.get("lost_races", 0) + 1
-                holds = [form for form in page.forms() if form.action.endswith("/booking/hold/")]
+                self.counts["lost_races"] += 1
+                holds = _forms_to_hold(page)
         return None
 
-    def find_clinic(self) -> str | None:
-        page = self.get("/booking/", "/booking/")
+    async def find_clinic(self) -> str | None:
+        page = await self.get("/booking/", "/booking/")
         # If the own district has no clinics: choose a region, then a district.
         for _hop in range(3):
             clinics = page.links(start="/booking/clinics/")
@@ -288,58 +375,17 @@ class Citizen(FastHttpUser):
             regions = page.links(start="/booking/?region=")
             if not regions:
                 return None
-            page = self.get(self.random.choice(regions), "/booking/")
+            page = await self.get(self.random.choice(regions), "/booking/")
         return None
 
-    def chance(self, share: float) -> bool:
-        return self.random.random() < share
-
     def stuck(self, page: Page, missing: str) -> NoReturn:
-        raise CitizenStuck(f"no {missing} at {page.url}: {page.status} {page.heading()}")
+        raise CitizenStuck(f"no {missing} at {_pattern(page.url)}: {page.status} {page.heading()}")
 
 
-@events.test_start.add_listener  # type: ignore[untyped-decorator]  # Locust has no types here
-def start_progress_writer(environment: Environment, **_options: Any) -> None:
-    gevent.spawn(write_every_second, environment)
+def _forms_to_hold(page: Page) -> list[Any]:
+    return [form for form in page.forms() if form.action.endswith("/booking/hold/")]
 
 
-def write_every_second(environment: Environment) -> None:
-    command = os.getppid()
-    # When the command dies, this process gets another parent.
-    while os.getppid() == command:
-        write_progress(environment)
-        gevent.sleep(PROGRESS_EVERY_SECONDS)
-    assert environment.runner
-    environment.runner.quit()  # the command was killed and can't end this process
-
-
-def write_progress(environment: Environment) -> None:
-    """Write the state for the command; renamed into place, so that it never reads half a file."""
-    total = environment.stats.total
-    state = {
-        "seconds": time.time() - environment.stats.start_time,
-        "stages": stages,
-        "outcomes": Counter(record["outcome"] for record in journal),
-        "requests": total.num_requests,
-        "failures": total.num_failures,
-        "per_second": total.current_rps,
-    }
-    unfinished = PROGRESS.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(state))
-    unfinished.replace(PROGRESS)
-
-
-@events.quitting.add_listener  # type: ignore[untyped-decorator]  # Locust has no types here
-def write_journal(environment: Environment, **_options: Any) -> None:
-    latencies = {
-        entry.name: {
-            "requests": entry.num_requests,
-            "failures": entry.num_failures,
-            "p50": entry.get_response_time_percentile(0.5),
-            "p95": entry.get_response_time_percentile(0.95),
-            "p99": entry.get_response_time_percentile(0.99),
-        }
-        for entry in environment.stats.entries.values()
-    }
-    write_progress(environment)
-    JOURNAL.write_text(json.dumps({"citizens": journal, "requests": latencies}))
+def _pattern(path: str) -> str:
+    """A path without what is of one person, so that equal troubles are counted together."""
+    return re.sub(r"/t/[0-9a-f-]{36}/", "/t/[ticket]/", path.partition("?")[0])

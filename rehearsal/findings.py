@@ -1,16 +1,24 @@
 """The promises checked after a rehearsal, each as a number of violations."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import StringIO
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypedDict
 
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_stubs_ext import WithAnnotations
 
-from booking.enums import TAKING, ReservationStatus
+from booking import verifying
+from booking.enums import LIVE, TAKING, ReservationStatus
 from booking.models import Reservation, Slot
+from vaccination import verifying as vaccination
 from waiting_room.models import Admission, Room, Ticket
 
 
@@ -27,25 +35,40 @@ class Findings:
     admissions_over_cap: int = 0
     slots_over_capacity: int = 0
     receipts_without_reservation: int = 0
+    double_bookings: int = 0
+    jumped: int = 0  # entered or joined without the right to
+    invariants_broken: int = 0  # of the verifiers
+    messages_twice: int | None = None  # None: no outbox of this machine to look into
     cases: list[str] = field(default_factory=list)
 
     @property
+    def counts(self) -> dict[str, int | None]:
+        """The violations by name, in the order of the report."""
+        return {name: value for name, value in vars(self).items() if name != "cases"}
+
+    @property
     def all_kept(self) -> bool:
-        return not (
-            self.places_lost
-            or self.places_moved_back
-            or self.admissions_over_cap
-            or self.slots_over_capacity
-            or self.receipts_without_reservation
-        )
+        return not any(self.counts.values())
 
 
-def examine(*, citizens: list[dict[str, Any]], since: datetime) -> Findings:
-    """Compare the citizens' records with the database, and check the database itself."""
+def examine(
+    *,
+    citizens: list[dict[str, Any]],
+    since: datetime,
+    outbox: Path | None = None,
+    rooms: Iterable[str] = (),
+) -> Findings:
+    """Compare the citizens' records with the database, and check the database itself.
+
+    `rooms` are the codes of the lines that the crowd joined; their admissions are compared with
+    the calls. Messages are counted in `outbox`, where there is one.
+    """
     findings = Findings()
     _check_places(citizens, findings)
     _check_receipts(citizens, findings)
-    for room in Room.objects.select_related("cohort"):
+    _check_jumps(citizens, list(rooms), findings)
+    _check_people(citizens, findings)
+    for room in Room.objects.select_related("cohort").order_by("pk"):
         over = admissions_over_cap(room=room, since=since)
         if over:
             findings.admissions_over_cap += over
@@ -53,7 +76,68 @@ def examine(*, citizens: list[dict[str, Any]], since: datetime) -> Findings:
     for slot in slots_over_capacity():
         findings.slots_over_capacity += 1
         findings.cases.append(f"slot {slot.pk}: {slot.taking} of {slot.capacity}")
+    if outbox is not None:
+        findings.messages_twice = sum(messages_twice(outbox, since).values())
     return findings
+
+
+def run_verifiers(findings: Findings, rooms: Iterable[str]) -> None:
+    """Add what the verifiers of bookings, of doses and of these lines find."""
+    for invariants in (verifying.INVARIANTS, vaccination.INVARIANTS):
+        for result in verifying.verify(invariants=invariants):
+            findings.invariants_broken += result.broken
+            findings.cases += [f"{result.invariant.name}: {text}" for text in result.examples]
+    for code in rooms:
+        try:
+            call_command("verify_line", code, stdout=StringIO())
+        except CommandError as problem:
+            findings.invariants_broken += 1
+            findings.cases.append(str(problem))
+
+
+def _check_jumps(citizens: list[dict[str, Any]], rooms: list[str], findings: Findings) -> None:
+    """What citizens got that was not theirs, and admissions of places that nobody has called."""
+    for citizen in citizens:
+        if "jumped" in citizen:
+            findings.jumped += 1
+            findings.cases.append(f"citizen {citizen['person']}: {citizen['jumped']}")
+    refused = [citizen["person"] for citizen in citizens if citizen["outcome"] == "refused"]
+    tickets = Ticket.objects.filter(person_id__in=refused, room__cohort__code__in=rooms)
+    uncalled = Admission.objects.filter(
+        room__cohort__code__in=rooms, place__gt=F("room__line__serving")
+    )
+    found = {"a ticket of another cohort": tickets.count(), "not called": uncalled.count()}
+    for reason, count in found.items():
+        if count:
+            findings.jumped += count
+            findings.cases.append(f"{count} entered or joined: {reason}")
+
+
+def _check_people(citizens: list[dict[str, Any]], findings: Findings) -> None:
+    """Nobody of the crowd may have two live reservations for one dose."""
+    people = [citizen["person"] for citizen in citizens]
+    doubles = (
+        Reservation.objects.filter(person_id__in=people, status__in=LIVE)
+        .values("person_id", "dose")
+        .annotate(rows=Count("pk"))
+        .filter(rows__gt=1)
+        .order_by("person_id", "dose")
+    )
+    for row in doubles:
+        findings.double_bookings += 1
+        findings.cases.append(f"citizen {row['person_id']}: dose {row['dose']} twice")
+
+
+def messages_twice(outbox: Path, since: datetime) -> Counter[str]:
+    """Messages of the outbox that were sent more than once, and how often too often.
+
+    A file is named by when it was sent and by what it tells, as messaging.channels writes it.
+    """
+    sent: Counter[str] = Counter()
+    for file in outbox.glob("*.json"):
+        if file.stat().st_mtime >= since.timestamp():
+            sent[file.stem.partition("-")[2]] += 1
+    return Counter({key: count - 1 for key, count in sent.items() if count > 1})
 
 
 def _check_places(citizens: list[dict[str, Any]], findings: Findings) -> None:
@@ -79,7 +163,13 @@ def _check_places(citizens: list[dict[str, Any]], findings: Findings) -> None:
 
 
 def _check_receipts(citizens: list[dict[str, Any]], findings: Findings) -> None:
-    numbers = {citizen["number"]: citizen["person"] for citizen in citizens if "number" in citizen}
+    # A citizen who confirmed twice at once may have been told two numbers: both were promised.
+    numbers = {
+        citizen[key]: citizen["person"]
+        for citizen in citizens
+        for key in ("number", "other_number")
+        if key in citizen
+    }
     persons_by_number = dict(
         Reservation.objects.filter(
             number__in=list(numbers), status=ReservationStatus.CONFIRMED

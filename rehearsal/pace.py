@@ -6,18 +6,22 @@ one restores the room.
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.db import Error, connection
+from psycopg_pool import PoolTimeout
 
 from waiting_room.exceptions import CantChange
 from waiting_room.models import Room
 from waiting_room.services.rooms import set_pace
 
 BY = "command:rehearse"
+DATABASE_SECONDS = 60
 
 
 class StillRunning(Exception):
@@ -44,8 +48,9 @@ class Change:
     pid: int
 
 
-def state_path() -> Path:
-    return settings.HOME / "rehearsal-pace.json"
+def state_path(cohort: str) -> Path:
+    path: Path = settings.HOME / f"rehearsal-pace-{cohort}.json"
+    return path
 
 
 @contextmanager
@@ -68,7 +73,21 @@ def changed(
         set_pace(room=room, by=BY, **asdict(during))
         yield
     finally:
-        report(restore(change))
+        report(_restore_patiently(change))
+
+
+def _restore_patiently(change: Change) -> str:
+    """Undo a change; a database that is away, as a rehearsal's fault may have it, is waited for."""
+    ends = time.monotonic() + DATABASE_SECONDS
+    while True:
+        try:
+            return restore(change)
+        except (Error, PoolTimeout):
+            # A connection that died with its server is replaced by a new one.
+            connection.close()
+            if time.monotonic() > ends:
+                return "The database is away: the next rehearsal will put the room back."
+        time.sleep(1)
 
 
 def restore(change: Change) -> str:
@@ -87,30 +106,35 @@ def restore(change: Change) -> str:
         outcome = f"The room of {change.cohort} still has its numbers: {limits}."
     else:
         outcome = f"The room of {change.cohort} was set anew meanwhile and stays as it is."
-    state_path().unlink(missing_ok=True)
+    state_path(change.cohort).unlink(missing_ok=True)
     return outcome
 
 
 def restore_left_over() -> str:
-    """Restore the room of a killed rehearsal; returns a sentence, empty if there is none.
+    """Restore the rooms of a killed rehearsal; returns a sentence, empty if there are none.
 
     Raises StillRunning.
     """
-    try:
-        state = json.loads(state_path().read_text())
-    except FileNotFoundError:
+    sentences = []
+    for path in sorted(settings.HOME.glob("rehearsal-pace-*.json")):
+        state = json.loads(path.read_text())
+        change = Change(
+            state["cohort"],
+            PaceLimits(**state["before"]),
+            PaceLimits(**state["during"]),
+            state["pid"],
+        )
+        if _is_running(change.pid):
+            raise StillRunning
+        sentences.append(restore(change))
+    if not sentences:
         return ""
-    change = Change(
-        state["cohort"], PaceLimits(**state["before"]), PaceLimits(**state["during"]), state["pid"]
-    )
-    if _is_running(change.pid):
-        raise StillRunning
-    return "A rehearsal was killed before it could put the room back. " + restore(change)
+    return " ".join(["A rehearsal was killed before it could put the room back.", *sentences])
 
 
 def _write(change: Change) -> None:
     """Write the file durably before the room is changed: fsync, then rename."""
-    path = state_path()
+    path = state_path(change.cohort)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("w") as file:
@@ -124,7 +148,7 @@ def _is_running(pid: int) -> bool:
     """Whether that rehearsal still runs; its pid may have been reused by another program."""
     if pid == os.getpid():
         return False
-    import psutil  # a dependency of Locust, which is optional
+    import psutil  # optional: only a rehearsal needs it
 
     with suppress(psutil.Error):
         return "rehearse" in psutil.Process(pid).cmdline()

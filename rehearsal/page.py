@@ -1,6 +1,7 @@
 """Parses a page as a browser does: forms with hidden fields, and links."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -17,7 +18,12 @@ class Page:
     def __init__(self, *, url: str, status: int, html: str):
         self.url = url
         self.status = status
-        self.tree = LexborHTMLParser(html)
+        self.html = html
+
+    @cached_property
+    def tree(self) -> LexborHTMLParser:
+        # Parsed when something is looked for: of most pages only the address counts.
+        return LexborHTMLParser(self.html)
 
     def form(self, *, to: str) -> Form | None:
         """The first form whose action ends with `to`; without action a form posts to its page."""

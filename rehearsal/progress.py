@@ -2,10 +2,12 @@
 
 import json
 import shutil
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
+
+from rehearsal.journal import percentile
 
 # Stages of a citizen in order, with labels; citizens.py counts them by these keys.
 STAGES = {
@@ -15,12 +17,13 @@ STAGES = {
     "through": "through",
 }
 PLAIN_EVERY_SECONDS = 10.0  # between lines where the output is no terminal
+LATELY_SECONDS = 10  # rate and latencies of a line are of this time
 SPEED_OVER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """The last state that Locust wrote; `requests` and `failures` are totals so far."""
+    """The last state of the crowd; `requests` and `failures` are totals so far."""
 
     citizens: int
     seconds: float = 0.0
@@ -29,6 +32,8 @@ class Progress:
     requests: int = 0
     failures: int = 0
     per_second: float = 0.0  # requests over the last seconds
+    p50: float | None = None  # milliseconds, of the last seconds
+    p95: float | None = None
 
     @property
     def arrived(self) -> int:
@@ -53,18 +58,73 @@ class RoomView:
     active: int
     max_active: int
     reasons: list[str] = field(default_factory=list)  # why the pace is what it is
+    serving: int = 0
+    score: dict[str, Any] | None = None  # of the waiting times that were given
 
     @property
     def is_full(self) -> bool:
         return self.active >= self.max_active
 
 
-def read(path: Path, citizens: int) -> Progress:
-    """Read the last state that Locust wrote; an empty one before the first."""
-    try:
-        return Progress(citizens=citizens, **json.loads(path.read_text()))
-    except FileNotFoundError:
-        return Progress(citizens=citizens)
+class Tail:
+    """Follows the journals of the crowd's processes while they are written."""
+
+    def __init__(self, folder: Path, citizens: int) -> None:
+        self._folder, self._citizens = folder, citizens
+        self._offsets: dict[Path, int] = {}
+        self._stages: dict[Path, dict[str, int]] = {}
+        self._outcomes: Counter[str] = Counter()
+        # Second, requests, and latencies by step.
+        self._lately: deque[tuple[int, int, Counter[int]]] = deque()
+        self._requests = self._failures = self._second = 0
+
+    def read(self) -> Progress:
+        """The state as of what is written now; an empty one before the first line."""
+        for path in sorted(self._folder.glob("crowd-*.jsonl")):
+            self._follow(path)
+        while self._lately and self._lately[0][0] < self._second - LATELY_SECONDS:
+            self._lately.popleft()
+        steps: Counter[int] = Counter()
+        for _second, _requests, counted in self._lately:
+            steps.update(counted)
+        stages: Counter[str] = Counter()
+        for counts in self._stages.values():
+            stages.update(counts)
+        return Progress(
+            citizens=self._citizens,
+            seconds=float(self._second),
+            stages=stages,
+            outcomes=self._outcomes,
+            requests=self._requests,
+            failures=self._failures,
+            per_second=sum(entry[1] for entry in self._lately) / LATELY_SECONDS,
+            p50=percentile(steps, 0.5),
+            p95=percentile(steps, 0.95),
+        )
+
+    def _follow(self, path: Path) -> None:
+        with path.open("rb") as file:
+            file.seek(self._offsets.get(path, 0))
+            for raw in file:
+                if not raw.endswith(b"\n"):  # still being written
+                    break
+                self._offsets[path] = self._offsets.get(path, 0) + len(raw)
+                # Most lines are of single citizens and need not be parsed here.
+                if raw.startswith(b'{"event":"second"'):
+                    self._add(path, json.loads(raw))
+                elif raw.startswith(b'{"event":"end"'):
+                    self._outcomes[json.loads(raw)["outcome"]] += 1
+
+    def _add(self, path: Path, line: dict[str, Any]) -> None:
+        self._second = max(self._second, int(line["at"]))
+        self._stages[path] = line["stages"]
+        requests, steps = 0, Counter[int]()
+        for count, failures, counted in line["pages"].values():
+            requests += count
+            self._failures += failures
+            steps.update({int(step): number for step, number in counted.items()})
+        self._requests += requests
+        self._lately.append((int(line["at"]), requests, steps))
 
 
 class Estimate:
@@ -104,17 +164,30 @@ def waits_for_room(progress: Progress, room: RoomView, *, over: float) -> bool:
     return progress.seconds >= over and 0 < unfinished <= 2 * progress.in_line and room.waiting > 0
 
 
-def summary(progress: Progress, seconds_left: float | None) -> str:
-    """One line: time, arrivals, citizens by stage, rate, errors and remaining time."""
+def summary(progress: Progress, room: RoomView | None, seconds_left: float | None) -> str:
+    """One line: time, citizens by stage, the room's pace, requests, errors and remaining time."""
     stages = [f"{progress.stages.get(name, 0)} {label}" for name, label in STAGES.items()]
     broken = progress.outcomes.get("broken", 0)
+    through = [f"{progress.outcomes.get('booked', 0)} booked"]
+    through += [f"{broken} could not go on"] if broken else []
     parts = [
         f"{_clock(progress.seconds)}  {progress.arrived} of {progress.citizens} came",
-        ", ".join(stages) + (f" ({broken} could not go on)" if broken else ""),
-        f"{progress.per_second:.0f} requests/s, {progress.failures} failed",
+        f"{', '.join(stages)} ({', '.join(through)})",
+        "no database" if room is None else _pace(room),
+        f"{progress.per_second:.0f} requests/s, {_latency(progress)}{progress.failures} failed",
         "end not known yet" if seconds_left is None else f"about {_clock(seconds_left)} left",
     ]
     return " | ".join(parts)
+
+
+def _pace(room: RoomView) -> str:
+    return f"called {room.serving}, {room.per_minute} a minute, {room.active} inside"
+
+
+def _latency(progress: Progress) -> str:
+    if progress.p50 is None or progress.p95 is None:
+        return ""
+    return f"p50 {progress.p50:.0f} ms, p95 {progress.p95:.0f} ms, "
 
 
 def why_waiting(room: RoomView) -> str:

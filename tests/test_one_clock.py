@@ -116,7 +116,6 @@ ALLOWED = {
     "launcher/hours.py": "shifts the clocks of a whole run",
     "queue/waiting_room/offline/witness.py": "another machine, without the database",
     "queue/waiting_room/services/publishing.py": "the age of a file of this machine",
-    "rehearsal/citizens.py": "how long a crowd took, by Locust's own clock",
 }
 
 

@@ -26,9 +26,9 @@ class Years:
     people: int
 
 
-def invented(spans: list[Years], *, rng: random.Random) -> Iterator[Person]:
-    """Unsaved people of the roster, span by span."""
-    districts, number = all_districts(), 0
+def invented(spans: list[Years], *, rng: random.Random, first: int = 1) -> Iterator[Person]:
+    """Unsaved people of the roster, span by span, numbered from `first`."""
+    districts, number = all_districts(), first - 1
     weights = [_size(district) for district in districts]
     for span in spans:
         days = (date(span.last, 12, 31) - date(span.first, 1, 1)).days + 1

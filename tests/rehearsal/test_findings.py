@@ -5,7 +5,12 @@ from django.db import connection
 from django.utils import timezone
 
 from booking.models import Slot
-from rehearsal.findings import admissions_over_cap, examine, slots_over_capacity
+from rehearsal.findings import (
+    admissions_over_cap,
+    examine,
+    messages_twice,
+    slots_over_capacity,
+)
 from tests.factories import (
     AdmissionFactory,
     PersonFactory,
@@ -64,6 +69,46 @@ def test_a_place_shown_lower_once_and_higher_later_moved_back():
 
 def test_a_receipt_without_its_reservation_is_reported():
     assert found(story(TicketFactory(), number="NOSUCH")).receipts_without_reservation == 1
+
+
+def test_both_numbers_of_one_who_confirmed_twice_must_be_kept():
+    reservation = ReservationFactory()
+    ticket = reservation.admission.ticket
+
+    findings = found(story(ticket, number=reservation.number, other_number="NOSUCH"))
+
+    assert findings.receipts_without_reservation == 1
+
+
+def test_a_ticket_in_a_line_of_another_cohort_jumped_the_line():
+    ticket = TicketFactory()
+    room = ticket.room.cohort.code
+    refused = {"person": ticket.person_id, "places": [], "outcome": "refused"}
+
+    assert found(refused).jumped == 0
+    assert examine(citizens=[refused], since=timezone.now(), rooms=[room]).jumped == 1
+    assert found(story(ticket, jumped="entered before it was called")).jumped == 1
+
+
+def test_an_admission_of_a_place_that_was_not_called_jumped_the_line():
+    admission = AdmissionFactory()
+    room = admission.room
+    assert examine(citizens=[], since=timezone.now(), rooms=[room.cohort.code]).jumped == 0
+
+    Line.objects.filter(room=room).update(serving=0)
+
+    assert examine(citizens=[], since=timezone.now(), rooms=[room.cohort.code]).jumped == 1
+
+
+def test_a_message_that_lies_twice_in_the_outbox_was_sent_twice(tmp_path):
+    since = timezone.now() - timedelta(hours=1)
+    names = ["20260720T110000.000001-called-5", "20260720T110001.000001-called-5",
+             "20260720T110001.000002-called-6"]  # fmt: skip
+    for name in names:
+        (tmp_path / f"{name}.json").write_text("{}")
+
+    assert messages_twice(tmp_path, since) == {"called-5": 1}
+    assert found().messages_twice is None
 
 
 def test_admissions_over_the_cap_are_seen_in_their_times_not_in_the_counter():

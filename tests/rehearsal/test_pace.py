@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from rehearsal import pace
-from rehearsal.management.commands.rehearse import exit_on_signals
+from rehearsal.playing import exit_on_signals
 from tests.factories import RoomFactory
 from waiting_room.services.rooms import set_pace
 
@@ -52,7 +52,7 @@ def test_pace_and_cap_hold_until_the_end(room):
     assert said == [
         f"The room of {room.cohort.code} has its numbers again: 60 a minute, 20 inside."
     ]
-    assert not pace.state_path().exists()
+    assert not pace.state_path(room.cohort.code).exists()
 
 
 def test_one_of_them_alone_leaves_the_other(room):
@@ -104,7 +104,7 @@ def test_after_a_kill_the_next_rehearsal_puts_them_back(room, ended_pid):
 
 def test_the_numbers_are_on_the_disk_before_the_room_is_changed(room, monkeypatch):
     def killed(**_values):
-        assert json.loads(pace.state_path().read_text())["before"] == {
+        assert json.loads(pace.state_path(room.cohort.code).read_text())["before"] == {
             "max_active": 20,
             "max_per_minute": 60,
         }

@@ -2,12 +2,13 @@ from io import StringIO
 
 import pytest
 
+from rehearsal.journal import Writer, step_of
 from rehearsal.progress import (
     Display,
     Estimate,
     Progress,
     RoomView,
-    read,
+    Tail,
     summary,
     waits_for_room,
     why_waiting,
@@ -43,19 +44,43 @@ def test_a_line_says_who_is_where_how_fast_and_what_failed():
         requests=4000,
         failures=2,
         per_second=84.6,
+        p50=12.2,
+        p95=80.4,
     )
 
-    assert summary(now, 130) == (
+    assert summary(now, room(), 130) == (
         "1:15  200 of 200 came | 3 signing in, 120 in the line, 20 booking, 57 through "
-        "(1 could not go on) | 85 requests/s, 2 failed | about 2:10 left"
+        "(56 booked, 1 could not go on) | called 0, 60 a minute, 20 inside | "
+        "85 requests/s, p50 12 ms, p95 80 ms, 2 failed | about 2:10 left"
     )
 
 
-def test_before_locust_writes_anything_nobody_has_come(tmp_path):
-    now = read(tmp_path / "progress.json", 200)
+def test_before_the_crowd_writes_anything_nobody_has_come(tmp_path):
+    now = Tail(tmp_path, 200).read()
 
     assert (now.citizens, now.arrived) == (200, 0)
-    assert summary(now, None).endswith("end not known yet")
+    assert summary(now, None, None).endswith(
+        "(0 booked) | no database | 0 requests/s, 0 failed | end not known yet"
+    )
+
+
+def test_the_journals_of_all_processes_are_followed_while_they_are_written(tmp_path):
+    tail = Tail(tmp_path, 200)
+    writers = [Writer(tmp_path / f"crowd-{number}.jsonl") for number in range(2)]
+    for writer in writers:
+        pages = {"GET /": [10, 1, {step_of(12.0): 9, step_of(80.0): 1}]}
+        writer.write("second", 0, stages={"line": 3}, late=0.0, busy=0.1, pages=pages)
+    assert tail.read().stages == {"line": 6}
+
+    writers[0].write("end", 1.2, person=7, outcome="booked")
+    writers[0].write("second", 1, stages={"line": 2, "through": 1}, late=0, busy=0, pages={})
+    with (tmp_path / "crowd-1.jsonl").open("a") as file:
+        file.write('{"event":"second","at":1,"sta')
+    now = tail.read()
+
+    assert (now.stages, now.outcomes) == ({"line": 5, "through": 1}, {"booked": 1})
+    assert (now.requests, now.failures, now.per_second) == (20, 2, 2.0)
+    assert (round(now.p50), round(now.p95)) == (12, 84)
 
 
 @pytest.mark.parametrize(
