@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy, ngettext
 
 from booking import hooks
-from booking.admin.day import DayPages, buttons_of
+from booking.admin.day import DayPages, buttons_of, marks_of
 from booking.admin.desk import LetterPages
 from booking.admin.filters import (
     SlotClinicFilter,
@@ -152,7 +152,8 @@ class ReservationAdmin(
     ) -> HttpResponse:
         row: Reservation | None = kwargs.get("obj")
         may_mark = self.has_mark_permission(request)
-        context["buttons"] = buttons_of(row, known_now()) if row and may_mark else []
+        buttons = buttons_of(row, known_now()) if row and may_mark else []
+        context["marks"] = marks_of(row, buttons) if row and buttons else {"acts": []}
         context["links"] = hooks.links_of(hooks.staff_links, row) if row and may_mark else []
         context |= self.for_the_caller(request, row) | self.change_acts(request, row)
         return super().render_change_form(request, context, *args, **kwargs)

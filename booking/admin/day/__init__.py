@@ -2,5 +2,6 @@
 
 from booking.admin.day.marks import MARKS, buttons_of
 from booking.admin.day.pages import DayPages
+from booking.admin.day.rows import marks_of
 
-__all__ = ["MARKS", "DayPages", "buttons_of"]
+__all__ = ["MARKS", "DayPages", "buttons_of", "marks_of"]

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booking import hooks
@@ -45,8 +48,53 @@ class Entry:
         )
 
     @property
-    def phone_end(self) -> str:
-        return self.row.person.phone[-4:]
+    def visit(self) -> dict[str, Any]:
+        """All that the row's template shows, by plain names.
+
+        A page has hundreds of rows: templates look names of a dictionary up three times as fast as
+        attributes of attributes, and each row is rendered while a crowd takes the processors.
+        """
+        row, person, slot = self.row, self.row.person, self.row.slot
+        return {
+            **marks_of(row, self.buttons),
+            "pk": row.pk,
+            "state": self.state,
+            "status_name": str(ReservationStatus(row.status).label),
+            "is_late": self.is_late,
+            "time": f"{timezone.localtime(slot.starts_at):%H:%M}",
+            "born": person.birth_date.isoformat(),
+            "phone_end": person.phone[-4:],
+            "vaccine": str(slot.vaccine.name),
+            "dose": row.dose,
+            "home": slot.home.name if slot.home else "",
+            "number": row.number,
+            "address": _address("change", row.pk),
+            "signs": self.signs,
+            "marked_by": self.marked_by,
+            "marked_at": f"{timezone.localtime(row.changed_at):%H:%M}" if self.marked_by else "",
+            "links": self.links,
+            "doubles": self.doubles,
+        }
+
+
+def marks_of(row: Reservation, buttons: list[tuple[str, str]]) -> dict[str, Any]:
+    """What the template of the buttons shows."""
+    return {
+        "acts": buttons,
+        "mark_address": _address("mark", row.pk),
+        "status": row.status,
+        "name": row.person.name,
+    }
+
+
+def _address(page: str, pk: int) -> str:
+    """A page of a reservation; its pattern is resolved once, not for each of hundreds of rows."""
+    return _pattern(page, get_script_prefix()).replace("/0/", f"/{pk}/")
+
+
+@cache
+def _pattern(page: str, _prefix: str) -> str:
+    return reverse(f"admin:booking_reservation_{page}", args=[0])
 
 
 def anchor_of(row: Reservation) -> str:
