@@ -295,7 +295,7 @@ def advice_of(played: Journal, capacity: Capacity | None) -> Advice | None:
 def _two_digits(value: float, rounded: Callable[[float], int]) -> int:
     """Two digits are all that such a measurement is good for."""
     unit = 10 ** max(int(log10(max(value, 1))) - 1, 0)
-    return max(rounded(value / unit) * unit, 1)
+    return max(int(rounded(value / unit) * unit), 1)
 
 
 def quarters_of(played: Journal) -> Quarters | None:

@@ -228,7 +228,7 @@ def _context(played: Journal, figures: Figures, code: str) -> dict[str, Any]:
             [name, f"{page.requests:,}", f"{page.failures:,}", *_latencies(page.steps)]
             for name, page in figures.pages.items()
         ],
-        "faults": [[_clock(fault["at"]), fault["text"]] for fault in figures.faults],
+        "faults": [[_clock(fault["at"]), fault_text(fault)] for fault in figures.faults],
         "quarters": _quarters(figures),
         "setup": list(_setup(played)),
     }
@@ -382,6 +382,18 @@ def _setup(played: Journal) -> Iterator[tuple[str, str]]:
     yield _("Pace and cap"), f"{plan['pace'] or '–'} / {plan['cap'] or '–'}"
     for name, share in plan["behaviours"].items():
         yield behaviour_text(name), f"{100 * share:.0f} %"
+
+
+def fault_text(fault: dict[str, Any]) -> str:
+    """What was done, in the active language; what failed, as it was noted."""
+    texts = {
+        "kill_web": _("The web processes were killed with kill -9."),
+        "kill_worker": _("The workers were killed with kill -9."),
+        "kill_cron": _("Cron was killed with kill -9."),
+        "kill_postgres": _("Postgres was killed with kill -9."),
+        "empty_redis": _("Redis was emptied."),
+    }
+    return texts[fault["kind"]] if fault["done"] else str(fault["text"])
 
 
 def behaviour_text(name: str) -> str:

@@ -28,12 +28,12 @@ def charts(figures: Figures, *, prefix: str) -> list[Chart]:
     found = [
         chart("flows", _("Came, called, booked"), _("per second"), moved, decimals=1),
         chart("people", _("Where people were"), _("people"), _stages(curves.stages)),
-        chart("latency", _("Answer of pages: 19 of 20 within"), "ms", _groups(curves.latency)),
+        chart("latency", _("Answer time of pages, p95"), "ms", _groups(curves.latency)),
         chart("failures", _("Failed requests"), _("requests"), {_("failed"): curves.failures}),
     ]
     if curves.memory:
         found.append(chart("memory", _("Memory of the portal"), "MB", _kinds(curves.memory)))
-    note = _("Where this is long, the load generator was the limit, and not the portal.")
+    note = _("Where this is high, the load generator was the limit, and not the portal.")
     late = {_("late"): curves.late}
     found.append(chart("late", _("How late the load generator was"), "ms", late, note=note))
     return found

@@ -110,12 +110,12 @@ class Watcher(threading.Thread):
     def _make_faults(self) -> None:
         while self._planned and self._planned[0].minute * 60 <= self._now():
             fault = self._planned.pop(0)
-            at = self._now()
+            at, done = self._now(), False
             try:
-                sentence = faults.make(fault.kind)
+                sentence, done = faults.make(fault.kind), True
             except Exception as problem:  # whatever it was, the rehearsal goes on without it
                 sentence = f"{fault.kind} could not be made: {problem}"
-            self._journal.write("fault", at, kind=fault.kind, text=sentence)
+            self._journal.write("fault", at, kind=fault.kind, done=done, text=sentence)
             self.said.append(sentence)
 
     def _look_at_rooms(self) -> None:

@@ -52,7 +52,7 @@ def folder(tmp_path):
             serving=second, reason=[], score={"count": 80, "held": 0.9, "width": 0.4},
         )  # fmt: skip
         watch.write("memory", second, kinds={"web": {"bytes": 2**28, "processes": 2}})
-    watch.write("fault", 30, kind="kill_web", text="2 web processes were killed with kill -9.")
+    watch.write("fault", 30, kind="kill_web", done=True, text="2 web processes …")
     watch.write("over", 120)
     return tmp_path
 
@@ -84,6 +84,7 @@ def test_the_page_has_both_languages_and_needs_nothing_from_outside(folder):
     assert "리허설 보고서" in html
     assert "Report of a rehearsal" in html
     assert html.count("<svg") == 12
+    assert "웹 프로세스를 kill -9로 종료했습니다." in html
     figures = json.loads((folder / report.JSON).read_text())
     assert (figures["capacity"]["per_second"], figures["whole"]) == (1.0, True)
     assert (result.all_kept, result.stuck) == (True, 0)
