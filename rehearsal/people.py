@@ -87,7 +87,7 @@ def _counts(
 
 def _people_of(cohort: Cohort, count: int) -> list[Person]:
     """People in `cohort` without ticket or reservation; invents those who are missing."""
-    found = []
+    found: list[Person] = []
     # The newest first, so that the printed sample log-ins stay unused.
     candidates = Person.objects.filter(
         source=Source.ROSTER, tickets=None, reservations=None
@@ -116,7 +116,7 @@ def _invent(cohort: Cohort, count: int) -> list[Person]:
 
 def _people_outside(cohorts: Sequence[Cohort], count: int) -> Iterator[Person]:
     """People who are in none of these cohorts; raises ScenarioError if there are too few."""
-    found = []
+    found: list[Person] = []
     candidates = Person.objects.filter(
         source=Source.ROSTER, tickets=None, reservations=None
     ).order_by("-pk")

@@ -34,7 +34,7 @@ class Result:
 
 class Promise(NamedTuple):
     name: str
-    count: str
+    shown: str  # its count
     check: str  # how it was found out
     verdict: str  # kept, broken, unknown
     word: str  # the verdict in words
@@ -193,7 +193,7 @@ def page(played: Journal, figures: Figures, made_at: datetime) -> str:
 
 def _style() -> str:
     """The report's sheet, and that of charts, whose dark colours are for the admin alone there."""
-    charts = (settings.BASE_DIR / "static" / "jari" / "charts.css").read_text()
+    charts: str = (settings.BASE_DIR / "static" / "jari" / "charts.css").read_text()
     charts = charts.replace('html:not([data-theme="light"]) #container ', "")
     own = Path(__file__).with_name("report.css").read_text()
     # Files of this repository, without anything that could end the element.

@@ -1,6 +1,6 @@
 """The curves of a rehearsal's report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ def charts(figures: Figures, *, prefix: str) -> list[Chart]:
     labels = [_label(start, curves.width) for start in curves.starts]
 
     def chart(
-        key: str, title: str, unit: str, values: dict[str, Values], *, decimals: int = 0,
+        key: str, title: str, unit: str, values: Mapping[str, Values], *, decimals: int = 0,
         note: str = "",
     ) -> Chart:  # fmt: skip
         series = [Series(name, list(each)) for name, each in values.items()]

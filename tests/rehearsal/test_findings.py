@@ -91,13 +91,19 @@ def test_a_ticket_in_a_line_of_another_cohort_jumped_the_line():
 
 
 def test_an_admission_of_a_place_that_was_not_called_jumped_the_line():
-    admission = AdmissionFactory()
-    room = admission.room
-    assert examine(citizens=[], since=timezone.now(), rooms=[room.cohort.code]).jumped == 0
+    called, waiting = AdmissionFactory(), TicketFactory()
+    rooms = [called.room.cohort.code, waiting.room.cohort.code]
+    assert examine(citizens=[], since=timezone.now(), rooms=rooms).jumped == 0
 
-    Line.objects.filter(room=room).update(serving=0)
+    Admission.objects.create(
+        ticket=waiting,
+        room=waiting.room,
+        place=waiting.place,
+        entered_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(minutes=15),
+    )
 
-    assert examine(citizens=[], since=timezone.now(), rooms=[room.cohort.code]).jumped == 1
+    assert examine(citizens=[], since=timezone.now(), rooms=rooms).jumped == 1
 
 
 def test_a_message_that_lies_twice_in_the_outbox_was_sent_twice(tmp_path):

@@ -1,3 +1,4 @@
+import re
 import threading
 from collections import Counter
 from io import StringIO
@@ -100,7 +101,7 @@ def test_a_crowd_books_over_http_and_every_promise_is_kept(
     assert "12 of 12 came | 0 signing in, 0 in the line, 0 booking, 12 through" in report
     assert "has its numbers again: " in report
     assert "Every promise was kept." in report
-    booked = int(report.split("booked")[1].split()[0])
+    booked = int(re.search(r"^booked +(\d+)", report, re.MULTILINE)[1])
     assert booked > 0
     room.refresh_from_db()
     assert (room.max_active, room.max_per_minute) == numbers
