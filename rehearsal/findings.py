@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_stubs_ext import WithAnnotations
 
@@ -19,7 +19,8 @@ from booking import verifying
 from booking.enums import LIVE, TAKING, ReservationStatus
 from booking.models import Reservation, Slot
 from vaccination import verifying as vaccination
-from waiting_room.models import Admission, Room, Ticket
+from waiting_room.enums import Act
+from waiting_room.models import Admission, Room, Step, Ticket
 
 
 class Taking(TypedDict):
@@ -66,7 +67,7 @@ def examine(
     findings = Findings()
     _check_places(citizens, findings)
     _check_receipts(citizens, findings)
-    _check_jumps(citizens, list(rooms), findings)
+    _check_jumps(citizens, list(rooms), since, findings)
     _check_people(citizens, findings)
     for room in Room.objects.select_related("cohort").order_by("pk"):
         over = admissions_over_cap(room=room, since=since)
@@ -95,22 +96,33 @@ def run_verifiers(findings: Findings, rooms: Iterable[str]) -> None:
             findings.cases.append(str(problem))
 
 
-def _check_jumps(citizens: list[dict[str, Any]], rooms: list[str], findings: Findings) -> None:
-    """What citizens got that was not theirs, and admissions of places that nobody has called."""
+def _check_jumps(
+    citizens: list[dict[str, Any]], rooms: list[str], since: datetime, findings: Findings
+) -> None:
+    """What citizens got that was not theirs, and who entered before the call of their place."""
     for citizen in citizens:
         if "jumped" in citizen:
             findings.jumped += 1
             findings.cases.append(f"citizen {citizen['person']}: {citizen['jumped']}")
     refused = [citizen["person"] for citizen in citizens if citizen["outcome"] == "refused"]
     tickets = Ticket.objects.filter(person_id__in=refused, room__cohort__code__in=rooms)
-    uncalled = Admission.objects.filter(
-        room__cohort__code__in=rooms, place__gt=F("room__line__serving")
+    # Both times are the database's: what a page shows of the calls may be a second old.
+    call = Step.objects.filter(
+        room=OuterRef("room"),
+        act=Act.CALL,
+        first__lte=OuterRef("place"),
+        last__gte=OuterRef("place"),
+        at__lte=OuterRef("entered_at"),
     )
-    found = {"a ticket of another cohort": tickets.count(), "not called": uncalled.count()}
-    for reason, count in found.items():
+    early = Admission.objects.filter(
+        ~Exists(call), room__cohort__code__in=rooms, entered_at__gte=since
+    )
+    counts = {"joined a line of another cohort": tickets, "entered before the call": early}
+    for reason, rows in counts.items():
+        count = rows.count()
         if count:
             findings.jumped += count
-            findings.cases.append(f"{count} entered or joined: {reason}")
+            findings.cases.append(f"{count} {reason}")
 
 
 def _check_people(citizens: list[dict[str, Any]], findings: Findings) -> None:

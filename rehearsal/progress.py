@@ -173,7 +173,7 @@ def summary(progress: Progress, room: RoomView | None, seconds_left: float | Non
     parts = [
         f"{_clock(progress.seconds)}  {progress.arrived} of {progress.citizens} came",
         f"{', '.join(stages)} ({', '.join(through)})",
-        "no database" if room is None else _pace(room),
+        "room not seen yet" if room is None else _pace(room),
         f"{progress.per_second:.0f} requests/s, {_latency(progress)}{progress.failures} failed",
         "end not known yet" if seconds_left is None else f"about {_clock(seconds_left)} left",
     ]

@@ -253,7 +253,10 @@ def promises_of(played: Journal, figures: Figures) -> Iterator[Promise]:
         ),
         "jumped": (
             _("Jumped the line"),
-            _("Early and foreign requests that were let in; admissions of places not called"),
+            _(
+                "Each admission against the call of its place, by the database's times; foreign "
+                "requests that were let in"
+            ),
         ),
         "admissions_over_cap": (
             _("Admissions over the cap"),

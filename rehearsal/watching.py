@@ -86,6 +86,7 @@ class Watcher(threading.Thread):
         self._planned = sorted(planned, key=lambda fault: fault.minute)
         self._own_portal = own_portal
         self._over = threading.Event()
+        self._away = False  # the database, when it was asked last
 
     def run(self) -> None:
         memory_at = 0.0
@@ -122,8 +123,14 @@ class Watcher(threading.Thread):
         asked = self._now()
         view = room_view(self._rooms)
         if view is None:
+            if not self._away:
+                self.said.append("The database does not answer.")
+            self._away = True
             self._journal.write("away", asked, seconds=round(self._now() - asked, 2))
             return
+        if self._away:
+            self.said.append("The database answers again.")
+            self._away = False
         self.view = view
         values: dict[str, Any] = asdict(view)
         values["reason"] = values.pop("reasons")[:1]

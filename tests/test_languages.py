@@ -64,7 +64,7 @@ def texts_of_templates() -> Iterator[tuple[Text, str]]:
     folder = ROOT / "templates"
     for path in sorted(folder.rglob("*.html")):
         name = str(path.relative_to(folder))
-        if not name.startswith(("admin/", "django/")):
+        if not name.startswith(("admin/", "django/", "rehearsal/")):
             template = engines["django"].get_template(name).template
             for node in template.nodelist.get_nodes_by_type(Node):
                 yield from ((text, name) for text in _texts_of(node))

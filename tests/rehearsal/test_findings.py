@@ -19,7 +19,8 @@ from tests.factories import (
     SlotFactory,
     TicketFactory,
 )
-from waiting_room.models import Admission, Line, Room
+from waiting_room.enums import Act
+from waiting_room.models import Admission, Line, Room, Step
 
 pytestmark = pytest.mark.django_db
 
@@ -87,23 +88,25 @@ def test_a_ticket_in_a_line_of_another_cohort_jumped_the_line():
 
     assert found(refused).jumped == 0
     assert examine(citizens=[refused], since=timezone.now(), rooms=[room]).jumped == 1
-    assert found(story(ticket, jumped="entered before it was called")).jumped == 1
+    assert found(story(ticket, jumped="joined a line of another cohort")).jumped == 1
 
 
-def test_an_admission_of_a_place_that_was_not_called_jumped_the_line():
-    called, waiting = AdmissionFactory(), TicketFactory()
-    rooms = [called.room.cohort.code, waiting.room.cohort.code]
-    assert examine(citizens=[], since=timezone.now(), rooms=rooms).jumped == 0
+@pytest.mark.parametrize(("called", "jumped"), [(-1, 0), (1, 1), (None, 1)])
+def test_who_entered_before_the_call_of_the_place_jumped_the_line(called, jumped):
+    admission = AdmissionFactory()
+    if called is not None:
+        Step.objects.create(
+            room=admission.room,
+            at=admission.entered_at + timedelta(seconds=called),
+            act=Act.CALL,
+            first=1,
+            last=admission.place,
+        )
+    since = admission.entered_at - timedelta(hours=1)
 
-    Admission.objects.create(
-        ticket=waiting,
-        room=waiting.room,
-        place=waiting.place,
-        entered_at=timezone.now(),
-        expires_at=timezone.now() + timedelta(minutes=15),
-    )
+    findings = examine(citizens=[], since=since, rooms=[admission.room.cohort.code])
 
-    assert examine(citizens=[], since=timezone.now(), rooms=rooms).jumped == 1
+    assert findings.jumped == jumped
 
 
 def test_a_message_that_lies_twice_in_the_outbox_was_sent_twice(tmp_path):

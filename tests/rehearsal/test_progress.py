@@ -60,7 +60,7 @@ def test_before_the_crowd_writes_anything_nobody_has_come(tmp_path):
 
     assert (now.citizens, now.arrived) == (200, 0)
     assert summary(now, None, None).endswith(
-        "(0 booked) | no database | 0 requests/s, 0 failed | end not known yet"
+        "(0 booked) | room not seen yet | 0 requests/s, 0 failed | end not known yet"
     )
 
 
