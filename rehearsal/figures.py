@@ -198,12 +198,14 @@ def group_of(page: str) -> str:
 
 
 def _memory_curves(played: Journal, bins: int, width: int) -> dict[str, list[float | None]]:
+    """Megabytes by kind; between two samples the earlier one."""
     curves: dict[str, list[float | None]] = {}
     for line in played.of("memory"):
         number = int(line["at"]) // width
         for kind, values in line["kinds"].items():
             if 0 <= number < bins:
-                curves.setdefault(kind, [None] * bins)[number] = values["bytes"] / 2**20
+                curve = curves.setdefault(kind, [None] * bins)
+                curve[number:] = [values["bytes"] / 2**20] * (bins - number)
     return curves
 
 

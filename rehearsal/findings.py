@@ -78,7 +78,13 @@ def examine(
         findings.slots_over_capacity += 1
         findings.cases.append(f"slot {slot.pk}: {slot.taking} of {slot.capacity}")
     if outbox is not None:
-        findings.messages_twice = sum(messages_twice(outbox, since).values())
+        twice = messages_twice(outbox, since)
+        findings.messages_twice = sum(twice.values())
+        # The kind alone: a key names a ticket or a reservation.
+        kinds = Counter(key.partition("-")[0] for key in twice.elements())
+        findings.cases += [
+            f"{count} messages of kind {kind} again" for kind, count in kinds.items()
+        ]
     return findings
 
 
