@@ -21,10 +21,10 @@ _HERE = {
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Template context of every page: the time, who is signed in and where they stand (as far as
     the page asked for it), the sample campaign flag, and whether the letters are to be large."""
-    match, stands = request.resolver_match, shown(request)
+    match, stands, session = request.resolver_match, shown(request), named(request)
     return {
         "now": known_now(),
-        "who": named(request),
+        "who": {"by_id": session.by_id is not None} if session else None,
         "menu": {
             "here": _HERE.get(match.view_name, "") if match else "",
             "badge": stands.badge if stands else "",

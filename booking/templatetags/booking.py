@@ -6,9 +6,9 @@ from django.conf import settings
 from django.utils.http import urlencode
 
 from booking.enums import facilities_in_words
-from booking.finder import availability
 from booking.finder.availability import ClinicFacts
 from booking.finder.search import Search
+from booking.views import cards
 from booking.views.purposes import Purpose
 from web.language import reads_korean
 
@@ -42,12 +42,8 @@ def clinic_url(purpose: Purpose, code: str, query: str) -> str:
     return purpose.clinic_url(code, query)
 
 
-@register.simple_tag
-def vaccine_name(vaccine_id: int, purpose: Purpose) -> str:
-    """The vaccine's name if the finder offers more than one, else an empty text."""
-    vaccines = availability.directory().vaccines
-    choice = len(vaccines) if purpose.vaccines is None else len(purpose.vaccines)
-    return vaccines[vaccine_id].name if choice > 1 and vaccine_id in vaccines else ""
+register.simple_tag(cards.slot_buttons)
+register.simple_tag(cards.clinic_cards)
 
 
 @register.simple_tag

@@ -1,10 +1,11 @@
 """The finder pages: for a first dose, a second dose, and a change of an appointment."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -42,6 +43,7 @@ from booking.views.purposes import (
     second_beside,
     vaccine_of,
 )
+from booking.views.search_tool import search_tool, with_form
 from booking.views.stays import Stay
 from dataio.districts import district_name
 from dataio.region_tiles import short_name
@@ -50,6 +52,8 @@ from eligibility.sessions import session_of
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
+from web import moulds
+from web.moulds import Html, Text
 
 PART = "X-Jari-Part"  # what jari/finder.js asks for, and is answered with
 
@@ -204,28 +208,34 @@ def _criteria(
     return form, search
 
 
-def _with_form(context: dict[str, Any]) -> dict[str, Any]:
-    shown = QueryDict(context["search"].query()) if context["search"].places else {}
-    form = context["form"] or SearchForm(shown, vaccines=context["purpose"].vaccines)
-    return context | {"form": form}
-
-
 def _with_parts(
     request: HttpRequest, page: str, context: dict[str, Any], status: int
 ) -> HttpResponse:
     """Render a page around its two large parts, which are cached for all visitors."""
     for part in ("days", "list"):
-        context[part] = _rendered_part(f"booking/parts/{page}_{part}.html", context)
+        context[part] = Html(_rendered_part(f"booking/parts/{page}_{part}.html", context))
+    if page == "times" and status == 200:
+        names = ("purpose", "relaxed", "days", "list")
+        context = {name: context[name] for name in names} | {
+            "form": None,
+            "refusal": None,
+            "here": Text(context["here"]),
+        }
+        return _page(request, "booking/times.html", context, status, moulds.render)
     return _page(request, f"booking/{page}.html", context, status)
 
 
 def _page(
-    request: HttpRequest, template: str, context: dict[str, Any], status: int
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    status: int,
+    made_by: Callable[..., HttpResponse] = render,
 ) -> HttpResponse:
     """A page of the finder, or its content alone for jari/finder.js, which asks by a header."""
     alone = request.headers.get(PART) == "content"
     layout = "fragment.html" if alone else "base.html"
-    response = render(request, template, context | {"layout": layout}, status=status)
+    response = made_by(request, template, context | {"layout": layout}, status=status)
     patch_vary_headers(response, [PART])
     if alone:
         response[PART] = "content"
@@ -239,8 +249,13 @@ def _rendered_part(template: str, context: dict[str, Any]) -> str:
     key = (template, get_language(), purpose.key)
     html = None if invalid else result.rendered_parts.get(key)
     if html is None:
-        extra = {"calendar": _calendar(result), "where": headlines.list_heading(result.search)}
-        html = render_to_string(template, _with_form(context) | extra)
+        extra = {
+            "calendar": _calendar(result),
+            "where": headlines.list_heading(result.search),
+        }
+        if template == "booking/parts/times_days.html":
+            extra["search_tool"] = search_tool(context)
+        html = render_to_string(template, context | extra)
         if not invalid:
             result.rendered_parts[key] = html
     return html
@@ -319,7 +334,7 @@ def _choose_district(
         ]
         drawn = map_of_regions(places)
     context |= {"places": places, "map": drawn}
-    return _page(request, "booking/districts.html", _with_form(context), status)
+    return _page(request, "booking/districts.html", with_form(context), status)
 
 
 def _one_clinic(
@@ -369,7 +384,7 @@ def _sold_out(
             narrowed=bool(context["conditions"]),
         ),
     }
-    return _page(request, "booking/sold_out.html", _with_form(context), status)
+    return _page(request, "booking/sold_out.html", with_form(context), status)
 
 
 def _calendar(result: SearchResult) -> list[dict[str, Any]]:

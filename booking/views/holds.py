@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -38,13 +39,18 @@ from waiting_room.decorators import booking_page, find_admission, not_inside
 from waiting_room.enums import Ending
 from waiting_room.models import Admission
 from waiting_room.services.entering import end_admission
+from web import moulds
 from web.language import keeps_typed_in_any_language, typed
+from web.moulds import Html, Text
 from web.posted import posted_id
+from web.templatetags.times import when
 
 # How long after a hold lapsed its slot is offered again.
 LAPSED_SHOWN = timedelta(hours=2)
 # The values of a contact form that was not filled in.
 EMPTY_CONTACT = {"channel": Channel.SMS, "email": ""}
+# Below this the page says that the time is nearly over, as its script does (jari/booking-hold.js).
+SOON_SECONDS = 120
 
 
 def _may_hold(request: HttpRequest) -> dict[str, Any] | HttpResponse:
@@ -215,33 +221,66 @@ def _show_hold(
     session, held = reservations_in_session(request, held=True)
     if session is None:
         return _to_identity(request)
-    now = known_now()
     if not held:
         return refusal_page(request, refusal or NothingHeld(), status=409 if refusal else 200)
-    if not all(reservation.is_holding(now) for reservation in held):
+    if not all(reservation.is_holding(known_now()) for reservation in held):
         return refusal_page(request, HoldLapsed())
+    return _hold_page(request, held, form, refusal)
+
+
+def ordinary_hold_page(request: HttpRequest, held: list[Reservation]) -> HttpResponse | None:
+    """The page of what was just held; None where it has to be told otherwise (_show_hold)."""
+    now = known_now()
+    if not held or not all(reservation.is_holding(now) for reservation in held):
+        return None
+    return _hold_page(request, held)
+
+
+def _hold_page(
+    request: HttpRequest,
+    held: list[Reservation],
+    form: ConfirmForm | None = None,
+    refusal: Refused | None = None,
+) -> HttpResponse:
+    now = known_now()
     health.note_refusal(refusal)
     first = held[0]
+    # The ordinary page is kept in parts; one with something typed or refused is rendered.
+    make = moulds.render if form is None and refusal is None else render
     if form is None:
         initial = {"channel": first.channel, "email": first.email or ""}
         initial |= typed(request, "channel", "email")
         if initial != EMPTY_CONTACT:
-            form = ConfirmForm(initial=initial)
+            form, make = ConfirmForm(initial=initial), render
+    has_second = any(reservation.dose == 2 for reservation in held)
     context = {
         "form": form,
-        "key": form["key"].value() if form and form.is_bound else first.key,
+        "key": Text(form["key"].value() if form and form.is_bound else first.key),
+        "kept_as": Text(first.key),
         "questions": _questions(form) if form else _empty_questions(get_language()),
         "typed_form": "confirm",
         "typed_at": reverse("confirm"),
-        "held": held,
-        "first": first,
+        "held": [_shown(reservation, first) for reservation in held],
+        "first": _shown(first, first),
         "refusal": refusal,
         "clock": _clock(first, now),
-        "wants_second": first.dose == 1 and first.slot.vaccine.doses > 1,
-        "second": next((reservation for reservation in held if reservation.dose == 2), None),
+        "lacks_second": first.dose == 1 and first.slot.vaccine.doses > 1 and not has_second,
     }
     status = 409 if refusal else 422 if form and form.errors else 200
-    return render(request, "booking/confirm.html", context, status=status)
+    return make(request, "booking/confirm.html", context, status=status)
+
+
+def _shown(hold: Reservation, first: Reservation) -> dict[str, Any]:
+    """A hold as the page shows it beside the first of them."""
+    slot = hold.slot
+    return {
+        "dose": hold.dose if slot.vaccine.doses > 1 else None,
+        "when": Html(when(slot.starts_at)),
+        "elsewhere": slot.clinic_id != first.slot.clinic_id,
+        "clinic": Text(slot.clinic.name),
+        "address": Text(slot.clinic.address),
+        "vaccine": Text(slot.vaccine.name),
+    }
 
 
 def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
@@ -251,9 +290,11 @@ def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
     if extensions_left <= 0:
         soon = _("Less than two minutes left. Confirm now: the time can’t be extended again.")
     assert first.held_until  # constraint hold_has_a_clock
+    seconds = int((first.held_until - now).total_seconds())
     return {
-        "until": first.held_until,
-        "seconds_left": int((first.held_until - now).total_seconds()),
+        "until": Text(f"{timezone.localtime(first.held_until):%H:%M:%S}"),
+        "seconds_left": Text(seconds),
+        "is_soon": seconds < SOON_SECONDS,
         "soon": soon,
         "over": _("The time has run out. Choose a time again."),
         "extension": first.extensions + 1,

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -21,7 +22,7 @@ from booking.services import confirmations, courses, holds, offers, wishes
 from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import identified
-from booking.views.holds import refusal_page
+from booking.views.holds import SOON_SECONDS, refusal_page
 from booking.views.places import district_choices
 from database.clock import known_now, known_today
 from eligibility.models import Person
@@ -203,6 +204,7 @@ def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) ->
     now = known_now()
     reservation = offer.reservation
     is_open = offer.status == OfferStatus.OPEN and reservation.is_holding(now)
+    seconds = int((offer.until - now).total_seconds())
     context = {
         "offer": offer,
         "reservation": reservation,
@@ -212,8 +214,9 @@ def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) ->
         "headline": headlines.of_offer(offer, is_open=is_open),
         "title": _("A place is kept for you") if is_open else _("This offer has ended"),
         "clock": {
-            "until": offer.until,
-            "seconds_left": int((offer.until - now).total_seconds()),
+            "until": f"{timezone.localtime(offer.until):%H:%M:%S}",
+            "seconds_left": seconds,
+            "is_soon": seconds < SOON_SECONDS,
             "soon": _("Less than two minutes left. Answer now."),
             "over": _("The time has run out; the place goes to the next person."),
             "after": reverse("cancellation_list"),

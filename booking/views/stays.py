@@ -1,20 +1,23 @@
 """The stay in the booking pages: until when, how long is left, and whether it can be longer."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
 
 from database.clock import known_now
 from waiting_room.models import Admission
 from waiting_room.services.entering import MOST_EXTENSIONS
+from web.moulds import Text
 
 
 @dataclass(frozen=True)
 class Stay:
     """The admission under which the person books, as the pages show it."""
 
-    ticket_id: UUID
-    until: datetime
+    address: str  # where more time is asked for
+    until: str
+    seconds_left: str
     may_extend: bool
 
     @classmethod
@@ -22,8 +25,10 @@ class Stay:
         if admission is None:
             return None
         may_extend = admission.extensions < MOST_EXTENSIONS
-        return cls(admission.ticket_id, admission.expires_at, may_extend)
-
-    @property
-    def seconds_left(self) -> int:
-        return max(0, int((self.until - known_now()).total_seconds()))
+        left = max(0, int((admission.expires_at - known_now()).total_seconds()))
+        return cls(
+            address=Text(reverse("more_time", args=[admission.ticket_id])),
+            until=Text(f"{timezone.localtime(admission.expires_at):%H:%M}"),
+            seconds_left=Text(left),
+            may_extend=may_extend,
+        )

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.models import Reservation
+from booking.models import Reservation, Slot
 from eligibility import sessions
 from eligibility.models import Proxy
 from eligibility.services.family import end_proxy
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.django_db
 class Scene:
     """A person with an admission and a held first dose of two, and the browser of who acts."""
 
-    def __init__(self, *, acting: bool):
+    def __init__(self, *, acting: bool, slot: Slot | None = None):
         self.admission = AdmissionFactory()
         self.person = self.admission.ticket.person
         self.mother = PersonFactory()
         self.proxy = Proxy.objects.create(person=self.person, by=self.mother, shows_earlier=True)
-        self.slot = SlotFactory(double=True)
+        self.slot = slot or SlotFactory(double=True)
         self.acting = acting
         self.browser = self.new_browser()
 

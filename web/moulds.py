@@ -1,0 +1,130 @@
+"""Pages kept in parts: rendered once by their template, with gaps where readers differ.
+
+A view marks the texts that differ by reader in its context, as `Text` or `Html`. All else that a
+page depends on (its other values, the language, the frame) is the key of a mould, so that a mould
+holds nothing of a person. Rendering took more than half of the CPU time of a booking
+(docs/performance.md). `plain` renders the same page without a mould; tests compare both.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render as plain
+from django.template import Engine
+from django.template.loader import get_template, render_to_string
+from django.utils.functional import Promise
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+
+from web.templatetags.times import server_time
+
+# Private characters of Unicode, which no template and no translation contains.
+GAP = re.compile("\ue000(\\d+)\ue001")
+MOST = 500  # moulds of a process: a page has some dozens, by language, letters and its conditions
+# Values that are part of the key as they are.
+_PLAIN = (bool, int, str, date, frozenset, Promise)
+
+
+class Text(str):
+    """A text that differs by reader, escaped where it is filled in."""
+
+
+class Html(SafeString):
+    """Ready HTML that differs by reader."""
+
+
+_moulds: dict[Any, list[Any]] = {}
+# For measurements and tests of what moulds bring; never off in a portal.
+enabled = True
+
+
+def render(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    """The page as `plain` renders it. Raises TypeError for a value that can't be part of a key."""
+    if settings.DEBUG or not enabled:
+        return plain(request, template, context, status=status)
+    return HttpResponse(_page(template, frame(request) | context), status=status)
+
+
+def fragment(template: str, context: dict[str, Any]) -> SafeString:
+    """A part of a page as render_to_string renders it, which depends on its context alone."""
+    if settings.DEBUG or not enabled:
+        return render_to_string(template, context)
+    return mark_safe(_page(template, context))  # noqa: S308  (texts are escaped)
+
+
+def _page(template: str, context: dict[str, Any]) -> str:
+    texts: list[str] = []
+    gapped, key = _with_gaps(context, texts)
+    key = template, get_language(), key
+    mould = _moulds.get(key)
+    if mould is None:
+        mould = _moulded(template, gapped)
+        # Emptied rather than evicted one by one, as fragments are (cached_fragments).
+        if len(_moulds) >= MOST:
+            _moulds.clear()
+        _moulds[key] = mould
+    return filled(mould, texts)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """What the frame of each page shows: the portal's own context, with gaps where it differs."""
+    context: dict[str, Any] = {}
+    for processor in Engine.get_default().template_context_processors:
+        if not processor.__module__.startswith("django."):
+            context |= processor(request)
+    context.pop("now", None)  # of no use to a page that is kept
+    return context | {
+        "csrf_token": Text(get_token(request)),
+        "request": {"get_full_path": Text(request.get_full_path())},
+        "server_time": Html(server_time({})),
+    }
+
+
+def filled(mould: list[Any], texts: list[str]) -> str:
+    """The page: odd parts of a mould are numbers of texts."""
+    parts = list(mould)
+    for place in range(1, len(parts), 2):
+        text = texts[parts[place]]
+        parts[place] = escape(text) if isinstance(text, Text) else text
+    return "".join(parts)
+
+
+def _moulded(template: str, context: dict[str, Any]) -> list[Any]:
+    # Without the request: nothing of its reader can get into the mould.
+    parts: list[Any] = GAP.split(get_template(template).render(context))
+    parts[1::2] = map(int, parts[1::2])
+    return parts
+
+
+def _with_gaps(value: Any, texts: list[str]) -> tuple[Any, Any]:
+    """`value` with gaps in place of its texts, which are appended to `texts`, and its key."""
+    if isinstance(value, Text | Html):
+        if not value:
+            return value, value  # a template may ask whether there is one
+        texts.append(value)
+        return f"\ue000{len(texts) - 1}\ue001", GAP
+    if value is None or isinstance(value, _PLAIN):
+        if isinstance(value, str) and "\ue000" in value:
+            value = value.replace("\ue000", "")  # would pass for a gap
+        return value, (type(value), str(value) if isinstance(value, Promise) else value)
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        pairs = {name: _with_gaps(each, texts) for name, each in value.items()}
+        return (
+            {name: gapped for name, (gapped, _key) in pairs.items()},
+            tuple((name, key) for name, (_gapped, key) in pairs.items()),
+        )
+    if isinstance(value, list | tuple):
+        row = [_with_gaps(each, texts) for each in value]
+        return [gapped for gapped, _key in row], tuple(key for _gapped, key in row)
+    raise TypeError(f"{type(value).__name__} can't be part of a page that is kept")
