@@ -44,11 +44,15 @@ def test_vendored_files_are_those_of_the_lock():
     assert (check.returncode, check.stderr) == (0, "")
 
 
+# Opened from a disk or a mail: it has no other file beside it, and no policy applies.
+WITHOUT_OTHER_FILES = {"templates/rehearsal/report.html": ["<style"]}
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=short)
 def test_template_has_no_inline_style_or_script(path):
     html = re.sub(r"{%.*?%}", "", path.read_text(encoding="utf-8"), flags=re.S)
 
-    assert INLINE.findall(html) == []
+    assert INLINE.findall(html) == WITHOUT_OTHER_FILES.get(short(path), [])
 
 
 @pytest.mark.parametrize(
