@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("reports.urls")),
     path("open/", include("reports.open_urls")),
     path("", include("statements.urls")),
+    path("", include("messaging.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("readyz", views.readyz, name="readyz"),

@@ -44,8 +44,9 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
         "problem",
         "created_at",
         "sent_at",
+        "receipt",
     ]
-    list_filter = ["status", KindFilter, "channel", "created_at"]
+    list_filter = ["status", "receipt", KindFilter, "channel", "created_at"]
     ordering = ["-pk"]  # as they were written, by an index
     show_full_result_count = False
     paginator = CappedPaginator
@@ -61,6 +62,10 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
         "not_before",
         "not_after",
         "sent_at",
+        "gateway",
+        "receipt",
+        "receipt_at",
+        "receipt_reason",
     ]
     fields = [*readonly_fields]
 
@@ -102,7 +107,7 @@ class MessageAdmin(CarefulMixin[Message], admin.ModelAdmin[Message]):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # By default filters on any column are allowed: a person, or a key letter by letter.
-        return lookup.partition("__")[0] in ("status", "kind", "channel", "created_at")
+        return lookup.partition("__")[0] in ("status", "receipt", "kind", "channel", "created_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks as django_checks
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -12,12 +13,15 @@ class MessagingConfig(AppConfig):
 
     def ready(self) -> None:
         from events.sources import register
+        from messaging import checks
         from messaging.channels import check_settings
         from messaging.events import SOURCE
         from web.language import fall_back_to_english
 
         fall_back_to_english()
         check_settings()
+        django_checks.register(checks.templates_fit_their_messages)
+        django_checks.register(checks.providers_can_report, deploy=True)
         use_json_serializer()
         trace_by(id_of_job)
         register(SOURCE)

@@ -1,6 +1,11 @@
-"""Delivery of messages: by Apprise where a gateway is set, else as files in the outbox."""
+"""Delivery of messages: by the gateways that are set, else as files in the outbox.
+
+A gateway is a provider with reports (messaging.solapi, messaging.mail_provider) or any of
+Apprise's services.
+"""
 
 import json
+import logging
 import os
 import re
 import tempfile
@@ -17,11 +22,15 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from database.clock import known_now
-from messaging import gateways
-from messaging.enums import Channel
+from messaging import gateways, mail_provider, solapi
+from messaging.enums import KAKAO, Channel
 from messaging.exceptions import ChannelProblem
+from messaging.handover import Busy, Handover, NotTaken, Taken, Unsure
 from messaging.lengths import as_sent
 from messaging.receivers import BadReceiver, checked_receiver
+from outside.dependencies import TookTooLong
+
+log = logging.getLogger(__name__)
 
 # Stands for the receiver while a setting is parsed; an unassigned number and address.
 _PLACEHOLDER = {
@@ -37,28 +46,86 @@ _LIMITS = {"cto": 4, "rto": 4}
 _FIXED_PARTS = ["schema", "host", "port", "user", "password"]
 
 
-def deliver(*, key: str, channel: Channel, to: str, text: str) -> None:
+def deliver(
+    *, key: str, channel: Channel, to: str, text: str, handover: Handover | None = None
+) -> Taken:
     """Send one message by the first gateway of its channel that takes it.
 
-    Raises ChannelProblem if none does, GatewaysRest if none is asked at the moment.
+    A text message with a registered template goes to Alimtalk first. Raises ChannelProblem if no
+    gateway takes it, GatewaysRest if none is asked at the moment.
     """
     try:
         checked_receiver(channel, to)
     except BadReceiver as bad:
         raise ChannelProblem(str(bad)) from None
     text = spoken(text) if channel == Channel.VOICE else as_sent(channel, text)
+    handover = handover or Handover()
     names = gateways_of(channel)
     if names:
+        if channel == Channel.SMS and handover.template and KAKAO in settings.MESSAGE_CHANNELS:
+            names = [KAKAO, *names]
+        delivery = _Delivery(channel, to, text, handover, known_now())
+        name = gateways.send(names, delivery.by)
+        if not name:
+            raise delivery.problem()
+        return Taken(name, delivery.ids.get(name, ""))
+    if not settings.OUTBOX_ALLOWED:
+        raise ChannelProblem("There is no such channel.")
+    _into_outbox(key=key, channel=channel, to=to, text=text)
+    return Taken()
 
-        def by(name: str) -> bool:
-            return _by_apprise(channel, settings.MESSAGE_CHANNELS[name], to=to, text=text)
 
-        if not gateways.send(names, by):
-            raise ChannelProblem("The channel did not take the message.")
-    else:
-        if not settings.OUTBOX_ALLOWED:
-            raise ChannelProblem("There is no such channel.")
-        _into_outbox(key=key, channel=channel, to=to, text=text)
+class _Delivery:
+    """One message on its way through the gateways, and what each of them answered."""
+
+    def __init__(
+        self, channel: Channel, to: str, text: str, handover: Handover, now: datetime
+    ) -> None:
+        self._channel, self._to, self._text = channel, to, text
+        self._handover, self._now = handover, now
+        self.ids: dict[str, str] = {}
+        # What each gateway was asked, and answered; None as long as it has not.
+        self._refusals: dict[str, str | None] = {}
+
+    def by(self, name: str) -> bool:
+        """Ask one gateway, in a thread that has no database connection."""
+        self._refusals[name] = None
+        try:
+            self.ids[name] = self._ask(name, settings.MESSAGE_CHANNELS[name])
+        except Busy as busy:
+            self._refusals[name] = str(busy)
+            raise TookTooLong(str(busy)) from None  # it rests at once
+        except NotTaken as refusal:
+            self._refusals[name] = str(refusal)
+            return False
+        except Unsure as unsure:
+            if unsure.args:
+                log.warning("gateway %s gave no certain answer: %s", name, unsure)
+            return False
+        return True
+
+    def _ask(self, name: str, url: str) -> str:
+        to, text = self._to, self._text
+        if solapi.is_address(url):
+            account = solapi.account_of(name, url)
+            return solapi.send(account, to=to, text=text, handover=self._handover, now=self._now)
+        if mail_provider.is_address(url):
+            subject, body = _subject_and_text(self._channel, text)
+            return mail_provider.send(
+                name, url, to=to, subject=subject, text=body, handover=self._handover
+            )
+        language = self._handover.language
+        if not _by_apprise(self._channel, url, to=to, text=text, language=language):
+            raise Unsure  # Apprise logs why
+        return ""
+
+    def problem(self) -> ChannelProblem:
+        """Why no gateway took it, with the reason of the last one that gave one."""
+        reasons = [f"{name} {reason}" for name, reason in self._refusals.items() if reason]
+        detail = f": {reasons[-1]}" if reasons else ""
+        return ChannelProblem(
+            f"The channel did not take the message{detail}.", unsure=None in self._refusals.values()
+        )
 
 
 def spoken(text: str) -> str:
@@ -90,13 +157,7 @@ def resting_channels() -> list[str]:
 def check_settings() -> None:
     """Raise ImproperlyConfigured, with what to change, unless every channel can be used."""
     for name, url in settings.MESSAGE_CHANNELS.items():
-        channel = _channel_of(name)
-        if channel not in _BY_GATEWAY:
-            raise ImproperlyConfigured(
-                f"JARI_MESSAGE_CHANNELS: there is no channel {name!r}; there are "
-                f"{' and '.join(_BY_GATEWAY)}, and a second and third gateway of each: sms2."
-            )
-        _service(Channel(channel), url, to=_PLACEHOLDER[Channel(channel)])
+        _check_gateway(name, url)
     missing = [name for name in _NEEDED if not settings.MESSAGE_CHANNELS.get(name)]
     if missing and not settings.OUTBOX_ALLOWED:
         raise ImproperlyConfigured(
@@ -105,7 +166,33 @@ def check_settings() -> None:
         )
 
 
-def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> bool:
+def _check_gateway(name: str, url: str) -> None:
+    channel = _channel_of(name)
+    if channel not in _BY_GATEWAY and name != KAKAO:
+        raise ImproperlyConfigured(
+            f"JARI_MESSAGE_CHANNELS: there is no channel {name!r}; there are "
+            f"{' and '.join(_BY_GATEWAY)}, a second and third gateway of each: sms2, and kakao."
+        )
+    if solapi.is_address(url) and channel in (Channel.SMS, KAKAO):
+        solapi.account_of(name, url)
+    elif mail_provider.is_address(url) and channel == Channel.EMAIL:
+        mail_provider.check(name, url)
+    elif name == KAKAO:
+        raise ImproperlyConfigured("JARI_MESSAGE_CHANNELS: kakao is to be a solapi:// address.")
+    else:
+        _service(Channel(channel), url, to=_PLACEHOLDER[Channel(channel)])
+    if name == KAKAO and not settings.MESSAGE_CHANNELS.get(Channel.SMS):
+        raise ImproperlyConfigured(
+            "JARI_MESSAGE_CHANNELS: kakao needs sms beside it, for people whom it does not reach."
+        )
+
+
+def has_memory() -> bool:
+    """Whether a gateway can be asked if it took a message whose outcome is unknown."""
+    return any(solapi.is_address(url) for url in settings.MESSAGE_CHANNELS.values())
+
+
+def _by_apprise(channel: Channel, url: str, *, to: str, text: str, language: str) -> bool:
     service = _service(channel, url, to=to)
     # The service may split a receiver into several (as at a comma): only one is allowed.
     if len(service) != 1:
@@ -113,8 +200,11 @@ def _by_apprise(channel: Channel, url: str, *, to: str, text: str) -> bool:
     target = apprise.Apprise()
     target.add(service)
     subject, text = _subject_and_text(channel, text)
-    # A mail goes out as HTML with its text beside it: Apprise makes the HTML of the text.
-    return bool(target.notify(title=subject, body=text, body_format=apprise.NotifyFormat.TEXT))
+    form = apprise.NotifyFormat.TEXT
+    if url.startswith("mailto"):
+        # A mail goes out as HTML with its text beside it, which Apprise makes of the HTML.
+        text, form = mail_provider.html_of(subject, text, language), apprise.NotifyFormat.HTML
+    return bool(target.notify(title=subject, body=text, body_format=form))
 
 
 def _subject_and_text(channel: Channel, text: str) -> tuple[str, str]:

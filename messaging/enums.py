@@ -24,5 +24,16 @@ class MessageStatus(models.TextChoices):
     EXPIRED = "expired", _("Too late to send")
 
 
+class Receipt(models.TextChoices):
+    """What a provider reported of a message that it took."""
+
+    NONE = "", _("No report")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Not delivered")
+
+
+# The gateway for Alimtalk: text messages with a registered template go there first.
+KAKAO = "kakao"
+
 DUE = [MessageStatus.WAITING, MessageStatus.UNWRITTEN]
 WITH_TEXT = [MessageStatus.WAITING, MessageStatus.SENT]

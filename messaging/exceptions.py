@@ -3,7 +3,14 @@ class NotSentAgain(Exception):
 
 
 class ChannelProblem(Exception):
-    """The channel did not take the message; a later try may succeed."""
+    """The channel did not take the message; a later try may succeed.
+
+    `unsure` if a gateway may have taken it all the same: it did not answer, or not readably.
+    """
+
+    def __init__(self, text: str, *, unsure: bool = False) -> None:
+        super().__init__(text)
+        self.unsure = unsure
 
 
 class GatewaysRest(ChannelProblem):

@@ -26,8 +26,8 @@ SHORTEST, LONGEST = timedelta(seconds=15), timedelta(minutes=2)
 ALARM_AGAIN = timedelta(minutes=10)
 
 
-def send(names: Sequence[str], deliver: Callable[[str], bool]) -> bool:
-    """Call `deliver(name)` for each gateway in order until one returns True; whether one did.
+def send(names: Sequence[str], deliver: Callable[[str], bool]) -> str:
+    """Call `deliver(name)` for each gateway in order until one returns True; its name, or "".
 
     Raises GatewaysRest if all of them rest.
     """
@@ -45,11 +45,11 @@ def send(names: Sequence[str], deliver: Callable[[str], bool]) -> bool:
                 ):
                     if name in rows:
                         _forget_failures(rows[name])
-                    return True
+                    return name
                 failed[name] = False
             except TookTooLong:
                 failed[name] = True
-        return False
+        return ""
     finally:
         # Last, because the locks on the rows are held until the end of the message's transaction.
         for name, silent in failed.items():

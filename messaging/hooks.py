@@ -14,7 +14,7 @@ class RenderedMessage(NamedTuple):
 
     channel: Channel
     to: str
-    text: str
+    text: str  # with its language and template, if messaging.wordings rendered it
 
 
 # By kind: a function that renders UNWRITTEN messages by their keys. Keys left out of its result are

@@ -1,4 +1,4 @@
-from messaging import budget, services
+from messaging import budget, receipts, services
 
 
 def send_codes() -> None:
@@ -7,6 +7,7 @@ def send_codes() -> None:
 
 def sweep() -> None:
     services.send_waiting()
+    receipts.ask_for_missing()
 
 
 def count() -> None:

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from database.clock import Now
-from messaging.enums import DUE, WITH_TEXT, Channel, MessageStatus
+from messaging.enums import DUE, KAKAO, WITH_TEXT, Channel, MessageStatus, Receipt
 from privacy.fields import EncryptedTextField
 
 
@@ -38,6 +38,20 @@ class Message(models.Model):
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
     # Who printed a letter (staff.actors).
     printed_by = models.CharField(_("printed by"), max_length=40, blank=True, db_default="")
+    language = models.CharField(_("language"), max_length=10, blank=True, db_default="")
+    # The template of an Alimtalk at the provider, and its text filled in.
+    template = models.CharField(_("template"), max_length=60, blank=True, db_default="")
+    template_text = EncryptedTextField(_("text of the template"), null=True, blank=True)
+    # The gateway that took the message, and its id there; empty for the outbox and letters.
+    gateway = models.CharField(_("gateway"), max_length=20, blank=True, db_default="")
+    provider_id = models.CharField(_("number there"), max_length=100, blank=True, db_default="")
+    # Since when it is unknown whether a provider took it: a process died, or no answer came.
+    tried_at = models.DateTimeField(_("tried at"), null=True, blank=True)
+    receipt = models.CharField(
+        _("delivery"), max_length=10, choices=Receipt, blank=True, db_default=Receipt.NONE
+    )
+    receipt_at = models.DateTimeField(_("reported at"), null=True, blank=True)
+    receipt_reason = models.CharField(_("reason"), max_length=60, blank=True, db_default="")
 
     class Meta:
         verbose_name = _("message")
@@ -54,10 +68,19 @@ class Message(models.Model):
                 condition=~Q(status__in=WITH_TEXT) | Q(to__isnull=False, text__isnull=False),
                 name="message_to_send_is_written",
             ),
+            models.CheckConstraint(
+                condition=Q(receipt="", receipt_at__isnull=True)
+                | (~Q(receipt="") & Q(receipt_at__isnull=False, status=MessageStatus.SENT)),
+                name="receipt_is_of_a_sent_message",
+            ),
         ]
         indexes = [
             models.Index("created_at", name="messages_due", condition=Q(status__in=DUE)),
             models.Index("created_at", name="letters_by_time", condition=Q(channel=Channel.LETTER)),
+            models.Index("provider_id", name="messages_of_providers", condition=~Q(provider_id="")),
+            models.Index(
+                "sent_at", name="messages_unreported", condition=Q(gateway=KAKAO, receipt="")
+            ),
             # BRIN has a few pages for any number of rows, enough to count the last hour and day.
             BrinIndex("created_at", name="messages_by_time", autosummarize=True),
         ]

@@ -8,14 +8,16 @@ from functools import partial
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import DatabaseDefault
 from django.utils.translation import gettext as _
 from redis import RedisError
 
 from database.clock import Now, known_now
 from messaging.background import in_background
-from messaging.channels import deliver, has_voice, resting_channels
+from messaging.channels import deliver, has_memory, has_voice, resting_channels
 from messaging.enums import DUE, Channel, MessageStatus
 from messaging.exceptions import ChannelProblem, GatewaysRest, NotSentAgain
+from messaging.handover import Handover, reference_of
 from messaging.hooks import RenderedMessage, renderers
 from messaging.models import Message
 from messaging.receivers import channel_to, checked_receiver
@@ -31,6 +33,11 @@ CODE_KINDS = ["code"]
 CODES_AT_ONCE = 200
 # The keys of copies that staff send (`send_again`), how many of one message, and how soon.
 AGAIN, MOST_COPIES, AGAIN_AFTER = ":again:", 3, timedelta(minutes=1)
+# What a try to send changes.
+_CHANGED = [
+    *["status", "tries", "problem", "sent_at", "channel", "to", "text"],
+    *["language", "template", "template_text", "gateway", "provider_id", "tried_at"],
+]
 
 
 def write_message(
@@ -64,12 +71,20 @@ def write_message(
         not_before=not_before,
         not_after=not_after,
     )
+    _note_wording(message, text)
     pk = _insert_once(message)
     if pk is None:
         return False
     if urgent and channel != Channel.LETTER and (not_before is None or not_before <= known_now()):
         transaction.on_commit(partial(wake_worker, pk, kind))
     return True
+
+
+def _note_wording(message: Message, text: str) -> None:
+    """Note language and template of a text that messaging.wordings rendered."""
+    message.language = getattr(text, "language", "")
+    message.template = getattr(text, "template", "")
+    message.template_text = getattr(text, "template_text", "") or None
 
 
 def _insert_once(message: Message) -> int | None:
@@ -80,7 +95,7 @@ def _insert_once(message: Message) -> int | None:
     fields = [
         field
         for field in Message._meta.concrete_fields
-        if not (field.primary_key or field.has_db_default())
+        if not (field.primary_key or isinstance(field.value_from_object(message), DatabaseDefault))
     ]
     columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
@@ -109,14 +124,36 @@ def wake_worker(message_id: int, kind: str) -> None:
         in_background(send_message, message_id)
 
 
-@transaction.atomic
 def send_message(message_id: int, rendered: RenderedMessage | None = None) -> MessageStatus | None:
     """Send one message; None if it is locked by another sender or not due.
 
     `rendered` is its text if a batch has rendered it, else it is rendered here. The row stays
     locked during the delivery, so that a job that runs twice sends once. Only this row is
     locked, for which nothing else waits.
+
+    Where a provider can be asked what it took, the try is committed first: after a crash between
+    handing over and recording, the next try asks instead of sending twice.
     """
+    return _send(message_id, rendered, _begin_try(message_id) if has_memory() else None)
+
+
+@transaction.atomic
+def _begin_try(message_id: int) -> datetime | None:
+    """Record that the message is being handed over; returns when an earlier try of unknown outcome
+    began."""
+    row = Message.objects.select_for_update(skip_locked=True, no_key=True).filter(
+        pk=message_id, status__in=DUE
+    )
+    earlier = row.values_list("tried_at", flat=True).first()
+    if earlier is None:
+        Message.objects.filter(pk=message_id, status__in=DUE, tried_at=None).update(tried_at=Now())
+    return earlier
+
+
+@transaction.atomic
+def _send(
+    message_id: int, rendered: RenderedMessage | None, tried_at: datetime | None
+) -> MessageStatus | None:
     message = (
         Message.objects.select_for_update(skip_locked=True, no_key=True)
         .annotate(now=Now())
@@ -126,13 +163,14 @@ def send_message(message_id: int, rendered: RenderedMessage | None = None) -> Me
     )
     if message is None:
         return None
+    message.tried_at = tried_at
     if message.not_after and message.not_after < message.now:
         message.status = MessageStatus.EXPIRED
     elif message.status == MessageStatus.UNWRITTEN and not _fill_in(message, rendered):
         pass
     elif message.channel != Channel.LETTER:  # which waits to be printed (messaging.letters)
         _deliver(message, message.now)
-    message.save(update_fields=["status", "tries", "problem", "sent_at", "channel", "to", "text"])
+    message.save(update_fields=_CHANGED)
     return MessageStatus(message.status)
 
 
@@ -150,6 +188,7 @@ def _fill_in(message: Message, rendered: RenderedMessage | None) -> bool:
         message.status = MessageStatus.EXPIRED
         return False
     chosen, message.to, message.text = rendered
+    _note_wording(message, rendered.text)
     message.channel = channel_to(
         chosen, message.to, in_time=message.not_after is not None, has_voice=has_voice()
     )
@@ -162,15 +201,27 @@ def _deliver(message: Message, now: datetime) -> None:
     assert message.to is not None
     assert message.text is not None
     channel = Channel(message.channel)
+    handover = Handover(
+        reference=reference_of(message.pk),
+        language=message.language,
+        template=message.template,
+        template_text=message.template_text or "",
+        tried_at=message.tried_at,
+    )
     try:
-        deliver(key=message.key, channel=channel, to=message.to, text=message.text)
+        taken = deliver(
+            key=message.key, channel=channel, to=message.to, text=message.text, handover=handover
+        )
     except GatewaysRest as refusal:
         message.problem = str(refusal)  # nobody was asked: no try is used up
     except ChannelProblem as problem:
+        message.tried_at = (message.tried_at or now) if problem.unsure else None
         _count_try(message, str(problem))
     else:
         message.tries += 1
         message.status, message.sent_at, message.problem = MessageStatus.SENT, now, ""
+        message.gateway, message.provider_id = taken.gateway, taken.provider_id
+        message.tried_at = None
 
 
 def _count_try(message: Message, problem: str) -> None:

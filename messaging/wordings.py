@@ -6,7 +6,7 @@ must not carry it. In a mail the first line is the subject.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -25,6 +25,8 @@ KEPT_SECONDS = 60
 MOST_LETTERS = 1_000
 _KEPT = "messaging-own-texts"
 _VARIABLE = re.compile(r"\{([a-z_]*)\}")
+# As KakaoTalk writes a variable of a registered template: #{address}.
+TEMPLATE_VARIABLE = re.compile(r"#\{([^{}]*)\}")
 # Of an address, where a sample needs one.
 NO_TOKEN = "00000000-0000-4000-8000-000000000000"  # noqa: S105
 
@@ -57,6 +59,15 @@ class Wording:
     is_long: bool = False
 
 
+class Rendered(str):
+    """A text filled in, with its language and, where one is registered, its template."""
+
+    __slots__ = ("language", "template", "template_text")
+    language: str
+    template: str
+    template_text: str
+
+
 wordings: dict[str, Wording] = {}
 
 
@@ -64,18 +75,32 @@ def register(found: Iterable[Wording]) -> None:
     wordings.update({wording.code: wording for wording in found})
 
 
-def render(code: str, channel: Channel, language: str, /, **values: object) -> str:
+def render(code: str, channel: Channel, language: str, /, **values: object) -> Rendered:
     """The text of a message in this language, filled in.
 
     A call and a letter say what the text message would, unless there is a text for them.
     """
     wording = wordings[code]
+    template = template_of(code, language) if channel == Channel.SMS else {}
     if channel not in wording.texts:
         channel = Channel.SMS
     own = _own_texts().get((code, language, channel.value), "")
-    if own and not problems_of(own, wording):
-        return fill(own, values)
-    return fill(shipped(wording, channel, language), values)
+    usable = own and not problems_of(own, wording)
+    text = Rendered(fill(own if usable else shipped(wording, channel, language), values))
+    text.language = language
+    text.template = template.get("id", "")
+    text.template_text = fill_template(template.get("text", ""), values)
+    return text
+
+
+def template_of(code: str, language: str) -> dict[str, str]:
+    """Id and text of the template that is registered for a message; {} without one."""
+    templates: dict[str, dict[str, dict[str, str]]] = settings.KAKAO_TEMPLATES
+    return templates.get(code, {}).get(language, {})
+
+
+def fill_template(text: str, values: Mapping[str, object]) -> str:
+    return TEMPLATE_VARIABLE.sub(lambda found: str(values[found[1]]), text)
 
 
 def shipped(wording: Wording, channel: Channel, language: str) -> str:

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from .finder import directions
 from .languages import LANGUAGE_CODE as LANGUAGE_CODE
 from .languages import LANGUAGES as LANGUAGES
 from .logs import logging_settings
+from .messages import anymail, kakao_templates, message_budgets
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -134,22 +134,6 @@ def minutes(name: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 60):
         raise ImproperlyConfigured(f"{name}: write a number of minutes from 1 to 60.")
     return int(text)
-
-
-def message_budgets(text: str) -> dict[str, tuple[int, int]]:
-    """Parse `KIND=HOUR/DAY,…,other=HOUR/DAY`."""
-    budgets = {}
-    for part in text.split(","):
-        budget = re.fullmatch(r"\s*([a-z_]+)=(\d+)/(\d+)\s*", part)
-        if not budget:
-            raise ImproperlyConfigured(
-                "JARI_MESSAGE_BUDGETS: write KIND=HOUR/DAY for each, separated by commas, for "
-                "example code=100000/1000000,other=300000/3000000"
-            )
-        budgets[budget[1]] = int(budget[2]), int(budget[3])
-    if "other" not in budgets:
-        raise ImproperlyConfigured("JARI_MESSAGE_BUDGETS: add other=HOUR/DAY.")
-    return budgets
 
 
 SECRET_KEY = required("SECRET_KEY", "a long random text, the same on every node.")
@@ -411,7 +395,11 @@ QUESTIONNAIRE_DAYS = env.int("JARI_QUESTIONNAIRE_DAYS", default=30)
 OUTBOX_ALLOWED = True
 OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)
 DIRECTIONS = directions(env)  # maps to which pages of clinics link
-MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=… Apprise URLs
+MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=…,kakao=…
+# What providers of mail and text messages need besides their address there (docs/operations.md).
+ANYMAIL = anymail(env)
+KAKAO_TEMPLATES = kakao_templates(env)
+SOLAPI_SECRET = env.str("JARI_SOLAPI_SECRET", default="")  # of its reports; "" takes none
 # Messages per hour and day, by kind. Above a budget new codes need a proof of work, and the
 # operator is notified. `other` is the budget of each kind that is not named.
 MESSAGE_BUDGETS = message_budgets(

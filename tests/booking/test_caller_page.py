@@ -202,7 +202,7 @@ def test_the_call_of_the_columnist_is_read_from_the_page(local):
         "19:58:00 verified by a code to the phone the person",
         "20:00:03 joined the line as number 6,123 (The fifties) the person",
         "20:48:00 called: number 6,123 the system",
-        "20:48:02 message sent, delivered to the network: it is your turn",
+        "20:48:02 message handed over: it is your turn",
         "20:49:00 away: had not entered a minute after the call",
         "20:51:00 entered the booking pages the person",
         "21:01:20 the hold ran out unconfirmed: dose 1",

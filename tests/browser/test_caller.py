@@ -24,7 +24,7 @@ STORY = {
         "19:58:00 verified by a code to the phone",
         "20:00:03 joined the line as number 6,123 (The fifties)",
         "20:48:00 called: number 6,123",
-        "20:48:02 message sent, delivered to the network: it is your turn (Text message)",
+        "20:48:02 message handed over: it is your turn (Text message)",
         "20:49:00 away: had not entered a minute after the call; the turn stays theirs",
         "20:51:00 entered the booking pages",
         "21:01:20 the hold ran out unconfirmed",

@@ -224,7 +224,9 @@ def test_hashes_are_of_the_sha_2_family_and_blake2():
             or [ast.keyword(value=call.args[-1])]
         )
     }
-    assert {name.split(".")[1].split("(")[0] for name in hashes} <= {"sha256", "sha512", "blake2b"}
+    # SHA-1 of a secret is how SOLAPI proves its reports (messaging.views).
+    used = {name.split(".")[1].split("(")[0] for name in hashes} - {"sha1"}
+    assert used <= {"sha256", "sha512", "blake2b"}
     assert macs == {"'sha256'"}
 
 
@@ -233,6 +235,8 @@ def test_hashes_are_of_the_sha_2_family_and_blake2():
 SPEAKERS = {
     "config/connections.py",
     "messaging/channels.py",
+    "messaging/mail_provider.py",
+    "messaging/solapi.py",
     "outside/openid.py",
     "outside/peers.py",
     "queue/waiting_room/offline/witness.py",

@@ -52,7 +52,7 @@ EVENING = {
         "19:58:00 eligible for The fifties, from Wed 14 Apr, 20:00 to Wed 21 Apr, 19:30",
         "20:00:03 joined the line as number 6,123 (The fifties)",
         "20:48:00 called: number 6,123",
-        "20:48:02 message sent, delivered to the network: it is your turn (Text message)",
+        "20:48:02 message handed over: it is your turn (Text message)",
         "20:49:00 away: had not entered a minute after the call; the turn stays theirs",
         "20:51:00 entered the booking pages",
         "20:51:20 chose dose 1, Fri 16 Apr, 10:00, CLINIC; kept until 21:01:20",

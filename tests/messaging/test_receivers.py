@@ -125,7 +125,8 @@ def test_a_mail_is_text_and_html_of_the_same_words_under_its_subject(settings, m
         if part.get_content_maintype() == "text"
     }
     assert parts.keys() == {"text/plain", "text/html"}
-    assert "&lt;1차&gt;&nbsp;09:00" in parts["text/html"]
+    assert "&lt;1차&gt; 09:00" in parts["text/html"]
+    assert '<html lang="ko">' in parts["text/html"]
     assert "<1차> 09:00" in parts["text/plain"]
     assert all("https://jari.example.org/r/1/" in part for part in parts.values())
 

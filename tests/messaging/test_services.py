@@ -11,6 +11,7 @@ from redis import RedisError
 from messaging import background, services
 from messaging.background import wait_until_sent
 from messaging.enums import Channel, MessageStatus
+from messaging.handover import Taken
 from messaging.hooks import RenderedMessage, renderers
 from messaging.models import Message
 from messaging.services import send_message, send_waiting, try_again, write_message
@@ -91,6 +92,7 @@ def test_a_job_delivered_twice_at_once_sends_once(monkeypatch):
         delivered.append(message["key"])
         inside.set()
         go_on.wait(10)
+        return Taken()
 
     monkeypatch.setattr(services, "deliver", slow_deliver)
 

@@ -33,9 +33,10 @@ SELECT 'entry', jsonb_build_object('dose', dose, 'status', status), NULL FROM (
 UNION ALL
 SELECT 'message', jsonb_build_object(
     'id', id, 'kind', kind, 'channel', channel, 'status', status, 'created_at', created_at,
-    'not_after', not_after, 'is_written', is_written
+    'not_after', not_after, 'is_written', is_written, 'receipt', receipt
 ), NULL FROM (
-    SELECT id, kind, channel, status, created_at, not_after, text IS NOT NULL AS is_written
+    SELECT id, kind, channel, status, created_at, not_after, receipt,
+        text IS NOT NULL AS is_written
     FROM messaging_message WHERE person_id = %(person)s ORDER BY id DESC LIMIT %(most)s
 ) AS message
 UNION ALL
@@ -88,6 +89,7 @@ def _add_message(lists: CallerLists, row: dict[str, Any], _text: Any) -> None:
         created_at=_time(row["created_at"]),
         not_after=row["not_after"] and _time(row["not_after"]),
         text="" if row["is_written"] else None,  # only whether there is one
+        receipt=row["receipt"],
     )
     may_send = why_not_send_again(message) is None
     lists.sent.append({"row": message, "name": name_of(message.kind), "may_send": may_send})
