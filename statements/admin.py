@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -9,7 +10,7 @@ from staff.scoping import ScopedAdmin
 from statements import messages_admin  # noqa: F401  # registers itself
 from statements.enums import Subject
 from statements.models import Statement
-from statements.reading import sample
+from statements.reading import field_of, sample
 
 
 @admin.register(Statement)
@@ -17,7 +18,7 @@ class StatementAdmin(ScopedAdmin[Statement]):
     """One row for each subject: a new one begins with the sample text."""
 
     list_display = ["subject", "in_force_from"]
-    fields = ["subject", "in_force_from", "text_ko", "text_en"]
+    fields = ["subject", "in_force_from", "text_ko", "text_en", "text_zh_hans", "text_vi"]
     ordering = ["subject"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Statement | None = None) -> list[str]:
@@ -28,5 +29,5 @@ class StatementAdmin(ScopedAdmin[Statement]):
         initial = super().get_changeform_initial_data(request)
         if initial.get("subject") in Subject.values:
             subject = Subject(initial["subject"])
-            initial |= {f"text_{code}": sample(subject, code) for code in ("ko", "en")}
+            initial |= {field_of(code): sample(subject, code) for code, _name in settings.LANGUAGES}
         return initial

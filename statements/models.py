@@ -8,11 +8,14 @@ from statements.enums import Subject
 
 MOST_LETTERS = 20_000
 MARKUP = _("“## ” begins a heading, “- ” an item of a list. No HTML.")
+OPTIONAL = _("Empty: readers of this language get the text in English.")
 
 
 @pghistory.track()
 class Statement(models.Model):
-    """The authority's text on a subject, in both languages; its history holds the earlier ones.
+    """The authority's text on a subject; its history holds the earlier ones.
+
+    Readers of a language that has none read it in English.
 
     Without a row the page shows the sample text of statements/texts.
     """
@@ -23,6 +26,20 @@ class Statement(models.Model):
     )
     text_en = models.TextField(
         _("text in English"), validators=[MaxLengthValidator(MOST_LETTERS)], help_text=MARKUP
+    )
+    text_zh_hans = models.TextField(
+        _("text in Chinese"),
+        validators=[MaxLengthValidator(MOST_LETTERS)],
+        blank=True,
+        db_default="",
+        help_text=OPTIONAL,
+    )
+    text_vi = models.TextField(
+        _("text in Vietnamese"),
+        validators=[MaxLengthValidator(MOST_LETTERS)],
+        blank=True,
+        db_default="",
+        help_text=OPTIONAL,
     )
     # Shown above the text, as a privacy policy has to name it.
     in_force_from = models.DateField(_("in force from"))

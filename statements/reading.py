@@ -10,7 +10,7 @@ from django.conf import settings
 from statements.blocks import Block, blocks_of
 from statements.enums import Subject
 from statements.models import Statement
-from web.language import reads_korean, used_language
+from web.language import used_language
 
 SAMPLES = Path(__file__).parent / "texts"
 
@@ -23,19 +23,25 @@ class Shown:
     blocks: list[Block]
     # None: a sample, which the authority has not put its name to.
     in_force_from: date | None
-    # Of the text: the authority writes in the languages of staff, and others read it in English.
+    # Of the text: one that the authority did not write in the reader's language is in English.
     language: str
 
 
 def shown(subject: Subject) -> Shown:
     """The statement in the reader's language."""
     row = Statement.objects.filter(subject=subject).first()
+    language = used_language()
     if row is None:
-        language = used_language()
         return Shown(str(subject.label), blocks_of(sample(subject, language)), None, language)
-    language = "ko" if reads_korean() else "en"
-    text = getattr(row, f"text_{language}")
+    text = getattr(row, field_of(language), "")
+    if not text:
+        text, language = row.text_en, "en"
     return Shown(str(subject.label), blocks_of(text), row.in_force_from, language)
+
+
+def field_of(language: str) -> str:
+    """The field of Statement with the text in this language: text_zh_hans of zh-hans."""
+    return f"text_{language.replace('-', '_')}"
 
 
 def sample(subject: Subject, language: str) -> str:

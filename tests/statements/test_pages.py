@@ -62,6 +62,11 @@ def test_the_text_of_the_authority_is_shown_as_text(client):
     assert "<p>Call 1339</p>" in english
     vietnamese = flat(client.get("/help/", headers={"accept-language": "vi"}))
     assert '<div lang="en"><p>Call 1339</p>' in vietnamese
+    Statement.objects.update(text_vi="Gọi 1339", text_zh_hans="拨打 1339")
+    for language, text in [("vi", "Gọi 1339"), ("zh-hans", "拨打 1339"), ("fr", "Call 1339")]:
+        written = flat(client.get("/help/", headers={"accept-language": language}))
+        code = "en" if language == "fr" else language
+        assert f'<div lang="{code}"><p>{text}</p>' in written
     assert "1 November 2026" in english
 
 
