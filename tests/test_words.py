@@ -1,4 +1,4 @@
-"""The Korean catalogue uses one word for each thing: those of docs/glossary.md."""
+"""The catalogues use one word for each thing: those of docs/glossary.md."""
 
 import re
 from collections import Counter
@@ -72,6 +72,48 @@ def test_a_label_that_is_a_term_is_translated_by_it(term):
     ]
 
     assert wrong == []
+
+
+# Languages by the column of their words in the second table.
+OTHERS = {"zh_Hans": 1, "vi": 2}
+# Terms whose word stands in each text that has the English one. Others mean more than one thing
+# in English: a place, a line of text, a code.
+THROUGHOUT = [
+    *["health authority", "public health centre", "cohort", "resume code", "draw", "entry number"],
+    *["reservation number", "cancellation list", "public log", "witness", "care home"],
+]
+
+
+def _other_terms() -> list[list[str]]:
+    text = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    lines = text.partition("## Chinese and Vietnamese")[2].splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip()[1:-1].split("|")] for line in lines if "|" in line
+    ]
+    return rows[2:]  # behind the heads and their rule
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_chinese_and_vietnamese_have_one_word_too(language):
+    catalogue = polib.pofile(str(ROOT / f"locale/{language}/LC_MESSAGES/django.po"))
+    terms, wrong, met = _other_terms(), [], set()
+    never = [word for row in terms for word in re.split("[,;] ", row[3]) if word]
+    for entry in catalogue:
+        # Values are filled in: no word of the language stands for them.
+        english = re.sub(r"%\(\w+\)\w|\{\w*\}", "", entry.msgid)
+        texts = [text.lower() for text in _translations(entry)]
+        wrong += [(word, entry.msgid) for word in never if any(word in text for text in texts)]
+        for row in terms:
+            names = re.sub(r" \(.*\)", "", row[0]).split(", ")
+            words = row[OTHERS[language]].lower().split(", ")
+            found = [name for name in names if re.search(rf"\b{name}s?\b", english, re.IGNORECASE)]
+            held = set(found) & set(THROUGHOUT) or {entry.msgid.lower()} & set(names)
+            met |= held
+            if held and not all(any(word in text for word in words) for text in texts):
+                wrong.append((row[0], entry.msgid))
+
+    assert wrong == []
+    assert met >= set(THROUGHOUT)
 
 
 def test_each_text_stands_once_in_the_catalogue():
