@@ -276,6 +276,11 @@ function offerSound() {
   });
 }
 
+// Only now: on a slow line they would share it with the sheet of this page.
+for (const href of find("script").dataset.ahead.split(" ")) {
+  document.head.append(Object.assign(document.createElement("link"), { rel: "prefetch", href }));
+}
+
 // It says "no connection" where this page can't be fetched again.
 const scope = location.pathname.replace(/[^/]+\/$/, "");
 const worker = `${standing.dataset.worker}?language=${document.documentElement.lang}`;
