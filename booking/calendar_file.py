@@ -29,7 +29,7 @@ def calendar_file(reservation: Reservation) -> bytes:
     event.add("dtstart", slot.starts_at)
     event.add("dtend", slot.starts_at + LASTS)
     event.add("summary", _("Vaccination, dose %(dose)d") % {"dose": reservation.dose})
-    event.add("location", f"{slot.place.name}, {slot.place.address}")
+    event.add("location", f"{slot.place.full_name}, {slot.place.address}")
     event.add("description", _("Reservation number %(number)s") % {"number": reservation.number})
     event.add("status", _STATUS.get(ReservationStatus(reservation.status), "CONFIRMED"))
     return calendar_of(event, alarm_before=timedelta(hours=2))

@@ -145,7 +145,7 @@ def _detail(change: Change) -> str:
 
 
 def place_and_time(slot: Slot) -> str:
-    return f"{moment(slot.starts_at)} · {slot.place.name}"
+    return f"{moment(slot.starts_at)} · {slot.place.full_name}"
 
 
 def actor_for_person(by: str) -> str:

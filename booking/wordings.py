@@ -30,7 +30,8 @@ def appointment_line(dose: int, when: str, clinic: str, number: str) -> str:
 
 
 def _clinic() -> str:
-    return "영등포구 예방접종센터" if reads_korean() else "Yeongdeungpo-gu Vaccination Centre"
+    korean = "영등포구 예방접종센터"
+    return korean if reads_korean() else f"Yeongdeungpo-gu Vaccination Centre ({korean})"
 
 
 def _lines(*doses: int) -> str:

@@ -13,7 +13,6 @@ from django.template.base import Node
 from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from selectolax.lexbor import LexborHTMLParser
 
-from booking.models import Clinic
 from eligibility.models import Person
 from standing.states import State
 from tests.standing.scenes import SCENES
@@ -138,7 +137,7 @@ def test_no_page_mixes_languages(state, language, needed):
     responses |= {name: client.get(f"/{name}/") for name in addresses}
 
     mixed = set()
-    # Names of people and clinics are data; those of clinics are Korean until they have another.
+    # Names of people are data. Those of clinics are marked as Korean.
     names = re.compile("|".join(_names()) or "-")
     for name, response in responses.items():
         words = names.sub(" ", _words_of(response.content.decode(), language))
@@ -150,9 +149,7 @@ def test_no_page_mixes_languages(state, language, needed):
 
 
 def _names() -> list[str]:
-    clinics = Clinic.objects.values_list("name", "address")
     names = [person.name for person in Person.objects.all()]
-    names += [text for clinic in clinics for text in clinic]
     return sorted(map(re.escape, names), key=len, reverse=True)
 
 

@@ -29,7 +29,7 @@ def _vaccinations(person_id: int) -> list[str]:
             "day": _day(dose.given_at),
             "vaccine": dose.vaccine.name,
             "lot": dose.lot.number if dose.lot else "–",
-            "clinic": dose.clinic.name,
+            "clinic": dose.clinic.full_name,
         }
         for dose in doses
     ]

@@ -91,10 +91,10 @@ class ClinicAdmin(SchedulePages, ClosurePages, ScopedAdmin[Clinic]):
     clinic_path = ""
     list_display = ["name", "code", "region", "district", "phone", "active"]
     list_filter = ["active", RegionFilter, DistrictFilter]
-    search_fields = ["name", "code", "address"]
+    search_fields = ["name", "name_en", "code", "address"]
     search_help_text = gettext_lazy("Name, code or address")
     fieldsets = [
-        (None, {"fields": ["code", "name", "active"]}),
+        (None, {"fields": ["code", "name", "name_en", "active"]}),
         (
             gettext_lazy("Address"),
             {"fields": ["region", "district", "address", "phone", "latitude", "longitude"]},

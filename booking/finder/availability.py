@@ -20,6 +20,7 @@ from django.utils import timezone
 from booking.areas import Area
 from booking.models import Clinic, Vaccine
 from booking.models.clinics import has_seat, seats_left
+from booking.place_names import full_name
 from booking.rules import EVENING, NOON, day_bounds, part_of, vaccines_named
 from database.clock import known_now
 from dataio.districts import centre_of
@@ -100,6 +101,7 @@ class ClinicFacts:
     id: int
     code: str
     name: str
+    name_en: str
     region: str
     district: str
     address: str
@@ -107,6 +109,10 @@ class ClinicFacts:
     latitude: float | None
     longitude: float | None
     facilities: frozenset[str] = frozenset()
+
+    @property
+    def full_name(self) -> str:
+        return full_name(self)
 
     @property
     def coordinates(self) -> tuple[float, float] | None:
@@ -153,7 +159,7 @@ class Directory:
         if area.clinic_id is None:
             return f"{area.region} {area.district}"
         clinic = self.clinics.get(area.clinic_id)
-        return clinic.name if clinic else None
+        return clinic.full_name if clinic else None
 
     def regions(self) -> list[str]:
         return list(dict.fromkeys(region for region, _district in self.by_district))

@@ -315,7 +315,7 @@ def _candidates(
         clinics = [
             clinic
             for clinic in directory.clinics.values()
-            if wanted in normalised(clinic.name) and search.suits(clinic)
+            if wanted in normalised(f"{clinic.name} {clinic.name_en}") and search.suits(clinic)
         ]
         origin = _origin(search, directory)
         return (nearest(origin, clinics) if origin else clinics)[:NEAREST], origin

@@ -33,6 +33,9 @@ def facilities(text: str) -> list[str]:
     return facilities_in_order(codes)
 
 
+name_en = matching(
+    r"[A-Za-zÀ-ſ][A-Za-z0-9À-ſ .,&'()/+-]{0,99}", gettext_lazy("Write the name in Latin letters.")
+)
 latitude, longitude = decimal(32, 40), decimal(123, 133)
 
 OWN = Layout(
@@ -47,6 +50,7 @@ OWN = Layout(
         Column("latitude", latitude, required=False, default=None),
         Column("longitude", longitude, required=False, default=None),
         Column("facilities", facilities, required=False, default=[]),
+        Column("name_en", name_en, required=False, max_length=100),
     ],
 )
 # Clinics under contract for vaccination: one row for each clinic and day of the week.
@@ -75,7 +79,10 @@ CENTRES = Layout(
     ],
     others_allowed=True,
 )
-FIELDS = ["name", "region", "district", "address", "phone", "latitude", "longitude", "facilities"]
+FIELDS = [
+    *["name", "name_en", "region", "district", "address", "phone", "latitude", "longitude"],
+    "facilities",
+]
 
 
 class ClinicKind(Kind):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from booking.enums import VISIT_MOVES, VisitStatus
 from booking.models.clinics import Clinic, Slot
 from booking.models.moves import lawful_moves
+from booking.place_names import full_name
 from database.clock import Now
 from privacy.fields import EncryptedTextField
 
@@ -50,6 +51,10 @@ class CareHome(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def full_name(self) -> str:
+        return full_name(self)
 
 
 @pghistory.track(

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking.enums import Facility
+from booking.place_names import full_name
 from booking.rules import MOST_MARGIN_PERCENT
 from eligibility.models import CODE
 from web.language import reads_korean
@@ -30,6 +31,17 @@ class Clinic(models.Model):
 
     code = models.CharField(_("code"), max_length=20, unique=True)
     name = models.CharField(_("name"), max_length=100)
+    name_en = models.CharField(
+        _("name in English"),
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[
+            RegexValidator(r"\A[A-Za-z0-9À-ſ .,&'()/+-]*\Z", _("Write the name in Latin letters."))
+        ],
+        help_text=_("Shown with the Korean name to people who do not read Korean."),
+    )
     region = models.CharField(_("region"), max_length=20)
     district = models.CharField(_("district"), max_length=30)
     address = models.CharField(_("address"), max_length=200)
@@ -85,6 +97,10 @@ class Clinic(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def full_name(self) -> str:
+        return full_name(self)
 
 
 INTERVAL_NEEDED = _(

@@ -201,7 +201,7 @@ def promise_to(reservation: Reservation) -> str:
 def sentence_of(row: AffectedAppointment) -> str:
     """Why the appointment can't take place, in the active language."""
     return _("%(clinic)s cannot vaccinate on %(when)s. %(reason)s.") % {
-        "clinic": row.from_slot.clinic.name,
+        "clinic": row.from_slot.clinic.full_name,
         "when": moment(row.from_slot.starts_at),
         "reason": row.closure.get_reason_display(),
     }

@@ -64,7 +64,7 @@ def line_of(reservation: Reservation) -> str:
     return wordings.appointment_line(
         reservation.dose,
         appointment_time(reservation),
-        reservation.slot.place.name,
+        reservation.slot.place.full_name,
         reservation.number,
     )
 
@@ -191,7 +191,7 @@ def notify_offer(offer: Offer) -> None:
         wordings.OFFER,
         reservation,
         when=when,
-        clinic=reservation.slot.clinic.name,
+        clinic=reservation.slot.clinic.full_name,
         minutes=round((offer.until - offer.offered_at).total_seconds() / 60),
         until=f"{timezone.localtime(offer.until):%H:%M}",
         address=public_url("offer", offer.token),

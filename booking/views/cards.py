@@ -17,6 +17,7 @@ from django.utils.translation import get_language, ngettext, npgettext, pgettext
 from booking.finder import availability
 from booking.finder.availability import OpenSlot
 from booking.finder.search import ClinicTimes, SearchResult
+from booking.place_names import marked, name_as_html
 from booking.views.purposes import Purpose
 from web import moulds
 from web.moulds import Html, Text
@@ -40,8 +41,8 @@ def _card(here: ClinicTimes, purpose: Purpose, query: str) -> SafeString:
     more_text = ngettext("%(n)s more time at this clinic", "%(n)s more times at this clinic", more)
     context: dict[str, Any] = {
         "url": Text(purpose.clinic_url(clinic.code, query)),
-        "name": Text(clinic.name),
-        "address": Text(clinic.address),
+        "name": Html(name_as_html(clinic)),
+        "address": Html(marked(clinic.address)),
         "at": Text(f"{at[0]},{at[1]}" if at else ""),
         "km": Text("" if here.km is None else floatformat(here.km, 1)),
         "left": Text(left_text % {"n": left}),

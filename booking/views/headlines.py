@@ -54,7 +54,7 @@ def sold_out(
     `closed`: the clinic takes no bookings; `narrowed`: by weekday, hours or vaccine.
     """
     if clinic:
-        return _of_clinic(closed=closed, narrowed=narrowed) % {"name": clinic.name}
+        return _of_clinic(closed=closed, narrowed=narrowed) % {"name": clinic.full_name}
     if search.name and not clinics_searched:
         return _("There is no clinic named “%(name)s”") % {"name": search.name}
     if search.places and not search.is_named():

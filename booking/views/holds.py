@@ -27,6 +27,7 @@ from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
+from booking.place_names import marked, name_as_html
 from booking.services import confirmations, courses, holds, reading
 from booking.views.common import identified, reservations_in_session
 from booking.views.finder import finder_page, slot_lost_page
@@ -277,8 +278,8 @@ def _shown(hold: Reservation, first: Reservation) -> dict[str, Any]:
         "dose": hold.dose if slot.vaccine.doses > 1 else None,
         "when": Html(when(slot.starts_at)),
         "elsewhere": slot.clinic_id != first.slot.clinic_id,
-        "clinic": Text(slot.clinic.name),
-        "address": Text(slot.clinic.address),
+        "clinic": Html(name_as_html(slot.clinic)),
+        "address": Html(marked(slot.clinic.address)),
         "vaccine": Text(slot.vaccine.name),
     }
 

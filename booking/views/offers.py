@@ -124,7 +124,7 @@ def _places(request: HttpRequest, person_id: int, wished: Wished | None) -> list
     choices = []
     clinic = directory.by_code.get(request.GET.get("clinic") or request.POST.get("clinic", ""))
     if clinic:
-        choices.append((clinic_key(clinic.id), clinic.name))
+        choices.append((clinic_key(clinic.id), clinic.full_name))
     home = (request.GET.get("region", ""), request.GET.get("district", ""))
     if clinic:
         home = (clinic.region, clinic.district)

@@ -29,6 +29,7 @@ from booking.history import actor_for_person
 from booking.limits import count_failure, look_up_is_slowed
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
+from booking.place_names import marked, name_as_html
 from booking.qr import qr_svg
 from booking.services import changes, reading
 from booking.services.changes import change_limits
@@ -159,10 +160,10 @@ def _shown(reservation: Reservation) -> dict[str, Any]:
         "vaccine": {"doses": slot.vaccine.doses, "name": Text(slot.vaccine.name)},
         "when": Html(when(slot.starts_at)),
         "changes_until": Html(when(reservation.changes_until, "short")),
-        "place": Text(slot.place.name),
-        "address": Text(slot.place.address),
+        "place": Html(name_as_html(slot.place)),
+        "address": Html(marked(slot.place.address)),
         "at_home": slot.home_id is not None,
-        "clinic": Text(slot.clinic.name),
+        "clinic": Html(name_as_html(slot.clinic)),
         "phone": Text(slot.clinic.phone),
         "url": _address("reservation", reservation.number),
         "cancel_url": _address("cancel", reservation.number),

@@ -394,7 +394,7 @@ QUESTIONNAIRE_DAYS = env.int("JARI_QUESTIONNAIRE_DAYS", default=30)
 # Without a channel, messages are written as files under JARI_HOME, kept for OUTBOX_DAYS.
 OUTBOX_ALLOWED = True
 OUTBOX_DAYS = env.int("JARI_OUTBOX_DAYS", default=7)
-DIRECTIONS = directions(env)  # maps to which pages of clinics link
+DIRECTIONS = directions(env, sample=SAMPLE)  # maps to which pages of clinics link
 MESSAGE_CHANNELS = env.dict("JARI_MESSAGE_CHANNELS", default={})  # sms=…,email=…,kakao=…
 # What providers of mail and text messages need besides their address there (docs/operations.md).
 ANYMAIL = anymail(env)

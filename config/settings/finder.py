@@ -5,13 +5,18 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+_SAMPLE = [
+    {"ko": "네이버 지도", "en": "Naver Map", "url": "https://map.naver.com/p/search/{address}"},
+    {"ko": "카카오맵", "en": "Kakao Map", "url": "https://map.kakao.com/link/search/{address}"},
+]
 
-def directions(env: Any) -> list[dict[str, str]]:
+
+def directions(env: Any, *, sample: bool = False) -> list[dict[str, str]]:
     """Names and addresses of maps, from JARI_DIRECTIONS: {address} stands for a clinic's.
 
     Links only: no page loads anything from them, and nothing about the reader is in them.
     """
-    maps: Any = env.json("JARI_DIRECTIONS", default=[])
+    maps: Any = env.json("JARI_DIRECTIONS", default=_SAMPLE if sample else [])
     for each in maps if isinstance(maps, list) else [None]:
         fields = each if isinstance(each, dict) else {}
         url = str(fields.get("url", ""))

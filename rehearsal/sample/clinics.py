@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from booking.enums import Facility, facilities_in_order
 from booking.models import Clinic, Vaccine
 from dataio.districts import District, all_districts, centre_of
 
@@ -16,6 +17,20 @@ _WORDS = [
     *("참사랑", "늘편한", "우리", "은하", "하늘", "큰나무", "맑은샘", "든든", "좋은날", "두루"),
 ]
 _KINDS = ["내과의원", "가정의학과의원", "의원", "병원", "소아청소년과의원", "이비인후과의원"]
+# As such names are romanised, and what kind of clinic it is.
+_WORDS_EN = [
+    *("Saebom", "Hanbit", "Pureun", "Gaon", "Dasom", "Miso", "Bareun", "Somang", "Onnuri"),
+    *("Haetsal", "Chamsarang", "Neulpyeonhan", "Uri", "Eunha", "Haneul", "Keunnamu", "Malgeunsaem"),
+    *("Deundeun", "Joeunnal", "Duru"),
+]
+_KINDS_EN = [
+    *("Internal Medicine Clinic", "Family Medicine Clinic", "Clinic", "Hospital"),
+    *("Paediatric Clinic", "ENT Clinic"),
+]
+_FACILITIES = [
+    *([Facility.WHEELCHAIR, Facility.LIFT, Facility.PARKING], [Facility.PARKING], []),
+    *([Facility.WHEELCHAIR, Facility.ENGLISH], [Facility.LIFT, Facility.QUIET_HOURS]),
+]
 _ROADS = ["새싹로", "은행나무길", "중앙로", "시장길", "학교앞로", "강변로", "언덕길", "솔밭로"]
 
 VACCINES = [
@@ -57,9 +72,12 @@ def _clinic(index: int, place: District, rng: random.Random) -> Clinic:
     centre = centre_of(place.region, place.district)
     assert centre  # from the same file as the districts
     latitude, longitude = centre
+    word, kind = rng.randrange(len(_WORDS)), rng.randrange(len(_KINDS))
     return Clinic(
         code=f"S{index:04d}",
-        name=f"{rng.choice(_WORDS)}{rng.choice(_KINDS)}",
+        name=f"{_WORDS[word]}{_KINDS[kind]}",
+        name_en=f"{_WORDS_EN[word]} {_KINDS_EN[kind]}",
+        facilities=facilities_in_order(_FACILITIES[index % len(_FACILITIES)]),
         region=place.region,
         district=place.district,
         address=f"{place.region} {place.district} {rng.choice(_ROADS)} {rng.randrange(1, 200)}",

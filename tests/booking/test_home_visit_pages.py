@@ -367,7 +367,7 @@ def test_a_resident_sees_the_home_and_may_cancel_but_not_move(client):
     home = visit.slot.home
     assert home.name in page
     assert home.address in page
-    assert f"The team of {visit.slot.clinic.name} comes to the home." in page
+    assert f'The team of<span lang="ko">{visit.slot.clinic.name}</span>comes to the home.' in page
     assert reverse("change", args=[row.number]) not in page
     assert (change.status_code, moved.status_code) == (409, 409)
     standing = facts_of(row.person_id, row.created_at)

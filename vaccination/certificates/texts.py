@@ -47,7 +47,7 @@ def certificate_of(dose: DoseGiven) -> Certificate:
         vaccine=dose.vaccine.name,
         dose=f"{dose.dose_number} / {dose.vaccine.doses}",
         given_on=timezone.localdate(dose.given_at),
-        clinic=dose.clinic.name,
+        clinic=dose.clinic.full_name,
         lot=dose.lot.number if dose.lot else "–",
         code=code,
         address=public_url("certificate_of_code", code),

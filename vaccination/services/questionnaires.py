@@ -231,7 +231,7 @@ def _check_page(
     row: Reservation, response: QuestionnaireResponse, shown: PageShown, version: int
 ) -> None:
     if shown.slot_id != row.slot_id:
-        raise AppointmentMoved(when=moment(row.slot.starts_at), clinic=row.slot.place.name)
+        raise AppointmentMoved(when=moment(row.slot.starts_at), clinic=row.slot.place.full_name)
     if shown.version != version:
         raise QuestionsChanged
     if shown.revision != response.revision:

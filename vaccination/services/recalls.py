@@ -192,7 +192,7 @@ def _write_message(recall: Recall, dose: DoseGiven) -> bool:
     with translation.override(reservation.language):
         values = {
             "day": date_format(localtime(dose.given_at), _("D j M")),
-            "clinic": dose.clinic.name,
+            "clinic": dose.clinic.full_name,
             "vaccine": dose.vaccine.name,
             "lot": recall.lot_number,
         }
