@@ -3,7 +3,7 @@ addresses."""
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +27,6 @@ class Threads:
     """Threads of each lane of a process."""
 
     pages: int = 8
-    # So many run at once while a page of staff or a look-up runs: all threads share one
-    # interpreter, and eight others would leave a long page a ninth of it.
-    pages_beside: int = 3
     # 0: these share the threads of the pages.
     lookup: int = 3
     staff: int = 3
@@ -41,17 +38,12 @@ class Lanes:
     """The lanes of a process: a full one holds up nobody in another."""
 
     def __init__(self, threads: Threads, *, waiting: int) -> None:
+        self.pages = Lane(threads.pages, waiting=waiting, name="page")
         self.staff = Lane(threads.staff, waiting=waiting, name="staff")
         self.static = Lane(threads.static, waiting=waiting, name="static")
-        lookup = Lane(threads.lookup, waiting=waiting, name="lookup") if threads.lookup else None
-        self.pages = Lane(
-            threads.pages,
-            waiting=waiting,
-            name="page",
-            ahead=[lane for lane in (self.staff, lookup) if lane],
-            beside=threads.pages_beside,
+        self.lookup = (
+            Lane(threads.lookup, waiting=waiting, name="lookup") if threads.lookup else self.pages
         )
-        self.lookup = lookup or self.pages
 
     def of(self, path: str) -> "Lane":
         """The lane of an address, by its beginning."""
@@ -70,33 +62,14 @@ class Lane:
 
     Free threads go to the waiting addresses in rotation, however many requests each of them sent.
     When the queue is full, the address with the most requests in it loses its newest one.
-
-    While a lane of `ahead` has a request running, at most `beside` begin here: a crowd's pages lose
-    nothing, as so many threads use up the interpreter, and the others are not one of many.
     """
 
-    def __init__(
-        self,
-        threads: int,
-        *,
-        waiting: int,
-        name: str,
-        ahead: Sequence["Lane"] = (),
-        beside: int | None = None,
-    ) -> None:
+    def __init__(self, threads: int, *, waiting: int, name: str) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._all, self._beside = threads, min(beside or threads, threads)
-        self._running = 0
-        self._ahead, self._behind = ahead, list[Lane]()
-        for lane in ahead:
-            lane._behind.append(self)
+        self._free = threads
         self._most = waiting
         self._count = 0
         self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-
-    @property
-    def _limit(self) -> int:
-        return self._beside if any(lane._running for lane in self._ahead) else self._all
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; raises Refused (503) if the queue is full."""
@@ -108,8 +81,8 @@ class Lane:
 
     async def _turn(self, address: str) -> None:
         """Return when this request has a thread."""
-        if self._running < self._limit:
-            self._running += 1
+        if self._free:
+            self._free -= 1
             return
         if self._count >= self._most:
             self._drop_newest(address)
@@ -135,23 +108,16 @@ class Lane:
             turn.set_exception(busy())
 
     def _pass_on(self) -> None:
-        """Give back a thread: to the next one here, or in the lanes that waited for this one."""
-        self._running -= 1
-        self._fill()
-        if not self._running:
-            for lane in self._behind:
-                lane._fill()
-
-    def _fill(self) -> None:
-        while self._turns and self._running < self._limit:
+        while self._turns:
             address, turns = self._turns.popitem(last=False)
             turn = turns.popleft()
             self._count -= 1
             if turns:
                 self._turns[address] = turns  # behind the others
             if not turn.done():
-                self._running += 1
                 turn.set_result(None)
+                return
+        self._free += 1
 
 
 class Share:

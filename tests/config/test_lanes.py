@@ -77,31 +77,6 @@ def test_whoever_goes_away_while_waiting_takes_no_thread_with_it():
     assert order == ["b", "c"]
 
 
-def test_pages_leave_the_interpreter_to_a_lane_ahead_and_go_on_after_it():
-    order: list[str] = []
-
-    async def story() -> None:
-        staff = Lane(1, waiting=4, name="staff")
-        pages = Lane(3, waiting=9, name="page", ahead=[staff], beside=1)
-        loop = asyncio.get_running_loop()
-        long, page = threading.Event(), threading.Event()
-        first = loop.create_task(staff.run("staff", long.wait))
-        await asyncio.sleep(0)
-        others = [loop.create_task(pages.run(f"{n}", page.wait)) for n in range(3)]
-        await asyncio.sleep(0)
-        order.append(f"{pages._running} of {pages._count + pages._running} run beside")
-        long.set()
-        await first
-        await asyncio.sleep(0)
-        order.append(f"{pages._running} run after it")
-        page.set()
-        await asyncio.gather(*others)
-
-    run(story)
-
-    assert order == ["1 of 3 run beside", "3 run after it"]
-
-
 def test_a_share_is_bounded_for_each_and_in_all_and_given_back():
     share = Share(each=1, all=2)
 
