@@ -145,10 +145,10 @@ def install(lock: str) -> None:
         if quiet([venv_python(), "-m", "pip", "--version"])[0]:
             quiet([venv_python(), "-m", "ensurepip"])
         command = [venv_python(), "-m", "pip", "install", "--disable-pip-version-check"]
-        # The lock has every package. Resolving dependencies itself, an older pip wants the newest
-        # `coverage[toml]` besides the locked coverage, and fails when there is a newer one.
-        command.append("--no-deps")
-    command.append("--require-hashes")
+    # The lock has every package. Resolving dependencies itself, an older pip wants the newest
+    # `coverage[toml]` besides the locked coverage, and fails when there is a newer one; uv would
+    # want what requirements/overrides.txt left out.
+    command += ["--no-deps", "--require-hashes"]
     for file in files:
         command += ["-r", file]
     code, output = quiet(command)

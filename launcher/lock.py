@@ -12,6 +12,7 @@ COMPILE = [
     "--universal", "--python-version", "3.11", "--generate-hashes",
     # No index addresses: each machine has its own.
     "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
+    "--override", str(FOLDER / "overrides.txt"),
 ]  # fmt: skip
 COMMON = [*COMPILE, "pyproject.toml"]
 

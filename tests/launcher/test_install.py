@@ -245,12 +245,14 @@ def test_the_lock_holds_everything_that_pyproject_asks_for() -> None:
 
 def test_the_lock_holds_everything_that_its_packages_ask_for() -> None:
     locked = {canonicalize_name(name): version for name, version in pins("test.txt").items()}
+    left_out = re.findall(r"^[a-z0-9-]+", (LOCKS / "overrides.txt").read_text(), re.MULTILINE)
     missing = [
         f"{one.name}: {needed}"
         for one in metadata.distributions()
         if canonicalize_name(one.name) in locked
         for needed in map(Requirement, one.requires or [])
         if needed.marker is None or needed.marker.evaluate({"extra": ""})
+        if canonicalize_name(needed.name) not in left_out
         if not needed.specifier.contains(locked.get(canonicalize_name(needed.name), ""))
     ]
 
