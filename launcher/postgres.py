@@ -60,6 +60,7 @@ _DATABASE = """
 SELECT 'CREATE DATABASE {name} OWNER {owner}' WHERE NOT EXISTS (
     SELECT FROM pg_database WHERE datname = '{name}'
 ) \\gexec
+GRANT pg_read_all_stats TO {owner};
 SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{name}';
 """
 

@@ -17,6 +17,7 @@ from redis import RedisError
 
 from database.clock import clock_ahead
 from outside import jobs
+from recovery import watching
 from reports.control_room import open_rooms
 from reports.models import PortalMinute
 from reports.parts import OK, states
@@ -82,6 +83,7 @@ class StateCollector(Collector):
         try:
             yield from _lines()
             yield from _minute()
+            yield from _copies()
         except DatabaseProblem:
             return  # jari_part_ok says so
 
@@ -135,3 +137,10 @@ def _minute() -> Iterator[Metric]:
         value = getattr(last, field, None)
         found: list[tuple[list[str], float]] = [] if value is None else [([], float(value))]
         yield _gauge(name, f"{about} in the last whole minute", found)
+
+
+def _copies() -> Iterator[Metric]:
+    for measure in watching.measures():
+        labels = [measure.label] if measure.label else []
+        values = [([name] if labels else [], value) for name, value in measure.values]
+        yield _gauge(f"jari_{measure.name}", measure.about, values, *labels)

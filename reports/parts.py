@@ -9,6 +9,7 @@ from redis import RedisError
 from database.clock import clock_ahead, clock_line, database_now, is_off, measure_if_due
 from messaging import budget, gateways
 from outside import jobs, redis
+from recovery.watching import drill_line
 from reports.schedules import late_files
 from waiting_room.services.witnessed import health_line as witnesses_line
 from web.hooks import Hook
@@ -89,6 +90,13 @@ def _exports() -> str:
     return f"late: {', '.join(words)}" if words else OK
 
 
+def _drill() -> str:
+    try:
+        return drill_line()
+    except DatabaseError:
+        return "unknown"
+
+
 # Functions that answer "ok" or, in short words, what is wrong.
 PARTS = {
     "database": _database,
@@ -99,6 +107,7 @@ PARTS = {
     "clock": _clock,
     "witnesses": _witnesses,
     "exports": _exports,
+    "drill": _drill,
 }
 
 

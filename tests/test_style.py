@@ -25,6 +25,7 @@ PACKAGES = [
     "outside",
     "privacy",
     "queue/waiting_room",
+    "recovery",
     "rehearsal",
     "reports",
     "staff",

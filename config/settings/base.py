@@ -25,6 +25,7 @@ from .languages import LANGUAGE_CODE as LANGUAGE_CODE
 from .languages import LANGUAGES as LANGUAGES
 from .logs import logging_settings
 from .messages import anymail, kakao_templates, message_budgets
+from .recovery import backup_settings
 
 # Django's generic classes take the type of their rows: ModelAdmin[Cohort], QuerySet[Slot].
 django_stubs_ext.monkeypatch()
@@ -160,6 +161,7 @@ INSTALLED_APPS = [
     "outside",  # its rqcron comes before django_rq's
     "events",
     "reports",
+    "recovery",
     "vaccination",
     "booking",
     "waiting_room",
@@ -307,6 +309,9 @@ USE_TZ = True
 
 EXPORT_TARGETS = export_targets(env, HOME)  # where schedules deliver
 EXPORT_DAYS = env.int("JARI_EXPORT_DAYS", default=7)  # how long files of exports are kept
+BACKUPS = backup_settings(env, HOME)
+# How often a drill must pass (manage.py drill); 0 expects none.
+DRILL_DAYS = env.int("JARI_DRILL_DAYS", default=0)
 MINUTE_DAYS, EVENING_DAYS = report_days(env)  # how long these and reports of evenings are kept
 OPEN_LICENCE = env.str("JARI_OPEN_LICENCE", default="")  # of public numbers; may end with a link
 STATIC_URL = "/static/"

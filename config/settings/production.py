@@ -30,6 +30,7 @@ SILENCED_SYSTEM_CHECKS = [
     *([] if SECURE_HSTS_INCLUDE_SUBDOMAINS else ["security.W005"]),  # switched off explicitly
     *([] if SECURE_HSTS_PRELOAD else ["security.W021"]),
 ]
+DRILL_DAYS = env.int("JARI_DRILL_DAYS", default=8)
 COOKIE_PREFIX = "__Host-"
 SESSION_COOKIE_NAME = "__Host-sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken"

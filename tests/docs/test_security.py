@@ -43,6 +43,7 @@ CODE = [
     "outside",
     "privacy",
     "queue",
+    "recovery",
     "reports",
     "staff",
     "vaccination",
@@ -125,9 +126,16 @@ def calls() -> Iterator[tuple[str, ast.Call]]:
                     yield ast.unparse(node.func), node
 
 
+# They run in manage.py drill on the host of backups, and start Barman, Postgres and manage.py.
+STARTERS = {"recovery/barman.py", "recovery/drilling.py", "recovery/scratch.py"}
+
+
 def test_no_shell_is_started():
+    assert {file for file, module in imports() if module == "subprocess"} == STARTERS
     assert [
-        name for name, _call in calls() if re.match(r"os\.(system|popen)|subprocess\.", name)
+        name
+        for name, call in calls()
+        if re.match(r"os\.(system|popen)", name) or "shell" in {word.arg for word in call.keywords}
     ] == []
 
 
