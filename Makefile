@@ -11,7 +11,7 @@ HOURS ?=
 
 PY = $(VENV)/bin/python
 INSTALL = @VENV=$(VENV) $(PYTHON) launcher/install.py
-CODE = booking bulk config database dataio eligibility events launcher messaging outside privacy queue rehearsal reports staff standing statements tests vaccination web
+CODE = booking bulk config database dataio eligibility events launcher messaging outside privacy queue recovery rehearsal reports staff standing statements tests vaccination web
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -56,7 +56,8 @@ lint: ## check style, types, layers, and that models and migrations agree
 	@$(PY) -m ruff format --check .
 	@$(VENV)/bin/djangofmt --check templates
 	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) && \
-		PYTHONPATH=.:queue $(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run'
+		PYTHONPATH=.:queue $(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run && \
+		$(PY) -m launcher.migrations'
 
 messages: ## collect the texts to translate, and compile the translations
 	$(INSTALL) test
