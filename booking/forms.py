@@ -22,6 +22,7 @@ from eligibility.spelling import any_phone
 from messaging.enums import CHOSEN, Channel
 from messaging.receivers import EmailAddressField
 from web.codes import UnreadableCode, read
+from web.inputs import DayInput
 
 
 def choice_in(form: forms.Form, name: str) -> forms.ChoiceField:
@@ -100,9 +101,7 @@ class SearchForm(forms.Form):
 
     region = NormalizedCharField(required=False, max_length=20, widget=forms.HiddenInput)
     district = NormalizedCharField(required=False, max_length=30, widget=forms.HiddenInput)
-    date = forms.DateField(
-        label=_("Date"), required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
+    date = forms.DateField(label=_("Date"), required=False, widget=DayInput())
     weekday = forms.MultipleChoiceField(
         label=_("Weekdays"),
         required=False,
@@ -244,12 +243,8 @@ class ListEntryForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("Choose at least one place.")},
     )
-    date_from = forms.DateField(
-        label=_("From day"), widget=forms.DateInput(attrs={"type": "date", "class": "jari-w-20"})
-    )
-    date_to = forms.DateField(
-        label=_("Until day"), widget=forms.DateInput(attrs={"type": "date", "class": "jari-w-20"})
-    )
+    date_from = forms.DateField(label=_("From day"), widget=DayInput({"class": "jari-w-20"}))
+    date_to = forms.DateField(label=_("Until day"), widget=DayInput({"class": "jari-w-20"}))
     part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
     leftover = forms.BooleanField(

@@ -13,8 +13,7 @@ from reports.orders import form_of
 from reports.packing import check_packing
 from reports.selection import SHORTEST_REASON, Form, Selection, select
 from staff.models import User
-
-_DAY = {"type": "date"}
+from web.inputs import DayInput
 
 
 def region_field() -> forms.ChoiceField:
@@ -29,12 +28,8 @@ def region_field() -> forms.ChoiceField:
 class TakeForm(forms.Form):
     """What of an export is taken, and how it is written. `selection` after a valid form."""
 
-    first = forms.DateField(
-        label=gettext_lazy("From day"), widget=forms.DateInput(attrs=_DAY), required=False
-    )
-    last = forms.DateField(
-        label=gettext_lazy("Until day"), widget=forms.DateInput(attrs=_DAY), required=False
-    )
+    first = forms.DateField(label=gettext_lazy("From day"), widget=DayInput(), required=False)
+    last = forms.DateField(label=gettext_lazy("Until day"), widget=DayInput(), required=False)
     region = region_field()
     cohort = forms.ModelChoiceField(
         label=gettext_lazy("Cohort"),

@@ -36,6 +36,7 @@ from staff.models import User
 from staff.names import actor_name
 from staff.scoping import ScopedAdmin, rows_for
 from staff.services import staff_of
+from web.inputs import DayInput
 
 DOSE_FIELDS = ["vaccine", "dose", "given_on", "place"]
 
@@ -51,9 +52,7 @@ class DoseFields(forms.Form):
         label=gettext_lazy("Vaccine"), queryset=Vaccine.objects.order_by("code")
     )
     dose = forms.IntegerField(label=gettext_lazy("Dose"), min_value=1, max_value=9, initial=1)
-    given_on = forms.DateField(
-        label=gettext_lazy("Given on"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    given_on = forms.DateField(label=gettext_lazy("Given on"), widget=DayInput())
     place = forms.CharField(
         label=gettext_lazy("Where"),
         required=False,

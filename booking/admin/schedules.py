@@ -25,6 +25,7 @@ from database.clock import known_today
 from staff.actors import actor_of
 from staff.pages import StaffPages
 from staff.services import staff_of
+from web.inputs import DayInput
 from web.language import reads_korean
 from web.posted import form_data
 
@@ -35,7 +36,6 @@ REASONS = {
 }
 DEFAULT_DAYS = 28
 _TIME = {"type": "time"}
-_DATE = {"type": "date"}
 
 
 def time_field(label: Any, *, required: bool = True) -> forms.TimeField:
@@ -45,7 +45,7 @@ def time_field(label: Any, *, required: bool = True) -> forms.TimeField:
 
 
 def date_field(label: Any) -> forms.DateField:
-    return forms.DateField(label=label, widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"))
+    return forms.DateField(label=label, widget=DayInput())
 
 
 class HoursForm(forms.ModelForm[OpeningHours]):

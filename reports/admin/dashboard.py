@@ -24,20 +24,18 @@ from staff.pages import page_of
 from staff.scoping import sees_everything
 from staff.services import staff_of
 from staff.site import PortalSite
+from web.inputs import DayInput
 from web.language import used_language
 
 DAYS = 14  # of the page without a period, today included
 LATE = timedelta(minutes=20)  # after which figures are old
 
 
-_DAY = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-
-
 class ScopeForm(forms.Form):
     """The period and the region, from the address; `scope` after a valid form."""
 
-    first = forms.DateField(label=gettext_lazy("From day"), widget=_DAY)
-    last = forms.DateField(label=gettext_lazy("Until day"), widget=_DAY)
+    first = forms.DateField(label=gettext_lazy("From day"), widget=DayInput())
+    last = forms.DateField(label=gettext_lazy("Until day"), widget=DayInput())
     region = forms.ChoiceField(label=gettext_lazy("Region"), required=False)
 
     def __init__(self, *args: Any, user: User, today: date, **values: Any) -> None:

@@ -26,6 +26,7 @@ from reports.tokens import LONGEST, make_token, revoke_token
 from staff.pages import StaffPages, fieldsets_of
 from staff.services import staff_of
 from web.careful_admin import CarefulMixin
+from web.inputs import DayInput
 
 
 class TokenForm(forms.Form):
@@ -46,7 +47,7 @@ class TokenForm(forms.Form):
     )
     until = forms.DateField(
         label=gettext_lazy("Good until"),
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=DayInput(),
         help_text=gettext_lazy("A year at most."),
     )
     reason = forms.CharField(

@@ -29,14 +29,10 @@ from vaccination.models import Lot
 from vaccination.models.lots import MOST_DOSES
 from vaccination.rules import lot_number
 from vaccination.services.doses import DoseDetails, NotDoneDetails
+from web.inputs import DayInput
 
 # A lot that expires later than this many years from now is a typing error.
 MOST_YEARS = 6
-
-
-def _date_input() -> forms.DateInput:
-    # The format of <input type="date"> in every language.
-    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
 
 class OnceForm(forms.Form):
@@ -58,7 +54,7 @@ class LabelForm(forms.Form):
         help_text=gettext_lazy("As on the vial; capitals and spaces do not matter."),
         widget=forms.TextInput(attrs={"autocapitalize": "characters", "spellcheck": "false"}),
     )
-    expires_on = forms.DateField(label=gettext_lazy("Expires on"), widget=_date_input())
+    expires_on = forms.DateField(label=gettext_lazy("Expires on"), widget=DayInput())
 
     def clean_number(self) -> str:
         try:
