@@ -7,12 +7,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core import signing
 from django.utils import timezone
+from django.utils.translation import gettext, override
 from playwright.sync_api import expect
 
 from booking.models import Offer, Reservation, Slot
 from booking.services.changes import cancel_reservation
 from booking.services.offers import Preferences, join_list
 from eligibility.sessions import _SALT, COOKIE
+from tests.browser.test_desk import WIDTHS, sticks_out
+from tests.browser.test_frame import double_letters
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -197,13 +200,13 @@ def test_on_a_phone_the_button_that_books_is_in_sight_and_hides_no_focus(browser
     assert (len(below) > 4, any(below)) == (True, False)
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize(
+    ("language", "width"), [("ko", 360), ("en", 1280), ("zh-hans", 1280), ("vi", 360)]
+)
 def test_every_page_fits_the_screen_and_passes_axe(live_server, browser, language, width):
     slot = clinic_with_times()
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, locale=language, reduced_motion="reduce"
-    )
+    size = {"width": width, "height": 800}
+    context = browser.new_context(viewport=size, locale=language, reduced_motion="reduce")
     context.set_default_timeout(15_000)
     enter(context, live_server, language)
     page = context.new_page()
@@ -212,7 +215,11 @@ def test_every_page_fits_the_screen_and_passes_axe(live_server, browser, languag
 
     def look(name):
         page.wait_for_load_state("networkidle")
-        beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        beyond = [other for other in WIDTHS if sticks_out(page, other)]
+        double_letters(page)
+        beyond += [(other, "large") for other in WIDTHS if sticks_out(page, other)]
+        page.evaluate("document.documentElement.style.fontSize = ''")
+        page.set_viewport_size(size)
         heard = [text for text in said if "Failed to load resource" not in text]
         rules = [rule["id"] for rule in Axe().run(page).response["violations"]]
         said.clear()
@@ -249,7 +256,9 @@ def test_every_page_fits_the_screen_and_passes_axe(live_server, browser, languag
     look("lost")
     Slot.objects.filter(pk__in=[slot.pk, lost.pk]).update(capacity=10)
     page.goto(live_server.url + "/booking/confirm/")
-    page.get_by_role("button", name="예약하기" if language == "ko" else "Book this").click()
+    with override(language):
+        book = gettext("Book this")
+    page.get_by_role("button", name=book).click()
     page.wait_for_url("**/reservations/**")
     receipt = page.url
     look("receipt")

@@ -41,9 +41,7 @@ STORY = {
 }
 
 
-@pytest.fixture(
-    params=[("ko", 360), ("en", 360), ("ko", 820), ("en", 820), ("ko", 1280), ("en", 1280)], ids=str
-)
+@pytest.fixture(params=[("ko", 360), ("en", 820)], ids=str)
 def screen(request, new_screen):
     return new_screen(*request.param)
 

@@ -46,7 +46,11 @@ def caller():
     return PersonFactory(name="남궁민수"), first
 
 
-@pytest.fixture(params=[("ko", 360), ("en", 360), ("ko", 1280), ("en", 1280)], ids=str)
+# Of a phone, a clinic's tablet and the screen at a counter.
+WIDTHS = (360, 820, 1280)
+
+
+@pytest.fixture(params=[("ko", 360), ("en", 1280)], ids=str)
 def screen(request, new_screen):
     """A page of this size and language, in which nothing may stick out or be said aloud."""
     return new_screen(*request.param, height=800)
@@ -69,9 +73,17 @@ def sign_in(page, **values):
     return user
 
 
+def sticks_out(page, width: int) -> bool:
+    """Whether the page scrolls sideways on a screen of this width."""
+    page.set_viewport_size(page.viewport_size | {"width": width})
+    return page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+
 def looks_right(page) -> None:
     page.wait_for_load_state("networkidle")
-    beyond = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    size = page.viewport_size
+    beyond = [width for width in WIDTHS if sticks_out(page, width)]
+    page.set_viewport_size(size)
     # A refusal has a status of its own, of which Chromium tells; axe tries inline styles later.
     # An address that names a row takes the focus there, of which Chromium tells as well.
     usual = ("Failed to load resource", "Autofocus processing was blocked")
@@ -81,7 +93,7 @@ def looks_right(page) -> None:
         for rule in Axe().run(page, context="#content").response["violations"]
     ]
     page.said.clear()
-    assert (beyond, heard, violations) == (0, [], [])
+    assert (beyond, heard, violations) == ([], [], [])
 
 
 def find(page, person) -> None:

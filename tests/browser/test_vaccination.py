@@ -17,7 +17,7 @@ from vaccination.services.lots import set_default_lot
 from vaccination.services.recalls import write_batch
 
 
-@pytest.fixture(params=[("ko", 360), ("en", 820), ("ko", 1280)], ids=str)
+@pytest.fixture(params=[("ko", 360), ("en", 820)], ids=str)
 def screen(request, new_screen):
     return new_screen(*request.param, height=1000)
 
