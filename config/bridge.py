@@ -18,6 +18,7 @@ from functools import partial
 from typing import IO, Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.http import HttpResponse
 
 from config.answers import Answer, Answers, FileBody, answer_of
 from config.bodies import Bodies
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 Probe = Callable[[], tuple[int, Headers, bytes]]
 # Answers a path with request headers from memory, or gives None for one that it does not know.
 Published = Callable[[str, Callable[[str], str]], tuple[int, Headers, bytes] | None]
+# Answers an environ with its whole body in the event loop, or gives None for Django's threads.
+Fast = Callable[[dict[str, Any]], Awaitable[HttpResponse | None]]
 UTF_8 = re.compile(r"utf-?8", re.IGNORECASE)
 # Also as RFC 2231 writes it, which Django reads: charset*=utf-8''utf-7.
 CHARSET = re.compile(r";\s*charset(\*[\d*]*)?\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
@@ -52,7 +55,7 @@ class WsgiBridge:
 
     `hops` is the number of trusted proxies, `static` the folder of static files, `headers` are
     added to every answer, `probes` maps paths to functions that are called in the event loop, and
-    `published` is asked there for files that need no Django.
+    `published` is asked there for files that need no Django, `fast` for answers without a thread.
     """
 
     def __init__(
@@ -67,12 +70,13 @@ class WsgiBridge:
         headers: Headers | None = None,
         probes: Mapping[str, Probe] | None = None,
         published: Published | None = None,
+        fast: Fast | None = None,
     ) -> None:
         self._wsgi, self._hops, self._static = wsgi, hops, static
         self._limits = limits or Limits()
         self._headers = headers or []
         self._probes = {"/healthz": alive, **(probes or {})}
-        self._published = published
+        self._published, self._fast = published, fast
         self._lanes = Lanes(threads or Threads(), waiting=self._limits.waiting)
         guard = guard or Guard(self._limits)
         # Of each lane its own: bodies that a crowd sends slowly must not use up those of others.
@@ -114,10 +118,22 @@ class WsgiBridge:
         lane = self._lanes.of(path)
         environ["wsgi.input"] = body = await self._receive(protocol, environ, address, lane)
         try:
-            answer = await lane.run(address, partial(self._call, environ))
+            answer = await self._fast_answer(environ)
+            if answer is None:
+                body.seek(0)
+                answer = await lane.run(address, partial(self._call, environ))
         finally:
             body.close()
         await self._answers[lane].send(protocol, answer, address, scope.client)
+
+    async def _fast_answer(self, environ: dict[str, Any]) -> Answer | None:
+        """The answer of the event loop, where it has one."""
+        response = await self._fast(environ) if self._fast else None
+        if response is None:
+            return None
+        headers = [(name.lower(), value) for name, value in response.items()]
+        headers += [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+        return Answer(response.status_code, completed(headers, self._headers), response.content)
 
     async def _receive(
         self, protocol: Any, environ: dict[str, Any], address: str, lane: Lane

@@ -16,6 +16,7 @@ django = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
+from booking.fast_path import FastBooking  # noqa: E402
 from config.bridge import WsgiBridge  # noqa: E402
 from config.connections import Guard  # noqa: E402
 from config.headers import security_headers  # noqa: E402
@@ -50,5 +51,6 @@ pages = WsgiBridge(
     headers=security_headers(),
     probes={"/readyz": readiness},
     published=files.answer,
+    fast=FastBooking(),
 )
 application = FastPathApplication(pages, headers=security_headers())

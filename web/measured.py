@@ -39,13 +39,17 @@ class MeasuredMiddleware:
         began = time.monotonic()
         response = self.get_response(request)
         now = time.monotonic()
-        page = page_of(request)
-        SECONDS.labels(page).observe(now - began)
-        REQUESTS.labels(page, f"{response.status_code // 100}xx").inc()
+        count(page_of(request), response.status_code, now - began)
         if now - self._looked > POOL_SECONDS:
             self._looked = now
             _look_at_pool()
         return response
+
+
+def count(page: str, status: int, seconds: float) -> None:
+    """Count an answer; `page` is the name of its address."""
+    SECONDS.labels(page).observe(seconds)
+    REQUESTS.labels(page, f"{status // 100}xx").inc()
 
 
 def page_of(request: HttpRequest) -> str:

@@ -69,6 +69,12 @@ class TimedCache(Generic[K, V]):
             self._fill(missing, futures)
         return {key: future.result(timeout=15) for key, future in futures.items()}
 
+    def peek(self, key: K) -> V | None:
+        """The value as it was loaded last, however old; None if there is none."""
+        _since, future = self._entries.get(key, (0.0, None))
+        is_loaded = future is not None and future.done() and not future.exception()
+        return future.result() if future is not None and is_loaded else None
+
     def _fill(self, missing: list[K], futures: dict[K, Future[Any]]) -> None:
         try:
             loaded = self._load(missing)
@@ -243,6 +249,11 @@ ORDER BY starts_at, vaccine_id
 """  # noqa: S608
 
 
+# Vaccine ids of slots that were shown lately, by id: a slot keeps its vaccine.
+_vaccines_of_slots: dict[int, int] = {}
+MOST_SLOTS = 200_000
+
+
 def _load_spans(clinic_ids: list[int]) -> dict[int, list[OpenSpan]]:
     spans_by_clinic: dict[int, list[OpenSpan]] = {clinic_id: [] for clinic_id in clinic_ids}
     with connection.cursor() as cursor:
@@ -275,6 +286,9 @@ def _load_times(keys: list[tuple[int, date]]) -> dict[tuple[int, date], list[Ope
             cursor.execute(TIMES, values)
             for row in cursor.fetchall():
                 slots_by_key[row[1], day].append(OpenSlot(*row))
+                _vaccines_of_slots[row[0]] = row[2]
+    if len(_vaccines_of_slots) > MOST_SLOTS:
+        _vaccines_of_slots.clear()
     return slots_by_key
 
 
@@ -287,6 +301,13 @@ _times: TimedCache[tuple[int, date], list[OpenSlot]] = TimedCache(_load_times, F
 
 def directory() -> Directory:
     return _directory.get(["all"])["all"]
+
+
+def is_of_one_dose(slot_id: int) -> bool:
+    """Whether the slot was shown lately with a vaccine of one dose; without a statement."""
+    directory = _directory.peek("all")
+    vaccine = directory and directory.vaccines.get(_vaccines_of_slots.get(slot_id, 0))
+    return bool(vaccine and vaccine.doses == 1)
 
 
 def spans(
@@ -311,3 +332,4 @@ def clear_caches() -> None:
     """Clear all caches of the finder in this process, for tests and after changes to clinics."""
     for cache in all_caches:
         cache.clear()
+    _vaccines_of_slots.clear()

@@ -50,11 +50,18 @@ def confirm_in_session(
 
     Returns (None, []) and changes nothing when the session has ended.
     """
-    answer = functions.attempt(CONFIRM_IN_SESSION, claim.values | _values(key, contact))
+    answer = functions.attempt(*confirming(claim, key, contact))
     # None if a constraint refused: then nothing is known about the session either.
     sees_from, *columns = answer or (None, *_NOTHING)
     session = claim.session(sees_from) if answer else find_session(claim)
     return session, _confirmed(session.person_id, key, *columns) if session else []
+
+
+def confirming(
+    claim: Claim, key: uuid.UUID, contact: ContactChoice | None = None
+) -> tuple[str, dict[str, Any]]:
+    """The statement of `confirm_in_session`: when the session sees from, ids, numbers, doses."""
+    return CONFIRM_IN_SESSION, claim.values | _values(key, contact)
 
 
 # The row of booking_confirm_at_once when it confirmed nothing.

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils.translation import get_language
 from django_stubs_ext import WithAnnotations
 
 from booking.enums import Origin, ReservationStatus
@@ -33,10 +32,11 @@ from booking.exceptions import (
 from booking.models import Reservation, Slot
 from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, day_of
+from booking.services.at_once import HOLD_LIFETIME, new_hold
 from booking.services.courses import best_seconds, course_of, interval_of, may_hold
 from booking.services.offers import offer_freed
 from booking.services.reading import vaccines_of
-from booking.services.reservations import new_number, new_reservation
+from booking.services.reservations import new_reservation
 from booking.services.seats import (
     RowsChanged,
     lapse_holds,
@@ -51,7 +51,6 @@ from database.clock import AtNow, Now, database_now
 from messaging.enums import Channel
 from staff.actors import CITIZEN
 
-HOLD_LIFETIME = timedelta(minutes=10)
 MOST_EXTENSIONS = 2
 # Total time of all holds under one admission, however often they are exchanged or released: a seat
 # can't be blocked for longer by holding one slot after another.
@@ -171,21 +170,9 @@ def _hold_at_once(
     cohort's. Then `_hold_carefully` holds the same or raises the reason.
     """
     key = uuid.uuid4()
-    row = functions.call(
-        "booking_hold_at_once",
-        {
-            "slot": slot_id,
-            "second": second_id,
-            "single": single,
-            "person": person_id,
-            "admission": admission_id,
-            "number": new_number(),
-            "second_number": new_number(),
-            "key": key,
-            "lifetime": HOLD_LIFETIME,
-            "language": get_language() or "ko",
-        },
-    )
+    which = {"slot": slot_id, "second": second_id, "single": single}
+    whose = {"person": person_id, "admission": admission_id}
+    row = functions.call("booking_hold_at_once", which | whose | new_hold(key))
     reservation_id = row[0] if row else None
     return key if reservation_id else None
 

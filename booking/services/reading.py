@@ -67,7 +67,18 @@ def in_session(claim: Claim, *, held: bool = False) -> tuple[Session | None, lis
     """
     with connection.cursor() as cursor:
         cursor.execute(IN_SESSION, claim.values | {"held": held})
-        rows = cursor.fetchall()
+        return reservations_in(claim, cursor.fetchall())
+
+
+def held_in_session(claim: Claim) -> tuple[str, dict[str, Any]]:
+    """The statement of `in_session` with `held`, for booking.fast_path."""
+    return IN_SESSION, claim.values | {"held": True}
+
+
+def reservations_in(
+    claim: Claim, rows: Sequence[Sequence[Any]]
+) -> tuple[Session | None, list[Reservation]]:
+    """What `in_session` returns, of the rows of its statement."""
     session = claim.session(rows[0][0])
     if session is None:
         return None, []

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Coroutine
 from typing import Any
 
-from django.db import OperationalError, connection
-from psycopg import AsyncConnection, AsyncCursor
+from django.db import OperationalError
+from psycopg import AsyncConnection
 from psycopg import Error as PostgresError
 
+from database.links import connect
 from database.silence import silence
 from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 from web.measured import JOINS
@@ -111,7 +112,7 @@ class JoinBatcher:
                 # The connection was broken. Repeating is safe: a person's second join returns the
                 # first ticket.
                 await self.close()
-        self._connection = await _connect()
+        self._connection = await connect()
         return await self._execute(self._connection, room_id, people)
 
     async def _execute(
@@ -125,10 +126,3 @@ class JoinBatcher:
         link, self._connection = self._connection, None
         if link:
             await link.close()
-
-
-async def _connect() -> AsyncConnection:
-    """An autocommit connection with Django's parameters, which prepare nothing: a prepared
-    statement would stay with one connection of PgBouncer."""
-    params = connection.get_connection_params() | {"cursor_factory": AsyncCursor, "context": None}
-    return await AsyncConnection.connect(autocommit=True, **params)

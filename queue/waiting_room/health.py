@@ -56,6 +56,14 @@ class Tally:
             sums = self._due()
         self._flush(sums)
 
+    def note(self, seconds: float) -> None:
+        """Count a request of the event loop, which must not wait for Redis: the next `add` takes
+        it along."""
+        with self._lock:
+            self._requests += 1
+            self._slow += seconds > SLOW_SECONDS
+            self._seconds += seconds
+
     def refuse(self, refusal: str) -> None:
         """Count a refusal of a page that is not measured."""
         with self._lock:

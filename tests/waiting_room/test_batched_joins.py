@@ -263,7 +263,7 @@ def _no_connection_for_joins(monkeypatch):
 
         raise OperationalError("gone")
 
-    monkeypatch.setattr("waiting_room.batched_joins._connect", gone)
+    monkeypatch.setattr("waiting_room.batched_joins.connect", gone)
 
 
 @pytest.mark.usefixtures("_no_connection_for_joins")
