@@ -16,6 +16,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -41,7 +43,10 @@ class Browser:
         self.cookies = ""
 
     def ask(self, path: str, form: dict | None = None) -> tuple[int, str, str]:
-        headers = {"Cookie": f"csrftoken={TOKEN}; {self.cookies}"}
+        headers = {
+            "Cookie": f"csrftoken={TOKEN}; {self.cookies}",
+            "Sec-Fetch-Site": "same-origin",  # as browsers say
+        }
         body = None
         if form is not None:
             headers |= {
@@ -159,22 +164,32 @@ def main(seconds: int) -> int:
         return 0 if rate >= PROMISED and not problems and not broken else 1
 
 
-def book_all(cookies: list[str], seconds: int) -> tuple[list[Any], float]:
-    """What the drivers of a web server of its own measured, and the CPU seconds of the server."""
+@contextmanager
+def server() -> Iterator[tuple[subprocess.Popen, int]]:
+    """A web server as `make run` starts it, and its port."""
     port = free_port()
-    server = subprocess.Popen(
+    process = subprocess.Popen(
         web_command("127.0.0.1", port),
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'queue'}", "LOG_LEVEL": "ERROR"},
     )
     try:
         wait_for(port)
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def book_all(cookies: list[str], seconds: int) -> tuple[list[Any], float]:
+    """What the drivers of a web server of its own measured, and the CPU seconds of the server."""
+    with server() as (process, port):
         # spawn: a fork would inherit this process's database connection.
         spawn = multiprocessing.get_context("spawn")
         results = spawn.Queue()
         book_some(port, cookies[:200])
         # After the warm-up, which is not counted.
-        before = cpu_seconds(server.pid)
+        before = cpu_seconds(process.pid)
         shares = [cookies[200 + number :: PROCESSES] for number in range(PROCESSES)]
         drivers = [
             spawn.Process(target=drive, args=(port, share, seconds, results)) for share in shares
@@ -182,10 +197,7 @@ def book_all(cookies: list[str], seconds: int) -> tuple[list[Any], float]:
         for driver in drivers:
             driver.start()
         answers = [results.get(timeout=seconds + 120) for _ in drivers]
-        return answers, cpu_seconds(server.pid) - before
-    finally:
-        server.terminate()
-        server.wait()
+        return answers, cpu_seconds(process.pid) - before
 
 
 def wait_for(port: int) -> None:

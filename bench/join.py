@@ -1,15 +1,20 @@
 """Joins over HTTP, each committed before its answer, compared with an empty view and pgbench.
 
-    python -m bench.join [SECONDS] [--turns 5] [--connections 64,128,256]
+    python -m bench.join [SECONDS] [--turns 5] [--connections 64,128,256] [--lanes]
 
 Each request is another person with a signed cookie. Also shown: an empty view of a Django without
 middleware, one of the portal with its middleware, and the rate of pgbench for the bare INSERT.
 Promised: at least half the rate of the bare empty view at 128 connections.
+
+With `--lanes` only this: a server without threads of their own for look-ups (config.lanes) and one
+with them, by turns, at 128 connections.
 """
 
 import argparse
+import os
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.portal import make_room, median, portal, served, wrk
@@ -57,11 +62,15 @@ def main() -> None:
     parser.add_argument("seconds", type=int, nargs="?", default=2)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--connections", default="64,128,256")
+    parser.add_argument("--lanes", action="store_true")
     options = parser.parse_args()
     with portal():
         room, people = make_room("bench", PEOPLE)
         people = iter(people)
         with tempfile.TemporaryDirectory() as folder:
+            if options.lanes:
+                compare_lanes(options, room, people, Path(folder))
+                return
             bare = pgbench(options.seconds)
             print(f"pgbench, bare insert, 16 clients: {bare:,.0f}/s")
             measure(options, room, people, Path(folder), bare)
@@ -102,6 +111,30 @@ def by_turns(arguments, room, people, folder, bare, connections, empty_url, url)
     )
 
 
+def compare_lanes(options, room, people, folder) -> None:
+    rates: dict[str, list[float]] = {"0": [], "3": []}
+    with ExitStack() as stack:
+        urls = {}
+        for threads in rates:
+            os.environ["JARI_LOOKUP_THREADS"] = threads
+            urls[threads] = stack.enter_context(served("portal"))
+        for turn in range(options.turns + 1):
+            # The order changes with each turn, as the first of two may find a calmer machine.
+            for threads in sorted(urls, reverse=turn % 2 == 1):
+                script = write_script(room, people, folder, options.seconds * 14_000)
+                load = {"connections": 128, "seconds": options.seconds}
+                rates[threads].append(wrk(urls[threads], script=script, **load)["rate"])
+    # The first turn warmed both up.
+    pairs = list(zip(rates["0"], rates["3"], strict=True))[1:]
+    shown = ", ".join(f"{after / before:.2f}" for before, after in pairs)
+    print(f"joins with lanes against without: {shown}")
+    print(
+        f"median {median(after / before for before, after in pairs):.2f}; "
+        f"{median(before for before, _after in pairs):,.0f} joins/s without, "
+        f"{median(after for _before, after in pairs):,.0f} with"
+    )
+
+
 def one_by_one(url, room, people, folder) -> None:
     script = write_script(room, people, folder, 3_000)
     result = wrk(url, connections=2, seconds=2, script=script)
@@ -133,7 +166,6 @@ def write_script(room, people, folder: Path, count: int) -> Path:
 
 
 def pgbench(seconds: int) -> float:
-    import os
     import re
 
     from django.db import connection
