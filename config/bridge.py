@@ -17,6 +17,7 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, Any
 
+from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpResponse
 
@@ -26,8 +27,10 @@ from config.connections import Guard
 from config.headers import Headers, completed
 from config.lanes import Lane, Lanes, Threads
 from config.limits import Limits
-from config.refusals import Refused, page
+from config.refusals import Refused
 from web.addresses import address_of, network_of
+from web.error_pages import page
+from web.language import language_of_headers
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +90,14 @@ class WsgiBridge:
         try:
             await self._serve(scope, protocol)
         except Refused as refused:
-            self._answer(protocol, *refused.answer)
+            self._answer(protocol, *refused.answer_in(language_of(scope)))
         except Exception as error:
             # The address is left out of the log: its query may contain personal data.
             unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
             name = type(error).__name__
             log.error("a request was not answered: %s", name, exc_info=not unreadable)
-            self._answer(protocol, *Refused(400 if unreadable else 500).answer)
+            refused = Refused(400 if unreadable else 500)
+            self._answer(protocol, *refused.answer_in(language_of(scope)))
 
     def _answer(self, protocol: Any, status: int, headers: Headers, body: bytes) -> None:
         protocol.response_bytes(status, completed(headers, self._headers), body)
@@ -165,17 +169,32 @@ class WsgiBridge:
             if environ["REQUEST_METHOD"] == "HEAD":
                 return Answer(status, headers)
             answer = answer_of(status, headers, body, self._limits, self._static)
-            return _with_words(answer) if status == 405 else answer
+            return _with_words(answer, environ) if status == 405 else answer
         finally:
             if hasattr(body, "close"):
                 body.close()
 
 
-def _with_words(answer: Answer) -> Answer:
-    """Give a refused method a page: Django answers 405 with an empty body."""
+def _with_words(answer: Answer, environ: dict[str, Any]) -> Answer:
+    """Give a refused method a page where the application left the body empty."""
+    if answer.body:
+        return answer
+    language = language_of_headers(lambda name: environ.get(f"HTTP_{_meta(name)}", ""))
     headers = [pair for pair in answer.headers if pair[0] not in ("content-type", "content-length")]
     headers.append(("content-type", "text/html; charset=utf-8"))
-    return answer if answer.body else replace(answer, headers=headers, body=page("405.html"))
+    return replace(answer, headers=headers, body=page("405.html", language))
+
+
+def _meta(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def language_of(scope: Any) -> str:
+    """The language of a refusal; Korean where even the headers can't be read."""
+    try:
+        return language_of_headers(lambda name: scope.headers.get(name) or "")
+    except (AttributeError, UnicodeError, ValueError):
+        return settings.LANGUAGE_CODE
 
 
 def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:
@@ -219,7 +238,7 @@ def environ_of(scope: Any, path: str, pairs: list[tuple[str, str]]) -> dict[str,
         # forge the header of the trusted proxy with the latter.
         if "_" in name:
             continue
-        key = name.upper().replace("-", "_")
+        key = _meta(name)
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         if key in environ and key != "HTTP_HOST":

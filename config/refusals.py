@@ -1,11 +1,9 @@
 """Error answers of the web server itself, for requests that do not reach Django or fail in it."""
 
-from pathlib import Path
-
 from config.headers import Headers
 from web import measured
+from web.error_pages import page
 
-PAGES = Path(__file__).resolve().parent.parent / "templates"
 RETRY_SECONDS = 10
 
 
@@ -18,8 +16,7 @@ class Refused(Exception):
         self.page = page or f"{status}.html"
         self.headers: Headers = [(name.replace("_", "-"), value) for name, value in headers.items()]
 
-    @property
-    def answer(self) -> tuple[int, Headers, bytes]:
+    def answer_in(self, language: str) -> tuple[int, Headers, bytes]:
         headers = [
             ("content-type", "text/html; charset=utf-8"),
             ("cache-control", "no-store"),
@@ -27,19 +24,9 @@ class Refused(Exception):
             ("connection", "close"),
             *self.headers,
         ]
-        return self.status, headers, page(self.page)
+        return self.status, headers, page(self.page, language)
 
 
 def busy() -> Refused:
     measured.BUSY.inc()
     return Refused(503, "503_busy.html", retry_after=str(RETRY_SECONDS))
-
-
-_pages: dict[str, bytes] = {}
-
-
-def page(name: str) -> bytes:
-    """Bytes of a static error page: in both languages, without database or sign-in."""
-    if name not in _pages:
-        _pages[name] = (PAGES / name).read_bytes()
-    return _pages[name]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, parse_cookie
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from reports.open_files import folder_of, only_writer
 from reports.parts import states
 from reports.status import FACTS, FOLDER, is_due, write_status
 from web.encodings import coding_for
-from web.language import language_for
+from web.language import language_of_headers
 
 PATH = re.compile(r"/status/(?:(?P<language>[a-z-]{2,7})/|status\.json)?")
 # As long as a cache may answer for us; the page is written every few seconds.
@@ -58,7 +58,7 @@ class StatusFiles:
             return None
         name, language = FACTS, ""
         if not path.endswith(FACTS):
-            language = match["language"] or _language(header)
+            language = match["language"] or language_of_headers(header)
             if language not in dict(settings.LANGUAGES):
                 return None
             name = f"page-{language}.html"
@@ -81,14 +81,6 @@ class StatusFiles:
 def _written(path: Path) -> tuple[int, int]:
     stat = os.stat(path)
     return stat.st_mtime_ns, stat.st_size
-
-
-def _language(header: Callable[[str], str]) -> str:
-    """The reader's language, by the rule of all pages."""
-    request = HttpRequest()
-    request.COOKIES = parse_cookie(header("cookie"))
-    request.META["HTTP_ACCEPT_LANGUAGE"] = header("accept-language")
-    return language_for(request)
 
 
 def _answer(stored: _Kept, header: Callable[[str], str], language: str) -> Answer:

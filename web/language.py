@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, parse_cookie
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 from django.utils.translation import (
@@ -51,6 +51,14 @@ def language_for(request: HttpRequest) -> str:
     named = [code for code, _share in parse_accept_lang_header(header) if code != "*"]
     korean = any(code.partition("-")[0] == settings.LANGUAGE_CODE for code in named)
     return language if korean or not named else OTHERS
+
+
+def language_of_headers(header: Callable[[str], str]) -> str:
+    """The same rule for a request that does not reach Django; `header` gives one by its name."""
+    request = HttpRequest()
+    request.COOKIES = parse_cookie(header("cookie"))
+    request.META["HTTP_ACCEPT_LANGUAGE"] = header("accept-language")
+    return language_for(request)
 
 
 def _is_chosen(request: HttpRequest) -> bool:

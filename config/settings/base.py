@@ -197,6 +197,7 @@ MIDDLEWARE = [
     "web.content_security_policy.PolicyMiddleware",
     "staff.middleware.StaffSessionMiddleware",
     "web.language.LanguageMiddleware",
+    "web.error_pages.ErrorPageMiddleware",
     "staff.middleware.StaffLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -229,7 +229,7 @@ def test_answers_go_out_whole_and_in_order(server: Server):
 
 
 def test_an_address_that_takes_no_such_method_says_so(server: Server):
-    refused = server.ask("POST", "/shown", b"x")
+    refused = server.ask("POST", "/shown", b"x", Accept_Language="ko")
 
     assert (refused.status, refused.headers["Allow"]) == (405, "GET")
     assert "<h1>이 주소는 이렇게 열 수 없습니다</h1>" in refused.content.decode()

@@ -1,0 +1,61 @@
+"""Error pages: in the reader's language first, also for what never reaches Django."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from config.refusals import busy
+from tests.pages.test_design_system import STANDALONE
+from web.error_pages import page
+
+HEADINGS = {
+    "ko": "찾는 화면이 없습니다",
+    "en": "This page does not exist",
+    "zh-Hans": "没有此页面",
+    "vi": "Trang này không tồn tại",
+}
+CODES = {"zh-CN": "zh-Hans", "fr": "en"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", ["ko", "en", "zh-CN", "vi", "fr"])
+def test_a_missing_page_is_in_the_readers_language_first(language):
+    client = Client(headers={"accept-language": language})
+    code = CODES.get(language, language)
+
+    shown = client.get("/nowhere/").content.decode()
+
+    assert re.findall(r"<h1>(.*?)</h1>", shown) == [HEADINGS[code]]
+    assert re.findall(r'<section lang="([\w-]+)">', shown)[0] == code
+    assert sorted(re.findall(r'<section lang="([\w-]+)">', shown)) == sorted(HEADINGS)
+    assert f'<html lang="{code}">' in shown
+    assert HEADINGS[code] in re.search(r"<title>(.*?)</title>", shown)[1]
+    assert shown.count('<a class="jari-button" href="/">') == 1
+
+
+@pytest.mark.django_db
+def test_a_refused_method_has_a_page_with_the_way_back(client):
+    answer = client.post("/how/", headers={"accept-language": "vi"})
+
+    assert answer.status_code == 405
+    assert answer["Allow"] == "GET, HEAD"
+    assert "<h1>Không thể dùng địa chỉ này như vậy</h1>" in answer.content.decode()
+
+
+@pytest.mark.parametrize("language", ["ko", "en", "zh-hans", "vi"])
+@pytest.mark.parametrize("name", STANDALONE)
+def test_each_error_page_is_whole_in_each_order(name, language):
+    turned, file = page(name, language).decode(), page(name, "ko").decode()
+
+    assert len(re.findall("<h1>", turned)) == 1
+    assert len(re.findall("<h2>", turned)) == 3
+    words = [re.sub(r"<[^>]+>", " ", text.split("<main", 1)[1]) for text in (turned, file)]
+    assert sorted(words[0].split()) == sorted(words[1].split())
+
+
+def test_what_never_reaches_django_is_answered_in_the_readers_language():
+    status, headers, body = busy().answer_in("zh-hans")
+
+    assert (status, dict(headers)["retry-after"]) == (503, "10")
+    assert "<h1>当前使用人数众多。您的位置仍然保留</h1>" in body.decode()

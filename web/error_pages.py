@@ -1,0 +1,84 @@
+"""Error pages in the reader's language first.
+
+Their files (templates/400.html and so on) hold one section for each language, Korean first, and
+need nothing else: nginx serves the same files. Where Python answers, the reader's section comes
+first and its heading becomes the page's.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+from django.http import HttpRequest, HttpResponse
+
+from web.language import used_language
+
+FOLDER = Path(__file__).resolve().parent.parent / "templates"
+_SECTION = re.compile(r' *<section lang="([\w-]+)">.*?</section>\n', re.DOTALL)
+_HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
+
+
+class ErrorPageMiddleware:
+    """Turns error pages to the language of the request, and gives 405 a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code >= 400 and not response.streaming:
+            if response.status_code == 405 and not response.content:
+                response.content = page("405.html", used_language())
+                response.headers["Content-Type"] = "text/html; charset=utf-8"
+            elif b'<section lang="ko">' in response.content:
+                response.content = turned_to(used_language(), response.content.decode())
+        return response
+
+
+@lru_cache(maxsize=64)
+def page(name: str, language: str) -> bytes:
+    """The file of an error page, with this language first; without database or sign-in."""
+    return turned_to(language, (FOLDER / name).read_text(encoding="utf-8")).encode()
+
+
+def turned_to(language: str, html: str) -> str:
+    """An error page with the section of this language first; as it is in a language it lacks."""
+    sections = {found[1].lower(): found[0] for found in _SECTION.finditer(html)}
+    if language not in sections or language == next(iter(sections)):
+        return html
+    begin = html.index(next(iter(sections.values())))
+    below = html[begin:]
+    for text in sections.values():
+        below = below.replace(text, "", 1)
+    first = _as_first(sections.pop(language))
+    others = [_as_other(text) for text in sections.values()]
+    head = _headed(html[:begin], language, _heading_of(first))
+    return head + first + "".join(others) + below
+
+
+def _as_first(section: str) -> str:
+    text = _HEADING.sub(r"<h1>\2</h1>", section, count=1)
+    return text.replace('class="jari-button secondary"', 'class="jari-button"')
+
+
+def _as_other(section: str) -> str:
+    text = _HEADING.sub(r"<h2>\2</h2>", section, count=1)
+    return text.replace('class="jari-button"', 'class="jari-button secondary"')
+
+
+def _heading_of(section: str) -> str:
+    found = _HEADING.search(section)
+    return " ".join(found[2].split()) if found else ""
+
+
+def _headed(head: str, language: str, heading: str) -> str:
+    """What stands above the sections, with the language and the title of the first."""
+    text = head.replace('<html lang="ko">', f'<html lang="{_html_lang(language)}">', 1)
+    title = f"<title>{heading} | Jari</title>"
+    return re.sub(r"<title>.*?</title>", lambda _found: title, text, count=1, flags=re.DOTALL)
+
+
+def _html_lang(language: str) -> str:
+    primary, _dash, script = language.partition("-")
+    return f"{primary}-{script.capitalize()}" if script else primary
