@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.utils import timezone, translation
+from django.utils import translation
 
 from booking import hooks, wordings
 from booking.enums import ReservationStatus
@@ -14,7 +14,7 @@ from messaging.hooks import RenderedMessage
 from messaging.services import write_message
 from messaging.wordings import render
 from web.public import public_url
-from web.times import moment
+from web.times import hour_of, moment
 
 
 def notify(
@@ -140,14 +140,16 @@ def _notify_of_all(code: str, reservations: Sequence[Reservation]) -> None:
     notify(first, key=_change_key(code, first), kind=code, text=text)
 
 
-def notify_changed(reservation: Reservation) -> None:
+def notify_changed(*reservations: Reservation) -> None:
+    """One message about the appointments of a person that were moved together."""
+    first = reservations[0]
     text = _render(
         wordings.CHANGED,
-        reservation,
-        appointment=_appointments([reservation]),
-        address=public_url("reservation", reservation.number),
+        first,
+        appointment=_appointments(reservations),
+        address=public_url("reservation", first.number),
     )
-    notify(reservation, key=_change_key("changed", reservation), kind="changed", text=text)
+    notify(first, key=_change_key("changed", first), kind="changed", text=text)
 
 
 _REMINDER = "reminder:"
@@ -193,7 +195,7 @@ def notify_offer(offer: Offer) -> None:
         when=when,
         clinic=reservation.slot.clinic.full_name,
         minutes=round((offer.until - offer.offered_at).total_seconds() / 60),
-        until=f"{timezone.localtime(offer.until):%H:%M}",
+        until=hour_of(offer.until),
         address=public_url("offer", offer.token),
     )
     key = f"offer:{offer.pk}"

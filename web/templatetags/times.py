@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from database.clock import known_now
+from web.times import hour_of
 
 register = Library()
 
@@ -33,7 +34,7 @@ def _when(at: date, style: str, _language: str) -> SafeString:
         return _time(at, format_html('<span class="jari-whole">{}</span>', day))
     # Two spans, so that a narrow page breaks the line between day and hour, never within them.
     spans = '<span class="jari-whole">{}</span> <span class="jari-whole">{}</span>'
-    return _time(at, format_html(spans, day, f"{_local(at):%H:%M}"))
+    return _time(at, format_html(spans, day, hour_of(at) if isinstance(at, datetime) else ""))
 
 
 @register.simple_tag
