@@ -33,6 +33,8 @@ class Standing:
     line: LineFacts | None = None
     # The address of the page that shows it, to which no button leads.
     here: str = ""
+    # The reader chose easy words.
+    easy: bool = False
     # What was pressed before the person had to enter, to go on with it afterwards.
     carried: tuple[tuple[str, str], ...] = ()
 
@@ -55,7 +57,7 @@ class Standing:
     @property
     def sentence(self) -> str:
         """What it means, in one sentence."""
-        text: Promise | str = self.texts.sentence
+        text: Promise | str = self.texts.easy if self.easy else self.texts.sentence
         # A cohort without a line has no date to name.
         if self.state == State.NOT_YET and self.joins_at is None:
             text = self.texts.without_date
@@ -97,6 +99,13 @@ class Standing:
             )
             ends[State.NOT_YET] = self.joins_at
         return ends.get(self.state)
+
+    @property
+    def seconds_left(self) -> int | None:
+        """Until the line can be joined, for the state that waits for it."""
+        if self.state != State.NOT_YET or self.joins_at is None or self.facts is None:
+            return None
+        return max(0, int((self.joins_at - self.facts.now).total_seconds()))
 
     @property
     def deadline_label(self) -> str:

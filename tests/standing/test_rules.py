@@ -91,6 +91,18 @@ def test_the_nearest_line_speaks_for_the_person():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("language", ["ko", "en", "zh-hans", "vi"])
+def test_each_state_has_a_shorter_sentence_in_easy_words(language):
+    with translation.override(language):
+        said = {state: (str(row.sentence), str(row.easy)) for state, row in TABLE.items()}
+
+    # Day and clinic are all that this one says.
+    when, same = said.pop(State.BOOKED)
+    assert when == same
+    assert {state: texts for state, texts in said.items() if len(texts[1]) >= len(texts[0])} == {}
+    assert len({easy for _sentence, easy in said.values()}) == len(said)
+
+
 FLAGS = ["eligible", "is_provisional", "has_places", "is_paused", "stands_still", "has_ended",
          "has_left", "is_called", "at_door"]  # fmt: skip
 

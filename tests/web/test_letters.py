@@ -4,6 +4,9 @@ import pytest
 from django.test import Client
 
 from messaging.models import Message
+from standing.states import State
+from tests.standing.scenes import SCENES
+from tests.standing.test_pages import browser
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +38,19 @@ def test_what_is_no_size_changes_nothing():
     response = Client().post("/letters/", {"letters": "<huge>", "next": "/"})
 
     assert (response.status_code, "jari_letters" in response.cookies) == (302, False)
+
+
+def test_easy_words_are_chosen_where_a_person_stands_and_stay():
+    scene = SCENES[State.WAITING]()
+    client = browser(scene.person, "ko")
+    said = []
+
+    for words in ("easy", "usual"):
+        back = client.post("/letters/", {"words": words, "next": "/mine/"})
+        page = client.get(back.url).content.decode()
+        said.append(("기다리세요. 알려 드립니다." in page, "차례가 되면 알려 드립니다" in page))
+
+    assert said == [(True, False), (False, True)]
 
 
 def test_what_was_typed_stays_when_the_letters_change():
