@@ -96,8 +96,8 @@ class WsgiBridge:
             unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
             name = type(error).__name__
             log.error("a request was not answered: %s", name, exc_info=not unreadable)
-            refused = Refused(400 if unreadable else 500)
-            self._answer(protocol, *refused.answer_in(language_of(scope)))
+            failed = Refused(400 if unreadable else 500)
+            self._answer(protocol, *failed.answer_in(language_of(scope)))
 
     def _answer(self, protocol: Any, status: int, headers: Headers, body: bytes) -> None:
         protocol.response_bytes(status, completed(headers, self._headers), body)
