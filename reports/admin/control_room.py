@@ -260,12 +260,14 @@ def _parts() -> list[tuple[str, str, bool]]:
         "clock": _("Clock"),
         "witnesses": _("Witnesses"),
         "exports": _("Scheduled exports"),
+        "drill": _("Restore drill"),
     }
     words = {
         "ok": _("in order"),
         "none": _("not running"),
         "unknown": _("unknown"),
         "unreachable": _("can't be reached"),
+        "none has passed yet": _("none has passed yet"),
     }
     return [
         (names[name], words.get(state, state), state == "ok") for name, state in states().items()
