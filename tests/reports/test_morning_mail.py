@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from messaging.exceptions import ChannelProblem
+from messaging.handover import Taken
 from messaging.jobs import sweep
 from messaging.models import Message
 from reports import jobs
@@ -87,6 +88,7 @@ def test_two_workers_write_one_mail_which_is_tried_again(client, authority, cloc
         tried.append(letter["to"])
         if len(tried) == 1:
             raise ChannelProblem("the server did not answer")
+        return Taken()
 
     monkeypatch.setattr("messaging.services.deliver", fails_once)
     at_once([jobs.send_mornings] * 3)

@@ -97,7 +97,7 @@ def line(monkeypatch) -> Iterator[Line]:
         params = own | kinds | {"host": host, "port": port, "gssencmode": "disable"}
         return await psycopg.AsyncConnection.connect(autocommit=True, **params)
 
-    monkeypatch.setattr(batched_joins, "_connect", connect)
+    monkeypatch.setattr(batched_joins, "connect", connect)
     yield line
     line.stop()
 

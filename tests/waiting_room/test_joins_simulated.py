@@ -36,7 +36,7 @@ class Writer(asyncio.StreamWriter):
 @pytest.fixture(autouse=True)
 def _in_the_simulation(monkeypatch):
     monkeypatch.setattr("asyncio.streams.StreamWriter", Writer)
-    monkeypatch.setattr(batched_joins, "_connect", Link.connect)
+    monkeypatch.setattr(batched_joins, "connect", Link.connect)
     monkeypatch.setattr(batched_joins, "BATCH_SIZE", BATCH)
     # Seeded for each run, so that a run can be repeated with the same ids.
     monkeypatch.setattr("os.urandom", random.randbytes)
