@@ -26,7 +26,7 @@ cluster: ## the portal on many hosts, played on this one (ARGS=--status: who lea
 
 test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
-	@exec $(PY) -m launcher test -- -n $(WORKERS) $(ARGS)
+	@exec $(PY) -m launcher test -- -n $(WORKERS) --dist worksteal $(ARGS)
 
 hours: ## run the tests that go by a clock at seven moments, under shifted clocks (ARGS=, HOURS=all)
 	$(INSTALL) test
