@@ -16,11 +16,13 @@ from web.language import used_language
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
 _SECTION = re.compile(r' *<section lang="([\w-]+)">.*?</section>\n', re.DOTALL)
+# Their files hold no template tags; that of 403 has some.
+_WITH_PAGE = {400, 404, 405, 408, 413, 429}
 _HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
 
 
 class ErrorPageMiddleware:
-    """Turns error pages to the language of the request, and gives 405 a page."""
+    """Turns error pages to the language of the request, and gives bare refusals their page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,8 +30,8 @@ class ErrorPageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.status_code >= 400 and not response.streaming:
-            if response.status_code == 405 and not response.content:
-                response.content = page("405.html", used_language())
+            if response.status_code in _WITH_PAGE and not response.content:
+                response.content = page(f"{response.status_code}.html", used_language())
                 response.headers["Content-Type"] = "text/html; charset=utf-8"
             elif b'<section lang="ko">' in response.content:
                 response.content = turned_to(used_language(), response.content.decode())

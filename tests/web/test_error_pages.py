@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from config.refusals import busy
 from tests.pages.test_design_system import STANDALONE
-from web.error_pages import page
+from web.error_pages import ErrorPageMiddleware, page
 
 HEADINGS = {
     "ko": "찾는 화면이 없습니다",
@@ -59,3 +60,13 @@ def test_what_never_reaches_django_is_answered_in_the_readers_language():
 
     assert (status, dict(headers)["retry-after"]) == (503, "10")
     assert "<h1>当前使用人数众多。您的位置仍然保留</h1>" in body.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("status", [400, 404, 405, 408, 413, 429])
+def test_a_bare_refusal_gets_its_page(status, rf):
+    answer = ErrorPageMiddleware(lambda _request: HttpResponse(status=status))(rf.get("/"))
+
+    assert answer.status_code == status
+    assert b'<section lang="ko">' in answer.content
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
