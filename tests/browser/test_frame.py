@@ -85,6 +85,32 @@ def test_letters_of_twice_the_size_need_no_sideways_scrolling(new_screen, langua
     assert too_wide == []
 
 
+BROKEN_STEPS = """() => [...document.querySelectorAll(".jari-steps span")].filter(step => {
+    const text = step.firstChild, words = [...text.data.matchAll(/\\S+/g)];
+    return words.some(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return range.getClientRects().length > 1;
+    });
+}).map(step => step.innerText)"""
+
+
+@pytest.mark.parametrize("language", ["ko", "en", "vi"])
+def test_words_stay_whole_and_apart_with_large_letters(new_screen, language):
+    inside = SCENES[State.INSIDE]().person
+    page = new_screen(language, 600)
+    sign_in_context(page.context, page.at, inside.pk)
+    page.goto(page.at + "/booking/?choose")
+    double_letters(page)
+    broken = page.evaluate(BROKEN_STEPS)
+    link = "<a class='jari-link' href='#main'>Jung-gu <span lang='ko'>중구</span></a>"
+    page.evaluate(f'document.querySelector("main").insertAdjacentHTML("beforeend", "{link}")')
+
+    assert broken == []
+    assert page.locator("a.jari-link").last.inner_text() == "Jung-gu 중구"
+
+
 def test_server_clock_ignores_the_clock_of_the_device(live_server, page):
     page.clock.install(time="2031-01-01T00:00:00")
     page.goto(live_server.url)
