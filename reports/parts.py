@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.core.cache import caches
 from django.db import DatabaseError, connection
+from django.utils.translation import gettext_lazy as _
 from redis import RedisError
 
 from database.clock import clock_ahead, clock_line, database_now, is_off, measure_if_due
@@ -108,6 +109,18 @@ PARTS = {
     "witnesses": _witnesses,
     "exports": _exports,
     "drill": _drill,
+}
+# What the control room calls them.
+TITLES = {
+    "database": _("Database"),
+    "redis": _("Redis"),
+    "worker": _("Worker of the line"),
+    "cron": _("Cron"),
+    "messages": _("Messages"),
+    "clock": _("Clock"),
+    "witnesses": _("Witnesses"),
+    "exports": _("Scheduled exports"),
+    "drill": _("Restore drill"),
 }
 
 

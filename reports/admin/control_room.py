@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
+from django_stubs_ext import StrOrPromise
 
 from reports.admin.hour import hour_of
 from reports.control_forms import TEMPLATES, ActForm, UndoForm
@@ -28,7 +29,7 @@ from reports.control_room import (
     preview,
     rooms_now,
 )
-from reports.parts import states
+from reports.parts import TITLES, states
 from staff.actors import actor_of
 from staff.hooks import pages
 from staff.pages import page_of
@@ -249,19 +250,8 @@ def _facts(request: HttpRequest, rooms: list[RoomNow]) -> dict[str, Any]:
     }
 
 
-def _parts() -> list[tuple[str, str, bool]]:
-    """Name, state in words and whether it is in order, for each part of the portal."""
-    names = {
-        "database": _("Database"),
-        "redis": _("Redis"),
-        "worker": _("Worker of the line"),
-        "cron": _("Cron"),
-        "messages": _("Messages"),
-        "clock": _("Clock"),
-        "witnesses": _("Witnesses"),
-        "exports": _("Scheduled exports"),
-        "drill": _("Restore drill"),
-    }
+def _parts() -> list[tuple[StrOrPromise, StrOrPromise, bool]]:
+    """Title, state in words and whether it is in order, for each part of the portal."""
     words = {
         "ok": _("in order"),
         "none": _("not running"),
@@ -270,7 +260,7 @@ def _parts() -> list[tuple[str, str, bool]]:
         "none has passed yet": _("none has passed yet"),
     }
     return [
-        (names[name], words.get(state, state), state == "ok") for name, state in states().items()
+        (TITLES[name], words.get(state, state), state == "ok") for name, state in states().items()
     ]
 
 

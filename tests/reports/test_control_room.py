@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from reports.parts import PARTS, TITLES
 from staff.enums import Role
 from tests.concurrency import at_once
 from tests.factories import ClinicFactory, RoomFactory, StaffFactory
@@ -106,6 +107,10 @@ def test_the_page_shows_rooms_parts_and_the_last_hour(clock, django_assert_max_n
     hour = operator.get(PAGE + "hour/").content.decode()
     assert f'id="room{room.pk}_moved"' in hour
     assert "20:01" in hour
+
+
+def test_each_part_has_a_title():
+    assert list(TITLES) == list(PARTS)
 
 
 def test_nothing_happens_before_the_second_confirmation(operator):
