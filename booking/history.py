@@ -7,15 +7,13 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from booking.enums import Origin, ReservationStatus
 from booking.models import Reservation, Slot
 from staff.actors import CITIZEN, is_staff
-from web.times import moment
+from web.times import hour_of, moment
 
 S = ReservationStatus
 
@@ -139,8 +137,7 @@ def _detail(change: Change) -> str:
     if change.code == "moved":
         return f"{place_and_time(change.before.slot)} → {place_and_time(change.after.slot)}"
     if change.code == "extended":
-        until = date_format(timezone.localtime(change.after.held_until), "H:i")
-        return _("until %(time)s") % {"time": until}
+        return _("until %(time)s") % {"time": hour_of(change.after.held_until)}
     return ""
 
 

@@ -38,6 +38,7 @@ from reports.selection import Form
 from reports.suppression import LEAST, total
 from reports.words import Words
 from web.language import other_languages
+from web.times import hour_of
 
 FOLDER = "data"
 Numbers = Mapping[str, int | None]
@@ -260,7 +261,7 @@ def _page(shown: Mapping[str, Shown], now: datetime, language: str) -> str:
         "page_in": "open:page_in",
         "charts": [_chart(table, shown[table.name]) for table in TABLES],
         "day_text": date_format(shown["vaccinated"].as_of, _("D j F Y")),
-        "time_text": date_format(timezone.localtime(now), _("D j F Y, H:i")),
+        "time_text": f"{date_format(timezone.localtime(now), _('D j F Y,'))} {hour_of(now)}",
         "files": [
             {
                 "title": str(table.title),

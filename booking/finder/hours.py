@@ -13,6 +13,7 @@ from booking.finder.availability import FACTS_SECONDS, TimedCache
 from booking.models import OpeningHours, SpecialDay
 from booking.models.opening_hours import WEEKDAYS
 from database.clock import known_today
+from web.times import hour_of
 
 # Special days are shown so far ahead.
 AHEAD = timedelta(weeks=4)
@@ -68,7 +69,7 @@ def _hours(opens: time | None, closes: time | None) -> str:
 
 
 def _span(start: time, end: time) -> str:
-    return f"{start:%H:%M}–{end:%H:%M}"
+    return f"{hour_of(start)}–{hour_of(end)}"
 
 
 def hours_of_clinic(clinic_id: int) -> ClinicHours:

@@ -10,9 +10,8 @@ from typing import Any
 
 from django.template.defaultfilters import floatformat
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, ngettext, npgettext, pgettext
+from django.utils.translation import get_language, ngettext, npgettext
 
 from booking.finder import availability
 from booking.finder.availability import OpenSlot
@@ -21,6 +20,7 @@ from booking.place_names import marked, name_as_html
 from booking.views.purposes import Purpose
 from web import moulds
 from web.moulds import Html, Text
+from web.times import hour_of
 
 
 def clinic_cards(result: SearchResult, purpose: Purpose) -> list[SafeString]:
@@ -68,9 +68,7 @@ def _button(slot: OpenSlot, purpose: Purpose) -> SafeString:
 
 @lru_cache(maxsize=4096)
 def _times(starts_at: datetime, _language: str) -> tuple[str, str]:
-    at = timezone.localtime(starts_at)
-    style = pgettext("the hour on the button of a time", "g:i a")
-    return at.isoformat(), date_format(at, style)
+    return timezone.localtime(starts_at).isoformat(), hour_of(starts_at)
 
 
 def _vaccine(vaccine_id: int, purpose: Purpose) -> str:

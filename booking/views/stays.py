@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from django.urls import reverse
-from django.utils import timezone
 
 from database.clock import known_now
 from waiting_room.models import Admission
 from waiting_room.services.entering import MOST_EXTENSIONS
 from web.moulds import Text
+from web.times import hour_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Stay:
         left = max(0, int((admission.expires_at - known_now()).total_seconds()))
         return cls(
             address=Text(reverse("more_time", args=[admission.ticket_id])),
-            until=Text(f"{timezone.localtime(admission.expires_at):%H:%M}"),
+            until=Text(hour_of(admission.expires_at)),
             seconds_left=Text(left),
             may_extend=may_extend,
         )

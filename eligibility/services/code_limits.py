@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
-from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
 from eligibility.exceptions import LimitReached, WorkNeeded
 from eligibility.indexes import phone_indexes
+from web.times import hour_of
 
 # (period, codes in it): at this number a proof of work is needed.
 FREE_FROM_SOURCE = (timedelta(minutes=10), 3)
@@ -80,7 +79,7 @@ def check_asking(
                     "Many codes went to this number. A code that you have already still works; "
                     "the next one can be sent from %(at)s."
                 )
-                % {"at": time_format(timezone.localtime(rows[0][1] + pause), "H:i")}
+                % {"at": hour_of(rows[0][1] + pause)}
             )
     if _needs_work(rows, source, now) and not has_worked():
         raise WorkNeeded(_("Many codes went to this number. Start again on the first page."))

@@ -8,7 +8,6 @@ import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from booking.finder import availability
 from booking.models import Reservation, Slot
@@ -33,6 +32,7 @@ from tests.factories import (
     VaccineFactory,
 )
 from waiting_room.models import Alert, Ticket
+from web.times import moment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -367,7 +367,7 @@ def test_a_lost_race_says_so_keeps_the_form_and_offers_own_times_near(local, our
     assert lost.status_code == 409
     assert lost.context["refusal"] == "This time has just been taken. Choose another time."
     assert [label for label, _address in lost.context["offered"]] == [
-        f"{date_format(timezone.localtime(near.starts_at), 'D j M, H:i')} · 가의원"
+        f"{moment(near.starts_at)} · 가의원"
     ]
     assert near.pk in offered(lost)
     assert (key_on(lost), lost.context["form"]["language"].value()) == (key, "en")

@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from database.clock import known_now
-from web.times import hour_of
+from web.times import hour_of, moment
 
 register = Library()
 
@@ -35,6 +35,11 @@ def _when(at: date, style: str, _language: str) -> SafeString:
     # Two spans, so that a narrow page breaks the line between day and hour, never within them.
     spans = '<span class="jari-whole">{}</span> <span class="jari-whole">{}</span>'
     return _time(at, format_html(spans, day, hour_of(at) if isinstance(at, datetime) else ""))
+
+
+# Within a sentence, without a <time> element.
+register.filter("hour", hour_of)
+register.filter("moment", moment)
 
 
 @register.simple_tag
