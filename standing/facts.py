@@ -41,7 +41,7 @@ class Appointment:
 
     number: str
     starts_at: datetime
-    clinic: str
+    clinic: str  # its name for the reader, or that of a care home
     changes_until: datetime
 
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
 from booking.enums import Origin, ReservationStatus
+from booking.place_names import full_name
 from eligibility.models import Cohort
 from eligibility.sessions import SESSION, Claim, Session
 from standing.facts import Appointment, LineFacts, PersonFacts
@@ -83,12 +85,18 @@ def _cancelled(rows: list[dict[str, Any]]) -> Appointment | None:
     return _appointment((firsts or cancelled)[-1])
 
 
+@dataclass(frozen=True)
+class _Place:
+    name: str
+    name_en: str
+
+
 def _appointment(row: dict[str, Any]) -> Appointment:
     starts_at = datetime.fromisoformat(row["starts_at"])
     return Appointment(
         number=row["number"],
         starts_at=starts_at,
-        clinic=row["clinic"],
+        clinic=full_name(_Place(row["clinic"], row["clinic_en"])),
         changes_until=starts_at - timedelta(hours=row["cutoff_hours"]),
     )
 

@@ -9,6 +9,7 @@ from django.utils import translation
 from icalendar import Calendar
 from selectolax.lexbor import LexborHTMLParser
 
+from booking.models import Clinic
 from standing.states import MAY_BE_JOINED, State
 from standing.texts import TABLE
 from tests.eligibility.signing_in import sign_in
@@ -105,6 +106,20 @@ def test_the_own_place_costs_one_statement(django_assert_num_queries):
         client.get("/")
 
     assert page.context["stands"].state == State.BOOKED
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("ko", "한강의원"), ("vi", "Hangang Clinic (한강의원)")]
+)
+def test_the_sentence_of_a_booking_names_the_clinic_for_its_reader(language, name):
+    scene = SCENES[State.BOOKED]()
+    Clinic.objects.update(name="한강의원", name_en="Hangang Clinic")
+
+    page = seen(browser(scene.person, language).get("/mine/"), script=False)
+
+    assert words(page.css_first(".jari-lead")).endswith(f", {name}")
+    marked = [words(node).strip("()") for node in page.css(".jari-lead [lang=ko]")]
+    assert marked == ([] if language == "ko" else ["한강의원"])
 
 
 def test_a_resume_code_shows_the_place_and_nothing_that_is_booked():
