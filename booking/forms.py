@@ -314,8 +314,9 @@ class WishForm(forms.Form):
         required=False,
         choices=Facility.choices,
         help_text=_(
-            "Only clinics that have it are shown first. It is stored encrypted, and the clinic of "
-            "your appointment sees it on that day; no other clinic does."
+            "Only clinics that have it are shown first and offered to you by the cancellation "
+            "list. It is stored encrypted, and the clinic of your appointment sees it on that "
+            "day; no other clinic does."
         ),
         widget=forms.CheckboxSelectMultiple,
     )

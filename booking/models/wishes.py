@@ -17,8 +17,8 @@ MOST_PLACES = 5
 class Wish(models.Model):
     """The districts, weekdays, hours and vaccine that a person chose ahead.
 
-    They decide which times the finder shows first and are the first values of a list entry.
-    Nothing that calls, admits or offers reads them.
+    They decide which times the finder shows first and are the first values of a list entry. Of
+    them an offer asks for the needs only; nothing that calls or admits reads them.
     """
 
     person = models.OneToOneField(

@@ -22,6 +22,7 @@ from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAl
 from booking.models import Clinic, ListEntry, Offer, OutsideDose, Reservation, Slot
 from booking.models.clinics import has_seat
 from booking.rules import day_of
+from booking.services import needs
 from booking.services.notices import notify_offer
 from booking.services.reservations import new_reservation
 from booking.services.seats import (
@@ -89,10 +90,10 @@ _SUITS = f"""
     ))
 """  # noqa: S608
 
-# The first entry in order for a free seat. SKIP LOCKED: an entry that another transaction is
-# offering something to is passed over instead of waited for under the slot's lock.
+# The first entry in order for a free seat, and what its person needs, encrypted. SKIP LOCKED: an
+# entry that another transaction offers something to is passed over, not waited for under the lock.
 NEXT_ENTRY = f"""
-SELECT entry.id
+SELECT entry.id, (SELECT needs FROM booking_wish WHERE person_id = entry.person_id)
 FROM booking_slot AS slot
 JOIN booking_clinic AS clinic ON clinic.id = slot.clinic_id
 JOIN booking_listentry AS entry ON {_SUITS}
@@ -111,6 +112,7 @@ SELECT slot.id
 FROM booking_listentry AS entry
 JOIN booking_clinic AS clinic
     ON clinic.active AND entry.places && {KEYS_OF_CLINIC}
+    AND clinic.facilities @> %(needs)s::varchar[]
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id
     AND slot.starts_at > CASE WHEN entry.leftover THEN %(from)s
         ELSE greatest(%(from)s, entry.date_from::timestamp AT TIME ZONE %(zone)s) END
@@ -145,7 +147,9 @@ SELECT slot.id
 FROM booking_clinic AS clinic
 JOIN booking_slot AS slot ON slot.clinic_id = clinic.id AND slot.starts_at > %(from)s
     AND {has_seat()}
-WHERE clinic.id = %(clinic)s AND EXISTS (SELECT FROM booking_listentry AS entry WHERE {_SUITS})
+WHERE clinic.id = %(clinic)s AND EXISTS (
+    SELECT FROM booking_listentry AS entry WHERE {_SUITS} AND entry.id <> ALL(%(passed)s)
+)
 ORDER BY slot.starts_at, slot.id
 """  # noqa: S608
 
@@ -170,13 +174,17 @@ def offer_freed(slot: Slot, *, now: datetime) -> int:
     # Never empty, because psycopg can't tell the type of an empty array; no entry has id 0.
     offered, passed = 0, [0]
     while slot.left > 0 and slot.clinic.active and slot.starts_at > now + SHORT_OFFER_LIFETIME:
-        entry_ids = _ids(NEXT_ENTRY, _values(now, slot=slot.pk, passed=passed))
-        if not entry_ids:
+        rows = _rows(NEXT_ENTRY, _values(now, slot=slot.pk, passed=passed))
+        if not rows:
             break
-        passed += entry_ids
+        [(entry_id, sealed_needs)] = rows
+        passed.append(entry_id)
+        if not needs.are_met(sealed_needs, slot.clinic.facilities):
+            passed += needs.unmet_at(slot.clinic_id)  # all of them, not one after the other
+            continue
         try:
             with transaction.atomic():
-                _offer(ListEntry.objects.get(pk=entry_ids[0]), slot, now)
+                _offer(ListEntry.objects.get(pk=entry_id), slot, now)
         except IntegrityError:
             continue  # the person booked this dose meanwhile: a unique index refuses the hold
         offered += 1
@@ -292,7 +300,8 @@ def join_list(
 def offer_to(*, entry_id: int, now: datetime | None = None) -> bool:
     """Offer the earliest open slot that suits this entry; False if there is none."""
     now = now or database_now()
-    slot_ids = _ids(FREE_SLOT, _values(now, entry=entry_id))
+    needed = needs.of_person(ListEntry.objects.get(pk=entry_id).person_id)
+    slot_ids = _ids(FREE_SLOT, _values(now, entry=entry_id, needs=needed))
     return bool(slot_ids) and _offer_at(slot_ids[0], now) > 0
 
 
@@ -314,7 +323,8 @@ def make_offers(*, now: datetime | None = None, seconds: float = 5.0) -> int:
     random.shuffle(clinics)
     offered = 0
     for clinic_id in clinics:
-        for slot_id in _ids(OPEN_SLOTS, _values(now, clinic=clinic_id)):
+        passed = [0, *needs.unmet_at(clinic_id)]
+        for slot_id in _ids(OPEN_SLOTS, _values(now, clinic=clinic_id, passed=passed)):
             offered += _offer_at(slot_id, now)
         if monotonic() - started > seconds:
             break
@@ -336,9 +346,13 @@ def _end_obsolete_entries(now: datetime) -> None:
 
 
 def _ids(sql: str, values: dict[str, Any]) -> list[int]:
+    return [row[0] for row in _rows(sql, values)]
+
+
+def _rows(sql: str, values: dict[str, Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return [row[0] for row in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
 def open_offer(token: uuid.UUID) -> Offer | None:

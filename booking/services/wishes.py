@@ -10,10 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from booking.areas import Area
-from booking.enums import facilities_in_order, facilities_in_words
-from booking.models import Reservation, Vaccine, Wish
+from booking.enums import ON_THE_LIST, facilities_in_order, facilities_in_words
+from booking.models import ListEntry, Reservation, Vaccine, Wish
 from booking.rules import Booked, Course, vaccines_named
 from booking.services.courses import COURSE
+from booking.services.needs import read
 from database.clock import database_now
 from eligibility.hooks import HeldData
 from eligibility.models import Decision
@@ -43,7 +44,7 @@ class Wished:
 
 
 COLUMNS = ["places", "weekdays", "part", "vaccine_id", "changed_at", "needs"]
-# Wishes of people without an appointment to come, after the last change.
+# Wishes of people who neither have an appointment to come nor wait for one, after the last change.
 KEPT_FOR = timedelta(days=90)
 # Beside the course, which the finder reads anyway: wishes cost it no statement.
 WITH_COURSE = f"""
@@ -66,14 +67,8 @@ def with_course(person_id: int, sees_from: datetime) -> tuple[Course, Wished | N
     of_wish = len(COLUMNS)
     course = Course.of(Booked(*row[of_wish:]) for row in rows if row[of_wish] is not None)
     *row, needs = rows[0][:of_wish]
-    wished = Wished.of_row([*row, _read(needs)]) if row[0] is not None else None
+    wished = Wished.of_row([*row, read(needs)]) if row[0] is not None else None
     return course, _seen(wished, sees_from)
-
-
-def _read(needs: bytes | None) -> str | None:
-    field = Wish._meta.get_field("needs")
-    read: str | None = field.from_db_value(needs, None, None)
-    return read
 
 
 def wishes_of(person_id: int, sees_from: datetime) -> Wished | None:
@@ -106,10 +101,12 @@ def forget_wishes(people: Iterable[int]) -> None:  # also of eligibility.hooks.a
 
 
 def forget_old_wishes(now: datetime) -> tuple[str, int]:  # of eligibility.hooks.also_purge
-    """Delete wishes that served: of people with nothing booked to come."""
+    """Delete wishes that served: of people with nothing booked to come or waited for."""
     booked = Reservation.objects.live().filter(slot__starts_at__gt=now)
+    waiting = ListEntry.objects.filter(status__in=ON_THE_LIST)  # offers ask what they need
     old = Wish.objects.filter(changed_at__lt=now - KEPT_FOR)
-    return "wishes", old.exclude(person__in=booked.values("person")).delete()[0]
+    served = old.exclude(person__in=booked.values("person"))
+    return "wishes", served.exclude(person__in=waiting.values("person")).delete()[0]
 
 
 def signs_of_needs(rows: Sequence[Reservation], user: User) -> dict[int, str]:

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from booking.areas import Area, areas_in, clinic_key
-from booking.enums import ON_THE_LIST, OfferStatus
+from booking.enums import ON_THE_LIST, OfferStatus, facilities_in_words
 from booking.exceptions import OfferOver, OnTheListAlready, Refused
 from booking.finder import availability
 from booking.forms import ListEntryForm
@@ -53,7 +53,11 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
     if entries:
         ranks = offers.ranks_on_list(entry.pk for entry in entries)
         shown = [_shown(entry, ranks.get(entry.pk)) for entry in entries]
-        return render(request, "booking/on_the_list.html", {"entries": shown})
+        context = {
+            "entries": shown,
+            "needs": _needs(wishes.wishes_of(person_id, session.sees_from)),
+        }
+        return render(request, "booking/on_the_list.html", context)
     admission = courses.admission_for(person_id)
     if admission is None:
         return not_inside(request)
@@ -62,7 +66,8 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         offers.check_entry(person_id=person_id, dose=dose)
     except Refused as refusal:
         return refusal_page(request, refusal)
-    form = _entry_form(request, person_id, admission, dose)
+    wished = wishes.wishes_of(person_id, session.sees_from)
+    form = _entry_form(request, person_id, admission, dose, wished)
     refusal_shown: Refused | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -77,14 +82,23 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         else:
             return redirect("cancellation_list")
     status = 409 if refusal_shown else 422 if form.errors else 200
-    context = {"form": form, "typed_form": "entry", "refusal": refusal_shown, "dose": dose}
+    context = {
+        "form": form,
+        "typed_form": "entry",
+        "refusal": refusal_shown,
+        "dose": dose,
+        "needs": _needs(wished),
+    }
     return render(request, "booking/join_list.html", context, status=status)
 
 
+def _needs(wished: Wished | None) -> list[str]:
+    return facilities_in_words(wished.needs) if wished else []
+
+
 def _entry_form(
-    request: HttpRequest, person_id: int, admission: Admission, dose: int
+    request: HttpRequest, person_id: int, admission: Admission, dose: int, wished: Wished | None
 ) -> ListEntryForm:
-    wished = wishes.wishes_of(person_id, session_of(request).sees_from)
     places = _places(request, person_id, wished)
     names = ("date_from", "date_to", "part", "vaccine", "leftover")
     directory = availability.directory()

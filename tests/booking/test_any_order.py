@@ -279,7 +279,7 @@ class Bookings(RuleBasedStateMachine):
         offers.make_offers()  # as the job does, every few seconds
         for entry in ListEntry.objects.filter(status=EntryStatus.WAITING):
             with connection.cursor() as cursor:
-                cursor.execute(FREE_SLOT, _values(timezone.now(), entry=entry.pk))
+                cursor.execute(FREE_SLOT, _values(timezone.now(), entry=entry.pk, needs=[]))
                 assert cursor.fetchone() is None, f"entry {entry.pk} waits beside an open time"
 
 
