@@ -96,6 +96,11 @@ class Column:
     sealed: "Sealed | None" = None
 
     @property
+    def values(self) -> list[str]:
+        """What may stand in a cell, where that is limited; an empty cell is no value."""
+        return [value for value in self.choices.values if value] if self.choices else []
+
+    @property
     def meaning(self) -> Words:
         return self.note or self.title
 

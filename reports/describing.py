@@ -74,8 +74,8 @@ def _field(column: Column, headers: Headers) -> dict[str, Any]:
     if column.type == Type.TIME:
         described["format"] = "%H:%M"
     constraints: dict[str, Any] = {"required": True} if column.required else {}
-    if column.choices is not None:
-        constraints["enum"] = list(column.choices.values)
+    if column.values:
+        constraints["enum"] = column.values
     return described | ({"constraints": constraints} if constraints else {})
 
 
@@ -122,7 +122,7 @@ def lock_entry(export: Export) -> list[list[str]]:
             column.name,
             column.type.value,
             column.holds.value,
-            *(column.choices.values if column.choices else []),
+            *column.values,
         ]
         for column in export.columns
     ]
@@ -227,8 +227,8 @@ def _section(export: Export) -> str:
 
 def _row(column: Column) -> str:
     note = f"{column.note.ko} / {column.note.en}" if column.note else ""
-    if column.choices is not None:
-        note = ", ".join(filter(None, [note, *(f"`{value}`" for value in column.choices.values)]))
+    if column.values:
+        note = ", ".join(filter(None, [note, *(f"`{value}`" for value in column.values)]))
     kind = str(column.type.label)
     kind += {Holds.PSEUDONYM: ", *key*", Holds.NAME: ", *name*"}.get(column.holds, "")
     kind += ", *joining*" if column.joins else ""

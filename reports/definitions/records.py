@@ -5,7 +5,7 @@ from datetime import date
 from django.apps import apps
 from django.db.models import Model, Q, QuerySet
 
-from messaging.enums import Channel, MessageStatus
+from messaging.enums import Channel, MessageStatus, Receipt
 from messaging.models import Message
 from reports.columns import code, moment, number, text
 from reports.exports import Export, Statement, Table
@@ -14,15 +14,16 @@ from staff.enums import Act, Role
 from staff.models import Access, User
 from staff.scoping import rows_for
 
-# Without `key`, which names a reservation or a ticket, and without what a gateway answered.
+# Without `key`, which names a reservation or a ticket, and without what a gateway answered; the
+# reason of a report is a code of the provider.
 MESSAGES = Export(
     name="messages",
     title=Words("메시지", "Messages"),
     about=Words(
         "메시지 한 건. 받는 사람과 내용은 제외", "one message, without its receiver and its text"
     ),
-    version=2,
-    since=date(2026, 11, 29),
+    version=3,
+    since=date(2026, 11, 30),
     period=Words("작성 시각", "time of writing"),
     source=Table(model=Message, period="created_at", order=("created_at", "pk")),
     columns=(
@@ -33,6 +34,21 @@ MESSAGES = Export(
         code("status", "상태", "status", "status", MessageStatus, required=True),
         number("tries", "시도", "tries", "tries", required=True),
         moment("sent_at", "발송 시각", "sent", "sent_at"),
+        text("gateway", "발송 경로", "gateway", "gateway"),
+        code(
+            "receipt",
+            "도달 여부",
+            "delivery",
+            "receipt",
+            Receipt,
+            sql="NULLIF({0}, '')",
+            note=Words(
+                "발송 기관이 알려 온 도달 여부. 알려 오지 않으면 빈칸",
+                "what the provider reported; empty without a report",
+            ),
+        ),
+        moment("receipt_at", "도달 보고 시각", "reported", "receipt_at"),
+        text("receipt_reason", "미도달 사유 코드", "reason of no delivery", "receipt_reason"),
     ),
 )
 

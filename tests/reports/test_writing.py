@@ -11,11 +11,13 @@ from django.utils import timezone
 from booking.models import Reservation
 from eligibility.services.purging import forget
 from eligibility.spelling import shown_phone
+from messaging.models import Message
 from reports.definitions import EXPORTS
 from reports.enums import Encoding, Headers, Zone
 from reports.exceptions import BadSelection
 from reports.selection import Form, select
 from reports.writing import write_csv
+from tests.clock import clock
 from tests.factories import (
     ClinicFactory,
     PersonFactory,
@@ -23,7 +25,7 @@ from tests.factories import (
     SlotFactory,
     VaccineFactory,
 )
-from tests.reports.files import rows, rows_of, taken
+from tests.reports.files import rows, rows_of, taken, two_districts
 
 pytestmark = pytest.mark.django_db
 CP949 = Form(encoding=Encoding.CP949)
@@ -196,3 +198,21 @@ def test_what_an_export_lacks_is_refused(name, options, option):
         select(EXPORTS[name], **options)
 
     assert refusal.value.option == option
+
+
+def test_messages_say_what_was_delivered_when_and_why_not():
+    two_districts()
+    first, _second = Message.objects.filter(kind="called").order_by("pk")
+    told = {"status": "sent", "sent_at": clock.now(), "receipt_at": clock.now()}
+    Message.objects.filter(pk=first.pk).update(
+        **told, gateway="kakao", receipt="failed", receipt_reason="solapi 3104"
+    )
+
+    found = [row for row in rows("messages") if row["kind"] == "called"]
+
+    named = ("gateway", "receipt", "receipt_reason")
+    assert [tuple(row[name] for name in named) for row in found] == [
+        ("kakao", "failed", "solapi 3104"),
+        ("", "", ""),
+    ]
+    assert [bool(row["receipt_at"]) for row in found] == [True, False]
