@@ -279,6 +279,7 @@ CACHES = {
 _QUEUES = {"line": 30, "codes": 60, "messages": 60, "default": 300, "exports": 3600}
 _RQ = redis.queue_connection(REDIS_URL, waits=_WORKS) | {"SERIALIZER": "json"}
 RQ_QUEUES = {name: _RQ | {"DEFAULT_TIMEOUT": seconds} for name, seconds in _QUEUES.items()}
+RQ = {"WORKER_CLASS": "outside.workers.worker_for"}
 RQ_SHOW_ADMIN_LINK = True
 
 AUTH_USER_MODEL = "staff.User"
