@@ -70,6 +70,10 @@ class Lane:
         self._most = waiting
         self._count = 0
         self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        # The addresses by how many of their requests wait: a crowd that is refused must not cost a
+        # look at each of them.
+        self._by_count: dict[int, OrderedDict[str, None]] = {}
+        self._largest = 0
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; raises Refused (503) if the queue is full."""
@@ -87,8 +91,9 @@ class Lane:
         if self._count >= self._most:
             self._drop_newest(address)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._turns.setdefault(address, deque()).append(turn)
-        self._count += 1
+        turns = self._turns.setdefault(address, deque())
+        turns.append(turn)
+        self._counted(address, len(turns) - 1, len(turns))
         try:
             await turn
         except asyncio.CancelledError:
@@ -99,11 +104,12 @@ class Lane:
 
     def _drop_newest(self, address: str) -> None:
         """Refuse the newest request of the address with most waiting, or else this one."""
-        largest = max(self._turns, key=lambda waiting: len(self._turns[waiting]))
-        if len(self._turns[largest]) <= len(self._turns.get(address, ())) + 1:
+        if self._largest <= len(self._turns.get(address, ())) + 1:
             raise busy()
-        turn = self._turns[largest].pop()
-        self._count -= 1
+        largest = next(iter(self._by_count[self._largest]))
+        turns = self._turns[largest]
+        turn = turns.pop()
+        self._counted(largest, len(turns) + 1, len(turns))
         if not turn.done():
             turn.set_exception(busy())
 
@@ -111,13 +117,24 @@ class Lane:
         while self._turns:
             address, turns = self._turns.popitem(last=False)
             turn = turns.popleft()
-            self._count -= 1
+            self._counted(address, len(turns) + 1, len(turns))
             if turns:
                 self._turns[address] = turns  # behind the others
             if not turn.done():
                 turn.set_result(None)
                 return
         self._free += 1
+
+    def _counted(self, address: str, before: int, after: int) -> None:
+        """Note how many requests of an address wait now."""
+        self._count += after - before
+        if before:
+            del self._by_count[before][address]
+        if after:
+            self._by_count.setdefault(after, OrderedDict())[address] = None
+        # By one at most: a request came or went.
+        if after > self._largest or not self._by_count.get(self._largest):
+            self._largest = after
 
 
 class Share:

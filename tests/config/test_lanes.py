@@ -1,7 +1,9 @@
 """Who gets a thread next, and what one address may have of it."""
 
 import asyncio
+import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -95,3 +97,23 @@ def test_a_share_is_bounded_for_each_and_in_all_and_given_back():
 )
 def test_few_addresses_cannot_take_the_connections_of_all(counts: list[int], share: int):
     assert fair_share(counts, each=100, together=200) == share
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_a_full_queue_all_addresses_keep_equally_many(seed: int):
+    asked = random.Random(seed).choices("aaaabbcdef", k=300)  # noqa: S311
+    order: list[str] = []
+
+    async def story() -> list[Any]:
+        lane = Lane(1, waiting=20, name="test")
+        held, tasks = queue_of(lane, order, asked)
+        await asyncio.sleep(0)
+        held.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = run(story)
+
+    kept = Counter(order)
+    assert sum(kept.values()) == 20
+    assert sum(isinstance(outcome, Refused) for outcome in outcomes) == len(asked) - 20
+    assert max(kept.values()) - min(kept.values()) <= 1
