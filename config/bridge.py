@@ -12,7 +12,7 @@ import io
 import logging
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import IO, Any
@@ -73,7 +73,7 @@ class WsgiBridge:
         headers: Headers | None = None,
         probes: Mapping[str, Probe] | None = None,
         published: Published | None = None,
-        fast: Fast | None = None,
+        fast: Sequence[Fast] = (),
     ) -> None:
         self._wsgi, self._hops, self._static = wsgi, hops, static
         self._limits = limits or Limits()
@@ -90,7 +90,11 @@ class WsgiBridge:
         try:
             await self._serve(scope, protocol)
         except Refused as refused:
-            self._answer(protocol, *refused.answer_in(language_of(scope)))
+            status, headers, body = refused.answer_in(language_of(scope))
+            if _has_no_body(scope):
+                # Who is refused comes again: a new connection costs more than the refusal.
+                headers = [pair for pair in headers if pair[0] != "connection"]
+            self._answer(protocol, status, headers, body)
         except Exception as error:
             # The address is left out of the log: its query may contain personal data.
             unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
@@ -132,8 +136,11 @@ class WsgiBridge:
 
     async def _fast_answer(self, environ: dict[str, Any]) -> Answer | None:
         """The answer of the event loop, where it has one."""
-        response = await self._fast(environ) if self._fast else None
-        if response is None:
+        for fast in self._fast:
+            response = await fast(environ)
+            if response is not None:
+                break
+        else:
             return None
         headers = [(name.lower(), value) for name, value in response.items()]
         headers += [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
@@ -195,6 +202,11 @@ def language_of(scope: Any) -> str:
         return language_of_headers(lambda name: scope.headers.get(name) or "")
     except (AttributeError, UnicodeError, ValueError):
         return settings.LANGUAGE_CODE
+
+
+def _has_no_body(scope: Any) -> bool:
+    framing = ("content-length", "transfer-encoding")
+    return scope.method == "GET" and not any(scope.headers.get(name) for name in framing)
 
 
 def _check_host(scope: Any, pairs: list[tuple[str, str]]) -> None:

@@ -7,6 +7,7 @@ from database.clock import known_now
 from eligibility.sessions import named
 from standing.hooks import shown
 from web.letters import is_large
+from web.moulds import gap
 
 # The entry of the menu that a page belongs to, by the name of its address.
 _HERE = {
@@ -16,6 +17,11 @@ _HERE = {
     "reservation": "lookup",
     "help": "help",
 }
+
+
+def with_gaps(request: HttpRequest) -> None:
+    """Have the page of this request leave gaps for the form's token and the time (web.moulds)."""
+    request.gaps = {"csrf_token": gap(0), "server_time": gap(1)}  # type: ignore[attr-defined]
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -32,4 +38,5 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         },
         "sample": settings.SAMPLE,
         "large": is_large(request),
+        **getattr(request, "gaps", {}),
     }

@@ -1,6 +1,7 @@
 """The RSGI application that `python -m config.serve` runs.
 
-Polls and joins are answered in the event loop, everything else by Django in threads.
+Polls, joins, the pages on which a crowd arrives, holds and confirms are answered in the event loop,
+everything else by Django in threads.
 """
 
 import os
@@ -19,6 +20,7 @@ from django.db import connection  # noqa: E402
 from booking.fast_path import FastBooking  # noqa: E402
 from config.bridge import WsgiBridge  # noqa: E402
 from config.connections import Guard  # noqa: E402
+from config.front_pages import FrontPages  # noqa: E402
 from config.headers import security_headers  # noqa: E402
 from config.lanes import Threads  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
@@ -51,6 +53,6 @@ pages = WsgiBridge(
     headers=security_headers(),
     probes={"/readyz": readiness},
     published=files.answer,
-    fast=FastBooking(),
+    fast=[FrontPages(django.get_response), FastBooking()],
 )
 application = FastPathApplication(pages, headers=security_headers())

@@ -100,9 +100,19 @@ def filled(mould: list[Any], texts: list[str]) -> str:
 
 def _moulded(template: str, context: dict[str, Any]) -> list[Any]:
     # Without the request: nothing of its reader can get into the mould.
-    parts: list[Any] = GAP.split(get_template(template).render(context))
+    return split(get_template(template).render(context))
+
+
+def split(html: str) -> list[Any]:
+    """A page with gaps as a mould."""
+    parts: list[Any] = GAP.split(html)
     parts[1::2] = map(int, parts[1::2])
     return parts
+
+
+def gap(number: int) -> str:
+    """What stands in a page for the text of this number."""
+    return f"\ue000{number}\ue001"
 
 
 def _with_gaps(value: Any, texts: list[str]) -> tuple[Any, Any]:
@@ -111,7 +121,7 @@ def _with_gaps(value: Any, texts: list[str]) -> tuple[Any, Any]:
         if not value:
             return value, value  # a template may ask whether there is one
         texts.append(value)
-        return f"\ue000{len(texts) - 1}\ue001", GAP
+        return gap(len(texts) - 1), GAP
     if value is None or isinstance(value, _PLAIN):
         if isinstance(value, str) and "\ue000" in value:
             value = value.replace("\ue000", "")  # would pass for a gap

@@ -225,7 +225,7 @@ def test_the_web_server_asks_the_fast_path_first_and_passes_the_body_on(slot):
 
     async def ask() -> list[Answer]:
         fast_booking = FastBooking()
-        bridge = WsgiBridge(views, headers=security_headers(), fast=fast_booking)
+        bridge = WsgiBridge(views, headers=security_headers(), fast=[fast_booking])
         answers = []
         for browser, form in ((scene.browser, b"slot=%d"), (other.browser, b"slot=%d&letters=")):
             cookies = "; ".join(f"{name}={m.value}" for name, m in browser.cookies.items())
