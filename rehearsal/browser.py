@@ -67,6 +67,7 @@ class Answer:
     status: int = 0
     body: bytes = b""
     location: str = ""
+    retry_after: float = 0.0  # seconds that a busy portal asked for
     cookies: list[str] = field(default_factory=list)
     keeps_open: bool = True
 
@@ -143,6 +144,8 @@ class Connection(asyncio.Protocol):
                 answer.cookies.append(value)
             elif name == "location":
                 answer.location = value
+            elif name == "retry-after" and value.isdigit():
+                answer.retry_after = float(value)
             elif name == "connection" and value.lower() == "close":
                 answer.keeps_open = False
         self._answer = answer
@@ -214,8 +217,9 @@ class Browser:
         for _hop in range(MOST_REDIRECTS + 1):
             answer = await self._send(method, path, fields)
             if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
+                html = answer.body.decode(errors="replace")
                 return Page(
-                    url=path, status=answer.status, html=answer.body.decode(errors="replace")
+                    url=path, status=answer.status, html=html, retry_after=answer.retry_after
                 )
             path = self._path_of(answer.location, path)
             if answer.status < 307:
@@ -264,6 +268,7 @@ class Browser:
         lines = [
             f"{method} {path.partition('#')[0]} HTTP/1.1", f"Host: {self.target.name}",
             f"Referer: {self.target.origin}/", "Accept-Language: ko", "User-Agent: rehearsal",
+            "Sec-Fetch-Site: same-origin",  # as every browser says since 2023
         ]  # fmt: skip
         if self.cookies:
             lines.append("Cookie: " + "; ".join(f"{k}={v}" for k, v in self.cookies.items()))

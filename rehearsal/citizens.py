@@ -21,7 +21,6 @@ from rehearsal.page import Page
 
 # 409 and 422 are refusals with a page, not failures of the portal.
 PAGES = {200, 403, 404, 409, 422}
-TRIES = 12  # a person reloads so often before giving up
 IDLE_SECONDS = 5.0  # a connection that is not needed for longer is closed
 
 
@@ -63,6 +62,7 @@ class Citizen:
         self.random = random.Random(f"{crowd.seed}/{person['id']}")  # noqa: S311
         self.stage = ""
         self.counts: Counter[str] = Counter()  # retries, devices, lost races
+        self.asked_to_wait = 0.0  # seconds, by the last refusal
         self.ticket = ""
         self.place: int | None = None
         self.target = crowd.targets[person["id"] % len(crowd.targets)]
@@ -111,14 +111,19 @@ class Citizen:
     async def request(
         self, method: str, path: str, name: str, fields: dict[str, str] | None = None
     ) -> Page:
-        """One page; repeated with backoff, as a person presses reload. Raises CitizenStuck."""
-        for attempt in range(TRIES):
+        """One page; repeated as a person presses reload, who hardly waits as long as a busy portal
+        asks. Raises CitizenStuck when their patience is over."""
+        ends, seconds = self.crowd.now() + self.crowd.patience, 0.5
+        while True:
             page = await self.try_once(self.browser, method, path, name, fields)
             if page is not None:
                 return page
+            if self.crowd.now() > ends:
+                raise CitizenStuck(f"no answer from {name}")
             self.counts["retries"] += 1
-            await self.sleep(min(0.5 * 2**attempt, 5) * self.random.uniform(0.7, 1.3))
-        raise CitizenStuck(f"no answer from {name}")
+            asked = self.asked_to_wait * self.random.uniform(0.3, 1.1)
+            await self.sleep(asked or seconds * self.random.uniform(0.7, 1.3))
+            seconds = min(seconds * 2, 5)
 
     async def try_once(
         self, browser: Browser, method: str, path: str, name: str,
@@ -130,6 +135,7 @@ class Citizen:
         with suppress(NoAnswer):
             page = await browser.request(method, path, fields)
         is_page = page is not None and page.status in PAGES
+        self.asked_to_wait = page.retry_after if page and not is_page else 0.0
         self.crowd.count(f"{method} {name}", time.monotonic() - began, failed=not is_page)
         return page if is_page else None
 

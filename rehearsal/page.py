@@ -15,10 +15,11 @@ class Form:
 class Page:
     """One response of the portal: final URL, status and HTML."""
 
-    def __init__(self, *, url: str, status: int, html: str):
+    def __init__(self, *, url: str, status: int, html: str, retry_after: float = 0.0):
         self.url = url
         self.status = status
         self.html = html
+        self.retry_after = retry_after  # seconds; 0 where the portal asked for none
 
     @cached_property
     def tree(self) -> LexborHTMLParser:
