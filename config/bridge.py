@@ -124,6 +124,9 @@ class WsgiBridge:
         caller = address_of(environ, self._hops)
         address = network_of(caller) if caller else "unknown"
         lane = self._lanes.of(path)
+        if lane is self._lanes.arrivals and not _has_no_body(scope):
+            # Else a crowd's bodies are read for nothing.
+            lane.refuse_if_full(address)
         environ["wsgi.input"] = body = await self._receive(protocol, environ, address, lane)
         try:
             answer = await self._fast_answer(environ)

@@ -21,12 +21,17 @@ LOOKUP = (
     "/metrics", "/help/", "/how/", "/privacy/", "/accessibility/", "/operator/",
 )  # fmt: skip
 
+# With what everybody begins: a crowd that arrives must not hold up those who are on their way.
+ARRIVALS = {"/", "/identity/"}
+
 
 @dataclass(frozen=True)
 class Threads:
     """Threads of each lane of a process."""
 
     pages: int = 8
+    # Few: who has come further goes first, as a code is good for three minutes only.
+    arrivals: int = 2
     # 0: these share the threads of the pages.
     lookup: int = 3
     staff: int = 3
@@ -39,6 +44,7 @@ class Lanes:
 
     def __init__(self, threads: Threads, *, waiting: int) -> None:
         self.pages = Lane(threads.pages, waiting=waiting, name="page")
+        self.arrivals = Lane(threads.arrivals, waiting=waiting, name="arrival")
         self.staff = Lane(threads.staff, waiting=waiting, name="staff")
         self.static = Lane(threads.static, waiting=waiting, name="static")
         self.lookup = (
@@ -51,10 +57,12 @@ class Lanes:
             return self.staff
         if path.startswith("/static/"):
             return self.static
+        if path in ARRIVALS:
+            return self.arrivals
         return self.lookup if path.startswith(LOOKUP) else self.pages
 
     def all(self) -> set["Lane"]:
-        return {self.pages, self.staff, self.static, self.lookup}
+        return {self.pages, self.arrivals, self.staff, self.static, self.lookup}
 
 
 class Lane:
@@ -74,6 +82,11 @@ class Lane:
         # look at each of them.
         self._by_count: dict[int, OrderedDict[str, None]] = {}
         self._largest = 0
+
+    def refuse_if_full(self, address: str) -> None:
+        """Raise Refused (503) where `run` would, before anything is done for the request."""
+        if not self._free and self._count >= self._most and self._has_its_share(address):
+            raise busy()
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; raises Refused (503) if the queue is full."""
@@ -104,7 +117,7 @@ class Lane:
 
     def _drop_newest(self, address: str) -> None:
         """Refuse the newest request of the address with most waiting, or else this one."""
-        if self._largest <= len(self._turns.get(address, ())) + 1:
+        if self._has_its_share(address):
             raise busy()
         largest = next(iter(self._by_count[self._largest]))
         turns = self._turns[largest]
@@ -112,6 +125,9 @@ class Lane:
         self._counted(largest, len(turns) + 1, len(turns))
         if not turn.done():
             turn.set_exception(busy())
+
+    def _has_its_share(self, address: str) -> bool:
+        return self._largest <= len(self._turns.get(address, ())) + 1
 
     def _pass_on(self) -> None:
         while self._turns:

@@ -251,7 +251,7 @@ DATABASES = {
         # Without a pool most of a short request's time goes into connecting.
         pool={
             "min_size": env.int("DATABASE_POOL_MIN", default=1),
-            "max_size": env.int("DATABASE_POOL_MAX", default=19),
+            "max_size": env.int("DATABASE_POOL_MAX", default=22),
             "timeout": 10,
             # Tried anew for each page rather than less and less often, up to minutes apart.
             "reconnect_timeout": 3,

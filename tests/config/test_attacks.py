@@ -273,7 +273,7 @@ def test_where_too_many_wait_the_page_says_at_once_that_the_place_is_kept(serve:
     until((server.folder / "slow-began").exists)
 
     # Whichever came last of these was refused, and each that comes now is.
-    refused = server.ask("GET", "/")
+    refused = server.ask("GET", "/headed")
 
     assert (refused.status, refused.headers["Retry-After"]) == (503, "10")
     assert b"Your place is kept" in refused.content

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from config.connections import fair_share
-from config.lanes import Lane, Share
+from config.lanes import Lane, Lanes, Share, Threads
 from config.refusals import Refused
 
 
@@ -117,3 +117,23 @@ def test_of_a_full_queue_all_addresses_keep_equally_many(seed: int):
     assert sum(kept.values()) == 20
     assert sum(isinstance(outcome, Refused) for outcome in outcomes) == len(asked) - 20
     assert max(kept.values()) - min(kept.values()) <= 1
+
+
+def test_who_is_on_the_way_does_not_wait_behind_those_who_arrive():
+    order: list[str] = []
+
+    async def story() -> None:
+        lanes = Lanes(Threads(pages=1, arrivals=1), waiting=3)
+        held, tasks = queue_of(lanes.of("/identity/"), order, ["a", "b", "c"])
+        await asyncio.sleep(0)
+
+        with pytest.raises(Refused):
+            lanes.of("/identity/").refuse_if_full("d")
+        await lanes.of("/identity/code/").run("e", lambda: order.append("e"))
+        held.set()
+        await asyncio.gather(*tasks)
+        lanes.of("/identity/").refuse_if_full("d")
+
+    run(story)
+
+    assert order == ["e", "a", "b", "c"]
