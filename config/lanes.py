@@ -2,6 +2,7 @@
 addresses."""
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,11 @@ from typing import TypeVar
 from config.refusals import busy
 
 Result = TypeVar("Result")
+# Of a queue, for the request at its end; a browser and its reader wait about three times as long.
+MOST_SECONDS = 10.0
+# So many may wait however slow the pages are: a mean of few requests says little.
+LEAST = 20
+MEAN_OF = 50
 
 
 # What people come for who have booked already, and what says how things stand: a crowd in front of
@@ -69,12 +75,15 @@ class Lane:
     """A thread pool whose queue one address can't fill.
 
     Free threads go to the waiting addresses in rotation, however many requests each of them sent.
-    When the queue is full, the address with the most requests in it loses its newest one.
+    When the queue is full, the address with the most requests in it loses its newest one. It is
+    full with `waiting` requests, or with those that take MOST_SECONDS: who waits longer has often
+    gone, and a page made for them would be missing to the others.
     """
 
     def __init__(self, threads: int, *, waiting: int, name: str) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._free = threads
+        self._size = self._free = threads
+        self._seconds = 0.0  # that a request takes in its thread, as a moving mean
         self._most = waiting
         self._count = 0
         self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -85,23 +94,29 @@ class Lane:
 
     def refuse_if_full(self, address: str) -> None:
         """Raise Refused (503) where `run` would, before anything is done for the request."""
-        if not self._free and self._count >= self._most and self._has_its_share(address):
+        if not self._free and self._is_full() and self._has_its_share(address):
             raise busy()
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; raises Refused (503) if the queue is full."""
         await self._turn(address)
+        began = time.monotonic()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
+            self._seconds += (time.monotonic() - began - self._seconds) / MEAN_OF
             self._pass_on()
+
+    def _is_full(self) -> bool:
+        seconds = self._count * self._seconds / self._size
+        return self._count >= self._most or (self._count >= LEAST and seconds > MOST_SECONDS)
 
     async def _turn(self, address: str) -> None:
         """Return when this request has a thread."""
         if self._free:
             self._free -= 1
             return
-        if self._count >= self._most:
+        if self._is_full():
             self._drop_newest(address)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         turns = self._turns.setdefault(address, deque())

@@ -3,9 +3,11 @@
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -137,3 +139,26 @@ def test_who_is_on_the_way_does_not_wait_behind_those_who_arrive():
     run(story)
 
     assert order == ["e", "a", "b", "c"]
+
+
+def test_a_queue_is_full_when_its_end_would_wait_too_long(monkeypatch):
+    monkeypatch.setattr("config.lanes.MOST_SECONDS", 0.5)
+    outcomes: list[Any] = []
+
+    async def story() -> None:
+        lane = Lane(1, waiting=1_000, name="test")
+        for _request in range(20):
+            await lane.run("a", partial(time.sleep, 0.05))
+        held = threading.Event()
+        tasks = [asyncio.create_task(lane.run(f"{n}", held.wait)) for n in range(40)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        held.set()
+        outcomes.extend(await asyncio.gather(*tasks, return_exceptions=True))
+
+    run(story)
+
+    refused = [isinstance(outcome, Refused) for outcome in outcomes]
+    # One with a thread, and at least twenty who wait.
+    assert 21 <= refused.index(True) < 40
+    assert all(refused[refused.index(True) :])
