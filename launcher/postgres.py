@@ -42,10 +42,10 @@ THROWAWAY_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "max_connections": "600",  # storms of 500
     "max_wal_size": "2GB",
     "autovacuum": "on",
 }
+THROWAWAY_CONNECTIONS = {"max_connections": "600"}  # storms of 500
 
 # Scripts for psql.
 _ROLE = """
@@ -89,12 +89,16 @@ class Postgres:
         log: Path,
         password: str,
         throwaway: bool = False,
+        durable: bool = False,
         mark: Path | None = None,
     ) -> None:
         self.folder = folder
         self.log = log
         self.password = password
         self.throwaway = throwaway
+        # Throw-away data that waits for the disk as a portal's does, for benches. No statement
+        # can make it so later: what stands on the command line is not overridden.
+        self.durable = durable or not throwaway
         self.mark = mark
         self.account: Account | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -124,6 +128,8 @@ class Postgres:
         self.end_leftover()
         settings = {"listen_addresses": LOOPBACK, "port": str(port), "unix_socket_directories": ""}
         if self.throwaway:
+            settings |= THROWAWAY_CONNECTIONS
+        if not self.durable:
             settings |= THROWAWAY_SETTINGS
         options = [part for item in settings.items() for part in ("-c", "=".join(item))]
         log_begins = self.log.stat().st_size if self.log.exists() else 0

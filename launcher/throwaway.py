@@ -4,6 +4,8 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -16,9 +18,12 @@ NOT_LOCKED_YET_SECONDS = 5  # a folder younger than this may belong to a run tha
 
 
 class ThrowawayServices:
-    """Starts Postgres and Valkey unless the environment names them; `urls` has those started."""
+    """Starts Postgres and Valkey unless the environment names them; `urls` has those started.
 
-    def __init__(self) -> None:
+    With `durable` Postgres has its own defaults and waits for the disk, as that of a portal."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.durable = durable
         self.folder = Path()
         self.urls: dict[str, str] = {}
         self._running: list[Postgres | Valkey] = []
@@ -33,9 +38,9 @@ class ThrowawayServices:
         self._run.take()
         try:
             if not os.environ.get("DATABASE_URL"):
-                self._start("DATABASE_URL", Postgres)
+                self._start("DATABASE_URL", partial(Postgres, durable=self.durable), "postgres")
             if not os.environ.get("REDIS_URL"):
-                self._start("REDIS_URL", Valkey)
+                self._start("REDIS_URL", Valkey, "valkey")
         except BaseException:
             self.stop()
             raise
@@ -44,8 +49,9 @@ class ThrowawayServices:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _start(self, variable: str, kind: type[Postgres] | type[Valkey]) -> None:
-        name = kind.__name__.lower()
+    def _start(
+        self, variable: str, kind: Callable[..., Postgres] | Callable[..., Valkey], name: str
+    ) -> None:
         service = kind(
             self.folder / name,
             log=self.folder / f"{name}.log",

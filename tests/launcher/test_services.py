@@ -18,7 +18,7 @@ from launcher.errors import LauncherError
 from launcher.postgres import Postgres
 from launcher.processes import Account, RunFolder, free_port, started_at
 from launcher.supervisor import Supervisor
-from launcher.throwaway import PREFIX, sweep
+from launcher.throwaway import PREFIX, ThrowawayServices, sweep
 from launcher.valkey import Valkey
 from tests.launcher.conftest import look_until
 
@@ -358,3 +358,18 @@ def test_a_worker_of_xdist_takes_a_redis_database_of_its_own() -> None:
 
     assert seen(JARI_TEST_SERVICES="DATABASE_URL REDIS_URL") == "redis://:x@127.0.0.1:7/8\n"
     assert seen(JARI_TEST_SERVICES="DATABASE_URL") == "redis://:x@127.0.0.1:7/0\n"
+
+
+def test_durable_services_wait_for_the_disk_as_a_portal_does(monkeypatch) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+
+    with (
+        ThrowawayServices(durable=True) as services,
+        psycopg.connect(services.urls["DATABASE_URL"]) as connection,
+    ):
+        settings = [
+            connection.execute(f"SHOW {name}").fetchone()
+            for name in ("fsync", "synchronous_commit", "full_page_writes")
+        ]
+
+    assert settings == [("on",), ("on",), ("on",)]
