@@ -119,7 +119,7 @@ def measure(admissions: list) -> dict[str, list[float]]:
 
 
 def main(large: int) -> int:
-    with ThrowawayServices() as started:
+    with ThrowawayServices(durable=True) as started:
         os.environ.update(started.urls)
         import django
 

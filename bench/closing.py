@@ -21,7 +21,7 @@ from statistics import median, quantiles
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 
-from bench.portal import make_durable
+from bench.portal import check_durable
 from launcher.throwaway import ThrowawayServices
 
 # Some seats of the closed day are free, for the storm.
@@ -67,7 +67,7 @@ FROM (SELECT slot_id, count(*) AS n FROM made GROUP BY slot_id) AS taken WHERE i
 
 
 def main(people: int) -> int:
-    with ThrowawayServices() as started:
+    with ThrowawayServices(durable=True) as started:
         os.environ.update(started.urls)
         import django
 
@@ -75,7 +75,7 @@ def main(people: int) -> int:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        make_durable()
+        check_durable()
         clinic, first = fill(people)
         alone(clinic, first, people)
         beside_a_storm(clinic, first)

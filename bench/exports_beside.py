@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 
 from bench import exports
-from bench.portal import make_durable
+from bench.portal import check_durable
 from launcher.throwaway import ThrowawayServices
 
 ROWS, ROUNDS, BOOKINGS, EVERY, PROMISED = 100_000, 4, 150, 0.05, 1.1
@@ -61,7 +61,7 @@ def write_for_ever() -> None:
 
 
 def main(rows: int) -> int:
-    with ThrowawayServices() as started:
+    with ThrowawayServices(durable=True) as started:
         os.environ.update(started.urls)
         import django
 
@@ -73,7 +73,7 @@ def main(rows: int) -> int:
         from tests.factories import RoomFactory
 
         call_command("migrate", verbosity=0)
-        make_durable()
+        check_durable()
         slots = [slot.pk for slot in open_slots(500, capacity=30_000)]
         admitted = admit(RoomFactory(), (2 * ROUNDS + 1) * BOOKINGS)
         people = [(admission.ticket.person_id, admission.pk) for admission in admitted]

@@ -179,7 +179,7 @@ def fill(rows: int) -> None:
 
 
 def main(rows: int) -> int:
-    with ThrowawayServices() as started:
+    with ThrowawayServices(durable=True) as started:
         os.environ.update(started.urls)
         import django
 
@@ -187,14 +187,14 @@ def main(rows: int) -> int:
         from django.core.management import call_command
         from django.utils import translation
 
-        from bench.portal import make_durable
+        from bench.portal import check_durable
 
         call_command("migrate", verbosity=0)
         translation.activate("ko")
         begun = time.perf_counter()
         fill(rows)
         print(f"{rows:,} reservations in {time.perf_counter() - begun:.0f} s", flush=True)
-        make_durable()
+        check_durable()
         citizens = Citizens()
         citizens.meanwhile("no change", lambda: time.sleep(5))
         citizens.meanwhile("careful", careful)

@@ -21,12 +21,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
 
 from launcher.throwaway import ThrowawayServices  # noqa: E402
 
-# Undoes launcher.postgres.THROWAWAY_SETTINGS: a real portal waits for the disk.
-DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# A real portal waits for the disk.
+DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @contextmanager
-def portal() -> Iterator[None]:
+def portal() -> Iterator[ThrowawayServices]:
     """A migrated throw-away portal, as durable as a real one; Django is set up inside."""
     folder = Path(tempfile.mkdtemp(prefix="jari-bench-"))
     # Fixed keys: the servers that a bench starts read them from the environment.
@@ -36,26 +36,32 @@ def portal() -> Iterator[None]:
         JARI_LOG_KEYS="YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
         JARI_DATA_KEYS="1:YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
     )  # fmt: skip
-    with ThrowawayServices() as services:
+    with ThrowawayServices(durable=True) as services:
         os.environ.update(services.urls)
         import django
 
         django.setup()
         from django.core.management import call_command
+        from django.db import connections
 
-        make_durable()
+        check_durable()
         call_command("migrate", verbosity=0)
-        yield
+        try:
+            yield services
+        finally:
+            connections.close_all()
 
 
-def make_durable() -> None:
-    """Have the throw-away Postgres wait for the disk; Django is set up."""
+def check_durable() -> None:
+    """RuntimeError if Postgres answers before the disk has a commit; Django is set up."""
     from django.db import connection
 
     with connection.cursor() as cursor:
-        for name, value in DURABLE.items():
-            cursor.execute(f"ALTER SYSTEM SET {name} = {value}")
-        cursor.execute("SELECT pg_reload_conf()")
+        for name in DURABLE:
+            cursor.execute(f"SHOW {name}")
+            (value,) = cursor.fetchone()
+            if value != "on":
+                raise RuntimeError(f"{name} is {value}: the figures would be of another portal")
 
 
 def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, order="fifo"):
@@ -93,25 +99,30 @@ def make_room(code: str, people: int, *, joined: int = 0, opened: bool = True, o
             """,
             [first, first + people - 1],
         )
-        columns = _filled_columns(cursor, "eligibility_decision")
-        # An eligible decision, whatever columns the table has besides.
-        columns |= {
-            "person_id": "n", "cohort_id": str(cohort.pk), "eligible": "true", "rule": "'born'",
-            "window_from": "now() - interval '1 day'", "window_to": "now() + interval '3 days'",
-        }  # fmt: skip
-        columns.pop("id")
-        cursor.execute(
-            f"""
-            INSERT INTO eligibility_decision ({", ".join(columns)})
-            SELECT {", ".join(columns.values())} FROM generate_series(%s::bigint, %s) AS n
-            """,
-            [first, first + people - 1],
-        )
+        decide_all(cursor, cohort, first, first + people - 1)
     join_many(room, range(first, first + joined))
     # Autovacuum has not run yet, and plans for empty tables would be measured.
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return room, range(first, first + people)
+
+
+def decide_all(cursor, cohort, first: int, last: int) -> None:
+    """The people with ids from `first` to `last` may book."""
+    columns = _filled_columns(cursor, "eligibility_decision")
+    # An eligible decision, whatever columns the table has besides.
+    columns |= {
+        "person_id": "n", "cohort_id": str(cohort.pk), "eligible": "true", "rule": "'born'",
+        "window_from": "now() - interval '1 day'", "window_to": "now() + interval '3 days'",
+    }  # fmt: skip
+    columns.pop("id")
+    cursor.execute(
+        f"""
+        INSERT INTO eligibility_decision ({", ".join(columns)})
+        SELECT {", ".join(columns.values())} FROM generate_series(%s::bigint, %s) AS n
+        """,
+        [first, last],
+    )
 
 
 def _filled_columns(cursor, table: str) -> dict[str, str]:
@@ -167,6 +178,12 @@ SERVERS = {
     "portal": lambda port: [sys.executable, "-m", "config.serve", "--bind", f"127.0.0.1:{port}"],
     # The same with static files as collectstatic writes them (STATIC_ROOT).
     "shipped": lambda port: [sys.executable, "-m", "config.serve", "--bind", f"127.0.0.1:{port}"],
+    # A server that does nothing, to measure the load generator.
+    "nothing": lambda port: [
+        str(Path(sys.executable).with_name("granian")), "--interface", "rsgi",
+        "bench.nothing:application", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--no-ws", "--log-level", "warning",
+    ],
     # A Django without middleware, on granian's WSGI interface, the fastest way to serve it.
     "bare": lambda port: [
         str(Path(sys.executable).with_name("granian")), "--interface", "wsgi",
@@ -178,6 +195,13 @@ SERVERS = {
 
 @contextmanager
 def served(server: str) -> Iterator[str]:
+    with serving(server) as (url, _process):
+        yield url
+
+
+@contextmanager
+def serving(server: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of a server, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -194,7 +218,7 @@ def served(server: str) -> Iterator[str]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
         try:
@@ -203,19 +227,37 @@ def served(server: str) -> Iterator[str]:
             process.kill()
 
 
-def wrk(url: str, *, connections: int, seconds: int, script: Path | None = None) -> dict:
-    """Run wrk: requests per second, p50 and p99 in milliseconds, and the number of errors."""
-    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+def wrk(
+    url: str, *, connections: int, seconds: int, script: Path | None = None, threads: int = 2
+) -> dict:
+    """Run wrk: requests per second, p50, p99 and longest in milliseconds, the number of errors, of
+    requests without an answer, the cores that wrk used, and all it said."""
+    command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency", url]
     if script:
         command[1:1] = ["-s", str(script)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    with tempfile.TemporaryFile("w+") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        # wait4 tells the CPU time of this process alone.
+        _pid, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        file.seek(0)
+        output = file.read()
+    if process.returncode:
+        raise RuntimeError(f"wrk: {output[-1000:]}")
     number = re.search(r"Requests/sec:\s+([\d.]+)", output)
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    # Connecting, reading, writing, waiting.
+    unanswered = re.search(r"Socket errors: (.+)", output)
     return {
         "rate": float(number[1]) if number else 0.0,
         "p50": _milliseconds(output, "50%"),
         "p99": _milliseconds(output, "99%"),
+        # Average and standard deviation stand before the longest.
+        "longest": _milliseconds(output, r"Latency\s+\S+\s+\S+"),
         "wrong": int(wrong[1]) if wrong else 0,
+        "unanswered": sum(map(int, re.findall(r"\d+", unanswered[1]))) if unanswered else 0,
+        "cores": (used.ru_utime + used.ru_stime) / seconds,
+        "output": output,
     }
 
 
