@@ -36,6 +36,10 @@ rehearse: ## play an evening against the portal that make run started (ARGS="--s
 	$(INSTALL) test
 	@$(PY) manage.py rehearse $(ARGS)
 
+bench: ## measure what docs/performance.md shows (ARGS="--only joins,bookings", --list, --quick, --write)
+	$(INSTALL) test
+	@exec $(PY) -m bench $(ARGS)
+
 attack: ## slow, silent and greedy connections against a portal of its own (ARGS="--only pipelining")
 	$(INSTALL) test
 	@exec $(PY) -m bench.attack $(ARGS)
@@ -72,4 +76,4 @@ clean: ## remove .venv, caches and compiled files; var/ with its data stays
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test hours rehearse attack chaos fmt lint messages lock clean
+.PHONY: help run cluster test hours rehearse bench attack chaos fmt lint messages lock clean

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -124,6 +125,38 @@ def cpu_seconds(pid: int) -> float:
 
 
 def main(seconds: int) -> int:
+    figures = measure(seconds)
+    sys.stdout.write(figures.text() + "\n")
+    return 0 if figures.rate >= PROMISED and figures.sound else 1
+
+
+@dataclass(frozen=True)
+class Booked:
+    """Whole bookings over HTTP."""
+
+    rate: float  # a second
+    p50: float  # milliseconds of the four requests
+    p99: float
+    cpu: float  # milliseconds of the web server
+    problems: list[str]
+    broken: list[str]  # invariants of verify_bookings
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems and not self.broken
+
+    def text(self) -> str:
+        return (
+            f"{self.rate:.0f} bookings a second ({self.rate * 3600:,.0f} an hour; promised"
+            f" {PROMISED}/s), whole booking {self.p50:.0f} ms in the middle,"
+            f" {self.p99:.0f} ms for 99 of 100,"
+            f" {self.cpu:.1f} ms of the web server's CPU each\n"
+            f"problems: {len(self.problems)} {self.problems[:2]}; verify_bookings:"
+            f" {self.broken or 'every invariant holds'}"
+        )
+
+
+def measure(seconds: int) -> Booked:
     with portal():
         from django.core import signing
         from django.db import connection
@@ -147,21 +180,22 @@ def main(seconds: int) -> int:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
         answers, cpu = book_all(cookies, seconds)
-        times = sorted(took for process_times, _problems in answers for took in process_times)
-        problems = [problem for _times, problems in answers for problem in problems]
-        rate = len(times) / seconds
         # A fast run that broke an invariant would be worthless.
         broken = [result.invariant.name for result in verify() if result.broken]
-        sys.stdout.write(
-            f"{rate:.0f} bookings a second ({rate * 3600:,.0f} an hour; promised {PROMISED}/s),"
-            f" whole booking {1000 * times[len(times) // 2]:.0f} ms in the middle,"
-            f" {1000 * times[int(len(times) * 0.99)]:.0f} ms for 99 of 100,"
-            f" {1000 * cpu / len(times):.1f} ms of the web server's CPU each\n"
-            f"problems: {len(problems)} {problems[:2]}; verify_bookings:"
-            f" {broken or 'every invariant holds'}\n"
-        )
-        connection.close()
-        return 0 if rate >= PROMISED and not problems and not broken else 1
+        return booked(answers, cpu, seconds, broken)
+
+
+def booked(answers: list[Any], cpu: float, seconds: int, broken: list[str]) -> Booked:
+    """Of what `book_all` gave."""
+    times = sorted(took for process_times, _problems in answers for took in process_times)
+    return Booked(
+        rate=len(times) / seconds,
+        p50=1000 * times[len(times) // 2],
+        p99=1000 * times[int(len(times) * 0.99)],
+        cpu=1000 * cpu / len(times),
+        problems=[problem for _times, problems in answers for problem in problems],
+        broken=broken,
+    )
 
 
 @contextmanager

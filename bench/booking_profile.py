@@ -67,9 +67,19 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--layers", action="store_true", help="sampled by py-spy too")
     options = parser.parse_args()
-    people = options.people
+    for name, used, layers in measure(options.people, options.turns, with_layers=options.layers):
+        print(f"\n{name}")
+        used.show(options.people * options.turns)
+        if layers:
+            layers.show(used.web, options.people * options.turns)
+
+
+def measure(
+    people: int, turns: int, *, with_layers: bool = False
+) -> Iterator[tuple[str, "Used", "Layers | None"]]:
+    """What each server used for `people` in each of the turns."""
     with portal(), ExitStack() as stack:
-        rounds = options.turns + options.layers
+        rounds = turns + with_layers
         cookies = iter(citizens(len(SERVERS) * (WARM_UP + people * rounds)))
         servers = {name: stack.enter_context(served(name)) for name in SERVERS}
         used = {}
@@ -77,16 +87,14 @@ def main() -> None:
             walk(port, list(islice(cookies, WARM_UP)), lambda _page: nullcontext())
             used[name] = Used(process.pid)
         # By turns: other load of the machine disturbs both alike.
-        for _turn in range(options.turns):
+        for _turn in range(turns):
             for name, (_process, port) in servers.items():
                 walk(port, list(islice(cookies, people)), used[name].by_page)
         for name, (process, port) in servers.items():
-            print(f"\n{name}")
-            used[name].show(people * options.turns)
-            if options.layers:
-                layers = Layers(process.pid)
+            layers = Layers(process.pid) if with_layers else None
+            if layers:
                 walk(port, list(islice(cookies, people)), layers.by_page)
-                layers.show(used[name].web, people * options.turns)
+            yield name, used[name], layers
 
 
 @contextmanager
@@ -183,6 +191,14 @@ class Used:
     def web(self) -> dict[str, float]:
         return {page: used[0] for page, used in self._of_page.items()}
 
+    def totals(self, people: int) -> dict[str, list[float]]:
+        """Milliseconds a person by page: web server, Postgres, until the answer."""
+        sums = [sum(column) for column in zip(*self._of_page.values(), strict=True)]
+        return {
+            page: [1000 * each / people for each in used]
+            for page, used in [*self._of_page.items(), ("all four", sums)]
+        }
+
     @contextmanager
     def by_page(self, page: str) -> Iterator[None]:
         before, began = self._now(), time.perf_counter()
@@ -200,12 +216,8 @@ class Used:
     def show(self, people: int) -> None:
         print("| page | web | Postgres | answered after |")
         print("|---|---|---|---|")
-        rows = [*self._of_page.items()]
-        rows.append(
-            ("all four", [sum(column) for column in zip(*self._of_page.values(), strict=True)])
-        )
-        for page, used in rows:
-            print(f"| {page} | " + " | ".join(f"{1000 * each / people:.2f} ms" for each in used))
+        for page, used in self.totals(people).items():
+            print(f"| {page} | " + " | ".join(f"{each:.2f} ms" for each in used))
 
 
 def children_of(pid: int) -> list[int]:

@@ -14,7 +14,9 @@ import argparse
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.portal import make_room, median, portal, served, wrk
@@ -64,35 +66,82 @@ def main() -> None:
     parser.add_argument("--connections", default="64,128,256")
     parser.add_argument("--lanes", action="store_true")
     options = parser.parse_args()
-    with portal():
-        room, people = make_room("bench", PEOPLE)
-        people = iter(people)
-        with tempfile.TemporaryDirectory() as folder:
-            if options.lanes:
-                compare_lanes(options, room, people, Path(folder))
-                return
-            bare = pgbench(options.seconds)
-            print(f"pgbench, bare insert, 16 clients: {bare:,.0f}/s")
-            measure(options, room, people, Path(folder), bare)
+    if options.lanes:
+        with portal(), tempfile.TemporaryDirectory() as folder:
+            room, people = make_room("bench", PEOPLE)
+            compare_lanes(options, room, iter(people), Path(folder))
+        return
+    connections = [int(number) for number in options.connections.split(",")]
+    for figure in measure(options.seconds, options.turns, connections):
+        print(figure.text())
 
 
-def measure(options, room, people, folder, bare) -> None:
+@dataclass(frozen=True)
+class Alone:
+    """What is measured once, before and after the joins."""
+
+    what: str
+    rate: float  # a second; 0 where only the time counts
+    p50: float = 0.0  # milliseconds
+    p99: float = 0.0
+
+    def text(self) -> str:
+        took = f" p50 {self.p50:.2f} ms, p99 {self.p99:.2f} ms" if self.p50 else ""
+        return f"{self.what}: {self.rate:,.0f}/s{took}"
+
+
+@dataclass(frozen=True)
+class Joins:
+    """Joins at a number of connections: medians of the turns."""
+
+    connections: int
+    rate: float
+    best: float
+    p50: float
+    p99: float
+    refused: int
+    written: int  # tickets in the table
+    empty: float  # the bare empty view
+    of_empty: float
+    of_pgbench: float
+
+    def text(self) -> str:
+        return (
+            f"{self.connections} connections: {self.rate:,.0f} joins/s, best {self.best:,.0f} "
+            f"(p50 {self.p50:.1f} ms, p99 {self.p99:.1f} ms, {self.refused} refused, "
+            f"{self.written:,} tickets); {self.of_empty:.2f} of an empty view "
+            f"({self.empty:,.0f}/s); {self.of_pgbench:.2f} of pgbench"
+        )
+
+
+def measure(seconds: int, turns: int, connections: list[int]) -> Iterator[Alone | Joins]:
     """Both servers run at once and are measured in turn, so that other load disturbs both alike."""
-    with served("bare") as empty_url, served("portal") as url:
+    with ExitStack() as stack:
+        stack.enter_context(portal())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        room, ids = make_room("bench", PEOPLE)
+        people = iter(ids)
+        bare = pgbench(seconds)
+        yield Alone("pgbench, bare insert, 16 clients", bare)
+        empty_url, url = (stack.enter_context(served(name)) for name in ("bare", "portal"))
         wrk(f"{empty_url}/empty/", connections=16, seconds=1)  # warm-up
-        one_by_one(url, room, people, folder)
-        for connections in counts(options):
-            by_turns(options, room, people, folder, bare, connections, empty_url, url)
-        full = wrk(f"{url}/empty/", connections=128, seconds=options.seconds)
-        print(f"empty view behind the portal's middleware: {full['rate']:,.0f}/s")
+        yield one_by_one(url, room, people, folder)
+        for number in connections:
+            load = {"connections": number, "seconds": seconds}
+            yield by_turns(turns, load, room, people, folder, bare, empty_url, url)
+        full = wrk(f"{url}/empty/", connections=128, seconds=seconds)
+        yield Alone("empty view behind the portal's middleware", full["rate"])
+        with served("nothing") as nowhere:
+            script = write_script(room, people, folder, 1_000)
+            idle = wrk(nowhere, connections=128, seconds=seconds, script=script)
+        yield Alone("the load generator, its joins to a server that does nothing", idle["rate"])
 
 
-def by_turns(arguments, room, people, folder, bare, connections, empty_url, url) -> None:
+def by_turns(turns, load, room, people, folder, bare, empty_url, url) -> Joins:
     empties, joins = [], []
-    for _turn in range(arguments.turns):
-        load = {"connections": connections, "seconds": arguments.seconds}
+    for _turn in range(turns):
         empties.append(wrk(f"{empty_url}/empty/", **load))
-        script = write_script(room, people, folder, arguments.seconds * 18_000)
+        script = write_script(room, people, folder, load["seconds"] * 18_000)
         # Counted in the table: an answer that was not committed would be no join.
         before = room.tickets.count()
         joins.append(wrk(url, script=script, **load))
@@ -100,14 +149,17 @@ def by_turns(arguments, room, people, folder, bare, connections, empty_url, url)
     pairs = list(zip(joins, empties, strict=True))
     ratio = median(join["rate"] / empty["rate"] for join, empty in pairs)
     rate = median(join["rate"] for join in joins)
-    print(
-        f"{connections} connections: {rate:,.0f} joins/s, best "
-        f"{max(join['rate'] for join in joins):,.0f} (p50 "
-        f"{median(join['p50'] for join in joins):.1f} ms, p99 "
-        f"{median(join['p99'] for join in joins):.1f} ms, "
-        f"{sum(join['wrong'] for join in joins)} refused, "
-        f"{sum(join['written'] for join in joins):,} tickets); {ratio:.2f} of an empty view "
-        f"({median(empty['rate'] for empty in empties):,.0f}/s); {rate / bare:.2f} of pgbench"
+    return Joins(
+        connections=load["connections"],
+        rate=rate,
+        best=max(join["rate"] for join in joins),
+        p50=median(join["p50"] for join in joins),
+        p99=median(join["p99"] for join in joins),
+        refused=sum(join["wrong"] for join in joins),
+        written=sum(join["written"] for join in joins),
+        empty=median(empty["rate"] for empty in empties),
+        of_empty=ratio,
+        of_pgbench=rate / bare,
     )
 
 
@@ -135,14 +187,10 @@ def compare_lanes(options, room, people, folder) -> None:
     )
 
 
-def one_by_one(url, room, people, folder) -> None:
+def one_by_one(url, room, people, folder) -> Alone:
     script = write_script(room, people, folder, 3_000)
     result = wrk(url, connections=2, seconds=2, script=script)
-    print(f"  two people at a time: p50 {result['p50']:.2f} ms, p99 {result['p99']:.2f} ms")
-
-
-def counts(options) -> list[int]:
-    return [int(number) for number in options.connections.split(",")]
+    return Alone("two people at a time", result["rate"], result["p50"], result["p99"])
 
 
 def write_script(room, people, folder: Path, count: int) -> Path:

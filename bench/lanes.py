@@ -15,7 +15,9 @@ import os
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.join import write_script
@@ -32,6 +34,34 @@ def main() -> int:
     parser.add_argument("seconds", type=int, nargs="?", default=4)
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
+    pages = []
+    for page in measure(options.seconds, options.turns):
+        print(page.text(), flush=True)
+        pages.append(page)
+    return 0 if all(page.p95 < MOST_MS for page in pages if page.lanes == "after") else 1
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """A page looked up: `lanes` is "alone", or "before" and "after" beside a crowd."""
+
+    page: str
+    lanes: str
+    p50: float  # milliseconds
+    p95: float
+    longest: float
+    count: int
+    joins: float = 0.0  # a second, beside
+
+    def text(self) -> str:
+        beside = f", {self.joins:,.0f} joins/s beside" if self.joins else ""
+        return (
+            f"{self.page} {self.lanes}: p50 {self.p50:.0f} ms, p95 {self.p95:.0f} ms, "
+            f"longest {self.longest:.0f} ms of {self.count}{beside}"
+        )
+
+
+def measure(seconds: int, turns: int) -> Iterator[LookedUp]:
     with portal(), ExitStack() as stack:
         # Needs Django, which `portal` has set up.
         from bench.day import fill
@@ -49,8 +79,7 @@ def main() -> int:
         for url in servers.values():
             for page, cookie in cookies.items():
                 Asking(url, page, cookie).ask_once()
-        people = iter(people)
-        return 0 if measure(options, servers, cookies, room, people, folder) else 1
+        yield from by_turns(seconds, turns, servers, cookies, room, iter(people), folder)
 
 
 @contextmanager
@@ -60,29 +89,34 @@ def lanes(name: str):
         yield url
 
 
-def measure(options, servers, cookies, room, people, folder) -> bool:
-    calm = {page: run(servers["after"], {page: cookie}, 1) for page, cookie in cookies.items()}
-    for page, times in calm.items():
-        p50, p95 = share(times[page], 50), share(times[page], 95)
-        print(f"{page}: alone p50 {p50:.0f} ms, p95 {p95:.0f} ms")
+def by_turns(seconds, turns, servers, cookies, room, people, folder) -> Iterator[LookedUp]:
+    for page, cookie in cookies.items():
+        yield looked_up(page, "alone", run(servers["after"], {page: cookie}, 1)[page])
     found = {name: {page: [] for page in cookies} for name in servers}
     joins = {name: [] for name in servers}
     # In turn, so that other load of the machine disturbs both alike.
-    for _turn in range(options.turns):
+    for _turn in range(turns):
         for name, url in servers.items():
-            script = write_script(room, people, folder, options.seconds * 14_000)
-            times, rate = under_load(url, cookies, script, options.seconds)
+            script = write_script(room, people, folder, seconds * 14_000)
+            times, rate = under_load(url, cookies, script, seconds)
             joins[name].append(rate)
             for page, more in times.items():
                 found[name][page] += more
     for name, pages in found.items():
-        print(f"{name}: {median(joins[name]):,.0f} joins/s beside")
         for page, times in pages.items():
-            print(
-                f"  {page}: p50 {share(times, 50):.0f} ms, p95 {share(times, 95):.0f} ms, "
-                f"longest {max(times):.0f} ms of {len(times)}"
-            )
-    return all(share(times, 95) < MOST_MS for times in found["after"].values())
+            yield looked_up(page, name, times, median(joins[name]))
+
+
+def looked_up(page: str, lanes: str, times: list[float], joins: float = 0.0) -> LookedUp:
+    return LookedUp(
+        page=page,
+        lanes=lanes,
+        p50=share(times, 50),
+        p95=share(times, 95),
+        longest=max(times),
+        count=len(times),
+        joins=joins,
+    )
 
 
 def under_load(url, cookies, script, seconds) -> tuple[dict, float]:

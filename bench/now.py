@@ -14,11 +14,14 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.portal import make_room, median, portal, served, wrk
 
+NGINX_PROGRAM = Path("/usr/sbin/nginx")  # without it only the portal is measured
 NGINX = """
 worker_processes 1; error_log stderr error; pid PLACE/nginx.pid; daemon off;
 events { worker_connections 2048; }
@@ -45,35 +48,57 @@ def main() -> None:
     parser.add_argument("seconds", type=int, nargs="?", default=2)
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
+    for compared in measure(options.seconds, options.turns):
+        print(compared.text())
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The now document against a reference, both a second: medians of the turns."""
+
+    name: str
+    rate: float
+    reference: float
+    ratio: float
+    promised: float
+
+    def text(self) -> str:
+        verdict = "kept" if self.ratio >= self.promised else "BROKEN"
+        return (
+            f"{self.name}: {self.rate:,.0f}/s against {self.reference:,.0f}/s, {self.ratio:.2f} "
+            f"(promised {self.promised}, {verdict})"
+        )
+
+
+def measure(seconds: int, turns: int) -> Iterator[Compared]:
     with portal():
         from waiting_room.services.ticking import tick_room
 
         room, _people = make_room("bench", 10, joined=10)
         tick_room(room.pk)
         file = Path(os.environ["JARI_HOME"]) / "now" / "bench.json"
-        print(f"The document has {file.stat().st_size} bytes.")
-        with nginx(file) as url:
-            report("nginx, now.json / static file", options, f"{url}/queue/bench/now.json",
-                   f"{url}/static.json", 0.9)  # fmt: skip
+        if NGINX_PROGRAM.exists():
+            name = f"nginx, now.json of {file.stat().st_size} bytes / static file"
+            with nginx(file) as url:
+                pages = (f"{url}/queue/bench/now.json", f"{url}/static.json")
+                yield compare(name, seconds, turns, *pages, promised=0.9)
         with served("bare") as empty, served("portal") as url:
             wrk(f"{empty}/empty/", connections=16, seconds=1)  # warm-up
-            report("the portal, now.json / empty view", options, f"{url}/queue/bench/now.json",
-                   f"{empty}/empty/", 0.8)  # fmt: skip
+            pages = (f"{url}/queue/bench/now.json", f"{empty}/empty/")
+            yield compare("the portal, now.json / empty view", seconds, turns, *pages, promised=0.8)
 
 
-def report(name: str, options, url: str, against: str, promised: float) -> None:
+def compare(
+    name: str, seconds: int, turns: int, url: str, against: str, *, promised: float
+) -> Compared:
     pairs = [
-        tuple(wrk(page, connections=64, seconds=options.seconds)["rate"] for page in (url, against))
-        for _turn in range(options.turns)
+        tuple(wrk(page, connections=64, seconds=seconds)["rate"] for page in (url, against))
+        for _turn in range(turns)
     ]
     ratio = median(measured / reference for measured, reference in pairs)
     measured = median(pair[0] for pair in pairs)
     reference = median(pair[1] for pair in pairs)
-    verdict = "kept" if ratio >= promised else "BROKEN"
-    print(
-        f"{name}: {measured:,.0f}/s against {reference:,.0f}/s, {ratio:.2f} "
-        f"(promised {promised}, {verdict})"
-    )
+    return Compared(name, measured, reference, ratio, promised)
 
 
 @contextmanager
@@ -88,7 +113,7 @@ def nginx(file: Path):
         port = probe.getsockname()[1]
     text = NGINX.replace("PLACE", str(root)).replace("PORT", str(port))
     (root / "nginx.conf").write_text(text.replace("HOME", str(file.parent.parent)))
-    command = ["/usr/sbin/nginx", "-p", str(root), "-c", str(root / "nginx.conf")]
+    command = [str(NGINX_PROGRAM), "-p", str(root), "-c", str(root / "nginx.conf")]
     process = subprocess.Popen(command)
     try:
         time.sleep(0.5)  # until it listens

@@ -216,20 +216,37 @@ def _second_ago():
 
 
 def compare(short, few, short_count, long, many, long_count) -> None:
-    """In turn in both rooms, so that other load of the machine disturbs both alike."""
+    rooms = {"short": (short, iter(few[short_count:])), "long": (long, iter(many[long_count:]))}
+    times = times_in(rooms, EACH)
+    for act in ["join", "poll", "enter"]:
+        in_short, in_long = median(times[act, "short"]), median(times[act, "long"])
+        verdict = "kept" if in_long / in_short <= 1.2 else "BROKEN"
+        print(
+            f"{act}: median {in_short * 1000:.2f} ms with {short_count:,} waiting, "
+            f"{in_long * 1000:.2f} ms with {long_count:,}: {in_long / in_short:.2f} "
+            f"(promised 1.2, {verdict})"
+        )
+
+
+def times_in(rooms: dict, turns: int, *, with_ticks: bool = False) -> dict[tuple, list[float]]:
+    """Seconds by act and name of the room, of `rooms`: name → (room, people who may join).
+
+    In turn in all rooms, so that other load of the machine disturbs all alike.
+    """
     from waiting_room.models import Line, Room
     from waiting_room.now_cache import NowCache
     from waiting_room.services.entering import enter
     from waiting_room.services.joining import issue_ticket
     from waiting_room.services.rooms import set_pace
+    from waiting_room.services.ticking import tick_room
 
     rooms = {
-        "short": (Room.objects.select_related("cohort").get(pk=short.pk), iter(few[short_count:])),
-        "long": (Room.objects.select_related("cohort").get(pk=long.pk), iter(many[long_count:])),
+        name: (Room.objects.select_related("cohort").get(pk=room.pk), people)
+        for name, (room, people) in rooms.items()
     }
     for room, _people in rooms.values():
         set_pace(room=room, max_active=10**7, max_per_minute=600, by="bench")
-    times: dict[tuple[str, str], list[float]] = {}
+    times: dict[tuple, list[float]] = {}
 
     def timed(act, name, work):
         started = time.perf_counter()
@@ -238,7 +255,12 @@ def compare(short, few, short_count, long, many, long_count) -> None:
         return result
 
     cache = NowCache()
-    for _turn in range(EACH):
+    for _turn in range(turns if with_ticks else 0):
+        for name, (room, _people) in rooms.items():
+            # As if a second had passed at full pace: ten are called.
+            Line.objects.filter(pk=room.pk).update(pace=600, credit=0, ticked_at=_second_ago())
+            timed("tick", name, lambda r=room: tick_room(r.pk))
+    for _turn in range(turns):
         for name, (room, people) in rooms.items():
             person = next(people)
             ticket = timed("join", name, lambda r=room, p=person: issue_ticket(room=r, person_id=p))
@@ -250,14 +272,7 @@ def compare(short, few, short_count, long, many, long_count) -> None:
             # Everybody is called, so that the ticket can enter.
             Line.objects.filter(pk=room.pk).update(serving=10**9)
             timed("enter", name, lambda t=ticket: enter(ticket=t))
-    for act in ["join", "poll", "enter"]:
-        in_short, in_long = median(times[act, "short"]), median(times[act, "long"])
-        verdict = "kept" if in_long / in_short <= 1.2 else "BROKEN"
-        print(
-            f"{act}: median {in_short * 1000:.2f} ms with {short_count:,} waiting, "
-            f"{in_long * 1000:.2f} ms with {long_count:,}: {in_long / in_short:.2f} "
-            f"(promised 1.2, {verdict})"
-        )
+    return times
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from waiting_room.services.resume_codes import code_keys
 from web.codes import index_of_ticket
 
 
-def admit(room: Room, count: int) -> list[Admission]:
-    """`count` new people, each with a ticket and a live admission of this room."""
+def registered(count: int) -> list[Person]:
+    """`count` new people of 강남구."""
     # Names of one length and random indexes under no key: nobody here is looked up by identity.
-    people = Person.objects.bulk_create(
+    return Person.objects.bulk_create(
         Person(
             roster_key=secrets.token_hex(8),
             source=Source.ROSTER,
@@ -33,6 +33,11 @@ def admit(room: Room, count: int) -> list[Admission]:
         )
         for _ in range(count)
     )
+
+
+def admit(room: Room, count: int) -> list[Admission]:
+    """`count` new people, each with a ticket and a live admission of this room."""
+    people = registered(count)
     now = timezone.now()
     first = Ticket.objects.filter(room=room).count() + 1
     key = code_keys()[0]
