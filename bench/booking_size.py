@@ -52,7 +52,7 @@ WHERE slot.id > %(after)s AND slot.booked = 2
 """
 
 
-def fill(slots: int, vaccine_id: int) -> None:
+def fill(slots: int, vaccine_id: int, district: int = CLINICS_PER_DISTRICT) -> None:
     from django.db import connection
 
     last_clinic = highest("booking_clinic")
@@ -62,7 +62,7 @@ def fill(slots: int, vaccine_id: int) -> None:
     with connection.cursor() as cursor:
         # Without foreign keys: the reservations' people and admissions do not exist.
         cursor.execute("SET session_replication_role = replica")
-        values = {"from": count, "to": clinics, "district": CLINICS_PER_DISTRICT}
+        values = {"from": count, "to": clinics, "district": district}
         cursor.execute(CLINICS, values)
         values = {"vaccine": vaccine_id, "slots": SLOTS_PER_CLINIC, "after": last_clinic}
         cursor.execute(SLOTS, values)

@@ -165,11 +165,12 @@ local answers = {
 }
 
 -- One request in so many milliseconds for each thread: load that is offered, not all it can.
-local next_at = 0
+local next_at
 if PACE > 0 then
   function delay()
     local time = now()
-    next_at = math.max(next_at + PACE, time - 50 * PACE)
+    -- Late by a second at most: what was not offered then is not made up for.
+    next_at = next_at and math.max(next_at + PACE, time - 1000) or time + PACE * math.random()
     return math.max(0, math.floor(next_at - time))
   end
 end

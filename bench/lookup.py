@@ -91,7 +91,7 @@ class LookUp:
 
     def __init__(self, cursor, table: str, column: str, people: int):
         # A fixed seed: each run looks up the same people.
-        ids = random.Random(7).sample(range(1, people + 1), LOOK_UPS)  # noqa: S311
+        ids = random.Random(7).sample(range(1, people + 1), min(LOOK_UPS, people))  # noqa: S311
         cursor.execute(f"SELECT {column} FROM {table} WHERE id = ANY(%s)", [ids])
         self.values = [row[0] for row in cursor.fetchall()]
         self.query = f"SELECT * FROM {table} WHERE {column} = %s"

@@ -29,6 +29,7 @@ _ABOUT = {
     "reserve": "hold and confirm by the services, against pgbench",
     "lanes": "looking up a booking and the day of a clinic beside a crowd",
     "lists": "the list of a district's open times made anew",
+    "nodes": "one and two web nodes behind a balancer; what more of them would give",
     "flat": "each act with a thousand to a million rows in the tables",
     "settings": "what each setting of Postgres gives, one changed at a time",
     "decisions": "one decision whether somebody may book",

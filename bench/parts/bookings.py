@@ -41,7 +41,7 @@ def measure(size: Size) -> Iterator[Row | Picture]:
                     walked = walk(url, "booking", share, seconds=seconds, clients=count)
                 curve.append(Booked(count, walked, cores))
         answers, cpu = book_all(people[200 + needed :], by_python)
-        earlier = booked_in_python(answers, cpu, by_python, broken_invariants())
+        earlier = booked_in_python(answers, cpu, by_python, list(broken_invariants()))
     best = max(curve, key=lambda booked: booked.walked.rate)
     for booked in curve:
         yield row(booked, is_best=booked is best)

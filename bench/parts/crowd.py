@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.cores import memory_of
+from bench.cores import counted, memory_of
 from bench.figures import Picture, Row, Size
 from bench.flows import ticking
 from bench.join import write_script
@@ -35,9 +35,12 @@ def measure(size: Size) -> Iterator[Row | Picture]:
             for others in OTHERS:
                 script = write_script(room, people, folder, seconds * 18_000)
                 offered = others / interval
-                with polled(url, folder, offered, seconds, polls[others]):
+                with (
+                    polled(url, folder, offered, seconds, polls[others]),
+                    counted(process) as cores,
+                ):
                     found = wrk(url, connections=JOINING, seconds=seconds, script=script)
-                results[others].append(found)
+                results[others].append(found | {"web": cores.web, "postgres": cores.postgres})
         yield from rows(results, polls, interval)
         afterwards = memory_of(process)
         joined = room.tickets.count()
@@ -96,8 +99,26 @@ def rows(results: dict, polls: dict, interval: float) -> Iterator[Row]:
         )  # fmt: skip
         if others:
             yield polls_row(polls[others], others / interval)
-    joining = median(found["cores"] for found in results[OTHERS[-1]])
-    yield Row("the load generator of the joins", f"{joining:.2f} cores of two")
+    yield from arithmetic(results[0])
+
+
+def arithmetic(turns: list[dict]) -> Iterator[Row]:
+    """CPU of a join by process; how many of them two cores could do at most."""
+    best = max(turns, key=lambda found: found["rate"])
+    joins = best["requests"]
+    spent = {
+        "web": best["web"] / joins,
+        "Postgres": best["postgres"] / joins,
+        "load generator": best["used"] / joins,
+    }
+    parts = ", ".join(f"{name} {1e6 * each:.0f} µs" for name, each in spent.items())
+    total = sum(spent.values())
+    yield Row("CPU of a join, nobody polls", f"{parts}: {1e6 * total:.0f} µs")
+    yield Row(
+        "what two cores could do, if they did nothing else",
+        f"{2 / total:,.0f}/s; without the load generator "
+        f"{2 / (total - spent['load generator']):,.0f}/s",
+    )
 
 
 def polls_row(turns: list[dict], due: float) -> Row:

@@ -52,7 +52,8 @@ def bookings(services, reservations: list[int], blocks: int) -> dict[int, dict[s
             cursor.execute(f'CREATE DATABASE {name} TEMPLATE "{base}"')
     for count, name in names.items():
         booking_size.use(name)
-        booking_size.fill(count // 2, vaccine.pk)  # two reservations for each time
+        # Two reservations for each time; the smallest database is one district of this size.
+        booking_size.fill(count // 2, vaccine.pk, district=14)
         booking_size.warm_up()
     times: dict[int, dict[str, list[float]]] = {count: {} for count in reservations}
     for block in range(blocks):

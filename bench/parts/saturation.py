@@ -26,6 +26,7 @@ def measure(size: Size) -> Iterator[Row | Picture]:
         client.force_login(user)
         session = f"sessionid={client.cookies['sessionid'].value}"
         open_both()
+        of_the_day = broken_invariants()  # the people of the clinic's day are rows only
         people = cookies_of(admitted(MOST * (8 + seconds * len(LOADS)) + 400))
         url, _process = stack.enter_context(serving("portal"))
         walk(url, "booking", people[:400], seconds=3, clients=4)
@@ -48,8 +49,8 @@ def measure(size: Size) -> Iterator[Row | Picture]:
             yield from rows(load, clients, walked, most, times)
         broken = broken_invariants()
     yield pictured(walks)
-    if broken:
-        raise RuntimeError(f"broken: {broken}")
+    if broken != of_the_day:
+        raise RuntimeError(f"broken: {broken}, before {of_the_day}")
 
 
 @contextmanager

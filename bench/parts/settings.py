@@ -48,7 +48,8 @@ def settings() -> list[Setting]:
 def measure(size: Size) -> Iterator[Row]:
     tried, turns = settings()[: size.of(99, 3)], size.of(2, 1)
     with portal() as services, ExitStack() as stack:
-        load = Load(stack, bookings=MOST * BOOKING_SECONDS * (2 * turns * len(tried) + 2))
+        runs = 2 * turns * len(tried) + 2
+        load = Load(stack, bookings=(MOST * BOOKING_SECONDS + 100) * (runs + len(tried)))
         load.run()  # warm-up: code, plans, pages in memory
         load.run()
         yield Row(
@@ -58,12 +59,16 @@ def measure(size: Size) -> Iterator[Row]:
         for setting in tried:
             pairs = []
             for _turn in range(turns):
-                apply(services, setting, on=False)
-                before = load.run()
-                apply(services, setting, on=True)
-                after = load.run()
-                pairs.append((before, after))
+                pair = []
+                for on in (False, True):
+                    apply(services, setting, on=on)
+                    if setting.restart:
+                        load.serve_anew()
+                    pair.append(load.run())
+                pairs.append(pair)
             apply(services, setting, on=False)
+            if setting.restart:
+                load.serve_anew()
             yield row(setting, pairs)
 
 
@@ -76,8 +81,18 @@ class Load:
         self.people = iter(ids)
         open_both()
         self.cookies = cookies_of(admitted(bookings))
-        self.url = stack.enter_context(served("portal"))
+        self.server = stack.enter_context(ExitStack())
+        self.url = ""
         self.joins, self.bookings = 9_000.0, 0.0
+        self.serve_anew()
+
+    def serve_anew(self) -> None:
+        """A server whose connections are those of the Postgres that runs now; warmed up."""
+        self.server.close()
+        self.url = self.server.enter_context(served("portal"))
+        script = write_script(self.room, self.people, self.folder, 5_000)
+        wrk(self.url, connections=16, seconds=1, script=script)
+        walk(self.url, "booking", [self.cookies.pop() for _ in range(100)], seconds=2, clients=4)
 
     def run(self) -> tuple[float, float]:
         needed = int(1.3 * self.joins * JOIN_SECONDS)
@@ -102,6 +117,7 @@ def apply(services, setting: Setting, *, on: bool) -> None:
             cursor.execute("CHECKPOINT")
     if setting.restart:
         connection.close()
+        connection.close_pool()
         postgres = services._running[0]
         postgres.stop()
         postgres.start(urlsplit(os.environ["DATABASE_URL"]).port)

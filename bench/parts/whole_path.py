@@ -1,11 +1,13 @@
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.cores import counted
 from bench.figures import Row, Size, percentile
 from bench.flows import ticking, walk
 from bench.parts.bookings import per_person
 from bench.people import admitted, broken_invariants, cookies_of, eligible, open_both
-from bench.portal import make_room, portal, serving
+from bench.portal import make_room, portal, serving, wrk
 
 AIM = 300_000  # an hour
 MOST = 200  # people a second that a run has
@@ -39,10 +41,34 @@ def measure(size: Size) -> Iterator[Row]:
                         )
                     if turn >= 0:
                         results[way].append((walked, cores))
+            pages = list(cost_of_pages(url, process, room))
         broken = broken_invariants()
     yield from report(results)
+    yield from pages
     if broken:
         raise RuntimeError(f"broken: {broken}")
+
+
+def cost_of_pages(url: str, process, room) -> Iterator[Row]:
+    """CPU of each page that only shows something, asked for again and again by one person."""
+    from waiting_room.services.joining import issue_ticket
+
+    person_id = eligible(room, 1)[0]
+    ticket = issue_ticket(room=room, person_id=person_id)
+    script = "wrk.headers['Cookie'] = '{}'; wrk.headers['Accept-Language'] = 'ko'\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write(script.format(cookies_of([person_id])[0]))
+        file.flush()
+        for page in ("/", "/eligibility/", f"/queue/t/{ticket.pk}/", "/queue/bench/now.json"):
+            with counted(process) as cores:
+                asked = wrk(f"{url}{page}", connections=4, seconds=2, script=Path(file.name))
+            web, postgres = (
+                1000 * each / asked["requests"] for each in (cores.web, cores.postgres)
+            )
+            yield Row(
+                f"CPU of `{page.replace(str(ticket.pk), '<ticket>')}`, again and again",
+                f"web {web:.2f} ms, Postgres {postgres:.2f} ms; {asked['wrong']} failed",
+            )
 
 
 def report(results: dict[str, list]) -> Iterator[Row]:
