@@ -47,6 +47,9 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     if options.write and options.quick:
         parser.error("--write wants whole measurements, not those of --quick")
+    # Ended as by Ctrl-C: the part that runs is stopped with its services.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return run_all([PARTS[name] for name in names], options)
 
 

@@ -30,7 +30,6 @@ class Walked:
     unanswered: int  # connections refused or cut
     steps: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     stuck: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[int] = field(default_factory=Counter)
 
     @property
     def through(self) -> int:
@@ -54,9 +53,8 @@ class Walked:
 
     @property
     def failed(self) -> int:
-        """Answers and silences that are no lawful refusal."""
-        errors = sum(count for status, count in self.statuses.items() if status >= 500)
-        return errors - self.asked_to_wait + self.unanswered + sum(self.stuck.values())
+        """People who were not let on, and silences; not those who were told when to try again."""
+        return self.unanswered + self.stuck.total()
 
     def latency(self, step: str | None = None) -> str:
         times = self.steps[step] if step else self.answers
@@ -96,10 +94,11 @@ def walk(
             for file in folder.glob("journal-*")
             for line in file.read_text().splitlines()
         ]
-    return _read(lines, seconds, result)
+    return read(lines, seconds, result)
 
 
-def _read(lines: list[list[str]], seconds: int, result: dict) -> Walked:
+def read(lines: list[list[str]], seconds: int, result: dict) -> Walked:
+    """Of the journals' lines (step, milliseconds, status, when) and of what wrk says."""
     if not lines:
         raise RuntimeError(f"nobody got an answer: {result['output'][-500:]}")
     ramp = RAMP_SECONDS if seconds > 2 * RAMP_SECONDS else 0
@@ -112,8 +111,6 @@ def _read(lines: list[list[str]], seconds: int, result: dict) -> Walked:
             walked.stuck[f"{step[6:]} {status}"] += 1
         else:
             walked.steps[step].append(float(took))
-            if step not in NO_STEPS:
-                walked.statuses[int(status)] += 1
     return walked
 
 

@@ -56,6 +56,7 @@ def block(found: Found, circumstances: str) -> str:
     if found.trouble:
         lines.append(f"\nThis run {found.trouble}: rows are missing.\n")
     for picture in found.pictures:
+        lines.append(f"\n{picture.title} ({picture.unit}; across: {picture.head.lower()}):\n")
         lines.append(f"\n![{picture.title}](pictures/bench/{picture.file})\n")
     return "".join(lines)
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from bench.figures import Found, Picture, Row, note, read_notes
+from bench.flows import read
 from bench.parts import PARTS
 from bench.writing import FILE, PICTURES, aims_in, block, named_in, replaced
 from launcher.home import ROOT
@@ -72,6 +73,23 @@ def test_what_a_part_noted_before_it_broke_off_is_kept(tmp_path):
     found.trouble = "ended with 1"
     assert found == Found([row], [picture], "ended with 1")
     assert "This run ended with 1: rows are missing." in block(found, "today")
+
+
+def test_a_walk_counts_after_its_ramp_who_went_through_waited_and_got_stuck():
+    lines = [
+        ["finder", "5.0", "200", "0.0"],
+        ["finder", "7.0", "200", "2500.0"],
+        ["hold", "9.0", "503", "2600.0"],
+        ["later", "2000", "503", "2600.0"],
+        ["stuck:hold", "20.0", "500", "3000.0"],
+        ["through", "40.0", "0", "3100.0"],
+    ]
+
+    walked = read(lines, 10, {"cores": 0.1, "unanswered": 2, "output": ""})
+
+    assert (walked.seconds, walked.through, walked.rate) == (8, 1, 1 / 8)
+    assert (walked.asked_to_wait, walked.failed, walked.stuck) == (1, 3, {"hold 500": 1})
+    assert walked.answers == [7.0, 9.0]
 
 
 def test_a_part_replaces_its_own_rows_alone():

@@ -37,7 +37,9 @@ def draw(picture: Picture, folder: Path) -> None:
             series=[Series(name, values) for name, values in picture.series.items()],
             head=picture.head, unit=picture.unit, decimals=picture.decimals,
         )  # fmt: skip
-    (folder / picture.file).write_text(str(chart.svg))
+    # White behind it: readers of the document may have a dark page.
+    paper = '</title><rect width="100%" height="100%" fill="#ffffff"/>'
+    (folder / picture.file).write_text(str(chart.svg).replace("</title>", paper, 1))
 
 
 if __name__ == "__main__":

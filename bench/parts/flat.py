@@ -7,6 +7,7 @@ from bench.tick import times_in
 
 AIM = 1.5  # times of the smallest
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+POWERS = "⁰¹²³⁴⁵⁶⁷"
 ACTS = ("join", "poll", "tick", "enter", "look-up by phone", "find", "hold", "confirm")
 
 
@@ -117,5 +118,5 @@ def pictured(curves: dict) -> Picture:
     }
     return Picture(
         "flat", "How much longer with more rows, against the fewest", "times", "Rows",
-        [f"{count:,}" for count in counts], series, decimals=2,
+        [f"10{POWERS[len(str(count)) - 1]}" for count in counts], series, decimals=2,
     )  # fmt: skip
