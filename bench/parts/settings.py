@@ -61,14 +61,10 @@ def measure(size: Size) -> Iterator[Row]:
             for _turn in range(turns):
                 pair = []
                 for on in (False, True):
-                    apply(services, setting, on=on)
-                    if setting.restart:
-                        load.serve_anew()
+                    load.change(services, setting, on=on)
                     pair.append(load.run())
                 pairs.append(pair)
-            apply(services, setting, on=False)
-            if setting.restart:
-                load.serve_anew()
+            load.change(services, setting, on=False)
             yield row(setting, pairs)
 
 
@@ -93,6 +89,14 @@ class Load:
         script = write_script(self.room, self.people, self.folder, 5_000)
         wrk(self.url, connections=16, seconds=1, script=script)
         walk(self.url, "booking", [self.cookies.pop() for _ in range(100)], seconds=2, clients=4)
+
+    def change(self, services, setting: Setting, *, on: bool) -> None:
+        if not setting.restart:
+            apply(services, setting, on=on)
+            return
+        self.server.close()
+        apply(services, setting, on=on)
+        self.serve_anew()
 
     def run(self) -> tuple[float, float]:
         needed = int(1.3 * self.joins * JOIN_SECONDS)
