@@ -23,7 +23,7 @@ def measure(size: Size) -> Iterator[Row | Picture]:
             for act, seconds in times.items():
                 curves[act][count] = 1000 * median(seconds)
         yield from rows(curves, ("find", "hold", "confirm"), "reservations")
-        for count, acts in line(sizes, size.of(100, 30)).items():
+        for count, acts in line(sizes, size.of(60, 30)).items():
             for act, seconds in acts.items():
                 curves[act][count] = 1000 * median(seconds)
         yield from rows(curves, ("join", "poll", "tick", "enter"), "in the line")

@@ -44,7 +44,7 @@ http {
 def measure(size: Size) -> Iterator[Row]:
     if not NGINX_PROGRAM.exists():
         raise RuntimeError(f"no balancer: {NGINX_PROGRAM} is not installed")
-    turns = size.of(3, 1)
+    turns = size.of(2, 1)
     with portal(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         room, ids = make_room("bench", 3 * (turns + 1) * JOIN_SECONDS * 18_000)

@@ -15,7 +15,7 @@ MOST_TIMES = 20  # nobody waits so many times longer than the median
 
 
 def measure(size: Size) -> Iterator[Row | Picture]:
-    seconds = size.of(15, 6)
+    seconds = size.of(12, 6)
     with portal(), ExitStack() as stack:
         # Needs Django, which `portal` has set up.
         from bench.day import fill

@@ -39,9 +39,10 @@ def settings() -> list[Setting]:
         Setting({"wal_buffers": "64MB"}, restart=True),
         Setting({"wal_compression": "lz4"}),
         Setting({"random_page_cost": "1.1"}),
-        Setting({"jit": "off"}),
-        Setting({"track_io_timing": "on"}),
-        Setting({"shared_preload_libraries": "pg_stat_statements"}, restart=True),
+        Setting(
+            {"track_io_timing": "on", "shared_preload_libraries": "pg_stat_statements"},
+            restart=True,
+        ),
     ]
 
 
