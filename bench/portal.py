@@ -216,6 +216,8 @@ def serving(server: str) -> Iterator[tuple[str, subprocess.Popen]]:
         SERVERS[server](port),
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": settings},
+        # As the launcher starts it: Linux shares processors out by session.
+        start_new_session=True,
     )
     try:
         for _attempt in range(200):

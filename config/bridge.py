@@ -9,30 +9,28 @@ Django's ASGI handler and a2wsgi cost three to ten times as much for synchronous
 """
 
 import io
-import logging
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import IO, Any
 
 from django.conf import settings
-from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import HttpResponse
 
 from config.answers import Answer, Answers, FileBody, answer_of
 from config.bodies import Bodies
+from config.calm import Away, Calm
 from config.connections import Guard
 from config.headers import Headers, completed
 from config.lanes import Lane, Lanes, Threads
 from config.limits import Limits
-from config.refusals import Refused
+from config.refusals import Refused, refusal_of
 from web.addresses import address_of, network_of
 from web.error_pages import page
 from web.language import language_of_headers
-
-log = logging.getLogger(__name__)
 
 Probe = Callable[[], tuple[int, Headers, bytes]]
 # Answers a path with request headers from memory, or gives None for one that it does not know.
@@ -58,7 +56,8 @@ class WsgiBridge:
 
     `hops` is the number of trusted proxies, `static` the folder of static files, `headers` are
     added to every answer, `probes` maps paths to functions that are called in the event loop, and
-    `published` is asked there for files that need no Django, `fast` for answers without a thread.
+    `published` is asked there for files that need no Django, `fast` for answers without a thread,
+    and `calm` for those of a process of their own.
     """
 
     def __init__(
@@ -74,12 +73,13 @@ class WsgiBridge:
         probes: Mapping[str, Probe] | None = None,
         published: Published | None = None,
         fast: Sequence[Fast] = (),
+        calm: Calm | None = None,
     ) -> None:
         self._wsgi, self._hops, self._static = wsgi, hops, static
         self._limits = limits or Limits()
         self._headers = headers or []
         self._probes = {"/healthz": alive, **(probes or {})}
-        self._published, self._fast = published, fast
+        self._published, self._fast, self._calm = published, fast, calm
         self._lanes = Lanes(threads or Threads(), waiting=self._limits.waiting)
         guard = guard or Guard(self._limits)
         # Of each lane its own: bodies that a crowd sends slowly must not use up those of others.
@@ -96,12 +96,7 @@ class WsgiBridge:
                 headers = [pair for pair in headers if pair[0] != "connection"]
             self._answer(protocol, status, headers, body)
         except Exception as error:
-            # The address is left out of the log: its query may contain personal data.
-            unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
-            name = type(error).__name__
-            log.error("a request was not answered: %s", name, exc_info=not unreadable)
-            failed = Refused(400 if unreadable else 500)
-            self._answer(protocol, *failed.answer_in(language_of(scope)))
+            self._answer(protocol, *refusal_of(error).answer_in(language_of(scope)))
 
     def _answer(self, protocol: Any, status: int, headers: Headers, body: bytes) -> None:
         protocol.response_bytes(status, completed(headers, self._headers), body)
@@ -131,11 +126,24 @@ class WsgiBridge:
         try:
             answer = await self._fast_answer(environ)
             if answer is None:
-                body.seek(0)
-                answer = await lane.run(address, partial(self._call, environ))
+                answer = await self._answer_in(lane, address, environ)
         finally:
             body.close()
         await self._answers[lane].send(protocol, answer, address, scope.client)
+
+    async def _answer_in(self, lane: Lane, address: str, environ: dict[str, Any]) -> Answer:
+        """The answer of this lane's own process, where it has one that is there; else of a thread
+        here."""
+        async with lane.turn(address):
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            # Uploads stay here: their file would be copied for nothing.
+            if self._calm and self._calm.serves(lane.name) and length <= self._limits.body_bytes:
+                body = environ["wsgi.input"]
+                body.seek(0)
+                with suppress(Away):
+                    return await self._calm.ask(lane.name, environ, body.read())
+            environ["wsgi.input"].seek(0)
+            return await lane.work(partial(self.call, environ))
 
     async def _fast_answer(self, environ: dict[str, Any]) -> Answer | None:
         """The answer of the event loop, where it has one."""
@@ -161,11 +169,11 @@ class WsgiBridge:
         """Whether a GET of the upload's address answers 200, so that this sender may upload."""
         framing = ("CONTENT_LENGTH", "CONTENT_TYPE", "HTTP_TRANSFER_ENCODING")
         get = {name: value for name, value in environ.items() if name not in framing}
-        answer = self._call({**get, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()})
+        answer = self.call({**get, "REQUEST_METHOD": "GET", "wsgi.input": io.BytesIO()})
         answer.close()
         return answer.status == 200
 
-    def _call(self, environ: dict[str, Any]) -> Answer:
+    def call(self, environ: dict[str, Any]) -> Answer:
         """Call the WSGI application and read its response (PEP 3333)."""
         started: list[Any] = []
 

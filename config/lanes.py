@@ -4,9 +4,9 @@ addresses."""
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -81,6 +81,7 @@ class Lane:
     """
 
     def __init__(self, threads: int, *, waiting: int, name: str) -> None:
+        self.name = name
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._size = self._free = threads
         self._seconds = 0.0  # that a request takes in its thread, as a moving mean
@@ -99,10 +100,20 @@ class Lane:
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; raises Refused (503) if the queue is full."""
+        async with self.turn(address):
+            return await self.work(work)
+
+    async def work(self, work: Callable[[], Result]) -> Result:
+        """Run `work` in the thread of a turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    @asynccontextmanager
+    async def turn(self, address: str) -> AsyncIterator[None]:
+        """A thread's turn while the block runs; raises Refused (503) if the queue is full."""
         await self._turn(address)
         began = time.monotonic()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            yield
         finally:
             self._seconds += (time.monotonic() - began - self._seconds) / MEAN_OF
             self._pass_on()

@@ -1,8 +1,14 @@
 """Error answers of the web server itself, for requests that do not reach Django or fail in it."""
 
+import logging
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+
 from config.headers import Headers
 from web import measured
 from web.error_pages import page
+
+log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10
 
@@ -30,3 +36,12 @@ class Refused(Exception):
 def busy() -> Refused:
     measured.BUSY.inc()
     return Refused(503, "503_busy.html", retry_after=str(RETRY_SECONDS))
+
+
+def refusal_of(error: Exception) -> Refused:
+    """The refusal for a request that raised `error`, which is logged."""
+    # The address is left out of the log: its query may contain personal data.
+    unreadable = isinstance(error, BadRequest | SuspiciousOperation | UnicodeError)
+    name = type(error).__name__
+    log.error("a request was not answered: %s", name, exc_info=not unreadable and error)
+    return Refused(400 if unreadable else 500)

@@ -19,6 +19,7 @@ from django.db import connection  # noqa: E402
 
 from booking.fast_path import FastBooking  # noqa: E402
 from config.bridge import WsgiBridge  # noqa: E402
+from config.calm import Calm  # noqa: E402
 from config.connections import Guard  # noqa: E402
 from config.front_pages import FrontPages  # noqa: E402
 from config.headers import security_headers  # noqa: E402
@@ -41,6 +42,11 @@ after_fork: list[Callable[[], None]] = [
     partial(silence.watch, connection.get_connection_params),
 ]
 guard = Guard(limits, shared=settings.PROXIES > 0)
+calm = (
+    Calm({"staff": settings.STAFF_THREADS, "lookup": settings.LOOKUP_THREADS})
+    if settings.CALM_PROCESS
+    else None
+)
 pages = WsgiBridge(
     django,
     threads=Threads(
@@ -54,5 +60,6 @@ pages = WsgiBridge(
     probes={"/readyz": readiness},
     published=files.answer,
     fast=[FrontPages(django.get_response), FastBooking()],
+    calm=calm,
 )
 application = FastPathApplication(pages, headers=security_headers())

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -29,7 +29,9 @@ from config import (
     counted,  # before the application: prometheus_client looks at its folder when it is imported
     rsgi,
 )
+from config.calm import CROWD_NICE, CalmServer
 from config.gc_tuning import leave_loaded_alone
+from config.refusals import refusal_of
 from privacy.reindexing import key_problems
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -51,6 +53,16 @@ class Server(Granian):  # type: ignore[misc, valid-type]  # one of two classes, 
     Granian stops the whole server when a worker dies twice within 5.5 seconds; the portal would
     then be down until it is started again.
     """
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        if rsgi.calm and rsgi.calm.is_used:
+            self.workers += 1  # not before: granian warns of more workers than processors
+        super().startup(spawn_target, target_loader)
+
+    def _spawn_worker(self, idx: int, target: Any, callback_loader: Any) -> Any:
+        # The last one takes no connection.
+        is_calm = rsgi.calm is not None and rsgi.calm.is_used and idx == self.workers - 1
+        return super()._spawn_worker(idx, target, calm_worker if is_calm else callback_loader)
 
     def _respawn_workers(
         self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0
@@ -74,13 +86,29 @@ def one_worker(port: int) -> Any:
     An orphan would hold the port, and nothing would replace it. SIGKILL, as a worker that is just
     starting has no handler for SIGTERM yet.
     """
+    _begin()
+    if rsgi.calm and rsgi.calm.is_used:
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.nice(CROWD_NICE)
+    rsgi.guard.start(port)
+    return rsgi.application
+
+
+def calm_worker() -> NoReturn:
+    """Instead of an application: the process of the lanes that a crowd must not slow."""
+    _begin()
+    assert rsgi.calm
+    CalmServer(rsgi.calm, rsgi.pages.call, refusal_of).run()
+    sys.exit()
+
+
+def _begin() -> None:
+    """What each process does after the fork."""
     main_process = multiprocessing.parent_process()
     if main_process and main_process.pid:
         _end_with(main_process.pid)
-    rsgi.guard.start(port)
     for start in rsgi.after_fork:
         start()
-    return rsgi.application
 
 
 def _end_with(parent: int) -> None:
@@ -99,16 +127,26 @@ def main() -> None:
     address, _colon, port = options.bind.rpartition(":")
     _allow_many_files()
     leave_loaded_alone()
+    if rsgi.calm:
+        rsgi.calm.prepare()
+    try:
+        serve(address.strip("[]"), int(port), options.workers)
+    finally:
+        if rsgi.calm:
+            rsgi.calm.remove()
+
+
+def serve(address: str, port: int, workers: int) -> None:
     Server(
         "config.rsgi:application",
-        address=address.strip("[]"),
-        port=int(port),
+        address=address,
+        port=port,
         interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(
             header_read_timeout=IDLE_MILLISECONDS, max_buffer_size=HEAD_BYTES
         ),
-        workers=options.workers,
+        workers=workers,
         websockets=False,
         backlog=BACKLOG,
         backpressure=rsgi.limits.connections,
@@ -117,7 +155,7 @@ def main() -> None:
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=KILL_AFTER_SECONDS,
-    ).serve(target_loader=partial(one_worker, int(port)), wrap_loader=False)
+    ).serve(target_loader=partial(one_worker, port), wrap_loader=False)
 
 
 def server_logging() -> dict[str, Any]:

@@ -385,6 +385,8 @@ WEB_THREADS = env.int("JARI_WEB_THREADS", default=8)
 # Further threads for staff only, and for those who look up what they booked (config.lanes).
 STAFF_THREADS = env.int("JARI_STAFF_THREADS", default=3)
 LOOKUP_THREADS = env.int("JARI_LOOKUP_THREADS", default=3)
+# Whether these two have a process of their own, beside those of the crowd (config.calm).
+CALM_PROCESS = env.bool("JARI_CALM_PROCESS", default=True)
 # Requests of a lane that may wait; further ones get 503.
 WAITING_PAGES = env.int("JARI_WAITING_PAGES", default=1_000)
 UPLOAD_MEGABYTES = env.int("JARI_UPLOAD_MEGABYTES", default=100)  # largest upload by staff

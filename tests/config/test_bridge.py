@@ -20,7 +20,7 @@ from tests.waiting import until
 ROOT = Path(__file__).parent.parent.parent
 # A site of its own: what comes in and what goes out, and nothing else.
 SITE = """
-import hashlib, json, time
+import hashlib, json, os, time
 from pathlib import Path
 FOLDER = Path(__file__).parent
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
@@ -36,6 +36,9 @@ def seen(request):
 @require_GET
 def shown(request):
     return HttpResponse("done")
+
+def who(request):
+    return HttpResponse(f"{os.getpid()} {os.nice(0)}")
 
 def body(request):
     return HttpResponse(f"{len(request.body)} {hashlib.sha256(request.body).hexdigest()}")
@@ -81,6 +84,10 @@ urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow"
                path("admin/headed", site.headed), path("admin/slow", site.slow),
                path("reservations/headed", site.headed), path("reservations/slow", site.slow),
                path("static/headed", site.headed),
+               path("who", site.who), path("admin/who", site.who),
+               path("reservations/who", site.who), path("admin/stream", site.stream),
+               path("admin/breaks", site.breaks), path("admin/seen", site.seen),
+               path("reservations/body", site.body),
                path("admin/body", site.staff_body), path("breaks", site.breaks),
                re_path("", site.seen)]
 """
@@ -90,6 +97,7 @@ from django.core.wsgi import get_wsgi_application
 import re
 from config import bodies
 from config.bridge import WsgiBridge
+from config.calm import Calm
 from config.connections import Guard
 from config.headers import security_headers
 from config.lanes import Threads
@@ -98,9 +106,12 @@ django = get_wsgi_application()
 limits = Limits({limits})
 guard = Guard(limits, shared={hops} > 0)
 after_fork = []
+calm = Calm({{"staff": 2, "lookup": 2}}) if {calm} else None
 bodies.UPLOADS.append(re.compile("/admin/body"))
-application = WsgiBridge(django, threads=Threads(2, 2, 2), limits=limits, guard=guard,
-                    hops={hops}, headers=security_headers(), static="{folder}/static/")
+pages = WsgiBridge(django, threads=Threads(2, 2, 2), limits=limits, guard=guard,
+                    hops={hops}, headers=security_headers(), static="{folder}/static/",
+                    calm=calm)
+application = pages
 """
 MAIN = """
 import sys, types
@@ -114,8 +125,16 @@ main()
 
 
 class Server:
-    def __init__(self, folder: Path, *, limits: str = "", hops: int = 0, workers: int = 2) -> None:
-        rsgi = RSGI.format(limits=limits, hops=hops, folder=folder)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: str = "",
+        hops: int = 0,
+        workers: int = 2,
+        calm: bool = False,
+    ) -> None:
+        rsgi = RSGI.format(limits=limits, hops=hops, folder=folder, calm=calm)
         for name, text in [
             ("site_of_test", SITE), ("own_settings", SETTINGS), ("urls", URLS), ("own_rsgi", rsgi),
             ("own_main", MAIN),

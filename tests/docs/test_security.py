@@ -241,8 +241,10 @@ def test_hashes_are_of_the_sha_2_family_and_blake2():
 
 
 # Modules that speak to other hosts: to those of the settings, through outside.peers or a library
-# that gets one address. witness.py runs elsewhere; config.connections is the own socket.
+# that gets one address. witness.py runs elsewhere; config.connections is the own socket, and
+# config.calm speaks to a process of the same server.
 SPEAKERS = {
+    "config/calm.py",
     "config/connections.py",
     "messaging/channels.py",
     "messaging/mail_provider.py",
