@@ -1,8 +1,6 @@
 """deploy/kubernetes against the schemas that its makers publish."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,24 +58,63 @@ def test_a_wrong_field_would_be_found():
     assert len(problems(wrong)) == 2
 
 
-def test_what_kustomize_makes_of_them_is_so_too():
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl, which has kustomize in it, is not installed")
-    for folder in (FOLDER, FOLDER / "migrate"):
-        done = subprocess.run([kubectl, "kustomize", folder], capture_output=True, check=True)
-        made = list(yaml.safe_load_all(done.stdout))
+def patched(document: Any, patch: Any) -> Any:
+    """A strategic merge, as kustomize does it: lists of named things are merged by their names."""
+    if isinstance(document, dict) and isinstance(patch, dict):
+        return document | {
+            name: patched(document[name], value) if name in document else value
+            for name, value in patch.items()
+        }
+    if isinstance(document, list) and all(isinstance(item, dict) for item in [*document, *patch]):
+        merged = {name_of(item): item for item in document}
+        for item in patch:
+            merged[name_of(item)] = patched(merged.get(name_of(item), {}), item)
+        return list(merged.values())
+    return patch
 
-        assert [line for document in made for line in problems(document)] == []
-        pods = [d["spec"]["template"]["spec"] for d in made if d["kind"] in ("Deployment", "Job")]
-        assert pods
-        for pod in pods:
-            (container,) = pod["containers"]
-            assert pod["securityContext"]["runAsNonRoot"]
-            assert container["securityContext"]["readOnlyRootFilesystem"]
-            assert {"name": "keys", "mountPath": "/etc/jari/keys", "readOnly": True} in container[
-                "volumeMounts"
-            ]
+
+def name_of(item: dict[str, Any]) -> str:
+    return str(next(item[key] for key in ("mountPath", "name", "topologyKey") if key in item))
+
+
+def pods() -> list[dict[str, Any]]:
+    """Deployments and jobs with what the component gives every pod."""
+    component = yaml.safe_load((FOLDER / "pods" / "kustomization.yaml").read_text())
+    [entry] = component["patches"]
+    assert entry["target"] == {"kind": "Deployment|Job", "labelSelector": "app=jari"}
+    patch = yaml.safe_load((FOLDER / "pods" / entry["path"]).read_text())["spec"]
+    return [
+        document | {"spec": patched(document["spec"], patch)}
+        for document in ALL
+        if document["kind"] in ("Deployment", "Job")
+    ]
+
+
+def test_every_pod_is_patched_into_what_its_schema_says():
+    assert {document["metadata"]["labels"]["app"] for document in pods()} == {"jari"}
+    assert [line for document in pods() for line in problems(document)] == []
+
+
+def test_no_pod_may_do_more_than_it_needs():
+    for document in pods():
+        pod = document["spec"]["template"]["spec"]
+        [container] = pod["containers"]
+
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        keys = {"name": "keys", "mountPath": "/etc/jari/keys", "readOnly": True}
+        assert keys in container["volumeMounts"]
+        given = [entry["name"] for entry in container["env"]]
+        assert len(given) == len(set(given))
+        assert {"APP_PASSWORD", "DATABASE_URL", "SECRET_KEY_FILE"} <= set(given)
+        # The owner of the tables is known to the step that migrates alone.
+        is_migrating = document["kind"] == "Job"
+        assert ("DATABASE_OWNER_URL" in given) == is_migrating
 
 
 def test_pods_run_what_a_node_runs():
