@@ -1,11 +1,13 @@
 """Faults with a crowd on the portal: what people saw, what was lost.
 
     python -m bench.chaos [--only primary,web] [--citizens 60] [--over 40] [--write]
+    python -m bench.chaos --only primary --scenario trial --write
 
 Each fault comes in the middle of a rehearsal. Witnesses outside the portal (bench.chaos.journals)
 note what its pages told people, which commits Postgres answered, and which messages its provider
-took. All of it is held against the database afterwards, and both verifiers run. `--write` puts the
-rows into docs/reliability.md.
+took. All of it is held against the database afterwards, and both verifiers run. `--scenario` plays
+one of `manage.py rehearse` whole, without its own faults. `--write` puts the rows into
+docs/reliability.md.
 """
 
 import argparse
@@ -29,9 +31,10 @@ from launcher.errors import LauncherError
 from launcher.home import OWNER_URL, ROOT
 from launcher.portal import print_line
 
-PATIENCE_SECONDS = 120  # of each citizen
-COMES, START_SECONDS = "citizens over", 60  # what the rehearsal says when its crowd comes
-START_OF_LOCUST = 3  # until the first citizen is there
+PATIENCE_SECONDS = 180  # of each citizen
+# What the rehearsal says when its crowd comes.
+COMES, START_SECONDS = re.compile(r"citizens over (\d+) s"), 60
+FIRST_SECONDS = 3  # until the first citizen is there
 WAIT_SECONDS = 60  # after the fault, until each witness has something to tell
 # Until the last message is taken: a gateway that was away rests for two minutes at most.
 MESSAGE_SECONDS = 180
@@ -64,6 +67,14 @@ ORDER BY opens_at LIMIT 1
 class Crowd:
     citizens: int
     over: float
+    scenario: str = ""
+
+    @property
+    def arguments(self) -> list[str]:
+        people = ["--citizens", str(self.citizens), "--over", str(self.over)]
+        if self.scenario:
+            people = ["--scenario", self.scenario, "--no-faults"]
+        return [*people, "--patience", str(PATIENCE_SECONDS)]
 
 
 class Stopped(Exception):
@@ -75,6 +86,7 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(FAULTS), help="faults, comma between")
     parser.add_argument("--citizens", type=int, default=60)
     parser.add_argument("--over", type=float, default=40, help="seconds in which they come")
+    parser.add_argument("--scenario", default="", help="of manage.py rehearse, instead of these")
     parser.add_argument("--write", action="store_true", help="into docs/reliability.md")
     options = parser.parse_args()
     names = options.only.split(",")
@@ -83,7 +95,7 @@ def main() -> int:
         parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(sig, _stop)
-    crowd = Crowd(options.citizens, options.over)
+    crowd = Crowd(options.citizens, options.over, options.scenario)
     rows: list[Row] = []
     try:
         for stage in (Hosts, Machine):
@@ -133,10 +145,12 @@ def play(stage: Stage, fault: Fault, crowd: Crowd) -> Row:
         line = stack.enter_context(Line(f"{stage.address}/queue/{_value(stage, ROOM)}/now.json"))
         rehearsal = _rehearse(stage, crowd, log)
         stack.callback(_end, rehearsal)
+        wait_for(stage, lambda: COMES.search(log.read_text()) is not None, START_SECONDS)
+        planned = COMES.search(log.read_text())
+        over = int(planned[1]) if planned else crowd.over
         # Bounded, whatever the fault does to the rehearsal.
-        ends = time.monotonic() + crowd.over + PATIENCE_SECONDS + 60
-        wait_for(stage, lambda: COMES in log.read_text(), START_SECONDS)
-        go_on(stage, START_OF_LOCUST + crowd.over / 2)
+        ends = time.monotonic() + over + PATIENCE_SECONDS + 60
+        go_on(stage, FIRST_SECONDS + over / 2)
         since = time.monotonic()
         # Gaps count from before the fault: a rolling restart acts for many seconds.
         sentence = fault.act(stage)
@@ -153,7 +167,7 @@ def play(stage: Stage, fault: Fault, crowd: Crowd) -> Row:
     text = log.read_text()
     codes = [manage(stage, command) for command in VERIFIERS]  # both, whatever the first one says
     return Row(
-        fault=fault.name,
+        fault=f"{fault.name}, {crowd.scenario}" if crowd.scenario else fault.name,
         how=sentence,
         gaps=gaps,
         stranger=stranger,
@@ -167,8 +181,8 @@ def play(stage: Stage, fault: Fault, crowd: Crowd) -> Row:
 def _rehearse(stage: Stage, crowd: Crowd, log: Path) -> subprocess.Popen[bytes]:
     command = [
         *(sys.executable, str(ROOT / "manage.py"), "rehearse"),
-        *("--citizens", str(crowd.citizens), "--over", str(crowd.over)),
-        *("--patience", str(PATIENCE_SECONDS), "--host", stage.address),
+        *crowd.arguments,
+        *("--host", stage.address),
     ]
     with log.open("wb") as out:
         return subprocess.Popen(

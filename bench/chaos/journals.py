@@ -7,6 +7,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,7 +24,7 @@ WORKS_NO_MORE = 30.0
 KEPT = "Your place is kept"  # of templates/503.html
 
 
-class Watcher:
+class Watcher(ABC):
     """Does one thing again and again in a thread; `moments` are those at which it worked."""
 
     def __init__(self) -> None:
@@ -44,8 +45,9 @@ class Watcher:
             self.step()
             self._over.wait(EVERY_SECONDS)
 
+    @abstractmethod
     def step(self) -> None:
-        raise NotImplementedError
+        """Do it once, and note the moment if it worked."""
 
     def works(self, since: float) -> bool:
         return bool(self.moments) and self.moments[-1] > since
