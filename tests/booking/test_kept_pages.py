@@ -3,16 +3,27 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from booking.finder import availability
+from booking.models import Reservation
+from booking.services.visits import mark_arrived
+from staff.actors import actor_of
+from staff.enums import Role
 from tests.booking.test_sessions import Scene
-from tests.factories import ClinicFactory, PersonFactory, SlotFactory
+from tests.factories import (
+    ClinicFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    StaffFactory,
+)
 from web import moulds
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +99,24 @@ def test_a_kept_page_is_the_rendered_one_for_the_next_person_too(slot, language,
 def test_what_is_neither_a_text_nor_plain_is_in_no_mould(rf):
     with pytest.raises(TypeError, match="Person can't be part of a page that is kept"):
         moulds.render(rf.get("/"), "base.html", {"person": PersonFactory()})
+
+
+def test_a_row_of_the_day_is_the_rendered_one_for_the_next_person_too(clock, client):
+    clock.at("09:30")
+    at = timezone.localtime() + timedelta(minutes=30)
+    slot = SlotFactory(clinic=ClinicFactory(name=HOSTILE), starts_at=at)
+    born = {"birth_date": date(1963, 10, 26)}
+    for name in ("김은란", "<b>&\"' {{ x }}", "김은란", "이수진"):
+        ReservationFactory(person=PersonFactory(declared=True, name=name, **born), slot=slot)
+    user = StaffFactory(role=Role.CLINIC, clinic=slot.clinic)
+    mark_arrived(reservation=Reservation.objects.latest("pk"), by=actor_of(user))
+    client.force_login(user)
+    clock.forward(minutes=50)
+
+    kept, rendered = twins(client.get, reverse("admin:booking_reservation_day"))
+
+    assert kept == rendered
+    assert kept.count('class="visit visit-confirmed is-late"') == 3
+    assert kept.count('class="visit visit-arrived"') == 1
+    assert kept.count('class="doubles"') == 2
+    assert len(re.findall(r'data-visit="(\d+)"', kept)) == 4
