@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
 from database.clock import known_now
-from recovery import barman, folders, keys, published
+from recovery import barman, folders, keys, published, second_site
 from recovery.exceptions import DrillFailed
 from recovery.models import Drill
 from recovery.published import Published
 from recovery.scratch import ScratchServer
+from recovery.second_site import position_of_primary
 
 SEGMENT = 16 << 20  # bytes
 # Of the portal's processes; the process that examines must not reach anything but its database.
@@ -40,6 +40,7 @@ class Order:
     checkpoints: Path | None = None  # signed ones, beside those of the portal's database
     alone: bool = False  # the portal's database is gone: it is neither asked nor written to
     new_keys: bool = False  # keys were changed since the last drill
+    follow: bool = False  # as a second site: a standby from the archive alone, then promoted
 
 
 def drill(order: Order, report: Callable[[str], None]) -> Drill:
@@ -78,12 +79,16 @@ def _restore_and_examine(order: Order, row: Drill, report: Callable[[str], None]
         barman.restore(backup, server.data)
         server.wal.mkdir()
         last = barman.fetch_wal(backup.first_segment, server.wal)
-        position = None if order.alone else _position()
+        position = None if order.alone else position_of_primary()
         barman.fetch(last, server.wal)  # what came in while the others were fetched
         row.copy_seconds = time.monotonic() - began
         report(f"Replaying the WAL up to {order.target or 'its end'} …")
         began = time.monotonic()
-        server.start(order.target)
+        if order.follow:
+            server.follow()
+            last, position = second_site.follow(server, last, report)
+        else:
+            server.start(order.target)
         row.replay_seconds = time.monotonic() - began
         report("Verifying …")
         began = time.monotonic()
@@ -101,14 +106,6 @@ def _restore_and_examine(order: Order, row: Drill, report: Callable[[str], None]
 def _signed(order: Order) -> list[Published]:
     logs = [] if order.alone else published.of_portal(order.target)
     return logs + (published.of_folder(order.checkpoints) if order.checkpoints else [])
-
-
-def _position() -> tuple[int, datetime]:
-    """How far the primary has written, in bytes of WAL, and when, by the clock of its commits."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint, clock_timestamp()")
-        position: tuple[int, datetime] = cursor.fetchone()
-    return position
 
 
 def _gap(replayed: int, last: str) -> Sequence[str]:

@@ -47,6 +47,38 @@ class ScratchServer:
 
     def start(self, target: datetime | None) -> None:
         """Replay the WAL, up to `target` or its end, and open the server. Raises DrillFailed."""
+        options = {}
+        if target:
+            options = {
+                "recovery_target_time": target.isoformat(sep=" "),
+                "recovery_target_action": "promote",
+            }
+        self._run(options)
+
+    def follow(self) -> None:
+        """Become a standby that has nothing but the files in wal/. Raises DrillFailed."""
+        (self.data / "recovery.signal").unlink(missing_ok=True)
+        (self.data / "standby.signal").touch()
+        options = {"hot_standby": "on", "wal_retrieve_retry_interval": "100ms"}
+        self._run(options | self._of_primary())
+
+    def promote(self) -> None:
+        """Have a standby open for writing, as `pg_ctl promote` does."""
+        assert self._process
+        (self.data / "promote").touch()
+        self._process.send_signal(signal.SIGUSR1)
+
+    def _of_primary(self) -> dict[str, str]:
+        """Settings that a standby must not have lower than its primary."""
+        done = subprocess.run(  # noqa: S603
+            [str(_programs() / "pg_controldata"), "-D", str(self.data)],
+            capture_output=True, text=True, check=True, env={"LC_ALL": "C"},
+        )  # fmt: skip
+        found = re.findall(r"^(max_\w+) setting:\s+(\d+)$", done.stdout, re.MULTILINE)
+        # It writes max_locks_per_xact and max_prepared_xacts.
+        return {name.replace("xact", "transaction"): value for name, value in found}
+
+    def _run(self, more: dict[str, str]) -> None:
         empty = self.folder / "postgresql.conf"
         empty.write_text("")
         trusted = self.folder / "pg_hba.conf"
@@ -58,12 +90,8 @@ class ScratchServer:
             "unix_socket_directories": str(self.folder),
             "restore_command": f'cp "{self.wal}/%f" "%p"',
         }
-        if target:
-            options |= {
-                "recovery_target_time": target.isoformat(sep=" "),
-                "recovery_target_action": "promote",
-            }
-        account = self._hand_over()
+        options |= more
+        self.hand_over(self.folder)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [
@@ -72,7 +100,7 @@ class ScratchServer:
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.data,
                 env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-                start_new_session=True, **account,
+                start_new_session=True, **self._account(),
             )  # fmt: skip
         self._wait()
 
@@ -94,18 +122,25 @@ class ScratchServer:
         )
         return f"postgres://{user}@/{name}?host={quote(str(self.folder), safe='')}"
 
-    def _hand_over(self) -> dict[str, Any]:
-        """As root, gives the folder to the account that Postgres runs as, which root may not be."""
+    def hand_over(self, folder: Path) -> None:
+        """As root, give what lies in `folder` to the account that Postgres runs as, which root may
+        not be."""
+        if os.geteuid() != 0:
+            return
+        account = pwd.getpwnam(settings.BACKUPS.account)
+        for parent, _folders, files in os.walk(folder):
+            for path in (parent, *(os.path.join(parent, name) for name in files)):
+                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+    def _account(self) -> dict[str, Any]:
         if os.geteuid() != 0:
             return {}
         account = pwd.getpwnam(settings.BACKUPS.account)
-        for parent, _folders, files in os.walk(self.folder):
-            for path in (parent, *(os.path.join(parent, name) for name in files)):
-                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
         return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
     def _wait(self) -> None:
-        """Until postmaster.pid says that the server is ready, which it is after the replay."""
+        """Until postmaster.pid says that the server can be asked: after the replay, and as a
+        standby when what was restored is whole."""
         assert self._process
         deadline = time.monotonic() + REPLAY_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def drill(*arguments: str) -> str:
     """What it says to people; raises CommandError unless it passed."""
     out = io.StringIO()
-    call_command("drill", *arguments, stdout=out)
+    try:
+        call_command("drill", *arguments, stdout=out)
+    except CommandError as error:
+        error.add_note(out.getvalue())
+        raise
     return out.getvalue()
 
 
@@ -63,6 +67,32 @@ def test_what_was_booked_and_signed_after_the_backup_is_restored(backups, settin
     assert drill_line() == "ok"
     clock.forward(days=9)
     assert drill_line() == "none has passed for 9 days"
+
+
+def test_a_standby_from_the_archive_alone_follows_and_is_promoted(backups):
+    room = scene.make_room()
+    scene.join(room)
+    scene.tick(room)
+    backups.back_up()
+    scene.join(room)
+    ReservationFactory()
+    scene.tick(room)
+    backups.wait()
+
+    told = drill("--follow")
+
+    row = Drill.objects.get()
+    assert (row.passed, row.problems) == (True, "")
+    assert "It followed: 5 commits were there after " in told
+    assert "Promoted in " in told
+    assert " 1 reservations, " in told
+    assert "everything that was signed is in it" in told
+
+
+def test_a_standby_follows_a_primary_that_is_there_and_no_time():
+    for arguments in (["--alone"], ["--at", "2027-04-14T19:05:00+09:00"]):
+        with pytest.raises(CommandError, match="needs the primary"):
+            drill("--follow", *arguments)
 
 
 def test_a_time_before_a_mistake_is_restored_without_the_portals_database(backups, tmp_path):

@@ -54,14 +54,23 @@ class Command(PortalCommand):
             action="store_true",
             help="keys were changed since the last drill, and the old ones are needed no more",
         )
+        parser.add_argument(
+            "--follow",
+            action="store_true",
+            help="as a second site: a standby from the archive alone, which is shown to follow the "
+            "primary and then promoted",
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["follow"] and (options["alone"] or options["at"]):
+            raise CommandError("--follow needs the primary: leave --alone and --at out.")
         order = Order(
             target=options["at"],
             checkpoints=options["checkpoints"],
             alone=options["alone"],
             new_keys=options["new_keys"],
+            follow=options["follow"],
         )
         report = self.stderr.write if options["json"] else self.stdout.write
         try:
