@@ -382,6 +382,11 @@ def web_command(bind: str, port: int) -> list[str]:
     return [sys.executable, "-m", "config.serve", "--bind", f"{bind}:{port}", "--workers", "2"]
 
 
+def status_command(bind: str, port: int) -> list[str]:
+    """Of a node with a proxy in front, which asks it when no web server lives."""
+    return [sys.executable, "-m", "config.status_server", "--bind", f"{bind}:{port}"]
+
+
 def node_commands(bind: str, port: int) -> dict[str, list[str]]:
     """Name → command of each process that a node runs."""
     return {

@@ -25,7 +25,7 @@ PORTS = [
     "primary",
     *(f"{role}-{node}" for role in ("etcd", "etcd-peer", "pg", "patroni") for node in NODES),
     *(f"sentinel-{node}" for node in NODES),
-    *(f"{role}-{node}" for role in ("valkey", "pgbouncer", "web") for node in WEB_NODES),
+    *(f"{role}-{node}" for role in ("valkey", "pgbouncer", "web", "status") for node in WEB_NODES),
 ]
 
 
@@ -170,6 +170,7 @@ class Hosts:
 
     def _haproxy(self) -> Host:
         web = [f"  server {n} {self.address(f'web-{n}')}" for n in WEB_NODES]
+        status = [f"  server {n} {self.address(f'status-{n}')}" for n in WEB_NODES]
         checks = [(n, self.address(f"pg-{n}"), self.ports[f"patroni-{n}"]) for n in NODES]
         file = self._fill(
             "haproxy",
@@ -177,6 +178,7 @@ class Hosts:
             port=self.port,
             primary_port=self.ports["primary"],
             web_servers="\n".join(web),
+            status_servers="\n".join(status),
             postgres_servers="\n".join(f"  server {n} {at} port {to}" for n, at, to in checks),
         )
         return self._host("haproxy", [programs.program("haproxy"), "-db", "-f", str(file)])

@@ -12,7 +12,14 @@ from launcher.cluster import programs
 from launcher.cluster.hosts import NODES, WEB_NODES, Host, Hosts
 from launcher.errors import LauncherError
 from launcher.home import ROLE_PASSWORDS, ROOT, Home, home_folder
-from launcher.portal import DATABASE, Portal, node_commands, print_line, run_portal
+from launcher.portal import (
+    DATABASE,
+    Portal,
+    node_commands,
+    print_line,
+    run_portal,
+    status_command,
+)
 from launcher.postgres import APPLICATION, OWNER, Postgres, reachable
 from launcher.processes import LOOPBACK, Account
 from launcher.supervisor import Child, stop_all
@@ -93,8 +100,9 @@ class Cluster(Portal):
         of_node: dict[str, list[str]] = {}
         for node in WEB_NODES:
             port = self.hosts.ports[f"web-{node}"]
-            named = node_commands(LOOPBACK, port).items()
-            of_node |= {f"{name}-{node}": command for name, command in named}
+            status = status_command(LOOPBACK, self.hosts.ports[f"status-{node}"])
+            named = node_commands(LOOPBACK, port) | {"status": status}
+            of_node |= {f"{name}-{node}": command for name, command in named.items()}
         return of_node
 
     def child_env(self, name: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from launcher.browser import install
-from launcher.portal import node_commands
+from launcher.portal import node_commands, status_command
 
 FOLDER = settings.BASE_DIR / "deploy" / "systemd"
 UNITS = sorted(path.name for path in FOLDER.glob("jari*.service"))
@@ -39,6 +39,15 @@ def test_units_run_what_a_node_runs():
         [part.removeprefix(f"{settings.BASE_DIR}/") for part in of_node[1:]]
         for of_node in node_commands("h", 1).values()
     ]
+
+
+def test_the_status_page_is_served_on_each_node():
+    started = [
+        part.replace("${JARI_STATUS_LISTEN}", "h:1") for part in command("jari-status.service")
+    ]
+
+    assert started == status_command("h", 1)[1:]
+    assert "jari-status.service" in (FOLDER / "jari.target").read_text().split()
 
 
 def test_the_owner_of_the_tables_is_known_to_the_step_that_migrates_alone():
@@ -90,7 +99,9 @@ def analyze(tmp_path):
     return units, run
 
 
-@pytest.mark.parametrize("unit", ["jari-web", "jari-worker@line", "jari-cron", "jari-migrate"])
+@pytest.mark.parametrize(
+    "unit", ["jari-web", "jari-worker@line", "jari-cron", "jari-status", "jari-migrate"]
+)
 def test_systemd_understands_each_unit(analyze, unit):
     units, run = analyze
 
