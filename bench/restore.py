@@ -1,0 +1,192 @@
+"""Restores on a cluster: a drill, a lost primary, and a second site by WAL alone.
+
+    python -m bench.restore [--citizens 60]
+
+Starts the cluster of `make cluster` with a folder of its own (JARI_HOME), and Barman as
+deploy/backup/barman.conf has it, but for the sealing with GPG: WAL by streaming through the way to
+the primary, a base backup. A crowd books; `manage.py drill` restores. Then the primary is killed
+with -9, another crowd books on the new one, and `manage.py drill --follow` makes a standby from the
+archive alone, shows that it follows, promotes it and verifies it. All it takes is some minutes.
+"""
+
+import argparse
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.chaos.processes import kill_postgres, leader
+from bench.chaos.stages import Hosts, environ, go_on, settle, wait_for
+from launcher.cluster.hosts import NODES
+from launcher.errors import LauncherError
+from launcher.home import ROOT
+from launcher.portal import print_line
+from launcher.postgres import SUPERUSER
+from launcher.processes import LOOPBACK
+
+BARMAN = str(Path(sys.executable).with_name("barman"))
+SECONDS = 120  # until something that is awaited counts as failed
+CONFIG = """\
+[barman]
+barman_user = {user}
+barman_home = {folder}/home
+configuration_files_directory = {folder}
+log_file = {folder}/barman.log
+path_prefix = {programs}
+[jari]
+description = the cluster's primary
+conninfo = {address}
+streaming_conninfo = {address}
+backup_method = postgres
+backup_compression = gzip
+backup_compression_format = tar
+staging_path = {folder}/staging
+staging_location = local
+streaming_archiver = on
+slot_name = barman
+immediate_checkpoint = true
+"""
+
+
+class Archive:
+    """Barman beside the cluster, with a receiver of WAL that is started again when it ends."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        assert hosts.hosts
+        self.hosts, self.folder = hosts, hosts.home.folder / "barman"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for name in ("home", "staging"):
+            (self.folder / name).mkdir(parents=True)
+        self.folder.chmod(0o711)
+        self.config = self.folder / "barman.conf"
+        password = hosts.home.load_secrets()["POSTGRES_PASSWORD"]
+        self.config.write_text(
+            CONFIG.format(
+                user=pwd.getpwuid(os.geteuid()).pw_name, folder=self.folder,
+                programs=hosts.hosts.programs,
+                address=f"host={LOOPBACK} port={hosts.hosts.ports['primary']} user={SUPERUSER} "
+                f"password={password} dbname=postgres",
+            )
+        )  # fmt: skip
+        self.config.chmod(0o600)
+        self.env = hosts.env | {
+            "JARI_BARMAN": BARMAN,
+            "JARI_BARMAN_CONFIG": str(self.config),
+            "JARI_DRILL_FOLDER": str(hosts.home.folder / "drill"),
+            "JARI_POSTGRES_PROGRAMS": str(hosts.hosts.programs),
+        }
+
+    def barman(self, *arguments: str) -> str:
+        command = [BARMAN, "--config", str(self.config), *arguments]
+        running = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        wait_for(self.hosts, lambda: running.poll() is not None, SECONDS)
+        if running.poll() is None:
+            running.kill()
+        output = running.communicate()[0]
+        if running.returncode:
+            raise LauncherError(f"barman {arguments[0]}: {output.strip()}")
+        return output
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """As `barman cron` does: a receiver whose primary was lost ends, and is begun again."""
+        loop = f"while :; do {BARMAN} --config {self.config} receive-wal jari; sleep 1; done"
+        receiver = subprocess.Popen(
+            ["/bin/sh", "-c", loop],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            os.killpg(receiver.pid, 15)
+            receiver.wait()
+
+    def is_receiving(self) -> bool:
+        return bool(list((self.folder / "home/jari").glob("streaming/0*")))
+
+
+def keep_slot(hosts: Hosts) -> None:
+    """As `patronictl edit-config` does: Patroni makes it on each new primary."""
+    assert hosts.hosts
+    wanted = json.dumps({"slots": {"barman": {"type": "physical"}}}).encode()
+    for node in NODES:
+        url = f"http://{LOOPBACK}:{hosts.hosts.ports[f'patroni-{node}']}/config"
+        request = urllib.request.Request(url, data=wanted, method="PATCH")
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=5) as answer:
+            answer.read()
+        return
+
+
+def manage(hosts: Hosts, env: dict[str, str], command: str, *arguments: str) -> None:
+    """Run it to its end, and print what it says; LauncherError if it fails."""
+    log = hosts.home.log / f"restore-{command}.log"
+    with log.open("wb") as out:
+        running = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), command, *arguments],
+            env=env, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    wait_for(hosts, lambda: running.poll() is not None, SECONDS * 3)
+    if running.poll() is None:
+        running.kill()
+    running.wait()
+    for line in log.read_text().splitlines()[-12:]:
+        print_line(f"  {line}")
+    if running.returncode:
+        raise LauncherError(f"{command} failed: see {log}.")
+
+
+def crowd(hosts: Hosts, citizens: int) -> None:
+    manage(
+        hosts, hosts.env, "rehearse", "--citizens", str(citizens), "--over", "20",
+        "--patience", "120", "--host", hosts.address,
+    )  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--citizens", type=int, default=30)
+    options = parser.parse_args()
+    # Not that of make chaos: the slot of the archive would keep WAL there for ever.
+    home = os.environ.get("JARI_HOME") or str(ROOT / "var" / "restore")
+    hosts = Hosts(environ("8400") | {"JARI_HOME": home})
+    try:
+        hosts.start()
+        keep_slot(hosts)
+        archive = Archive(hosts)
+        with archive.receiving():
+            wait_for(hosts, archive.is_receiving, SECONDS)
+            archive.barman("switch-wal", "--force", "--archive", "jari")
+            archive.barman("backup", "--wait", "--wait-timeout", str(SECONDS), "jari")
+            crowd(hosts, options.citizens)
+            print_line("A drill:")
+            manage(hosts, archive.env, "drill")
+            name = leader(hosts)
+            kill_postgres(hosts, name)
+            print_line(f"kill -9 of the primary's Postgres ({name})")
+            go_on(hosts, 10)
+            settle(hosts)
+            crowd(hosts, options.citizens)
+            print_line("A second site, from the archive alone:")
+            began = time.monotonic()
+            manage(hosts, archive.env, "drill", "--follow")
+            print_line(f"  {time.monotonic() - began:.0f} s in all")
+    except LauncherError as error:
+        print_line(str(error))
+        return 1
+    finally:
+        hosts.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
