@@ -110,8 +110,8 @@ def test_a_row_of_the_day_is_the_rendered_one_for_the_next_person_too(clock, cli
         ReservationFactory(person=PersonFactory(declared=True, name=name, **born), slot=slot)
     user = StaffFactory(role=Role.CLINIC, clinic=slot.clinic)
     mark_arrived(reservation=Reservation.objects.latest("pk"), by=actor_of(user))
-    client.force_login(user)
     clock.forward(minutes=50)
+    client.force_login(user)
 
     kept, rendered = twins(client.get, reverse("admin:booking_reservation_day"))
 
