@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -73,7 +73,10 @@ class Archive:
                 server.execute(sql, [mark.decode()])
 
             def is_there() -> bool:
-                received = [file.read_bytes() for file in streaming.iterdir()]
+                received = []
+                for file in streaming.iterdir():
+                    with suppress(FileNotFoundError):  # whole now, under another name
+                        received.append(file.read_bytes())
                 return any(mark in content for mark in marks for content in received)
 
             self._await(is_there)
