@@ -7,9 +7,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from booking.enums import LIVE, AffectedOutcome, ReservationStatus
+from booking.enums import AffectedOutcome, ReservationStatus
 from booking.models import AffectedAppointment, OutsideDose, Reservation, Vaccine
-from booking.models.clinics import has_seat
 from booking.rules import Booked, Course, Interval, NextDose, day_of
 from database.clock import Now
 from eligibility.sessions import Claim, Session
@@ -54,20 +53,14 @@ def course_from(
     return Course.of(booked + given)
 
 
-# Raw SQL, because the course is read before every list of open slots: one statement, no models.
-COURSE = """
-SELECT dose, slot.vaccine_id, (slot.starts_at AT TIME ZONE %(zone)s)::date, status = 'vaccinated'
-FROM booking_reservation AS reservation JOIN booking_slot AS slot ON slot.id = reservation.slot_id
-WHERE reservation.person_id = %(person)s AND status IN ('confirmed', 'arrived', 'vaccinated')
-UNION ALL
-SELECT dose, vaccine_id, given_on, true FROM booking_outsidedose WHERE person_id = %(person)s
-"""
+# For the FROM of a statement: the doses of a person, in the order of Booked's fields.
+COURSE = "booking_course(%(person)s, %(zone)s) AS course"
 
 
 def _course_so_far(person_id: int) -> Course:
     values: dict[str, Any] = {"person": person_id, "zone": timezone.get_default_timezone_name()}
     with connection.cursor() as cursor:
-        cursor.execute(COURSE, values)
+        cursor.execute(f"SELECT course.* FROM {COURSE}", values)  # noqa: S608  (a constant)
         return Course.of(Booked(*row) for row in cursor.fetchall())
 
 
@@ -164,60 +157,12 @@ def _admission_of_first(person_id: int) -> Admission | None:
     return reservation.admission if reservation else None
 
 
-# Slots for the second dose: same clinic and vaccine, within the interval, nearest to the best day,
-# then to the time of day of the first. `kept` is the second slot that the person already holds
-# together with this first one: repeating the request must not exchange it.
-BEST_SECONDS = f"""
-WITH kept AS MATERIALIZED (
-    SELECT hold_two.slot_id
-    FROM booking_reservation AS hold_one JOIN booking_reservation AS hold_two USING (key)
-    WHERE hold_one.person_id = %(person)s AND hold_one.slot_id = %(slot)s
-        AND hold_one.dose = 1 AND hold_one.status = 'held'
-        AND hold_two.dose = 2 AND hold_two.status = 'held'
-)
-SELECT second.id
-FROM booking_slot AS first
-JOIN booking_vaccine AS vaccine ON vaccine.id = first.vaccine_id AND vaccine.doses = 2
-JOIN booking_slot AS second
-    ON second.clinic_id = first.clinic_id AND second.vaccine_id = first.vaccine_id
-    AND second.starts_at > first.starts_at
-    -- Implied by the dates below, but on the bare column, for the index (clinic, starts_at).
-    AND second.starts_at BETWEEN first.starts_at + make_interval(days => vaccine.min_days - 1)
-        AND first.starts_at + make_interval(days => vaccine.max_days + 1)
-    AND (second.starts_at AT TIME ZONE %(zone)s)::date
-        - (first.starts_at AT TIME ZONE %(zone)s)::date
-        BETWEEN vaccine.min_days AND vaccine.max_days
-    AND ({has_seat("second")} OR second.id IN (SELECT * FROM kept))
-WHERE first.id = %(slot)s
-    AND NOT EXISTS (SELECT FROM booking_outsidedose WHERE person_id = %(person)s)
-    AND NOT EXISTS (
-        SELECT FROM booking_reservation
-        WHERE person_id = %(person)s AND status = ANY(%(fixed)s)
-    )
-ORDER BY
-    second.id IN (SELECT * FROM kept) DESC,
-    abs((second.starts_at AT TIME ZONE %(zone)s)::date
-        - (first.starts_at AT TIME ZONE %(zone)s)::date - vaccine.best_days),
-    abs(extract(epoch FROM (second.starts_at AT TIME ZONE %(zone)s)::time
-        - (first.starts_at AT TIME ZONE %(zone)s)::time)),
-    second.id
-LIMIT 3
-"""  # noqa: S608
-
-
 def best_seconds(person_id: int, slot_id: int) -> list[int]:
     """Ids of at most three slots for the second dose, the best first.
 
     Empty for a vaccine of one dose, and for a person with an appointment or an outside dose.
     """
+    values: list[Any] = [person_id, slot_id, timezone.get_default_timezone_name()]
     with connection.cursor() as cursor:
-        cursor.execute(
-            BEST_SECONDS,
-            {
-                "slot": slot_id,
-                "person": person_id,
-                "zone": timezone.get_default_timezone_name(),
-                "fixed": [status for status in LIVE if status != ReservationStatus.HELD],
-            },
-        )
+        cursor.execute("SELECT slot FROM booking_best_seconds(%s, %s, %s)", values)
         return [row[0] for row in cursor.fetchall()]

@@ -1,7 +1,7 @@
 """What would suit a person: stored while they wait, read with their course by the finder."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,10 @@ from booking.services.needs import read
 from database.clock import database_now
 from eligibility.hooks import HeldData
 from eligibility.models import Decision
+from eligibility.sessions import SESSION, Claim, Session
 from staff.models import User
+from waiting_room.models import Admission
+from waiting_room.services.entering import admission_of_row
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,16 @@ COLUMNS = ["places", "weekdays", "part", "vaccine_id", "changed_at", "needs"]
 # Wishes of people who neither have an appointment to come nor wait for one, after the last change.
 KEPT_FOR = timedelta(days=90)
 # Beside the course, which the finder reads anyway: wishes cost it no statement.
-WITH_COURSE = f"""
-SELECT {", ".join(f"wish.{name}" for name in COLUMNS)}, course.*
-FROM (VALUES (1)) AS always
-LEFT JOIN booking_wish AS wish ON wish.person_id = %(person)s
-LEFT JOIN ({COURSE}) AS course ON true
+_READ = ", ".join([*(f"wish.{name}" for name in COLUMNS), "course.*"])
+_JOINED = f"""
+LEFT JOIN booking_wish AS wish ON wish.person_id = %(person)s LEFT JOIN LATERAL {COURSE} ON true
+"""
+WITH_COURSE = f"SELECT {_READ} FROM (VALUES (1)) AS always {_JOINED}"  # noqa: S608  (constants)
+# All that the first page of the finder asks, for booking.fast_path. A session that has ended has no
+# admission.
+INSIDE_WITH_COURSE = f"""
+SELECT session.sees_from, live.*, {_READ}
+FROM {SESSION} CROSS JOIN LATERAL waiting_room_live_admission(session.person_id) AS live {_JOINED}
 """  # noqa: S608  (constants)
 
 
@@ -60,10 +68,36 @@ def with_course(person_id: int, sees_from: datetime) -> tuple[Course, Wished | N
 
     Wishes stored before `sees_from` are hidden, as other rows are from a proxy.
     """
-    values: dict[str, Any] = {"person": person_id, "zone": timezone.get_default_timezone_name()}
     with connection.cursor() as cursor:
-        cursor.execute(WITH_COURSE, values)
-        rows = cursor.fetchall()
+        cursor.execute(WITH_COURSE, _values(person_id))
+        return _course_and_wishes(cursor.fetchall(), sees_from)
+
+
+def reading_inside(claim: Claim) -> tuple[str, dict[str, Any]]:
+    """The statement for `read_inside`."""
+    return INSIDE_WITH_COURSE, claim.values | _values(claim.person_id)
+
+
+def read_inside(
+    claim: Claim, rows: Sequence[Sequence[Any]]
+) -> tuple[Session, Admission, Course, Wished | None] | None:
+    """Of a person inside: session and admission, and what `with_course` reads; else None."""
+    of_admission = len(rows[0]) - len(COLUMNS) - len(fields(Booked))
+    sees_from, *row = rows[0][:of_admission]
+    session, admission = claim.session(sees_from), admission_of_row(claim.person_id, *row)
+    if session is None or admission is None:
+        return None
+    course, wished = _course_and_wishes([row[of_admission:] for row in rows], session.sees_from)
+    return session, admission, course, wished
+
+
+def _values(person_id: int) -> dict[str, Any]:
+    return {"person": person_id, "zone": timezone.get_default_timezone_name()}
+
+
+def _course_and_wishes(
+    rows: Sequence[Sequence[Any]], sees_from: datetime
+) -> tuple[Course, Wished | None]:
     of_wish = len(COLUMNS)
     course = Course.of(Booked(*row[of_wish:]) for row in rows if row[of_wish] is not None)
     *row, needs = rows[0][:of_wish]

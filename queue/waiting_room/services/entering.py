@@ -140,7 +140,7 @@ def live_admission(person_id: int) -> Admission | None:
     """The admission with which this person may book now, in whichever room."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM waiting_room_live_admission(%s)", [person_id])
-        return _admission(person_id, *cursor.fetchone())
+        return admission_of_row(person_id, *cursor.fetchone())
 
 
 IN_SESSION = f"""
@@ -157,10 +157,10 @@ def admission_in_session(claim: Claim) -> tuple[Session | None, Admission | None
     with connection.cursor() as cursor:
         cursor.execute(IN_SESSION, claim.values)
         sees_from, *row = cursor.fetchone()
-    return claim.session(sees_from), _admission(claim.person_id, *row)
+    return claim.session(sees_from), admission_of_row(claim.person_id, *row)
 
 
-def _admission(
+def admission_of_row(
     person_id: int,
     cohort_id: int | None,
     vaccines: list[str],
