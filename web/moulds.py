@@ -45,18 +45,22 @@ _moulds: dict[Any, list[Any]] = {}
 enabled = True
 
 
+def are_kept() -> bool:
+    return enabled and not settings.DEBUG
+
+
 def render(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """The page as `plain` renders it. Raises TypeError for a value that can't be part of a key."""
-    if settings.DEBUG or not enabled:
+    if not are_kept():
         return plain(request, template, context, status=status)
     return HttpResponse(_page(template, frame(request) | context), status=status)
 
 
 def fragment(template: str, context: dict[str, Any]) -> SafeString:
     """A part of a page as render_to_string renders it, which depends on its context alone."""
-    if settings.DEBUG or not enabled:
+    if not are_kept():
         return render_to_string(template, context)
     return mark_safe(_page(template, context))  # noqa: S308  (texts are escaped)
 

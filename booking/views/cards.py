@@ -1,7 +1,7 @@
 """The buttons of open times and the clinics of a list, each filled into a mould.
 
-Of a district's list a few seats change from one second to the next. Rendering all of it anew took
-14 ms, more than everything else of a booking.
+Of a district's list a few seats change from one second to the next, so that most of its buttons are
+kept too. Rendering all of it anew took 14 ms, more than everything else of a booking.
 """
 
 from datetime import datetime
@@ -30,7 +30,11 @@ def clinic_cards(result: SearchResult, purpose: Purpose) -> list[SafeString]:
 
 
 def slot_buttons(here: ClinicTimes, purpose: Purpose) -> SafeString:
-    buttons = (_button(slot, purpose) for slot in here.times)
+    names, language = _vaccine_names(purpose), get_language()
+    make = _button if moulds.are_kept() else _button.__wrapped__
+    buttons = (
+        make(slot, purpose.field, names.get(slot.vaccine_id, ""), language) for slot in here.times
+    )
     return mark_safe("".join(buttons))  # noqa: S308  (each is a rendered template)
 
 
@@ -52,15 +56,17 @@ def _card(here: ClinicTimes, purpose: Purpose, query: str) -> SafeString:
     return moulds.fragment("booking/components/clinic_card.html", context)
 
 
-def _button(slot: OpenSlot, purpose: Purpose) -> SafeString:
-    moment, hour = _times(slot.starts_at, get_language())
+# Some hundred bytes each, and the times of some hundred districts on one day.
+@lru_cache(maxsize=30_000)
+def _button(slot: OpenSlot, field: str, vaccine: str, language: str) -> SafeString:
+    moment, hour = _times(slot.starts_at, language)
     left = npgettext("on the button of a time", "%(n)s left", "%(n)s left", slot.left)
     context = {
-        "field": purpose.field,
+        "field": field,
         "id": Text(slot.id),
         "moment": Text(moment),
         "hour": Text(hour),
-        "vaccine": _vaccine(slot.vaccine_id, purpose),
+        "vaccine": vaccine,
         "left": Text(left % {"n": slot.left}),
     }
     return moulds.fragment("booking/components/slot.html", context)
@@ -71,8 +77,8 @@ def _times(starts_at: datetime, _language: str) -> tuple[str, str]:
     return timezone.localtime(starts_at).isoformat(), hour_of(starts_at)
 
 
-def _vaccine(vaccine_id: int, purpose: Purpose) -> str:
-    """The vaccine's name if the finder offers more than one, else an empty text."""
+def _vaccine_names(purpose: Purpose) -> dict[int, str]:
+    """The vaccines' names by id if the finder offers more than one, else nothing."""
     vaccines = availability.directory().vaccines
     choice = len(vaccines) if purpose.vaccines is None else len(purpose.vaccines)
-    return vaccines[vaccine_id].name if choice > 1 and vaccine_id in vaccines else ""
+    return {pk: each.name for pk, each in vaccines.items()} if choice > 1 else {}

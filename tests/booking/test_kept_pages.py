@@ -14,6 +14,7 @@ from django.utils import timezone
 from booking.finder import availability
 from booking.models import Reservation
 from booking.services.visits import mark_arrived
+from booking.views import cards
 from staff.actors import actor_of
 from staff.enums import Role
 from tests.booking.test_sessions import Scene
@@ -35,6 +36,7 @@ TOKEN = re.compile(r'(csrfmiddlewaretoken" value=")\w+')
 @pytest.fixture(autouse=True)
 def _no_moulds_yet(monkeypatch):
     monkeypatch.setattr(moulds, "_moulds", {})
+    cards._button.cache_clear()
 
 
 @pytest.fixture
