@@ -1,27 +1,30 @@
-"""Fast path: holds and confirms in the event loop.
+"""Fast path: the four requests of a booking in the event loop.
 
-It answers the two requests of a booking that change something when they are ordinary: one slot of a
-vaccine of one dose, text messages, a person in a session of their own. All else (refusals, two
-doses, typed addresses, proxies, a busy or silent database) is left to Django's views, the plain
-twin, which may repeat what happened here: a hold and a confirmation are idempotent. The rules stay
-in the functions of the database; tests compare answers and rows with those of the views.
+It answers the list of open times, the hold, the confirmation and the receipt when they are
+ordinary: a person inside, in a session of their own, text messages, and pages that are kept. All
+else (refusals, searches, typed addresses, proxies, a list to be read anew, a busy or silent
+database) is left to Django's views, the plain twin, which may repeat what happened here: a hold and
+a confirmation are idempotent. Each act is one statement with the session in it, then the page of
+the view. The rules stay in the views and in the functions of the database; tests compare answers
+and rows with those of the views.
 """
 
+import asyncio
 import logging
 import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import SuspiciousOperation, SynchronousOnlyOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import CsrfViewMiddleware
-from django.urls import reverse
+from django.urls import ResolverMatch, reverse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
@@ -29,12 +32,16 @@ from django.utils.module_loading import import_string
 from psycopg import Error as PostgresError
 
 from booking.finder import availability
-from booking.services import at_once, confirmations, reading
+from booking.models.reservations import NUMBER_LETTERS
+from booking.services import at_once, confirmations, reading, wishes
+from booking.views.finder import PART, page_of_next_dose
 from booking.views.holds import ordinary_hold_page
+from booking.views.reservations import ordinary_receipt
 from database.links import Links
 from database.tracing import traced, tracing
 from eligibility.sessions import Claim, claim_of, set_session
 from waiting_room.health import tally
+from web.codes import ALPHABET
 from web.language import language_for
 from web.measured import count
 from web.posted import posted_id
@@ -43,13 +50,18 @@ from web.request_ids import HEADER, id_of
 log = logging.getLogger(__name__)
 
 # Of one process; more requests at a time are left to the threads of the pages.
-CONNECTIONS = 4
+CONNECTIONS = 8
 KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The hidden token is not checked here: who sends Sec-Fetch-Site is a browser, and no page of
 # another site can forge it.
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105  (a field's name)
 
 Act = Callable[[HttpRequest, Claim], Awaitable[HttpResponse | None]]
+LEFT_TO_DJANGO = (
+    DatabaseError, PostgresError, SuspiciousOperation, availability.NotAtHand,
+    # A statement of a view: Django refuses them in an event loop.
+    SynchronousOnlyOperation,
+)  # fmt: skip
 
 
 class FastBooking:
@@ -57,30 +69,46 @@ class FastBooking:
 
     def __init__(self) -> None:
         self._links = Links(CONNECTIONS)
-        self._acts: dict[str, tuple[str, Act]] = {
+        self._pages: dict[str, tuple[str, Act]] = {reverse("booking"): ("booking", self._list)}
+        self._forms: dict[str, tuple[str, Act]] = {
             reverse("hold"): ("hold", self._hold),
             reverse("confirm"): ("confirm", self._confirm),
         }
+        number = "0" * NUMBER_LETTERS
+        receipt = reverse("reservation", args=[number])
+        self._receipts = re.compile(receipt.replace(number, f"([{ALPHABET}]{{{NUMBER_LETTERS}}})"))
 
     async def __call__(self, environ: dict[str, Any]) -> HttpResponse | None:
-        name, act = self._acts.get(environ["PATH_INFO"], ("", None))
-        if act is None or not _is_ordinary(environ):
+        name, act = self._act_for(environ)
+        if act is None:
             return None
         began = time.perf_counter()
         request = WSGIRequest(dict(environ))
+        # For the menu of the page, which asks for the name alone.
+        request.resolver_match = ResolverMatch(_nothing, (), {}, name)
         try:
             with tracing(id_of(request)):
                 response = await self._answer(request, act)
-        except (DatabaseError, PostgresError, SuspiciousOperation):
+        except LEFT_TO_DJANGO:
             return None
         except Exception as error:
             log.error("left to the page: %s", type(error).__name__, exc_info=True)
             return None
         if response:
             seconds = time.perf_counter() - began
-            tally.note(seconds)
             count(name, response.status_code, seconds)
+            if sums := tally.note(seconds):
+                asyncio.get_running_loop().run_in_executor(None, tally.flush, sums)
         return response
+
+    def _act_for(self, environ: dict[str, Any]) -> tuple[str, Act | None]:
+        """The name of an ordinary request's address, and what answers it."""
+        path = environ["PATH_INFO"]
+        if _is_page(environ):
+            if receipt := self._receipts.fullmatch(path):
+                return "reservation", partial(self._receipt, number=receipt[1])
+            return self._pages.get(path, ("", None))
+        return self._forms.get(path, ("", None)) if _is_form(environ) else ("", None)
 
     async def close(self) -> None:
         await self._links.close()
@@ -92,26 +120,35 @@ class FastBooking:
         if claim is None or claim.by_id:
             return None
         request.LANGUAGE_CODE = language_for(request)
+        CsrfViewMiddleware(_nothing).process_request(request)  # reads the cookie of the token
         return await act(request, claim)
+
+    async def _list(self, request: HttpRequest, claim: Claim) -> HttpResponse | None:
+        rows = await self._links.run(*wishes.reading_inside(claim))
+        inside = wishes.read_inside(claim, rows) if rows else None
+        if inside is None:
+            return None
+        session, admission, course, wished = inside
+        set_session(request, session)
+        with translation.override(request.LANGUAGE_CODE), availability.at_hand():
+            page = page_of_next_dose(request, admission, admission, course, wished)
+            return finished(request, page)
 
     async def _hold(self, request: HttpRequest, claim: Claim) -> HttpResponse | None:
         slot_id = posted_id(request, "slot")
-        # Not for two doses, whose second time the view chooses.
-        is_plain = slot_id is not None and set(request.POST) <= {TOKEN, "slot"}
-        if slot_id is None or not (is_plain and availability.is_of_one_dose(slot_id)):
+        # Not with a second dose that was chosen, or the fields of a search.
+        if slot_id is None or not set(request.POST) <= {TOKEN, "slot"}:
+            return None
+        doses = availability.doses_of(slot_id)
+        if doses is None:
             return None
         with translation.override(request.LANGUAGE_CODE):
-            hold = at_once.hold_in_session(claim, slot_id)
-        reservation_ids = await self._links.run(*hold)
-        if not reservation_ids or reservation_ids[0][0] is None:
-            return None
-        # Apart from the hold, so that its commit gives the slot's lock back first.
-        rows = await self._links.run(*reading.held_in_session(claim))
+            hold = at_once.hold_in_session(claim, slot_id, doses=doses)
+        rows = await self._links.run(*hold)
         if not rows:
             return None
         session, held = reading.reservations_in(claim, rows)
         set_session(request, session)
-        CsrfViewMiddleware(_nothing).process_request(request)  # reads the cookie of the token
         with translation.override(request.LANGUAGE_CODE):
             page = ordinary_hold_page(request, held)
             return page and finished(request, page)
@@ -132,15 +169,35 @@ class FastBooking:
             to = reverse("reservation", args=[numbers[0]])
             return finished(request, HttpResponseRedirect(to))
 
+    async def _receipt(
+        self, request: HttpRequest, claim: Claim, *, number: str
+    ) -> HttpResponse | None:
+        rows = await self._links.run(*reading.reading_in_session(claim))
+        if not rows:
+            return None
+        session, reservations = reading.reservations_in(claim, rows)
+        set_session(request, session)
+        with translation.override(request.LANGUAGE_CODE):
+            page = ordinary_receipt(request, number, reservations)
+            return page and finished(request, page)
 
-def _is_ordinary(environ: dict[str, Any]) -> bool:
-    if environ["REQUEST_METHOD"] != "POST" or environ["QUERY_STRING"]:
-        return False
-    # Without TLS Django refuses it (web.transport).
-    if settings.SECURE_SSL_REDIRECT and environ.get("HTTP_X_FORWARDED_PROTO") != "https":
-        return False
+
+def _is_page(environ: dict[str, Any]) -> bool:
+    # Not what the finder's script asks for.
+    is_whole = f"HTTP_{PART.upper().replace('-', '_')}" not in environ
+    return environ["REQUEST_METHOD"] == "GET" and is_whole and _is_plain(environ)
+
+
+def _is_form(environ: dict[str, Any]) -> bool:
     is_form = environ.get("CONTENT_TYPE") == "application/x-www-form-urlencoded"
-    return is_form and environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
+    is_own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
+    return environ["REQUEST_METHOD"] == "POST" and is_form and is_own and _is_plain(environ)
+
+
+def _is_plain(environ: dict[str, Any]) -> bool:
+    # Without TLS Django refuses it (web.transport).
+    is_safe = not settings.SECURE_SSL_REDIRECT or environ.get("HTTP_X_FORWARDED_PROTO") == "https"
+    return is_safe and not environ["QUERY_STRING"]
 
 
 def finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -5,17 +5,21 @@ statements that may be repeated belong here.
 """
 
 import asyncio
+import re
 from collections.abc import Coroutine
+from functools import cache
 from typing import Any
 
 from django.db import OperationalError, connection
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
 
 from database.silence import silence
 from database.tracing import tagged
 
 PATIENCE_SECONDS = 5
 LOOK_SECONDS = 0.25  # how often a statement that waits asks whether the server is away
+
+MARK = re.compile(r"%\((\w+)\)s")  # a parameter, as psycopg marks it
 
 Rows = list[tuple[Any, ...]]
 
@@ -64,16 +68,41 @@ class Links:
 
 
 async def _rows(link: AsyncConnection, sql: str, values: dict[str, Any]) -> Rows:
-    return await (await link.execute(tagged(sql), values)).fetchall()
+    text, names = _numbered(sql)
+    # psycopg would read the statement's marks anew each time, as the tag makes it another one.
+    cursor = await AsyncRawCursor(link).execute(tagged(text), [values[name] for name in names])
+    return await cursor.fetchall()
+
+
+@cache
+def _numbered(sql: str) -> tuple[str, list[str]]:
+    """A statement with $1 and so on for its %(name)s, and the names in this order."""
+    names = list(dict.fromkeys(MARK.findall(sql)))
+    return MARK.sub(lambda mark: f"${names.index(mark[1]) + 1}", sql), names
 
 
 async def _in_time(link: AsyncConnection, work: Coroutine[Any, Any, Rows]) -> Rows:
-    loop = asyncio.get_running_loop()
-    task, due = loop.create_task(work), loop.time() + PATIENCE_SECONDS
-    while not (await asyncio.wait({task}, timeout=LOOK_SECONDS))[0]:
+    """The rows of `work`, which runs in this task: a task of its own took as long as sending it."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task
+    timer: asyncio.TimerHandle
+    due, is_given_up = loop.time() + PATIENCE_SECONDS, False
+
+    def look() -> None:
+        nonlocal timer, is_given_up
         if silence.is_away or loop.time() > due:
             # Closed first: psycopg would wait for the server to cancel the statement.
-            await link.close()
-            task.cancel()
-            raise OperationalError("The database does not answer just now.")
-    return task.result()
+            link.pgconn.finish()
+            is_given_up = task.cancel()
+        else:
+            timer = loop.call_later(LOOK_SECONDS, look)
+
+    timer = loop.call_later(LOOK_SECONDS, look)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if is_given_up and not task.uncancel():
+            raise OperationalError("The database does not answer just now.") from None
+        raise
+    finally:
+        timer.cancel()

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -34,6 +36,29 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
+class NotAtHand(Exception):
+    """Something would have to be loaded or rendered where only what is kept may be used."""
+
+
+_only_kept: ContextVar[bool] = ContextVar("only what is kept", default=False)
+
+
+@contextmanager
+def at_hand() -> Iterator[None]:
+    """For the event loop, which waits for nobody: what is not kept, and fresh, is NotAtHand."""
+    token = _only_kept.set(True)
+    try:
+        yield
+    finally:
+        _only_kept.reset(token)
+
+
+def needs_a_thread() -> None:
+    """Called before work of milliseconds: raises NotAtHand in a block of `at_hand`."""
+    if _only_kept.get():
+        raise NotAtHand
+
+
 class TimedCache(Generic[K, V]):
     """A thread-safe cache of values by key, loaded on demand and kept for `seconds`.
 
@@ -51,6 +76,8 @@ class TimedCache(Generic[K, V]):
 
         Raises what the load raises, and TimeoutError after 15 s.
         """
+        if _only_kept.get():
+            return {key: self._kept(key, seconds or self._seconds) for key in keys}
         distinct = list(dict.fromkeys(keys))
         now = time.monotonic()
         missing = []
@@ -68,6 +95,14 @@ class TimedCache(Generic[K, V]):
         if missing:
             self._fill(missing, futures)
         return {key: future.result(timeout=15) for key, future in futures.items()}
+
+    def _kept(self, key: K, seconds: float) -> V:
+        since, future = self._entries.get(key, (0.0, None))
+        is_fresh = future is not None and time.monotonic() - since < seconds
+        if future is None or not (is_fresh and future.done()) or future.exception():
+            raise NotAtHand
+        value: V = future.result()
+        return value
 
     def peek(self, key: K) -> V | None:
         """The value as it was loaded last, however old; None if there is none."""
@@ -303,11 +338,11 @@ def directory() -> Directory:
     return _directory.get(["all"])["all"]
 
 
-def is_of_one_dose(slot_id: int) -> bool:
-    """Whether the slot was shown lately with a vaccine of one dose; without a statement."""
+def doses_of(slot_id: int) -> int | None:
+    """The doses of the vaccine with which this slot was shown lately; without a statement."""
     directory = _directory.peek("all")
     vaccine = directory and directory.vaccines.get(_vaccines_of_slots.get(slot_id, 0))
-    return bool(vaccine and vaccine.doses == 1)
+    return vaccine.doses if vaccine else None
 
 
 def spans(

@@ -66,13 +66,13 @@ def in_session(claim: Claim, *, held: bool = False) -> tuple[Session | None, lis
     They are those of `reservations_of`, or with `held` of `held_by`; none when it has ended.
     """
     with connection.cursor() as cursor:
-        cursor.execute(IN_SESSION, claim.values | {"held": held})
+        cursor.execute(*reading_in_session(claim, held=held))
         return reservations_in(claim, cursor.fetchall())
 
 
-def held_in_session(claim: Claim) -> tuple[str, dict[str, Any]]:
-    """The statement of `in_session` with `held`, for booking.fast_path."""
-    return IN_SESSION, claim.values | {"held": True}
+def reading_in_session(claim: Claim, *, held: bool = False) -> tuple[str, dict[str, Any]]:
+    """The statement of `in_session`, for booking.fast_path."""
+    return IN_SESSION, claim.values | {"held": held}
 
 
 def reservations_in(

@@ -73,17 +73,17 @@ def own_reservation(request: HttpRequest, number: str) -> dict[str, Any] | HttpR
     except UnreadableCode:
         raise Http404 from None
     _session, reservations = reservations_in_session(request)
-    reservation = _with_number(number, reservations)
+    reservation = with_number(number, reservations)
     if reservation is None and number in looked_up.read(request):
         people = Reservation.objects.filter(number=number).values_list("person_id", flat=True)
         reservations = reading.reservations_of(people[0]) if people else []
-        reservation = _with_number(number, reservations)
+        reservation = with_number(number, reservations)
     if reservation is None:
         return to_lookup(number)
     return {"reservation": reservation, "reservations": reservations}
 
 
-def _with_number(number: str, reservations: list[Reservation]) -> Reservation | None:
+def with_number(number: str, reservations: list[Reservation]) -> Reservation | None:
     return next((row for row in reservations if row.number == number), None)
 
 

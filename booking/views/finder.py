@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -23,7 +22,6 @@ from booking.finder.hours import hours_of_clinic
 from booking.finder.map import Place, left_by_region, map_of_districts, map_of_regions
 from booking.finder.search import (
     Search,
-    SearchResult,
     clinic_times,
     districts_with_times,
     find,
@@ -31,6 +29,7 @@ from booking.finder.search import (
 )
 from booking.forms import SearchForm, conditions_of
 from booking.models import Clinic, Reservation, Slot
+from booking.rules import Course
 from booking.services import courses, reading, wishes
 from booking.services.wishes import Wished
 from booking.views import headlines
@@ -43,7 +42,7 @@ from booking.views.purposes import (
     second_beside,
     vaccine_of,
 )
-from booking.views.search_tool import search_tool, with_form
+from booking.views.search_tool import calendar_of, search_tool, with_form
 from booking.views.stays import Stay
 from dataio.districts import district_name
 from dataio.region_tiles import short_name
@@ -61,12 +60,23 @@ PART = "X-Jari-Part"  # what jari/finder.js asks for, and is answered with
 @require_safe
 @booking_page(may_book)
 def booking(request: HttpRequest, admission: Admission, stay: Admission | None) -> HttpResponse:
-    person = admission.ticket.person
-    course, wished = wishes.with_course(person.pk, session_of(request).sees_from)
+    person_id, sees_from = admission.ticket.person_id, session_of(request).sees_from
+    course, wished = wishes.with_course(person_id, sees_from)
+    return page_of_next_dose(request, admission, stay, course, wished)
+
+
+def page_of_next_dose(
+    request: HttpRequest,
+    admission: Admission,
+    stay: Admission | None,
+    course: Course,
+    wished: Wished | None,
+) -> HttpResponse:
+    """The finder for who books under this admission; booking.fast_path shows it too."""
     if 1 in course.doses:
         return _to_second(request.GET.urlencode())
     purpose = replace(purpose_of(course, admission), stay=Stay.of(stay))
-    return finder_page(request, purpose, home=person, wished=wished)
+    return finder_page(request, purpose, home=admission.ticket.person, wished=wished)
 
 
 @require_safe
@@ -249,8 +259,9 @@ def _rendered_part(template: str, context: dict[str, Any]) -> str:
     key = (template, get_language(), purpose.key)
     html = None if invalid else result.rendered_parts.get(key)
     if html is None:
+        availability.needs_a_thread()
         extra = {
-            "calendar": _calendar(result),
+            "calendar": calendar_of(result),
             "where": headlines.list_heading(result.search),
         }
         if template == "booking/parts/times_days.html":
@@ -307,6 +318,7 @@ def _with_known_region(search: Search) -> Search:
 def _choose_district(
     request: HttpRequest, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
+    availability.needs_a_thread()
     regions = availability.directory().regions()
     in_region = search.region in regions
     context |= {"search": search, "in_region": in_region}
@@ -374,6 +386,7 @@ def _sold_out(
     request: HttpRequest, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
     """The page without a result: the reason, and the nearest clinics with open slots."""
+    availability.needs_a_thread()
     context |= {
         "instead": nearest_open_clinics(search),
         "headline": headlines.sold_out(
@@ -385,21 +398,6 @@ def _sold_out(
         ),
     }
     return _page(request, "booking/sold_out.html", with_form(context), status)
-
-
-def _calendar(result: SearchResult) -> list[dict[str, Any]]:
-    """The open days as rows of a week from Monday; days without slots have 0 seats."""
-    if not result.days:
-        return []
-    seats = dict(result.days)
-    first, last = result.days[0][0], result.days[-1][0]
-    day = date.fromordinal(first.toordinal() - first.weekday())
-    weeks = []
-    while day <= last:
-        days = [date.fromordinal(day.toordinal() + number) for number in range(7)]
-        weeks.append({"days": [(day, seats.get(day, 0)) for day in days]})
-        day = date.fromordinal(day.toordinal() + 7)
-    return weeks
 
 
 def replacement_vaccines(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:

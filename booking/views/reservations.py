@@ -35,12 +35,12 @@ from booking.services import changes, reading
 from booking.services.changes import change_limits
 from booking.services.closure_messages import closure_notice
 from booking.views import headlines
-from booking.views.common import looked_up, own_reservation
+from booking.views.common import looked_up, own_reservation, with_number
 from booking.views.finder import finder_page, slot_lost_page
 from booking.views.purposes import Purpose
 from database.clock import known_now
 from eligibility.sessions import signed_in
-from staff.actors import CITIZEN
+from staff.actors import CITIZEN, is_staff
 from standing.states import State
 from standing.texts import TABLE
 from waiting_room import health
@@ -139,6 +139,17 @@ def receipt(
         return moulds.render(request, "booking/reservation.html", context)
     context["reservation"] = reservation
     return render(request, "booking/reservation.html", context, status=409 if refusal else 200)
+
+
+def ordinary_receipt(
+    request: HttpRequest, number: str, reservations: list[Reservation]
+) -> HttpResponse | None:
+    """The page of a confirmed appointment; None where more has to be read (own_reservation)."""
+    reservation = with_number(number, reservations)
+    if reservation is None or reservation.status != ReservationStatus.CONFIRMED:
+        return None
+    # What staff did may be a closure, which closure_notice looks up.
+    return None if is_staff(reservation.by) else receipt(request, reservation, reservations)
 
 
 def _links(reservation: Reservation) -> list[dict[str, Text]]:

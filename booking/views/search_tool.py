@@ -1,5 +1,6 @@
-"""The form of a search on the pages of the finder."""
+"""The form of a search on the pages of the finder, and its days."""
 
+from datetime import date
 from typing import Any
 
 from django.http import QueryDict
@@ -7,6 +8,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 
 from booking.finder import availability
+from booking.finder.search import SearchResult
 from booking.forms import SearchForm
 from database.clock import known_today
 
@@ -39,3 +41,18 @@ def search_tool(context: dict[str, Any]) -> str:
         if not context["form"]:
             _kept[key] = html
     return html
+
+
+def calendar_of(result: SearchResult) -> list[dict[str, Any]]:
+    """The open days as rows of a week from Monday; days without slots have 0 seats."""
+    if not result.days:
+        return []
+    seats = dict(result.days)
+    first, last = result.days[0][0], result.days[-1][0]
+    day = date.fromordinal(first.toordinal() - first.weekday())
+    weeks = []
+    while day <= last:
+        days = [date.fromordinal(day.toordinal() + number) for number in range(7)]
+        weeks.append({"days": [(day, seats.get(day, 0)) for day in days]})
+        day = date.fromordinal(day.toordinal() + 7)
+    return weeks

@@ -54,22 +54,23 @@ class Tally:
             self._seconds += seconds
             self._refusals.update([refusal] if refusal else [])
             sums = self._due()
-        self._flush(sums)
+        self.flush(sums)
 
-    def note(self, seconds: float) -> None:
-        """Count a request of the event loop, which must not wait for Redis: the next `add` takes
-        it along."""
+    def note(self, seconds: float) -> dict[str, int]:
+        """Count a request of the event loop, which must not wait for Redis: returns the sums for
+        `flush` in a thread, if they are due."""
         with self._lock:
             self._requests += 1
             self._slow += seconds > SLOW_SECONDS
             self._seconds += seconds
+            return self._due()
 
     def refuse(self, refusal: str) -> None:
         """Count a refusal of a page that is not measured."""
         with self._lock:
             self._refusals[refusal] += 1
             sums = self._due()
-        self._flush(sums)
+        self.flush(sums)
 
     def _due(self) -> dict[str, int]:
         """The sums, if it is time to flush them; the lock is held."""
@@ -86,7 +87,7 @@ class Tally:
         self._empty()
         return sums
 
-    def _flush(self, sums: dict[str, int]) -> None:
+    def flush(self, sums: dict[str, int]) -> None:
         if not sums:
             return
         bucket, minute = KEY.format(_bucket()), MINUTE_KEY.format(_minute(known_now()))

@@ -20,6 +20,7 @@ from booking.finder import availability
 from booking.finder.search import Search, find
 from booking.models import Clinic, Reservation
 from booking.services import reading, wishes
+from booking.services.at_once import hold_in_session
 from booking.services.confirmations import confirm_in_session
 from booking.services.holds import hold_best_slots, take_back_holds
 from database.clock import database_now
@@ -126,7 +127,7 @@ def rows_of(node: dict[str, Any]) -> int:
 
 
 def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
-    admission, other = filled[:2]
+    admission, other, third = filled[:3]
     person, room = admission.ticket.person_id, Room.objects.get(pk=admission.room_id)
     claim = Claim(person, database_now())
     clinic = Clinic.objects.order_by("pk").last()
@@ -145,6 +146,10 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
         _session, [confirmed] = confirm_in_session(claim=claim, key=held.key)
         assert confirmed.pk
 
+    def run(sql: str, values: dict[str, Any]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, values)
+
     def join() -> None:
         with connection.cursor() as cursor:
             cursor.execute(TICKET_IDS_SQL, parameters(room.pk, newcomers))
@@ -152,9 +157,14 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
     acts: dict[str, Callable[[], Any]] = {
         "admission": lambda: admission_in_session(claim),
         "course": lambda: wishes.with_course(person, EVERYTHING_FROM),
+        # As the event loop asks.
+        "list": lambda: run(*wishes.reading_inside(claim)),
         "find": lambda: find(Search(region="서울특별시", district=clinic.district)),
         "hold": lambda: hold(slots[0], admission),
         "hold of two": lambda: hold(double.pk, other),
+        "hold of two at once": lambda: run(
+            *hold_in_session(Claim(third.ticket.person_id, database_now()), double.pk, doses=2)
+        ),
         "held again": lambda: hold(slots[1], admission),
         "held": lambda: reading.in_session(claim, held=True),
         "confirm": confirm,
@@ -167,7 +177,7 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
     }
     read = {name: touched(act) for name, act in acts.items()}
 
-    assert all(read[name] for name in ("admission", "find", "hold", "confirm", "join", "standing"))
+    assert all(read[name] for name in ("admission", "find", "hold", "list", "confirm", "join"))
     assert {
         f"{name}: {table}": rows
         for name, tables in read.items()
