@@ -4,10 +4,11 @@
 
 People book page after page: first all ask for the list, then all hold, then all confirm, then all
 open their receipt. Between two pages the kernel says what each process has used, to the nanosecond;
-other load of the machine changes it little. Three servers by turns: one renders each page, one
+other load of the machine changes it little. Four servers by turns: one renders each page, one
 keeps pages in parts (web.moulds), one also holds and confirms in its event loop
-(booking.fast_path). With `--layers` one round more of each is sampled by py-spy while Python's
-interpreter is held, and the CPU time is split in proportion. Linux only.
+(booking.fast_path), one answers all four pages there. With `--layers` one round more of each is
+sampled by py-spy while Python's interpreter is held, and the CPU time is split in proportion. Linux
+only.
 """
 
 import argparse
@@ -32,7 +33,8 @@ WARM_UP = 200
 SERVERS = {
     "each page rendered, in threads": "moulds fast",
     "pages kept in parts": "fast",
-    "holds and confirms in the event loop too": "",
+    "holds and confirms in the event loop too": "pages",
+    "lists and receipts in the event loop too": "",
 }
 PAGES = ("finder", "hold", "confirm", "receipt")
 # Layers by the paths of their modules; the innermost frame that names one counts.
