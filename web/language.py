@@ -1,7 +1,7 @@
 """Changes of language on a page with a form, keeping typed values that are not submitted yet."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +25,7 @@ View = Callable[..., HttpResponse]
 FIELD = "language"
 # Of readers of none of the portal's languages.
 OTHERS = "en"
+USUAL_LENGTH = 200  # of the cookie and Accept-Language
 # A person has chosen the active language for this browser.
 language_chosen: Hook[Callable[[HttpRequest], object]] = Hook()
 
@@ -44,11 +45,23 @@ def use_language(request: HttpRequest, language: str) -> None:
 
 def language_for(request: HttpRequest) -> str:
     """By cookie and header alone, so that pages without Django's handler may ask too."""
+    cookie = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    header = request.META.get("HTTP_ACCEPT_LANGUAGE", "")
+    # What is longer than any browser's is not kept.
+    is_usual = len(cookie) + len(header) <= USUAL_LENGTH
+    return (_language_of if is_usual else _language_of.__wrapped__)(cookie, header)
+
+
+# Kept: browsers send a few hundred kinds, and reading one took as long as the sign-in cookie.
+@lru_cache(maxsize=1024)
+def _language_of(cookie: str, header: str) -> str:
+    request = HttpRequest()
+    request.COOKIES = {settings.LANGUAGE_COOKIE_NAME: cookie}
+    request.META["HTTP_ACCEPT_LANGUAGE"] = header
     language = get_language_from_request(request)
-    if language != settings.LANGUAGE_CODE or _is_chosen(request):
+    if language != settings.LANGUAGE_CODE or cookie in dict(settings.LANGUAGES):
         return language
-    header = request.headers.get("Accept-Language", "").lower()
-    named = [code for code, _share in parse_accept_lang_header(header) if code != "*"]
+    named = [code for code, _share in parse_accept_lang_header(header.lower()) if code != "*"]
     korean = any(code.partition("-")[0] == settings.LANGUAGE_CODE for code in named)
     return language if korean or not named else OTHERS
 
@@ -59,10 +72,6 @@ def language_of_headers(header: Callable[[str], str]) -> str:
     request.COOKIES = parse_cookie(header("cookie"))
     request.META["HTTP_ACCEPT_LANGUAGE"] = header("accept-language")
     return language_for(request)
-
-
-def _is_chosen(request: HttpRequest) -> bool:
-    return request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) in dict(settings.LANGUAGES)
 
 
 def choose_language(request: HttpRequest) -> HttpResponse:
