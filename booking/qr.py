@@ -6,6 +6,7 @@ So segno encodes each single bit once, and a code is the XOR of the pictures of 
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 
 import segno
@@ -23,15 +24,34 @@ def qr_svg(text: str) -> str:
         for bit in range(PAIR_BITS):
             if pair >> bit & 1:
                 picture ^= turned[place][bit]
-    rows = re.findall("." * side, f"{picture:0{side * side}b}")
-    # One stroke per run of dark modules: far shorter than a square per module.
+    strokes, blank = _strokes(), -side % 8
     path = "".join(
-        f"M{run.start() + BORDER} {y}.5h{run.end() - run.start()}"
-        for y, row in enumerate(rows, BORDER)
-        for run in re.finditer("1+", row)
+        f"M{BORDER} {y}.5{''.join(map(strokes.__getitem__, row))}"
+        for y, row in enumerate(_rows(picture, side, blank), BORDER)
     )
     size = side + 2 * BORDER
     return f'<svg viewBox="0 0 {size} {size}"><path stroke="#000" d="{path}"/></svg>'
+
+
+def _rows(picture: int, side: int, blank: int) -> Iterator[bytes]:
+    """The rows of a picture as whole bytes, with `blank` light modules at their end."""
+    modules = (1 << side) - 1
+    for below in range(side - 1, -1, -1):
+        row = (picture >> side * below & modules) << blank
+        yield row.to_bytes((side + blank) // 8, "big")
+
+
+@cache
+def _strokes() -> list[str]:
+    """How eight modules of a row are drawn, by their byte: one stroke per run of dark ones, which
+    is far shorter than a square per module."""
+    return [
+        "".join(
+            f"h{len(run)}" if run[0] == "1" else f"m{len(run)} 0"
+            for run in re.findall("1+|0+", f"{eight:08b}")
+        )
+        for eight in range(256)
+    ]
 
 
 @cache

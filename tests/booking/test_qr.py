@@ -9,16 +9,21 @@ from hypothesis import strategies as st
 from booking.qr import BORDER, qr_svg
 from web.codes import ALPHABET
 
-PIECE = re.compile(r"M(\d+) (\d+)\.5h(\d+)")
+# A row from its beginning, and its steps: dark modules (h) and light ones (m).
+ROW = re.compile(rf"M{BORDER} (\d+)\.5((?:h\d+|m\d+ 0)+)")
+STEP = re.compile(r"([hm])(\d+)")
 
 
 def modules(svg: str) -> set[tuple[int, int]]:
     """The dark modules of the picture, by column and row."""
-    return {
-        (column, int(row))
-        for start, row, length in PIECE.findall(svg)
-        for column in range(int(start), int(start) + int(length))
-    }
+    dark = set()
+    for row, steps in ROW.findall(svg):
+        column = BORDER
+        for kind, length in STEP.findall(steps):
+            after = column + int(length)
+            dark |= {(at, int(row)) for at in range(column, after) if kind == "h"}
+            column = after
+    return dark
 
 
 @given(st.text(alphabet=ALPHABET, min_size=10, max_size=10))
