@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 from django.urls import reverse
@@ -15,6 +16,9 @@ from booking.rules import Course, NextDose
 from booking.services import courses
 from booking.views.stays import Stay
 from waiting_room.models import Admission
+
+# Of pages without parts in their address: each list asks for four of them.
+_address = cache(reverse)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Purpose:
 
     def clinic_url(self, code: str, query: str) -> str:
         # Only a first booking has an address per clinic (docs/http.md).
-        if self.base == reverse("booking"):
+        if self.base == _address("booking"):
             address = reverse("clinic", args=[code])
             return f"{address}?{query}" if query else address
         return f"{self.base}?clinic={code}" + (f"&{query}" if query else "")
@@ -49,8 +53,8 @@ def first_dose_purpose(admission: Admission | None = None) -> Purpose:
     codes = admission.room.cohort.vaccines if admission else []
     return Purpose(
         title=_("Choose a clinic and a time"),
-        base=reverse("booking"),
-        action=reverse("hold"),
+        base=_address("booking"),
+        action=_address("hold"),
         vaccines=availability.directory().vaccine_ids(codes),
     )
 
@@ -85,7 +89,7 @@ def second_beside(first: Slot) -> Purpose:
         after_first(vaccine, on),
         hidden={"slot": str(first.pk)},
         field="second",
-        back=reverse("confirm"),
+        back=_address("confirm"),
     )
 
 
@@ -96,8 +100,8 @@ def vaccine_of(pk: int) -> Vaccine:
 def after_first(vaccine: Vaccine, first_on: date) -> Purpose:
     return Purpose(
         title=_("Choose the time of your second dose"),
-        base=reverse("second"),
-        action=reverse("hold"),
+        base=_address("second"),
+        action=_address("hold"),
         lead=_second_dose_lead(vaccine, first_on),
         vaccines=frozenset([vaccine.pk]),
         days=courses.interval_of(vaccine).days_for_second(first_on),
