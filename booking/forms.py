@@ -1,7 +1,7 @@
 """Forms of the citizens' booking pages."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from django import forms
@@ -53,6 +53,10 @@ HOURS = [
 assert [key for key, _name in HOURS[1:]] == PARTS  # those of rules.part_of
 
 
+def weekdays_in_words(weekdays: Collection[int]) -> str:
+    return ", ".join(str(name) for day, name in WEEKDAYS if int(day) in weekdays)
+
+
 def vaccine_choices(vaccines: frozenset[int] | None) -> list[tuple[str, Any]]:
     """Codes and names of these vaccines (None: of all), after the choice of any."""
     offered = [
@@ -65,14 +69,13 @@ def vaccine_choices(vaccines: frozenset[int] | None) -> list[tuple[str, Any]]:
 
 def conditions_of(search: Search) -> list[str]:
     """The labels of the weekdays, hours, vaccine and facilities that narrow this search."""
-    weekdays = [str(name) for day, name in WEEKDAYS if int(day) in search.weekdays]
     vaccines = availability.directory().vaccines.values()
     chosen = [
         *(str(name) for part, name in HOURS if part and part == search.part),
         *(vaccine.name for vaccine in vaccines if vaccine.code == search.vaccine),
         *facilities_in_words(search.has),
     ]
-    return [text for text in [", ".join(weekdays), *chosen] if text]
+    return [text for text in [weekdays_in_words(search.weekdays), *chosen] if text]
 
 
 class NormalizedCharField(forms.CharField):
@@ -245,6 +248,13 @@ class ListEntryForm(forms.Form):
     )
     date_from = forms.DateField(label=_("From day"), widget=DayInput({"class": "jari-w-20"}))
     date_to = forms.DateField(label=_("Until day"), widget=DayInput({"class": "jari-w-20"}))
+    weekday = forms.MultipleChoiceField(
+        label=_("Weekdays"),
+        required=False,
+        choices=WEEKDAYS,
+        help_text=_("None chosen means any day."),
+        widget=forms.CheckboxSelectMultiple,
+    )
     part = forms.ChoiceField(label=_("Time of day"), choices=HOURS, required=False)
     vaccine = forms.ChoiceField(label=_("Vaccine"), required=False)
     leftover = forms.BooleanField(
@@ -283,6 +293,7 @@ class ListEntryForm(forms.Form):
             dates=(data["date_from"], data["date_to"]),
             hours=hours_of(data["part"]),
             vaccine_id=availability.directory().vaccine_id(data.get("vaccine", "")),
+            weekdays=[int(day) for day in data["weekday"]],
             leftover=data["leftover"],
         )
 

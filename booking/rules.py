@@ -1,6 +1,6 @@
 """Which dose a person may book on which day. Pure functions and values, no queries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
@@ -191,6 +191,14 @@ def is_any_hour(start: time, end: time) -> bool:
     """Whether these hours cover every appointment of a day."""
     # To the minute: no slot starts within the last one.
     return start == ANY_HOUR[0] and end >= ANY_HOUR[1].replace(second=0)
+
+
+def suits_weekday(weekdays: Collection[int], on: date) -> bool:
+    """Whether a day is one of these weekdays (Monday is 0), or none is named.
+
+    SQL twin: booking.services.offers._SUITS.
+    """
+    return not weekdays or on.weekday() in weekdays
 
 
 def day_of(instant: datetime) -> date:

@@ -25,7 +25,7 @@ from booking.areas import Area, clinic_key, district_key
 from booking.enums import ON_THE_LIST, EntryStatus, OfferStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OnTheListAlready
 from booking.finder import availability
-from booking.forms import ListEntryForm
+from booking.forms import ListEntryForm, weekdays_in_words
 from booking.models import Clinic, ListEntry, Offer, Stock
 from booking.services.courses import admission_for, next_dose_of
 from booking.services.offers import Preferences, entries_at, join_list, leave_list, ranks_on_list
@@ -104,6 +104,7 @@ class AddEntryForm(PersonForm, ListEntryForm):
         "whole_district",
         "date_from",
         "date_to",
+        "weekday",
         "part",
         "vaccine",
         "leftover",
@@ -193,6 +194,7 @@ class ListEntryAdmin(PersonColumns, PeopleSearchMixin[ListEntry], ScopedAdmin[Li
         "dose",
         "where",
         "days",
+        "weekdays",
         "hours",
         "kind",
         "leftover",
@@ -257,6 +259,10 @@ class ListEntryAdmin(PersonColumns, PeopleSearchMixin[ListEntry], ScopedAdmin[Li
     def days(self, entry: ListEntry) -> str:
         return f"{entry.date_from:%Y-%m-%d} – {entry.date_to:%m-%d}"
 
+    @admin.display(description=gettext_lazy("weekdays"))
+    def weekdays(self, entry: ListEntry) -> str:
+        return weekdays_in_words(entry.weekdays) or _("any")
+
     @admin.display(description=gettext_lazy("hours"))
     def hours(self, entry: ListEntry) -> str:
         if entry.any_hour:
@@ -266,7 +272,8 @@ class ListEntryAdmin(PersonColumns, PeopleSearchMixin[ListEntry], ScopedAdmin[Li
     @admin.display(description=gettext_lazy("what would suit"))
     def suits(self, entry: ListEntry) -> str:
         days = f"{entry.date_from:%m-%d} – {entry.date_to:%m-%d}"
-        more = [text for text in (self.hours(entry), self.kind(entry)) if text != _("any")]
+        limits = self.weekdays(entry), self.hours(entry), self.kind(entry)
+        more = [text for text in limits if text != _("any")]
         return format_html_join(mark_safe("<br>"), "{}", ([text] for text in [days, *more]))
 
     @admin.display(description=gettext_lazy("joined at"))

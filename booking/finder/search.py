@@ -21,6 +21,7 @@ from booking.finder.availability import (
     OpenSpan,
     TimedCache,
 )
+from booking.rules import suits_weekday
 from dataio.districts import all_districts, centre_of_region, region_of
 
 PARTS = ["morning", "afternoon", "evening"]
@@ -97,7 +98,7 @@ class Search:
     def matches(self, *, vaccine_id: int, vaccine_code: str, on: date, part: str) -> bool:
         return (
             (not self.part or part == self.part)
-            and (not self.weekdays or on.weekday() in self.weekdays)
+            and suits_weekday(self.weekdays, on)
             and (not self.vaccine or vaccine_code == self.vaccine)
             and (self.vaccines is None or vaccine_id in self.vaccines)
             and (self.days is None or self.days[0] <= on <= self.days[1])

@@ -52,6 +52,14 @@ class ListEntry(models.Model):
     date_to = models.DateField(_("until date"))
     time_from = models.TimeField(_("from time"))
     time_to = models.TimeField(_("until time"))
+    # Monday is 0; empty for any.
+    weekdays = ArrayField(
+        models.PositiveSmallIntegerField(),
+        verbose_name=_("weekdays"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
     # Also leftover doses of today, with the shorter SHORT_OFFER_LIFETIME.
     leftover = models.BooleanField(_("leftover doses today"), default=False)
     priority = models.SmallIntegerField(_("priority"), default=0)
@@ -93,6 +101,10 @@ class ListEntry(models.Model):
             models.CheckConstraint(
                 condition=Q(date_from__lte=F("date_to"), time_from__lt=F("time_to")),
                 name="entry_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(weekdays__contained_by=list(range(7))),
+                name="entry_names_days_of_the_week",
             ),
             models.CheckConstraint(
                 condition=Q(admission__isnull=False) | Q(by__startswith=STAFF),

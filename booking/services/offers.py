@@ -48,6 +48,10 @@ _SUITS = f"""
     entry.status = 'waiting'
     AND entry.places && {KEYS_OF_CLINIC}
     AND ((slot.starts_at AT TIME ZONE %(zone)s)::date BETWEEN entry.date_from AND entry.date_to
+            -- Twin of rules.suits_weekday.
+            AND (cardinality(entry.weekdays) = 0 OR extract(
+                isodow FROM slot.starts_at AT TIME ZONE %(zone)s
+            )::int - 1 = ANY(entry.weekdays))
         OR entry.leftover AND (slot.starts_at AT TIME ZONE %(zone)s)::date = %(today)s)
     AND (slot.starts_at AT TIME ZONE %(zone)s)::time >= entry.time_from
     AND (slot.starts_at AT TIME ZONE %(zone)s)::time < entry.time_to
@@ -253,6 +257,7 @@ class Preferences:
     dates: tuple[date, date]
     hours: tuple[time, time]
     vaccine_id: int | None = None  # None: any
+    weekdays: Iterable[int] = ()  # Monday is 0; empty for any
     leftover: bool = False  # also doses left over today, by offers of five minutes
 
 
@@ -281,6 +286,7 @@ def join_list(
         date_to=preferences.dates[1],
         time_from=preferences.hours[0],
         time_to=preferences.hours[1],
+        weekdays=sorted(set(preferences.weekdays)),
         leftover=preferences.leftover,
         priority=priority,
         admission_id=admission_id,

@@ -4,6 +4,7 @@ from datetime import time, timedelta
 from functools import partial
 
 import pytest
+from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -12,13 +13,17 @@ from booking.areas import clinic_key, district_key
 from booking.enums import OfferStatus
 from booking.exceptions import AlreadyBooked, NoDoseLeft, OfferOver, OnTheListAlready
 from booking.models import ListEntry, Offer, Reservation, Slot
+from booking.rules import day_of, suits_weekday
 from booking.services.changes import cancel_reservation
 from booking.services.confirmations import confirm_hold
 from booking.services.holds import take_back_holds
 from booking.services.offers import (
+    NEXT_ENTRY,
     OFFER_LIFETIME,
     SHORT_OFFER_LIFETIME,
     Preferences,
+    _ids,
+    _values,
     decline_offer,
     join_list,
     leave_list,
@@ -508,3 +513,46 @@ def test_joining_and_leaving_over_the_pages(client):
     assert heading(right) == "You are on the cancellation list"
     assert left.url == reverse("booking")
     assert ListEntry.objects.get().status == "ended"
+
+
+@pytest.mark.parametrize("weekdays", [[], [0], [5, 6], [0, 1, 2, 3, 4], list(range(7))])
+def test_a_seat_is_offered_on_the_weekdays_asked_for(weekdays, clock):
+    """The condition in SQL and its twin; 06:00 in Seoul is another day in UTC."""
+    now = clock.freeze()
+    [admission] = admitted(1)
+    waiting = entry(admission, days=9, weekdays=weekdays)
+    today = timezone.localtime(now).replace(minute=0, second=0, microsecond=0)
+    slots = [
+        SlotFactory(starts_at=today.replace(hour=hour) + timedelta(days=days))
+        for days in range(1, 8)
+        for hour in (6, 22)
+    ]
+
+    def goes_to(slot: Slot) -> list[int]:
+        return _ids(NEXT_ENTRY, _values(now, slot=slot.pk, passed=[0]))
+
+    suiting = [slot.pk for slot in slots if goes_to(slot) == [waiting.pk]]
+
+    plain = [slot.pk for slot in slots if suits_weekday(weekdays, day_of(slot.starts_at))]
+    assert suiting == plain
+    assert len(suiting) == 2 * len(weekdays or range(7))
+
+
+def test_a_leftover_of_today_suits_on_any_weekday(clock):
+    nine = clock.at("09:00")  # a Wednesday
+    [admission] = admitted(1)
+    entry(admission, weekdays=[5], leftover=True)
+    SlotFactory(starts_at=nine + timedelta(days=1, hours=8))
+    today = SlotFactory(starts_at=nine + timedelta(hours=8))
+
+    make_offers()
+
+    assert [offer.slot_id for offer in Offer.objects.all()] == [today.pk]
+
+
+def test_an_entry_names_days_of_the_week():
+    [admission] = admitted(1)
+    waiting = entry(admission)
+
+    with pytest.raises(IntegrityError, match="entry_names_days_of_the_week"):
+        ListEntry.objects.filter(pk=waiting.pk).update(weekdays=[7])
