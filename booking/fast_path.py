@@ -116,8 +116,9 @@ class FastBooking:
     async def _answer(self, request: HttpRequest, act: Act) -> HttpResponse | None:
         request.get_host()  # raises DisallowedHost, for which Django has an answer
         claim = claim_of(request)
-        # A proxy sees less than the person: left to the views.
-        if claim is None or claim.by_id:
+        # A proxy sees less than the person, and an old page may be for somebody else
+        # (eligibility.acting): left to the views.
+        if claim is None or claim.has_acted:
             return None
         request.LANGUAGE_CODE = language_for(request)
         CsrfViewMiddleware(_nothing).process_request(request)  # reads the cookie of the token

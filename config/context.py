@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from database.clock import known_now
+from eligibility.acting import context_of
 from eligibility.sessions import named
 from standing.hooks import shown
 from web.letters import is_large
@@ -26,11 +27,11 @@ def with_gaps(request: HttpRequest) -> None:
 
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Template context of every page: the time, who is signed in and where they stand (as far as
-    the page asked for it), the sample campaign flag, and whether the letters are to be large."""
+    the page asked for it), for whom the page is, the sample campaign flag, and whether the letters are to be large."""
     match, stands, session = request.resolver_match, shown(request), named(request)
     return {
         "now": known_now(),
-        "who": {"by_id": session.by_id is not None} if session else None,
+        "who": session is not None,
         "menu": {
             "here": _HERE.get(match.view_name, "") if match else "",
             "badge": stands.badge if stands else "",
@@ -38,5 +39,6 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         },
         "sample": settings.SAMPLE,
         "large": is_large(request),
+        **context_of(request),
         **getattr(request, "gaps", {}),
     }

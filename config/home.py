@@ -9,8 +9,8 @@ from django.views.decorators.http import require_safe
 
 from booking.services.standings import in_session
 from database.clock import known_now
-from eligibility.models import Cohort, Person
-from eligibility.sessions import claim_of, set_session, signed_in, to_identity
+from eligibility.models import Cohort
+from eligibility.sessions import claim_of, set_session, to_identity
 from standing.facts import PersonFacts
 from standing.hooks import show
 from standing.rules import of_each_line, public_state
@@ -37,7 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
     facts = _facts_in_session(request)
     cohorts = sorted(_cards(), key=lambda card: STATES.index(card["state"]))
     stands = show(request, facts) if facts else None
-    context = {"cohorts": cohorts, "stands": stands, "acting_for": _acting_for(request)}
+    context = {"cohorts": cohorts, "stands": stands}
     return render(request, "home.html", context)
 
 
@@ -55,7 +55,7 @@ def own_place(request: HttpRequest) -> HttpResponse:
         lines = [line for line in lines if line.state in KEEPS_ITS_PAGE]
     else:
         lines = [line for line in lines if line.line != stands.line]
-    context = {"stands": stands, "lines": lines, "acting_for": _acting_for(request)}
+    context = {"stands": stands, "lines": lines}
     return render(request, "own_place.html", context)
 
 
@@ -73,14 +73,6 @@ def _facts_in_session(request: HttpRequest) -> PersonFacts | None:
     session, facts = in_session(claim)
     set_session(request, session)
     return facts
-
-
-def _acting_for(request: HttpRequest) -> str:
-    """The name of the person a proxy acts for, so that nobody books for the wrong one; else ""."""
-    session = signed_in(request)
-    if session is None or session.by_id is None:
-        return ""
-    return Person.objects.only("name").get(pk=session.person_id).name
 
 
 def _cards() -> list[dict[str, Any]]:

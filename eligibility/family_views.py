@@ -188,7 +188,7 @@ def family_back(request: HttpRequest) -> HttpResponse:
     if claim and claim.by_id:
         own = find_session(Claim(claim.by_id, claim.verified_at, claim.by_generation))
         if own:
-            sign_in(response, person_id=own.person_id, verified_at=own.verified_at)
+            sign_in(response, person_id=own.person_id, verified_at=own.verified_at, has_acted=True)
     return response
 
 

@@ -49,6 +49,8 @@ class Claim:
     # The proxy who signed in and acts for this person; None in a person's own session.
     by_id: int | None = None
     by_generation: int = 0
+    # The session acts for somebody else, or did: pages made for another person may still be open.
+    has_acted: bool = False
 
     @property
     def number(self) -> int:
@@ -262,7 +264,7 @@ def read_cookie(cookie: str) -> Claim | None:
     if verified_at + timedelta(days=settings.IDENTITY_DAYS) < known_now():
         return None
     by_id, by_generation = by or (None, 0)
-    return Claim(person_id, verified_at, generation, by_id, by_generation)
+    return Claim(person_id, verified_at, generation, by_id, by_generation, has_acted=bool(by))
 
 
 def sign_in(
@@ -272,6 +274,7 @@ def sign_in(
     by_id: int | None = None,
     verified_at: datetime | None = None,
     generation: int | None = None,
+    has_acted: bool = False,
 ) -> None:
     """Set the session cookie.
 
@@ -284,6 +287,8 @@ def sign_in(
     value = [person_id, stamp, _generation(person_id) if generation is None else generation]
     if by_id:
         value += [by_id, _generation(by_id)]
+    elif has_acted:
+        value += [None, 0]
     response.set_cookie(
         COOKIE,
         signing.dumps(value, salt=_SALT),

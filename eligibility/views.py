@@ -348,7 +348,6 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
         "eligibility/eligibility.html",
         {
             **eligibility_page(person, answers, reviews, facts, show(request, facts)),
-            "acting": session.by_id is not None,
         },
     )
 

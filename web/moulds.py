@@ -53,9 +53,11 @@ def render(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """The page as `plain` renders it. Raises TypeError for a value that can't be part of a key."""
-    if not are_kept():
+    around = frame(request) if are_kept() else {}
+    # A page for somebody else names that person in each of its forms.
+    if not around or around["acting"]:
         return plain(request, template, context, status=status)
-    return HttpResponse(_page(template, frame(request) | context), status=status)
+    return HttpResponse(_page(template, around | context), status=status)
 
 
 def fragment(template: str, context: dict[str, Any]) -> SafeString:

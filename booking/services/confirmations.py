@@ -11,6 +11,7 @@ from booking.exceptions import HoldChanged, HoldLapsed, NothingHeld
 from booking.models import Reservation
 from booking.services.holds import ContactChoice
 from database import functions
+from eligibility.models import Person
 from eligibility.sessions import SESSION, Claim, Session, find_session
 from messaging.enums import Channel
 from messaging.receivers import checked_receiver
@@ -61,7 +62,12 @@ def confirming(
     claim: Claim, key: uuid.UUID, contact: ContactChoice | None = None
 ) -> tuple[str, dict[str, Any]]:
     """The statement of `confirm_in_session`: when the session sees from, ids, numbers, doses."""
-    return CONFIRM_IN_SESSION, claim.values | _values(key, contact)
+    values = _values(key, contact)
+    if claim.by_id:
+        # The message goes to the person's own phone, not to who acts for them.
+        spoken = Person.objects.filter(pk=claim.person_id).values_list("language", flat=True)
+        values["language"] = spoken.first() or values["language"]
+    return CONFIRM_IN_SESSION, claim.values | values
 
 
 # The row of booking_confirm_at_once when it confirmed nothing.

@@ -201,6 +201,7 @@ MIDDLEWARE = [
     "staff.middleware.StaffLanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "eligibility.acting.ActingMiddleware",
     "staff.middleware.StaffAuthenticationMiddleware",
     "staff.middleware.SecondFactorMiddleware",
     "staff.middleware.StaffMessageMiddleware",
@@ -222,6 +223,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["web.templatetags.form_tokens"],
             "libraries": {
                 "cached_fragments": "web.templatetags.cached_fragments",
                 "times": "web.templatetags.times",

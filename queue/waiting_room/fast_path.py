@@ -87,9 +87,10 @@ class FastPathApplication:
         if headers.get("sec-fetch-site") != "same-origin":
             return None
         claim = read_cookie(_cookie(headers))
-        # For a proxy it takes a query whether they still may act. For others the joining statement
-        # itself checks that their session has not ended.
-        if claim is None or claim.by_id:
+        # For a proxy it takes a query whether they still may act, and an old page may be for
+        # somebody else (eligibility.acting). For others the joining statement itself checks that
+        # their session has not ended.
+        if claim is None or claim.has_acted:
             return None
         room_id = self._rooms.get(code) or await self._in_thread(self._find_room, code)
         if room_id is None:

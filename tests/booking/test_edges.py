@@ -17,6 +17,7 @@ from booking.services.slots import set_capacity
 from eligibility.models import Proxy
 from tests.booking.test_offers import entry
 from tests.booking.test_path import key_on, page, sign_in
+from tests.eligibility.signing_in import FamilyClient
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -172,7 +173,8 @@ def test_a_lower_capacity_takes_no_hold_away_but_one_that_ran_out(clock):
     assert Slot.objects.values_list("capacity", "booked").get() == (1, 1)
 
 
-def test_a_proxy_books_for_the_person_and_no_longer_once_it_is_taken_back(client):
+def test_a_proxy_books_for_the_person_and_no_longer_once_it_is_taken_back():
+    client = FamilyClient()
     admission, proxy = AdmissionFactory(), PersonFactory()
     person = admission.ticket.person
     declared = Proxy.objects.create(person=person, by=proxy)

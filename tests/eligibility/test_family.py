@@ -25,7 +25,7 @@ from messaging.models import Message
 from staff.enums import Role
 from tests.booking.test_path import key_on
 from tests.concurrency import at_once
-from tests.eligibility.signing_in import sign_in
+from tests.eligibility.signing_in import FamilyClient, sign_in
 from tests.factories import (
     AdmissionFactory,
     CohortFactory,
@@ -56,7 +56,7 @@ def agreed(by: Person, person: Person, **values) -> Proxy:
 
 
 def browser_of(person: Person) -> Client:
-    browser = Client(headers={"accept-language": "en"})
+    browser = FamilyClient(headers={"accept-language": "en"})
     sign_in(browser, person)
     return browser
 

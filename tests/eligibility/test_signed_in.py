@@ -11,14 +11,14 @@ from django.urls import reverse
 from eligibility import sessions
 from eligibility.models import Person, Proxy
 from tests.clock import clock
-from tests.eligibility.signing_in import sign_in
+from tests.eligibility.signing_in import FamilyClient, sign_in
 from tests.factories import PersonFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def browser_of(person) -> Client:
-    browser = Client()
+    browser = FamilyClient()
     sign_in(browser, person)
     return browser
 

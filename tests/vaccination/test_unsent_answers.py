@@ -9,7 +9,7 @@ from django.urls import reverse
 from database.clock import Now
 from eligibility.models import Proxy
 from eligibility.sessions import COOKIE
-from tests.eligibility.signing_in import sign_in
+from tests.eligibility.signing_in import FamilyClient, sign_in
 from tests.factories import PersonFactory, ReservationFactory
 from tests.vaccination.answering import HEALTHY, ON_ANTICOAGULANTS, posted, sent, stored
 from vaccination.models import QuestionnaireResponse
@@ -134,7 +134,8 @@ def test_without_any_cookie_it_is_kept_and_the_form_refused(citizen, reservation
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_proxy_who_is_none_any_more_stores_nothing(client, reservation, address, ended):
+def test_a_proxy_who_is_none_any_more_stores_nothing(reservation, address, ended):
+    client = FamilyClient()
     by = PersonFactory()
     proxy = Proxy.objects.create(
         person=reservation.person, by=by, agreed_by="phone", shows_earlier=True

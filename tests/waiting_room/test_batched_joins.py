@@ -362,13 +362,16 @@ def test_whoever_acts_for_another_joins_only_while_they_may():
     headers = browser(None)
     headers[1] = ("cookie", f"csrftoken={TOKEN}; jari_who={response.cookies['jari_who'].value}")
 
-    assert post(room, headers).status_code == 302
+    headers.append(("content-type", "application/x-www-form-urlencoded"))
+    form = f"csrfmiddlewaretoken={TOKEN}&for={person.pk}".encode()
+
+    assert post(room, headers, body=form).status_code == 302
     assert Ticket.objects.get().person_id == person.pk
 
     with as_owner():
         Ticket.objects.all().delete()
     Proxy.objects.update(ended_at="2026-01-01T00:00Z")
-    post(room, headers)
+    post(room, headers, body=form)
     assert not Ticket.objects.exists()
 
 

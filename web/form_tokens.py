@@ -1,0 +1,15 @@
+"""Forms of a page for somebody else: their CSRF token comes with the person whom they are for."""
+
+FIELD = "for"
+
+
+class FormToken(str):
+    """A CSRF token, and what FIELD says beside it: the person whom the page's forms are for."""
+
+    person: str
+
+    @classmethod
+    def of(cls, token: str, *, person: str) -> "FormToken":
+        made = cls(token)
+        made.person = person
+        return made
