@@ -34,6 +34,7 @@ from booking.services import courses, reading, wishes
 from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import may_book, reservations_in_session, to_identity_and_back
+from booking.views.ends import where_it_ended
 from booking.views.purposes import (
     Purpose,
     after_first,
@@ -47,7 +48,7 @@ from booking.views.stays import Stay
 from dataio.districts import district_name
 from dataio.region_tiles import short_name
 from eligibility.models import Person
-from eligibility.sessions import session_of
+from eligibility.sessions import session_of, signed_in
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
@@ -114,33 +115,36 @@ def second(request: HttpRequest, person_id: int, held: list[Reservation]) -> Htt
     if first:
         if first.slot.vaccine.doses < 2:
             return redirect("confirm")
-        return finder_page(request, second_beside(first.slot), code=code, default=first.slot)
-    course = courses.course_of(person_id)
+        wished = wishes.wishes_of(person_id, session_of(request).sees_from)
+        purpose = second_beside(first.slot)
+        return finder_page(request, purpose, code=code, default=first.slot, wished=wished)
+    course, wished = wishes.with_course(person_id, session_of(request).sees_from)
     if 1 not in course.doses:
         return redirect("booking")
     turn = next_dose(course)
     if turn.refusal:
-        return _no_dose_left_page(request, person_id, turn.refusal)
+        return _no_dose_left_page(request, turn.refusal)
     purpose = after_first(vaccine_of(course.doses[1].vaccine_id), course.doses[1].on)
     booked = Reservation.objects.live().with_slot().filter(person=person_id, dose=1)
     confirmed = booked.first()
     if confirmed:
         back = reverse("reservation", args=[confirmed.number])
-        return finder_page(request, replace(purpose, back=back), code=code, default=confirmed.slot)
+        purpose = replace(purpose, back=back)
+        return finder_page(request, purpose, code=code, default=confirmed.slot, wished=wished)
     person = Person.objects.get(pk=person_id)
-    return finder_page(request, purpose, code=code, home=person)
+    return finder_page(request, purpose, code=code, home=person, wished=wished)
 
 
-def _no_dose_left_page(request: HttpRequest, person_id: int, refusal: Refused) -> HttpResponse:
+def _no_dose_left_page(request: HttpRequest, refusal: Refused) -> HttpResponse:
+    session = session_of(request)
     booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_slot()
     context = {
         "refusal": refusal,
         "held": [],
-        "booked": booked.filter(person=person_id).order_by("dose"),
+        "booked": booked.filter(person=session.person_id).order_by("dose"),
         "offered": [],
         "again": None,
-        "has_slots": False,
-        "finder_label": "",
+        **where_it_ended(request, session, goes_on=False),
     }
     return render(request, "booking/refused.html", context, status=409)
 
@@ -158,11 +162,11 @@ def finder_page(
     """A page of the finder: regions, districts, clinics with slots, or one clinic.
 
     `code` is the clinic asked for, `home` the person whose district is the default, `default`
-    the slot whose clinic and district are, `wished` what is shown
-    first instead. Status 409 with a refusal, 422 for invalid criteria.
+    the slot whose clinic and district are. `wished` is what is shown first instead, at the clinic
+    of `default` by its weekdays and hours. Status 409 with a refusal, 422 for invalid criteria.
     """
     health.note_refusal(refusal)
-    form, search = _criteria(request, purpose, wished)
+    form, search = _criteria(request, purpose, wished, default)
     invalid = bool(form and form.errors)
     context: dict[str, Any] = {
         "form": form,
@@ -203,7 +207,7 @@ def finder_page(
 
 
 def _criteria(
-    request: HttpRequest, purpose: Purpose, wished: Wished | None
+    request: HttpRequest, purpose: Purpose, wished: Wished | None, default: Slot | None
 ) -> tuple[SearchForm | None, Search]:
     """The form of the criteria asked for, if there are any, and the search by them.
 
@@ -213,7 +217,9 @@ def _criteria(
     form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
     fixed: dict[str, Any] = {"vaccines": purpose.vaccines, "days": purpose.days}
     search = form.search(**fixed) if form else Search(**fixed)
-    if wished and ("mine" in request.GET or not request.GET):
+    if wished and default and not request.GET:
+        search = replace(search, weekdays=wished.weekdays, part=wished.part)
+    elif wished and ("mine" in request.GET or not request.GET):
         search = _in_wished_places(search, wished, narrow=not request.GET)
     return form, search
 
@@ -360,6 +366,11 @@ def _one_clinic(
         closed_clinic = get_object_or_404(Clinic, code=code)
         return _no_times_at(request, closed_clinic, search, context, status)
     result = clinic_times(clinic, search)
+    if not result.days and search.is_narrowed and not request.GET:
+        # Narrowed by wishes alone, which the reader did not type here.
+        search = search.widened()
+        result = clinic_times(clinic, search)
+        context |= {"relaxed": bool(result.days), "conditions": conditions_of(search)}
     context |= {"found": result, "search": search, "code": code}
     context["hours"] = hours_of_clinic(clinic.id)
     if not result.days:
@@ -407,6 +418,14 @@ def replacement_vaccines(slot: Slot, allowed: frozenset[int] | None) -> frozense
     return allowed
 
 
+def _ended_for(request: HttpRequest, person_id: int, *, goes_on: bool) -> dict[str, Any]:
+    """Where this person stands, if the request is theirs: a number and its phone open less."""
+    session = signed_in(request)
+    if session is None or session.person_id != person_id:
+        return {"stands": None, "line": None}
+    return where_it_ended(request, session, goes_on=goes_on)
+
+
 def slot_lost_page(
     request: HttpRequest, purpose: Purpose, person_id: int, slot_id: int, refusal: Exception
 ) -> HttpResponse:
@@ -433,5 +452,6 @@ def slot_lost_page(
         "offered": offered,
         "held": reading.held_by(person_id),
         "booking_url": reverse("booking"),
+        **_ended_for(request, person_id, goes_on=bool(offered)),
     }
     return render(request, "booking/lost.html", context, status=409)

@@ -30,11 +30,14 @@ from booking.models import Reservation, Slot
 from booking.place_names import marked, name_as_html
 from booking.services import confirmations, courses, holds, reading
 from booking.views.common import identified, reservations_in_session
+from booking.views.ends import line_known, where_it_ended
 from booking.views.finder import finder_page, slot_lost_page
 from booking.views.purposes import first_dose_purpose, next_dose_purpose, second_beside
 from database.clock import known_now
 from eligibility.sessions import Claim, Session, claim_of, session_of, signed_in, to_identity
 from messaging.enums import Channel
+from standing.facts import PersonFacts
+from standing.states import State
 from waiting_room import health
 from waiting_room.decorators import booking_page, find_admission, not_inside
 from waiting_room.enums import Ending
@@ -115,7 +118,6 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         "booked": [reservation for reservation in reservations if reservation.status != "held"],
         "offered": [],
         "again": None,
-        "finder_label": "",
     }
     if context["booked"]:
         if isinstance(refusal, NothingHeld) and not context["held"]:
@@ -124,11 +126,8 @@ def refusal_page(request: HttpRequest, refusal: Refused, status: int = 409) -> H
         context |= _lapsed_hold(session)
         if context["offered"] or context["again"]:
             context["refusal"] = HoldLapsed()
-    context["has_slots"] = bool(context["again"] or context["offered"])
-    if not context["held"] and not context["booked"]:
-        context["finder_label"] = (
-            _("Other clinics and days") if context["has_slots"] else _("Choose a time")
-        )
+    goes_on = bool(context["again"] or context["offered"])
+    context |= where_it_ended(request, session, goes_on=goes_on)
     return render(request, "booking/refused.html", context, status=status)
 
 
@@ -265,6 +264,7 @@ def _hold_page(
         "first": _shown(first, first),
         "refusal": refusal,
         "clock": _clock(first, now),
+        "line": line_known(request, State.HELD, PersonFacts(now)),
         "lacks_second": first.dose == 1 and first.slot.vaccine.doses > 1 and not has_second,
     }
     status = 409 if refusal else 422 if form and form.errors else 200

@@ -16,12 +16,13 @@ from booking.areas import Area, areas_in, clinic_key
 from booking.enums import ON_THE_LIST, OfferStatus, facilities_in_words
 from booking.exceptions import OfferOver, OnTheListAlready, Refused
 from booking.finder import availability
-from booking.forms import ListEntryForm
+from booking.forms import ListEntryForm, weekdays_in_words
 from booking.models import ListEntry, Offer
 from booking.services import confirmations, courses, holds, offers, wishes
 from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import identified
+from booking.views.ends import line_known, where_it_ended
 from booking.views.holds import SOON_SECONDS, refusal_page
 from booking.views.places import district_choices
 from database.clock import known_now, known_today
@@ -29,6 +30,8 @@ from eligibility.models import Person
 from eligibility.sessions import session_of, signed_in
 from messaging.enums import Channel
 from staff.actors import CITIZEN
+from standing.facts import PersonFacts
+from standing.states import State
 from waiting_room import health
 from waiting_room.decorators import booking_page, not_inside
 from waiting_room.models import Admission
@@ -109,11 +112,12 @@ def _entry_form(
         vaccines=directory.vaccine_ids(admission.room.cohort.vaccines),
         initial={
             "places": _chosen_first(request, places, wished),
+            "weekday": [str(day) for day in sorted(wished.weekdays)] if wished else [],
             "part": wished.part if wished else "",
             "vaccine": directory.vaccine_code(wished.vaccine_id) if wished else "",
             "date_from": known_today(),
             "date_to": known_today() + timedelta(days=DAYS_OFFERED),
-            **typed(request, *names, lists=("places",)),
+            **typed(request, *names, lists=("places", "weekday")),
         },
     )
 
@@ -160,6 +164,7 @@ def _shown(entry: ListEntry, rank: int | None) -> dict[str, Any]:
         "entry": entry,
         "places": places,
         "offer": offer,
+        "weekdays": weekdays_in_words(entry.weekdays),
         "any_hour": entry.any_hour,
         "rank": rank,
         "ahead": rank - 1 if rank else 0,
@@ -237,7 +242,19 @@ def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) ->
             "after_label": _("The cancellation list"),
         },
     }
+    context |= _standing(request, offer, is_open=is_open)
     return render(request, "booking/offer.html", context, status=409 if refusal else 200)
+
+
+def _standing(request: HttpRequest, offer: Offer, *, is_open: bool) -> dict[str, Any]:
+    """Where its person stands; once it has ended the secret address alone does not tell."""
+    if is_open:
+        facts = PersonFacts(known_now(), offer=str(offer.token), offer_until=offer.until)
+        return {"stands": None, "line": line_known(request, State.OFFER, facts)}
+    session = signed_in(request)
+    if session is None or session.person_id != offer.person_id:
+        return {"stands": None, "line": None}
+    return where_it_ended(request, session, goes_on=False)
 
 
 @never_cache

@@ -10,12 +10,12 @@ from django.utils import timezone
 
 from booking.areas import district_key
 from booking.finder import availability
-from booking.models import ListEntry, Wish
+from booking.models import ListEntry, Slot, Wish
 from booking.services import wishes
 from booking.services.wishes import Wished
 from eligibility.models import Cohort, Proxy
 from eligibility.services.purging import forget
-from tests.booking.test_path import page, sign_in, slots_on
+from tests.booking.test_path import key_on, page, sign_in, slots_on
 from tests.booking.test_sessions import Scene
 from tests.factories import (
     AdmissionFactory,
@@ -111,12 +111,55 @@ def test_a_vaccine_that_the_cohort_does_not_name_is_not_looked_for(inside, seoch
 
 
 def test_the_cancellation_list_begins_with_the_wishes(inside, seocho):
-    wishes.keep_wishes(person_id=inside.person.pk, wished=Wished((SEOCHO,), part="morning"))
+    wished = Wished((SEOCHO,), frozenset([1, 3]), part="morning")
+    wishes.keep_wishes(person_id=inside.person.pk, wished=wished)
     ClinicFactory(region="서울특별시", district="강남구")
 
     form = inside.get(reverse("cancellation_list")).context["form"]
+    posted = {name: form[name].value() for name in ("places", "weekday", "part")}
+    days = {name: form[name].value().isoformat() for name in ("date_from", "date_to")}
+    joined = inside.post(reverse("cancellation_list"), posted | days, follow=True)
 
-    assert (form["places"].value(), form["part"].value()) == ([SEOCHO], "morning")
+    assert posted == {"places": [SEOCHO], "weekday": ["1", "3"], "part": "morning"}
+    assert ListEntry.objects.get().weekdays == [1, 3]
+    assert "<br>Tue, Thu<br>00:00 – 12:00" in page(joined)
+
+
+@pytest.mark.parametrize("booked", [False, True], ids=["held", "booked"])
+def test_times_of_the_second_dose_begin_with_the_days_and_hours_that_suit(inside, seocho, booked):
+    vaccine = VaccineFactory(double=True)
+    first = SlotFactory(vaccine=vaccine)
+    morning, afternoon, elsewhere = (
+        SlotFactory(
+            clinic=clinic,
+            vaccine=vaccine,
+            starts_at=first.starts_at + timedelta(days=28 + days, hours=hours),
+        )
+        for clinic, days, hours in [(first.clinic, 0, 0), (first.clinic, 1, 4), (seocho, 1, 4)]
+    )
+    Slot.objects.filter(pk__in=[morning.pk, afternoon.pk]).update(booked=10)
+    held = inside.post(reverse("hold"), {"slot": first.pk}, follow=True)
+    if booked:
+        inside.post(reverse("confirm"), {"key": key_on(held)})
+    Slot.objects.filter(pk__in=[morning.pk, afternoon.pk]).update(booked=0)
+    later = frozenset([timezone.localtime(afternoon.starts_at).weekday()])
+
+    def shown(wished: Wished, **query: str):
+        wishes.keep_wishes(person_id=inside.person.pk, wished=wished)
+        availability.clear_caches()
+        return inside.get(reverse("second"), query)
+
+    both = shown(Wished((SEOCHO,)))
+    by_day = shown(Wished((SEOCHO,), later))
+    by_hour = shown(Wished((SEOCHO,), part="afternoon"))
+    nothing = shown(Wished((SEOCHO,), part="evening"))
+    asked = shown(Wished((SEOCHO,), later), clinic=first.clinic.code)
+
+    assert [slots_on(response) for response in (both, by_day, by_hour, nothing, asked)] == [
+        [morning.pk], [afternoon.pk], [afternoon.pk], [morning.pk], [morning.pk],
+    ]  # fmt: skip
+    assert "These are the other times at this clinic" in page(nothing)
+    assert elsewhere.pk not in slots_on(by_hour)
 
 
 def test_the_list_says_how_many_asked_before(inside, seocho):

@@ -9,7 +9,7 @@ from django.utils import translation
 from icalendar import Calendar
 from selectolax.lexbor import LexborHTMLParser
 
-from booking.models import Clinic
+from booking.models import Clinic, Offer
 from standing.states import MAY_BE_JOINED, State
 from standing.texts import TABLE
 from tests.eligibility.signing_in import sign_in
@@ -43,9 +43,12 @@ def pages_of(client: Client, scene, state: State) -> dict[str, HttpResponse]:
     addresses = {"home": "/", "own": "/mine/", "booking": "/booking/"}
     if scene.person:
         addresses["eligibility"] = "/eligibility/"
+        addresses["confirm"] = "/booking/confirm/"
     if scene.ticket:
         addresses["ticket"] = f"/queue/t/{scene.ticket.pk}/"
         addresses["room"] = f"/queue/{scene.ticket.room.cohort.code}/"
+    if state == State.OFFER:
+        addresses["offer"] = f"/offers/{Offer.objects.get().token}/"
     if state in PASSES:
         del addresses["booking"]
     return {name: client.get(address) for name, address in addresses.items()}
