@@ -76,6 +76,13 @@ class NoDoseLeft(Refused):
     message = _("All doses of this vaccine have been booked or given already.")
 
 
+class SecondNotOpen(Refused):
+    message = _(
+        "No time for the second dose is open at this clinic within the interval of the vaccine. "
+        "Both appointments stand as they were."
+    )
+
+
 class WrongVaccine(Refused):
     message = _("Both doses must be of the same vaccine.")
 

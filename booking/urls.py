@@ -1,6 +1,6 @@
 from django.urls import path
 
-from booking.views import closures, finder, holds, offers, reservations, wishes
+from booking.views import changes, closures, finder, holds, offers, reservations, wishes
 
 # Documented in docs/http.md. Numbers and codes are `str`: the views read any spelling of them and
 # answer invalid ones with a page of their own.
@@ -22,6 +22,7 @@ urlpatterns = [
     path("reservations/<str:number>/", reservations.reservation, name="reservation"),
     path("reservations/<str:number>/cancel/", reservations.cancel, name="cancel"),
     path("reservations/<str:number>/undo/", reservations.undo, name="undo"),
-    path("reservations/<str:number>/change/", reservations.change, name="change"),
+    path("reservations/<str:number>/change/", changes.change, name="change"),
+    path("reservations/<str:number>/change/both/", changes.change_both, name="change_both"),
     path("reservations/<str:number>/calendar.ics", reservations.calendar, name="calendar"),
 ]

@@ -157,10 +157,11 @@ def _admission_of_first(person_id: int) -> Admission | None:
     return reservation.admission if reservation else None
 
 
-def best_seconds(person_id: int, slot_id: int) -> list[int]:
+def best_seconds(person_id: int | None, slot_id: int) -> list[int]:
     """Ids of at most three slots for the second dose, the best first.
 
-    Empty for a vaccine of one dose, and for a person with an appointment or an outside dose.
+    Empty for a vaccine of one dose, and for a person with an appointment or an outside dose. None
+    asks for anybody.
     """
     values: list[Any] = [person_id, slot_id, timezone.get_default_timezone_name()]
     with connection.cursor() as cursor:

@@ -32,6 +32,7 @@ class Purpose:
     field: str = "slot"
     lead: str = ""
     back: str = ""
+    other_way: tuple[str, str] | None = None  # label and address of another page to the same end
     vaccines: frozenset[int] | None = None  # None: any
     days: tuple[date, date] | None = None
     stay: Stay | None = None  # until when the person may book, where that is limited

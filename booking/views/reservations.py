@@ -17,7 +17,6 @@ from booking.calendar_file import calendar_file
 from booking.enums import LIVE, ReservationStatus
 from booking.exceptions import (
     AlreadyBooked,
-    BookedForVisit,
     Refused,
     SlotClosed,
     SlotFull,
@@ -32,12 +31,9 @@ from booking.models.reservations import NUMBER_LETTERS
 from booking.place_names import marked, name_as_html
 from booking.qr import qr_svg
 from booking.services import changes, reading
-from booking.services.changes import change_limits
 from booking.services.closure_messages import closure_notice
 from booking.views import headlines
 from booking.views.common import looked_up, own_reservation, with_number
-from booking.views.finder import finder_page, slot_lost_page
-from booking.views.purposes import Purpose
 from database.clock import known_now
 from eligibility.sessions import signed_in
 from staff.actors import CITIZEN, is_staff
@@ -49,7 +45,7 @@ from web import moulds
 from web.calendars import calendar_response
 from web.language import keeps_typed_in_any_language, typed
 from web.moulds import Html, Text
-from web.posted import form_data, posted_id
+from web.posted import form_data
 from web.proof_of_work import NO_WORK, work_for
 from web.templatetags.times import when
 
@@ -215,7 +211,7 @@ def _history_rows(reservation: Reservation) -> list[dict[str, Any]]:
     ]
 
 
-def _is_too_late(reservation: Reservation) -> bool:
+def is_too_late(reservation: Reservation) -> bool:
     current = reservation.status == ReservationStatus.CONFIRMED
     return current and known_now() >= reservation.changes_until
 
@@ -226,7 +222,7 @@ def cancel(
     request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
 ) -> HttpResponse:
     if request.method != "POST":
-        if _is_too_late(reservation):
+        if is_too_late(reservation):
             return receipt(request, reservation, reservations, refusal=TooLate())
         return receipt(request, reservation, reservations, asks_cancel=True)
     try:
@@ -249,51 +245,6 @@ def undo(
         reservation.refresh_from_db()
         return receipt(request, reservation, reservations, refusal=refusal)
     return redirect("reservation", number=reservation.number)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@booking_page(own_reservation)
-def change(
-    request: HttpRequest, reservation: Reservation, reservations: list[Reservation]
-) -> HttpResponse:
-    if reservation.status != ReservationStatus.CONFIRMED:
-        return redirect("reservation", number=reservation.number)
-    if reservation.slot.home_id:
-        return receipt(request, reservation, reservations, refusal=BookedForVisit())
-    purpose = _change_purpose(reservation)
-    if request.method != "POST":
-        if _is_too_late(reservation):
-            return receipt(request, reservation, reservations, refusal=TooLate())
-        return finder_page(
-            request, purpose, code=request.GET.get("clinic"), default=reservation.slot
-        )
-    slot_id = posted_id(request, "slot")
-    if slot_id is None:
-        return finder_page(
-            request, purpose, default=reservation.slot, refusal=Refused(_("Choose a time."))
-        )
-    try:
-        changes.change_reservation(reservation=reservation, slot_id=slot_id, by=CITIZEN)
-    except (SlotFull, SlotOver) as refusal:
-        return slot_lost_page(request, purpose, reservation.person_id, slot_id, refusal)
-    except Refused as refusal:
-        return receipt(request, reservation, reservations, refusal=refusal)
-    return redirect("reservation", number=reservation.number)
-
-
-def _change_purpose(reservation: Reservation) -> Purpose:
-    """To move an appointment; another dose limits the vaccine and the days."""
-    address = reverse("change", args=[reservation.number])
-    limits = change_limits(reservation)
-    return Purpose(
-        title=_("Choose another time"),
-        base=address,
-        action=address,
-        back=reverse("reservation", args=[reservation.number]),
-        lead=_("Your old time is kept until the new one is yours."),
-        vaccines=limits.vaccines,
-        days=limits.days,
-    )
 
 
 @require_safe
