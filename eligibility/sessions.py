@@ -284,7 +284,8 @@ def sign_in(
     """
     # To the microsecond: it tells the sessions of one person apart.
     stamp = (verified_at or known_now()).timestamp()
-    value = [person_id, stamp, _generation(person_id) if generation is None else generation]
+    value: list[float | None] = [person_id, stamp]
+    value.append(_generation(person_id) if generation is None else generation)
     if by_id:
         value += [by_id, _generation(by_id)]
     elif has_acted:

@@ -166,7 +166,9 @@ def test_the_last_second_time_goes_along_with_one_first():
     vaccine = VaccineFactory(double=True)
     clinic = ClinicFactory()
     first = SlotFactory(vaccine=vaccine, clinic=clinic)
-    people = [Series(vaccine, first=first) for _ in range(4)]
+    people = [Series(vaccine, first=first)]
+    second = people[0].second.slot
+    people += [Series(vaccine, first=first, second=second) for _ in range(3)]
     target = people[0].slot(60)
     last = people[0].slot(88, capacity=1)
 

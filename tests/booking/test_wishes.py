@@ -1,5 +1,6 @@
 """What would suit a person: chosen while they wait, shown first inside, and no advantage."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -155,11 +156,16 @@ def test_times_of_the_second_dose_begin_with_the_days_and_hours_that_suit(inside
     nothing = shown(Wished((SEOCHO,), part="evening"))
     asked = shown(Wished((SEOCHO,), later), clinic=first.clinic.code)
 
-    assert [slots_on(response) for response in (both, by_day, by_hour, nothing, asked)] == [
+    assert [times_on(response) for response in (both, by_day, by_hour, nothing, asked)] == [
         [morning.pk], [afternoon.pk], [afternoon.pk], [morning.pk], [morning.pk],
     ]  # fmt: skip
     assert "These are the other times at this clinic" in page(nothing)
-    assert elsewhere.pk not in slots_on(by_hour)
+    assert elsewhere.pk not in times_on(by_hour)
+
+
+def times_on(response) -> list[int]:
+    """The times to press; beside a held first dose, which the form names, those of the second."""
+    return [int(pk) for pk in re.findall(r'<button name="\w+" value="(\d+)"', page(response))]
 
 
 def test_the_list_says_how_many_asked_before(inside, seocho):

@@ -6,13 +6,16 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import translation
+from django.utils.timezone import localdate
 from icalendar import Calendar
 from selectolax.lexbor import LexborHTMLParser
 
 from booking.models import Clinic, Offer
+from booking.services.outside_doses import record_outside_dose
 from standing.states import MAY_BE_JOINED, State
 from standing.texts import TABLE
 from tests.eligibility.signing_in import sign_in
+from tests.factories import VaccineFactory
 from tests.standing.scenes import SCENES
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +126,21 @@ def test_the_sentence_of_a_booking_names_the_clinic_for_its_reader(language, nam
     assert words(page.css_first(".jari-lead")).endswith(f", {name}")
     marked = [words(node).strip("()") for node in page.css(".jari-lead [lang=ko]")]
     assert marked == ([] if language == "ko" else ["한강의원"])
+
+
+@pytest.mark.parametrize("doses", [1, 2])
+def test_a_dose_given_elsewhere_opens_the_own_place_too(doses):
+    scene = SCENES[State.INSIDE]()
+    vaccine = VaccineFactory(double=doses == 2)
+    record_outside_dose(
+        person_id=scene.person.pk, vaccine=vaccine, dose=1, given_on=localdate(), by="staff:1"
+    )
+
+    page = browser(scene.person, "en").get("/mine/")
+
+    stands = page.context["stands"]
+    assert stands.facts.misses_second == (doses == 2)
+    assert stands.facts.is_done == (doses == 1)
 
 
 def test_a_resume_code_shows_the_place_and_nothing_that_is_booked():

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0020_english_names_of_clinics")]
+    dependencies = [("booking", "0022_bookings_read_in_fewer_trips")]
 
     operations = [
         migrations.AddField(

@@ -3,7 +3,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0021_weekdays_of_entries")]
+    dependencies = [("booking", "0023_weekdays_of_entries")]
 
     operations = [
         ValidateConstraint(model_name="listentry", name="entry_names_days_of_the_week"),
