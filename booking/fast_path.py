@@ -116,7 +116,7 @@ class FastBooking:
     async def _answer(self, request: HttpRequest, act: Act) -> HttpResponse | None:
         request.get_host()  # raises DisallowedHost, for which Django has an answer
         claim = claim_of(request)
-        # A proxy sees less than the person, and an old page may be for somebody else
+        # A proxy sees less than the person, and an old page may be for another person
         # (eligibility.acting): left to the views.
         if claim is None or claim.has_acted:
             return None

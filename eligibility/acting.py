@@ -1,5 +1,5 @@
-"""Acting for somebody else: each page names the person, and its forms are refused once the session
-acts for somebody else, as after "Back to myself" in another tab."""
+"""Acting for another person: each page names them, and its forms are refused once the session acts
+for a third, or for who is signed in, as after "Back to myself" in another tab."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from eligibility.sessions import Session, claim_of, signed_in
 from web.form_tokens import FIELD, FormToken
 from web.posted import id_in
 
-# By the name of their address: what does the same whoever the page was for.
+# By the name of their address: what does the same for every person.
 OF_NOBODY = {"family_back", "identity_sign_out", "letters", "set_language"}
 # Staff have accounts of their own.
 STAFF = "/admin/"
@@ -62,7 +62,7 @@ def context_of(request: HttpRequest) -> dict[str, Any]:
 
 
 class ActingMiddleware:
-    """Refuses a form that was made for somebody else than the session acts for now."""
+    """Refuses a form that was made for another person than the session acts for now."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

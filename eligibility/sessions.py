@@ -49,7 +49,7 @@ class Claim:
     # The proxy who signed in and acts for this person; None in a person's own session.
     by_id: int | None = None
     by_generation: int = 0
-    # The session acts for somebody else, or did: pages made for another person may still be open.
+    # The session acts for another person, or did: pages made for another person may still be open.
     has_acted: bool = False
 
     @property

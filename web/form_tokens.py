@@ -1,4 +1,4 @@
-"""Forms of a page for somebody else: their CSRF token comes with the person whom they are for."""
+"""Forms of a page for another person: their CSRF token comes with the person whom they are for."""
 
 FIELD = "for"
 
@@ -10,6 +10,6 @@ class FormToken(str):
 
     @classmethod
     def of(cls, token: str, *, person: str) -> "FormToken":
-        made = cls(token)
-        made.person = person
-        return made
+        form_token = cls(token)
+        form_token.person = person
+        return form_token

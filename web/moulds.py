@@ -54,7 +54,7 @@ def render(
 ) -> HttpResponse:
     """The page as `plain` renders it. Raises TypeError for a value that can't be part of a key."""
     around = frame(request) if are_kept() else {}
-    # A page for somebody else names that person in each of its forms.
+    # A page for another person names that person in each of its forms.
     if not around or around["acting"]:
         return plain(request, template, context, status=status)
     return HttpResponse(_page(template, around | context), status=status)

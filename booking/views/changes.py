@@ -21,7 +21,8 @@ from booking.rules import day_of
 from booking.services import both_doses, changes
 from booking.services.changes import ChangeLimits, change_limits
 from booking.views.common import own_reservation
-from booking.views.finder import finder_page, slot_lost_page
+from booking.views.ends import slot_lost_page
+from booking.views.finder import finder_page
 from booking.views.purposes import Purpose
 from booking.views.reservations import is_too_late, receipt
 from staff.actors import CITIZEN

@@ -13,10 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from booking.enums import ReservationStatus
-from booking.exceptions import Refused, SlotFull
 from booking.finder import availability
-from booking.finder.alternatives import alternatives
 from booking.finder.availability import ClinicFacts
 from booking.finder.hours import hours_of_clinic
 from booking.finder.map import Place, left_by_region, map_of_districts, map_of_regions
@@ -30,11 +27,11 @@ from booking.finder.search import (
 from booking.forms import SearchForm, conditions_of
 from booking.models import Clinic, Reservation, Slot
 from booking.rules import Course
-from booking.services import courses, reading, wishes
+from booking.services import courses, wishes
 from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import may_book, reservations_in_session, to_identity_and_back
-from booking.views.ends import where_it_ended
+from booking.views.ends import no_dose_left_page
 from booking.views.purposes import (
     Purpose,
     after_first,
@@ -48,7 +45,7 @@ from booking.views.stays import Stay
 from dataio.districts import district_name
 from dataio.region_tiles import short_name
 from eligibility.models import Person
-from eligibility.sessions import session_of, signed_in
+from eligibility.sessions import session_of
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
@@ -123,7 +120,7 @@ def second(request: HttpRequest, person_id: int, held: list[Reservation]) -> Htt
         return redirect("booking")
     turn = next_dose(course)
     if turn.refusal:
-        return _no_dose_left_page(request, turn.refusal)
+        return no_dose_left_page(request, turn.refusal)
     purpose = after_first(vaccine_of(course.doses[1].vaccine_id), course.doses[1].on)
     booked = Reservation.objects.live().with_slot().filter(person=person_id, dose=1)
     confirmed = booked.first()
@@ -133,20 +130,6 @@ def second(request: HttpRequest, person_id: int, held: list[Reservation]) -> Htt
         return finder_page(request, purpose, code=code, default=confirmed.slot, wished=wished)
     person = Person.objects.get(pk=person_id)
     return finder_page(request, purpose, code=code, home=person, wished=wished)
-
-
-def _no_dose_left_page(request: HttpRequest, refusal: Refused) -> HttpResponse:
-    session = session_of(request)
-    booked = Reservation.objects.live().exclude(status=ReservationStatus.HELD).with_slot()
-    context = {
-        "refusal": refusal,
-        "held": [],
-        "booked": booked.filter(person=session.person_id).order_by("dose"),
-        "offered": [],
-        "again": None,
-        **where_it_ended(request, session, goes_on=False),
-    }
-    return render(request, "booking/refused.html", context, status=409)
 
 
 def finder_page(
@@ -409,49 +392,3 @@ def _sold_out(
         ),
     }
     return _page(request, "booking/sold_out.html", with_form(context), status)
-
-
-def replacement_vaccines(slot: Slot, allowed: frozenset[int] | None) -> frozenset[int]:
-    """The vaccine of a lost slot if it is allowed, else all allowed ones."""
-    if allowed is None or slot.vaccine_id in allowed:
-        return frozenset([slot.vaccine_id])
-    return allowed
-
-
-def _ended_for(request: HttpRequest, person_id: int, *, goes_on: bool) -> dict[str, Any]:
-    """Where this person stands, if the request is theirs: a number and its phone open less."""
-    session = signed_in(request)
-    if session is None or session.person_id != person_id:
-        return {"stands": None, "line": None}
-    return where_it_ended(request, session, goes_on=goes_on)
-
-
-def slot_lost_page(
-    request: HttpRequest, purpose: Purpose, person_id: int, slot_id: int, refusal: Exception
-) -> HttpResponse:
-    """The page after a lost race for a slot, with the nearest open slots."""
-    health.note_refusal(refusal)
-    slot = Slot.objects.select_related("clinic", "vaccine").filter(pk=slot_id, home=None).first()
-    if slot is None:
-        raise Http404
-    clinics = availability.directory().clinics
-    offered = [
-        (time, clinics[time.clinic_id])
-        for time in alternatives(
-            clinic_id=slot.clinic_id,
-            vaccines=replacement_vaccines(slot, purpose.vaccines),
-            starts_at=slot.starts_at,
-            days=purpose.days,
-        )
-    ]
-    context = {
-        "purpose": purpose,
-        "refusal": refusal,
-        "slot": slot,
-        "taken": isinstance(refusal, SlotFull),
-        "offered": offered,
-        "held": reading.held_by(person_id),
-        "booking_url": reverse("booking"),
-        **_ended_for(request, person_id, goes_on=bool(offered)),
-    }
-    return render(request, "booking/lost.html", context, status=409)

@@ -30,8 +30,8 @@ from booking.models import Reservation, Slot
 from booking.place_names import marked, name_as_html
 from booking.services import confirmations, courses, holds, reading
 from booking.views.common import identified, reservations_in_session
-from booking.views.ends import line_known, where_it_ended
-from booking.views.finder import finder_page, slot_lost_page
+from booking.views.ends import line_known, slot_lost_page, where_it_ended
+from booking.views.finder import finder_page
 from booking.views.purposes import first_dose_purpose, next_dose_purpose, second_beside
 from database.clock import known_now
 from eligibility.sessions import Claim, Session, claim_of, session_of, signed_in, to_identity

@@ -88,7 +88,7 @@ class FastPathApplication:
             return None
         claim = read_cookie(_cookie(headers))
         # For a proxy it takes a query whether they still may act, and an old page may be for
-        # somebody else (eligibility.acting). For others the joining statement itself checks that
+        # another person (eligibility.acting). For others the joining statement itself checks that
         # their session has not ended.
         if claim is None or claim.has_acted:
             return None
