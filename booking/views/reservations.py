@@ -177,6 +177,7 @@ def _shown(reservation: Reservation) -> dict[str, Any]:
         "undo_url": _address("undo", reservation.number),
         "change_url": _address("change", reservation.number),
         "calendar_url": _address("calendar", reservation.number),
+        "share_url": _address("share", reservation.number),
     }
 
 
