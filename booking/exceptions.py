@@ -37,6 +37,17 @@ class SlotFull(Refused):
         self.slot_id = slot_id
 
 
+class NoPlaceBeside(Refused):
+    message = _(
+        "At this time there is no second place within an hour at the same clinic. Nothing was "
+        "taken. Choose another time."
+    )
+
+
+class NoLongerFor(Refused):
+    message = _("You do not book for this person any more.")
+
+
 class SlotOver(Refused):
     message = _("This time has already begun. Choose a later time.")
 

@@ -168,6 +168,8 @@ def vaccines_named(codes: Iterable[str], by_code: Mapping[str, int]) -> frozense
     return frozenset(by_code[code] for code in codes if code in by_code) if codes else None
 
 
+# Between the times of two people who are booked side by side.
+BESIDE = timedelta(hours=1)
 NOON, EVENING = time(12), time(18)
 ANY_HOUR = time(0), time(23, 59, 59)
 

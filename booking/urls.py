@@ -1,6 +1,16 @@
 from django.urls import path
 
-from booking.views import changes, closures, finder, holds, offers, reservations, wishes
+from booking.views import (
+    changes,
+    closures,
+    finder,
+    holds,
+    offers,
+    reservations,
+    sharing,
+    together,
+    wishes,
+)
 
 # Documented in docs/http.md. Numbers and codes are `str`: the views read any spelling of them and
 # answer invalid ones with a page of their own.
@@ -12,6 +22,10 @@ urlpatterns = [
     path("booking/confirm/", holds.confirm, name="confirm"),
     path("booking/extend/", holds.extend, name="extend"),
     path("booking/release/", holds.release, name="release"),
+    path("booking/together/<int:pk>/", together.together, name="together"),
+    path("booking/together/<int:pk>/confirm/", together.confirm, name="together_confirm"),
+    path("booking/together/<int:pk>/extend/", together.extend, name="together_extend"),
+    path("booking/together/<int:pk>/release/", together.release, name="together_release"),
     path("booking/list/", offers.cancellation_list, name="cancellation_list"),
     path("booking/list/leave/", offers.leave, name="leave_list"),
     path("wishes/", wishes.wishes_page, name="wishes"),
@@ -24,5 +38,6 @@ urlpatterns = [
     path("reservations/<str:number>/undo/", reservations.undo, name="undo"),
     path("reservations/<str:number>/change/", changes.change, name="change"),
     path("reservations/<str:number>/change/both/", changes.change_both, name="change_both"),
+    path("reservations/<str:number>/share/", sharing.share, name="share"),
     path("reservations/<str:number>/calendar.ics", reservations.calendar, name="calendar"),
 ]

@@ -21,7 +21,7 @@ from booking.finder.availability import (
     OpenSpan,
     TimedCache,
 )
-from booking.rules import suits_weekday
+from booking.rules import BESIDE, suits_weekday
 from dataio.districts import all_districts, centre_of_region, region_of
 
 PARTS = ["morning", "afternoon", "evening"]
@@ -32,6 +32,29 @@ NEAREST = 40  # clinics of a search by name or place
 DISTRICT_STEPS = [6, 24, 90, 300]
 # Maximum age in seconds of the spans in all steps but the first; shown ones are read afresh.
 FAR_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another person who needs a place at the same clinic within an hour, of these vaccines."""
+
+    vaccines: frozenset[int] | None = None  # None: any
+    days: tuple[date, date] | None = None
+
+    def finds(self, slot: OpenSlot, others: Iterable[OpenSlot]) -> bool:
+        """Whether a place is left beside one at this slot; `others` may be of other clinics."""
+        return any(
+            other.left > (other.id == slot.id)
+            for other in others
+            if other.clinic_id == slot.clinic_id
+            and abs(other.starts_at - slot.starts_at) <= BESIDE
+            and self._suits(other)
+        )
+
+    def _suits(self, slot: OpenSlot) -> bool:
+        on = timezone.localtime(slot.starts_at).date()
+        suits = self.vaccines is None or slot.vaccine_id in self.vaccines
+        return suits and (self.days is None or self.days[0] <= on <= self.days[1])
 
 
 @dataclass(frozen=True)
@@ -53,6 +76,7 @@ class Search:
     places: tuple[str, ...] = ()
     vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
+    beside: Beside | None = None
     # (region, district) to which the clinics are restricted for local staff.
     scope: tuple[str, str] = ("", "")
 
@@ -236,7 +260,10 @@ def _find(search: Search) -> SearchResult:
     page = min(max(1, search.page), result.pages)
     result.search = replace(search, page=page)
     shown = open_here[(page - 1) * CLINICS_PER_PAGE : page * CLINICS_PER_PAGE]
-    result.clinics = list(_with_times(shown, result.on, matches, origin, most=TIMES_PER_CLINIC))
+    most = TIMES_PER_CLINIC
+    result.clinics = list(
+        _with_times(shown, result.on, matches, origin, most=most, beside=search.beside)
+    )
     return result
 
 
@@ -253,7 +280,9 @@ def _clinic_times(clinic: ClinicFacts, search: Search) -> SearchResult:
     result = SearchResult(search=search, days=sorted(by_day.items()), clinics_searched=1)
     if result.days:
         result.on = search.on or result.days[0][0]
-        result.clinics = list(_with_times([clinic], result.on, matches, None, most=None))
+        result.clinics = list(
+            _with_times([clinic], result.on, matches, None, most=None, beside=search.beside)
+        )
     return result
 
 
@@ -288,10 +317,12 @@ def _with_times(
     origin: tuple[float, float] | None,
     *,
     most: int | None,
+    beside: Beside | None = None,
 ) -> Iterator[ClinicTimes]:
     by_clinic: dict[int, list[OpenSlot]] = {clinic.id: [] for clinic in clinics}
-    for slot in availability.times(by_clinic, on):
-        if matches(slot):
+    of_day = list(availability.times(by_clinic, on))
+    for slot in of_day:
+        if matches(slot) and (beside is None or beside.finds(slot, of_day)):
             by_clinic[slot.clinic_id].append(slot)
     for clinic in clinics:
         open_times = by_clinic[clinic.id]

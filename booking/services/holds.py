@@ -199,30 +199,30 @@ def _hold_carefully(
     fixed = [row for row in rows if row not in held]
     if not fixed and not may_hold(person_id, admission_id, now=now):
         raise NotCalled
-    plan = _plan(
+    plan = plan_of(
         person_id,
         fixed,
         [slots[pk] for pk in wanted],
         vaccines_of(admission_id),
     )
     if lapse_holds({pk: slots[pk] for pk in wanted}, now=now):
-        held = [row for row in held if not _lapsed_meanwhile(row)]
+        held = [row for row in held if not lapsed_meanwhile(row)]
         for pk in wanted:
             offer_freed(slots[pk], now=now)
-    expiry = _expiry_for(person_id, admission_id, held, now)
+    expiry = expiry_for(person_id, admission_id, held, now)
     # SlotFull from here on rolls back, and the person keeps their earlier hold.
     for row in held:
         release(row, slots, status=ReservationStatus.RELEASED, by=CITIZEN, now=now)
     for slot in plan.values():
         take_seat(slot, now=now)
-    key = _insert(plan, person_id, admission_id, expiry, now)
+    key = insert_holds(plan, person_id, admission_id, expiry, now)
     for freed_id in {row.slot_id for row in held} - set(wanted):
         offer_freed(slots[freed_id], now=now)
     return key
 
 
 @dataclass(frozen=True)
-class _Expiry:
+class Expiry:
     until: datetime
     extensions: int = 0
 
@@ -253,9 +253,9 @@ def _held_so_far(person_id: int, admission_id: int, now: datetime) -> timedelta:
         return timedelta(seconds=cursor.fetchone()[0])
 
 
-def _expiry_for(
+def expiry_for(
     person_id: int, admission_id: int, exchanged: list[Reservation], now: datetime
-) -> _Expiry:
+) -> Expiry:
     """When a new hold expires: as the hold it replaces, else after what is left of MOST_HELD.
 
     Raises HeldLongEnough if less than LEAST_HELD is left.
@@ -266,11 +266,11 @@ def _expiry_for(
         if row.held_until and row.is_holding(now) and row.origin != Origin.OFFER
     ]
     if running:
-        return _Expiry(min(until for until, _n in running), max(n for _until, n in running))
+        return Expiry(min(until for until, _n in running), max(n for _until, n in running))
     remaining = MOST_HELD - _held_so_far(person_id, admission_id, now)
     if remaining < LEAST_HELD:
         raise HeldLongEnough
-    return _Expiry(now + min(HOLD_LIFETIME, remaining))
+    return Expiry(now + min(HOLD_LIFETIME, remaining))
 
 
 def _holds_exactly(held: list[Reservation], wanted: list[int], now: datetime) -> bool:
@@ -288,12 +288,12 @@ def _holds_exactly(held: list[Reservation], wanted: list[int], now: datetime) ->
     return len(in_date) == len(held) and in_order == wanted
 
 
-def _lapsed_meanwhile(reservation: Reservation) -> bool:
+def lapsed_meanwhile(reservation: Reservation) -> bool:
     reservation.refresh_from_db(fields=["status"])
     return reservation.status != ReservationStatus.HELD
 
 
-def _plan(
+def plan_of(
     person_id: int,
     fixed: Iterable[Reservation],
     wanted: list[Slot],
@@ -317,8 +317,8 @@ def _plan(
     return plan
 
 
-def _insert(
-    plan: dict[int, Slot], person_id: int, admission_id: int, expiry: _Expiry, now: datetime
+def insert_holds(
+    plan: dict[int, Slot], person_id: int, admission_id: int, expiry: Expiry, now: datetime
 ) -> uuid.UUID:
     key = uuid.uuid4()
     Reservation.objects.bulk_create(
@@ -386,10 +386,14 @@ def _why_not_held(statuses: set[str]) -> Refused:
 @transaction.atomic
 def release_hold(*, person_id: int) -> int:
     """Release all holds of this person but offers; returns the number of seats freed."""
-    now = lock_person(person_id)
-    held = Reservation.objects.filter(person=person_id, status=ReservationStatus.HELD).exclude(
-        origin=Origin.OFFER
-    )
+    return release_of([person_id], now=lock_person(person_id))
+
+
+def release_of(people: Iterable[int], *, now: datetime) -> int:
+    """Release the holds of these people, who are locked; as `release_hold`."""
+    held = Reservation.objects.filter(
+        person__in=list(people), status=ReservationStatus.HELD
+    ).exclude(origin=Origin.OFFER)
     slots = lock_slots(held.values_list("slot_id", flat=True))
     rows = list(held.filter(slot__in=slots).order_by("pk").locked())
     for row in rows:

@@ -198,7 +198,11 @@ def _criteria(
     """
     # Building the form is slow, and most requests have no criteria: the cached HTML suffices.
     form = SearchForm(request.GET, vaccines=purpose.vaccines) if request.GET else None
-    fixed: dict[str, Any] = {"vaccines": purpose.vaccines, "days": purpose.days}
+    fixed: dict[str, Any] = {
+        "vaccines": purpose.vaccines,
+        "days": purpose.days,
+        "beside": purpose.beside,
+    }
     search = form.search(**fixed) if form else Search(**fixed)
     if wished and default and not request.GET:
         search = replace(search, weekdays=wished.weekdays, part=wished.part)

@@ -263,7 +263,7 @@ def _hold_page(
         "held": [_shown(reservation, first) for reservation in held],
         "first": _shown(first, first),
         "refusal": refusal,
-        "clock": _clock(first, now),
+        "clock": clock_of(first, now),
         "line": line_known(request, State.HELD, PersonFacts(now)),
         "lacks_second": first.dose == 1 and first.slot.vaccine.doses > 1 and not has_second,
     }
@@ -284,7 +284,7 @@ def _shown(hold: Reservation, first: Reservation) -> dict[str, Any]:
     }
 
 
-def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
+def clock_of(first: Reservation, now: datetime) -> dict[str, Any]:
     """Context of the countdown: expiry, seconds left, extensions and its announcements."""
     extensions_left = holds.MOST_EXTENSIONS - first.extensions
     soon = _("Less than two minutes left. Extend the time, or confirm.")
@@ -293,6 +293,7 @@ def _clock(first: Reservation, now: datetime) -> dict[str, Any]:
     assert first.held_until  # constraint hold_has_a_clock
     seconds = int((first.held_until - now).total_seconds())
     return {
+        "extend_at": reverse("extend"),
         "until": Text(f"{timezone.localtime(first.held_until):%H:%M:%S}"),
         "seconds_left": Text(seconds),
         "is_soon": seconds < SOON_SECONDS,

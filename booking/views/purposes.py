@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from booking.finder import availability
+from booking.finder.search import Beside
 from booking.models import Slot, Vaccine
 from booking.rules import Course, NextDose
 from booking.services import courses
@@ -32,6 +33,7 @@ class Purpose:
     field: str = "slot"
     lead: str = ""
     back: str = ""
+    beside: Beside | None = None  # another person, for whom a place near in time is shown too
     other_way: tuple[str, str] | None = None  # label and address of another page to the same end
     vaccines: frozenset[int] | None = None  # None: any
     days: tuple[date, date] | None = None
@@ -39,7 +41,7 @@ class Purpose:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        return self.base, self.action, self.field, self.vaccines, self.days
+        return self.base, self.action, self.field, self.vaccines, self.days, self.beside
 
     def clinic_url(self, code: str, query: str) -> str:
         # Only a first booking has an address per clinic (docs/http.md).

@@ -12,7 +12,13 @@ from booking.services.holds import hold_slot
 from eligibility.models import Proxy
 from tests.browser.test_family import looks_right, picture
 from tests.eligibility.signing_in import sign_in_context
-from tests.factories import AdmissionFactory, PersonFactory, SlotFactory, VaccineFactory
+from tests.factories import (
+    AdmissionFactory,
+    PersonFactory,
+    ReservationFactory,
+    SlotFactory,
+    VaccineFactory,
+)
 
 NAMED = {"ko-KR": "김영희님을 대신해 예약 중입니다", "en-GB": "You are booking for 김영희"}
 LARGE = "document.documentElement.style.fontSize = '200%'"
@@ -129,3 +135,54 @@ def test_both_doses_move_together(new_screen, live_server, language, width):
 
     slots = Reservation.objects.order_by("dose").values_list("slot_id", flat=True)
     assert list(slots) == [later[1].pk, later[2].pk]
+
+
+@pytest.mark.parametrize("language", NAMED)
+@pytest.mark.parametrize("width", [360, 820, 1280])
+def test_two_people_book_side_by_side(new_screen, live_server, mother, language, width):
+    slot = SlotFactory(capacity=2)
+    page = new_screen(language, width)
+    sign_in_context(page.context, live_server.url, mother.proxies.get().by_id)
+    page.goto(f"{live_server.url}/family/")
+    looks_right(page)
+    picture(page, f"family-both-{language}-{width}")
+    page.locator('main a[href^="/booking/together/"]').click()
+    button = page.locator(f'button[name="slot"][value="{slot.pk}"]')
+    expect(button).to_be_visible()
+    looks_right(page)
+    picture(page, f"together-{language}-{width}")
+    button.click()
+    page.wait_for_url("**/confirm/")
+    expect(page.locator("main")).to_contain_text("김영희")
+    looks_right(page)
+    picture(page, f"together-confirm-{language}-{width}")
+    page.evaluate(LARGE)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    picture(page, f"together-confirm-200-{language}-{width}")
+    page.locator('.booking-press button[form="confirm"]').click()
+
+    said = {"ko-KR": "두 분 모두 예약되었습니다", "en-GB": "Both of you are booked"}[language]
+    expect(page.get_by_role("heading", name=said)).to_be_visible()
+    looks_right(page)
+    picture(page, f"together-booked-{language}-{width}")
+    assert list(Reservation.objects.values_list("status", flat=True)) == ["confirmed"] * 2
+    assert page.said == []
+
+
+@pytest.mark.parametrize("language", NAMED)
+def test_day_and_place_are_copied_without_the_number(new_screen, live_server, language):
+    reservation = ReservationFactory()
+    page = new_screen(language, 360)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    sign_in_context(page.context, live_server.url, reservation.person_id)
+    page.goto(live_server.url + reverse("reservation", args=[reservation.number]))
+    page.locator('main a[href$="/share/"]').click()
+    page.locator("[data-copy]").click()
+
+    said = {"ko-KR": "복사했습니다", "en-GB": "Copied"}[language]
+    expect(page.locator("[data-said]")).to_have_text(said)
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert reservation.slot.clinic.name in text
+    assert reservation.number not in text
+    looks_right(page)
+    picture(page, f"share-{language}")
