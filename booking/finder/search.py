@@ -21,7 +21,8 @@ from booking.finder.availability import (
     OpenSpan,
     TimedCache,
 )
-from booking.rules import BESIDE, suits_weekday
+from booking.finder.beside import Beside
+from booking.rules import suits_weekday
 from dataio.districts import all_districts, centre_of_region, region_of
 
 PARTS = ["morning", "afternoon", "evening"]
@@ -32,29 +33,6 @@ NEAREST = 40  # clinics of a search by name or place
 DISTRICT_STEPS = [6, 24, 90, 300]
 # Maximum age in seconds of the spans in all steps but the first; shown ones are read afresh.
 FAR_SECONDS = 30.0
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Another person who needs a place at the same clinic within an hour, of these vaccines."""
-
-    vaccines: frozenset[int] | None = None  # None: any
-    days: tuple[date, date] | None = None
-
-    def finds(self, slot: OpenSlot, others: Iterable[OpenSlot]) -> bool:
-        """Whether a place is left beside one at this slot; `others` may be of other clinics."""
-        return any(
-            other.left > (other.id == slot.id)
-            for other in others
-            if other.clinic_id == slot.clinic_id
-            and abs(other.starts_at - slot.starts_at) <= BESIDE
-            and self._suits(other)
-        )
-
-    def _suits(self, slot: OpenSlot) -> bool:
-        on = timezone.localtime(slot.starts_at).date()
-        suits = self.vaccines is None or slot.vaccine_id in self.vaccines
-        return suits and (self.days is None or self.days[0] <= on <= self.days[1])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from booking.finder import availability
-from booking.finder.search import Beside
+from booking.finder.beside import Beside
 from booking.models import Slot, Vaccine
 from booking.rules import Course, NextDose
 from booking.services import courses

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from booking.exceptions import HoldLapsed, NothingHeld, Refused
-from booking.finder.search import Beside
+from booking.finder.beside import Beside
 from booking.models import Reservation
 from booking.services import courses, reading
 from booking.services import together as services
@@ -51,9 +51,9 @@ def _for_ward(request: HttpRequest, pk: int) -> dict[str, Any] | HttpResponse:
 @booking_page(_for_ward)
 def together(request: HttpRequest, proxy: Proxy) -> HttpResponse:
     """Times with a place for both; POST `slot` holds both."""
-    own, theirs = live_admission(proxy.by_id), live_admission(proxy.person_id)
-    purpose = _purpose(proxy, own, theirs) if own and theirs else None
-    if own is None or theirs is None or purpose is None:
+    own, other = live_admission(proxy.by_id), live_admission(proxy.person_id)
+    purpose = _purpose(proxy, own, other) if own and other else None
+    if own is None or other is None or purpose is None:
         return _apart(request, proxy)
     if request.method != "POST":
         return finder_page(request, purpose, code=request.GET.get("clinic"), home=proxy.by)
@@ -61,23 +61,23 @@ def together(request: HttpRequest, proxy: Proxy) -> HttpResponse:
     try:
         if slot_id is None:
             raise Refused(_("Choose a time."))
-        services.hold_together(pair=Pair(proxy, own.pk, theirs.pk), slot_id=slot_id)
+        services.hold_together(pair=Pair(proxy, own.pk, other.pk), slot_id=slot_id)
     except Refused as refusal:
         request.GET = request.POST
         return finder_page(request, purpose, home=proxy.by, refusal=refusal)
     return redirect("together_confirm", pk=proxy.pk)
 
 
-def _purpose(proxy: Proxy, own: Admission, theirs: Admission) -> Purpose | None:
+def _purpose(proxy: Proxy, own: Admission, other: Admission) -> Purpose | None:
     """To book both; None where one of them has nothing to book."""
     turns = [
         next_dose(courses.course_of(person_id), first_dose_purpose(admission).vaccines)
-        for person_id, admission in ((proxy.by_id, own), (proxy.person_id, theirs))
+        for person_id, admission in ((proxy.by_id, own), (proxy.person_id, other))
     ]
     if any(turn.refusal for turn in turns):
         return None
     address = reverse("together", args=[proxy.pk])
-    until = timezone.localtime(min(own.expires_at, theirs.expires_at))
+    until = timezone.localtime(min(own.expires_at, other.expires_at))
     values = {"name": proxy.person.name, "until": f"{until:%H:%M}"}
     lead = _(
         "Choose a time. %(name)s gets a place at the same time, or within an hour of it at the "

@@ -11,6 +11,7 @@ from booking.services.confirmations import confirm_hold
 from booking.services.holds import hold_slot
 from eligibility.models import Proxy
 from tests.browser.test_family import looks_right, picture
+from tests.browser.test_frame import double_letters
 from tests.eligibility.signing_in import sign_in_context
 from tests.factories import (
     AdmissionFactory,
@@ -21,7 +22,6 @@ from tests.factories import (
 )
 
 NAMED = {"ko-KR": "김영희님을 대신해 예약 중입니다", "en-GB": "You are booking for 김영희"}
-LARGE = "document.documentElement.style.fontSize = '200%'"
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_name_stays_in_sight_on_the_way_to_the_receipt(
     expect(band).to_contain_text(NAMED[language])
     looks_right(page)
     picture(page, f"acting-confirm-{language}-{width}")
-    page.evaluate(LARGE)
+    double_letters(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     picture(page, f"acting-confirm-200-{language}-{width}")
     page.locator('.booking-press button[form="confirm"]').click()
@@ -126,7 +126,7 @@ def test_both_doses_move_together(new_screen, live_server, language, width):
     expect(button).to_be_visible()
     looks_right(page)
     picture(page, f"change-both-{language}-{width}")
-    page.evaluate(LARGE)
+    double_letters(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     picture(page, f"change-both-200-{language}-{width}")
     button.click()
@@ -156,7 +156,7 @@ def test_two_people_book_side_by_side(new_screen, live_server, mother, language,
     expect(page.locator("main")).to_contain_text("김영희")
     looks_right(page)
     picture(page, f"together-confirm-{language}-{width}")
-    page.evaluate(LARGE)
+    double_letters(page)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     picture(page, f"together-confirm-200-{language}-{width}")
     page.locator('.booking-press button[form="confirm"]').click()
