@@ -27,7 +27,8 @@ def with_gaps(request: HttpRequest) -> None:
 
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Template context of every page: the time, who is signed in and where they stand (as far as
-    the page asked for it), for whom the page is, the sample campaign flag, and whether the letters are to be large."""
+    the page asked for it), for whom the page is, the sample campaign flag, and whether the letters
+    are to be large."""
     match, stands, session = request.resolver_match, shown(request), named(request)
     return {
         "now": known_now(),

@@ -28,7 +28,8 @@ from booking.finder import availability
 from booking.forms import ListEntryForm, weekdays_in_words
 from booking.models import Clinic, ListEntry, Offer, Stock
 from booking.services.courses import admission_for, next_dose_of
-from booking.services.offers import Preferences, entries_at, join_list, leave_list, ranks_on_list
+from booking.services.list_ranks import ranks_on_list
+from booking.services.offers import Preferences, entries_at, join_list, leave_list
 from database.clock import known_today
 from eligibility.admin.people import PeopleSearchMixin
 from staff.actors import actor_of

@@ -19,6 +19,7 @@ from booking.finder import availability
 from booking.forms import ListEntryForm, weekdays_in_words
 from booking.models import ListEntry, Offer
 from booking.services import confirmations, courses, holds, offers, wishes
+from booking.services.list_ranks import ranks_on_list
 from booking.services.wishes import Wished
 from booking.views import headlines
 from booking.views.common import identified
@@ -54,7 +55,7 @@ def cancellation_list(request: HttpRequest, person_id: int) -> HttpResponse:
         # Made before the person's consent: a proxy may neither see nor end the entry.
         return refusal_page(request, OnTheListAlready())
     if entries:
-        ranks = offers.ranks_on_list(entry.pk for entry in entries)
+        ranks = ranks_on_list(entry.pk for entry in entries)
         shown = [_shown(entry, ranks.get(entry.pk)) for entry in entries]
         context = {
             "entries": shown,
