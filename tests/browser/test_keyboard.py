@@ -19,7 +19,8 @@ FOCUSED = """() => {
         name: on.labels?.[0]?.innerText || on.getAttribute("aria-label") || on.innerText || "",
         field: on.name || "",
         href: on.getAttribute("href") || "",
-        seen: shown.outlineStyle !== "none" || shown.boxShadow !== "none",
+        // Forced colours take away shadows and backgrounds, never outlines.
+        seen: shown.outlineStyle !== "none" && parseFloat(shown.outlineWidth) >= 2,
     };
 }"""
 
@@ -45,11 +46,12 @@ def press(page: Page, text: str) -> None:
         page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-def test_a_time_is_booked_from_the_start_page(new_screen, language):
+@pytest.mark.parametrize(("language", "colours"), [("ko", "active"), ("en", "none")])
+def test_a_time_is_booked_from_the_start_page(new_screen, language, colours):
     clinic_with_times()
     person = SCENES[State.INSIDE]().person
     page = new_screen(language, 360)
+    page.emulate_media(forced_colors=colours)
     sign_in_context(page.context, page.at, person.pk)
     page.goto(page.at + "/")
 
@@ -78,3 +80,55 @@ def test_a_person_is_identified(new_screen):
     page.keyboard.press("Enter")
 
     expect(page.locator("input[name=code]")).to_be_visible()
+
+
+# What tells the marked element from its neighbours, apart from colours and backgrounds.
+MARKS = """(selector) => [...document.querySelectorAll(selector)].map((node) => {
+    const shown = getComputedStyle(node);
+    const lines = ["Top", "Right", "Bottom", "Left"]
+        .filter((side) => shown[`border${side}Style`] !== "none")
+        .map((side) => side + shown[`border${side}Width`]);
+    const outline = shown.outlineStyle === "none" ? "" : shown.outlineWidth;
+    return [lines.join(), outline, shown.fontWeight].join(" ");
+})"""
+
+
+@pytest.mark.parametrize(
+    ("state", "address", "marked", "others"),
+    [
+        (State.BOOKED, "/mine/", ".jari-nav [aria-current]", ".jari-nav a:not([aria-current])"),
+        (State.INSIDE, "/booking/", ".booking-days [aria-current]", ".booking-days a"),
+        (State.INSIDE, "/booking/", ".jari-steps .is-now", ".jari-steps li:not(.is-now)"),
+    ],
+)
+def test_forced_colours_leave_the_mark_of_what_is_current(
+    new_screen, state, address, marked, others
+):
+    clinic_with_times()
+    page = new_screen("ko", 820)
+    page.emulate_media(forced_colors="active")
+    sign_in_context(page.context, page.at, SCENES[state]().person.pk)
+
+    page.goto(page.at + address)
+    [of_marked] = page.evaluate(MARKS, marked)
+    of_others = page.evaluate(MARKS, f"{others}:not([aria-current])")
+
+    assert len(of_others) >= 2
+    assert of_marked not in of_others
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.PAUSED, State.CALLED, State.HELD])
+def test_forced_colours_leave_a_frame_around_what_a_background_sets_apart(new_screen, state):
+    scene = SCENES[state]()
+    page = new_screen("ko", 360)
+    page.emulate_media(forced_colors="active")
+    sign_in_context(page.context, page.at, scene.person.pk)
+    blocks = (
+        ".jari-badge, .jari-notice, .jari-number, .jari-button, .jari-card, .booking-clock,"
+        ".booking-stay"
+    )
+
+    for address in ["/mine/", f"/queue/t/{scene.ticket.pk}/", "/booking/confirm/"]:
+        page.goto(page.at + address)
+        shown = page.evaluate(MARKS, f":is({blocks}):not([hidden] *, [hidden], .text)")
+        assert [mark for mark in shown if mark.startswith(" ") and "px" not in mark] == []
