@@ -95,14 +95,10 @@ function call(left) {
   if (left > 1) setTimeout(again, CALL_SECONDS * 1000);
 }
 
-function showNotification() {
+async function showNotification() {
   if (!document.hidden || window.Notification?.permission !== "granted") return;
-  try {
-    const note = new Notification(say("Turn"), { body: say("Stays"), tag: "turn", requireInteraction: true });
-    note.onclick = () => window.focus();
-  } catch {
-    // Some phones let only a service worker do it; title, sound and message remain.
-  }
+  const { showTurn } = await import("./turn-notification.js");
+  showTurn(say("Turn"), say("Stays"), scope);
 }
 
 async function placeFromDraw(frozen) {

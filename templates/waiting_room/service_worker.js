@@ -25,6 +25,17 @@ async function page(request) {
   }
 }
 
+// "It is your turn" was pressed: the page that showed it, or that address again if it was closed.
+async function bringToFront({ data }) {
+  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const shown = pages.find(({ url }) => url === data);
+  return shown ? shown.focus() : self.clients.openWindow(data);
+}
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(bringToFront(event.notification));
+});
 self.addEventListener("install", (event) => event.waitUntil(keep()));
 self.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 self.addEventListener("fetch", (event) => {

@@ -102,6 +102,30 @@ def test_the_number_falls_and_the_turn_comes_without_a_reload(waiting):
     assert page.errors == []
 
 
+def test_a_turn_behind_another_tab_is_a_notification_where_it_was_allowed(waiting, context):
+    context.grant_permissions(["notifications"])
+    room = make_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(3)]
+    publish(room)
+    page = waiting(tickets[2])
+    page.evaluate("navigator.serviceWorker.ready")
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true })")
+
+    call(room, 3)
+    publish(room)
+
+    shown = page.evaluate("""async () => {
+        const worker = await navigator.serviceWorker.ready;
+        for (let tries = 0; tries < 100; tries += 1) {
+            const [note] = await worker.getNotifications();
+            if (note) return [note.title, note.data];
+            await new Promise((go) => setTimeout(go, 100));
+        }
+    }""")
+    assert shown == ["차례가 되었습니다", page.url]
+    assert page.errors == []
+
+
 def test_the_place_after_the_draw_is_worked_out_in_the_browser(waiting):
     room = make_drawn_room(max_active=1, max_per_minute=1)
     tickets = [join(room) for _ in range(30)]
