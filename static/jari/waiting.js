@@ -191,7 +191,7 @@ function secondsUntilNext(now, ahead) {
 
 async function take(now) {
   if (now.state === "closed") return location.reload();
-  put("pause-message", now.message[document.documentElement.lang] || now.message.ko || now.message.en);
+  put("pause-message", now.message[document.documentElement.lang] || now.message.en || now.message.ko);
   notify("paused", now.state === "paused");
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
   notify("still", still);

@@ -126,6 +126,20 @@ def test_a_turn_behind_another_tab_is_a_notification_where_it_was_allowed(waitin
     assert page.errors == []
 
 
+def test_a_pause_is_said_in_english_to_readers_of_other_languages(waiting, browser):
+    room = make_room(max_active=1, max_per_minute=1)
+    tickets = [join(room) for _ in range(3)]
+    publish(room)
+    context = browser.new_context(locale="vi")
+    page = waiting(tickets[2], context)
+
+    rooms.pause_room(room=room, message_ko="서버 점검", message_en="Maintenance", by="staff:1")
+    publish(room)
+
+    expect(page.locator("#pause-message")).to_have_text("Maintenance")
+    context.close()
+
+
 def test_the_place_after_the_draw_is_worked_out_in_the_browser(waiting):
     room = make_drawn_room(max_active=1, max_per_minute=1)
     tickets = [join(room) for _ in range(30)]
