@@ -28,6 +28,15 @@ STATES = [
     State.NOT_YET,
     State.CLOSED,
 ]
+# States without a time to choose: what would suit is not asked there.
+CHOOSES_NOTHING = {
+    State.NOT_YOURS,
+    State.HELD,
+    State.OFFER,
+    State.BOOKED,
+    State.DONE,
+    State.CLOSED,
+}
 
 
 @never_cache
@@ -55,7 +64,8 @@ def own_place(request: HttpRequest) -> HttpResponse:
         lines = [line for line in lines if line.state in KEEPS_ITS_PAGE]
     else:
         lines = [line for line in lines if line.line != stands.line]
-    context = {"stands": stands, "lines": lines}
+    may_wish = stands.state not in CHOOSES_NOTHING
+    context = {"stands": stands, "lines": lines, "may_wish": may_wish}
     return render(request, "own_place.html", context)
 
 

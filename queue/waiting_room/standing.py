@@ -95,6 +95,7 @@ def standing(
     left = now_document.get("left")
     stopped = stands_still(now_document, state, now)
     of_draw, of_witnesses = drawing_of(room, now), witnessing_of(room, now)
+    is_called = phase in (Phase.CALLED, Phase.DOOR)
     alert_channel = stands.line.alert_channel if stands.line else ""
     return {
         "stands": stands,
@@ -113,15 +114,16 @@ def standing(
         "alert_label": ALERT_LABELS[alert_channel],
         # By the ids of the page's elements, which static/jari/waiting.js shows and hides.
         "hidden": {
-            "paused": state != State.PAUSED,
-            "still": not stopped,
+            # Called people may enter during a pause and while the line stands still.
+            "paused": state != State.PAUSED or is_called,
+            "still": not stopped or is_called,
             "witnessing": not of_witnesses["waits_for_witnesses"],
             # Until the witnesses have signed it is they who are late, not the number.
             "drawing": state != State.DRAWING or of_witnesses["waits_for_witnesses"],
             "drawing_late": not of_draw["draw_is_late"],
             "waiting": phase != Phase.WAITING,
             "not_enough": left is None or (ahead or 0) < left,
-            "called": phase not in (Phase.CALLED, Phase.DOOR),
+            "called": not is_called,
             "door": phase != Phase.DOOR,
             "turn": phase == Phase.DOOR,
         },

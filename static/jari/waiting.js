@@ -79,7 +79,7 @@ function itIsMyTurn() {
   switchTo("called");
   document.title = `● ${say("Turn")}`;
   speak(say("Turn"));
-  for (const node of document.querySelectorAll("[data-until-turn]")) node.hidden = true;
+  for (const node of document.querySelectorAll("[data-until-turn], #paused, #still")) node.hidden = true;
   // To the top of the page, wherever in it the person was reading.
   standing.scrollIntoView();
   find("enter").querySelector("button").focus({ preventScroll: true });
@@ -192,9 +192,11 @@ function secondsUntilNext(now, ahead) {
 async function take(now) {
   if (now.state === "closed") return location.reload();
   put("pause-message", now.message[document.documentElement.lang] || now.message.en || now.message.ko);
-  notify("paused", now.state === "paused");
+  // Called people may enter during a pause and while the line stands still.
+  const waits = phase !== "called";
+  notify("paused", waits && now.state === "paused");
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
-  notify("still", still);
+  notify("still", waits && still);
   // Until the witnesses have signed it is they who are late, not the number.
   sayDrawing(now.witnessing ? null : now.drawing);
   sayWitnessing(now.witnessing);

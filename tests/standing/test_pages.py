@@ -17,6 +17,8 @@ from standing.texts import TABLE
 from tests.eligibility.signing_in import sign_in
 from tests.factories import VaccineFactory
 from tests.standing.scenes import SCENES
+from tests.waiting_room.scene import back_in_time
+from waiting_room.services import rooms
 
 pytestmark = pytest.mark.django_db
 
@@ -141,6 +143,30 @@ def test_a_dose_given_elsewhere_opens_the_own_place_too(doses):
     stands = page.context["stands"]
     assert stands.facts.misses_second == (doses == 2)
     assert stands.facts.is_done == (doses == 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "asks"), [(State.WAITING, True), (State.BOOKED, False), (State.DONE, False)]
+)
+def test_what_would_suit_is_asked_of_people_with_a_time_to_choose(state, asks):
+    page = seen(browser(SCENES[state]().person, "en").get("/mine/"), script=False)
+
+    assert bool(page.css("main a[href='/wishes/']")) == asks
+
+
+@pytest.mark.parametrize("stop", ["pause", "still"])
+def test_nobody_who_was_called_reads_that_the_line_stops(stop):
+    scene = SCENES[State.CALLED]()
+    room = scene.ticket.room
+    if stop == "pause":
+        rooms.pause_room(room=room, by="test", message_ko="점검", message_en="Maintenance")
+    else:
+        back_in_time(room, 60)
+
+    page = seen(browser(scene.person, "en").get(f"/queue/t/{scene.ticket.pk}/"), script=False)
+
+    assert page.css_first("h1").text() == "It is your turn"
+    assert [node.id for node in page.css(".jari-notice")] == []
 
 
 def test_a_resume_code_shows_the_place_and_nothing_that_is_booked():
