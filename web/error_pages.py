@@ -9,8 +9,12 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext, override
 
 from web.language import used_language
 
@@ -35,7 +39,38 @@ class ErrorPageMiddleware:
                 response.headers["Content-Type"] = "text/html; charset=utf-8"
             elif b'<section lang="ko">' in response.content:
                 response.content = turned_to(used_language(), response.content.decode())
+            if back := _page_before(request):
+                _lead_back(response, back)
         return response
+
+
+def _page_before(request: HttpRequest) -> str:
+    """The address of the portal's page from which the reader came here; "" if there is none."""
+    try:
+        before, host = urlsplit(request.headers.get("Referer", "")), request.get_host()
+    except (ValueError, DisallowedHost):
+        return ""
+    # A page that was only opened, and comes back as an error, is not the page before.
+    is_same = before.path == request.path and request.method in ("GET", "HEAD")
+    # Two slashes would begin the name of another host.
+    is_ours = before.netloc == host and before.path[1:2] != "/"
+    if is_same or not is_ours or not before.path.startswith("/"):
+        return ""
+    return before.path + (f"?{before.query}" if before.query else "")
+
+
+def _lead_back(response: HttpResponse, address: str) -> None:
+    """Add a link to this address beside the first button of an error page."""
+    with override(used_language()):
+        label = gettext("Back to the page before")
+    link = format_html(' <a class="jari-button secondary" href="{}">{}</a></p>', address, label)
+    html = response.content.decode()
+    first = html.find("</a></p>", html.find('class="jari-actions"'))
+    if '<section lang="ko">' not in html or first < 0:
+        return
+    response.content = html[:first] + "</a>" + link + html[first + len("</a></p>") :]
+    # It names an address of this reader alone.
+    response.headers["Cache-Control"] = "no-store"
 
 
 @lru_cache(maxsize=64)

@@ -35,6 +35,42 @@ def test_a_missing_page_is_in_the_readers_language_first(language):
     assert shown.count('<a class="jari-button" href="/">') == 1
 
 
+BACK = re.compile(r'<a class="jari-button secondary" href="([^"]*)">(?:Back to|이전)')
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        (
+            "http://testserver/booking/?near=강남구&part=morning",
+            ["/booking/?near=강남구&amp;part=morning"],
+        ),
+        ('http://testserver/x"><script>', ["/x&quot;&gt;&lt;script&gt;"]),
+        ("http://testserver//evil.example/", []),
+        ("http://evil.example/booking/", []),
+        ("http://testserver/nowhere/", []),
+        ("javascript:alert(1)", []),
+        ("http://[testserver/", []),
+        ("", []),
+    ],
+)
+def test_an_error_leads_back_to_the_page_before_if_it_is_ours(client, referer, back):
+    answer = client.get("/nowhere/", headers={"referer": referer, "accept-language": "en"})
+
+    assert BACK.findall(answer.content.decode()) == back
+    assert ("no-store" in answer.get("Cache-Control", "")) == bool(back)
+
+
+@pytest.mark.django_db
+def test_a_form_that_was_refused_leads_back_to_its_page(client):
+    headers = {"referer": "http://testserver/how/", "accept-language": "ko"}
+
+    answer = client.post("/how/", headers=headers)
+
+    assert BACK.findall(answer.content.decode()) == ["/how/"]
+
+
 @pytest.mark.django_db
 def test_a_refused_method_has_a_page_with_the_way_back(client):
     answer = client.post("/how/", headers={"accept-language": "vi"})
