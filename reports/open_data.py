@@ -261,7 +261,7 @@ def _page(shown: Mapping[str, Shown], now: datetime, language: str) -> str:
         "page_in": "open:page_in",
         "charts": [_chart(table, shown[table.name]) for table in TABLES],
         "day_text": date_format(shown["vaccinated"].as_of, _("D j F Y")),
-        "time_text": f"{date_format(timezone.localtime(now), _('D j F Y,'))} {hour_of(now)}",
+        "time_text": f"{date_format(timezone.localtime(now), _('D j M Y,'))} {hour_of(now)}",
         "files": [
             {
                 "title": str(table.title),

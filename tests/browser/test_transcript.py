@@ -30,7 +30,8 @@ SPEAK = """async () => {
 CODE = re.compile(r"[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{2,4}(?![A-Z0-9])|[0-9a-f]{64}")
 DAY = re.compile(
     r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\b|(?<=\()[월화수목금토일](?=\))|"
-    r"\b(January|February|March|April|May|June|July|August|September|October|November|December)\b"
+    r"\b(January|February|March|April|May|June|July|August|September|October|November|December|"
+    r"Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
 )
 
 

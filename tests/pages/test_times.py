@@ -23,7 +23,7 @@ def shown(tag: str, language: str, at) -> str:
 @pytest.mark.parametrize(
     ("tag", "korean", "english"),
     [
-        ("when at", "2026년 11월 26일(목) 오전 0:05", "Thu 26 November 2026, 00:05"),
+        ("when at", "2026년 11월 26일(목) 오전 0:05", "Thu 26 Nov 2026, 00:05"),
         ("when at 'short'", "11월 26일(목) 오전 0:05", "Thu 26 Nov, 00:05"),
         ("clock at", "00:05:09", "00:05:09"),
     ],

@@ -29,7 +29,7 @@ def when(at: date | None, style: str = "") -> str:
 @lru_cache(maxsize=4096)
 def _when(at: date, style: str, _language: str) -> SafeString:
     days = {"short": _("D j M,"), "day": _("D j F Y"), "date": _("D j M")}
-    day = date_format(_local(at), days.get(style) or _("D j F Y,"))
+    day = date_format(_local(at), days.get(style) or _("D j M Y,"))
     if style in ("day", "date"):
         return _time(at, format_html('<span class="jari-whole">{}</span>', day))
     # Two spans, so that a narrow page breaks the line between day and hour, never within them.
