@@ -25,7 +25,7 @@ from booking.models.clinics import has_seat, seats_left
 from booking.place_names import full_name
 from booking.rules import EVENING, NOON, day_bounds, part_of, vaccines_named
 from database.clock import known_now
-from dataio.districts import centre_of
+from dataio.districts import centre_of, place_name
 
 FRESH_SECONDS = 1.0  # sums and open slots
 FACTS_SECONDS = 20.0  # clinics and vaccines
@@ -198,7 +198,7 @@ class Directory:
     def area_name(self, area: Area) -> str | None:
         """The name of a clinic or district; None for a clinic that takes no bookings."""
         if area.clinic_id is None:
-            return f"{area.region} {area.district}"
+            return place_name(area.region, area.district)
         clinic = self.clinics.get(area.clinic_id)
         return clinic.full_name if clinic else None
 

@@ -308,6 +308,11 @@ def _with_known_region(search: Search) -> Search:
     return replace(search, region=region)
 
 
+def _on_tile(district: str) -> str:
+    """Romanised names without "-gu", "-si" and "-gun", as maps have them."""
+    return district.rpartition("-")[0] or district
+
+
 def _choose_district(
     request: HttpRequest, search: Search, context: dict[str, Any], status: int
 ) -> HttpResponse:
@@ -319,7 +324,7 @@ def _choose_district(
         places = [
             Place(
                 name,
-                district_name(search.region, name),
+                _on_tile(district_name(search.region, name)),
                 search.query(district=name),
                 left,
             )

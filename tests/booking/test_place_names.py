@@ -1,16 +1,19 @@
 """Names of clinics for people who do not read Korean: English, with the Korean name beside it."""
 
 import io
+from datetime import time
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
+from booking.areas import district_key
 from booking.models import Clinic
 from booking.place_names import full_name, marked
 from booking.services.notices import line_of, render_confirmed
+from booking.services.offers import Preferences, join_list
 from tests.booking.test_path import page
 from tests.factories import ClinicFactory, ReservationFactory, SlotFactory
 
@@ -63,6 +66,33 @@ def test_finder_and_clinic_show_both_names_and_mark_what_is_korean(inside, clini
     assert [name for name, html in pages.items() if BOTH not in html] == []
     address = f'<span lang="ko">{clinic.address}</span>'
     assert [name for name, html in pages.items() if address not in html] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "on_tile", "on_list"),
+    [("ko", ">강남구</text>", "서울특별시 강남구"), ("vi", ">Gangnam</text>", "Seoul Gangnam-gu")],
+)
+def test_districts_on_the_map_and_the_list_are_named_for_their_reader(
+    inside, clinic, language, on_tile, on_list
+):
+    SlotFactory(clinic=clinic, full=True)
+    SlotFactory(clinic=ClinicFactory(district="송파구"))
+    inside.cookies["jari_language"] = language
+    today = timezone.localdate()
+
+    tiles = page(inside.get(reverse("booking"), {"region": "서울특별시"}))
+    join_list(
+        person_id=inside.admission.ticket.person_id,
+        admission_id=inside.admission.pk,
+        dose=1,
+        preferences=Preferences(
+            [district_key("서울특별시", "강남구")], (today, today), (time(0), time(23, 59))
+        ),
+    )
+    waits = inside.get(reverse("cancellation_list"))
+
+    assert on_tile in tiles
+    assert waits.context["entries"][0]["places"] == [on_list]
 
 
 def test_readers_of_korean_see_the_korean_name_alone(inside, clinic):
