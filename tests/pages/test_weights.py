@@ -67,6 +67,7 @@ def test_home_identity_and_eligibility_weigh_less_than_fifteen_kilobytes(languag
     }
 
     weights = {name: weight(response) for name, response in pages.items()}
+    print(language, weights)  # noqa: T201
     assert {name: size for name, size in weights.items() if size >= 15_000} == {}
 
 
@@ -85,9 +86,11 @@ def test_finder_with_ten_clinics_weighs_less_than_25_kilobytes_and_confirm_than_
     confirm = client.get("/booking/confirm/")
 
     assert gzip.decompress(finder.content).decode().count("booking-clinic") == 10
-    assert weight(finder) < 25_000
+    weights = {"finder": weight(finder), "confirm": weight(confirm)}
+    print(language, weights)  # noqa: T201
     assert confirm.status_code == 200
-    assert weight(confirm) < 15_000
+    assert weights["finder"] < 25_000
+    assert weights["confirm"] < 15_000
 
 
 def test_one_font_is_enough_and_never_waited_for():
