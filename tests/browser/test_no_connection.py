@@ -47,7 +47,8 @@ def test_without_a_connection_the_page_says_so_and_shows_no_old_place(waiting, l
     assert page.locator("#ahead, #place, #serving").count() == 0
     assert page.get_attribute("html", "lang") == language
     page.context.set_offline(False)
-    expect(page.locator("h1:visible")).to_have_text(heading)
+    # It asks every ten seconds, where the browser does not say that the connection is back.
+    expect(page.locator("h1:visible")).to_have_text(heading, timeout=20_000)
 
 
 def test_nothing_of_a_person_is_kept(waiting):
