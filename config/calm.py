@@ -90,8 +90,14 @@ class Calm:
                 raise Refused(503, "503_sent.html") from error
 
 
+def _touch(path: Path) -> None:
+    # The clock that all processes of this machine share, and that nobody sets.
+    now = time.monotonic()
+    os.utime(path, (now, now))
+
+
 def _require_alive(path: Path) -> None:
-    if abs(time.time() - path.stat().st_mtime) > SILENT_SECONDS:
+    if time.monotonic() - path.stat().st_mtime > SILENT_SECONDS:
         raise TimeoutError
 
 
@@ -177,7 +183,7 @@ class CalmServer:
         while not self._over.wait(TOUCH_SECONDS):
             for lane in self._calm.threads:
                 with suppress(OSError):
-                    os.utime(self._calm.socket_of(lane))
+                    _touch(self._calm.socket_of(lane))
         for listening in self._listening:
             # Nobody else connects; those who have are taken still.
             listening.shutdown(socket.SHUT_RDWR)
@@ -193,6 +199,7 @@ class CalmServer:
         fresh = path.with_name(f"{lane}.{os.getpid()}")
         listening.bind(str(fresh))
         listening.listen(BACKLOG)
+        _touch(fresh)
         fresh.replace(path)
         self._listening.append(listening)
         pool = ThreadPoolExecutor(count, thread_name_prefix=lane)
