@@ -117,7 +117,7 @@ ALLOWED = {
     "launcher/hours.py": "shifts the clocks of a whole run",
     "queue/waiting_room/offline/witness.py": "another machine, without the database",
     "queue/waiting_room/services/publishing.py": "the age of a file of this machine",
-    "recovery/drilling.py": "commits carry the time of the server's own clock",
+    "recovery/second_site.py": "commits carry the time of the server's own clock",
     "recovery/watching.py": "statistics carry the time of the server's own clock",
 }
 

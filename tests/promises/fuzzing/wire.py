@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -74,13 +74,10 @@ class Answer:
             self.response_bytes(status, headers, file.read(end - start))
 
 
-class InThisThread:
-    """A lane without threads of its own: the test's transaction belongs to this one."""
+class InThisThread(lanes.Lane):
+    """A lane that makes pages in this thread, to which the test's transaction belongs."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
-
-    async def run(self, _address: str, work: Any) -> Any:
+    async def work(self, work: Callable[[], lanes.Result]) -> lanes.Result:
         with no_event_loop():
             return work()
 
