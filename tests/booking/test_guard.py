@@ -11,9 +11,10 @@ from django.urls import reverse
 from booking import urls
 from booking.models import Reservation
 from booking.services.seats import lock_slots
+from eligibility.models import Proxy
 from tests.booking.test_path import sign_in
 from tests.concurrency import Underway
-from tests.factories import AdmissionFactory, ReservationFactory, SlotFactory
+from tests.factories import AdmissionFactory, PersonFactory, ReservationFactory, SlotFactory
 from tests.roles import as_owner
 from tests.waiting_room.scene import back_in_time, tick
 from waiting_room import health
@@ -24,8 +25,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OPEN_TO_ALL = {"lookup", "offer", "decline", "closure_offer"}
 # For people who wait: their quick answers would hide that booking is slow.
 BEFORE_THE_TURN = {"wishes"}
-POSTED = {"hold", "extend", "release", "leave_list", "undo"}
-OF_A_RESERVATION = {"reservation", "cancel", "undo", "change", "calendar"}
+POSTED = {
+    "hold", "extend", "release", "leave_list", "undo", "together_extend", "together_release",
+}  # fmt: skip
+OF_A_RESERVATION = {
+    "reservation", "cancel", "undo", "change", "change_both", "calendar", "share",
+}  # fmt: skip
+# For the reservation's person and another one, for whom they may act.
+OF_BOTH = {"together", "together_confirm", "together_extend", "together_release"}
 
 
 @pytest.fixture
@@ -38,6 +45,9 @@ def tally(monkeypatch):
 def address(name: str, reservation: Reservation) -> str:
     if name == "clinic":
         return reverse(name, args=[reservation.slot.clinic.code])
+    if name in OF_BOTH:
+        proxy = Proxy.objects.create(person=PersonFactory(), by=reservation.person)
+        return reverse(name, args=[proxy.pk])
     return reverse(name, args=[reservation.number] if name in OF_A_RESERVATION else [])
 
 
