@@ -14,8 +14,8 @@ class LastingWorker(SimpleWorker):
     """Runs one job after the other in its own process.
 
     RQ's usual worker forks for each job. Forking the loaded application and connecting to the
-    database anew took 70 ms of CPU where sending a sign-in code takes 5, and in an opening three
-    quarters of a core. A job's time limit ends it here too, by a signal.
+    database anew took three quarters of a core while three people a second booked. A job's time
+    limit ends it here too, by a signal.
     """
 
     def execute_job(self, job: Job, queue: Queue) -> None:
