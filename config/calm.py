@@ -23,12 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from config.answers import Answer, FileBody
+from config.counted import is_alive
 from config.refusals import Refused
 
 # Of the crowd's processes. Raising it needs no rights.
 CROWD_NICE = 5
 # The process touches its sockets so often; after SILENT_SECONDS without it counts as hung.
 TOUCH_SECONDS, SILENT_SECONDS = 1.0, 4.0
+# Not below JARI_HOME or TMPDIR: the name of a Unix socket may have a hundred letters.
+PARENT, PREFIX = Path("/tmp"), "jari-web-"  # noqa: S108
 BACKLOG = 1_024
 PIECE = 256 * 1024
 # A request is its environ as JSON and its body, an answer its head as JSON and its body. In an
@@ -50,9 +53,9 @@ class Calm:
     def prepare(self) -> None:
         """Make the folder of the sockets, which no other account may enter; before the fork.
         Where that is not possible, the process is not used."""
+        _remove_left()
         with suppress(OSError):
-            # Not below JARI_HOME or TMPDIR: the name of a Unix socket may have a hundred letters.
-            self._folder = Path(tempfile.mkdtemp(prefix="jari-web-", dir="/tmp"))
+            self._folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=PARENT))
 
     @property
     def is_used(self) -> bool:
@@ -94,6 +97,14 @@ def _touch(path: Path) -> None:
     # The clock that all processes of this machine share, and that nobody sets.
     now = time.monotonic()
     os.utime(path, (now, now))
+
+
+def _remove_left() -> None:
+    """Remove the folders of servers that were killed."""
+    for folder in PARENT.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if not is_alive(pid):
+            shutil.rmtree(folder, ignore_errors=True)  # another account's stays
 
 
 def _require_alive(path: Path) -> None:

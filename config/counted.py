@@ -12,7 +12,7 @@ _BASE = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("JARI_HOME") or _BASE / "var") / "counted"
 
 
-def _is_alive(pid: str) -> bool:
+def is_alive(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:
@@ -26,7 +26,7 @@ def _own_folder() -> Path:
     """A folder of this server; those of servers that have ended are removed."""
     with suppress(OSError):
         for folder in HOME.iterdir():
-            if not _is_alive(folder.name):
+            if not is_alive(folder.name):
                 shutil.rmtree(folder, ignore_errors=True)
     folder = HOME / str(os.getpid())
     # Of an earlier server that had the same number.
@@ -39,7 +39,7 @@ def forget_the_dead() -> None:
     """Drop the gauges of processes that have ended; what they counted stays counted."""
     with suppress(OSError):
         for file in Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("gauge_live*.db"):
-            if not _is_alive(file.stem.rpartition("_")[2]):
+            if not is_alive(file.stem.rpartition("_")[2]):
                 file.unlink(missing_ok=True)
 
 

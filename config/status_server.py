@@ -17,6 +17,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("JARI_HOME") or ROOT / "var")
@@ -102,6 +103,11 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
+
+    def server_bind(self) -> None:
+        # HTTPServer's own asks the name server for this host's name, which may take seconds.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "jari", int(self.server_address[1])
 
 
 def main() -> None:

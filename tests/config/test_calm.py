@@ -163,3 +163,19 @@ def test_a_stopped_server_finishes_what_it_does_and_leaves_nothing(server: Serve
     connection.close()
     assert server.process.wait(12) == 0
     assert not folder.exists()
+
+
+def test_what_a_killed_server_left_is_removed_by_the_next_one(server: Server, tmp_path: Path):
+    left = folder_of(calm_of(server))
+    server.process.kill()
+    server.process.wait()
+    until(lambda: not server.processes())
+    assert left.exists()
+
+    (tmp_path / "next").mkdir()
+    following = Server(tmp_path / "next", calm=True)
+    try:
+        assert not left.exists()
+    finally:
+        os.killpg(following.process.pid, signal.SIGKILL)
+        following.process.communicate(timeout=20)
