@@ -18,6 +18,7 @@ from booking.rules import day_of
 from booking.services.visits import mark_arrived, mark_not_done, mark_vaccinated
 from database.clock import database_now
 from staff.names import actor_name
+from staff.row_addresses import row_address
 from vaccination.enums import Manifestation, NotDoneReason, Outcome
 from vaccination.exceptions import (
     DoctorNeeded,
@@ -58,7 +59,7 @@ class NotDoneDetails:
 
 def form_address(reservation: Reservation) -> str:
     """The staff's page on which the vaccination of this reservation is recorded."""
-    return reverse("admin:vaccination_dosegiven_record", args=[reservation.pk])
+    return row_address("vaccination_dosegiven_record", reservation.pk)
 
 
 def outcome_address(reservation: Reservation) -> str:

@@ -116,14 +116,12 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
             self._record_look(request, shown, window, entries)
         frame = self._frame(request, shown, counts, window)
         is_empty = frame["is_empty"]
-        # Where the sidebar is hidden, the pages of the admin are listed below.
         return self.page(
             request,
             "admin/booking/day/day.html",
             _("Today") if shown.on == shown.today else f"{shown.on:%Y-%m-%d}",
             day=frame,
             entries=entries,
-            app_list=self.admin_site.get_app_list(request),
             next_at=next_day_with_people(shown.clinic, shown.on) if is_empty else None,
             **{"found": None, "text": "", **more},
         )

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
-from django.urls import get_script_prefix, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -21,6 +20,7 @@ from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation
 from staff.models import User
 from staff.names import actor_names
+from staff.row_addresses import row_address
 from web.moulds import Html, Text, fragment
 
 # A person from before the shown part stays listed so long after the visit, to take a mark back.
@@ -70,10 +70,12 @@ class Entry:
             "dose": row.dose,
             "home": Text(slot.home.name if slot.home else ""),
             "number": Text(row.number),
-            "address": Text(_address("change", row.pk)),
+            "address": Text(row_address("booking_reservation_change", row.pk)),
             "signs": [Text(sign) for sign in self.signs],
             "marked_by": Text(self.marked_by),
-            "marked_at": Text(f"{timezone.localtime(row.changed_at):%H:%M}"),
+            "marked_at": Text(
+                f"{timezone.localtime(row.changed_at):%H:%M}" if self.marked_by else ""
+            ),
             "links": [{"label": link.label, "address": Text(link.address)} for link in self.links],
         }
 
@@ -103,20 +105,10 @@ def marks_of(row: Reservation, buttons: list[tuple[str, str]]) -> dict[str, Any]
     """What the template of the buttons shows."""
     return {
         "acts": buttons,
-        "mark_address": _address("mark", row.pk),
+        "mark_address": row_address("booking_reservation_mark", row.pk),
         "status": row.status,
         "name": row.person.name,
     }
-
-
-def _address(page: str, pk: int) -> str:
-    """A page of a reservation; its pattern is resolved once, not for each of hundreds of rows."""
-    return _pattern(page, get_script_prefix()).replace("/0/", f"/{pk}/")
-
-
-@cache
-def _pattern(page: str, _prefix: str) -> str:
-    return reverse(f"admin:booking_reservation_{page}", args=[0])
 
 
 def anchor_of(row: Reservation) -> str:
