@@ -1,6 +1,8 @@
 """The status page of a host on which no web server lives: a process of Python alone."""
 
 import os
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,13 +24,21 @@ pytestmark = pytest.mark.django_db
 
 class StatusServer:
     def __init__(self, home: Path) -> None:
+        self.log = home / "status.log"
         self.port = free_port()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "config.status_server", "--bind", f"{LOOPBACK}:{self.port}"],
-            cwd=settings.BASE_DIR,
-            # Neither keys nor addresses: it must not need them.
-            env={"PATH": os.defpath, "JARI_HOME": str(home), "STATIC_ROOT": str(home / "static")},
-        )
+        command = [sys.executable, "-m", "config.status_server"]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*command, "--bind", f"{LOOPBACK}:{self.port}"],
+                cwd=settings.BASE_DIR,
+                # Neither keys nor addresses: it must not need them.
+                env={
+                    "PATH": os.defpath,
+                    "JARI_HOME": str(home),
+                    "STATIC_ROOT": str(home / "static"),
+                },
+                stderr=log,
+            )
         until(self.listens)
 
     def listens(self) -> bool:
@@ -108,3 +118,19 @@ def test_its_headers_are_those_of_the_web_server():
     shared = dict(security_headers()) | {"content-security-policy": POLICY}
 
     assert {name.lower(): value for name, value in HEADERS.items()} == shared
+
+
+def test_a_check_that_hangs_up_leaves_no_traceback(server, tmp_path):
+    page = tmp_path / "open" / "status" / "page-ko.html"
+    page.write_bytes(b"x" * 5_000_000)  # more than the buffers of a connection hold
+    for _check in range(3):
+        link = socket.create_connection((LOOPBACK, server.port), timeout=20)
+        link.sendall(b"GET /status/ HTTP/1.0\r\n\r\n")
+        assert link.recv(10) == b"HTTP/1.1 2"
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        link.close()
+    until(lambda: server.ask("/status/vi/").status == 200)
+
+    server.process.terminate()
+    server.process.wait(10)
+    assert server.log.read_text() == ""
