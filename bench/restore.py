@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 from bench.chaos.processes import kill_postgres, leader
 from bench.chaos.stages import Hosts, environ, go_on, settle, wait_for
@@ -55,6 +58,15 @@ immediate_checkpoint = true
 """
 
 
+# As docs/operations.md has it, under Backups.
+ACCOUNT = """
+CREATE ROLE jari_backup LOGIN REPLICATION;
+GRANT pg_read_all_settings, pg_read_all_stats, pg_checkpoint TO jari_backup;
+GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean), pg_switch_wal(),
+    pg_create_restore_point(text) TO jari_backup;
+"""
+
+
 class Archive:
     """Barman beside the cluster, with a receiver of WAL that is started again when it ends."""
 
@@ -66,13 +78,13 @@ class Archive:
             (self.folder / name).mkdir(parents=True)
         self.folder.chmod(0o711)
         self.config = self.folder / "barman.conf"
-        password = hosts.home.load_secrets()["POSTGRES_PASSWORD"]
+        primary = f"host={LOOPBACK} port={hosts.hosts.ports['primary']} dbname=postgres"
+        password = _make_account(hosts, primary)
         self.config.write_text(
             CONFIG.format(
                 user=pwd.getpwuid(os.geteuid()).pw_name, folder=self.folder,
                 programs=hosts.hosts.programs,
-                address=f"host={LOOPBACK} port={hosts.hosts.ports['primary']} user={SUPERUSER} "
-                f"password={password} dbname=postgres",
+                address=f"{primary} user=jari_backup password={password}",
             )
         )  # fmt: skip
         self.config.chmod(0o600)
@@ -112,6 +124,19 @@ class Archive:
 
     def is_receiving(self) -> bool:
         return bool(list((self.folder / "home/jari").glob("streaming/0*")))
+
+
+def _make_account(hosts: Hosts, primary: str) -> str:
+    """Make the account of backups, if an earlier run has not; returns a new password for it."""
+    password = secrets.token_hex(16)
+    own = hosts.home.load_secrets()["POSTGRES_PASSWORD"]
+    address = f"{primary} user={SUPERUSER} password={own}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        found = connection.execute("SELECT FROM pg_roles WHERE rolname = 'jari_backup'").fetchone()
+        if found is None:
+            connection.execute(ACCOUNT)
+        connection.execute(f"ALTER ROLE jari_backup PASSWORD '{password}'")
+    return password
 
 
 def keep_slot(hosts: Hosts) -> None:
@@ -164,8 +189,11 @@ def main() -> int:
         keep_slot(hosts)
         archive = Archive(hosts)
         with archive.receiving():
-            wait_for(hosts, archive.is_receiving, SECONDS)
-            archive.barman("switch-wal", "--force", "--archive", "jari")
+            if not wait_for(hosts, archive.is_receiving, SECONDS):
+                raise LauncherError(f"Barman receives no WAL: see {archive.folder}/barman.log.")
+            archive.barman("switch-wal", "--force", "jari")
+            go_on(hosts, 5)
+            archive.barman("archive-wal", "jari")
             archive.barman("backup", "--wait", "--wait-timeout", str(SECONDS), "jari")
             crowd(hosts, options.citizens)
             print_line("A drill:")
