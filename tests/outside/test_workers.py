@@ -8,6 +8,8 @@ import pytest
 from django.db import connection
 from rq.job import JobStatus
 
+from outside.jobs import has_worker
+from outside.redis import client
 from outside.workers import LastingWorker, worker_for
 from tests import waiting
 from tests.workers import worker
@@ -44,8 +46,22 @@ def test_only_exports_get_a_process_for_each_job():
     kinds = {name: type(django_rq.get_worker(name)).__name__ for name in ("line", "codes")}
     kinds["exports"] = type(django_rq.get_worker("exports")).__name__
 
-    assert kinds == {"line": "LastingWorker", "codes": "LastingWorker", "exports": "Worker"}
+    assert kinds == {"line": "LastingWorker", "codes": "LastingWorker", "exports": "ForkingWorker"}
     assert isinstance(worker_for([django_rq.get_queue("default")]), LastingWorker)
+
+
+@pytest.mark.parametrize("name", ["line", "exports"])
+def test_a_worker_is_known_again_after_redis_was_emptied(name):
+    lasting = django_rq.get_worker(name)
+    lasting.register_birth()
+    client().flushdb()
+    assert not has_worker(name)
+
+    lasting.heartbeat()
+
+    assert has_worker(name)
+    lasting.register_death()
+    assert not has_worker(name)
 
 
 def test_a_job_runs_in_the_process_of_the_worker():
