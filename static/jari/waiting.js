@@ -55,7 +55,7 @@ function show(id, visible) {
   if (node) node.hidden = !visible;
 }
 
-// A notice that comes is said too: a reader of the screen does not see it appear.
+// Said too: a screen reader does not see it appear.
 function notify(id, visible) {
   const node = find(id);
   const comes = visible && node.hidden;
@@ -80,7 +80,6 @@ function itIsMyTurn() {
   document.title = `● ${say("Turn")}`;
   speak(say("Turn"));
   for (const node of document.querySelectorAll("[data-until-turn], #paused, #still")) node.hidden = true;
-  // To the top of the page, wherever in it the person was reading.
   standing.scrollIntoView();
   find("enter").querySelector("button").focus({ preventScroll: true });
   call(CALLS);
@@ -121,7 +120,7 @@ function sayDrawing(drawing) {
   if (wasHidden) speak(notice.querySelector("p").textContent);
 }
 
-// While the witnesses have not cosigned the closed list, though its number is there.
+// Its number is there, the signatures of the witnesses are not.
 function sayWitnessing(witnessing) {
   const notice = find("witnessing");
   if (!notice) return;
@@ -192,12 +191,12 @@ function secondsUntilNext(now, ahead) {
 async function take(now) {
   if (now.state === "closed") return location.reload();
   put("pause-message", now.message[document.documentElement.lang] || now.message.en || now.message.ko);
-  // Called people may enter during a pause and while the line stands still.
+  // The called may enter all the same.
   const waits = phase !== "called";
   notify("paused", waits && now.state === "paused");
   const still = now.state === "open" && serverTime() - Date.parse(now.time) > OLD_SECONDS * 1000;
   notify("still", waits && still);
-  // Until the witnesses have signed it is they who are late, not the number.
+  // Before they have signed, the witnesses are late, not the number.
   sayDrawing(now.witnessing ? null : now.drawing);
   sayWitnessing(now.witnessing);
   if (place === null && now.frozen) place = await placeFromDraw(now.frozen);
@@ -212,7 +211,7 @@ async function take(now) {
 }
 
 async function poll() {
-  // One at a time, and one to come, whatever the tab does.
+  // One at a time, whatever the tab does.
   clearTimeout(timer);
   if (isPolling) return;
   isPolling = true;
@@ -274,7 +273,7 @@ function offerSound() {
   });
 }
 
-// Only now: on a slow line they would share it with the sheet of this page.
+// Only now: on a slow line they would delay this page's own sheet.
 for (const href of find("script").dataset.ahead.split(" ")) {
   document.head.append(Object.assign(document.createElement("link"), { rel: "prefetch", href }));
 }
@@ -284,12 +283,12 @@ const scope = location.pathname.replace(/[^/]+\/$/, "");
 const worker = `${standing.dataset.worker}?language=${document.documentElement.lang}`;
 navigator.serviceWorker?.register(worker, { scope }).catch(() => {});
 
-// Few open this part, so its script is not loaded before.
+// Few open this part.
 find("check").addEventListener("toggle", () => import("./ticket-check.js"), { once: true });
 
 if (phase === "door") {
   speak(find("door").textContent.trim());
-  show("enter", false); // it is sent by itself; without script the button is there
+  show("enter", false);
   setTimeout(knock, DOOR_SECONDS * 1000);
 } else {
   if (phase === "called") document.title = `● ${title}`;

@@ -24,7 +24,9 @@ STANDALONE = [
 ]
 STATIC = settings.BASE_DIR / "static"
 STYLES = sorted(STATIC.rglob("*.css"))
-PUBLIC_STYLES = [STATIC / "jari" / name for name in ("jari.css", "more.css", "booking.css")]
+PUBLIC_STYLES = [
+    STATIC / "jari" / name for name in ("jari.css", "more.css", "acting.css", "booking.css")
+]
 FOCUS_RING = {"#ffe26a"}
 SET = re.compile(r"(--[\w-]+)\s*:")
 
