@@ -90,7 +90,7 @@ class Calm:
             except OSError as error:
                 if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
                     raise Away from error
-                raise Refused(503, "503_sent.html") from error
+                raise Refused(503) from error
 
 
 def _touch(path: Path) -> None:
