@@ -27,6 +27,7 @@ from django.utils import translation
 from booking.fast_path import finished
 from config.context import with_gaps
 from config.lanes import Lane
+from config.refusals import Refused
 from database.tracing import tracing
 from web import letters
 from web.cookies import named
@@ -37,6 +38,11 @@ from web.request_ids import id_of
 from web.templatetags.times import server_time
 
 KEPT_SECONDS = 1.0
+# So long an older page is shown while it is renewed: nobody waits for that, nor for a database that
+# is away.
+STALE_SECONDS = 5.0
+# Without one people read after this time that their place is kept.
+PATIENCE_SECONDS = 4.0
 # Of these the key of a kept page is made; the token of a form is filled in.
 COOKIES = {
     settings.LANGUAGE_COOKIE_NAME,
@@ -85,16 +91,22 @@ class FrontPages:
         return response
 
     async def _page(self, key: Key, environ: dict[str, Any]) -> Kept | None:
-        """The kept page, made anew where it is too old: once, for all who wait for it."""
-        page = self._kept.get(key)
-        if page and page.until > time.monotonic():
+        """The kept page. An older one is renewed once for all, who get it as it was meanwhile; None
+        where Django has no page. Raises Refused (503) where it takes too long, as in an outage."""
+        page, now = self._kept.get(key), time.monotonic()
+        if page and page.until > now:
             return page
         task = self._coming.get(key)
         if task is None:
             task = asyncio.create_task(self._lane.run("", partial(self._make, key, environ)))
             self._coming[key] = task
             task.add_done_callback(partial(self._came, key))
-        return await asyncio.shield(task)
+        if page and page.until + STALE_SECONDS > now:
+            return page
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), PATIENCE_SECONDS)
+        except TimeoutError:
+            raise Refused(503) from None
 
     def _came(self, key: Key, task: "asyncio.Task[Kept | None]") -> None:
         del self._coming[key]

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from config.front_pages import FrontPages
+from config.refusals import Refused
 from eligibility.sessions import COOKIE
 from tests.booking.test_fast_path import in_a_loop
 from tests.factories import CohortFactory, RoomFactory
@@ -142,3 +144,31 @@ def test_a_page_that_fails_is_not_kept(monkeypatch):
         return [await pages(request_of("/")) for _time in range(2)]
 
     assert in_a_loop(ask_twice) == [None, None]
+
+
+def test_in_an_outage_the_last_page_is_shown_for_some_seconds(monkeypatch):
+    monkeypatch.setattr("config.front_pages.KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("config.front_pages.STALE_SECONDS", 1.0)
+    monkeypatch.setattr("config.front_pages.PATIENCE_SECONDS", 0.2)
+    handler = Handler()
+    hangs, over = threading.Event(), threading.Event()
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        if hangs.is_set():
+            over.wait(30)
+        return handler(request)
+
+    async def story() -> list[int]:
+        pages = FrontPages(answer)
+        seen = [await pages(request_of("/"))]
+        hangs.set()
+        for seconds in (0.0, 0.1):
+            await asyncio.sleep(seconds)
+            seen.append(await pages(request_of("/")))
+        await asyncio.sleep(1.1)
+        with pytest.raises(Refused) as refused:
+            await pages(request_of("/"))
+        over.set()
+        return [*(page.status_code for page in seen if page), refused.value.status]
+
+    assert in_a_loop(story) == [200, 200, 200, 503]
