@@ -29,6 +29,7 @@ from config.context import with_gaps
 from config.lanes import Lane
 from config.refusals import Refused
 from database.tracing import tracing
+from eligibility.limits import KNOWN_COOKIE
 from web import letters
 from web.cookies import named
 from web.language import language_for
@@ -43,10 +44,12 @@ KEPT_SECONDS = 1.0
 STALE_SECONDS = 5.0
 # Without one people read after this time that their place is kept.
 PATIENCE_SECONDS = 4.0
-# Of these the key of a kept page is made; the token of a form is filled in.
+# Of these the key of a kept page is made; the token of a form is filled in, and that a browser
+# proved a phone before counts only when its form is sent.
 COOKIES = {
     settings.LANGUAGE_COOKIE_NAME,
     settings.CSRF_COOKIE_NAME,
+    KNOWN_COOKIE,
     *(named(f"jari_{field}") for field in letters.CHOICES),
 }
 Key = tuple[str, str, bool, bool]

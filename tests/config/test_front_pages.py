@@ -65,7 +65,9 @@ def same(response: Any) -> tuple[int, dict[str, str], str]:
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("language", ["ko", "en", "zh-hans", "vi", "fr"])
-@pytest.mark.parametrize("cookies", [{}, {"jari_letters": "large"}, {"jari_words": "easy"}])
+@pytest.mark.parametrize(
+    "cookies", [{}, {"jari_letters": "large"}, {"jari_words": "easy"}, {"jari_known": "a"}]
+)
 def test_a_kept_page_is_that_of_django(path, language, cookies):
     RoomFactory(cohort=CohortFactory())
     browser = Client(headers={"accept-language": language})
