@@ -121,7 +121,7 @@ class FastBooking:
         if claim is None or claim.has_acted:
             return None
         request.LANGUAGE_CODE = language_for(request)
-        CsrfViewMiddleware(_nothing).process_request(request)  # reads the cookie of the token
+        read_token(request)
         return await act(request, claim)
 
     async def _list(self, request: HttpRequest, claim: Claim) -> HttpResponse | None:
@@ -186,19 +186,24 @@ class FastBooking:
 def _is_page(environ: dict[str, Any]) -> bool:
     # Not what the finder's script asks for.
     is_whole = f"HTTP_{PART.upper().replace('-', '_')}" not in environ
-    return environ["REQUEST_METHOD"] == "GET" and is_whole and _is_plain(environ)
+    return environ["REQUEST_METHOD"] == "GET" and is_whole and is_plain(environ)
 
 
 def _is_form(environ: dict[str, Any]) -> bool:
     is_form = environ.get("CONTENT_TYPE") == "application/x-www-form-urlencoded"
     is_own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
-    return environ["REQUEST_METHOD"] == "POST" and is_form and is_own and _is_plain(environ)
+    return environ["REQUEST_METHOD"] == "POST" and is_form and is_own and is_plain(environ)
 
 
-def _is_plain(environ: dict[str, Any]) -> bool:
-    # Without TLS Django refuses it (web.transport).
+def is_plain(environ: dict[str, Any]) -> bool:
+    """Whether the address has no query, and comes over TLS where Django would refuse it without."""
     is_safe = not settings.SECURE_SSL_REDIRECT or environ.get("HTTP_X_FORWARDED_PROTO") == "https"
     return is_safe and not environ["QUERY_STRING"]
+
+
+def read_token(request: HttpRequest) -> None:
+    """Read the cookie of the form's token, as the middleware does before a view."""
+    CsrfViewMiddleware(_nothing).process_request(request)
 
 
 def finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:

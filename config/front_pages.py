@@ -20,11 +20,11 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.csrf import CsrfViewMiddleware, get_token
+from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils import translation
 
-from booking.fast_path import finished
+from booking.fast_path import finished, is_plain, read_token
 from config.context import with_gaps
 from config.lanes import Lane
 from config.refusals import Refused
@@ -76,7 +76,7 @@ class FrontPages:
 
     async def __call__(self, environ: dict[str, Any]) -> HttpResponse | None:
         name = self._names.get(environ["PATH_INFO"])
-        if name is None or not _is_plain(environ):
+        if name is None or environ["REQUEST_METHOD"] != "GET" or not is_plain(environ):
             return None
         began = time.perf_counter()
         request = WSGIRequest(dict(environ))
@@ -130,13 +130,6 @@ class FrontPages:
             close_old_connections()
 
 
-def _is_plain(environ: dict[str, Any]) -> bool:
-    # Without TLS Django refuses it (web.transport).
-    if settings.SECURE_SSL_REDIRECT and environ.get("HTTP_X_FORWARDED_PROTO") != "https":
-        return False
-    return environ["REQUEST_METHOD"] == "GET" and not environ["QUERY_STRING"]
-
-
 def _key(request: HttpRequest) -> Key:
     large, easy = letters.is_large(request), letters.has_easy_words(request)
     return request.path, language_for(request), large, easy
@@ -165,12 +158,8 @@ def _bare(key: Key, environ: dict[str, Any]) -> dict[str, Any]:
 
 
 def _filled(request: WSGIRequest, page: Kept) -> HttpResponse:
-    CsrfViewMiddleware(_nothing).process_request(request)  # reads the cookie of the token
+    read_token(request)
     request.LANGUAGE_CODE = language_for(request)
     with translation.override(request.LANGUAGE_CODE), tracing(id_of(request)):
         texts = [Text(get_token(request)), Html(server_time({}))]
         return finished(request, HttpResponse(filled(page.parts, texts)))
-
-
-def _nothing(_request: HttpRequest) -> HttpResponse:
-    raise AssertionError("no view is called by this")
