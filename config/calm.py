@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from config.answers import Answer, FileBody
-from config.counted import is_alive
+from config.processes import is_alive
 from config.refusals import Refused
 
 # Of the crowd's processes. Raising it needs no rights.

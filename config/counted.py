@@ -8,18 +8,10 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from config.processes import is_alive
+
 _BASE = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("JARI_HOME") or _BASE / "var") / "counted"
-
-
-def is_alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except (ValueError, PermissionError):
-        return True
-    return True
 
 
 def _own_folder() -> Path:
