@@ -2,6 +2,8 @@
 addresses."""
 
 import asyncio
+import math
+import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from config.refusals import busy
+from config.refusals import Refused, busy
 
 Result = TypeVar("Result")
 # Of a queue, for the request at its end; a browser and its reader wait about three times as long.
@@ -18,6 +20,8 @@ MOST_SECONDS = 10.0
 # So many may wait however slow the pages are: a mean of few requests says little.
 LEAST = 20
 MEAN_OF = 50
+# What a refused browser is told to wait: as long as all who were refused lately take, within these.
+SOON, LATE = 10.0, 60.0
 
 
 # What people come for who have booked already, and what says how things stand: a crowd in front of
@@ -71,6 +75,28 @@ class Lanes:
         return {self.pages, self.arrivals, self.staff, self.static, self.lookup}
 
 
+class Refusals:
+    """How long those are told to wait whom a lane refuses.
+
+    They come again after that time, so told alike they would come as one crowd, and told too little
+    their coming again would cost what the pages need: a thousand reloads a second took half of two
+    cores.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = SOON
+        self._away = 0.0  # people who were refused and have not come again, about
+        self._at = 0.0
+
+    def next(self, now: float, *, each: float) -> int:
+        """Seconds for one more, where a page takes the lane `each` seconds."""
+        self._away = 1 + self._away * math.exp((self._at - now) / self.seconds)
+        self._at = now
+        self.seconds = min(max(self._away * each, SOON), LATE)
+        spread = random.uniform(1, 1.25)  # noqa: S311  (no secret)
+        return math.ceil(self.seconds * spread)
+
+
 class Lane:
     """A thread pool whose queue one address can't fill.
 
@@ -86,6 +112,7 @@ class Lane:
         self._size = self._free = threads
         self._seconds = 0.0  # that a request takes in its thread, as a moving mean
         self._most = waiting
+        self._refusals = Refusals()
         self._count = 0
         self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         # The addresses by how many of their requests wait: a crowd that is refused must not cost a
@@ -96,7 +123,7 @@ class Lane:
     def refuse_if_full(self, address: str) -> None:
         """Raise Refused (503) where `run` would, before anything is done for the request."""
         if not self._free and self._is_full() and self._has_its_share(address):
-            raise busy()
+            raise self._busy()
 
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread; raises Refused (503) if the queue is full."""
@@ -144,13 +171,16 @@ class Lane:
     def _drop_newest(self, address: str) -> None:
         """Refuse the newest request of the address with most waiting, or else this one."""
         if self._has_its_share(address):
-            raise busy()
+            raise self._busy()
         largest = next(iter(self._by_count[self._largest]))
         turns = self._turns[largest]
         turn = turns.pop()
         self._counted(largest, len(turns) + 1, len(turns))
         if not turn.done():
-            turn.set_exception(busy())
+            turn.set_exception(self._busy())
+
+    def _busy(self) -> Refused:
+        return busy(self._refusals.next(time.monotonic(), each=self._seconds / self._size))
 
     def _has_its_share(self, address: str) -> bool:
         return self._largest <= len(self._turns.get(address, ())) + 1

@@ -11,6 +11,8 @@ from web.error_pages import page
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 10
+# In templates/503_busy.html, which a proxy shows as it is.
+_IN_SECONDS = b">%d</span>" % RETRY_SECONDS
 
 
 class Refused(Exception):
@@ -30,12 +32,26 @@ class Refused(Exception):
             ("connection", "close"),
             *self.headers,
         ]
-        return self.status, headers, page(self.page, language)
+        return self.status, headers, self.body_in(language)
+
+    def body_in(self, language: str) -> bytes:
+        return page(self.page, language)
 
 
-def busy() -> Refused:
+class Busy(Refused):
+    """Too many wait: the answer says in how many seconds to try again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(503, "503_busy.html", retry_after=str(seconds))
+        self._seconds = seconds
+
+    def body_in(self, language: str) -> bytes:
+        return page(self.page, language).replace(_IN_SECONDS, b">%d</span>" % self._seconds)
+
+
+def busy(seconds: int = RETRY_SECONDS) -> Refused:
     measured.BUSY.inc()
-    return Refused(503, "503_busy.html", retry_after=str(RETRY_SECONDS))
+    return Busy(seconds)
 
 
 def refusal_of(error: Exception) -> Refused:

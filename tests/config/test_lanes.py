@@ -1,6 +1,7 @@
 """Who gets a thread next, and what one address may have of it."""
 
 import asyncio
+import heapq
 import random
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from config.connections import fair_share
-from config.lanes import Lane, Lanes, Share, Threads
+from config.lanes import LATE, SOON, Lane, Lanes, Refusals, Share, Threads
 from config.refusals import Refused
 
 
@@ -162,3 +163,38 @@ def test_a_queue_is_full_when_its_end_would_wait_too_long(monkeypatch):
     # One with a thread, and at least twenty who wait.
     assert 21 <= refused.index(True) < 40
     assert all(refused[refused.index(True) :])
+
+
+def told(people: int, *, each: float, seconds: int = 120) -> tuple[float, float]:
+    """What the last ones are told who were refused and come again when told; and how many come a
+    second then. `each` is what a page takes the lane."""
+    rng = random.Random(7)  # noqa: S311  (no secret)
+    refusals, now = Refusals(), 1_000.0
+    coming = sorted(now + rng.uniform(0, 2) for _ in range(people))
+    said, came = 0.0, 0
+    while coming[0] < now + seconds:
+        at = heapq.heappop(coming)
+        said = refusals.next(at, each=each)
+        came += at > now + seconds - 10
+        heapq.heappush(coming, at + said * rng.uniform(0.9, 1.1))
+    return said, came / 10
+
+
+def test_few_who_are_refused_come_again_soon():
+    said, _came = told(20, each=0.05)
+
+    assert SOON <= said <= 1.25 * SOON + 1
+
+
+def test_a_crowd_that_is_refused_is_told_to_come_when_the_others_are_through():
+    said, came = told(600, each=0.05)
+
+    assert 0.7 * 30 <= said <= 1.5 * 30
+    assert 0.5 * 20 <= came <= 1.6 * 20
+
+
+def test_nobody_is_told_to_wait_for_much_longer_than_a_minute():
+    said, came = told(6_500, each=0.1)
+
+    assert LATE <= said <= 1.25 * LATE + 1
+    assert came <= 1.3 * 6_500 / LATE

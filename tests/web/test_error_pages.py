@@ -98,6 +98,14 @@ def test_what_never_reaches_django_is_answered_in_the_readers_language():
     assert "<h1>当前使用人数众多。您的位置仍然保留</h1>" in body.decode()
 
 
+def test_a_busy_portal_says_in_each_language_when_to_try_again():
+    _status, headers, body = busy(34).answer_in("en")
+
+    said = re.sub(r"<[^>]+>", "", body.decode())
+    assert dict(headers)["retry-after"] == "34"
+    assert re.findall(r"(?<!\d)(34|10)(?!\d)", said) == ["34"] * 4
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", [400, 404, 405, 408, 413, 429])
 def test_a_bare_refusal_gets_its_page(status, rf):
