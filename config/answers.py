@@ -62,7 +62,17 @@ def answer_of(
         size += len(piece)
         if size > limits.memory_bytes:
             return _of_spool(status, headers, pieces, remaining)
+    if any(name == "content-length" for name, _value in headers):
+        headers = _measured(headers, size)
     return Answer(status, headers, b"".join(pieces))
+
+
+def _measured(headers: Headers, size: int) -> Headers:
+    """`headers` with the true length: with another one, reader and proxy wait for bytes that never
+    come, or take some for the next answer."""
+    return [pair for pair in headers if pair[0] != "content-length"] + [
+        ("content-length", str(size))
+    ]
 
 
 def _descriptor(file: Any) -> int | None:
@@ -128,8 +138,10 @@ class Answers:
             await self._guard.gone(client)
 
     def _send_part(self, protocol: Any, answer: Answer, path: str, headers: Headers) -> None:
-        headers = [pair for pair in headers if pair[0] != "content-length"]
-        headers.append(("content-length", str(answer.size)))
         protocol.response_file_range(
-            answer.status, headers, path, answer.start, answer.start + answer.size
+            answer.status,
+            _measured(headers, answer.size),
+            path,
+            answer.start,
+            answer.start + answer.size,
         )

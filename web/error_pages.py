@@ -41,6 +41,8 @@ class ErrorPageMiddleware:
                 response.content = turned_to(used_language(), response.content.decode())
             if back := _page_before(request):
                 _lead_back(response, back)
+            if "Content-Length" in response.headers:  # as it was before
+                response.headers["Content-Length"] = str(len(response.content))
         return response
 
 

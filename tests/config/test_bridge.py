@@ -65,6 +65,9 @@ def slow(request):
 def download(request):
     return FileResponse(open("download", "rb"))
 
+def misdeclared(request):
+    return HttpResponse("done", headers={"Content-Length": request.GET["length"]})
+
 def headed(request):
     response = HttpResponse("done")
     response["X-One"], response.cookies["a"], response.cookies["b"] = "1", "1", "2"
@@ -81,13 +84,14 @@ from django.urls import path, re_path
 urlpatterns = [path("body", site.body), path("stream", site.stream), path("slow", site.slow),
                path("headed", site.headed), path("download", site.download),
                path("static", site.static), path("shown", site.shown),
+               path("misdeclared", site.misdeclared),
                path("admin/headed", site.headed), path("admin/slow", site.slow),
                path("reservations/headed", site.headed), path("reservations/slow", site.slow),
                path("static/headed", site.headed),
                path("who", site.who), path("admin/who", site.who),
                path("reservations/who", site.who), path("admin/stream", site.stream),
                path("admin/breaks", site.breaks), path("admin/seen", site.seen),
-               path("reservations/body", site.body),
+               path("reservations/body", site.body), path("identity/", site.slow),
                path("admin/body", site.staff_body), path("breaks", site.breaks),
                re_path("", site.seen)]
 """
@@ -245,6 +249,13 @@ def test_answers_go_out_whole_and_in_order(server: Server):
     assert (headed.content, headed.headers["X-One"]) == (b"done", "1")
     assert headed.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
     assert (head.status, head.content) == (200, b"")
+
+
+@pytest.mark.parametrize("length", [2, 400])
+def test_nobody_waits_for_more_than_an_answer_has(server: Server, length: int):
+    answer = server.ask("GET", f"/misdeclared?length={length}")
+
+    assert (answer.headers["Content-Length"], answer.content) == ("4", b"done")
 
 
 def test_an_address_that_takes_no_such_method_says_so(server: Server):
