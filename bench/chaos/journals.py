@@ -71,9 +71,12 @@ class Commits(Watcher):
         self._next = 0
         self._connection: psycopg.Connection | None = None
         with psycopg.connect(owner_url, autocommit=True) as connection:
-            connection.execute("DROP TABLE IF EXISTS chaos_commits")
-            connection.execute("CREATE TABLE chaos_commits (number integer PRIMARY KEY)")
-            connection.execute("GRANT INSERT ON chaos_commits TO jari_app")
+            # Not in `public`, where `migrate` takes what the portal's account does not need.
+            connection.execute("DROP SCHEMA IF EXISTS chaos CASCADE")
+            connection.execute("CREATE SCHEMA chaos")
+            connection.execute("CREATE TABLE chaos.commits (number integer PRIMARY KEY)")
+            connection.execute("GRANT USAGE ON SCHEMA chaos TO jari_app")
+            connection.execute("GRANT INSERT ON chaos.commits TO jari_app")
 
     def step(self) -> None:
         self._next += 1
@@ -82,7 +85,7 @@ class Commits(Watcher):
                 self._connection = psycopg.connect(
                     self.url, autocommit=True, prepare_threshold=None
                 )
-            self._connection.execute("INSERT INTO chaos_commits VALUES (%s)", [self._next])
+            self._connection.execute("INSERT INTO chaos.commits VALUES (%s)", [self._next])
         except psycopg.Error:
             # Not answered, so no promise: it may be there or not.
             if self._connection:
@@ -95,8 +98,8 @@ class Commits(Watcher):
     def lost(self) -> int:
         """Answered commits that are not there."""
         with psycopg.connect(self.owner_url, autocommit=True) as connection:
-            rows = connection.execute("SELECT number FROM chaos_commits").fetchall()
-            connection.execute("DROP TABLE chaos_commits")
+            rows = connection.execute("SELECT number FROM chaos.commits").fetchall()
+            connection.execute("DROP SCHEMA chaos CASCADE")
         return len(set(self.answered) - {number for (number,) in rows})
 
 
