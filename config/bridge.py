@@ -25,7 +25,7 @@ from config.bodies import Bodies
 from config.calm import Away, Calm
 from config.connections import Guard
 from config.headers import Headers, completed
-from config.lanes import Lane, Lanes, Threads
+from config.lanes import ROOM, Lane, Lanes, Threads
 from config.limits import Limits
 from config.refusals import Refused, refusal_of
 from web.addresses import address_of, network_of
@@ -49,6 +49,11 @@ def alive() -> tuple[int, Headers, bytes]:
         [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")],
         b"ok\n",
     )
+
+
+def there_is_room() -> tuple[int, Headers, bytes]:
+    """What config.views.identity_room answers, too."""
+    return 204, [("cache-control", "no-store")], b""
 
 
 class WsgiBridge:
@@ -118,6 +123,10 @@ class WsgiBridge:
         _check_charset(environ)
         caller = address_of(environ, self._hops)
         address = network_of(caller) if caller else "unknown"
+        if path == ROOM and scope.method in ("GET", "HEAD"):
+            self._lanes.arrivals.refuse_if_full(address)
+            self._answer(protocol, *there_is_room())
+            return
         lane = self._lanes.of(path)
         if lane is self._lanes.arrivals and not _has_no_body(scope):
             # Else a crowd's bodies are read for nothing.

@@ -33,6 +33,8 @@ LOOKUP = (
 
 # With what everybody begins: a crowd that arrives must not hold up those who are on their way.
 ARRIVALS = {"/", "/identity/"}
+# Says whether these have room: the form's script asks before it sends what was typed.
+ROOM = "/identity/room/"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("statements.urls")),
     path("", include("messaging.urls")),
     path("healthz", views.healthz, name="healthz"),
+    path("identity/room/", views.identity_room, name="identity_room"),
     path("metrics", metrics.metrics, name="metrics"),
     path("readyz", views.readyz, name="readyz"),
     path("letters/", letters.choose, name="letters"),

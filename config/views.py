@@ -5,6 +5,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 from psycopg_pool import PoolTimeout
 
 from booking.views import holds
@@ -31,6 +32,14 @@ def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
         with suppress(OperationalError, InterfaceError, PoolTimeout):
             keep(request)
     return render(request, "403.html", {"form_expired": True}, status=403)
+
+
+@never_cache
+@require_safe
+def identity_room(request: HttpRequest) -> HttpResponse:
+    """Whether the identity form would be taken now. The web server answers it, and says 503 with
+    Retry-After where it would not (config.bridge); behind another there is always room."""
+    return HttpResponse(status=204)
 
 
 @never_cache
