@@ -11,7 +11,9 @@ from bench.portal import portal, serving
 LOADS = ((0.5, 32), (1.0, 64), (2.0, 256))
 MOST = 400  # bookings a second that the people of a run suffice for
 TODAY = 200  # people of the clinic whose staff look at its day meanwhile
-MOST_TIMES = 20  # nobody waits so many times longer than the median
+# Above what the server can do nobody waits so many times longer than the median. Below, the median is
+# that of an idle server, a few milliseconds.
+MOST_TIMES = 20
 
 
 def measure(size: Size) -> Iterator[Row | Picture]:
@@ -90,8 +92,8 @@ def rows(
     yield Row(
         f"{name}: the longest wait for an answer", f"{walked.latency()}",
         f"median {middle:.0f} ms", longest / max(middle, 0.1),
-        f"{MOST_TIMES}" if load >= 1 else "",
-        longest / max(middle, 0.1) <= MOST_TIMES if load >= 1 else None,
+        f"{MOST_TIMES}" if load > 1 else "",
+        longest / max(middle, 0.1) <= MOST_TIMES if load > 1 else None,
     )  # fmt: skip
     yield Row(
         f"{name}: staff look at a clinic's day",
