@@ -1,19 +1,25 @@
+import re
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from bench.figures import Picture, Row, Size, percentile
 from bench.flows import Walked, walk
 from bench.people import admitted, broken_invariants, cookies_of, open_both
-from bench.portal import portal, serving
+from bench.portal import ROOT, portal, serving, wrk
 
 # Shares of what the server can do, and connections that are enough to offer so much.
 LOADS = ((0.5, 32), (1.0, 64), (2.0, 256))
 MOST = 400  # bookings a second that the people of a run suffice for
 TODAY = 200  # people of the clinic whose staff look at its day meanwhile
-# Above what the server can do nobody waits so many times longer than the median. Below, the median is
-# that of an idle server, a few milliseconds.
+# Above what the server can do nobody waits so many times longer than the median. Below, the median
+# is that of an idle server, a few milliseconds.
 MOST_TIMES = 20
+# A page that threads make, and more connections than they serve in the ten seconds that anybody is
+# let wait (config.lanes).
+THREADED, CROWD = "/family/", 3_000
 
 
 def measure(size: Size) -> Iterator[Row | Picture]:
@@ -49,6 +55,7 @@ def measure(size: Size) -> Iterator[Row | Picture]:
                 )  # fmt: skip
             walks.append(walked)
             yield from rows(load, clients, walked, most, times)
+        yield more_than_can_wait(url, people[0], seconds=size.of(30, 15))
         broken = broken_invariants()
     yield pictured(walks)
     if broken != of_the_day:
@@ -100,6 +107,25 @@ def rows(
         f"p50 {percentile(staffs, 50):.0f} ms, p95 {percentile(staffs, 95):.0f} ms, longest "
         f"{max(staffs, default=0):.0f}, of {len(staffs)}",
     )
+
+
+def more_than_can_wait(url: str, cookie: str, *, seconds: int) -> Row:
+    """A crowd whose end would wait too long: who is not let wait is told when to try again."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+        file.write((ROOT / "bench" / "again.lua").read_text().replace("@COOKIE@", cookie))
+        file.flush()
+        asked = wrk(f"{url}{THREADED}", connections=CROWD, seconds=seconds, script=Path(file.name))
+    counts = re.search(r"said: (\d+) (\d+) (\d+)", asked["output"])
+    if not counts:
+        raise RuntimeError(f"nobody got an answer: {asked['output'][-500:]}")
+    answered, later, failed = map(int, counts.groups())
+    return Row(
+        f"{CROWD:,} connections at a page that threads make: errors",
+        f"{failed + asked['unanswered']} of {answered + later + failed:,} answers; {later:,} were "
+        f"told when to try again; {answered / seconds:.0f} pages/s; longest "
+        f"{asked['longest'] / 1000:.1f} s",
+        aim="0 errors", met=failed + asked["unanswered"] == 0,
+    )  # fmt: skip
 
 
 def pictured(walks: list[Walked]) -> Picture:
