@@ -29,8 +29,13 @@ from standing.hooks import facts_of
 from tests.crowd import admit, open_slots
 from tests.factories import PersonFactory, RoomFactory, VaccineFactory
 from tests.roles import as_owner, past_triggers
-from waiting_room.models import Admission, Room
-from waiting_room.services.entering import admission_in_session
+from waiting_room.models import Admission, Line, Room
+from waiting_room.services.entering import (
+    ENTER,
+    admission_in_session,
+    called_in_session,
+    entry,
+)
 from waiting_room.services.joining import TICKET_IDS_SQL, parameters
 from waiting_room.services.people_before import waiting_before
 from waiting_room.services.ticking import tick_room
@@ -137,6 +142,9 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
     for _tick in range(3):  # until all who came before are in the log
         tick_room(room.pk)
     availability.directory()
+    was_inside = Admission.objects.filter(room=room, ended_at__isnull=False).order_by("pk")[:3]
+    places = {each.ticket_id: each.place for each in was_inside}
+    Line.objects.filter(pk=room.pk).update(serving=max(places.values()))
 
     def hold(slot_id: int, of: Admission) -> None:
         hold_best_slots(person_id=of.ticket.person_id, slot_id=slot_id, admission_id=of.pk)
@@ -170,6 +178,8 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
         "confirm": confirm,
         "receipt": lambda: reading.in_session(claim),
         "join": join,
+        "called": lambda: run(*called_in_session(claim, admission.ticket_id)),
+        "enter": lambda: run(ENTER, entry(room.pk, places)),
         "standing": lambda: facts_of(person, EVERYTHING_FROM),
         "before": lambda: waiting_before(person_id=person, cohorts=[room.cohort_id]),
         "lapsed": take_back_holds,
@@ -178,6 +188,7 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
     read = {name: touched(act) for name, act in acts.items()}
 
     assert all(read[name] for name in ("admission", "find", "hold", "list", "confirm", "join"))
+    assert Admission.objects.filter(ticket__in=places, ended_at=None).count() == len(places)
     assert {
         f"{name}: {table}": rows
         for name, tables in read.items()

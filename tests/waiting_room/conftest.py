@@ -29,3 +29,14 @@ def start(settings, tmp_path):
 
         begin.misbehave = misbehave
         yield begin
+
+
+@pytest.fixture(params=["fast", "careful"])
+def both_paths_of_entering(request, monkeypatch):
+    """Runs a test twice: as it is, and with every entry left to the careful path.
+
+    The function waiting_room_enter and `entering._let_in` decide the same; what holds them together
+    are the tests that run with both.
+    """
+    if request.param == "careful":
+        monkeypatch.setattr("waiting_room.services.entering._enter_at_once", lambda _ticket: None)

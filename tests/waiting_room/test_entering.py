@@ -14,7 +14,7 @@ from waiting_room.exceptions import AdmissionOver, AtTheDoor, NotCalled, RoomClo
 from waiting_room.models import Admission, DoorWait, Line
 from waiting_room.services import entering, rooms
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("both_paths_of_entering")]
 
 
 def inside(room) -> int:

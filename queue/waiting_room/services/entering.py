@@ -1,5 +1,6 @@
 """Entering: never more people inside than the room takes, and always the lowest place first."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext as _
 
+from database import functions
 from database.clock import Now, database_now
 from eligibility.models import Cohort, Person
 from eligibility.sessions import SESSION, Claim, Session
@@ -36,6 +38,24 @@ WHERE id = %s AND ended_at IS NULL RETURNING ended_at
 
 OF_ADMISSION = ["id", "ticket_id", "room_id", "place", "entered_at", "expires_at", "extensions"]
 
+COLUMNS = [field.attname for field in Admission._meta.concrete_fields]
+# Of one room; a ticket that is not let in here has no row.
+ENTER = f"""
+SELECT {", ".join(COLUMNS)}
+FROM waiting_room_enter(
+    %(room)s, %(tickets)s::uuid[], %(places)s::bigint[], %(lifetime)s, %(patience)s
+)
+"""  # noqa: S608  (constants)
+
+CALLED_IN_SESSION = f"""
+SELECT line.serving, ticket.entry, room.id, room.frozen_count, room.seed, room.drawn_at
+FROM {SESSION}
+JOIN waiting_room_ticket AS ticket
+    ON ticket.id = %(ticket)s AND ticket.person_id = session.person_id
+JOIN waiting_room_room AS room ON room.id = ticket.room_id
+JOIN waiting_room_line AS line ON line.room_id = ticket.room_id
+"""  # noqa: S608  (a constant)
+
 
 def enter(*, ticket: Ticket) -> Admission:
     """Let a called person in; again and again it is the same admission, while it lasts.
@@ -43,15 +63,60 @@ def enter(*, ticket: Ticket) -> Admission:
     Raises NotCalled, NotDecided, RoomClosed, or AtTheDoor when every place is taken this moment.
     A pause keeps nobody out who was called: it stops the calling.
     """
+    return _enter_at_once(ticket) or _enter_carefully(ticket)
+
+
+def entry(room_id: int, places: dict[UUID, int]) -> dict[str, Any]:
+    """The parameters of ENTER, for tickets with their places."""
+    return {
+        "room": room_id,
+        "tickets": list(places),
+        "places": list(places.values()),
+        "lifetime": ADMISSION_LIFETIME,
+        "patience": PATIENCE_AT_THE_DOOR,
+    }
+
+
+def called_in_session(claim: Claim, ticket_id: UUID) -> tuple[str, dict[str, Any]]:
+    """The statement for `called_place`: the ticket, if it is of the person of this session."""
+    return CALLED_IN_SESSION, claim.values | {"ticket": ticket_id}
+
+
+def called_place(rows: Iterable[Sequence[Any]]) -> tuple[int, int] | None:
+    """Room and place of the ticket that was read; None if it is another's, or not called."""
+    for serving, entry_number, *of_room in rows:
+        room = Room.from_db("default", ["id", "frozen_count", "seed", "drawn_at"], of_room)
+        place = room.place_of(entry_number)
+        if place is not None and place <= serving:
+            return room.pk, place
+    return None
+
+
+def _enter_at_once(ticket: Ticket) -> Admission | None:
+    """Fast path: one statement, which locks the room for no round trip. None if it is left to the
+    careful path, and then nothing is changed."""
+    place = ticket.place
+    if place is None:
+        return None
+    row = functions.attempt(ENTER, entry(ticket.room_id, {ticket.pk: place}))
+    if row is None:
+        return None
+    admission = Admission.from_db("default", COLUMNS, row)
+    admission.ticket, admission.room = ticket, ticket.room
+    return admission
+
+
+def _enter_carefully(ticket: Ticket) -> Admission:
+    """Whole twin of the fast path: the same admission, or the reason why there is none."""
     with transaction.atomic():
-        outcome = _enter(ticket)
+        outcome = _let_in(ticket)
     # Only now: the knock at the door has to be kept.
     if isinstance(outcome, LineRefusal):
         raise outcome
     return outcome
 
 
-def _enter(ticket: Ticket) -> Admission | LineRefusal:
+def _let_in(ticket: Ticket) -> Admission | LineRefusal:
     # Entering is one at a time per room: that is what makes the count below true.
     line, now = locked_line(ticket.room_id)
     room = line.room
