@@ -75,7 +75,9 @@ local requests = {
   join = function(person) return ask(person, "/queue/" .. COHORT .. "/join/", "x=1") end,
   ticket = function(person) return ask(person, person.ticket) end,
   poll = function(person) return ask(person, "/queue/" .. COHORT .. "/now.json") end,
-  enter = function(person) return ask(person, person.ticket .. "enter/", "x=1") end,
+  enter = function(person)
+    return ask(person, person.ticket .. "enter/", "csrfmiddlewaretoken=" .. TOKEN)
+  end,
   finder = function(person) return ask(person, "/booking/") end,
   hold = function(person) return ask(person, "/booking/hold/", "slot=" .. person.slot) end,
   confirm = function(person)

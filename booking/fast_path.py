@@ -1,12 +1,13 @@
-"""Fast path: the four requests of a booking in the event loop.
+"""Fast path: the five requests of a booking in the event loop.
 
-It answers the list of open times, the hold, the confirmation and the receipt when they are
-ordinary: a person inside, in a session of their own, text messages, and pages that are kept. All
-else (refusals, searches, typed addresses, proxies, a list to be read anew, a busy or silent
-database) is left to Django's views, the plain twin, which may repeat what happened here: a hold and
-a confirmation are idempotent. Each act is one statement with the session in it, then the page of
-the view. The rules stay in the views and in the functions of the database; tests compare answers
-and rows with those of the views.
+It answers entering, the list of open times, the hold, the confirmation and the receipt when they
+are ordinary: a person who was called, in a session of their own, text messages, and pages that are
+kept. All else (refusals, searches, typed addresses, proxies, a list to be read anew, a busy or
+silent database) is left to Django's views, the plain twin, which may repeat what happened here:
+entering, a hold and a confirmation are idempotent. Each act is one statement with the session in
+it, then the page of the view; entering is two, since people who come together share the second. The
+rules stay in the views and in the functions of the database; tests compare answers and rows with
+those of the views.
 """
 
 import asyncio
@@ -40,7 +41,10 @@ from booking.views.reservations import ordinary_receipt
 from database.links import Links
 from database.tracing import traced, tracing
 from eligibility.sessions import Claim, claim_of, set_session
+from waiting_room.batched_entries import EntryBatcher
 from waiting_room.health import tally
+from waiting_room.services import entering
+from waiting_room.views import entered
 from web.codes import ALPHABET
 from web.language import language_for
 from web.measured import count
@@ -51,7 +55,8 @@ log = logging.getLogger(__name__)
 
 # Of one process; more requests at a time are left to the threads of the pages.
 CONNECTIONS = 8
-KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ENTER = "enter"  # the name of its address
+KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The hidden token is not checked here: who sends Sec-Fetch-Site is a browser, and no page of
 # another site can forge it.
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105  (a field's name)
@@ -68,12 +73,15 @@ class FastBooking:
     """Answers a WSGI environ with its whole body, or gives None to leave it to Django."""
 
     def __init__(self) -> None:
-        self._links = Links(CONNECTIONS)
+        self._links, self._entries = Links(CONNECTIONS), EntryBatcher()
         self._pages: dict[str, tuple[str, Act]] = {reverse("booking"): ("booking", self._list)}
         self._forms: dict[str, tuple[str, Act]] = {
             reverse("hold"): ("hold", self._hold),
             reverse("confirm"): ("confirm", self._confirm),
         }
+        nobody = uuid.UUID(int=0)
+        enter = reverse(ENTER, args=[nobody])
+        self._enters = re.compile(enter.replace(str(nobody), f"({KEY.pattern})"))
         number = "0" * NUMBER_LETTERS
         receipt = reverse("reservation", args=[number])
         self._receipts = re.compile(receipt.replace(number, f"([{ALPHABET}]{{{NUMBER_LETTERS}}})"))
@@ -97,7 +105,8 @@ class FastBooking:
         if response:
             seconds = time.perf_counter() - began
             count(name, response.status_code, seconds)
-            if sums := tally.note(seconds):
+            # Entering is not behind the guard of booking pages, so the pace does not count it.
+            if name != ENTER and (sums := tally.note(seconds)):
                 asyncio.get_running_loop().run_in_executor(None, tally.flush, sums)
         return response
 
@@ -108,10 +117,15 @@ class FastBooking:
             if receipt := self._receipts.fullmatch(path):
                 return "reservation", partial(self._receipt, number=receipt[1])
             return self._pages.get(path, ("", None))
-        return self._forms.get(path, ("", None)) if _is_form(environ) else ("", None)
+        if not _is_form(environ):
+            return "", None
+        if ticket := self._enters.fullmatch(path):
+            return ENTER, partial(self._enter, ticket_id=uuid.UUID(ticket[1]))
+        return self._forms.get(path, ("", None))
 
     async def close(self) -> None:
         await self._links.close()
+        await self._entries.close()
 
     async def _answer(self, request: HttpRequest, act: Act) -> HttpResponse | None:
         request.get_host()  # raises DisallowedHost, for which Django has an answer
@@ -123,6 +137,22 @@ class FastBooking:
         request.LANGUAGE_CODE = language_for(request)
         read_token(request)
         return await act(request, claim)
+
+    async def _enter(
+        self, request: HttpRequest, claim: Claim, *, ticket_id: uuid.UUID
+    ) -> HttpResponse | None:
+        if not set(request.POST) <= {TOKEN, "slot", "second"}:
+            return None
+        # Before the line's lock: who may not enter does not come near it.
+        rows = await self._links.run(*entering.called_in_session(claim, ticket_id))
+        called = entering.called_place(rows or [])
+        if called is None:
+            return None
+        room_id, place = called
+        if not await self._entries.enter(room_id, ticket_id, place):
+            return None
+        with translation.override(request.LANGUAGE_CODE):
+            return finished(request, entered(request))
 
     async def _list(self, request: HttpRequest, claim: Claim) -> HttpResponse | None:
         rows = await self._links.run(*wishes.reading_inside(claim))

@@ -1,7 +1,7 @@
 """The RSGI application that `python -m config.serve` runs.
 
-Polls, joins, the pages on which a crowd arrives, holds and confirms are answered in the event loop,
-everything else by Django in threads.
+Polls, joins, entering, the pages on which a crowd arrives, and bookings are answered in the event
+loop, everything else by Django in threads.
 """
 
 import os

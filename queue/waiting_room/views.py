@@ -194,6 +194,11 @@ def enter(request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         entering.enter(ticket=ticket)
     except LineRefusal as refusal:
         return _show(request, find_ticket(request, ticket_id), refusal)
+    return entered(request)
+
+
+def entered(request: HttpRequest) -> HttpResponse:
+    """The way on for a person who is inside now."""
     if posted_id(request, "slot") is not None:
         # The browser sends the same form there: the time that was pressed before is held now.
         return redirect("hold", preserve_request=True)
