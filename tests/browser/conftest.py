@@ -67,11 +67,12 @@ def new_screen(live_server, browser):
     """Makes a page of this language and size; what its scripts say is collected in `said`."""
     with ExitStack() as stack:
 
-        def make(language: str, width: int, height: int = 900):
+        def make(language: str, width: int, height: int = 900, *, script: bool = True):
             context = browser.new_context(
                 viewport={"width": width, "height": height},
                 locale=language,
                 reduced_motion="reduce",
+                java_script_enabled=script,
             )
             stack.enter_context(context)
             context.set_default_timeout(15_000)

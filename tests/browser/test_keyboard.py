@@ -1,6 +1,7 @@
 """The path by the keyboard alone: Tab, Enter and typing."""
 
 import pytest
+from django.utils.translation import gettext, override
 from playwright.sync_api import Page, expect
 
 from booking.models import Reservation
@@ -25,8 +26,14 @@ FOCUSED = """() => {
 }"""
 
 
-def reach(page: Page, text: str) -> None:
-    """Tab to what has this text in its name, field or address; each stop shows the focus."""
+# Which of the page's nodes has the focus.
+STOP = """() => document.activeElement === document.body ? null
+    : [...document.querySelectorAll("*")].indexOf(document.activeElement)"""
+
+
+def reach(page: Page, text: str, *, exact: bool = False) -> None:
+    """Tab to what has this text in its name, field or address, or `exact` as its name; each stop
+    shows the focus."""
     passed = []
     for _step in range(MOST_STEPS):
         page.keyboard.press("Tab")
@@ -34,23 +41,33 @@ def reach(page: Page, text: str) -> None:
         if found is None:  # past the last stop, in the browser's own frame
             continue
         assert found["seen"], found
-        if any(text in found[key] for key in ("name", "field", "href")):
+        if exact and found["name"].strip() == text:
+            return
+        if not exact and any(text in found[key] for key in ("name", "field", "href")):
             return
         passed.append(found["name"])
     raise AssertionError(f"{text} is not reached: {passed}")
 
 
-def press(page: Page, text: str) -> None:
-    reach(page, text)
+def press(page: Page, text: str, *, exact: bool = False) -> None:
+    reach(page, text, exact=exact)
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize(("language", "colours"), [("ko", "active"), ("en", "none")])
-def test_a_time_is_booked_from_the_start_page(new_screen, language, colours):
+@pytest.mark.parametrize(
+    ("language", "width", "colours", "script"),
+    [
+        ("ko", 360, "active", True),
+        ("en", 768, "none", False),
+        ("zh-hans", 1280, "active", False),
+        ("vi", 360, "none", True),
+    ],
+)
+def test_a_time_is_booked_from_the_start_page(new_screen, language, width, colours, script):
     clinic_with_times()
     person = SCENES[State.INSIDE]().person
-    page = new_screen(language, 360)
+    page = new_screen(language, width, script=script)
     page.emulate_media(forced_colors=colours)
     sign_in_context(page.context, page.at, person.pk)
     page.goto(page.at + "/")
@@ -58,10 +75,45 @@ def test_a_time_is_booked_from_the_start_page(new_screen, language, colours):
     press(page, "/booking/")
     first = page.locator(".jari-slots button").first.inner_text().split("\n")[0]
     press(page, first)
-    press(page, {"ko": "예약하기", "en": "Book this"}[language])
+    with override(language):
+        book, booked = gettext("Book this"), gettext("Your vaccination is booked")
+    press(page, book, exact=True)
 
-    expect(page.locator("h1")).to_contain_text({"ko": "예약", "en": "is booked"}[language])
+    expect(page.locator("h1")).to_have_text(booked)
     assert Reservation.objects.filter(person=person, status="confirmed").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "address"),
+    [
+        (State.UNKNOWN, "/identity/"),
+        (State.WAITING, "/queue/t/{ticket}/"),
+        (State.INSIDE, "/booking/"),
+        (State.HELD, "/booking/confirm/"),
+        (State.BOOKED, "/family/"),
+    ],
+)
+@pytest.mark.parametrize("key", ["Tab", "Shift+Tab"])
+def test_the_keyboard_passes_through_each_page_and_out_of_it(new_screen, state, address, key):
+    scene = SCENES[state]()
+    page = new_screen("ko", 360)
+    if scene.person:
+        sign_in_context(page.context, page.at, scene.person.pk)
+    page.goto(page.at + address.format(ticket=scene.ticket and scene.ticket.pk))
+    page.evaluate("document.querySelectorAll('details').forEach((node) => { node.open = true; })")
+    stops = []
+
+    for _step in range(2 * MOST_STEPS):
+        page.keyboard.press(key)
+        found = page.evaluate(STOP)
+        if found is None:
+            break
+        if found not in stops[-1:]:  # a date has a stop for its day, month and year
+            stops.append(found)
+
+    assert found is None  # in the browser's own frame
+    assert len(stops) > 8
+    assert len(set(stops)) == len(stops)
 
 
 def test_a_person_is_identified(new_screen):

@@ -110,17 +110,18 @@ def cancelled() -> Scene:
     return _of(reservation.admission.ticket)
 
 
-def on_list() -> Scene:
+def on_list(district: str = "서초구") -> Scene:
+    """Waits for a place in this district, by default one in which no factory makes a slot."""
     admission = AdmissionFactory()
-    _wish(admission)
+    _wish(admission, district)
     entering.end_admission(admission=admission, ending="left")
     return _of(admission.ticket)
 
 
-def _wish(admission) -> ListEntry:
+def _wish(admission, district: str) -> ListEntry:
     today = localdate(clock.now())
     preferences = offers.Preferences(
-        places=[district_key("서울특별시", "강남구")],
+        places=[district_key("서울특별시", district)],
         dates=(today, today + timedelta(days=14)),
         hours=(time(0), time(23, 59)),
     )
@@ -133,7 +134,7 @@ def _wish(admission) -> ListEntry:
 
 
 def offered() -> Scene:
-    scene = on_list()
+    scene = on_list("강남구")
     SlotFactory(capacity=1)
     offers.make_offers()
     return scene

@@ -5,17 +5,16 @@ from datetime import timedelta
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from django.utils import translation
 from django.utils.timezone import localdate
 from icalendar import Calendar
 from selectolax.lexbor import LexborHTMLParser
 
 from booking.models import Clinic, Offer
 from booking.services.outside_doses import record_outside_dose
-from standing.states import MAY_BE_JOINED, State
-from standing.texts import TABLE
+from standing.states import State
 from tests.eligibility.signing_in import sign_in
 from tests.factories import VaccineFactory
+from tests.standing.contradictions import as_seen, contradictions, words
 from tests.standing.scenes import SCENES
 from tests.waiting_room.scene import back_in_time
 from waiting_room.services import rooms
@@ -24,9 +23,10 @@ pytestmark = pytest.mark.django_db
 
 # States whose person is inside, or about to be let in without a page that says no.
 PASSES = {State.INSIDE, State.HELD, State.SECOND_MISSING}
-MAY_JOIN = {*MAY_BE_JOINED, State.REVIEW}
-# At the door the script sends the form by itself; without it there is a button.
-MAY_ENTER = {State.CALLED, State.DOOR, State.ON_LIST, State.CANCELLED}
+
+
+def seen(response: HttpResponse, *, script: bool) -> LexborHTMLParser:
+    return as_seen(response.content.decode(), script=script)
 
 
 def browser(person, language: str) -> Client:
@@ -34,14 +34,6 @@ def browser(person, language: str) -> Client:
     if person:
         sign_in(client, person)
     return client
-
-
-def seen(response, *, script: bool) -> LexborHTMLParser:
-    """The page as a reader meets it, with or without script."""
-    tree = LexborHTMLParser(response.content.decode())
-    for node in tree.css("[hidden]" + (", noscript" if script else ", script")):
-        node.decompose()
-    return tree
 
 
 def pages_of(client: Client, scene, state: State) -> dict[str, HttpResponse]:
@@ -70,38 +62,8 @@ def test_no_page_contradicts_where_the_person_stands(state, language):
             assert (name, scene.person) == ("own", None)
             continue
         for script in (True, False):
-            check(seen(response, script=script), state, language, f"{name}, {script=}")
-
-
-def check(page: LexborHTMLParser, state: State, language: str, where: str) -> None:
-    with translation.override(language):
-        headings = {str(row.heading): other for other, row in TABLE.items()}
-        badge = str(TABLE[state].badge)
-    shown = {
-        node.attributes.get("data-standing") or node.attributes.get("data-stands")
-        for node in page.css("[data-standing], [data-stands]")
-    }
-    assert shown == {state} or (state == State.UNKNOWN and not shown), where
-    said = {headings[text] for node in page.css("h1, h2") if (text := words(node)) in headings}
-    # A pause stands above the place in the line, which keeps its own heading.
-    neutral = {State.WAITING, State.GATHERED} if state in (State.PAUSED, State.STILL) else set()
-    assert said <= {state, *neutral}, where
-    with translation.override(language):
-        row = TABLE[State.CALLED]
-        calls, turn = str(row.sentence), str(row.badge)
-    badges = [words(node) for node in page.css(".jari-badge")]
-    assert state == State.CALLED or turn not in badges, where
-    assert state == State.CALLED or calls not in words(page.css_first("main")), where
-    main = page.css_first("[data-standing]")
-    if main:
-        assert words(main.css_first(".jari-badge")) == badge, where
-    joins = page.css('form[action$="/join/"]')
-    assert not joins or state in MAY_JOIN, where
-    assert not page.css('form[action$="/enter/"]') or state in MAY_ENTER, where
-
-
-def words(node) -> str:
-    return " ".join(node.text().split())
+            page = seen(response, script=script)
+            assert contradictions(page, state, language, names=True) == [], f"{name}, {script=}"
 
 
 def test_the_own_place_costs_one_statement(django_assert_num_queries):
