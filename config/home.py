@@ -4,6 +4,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -13,11 +16,14 @@ from eligibility.models import Cohort
 from eligibility.sessions import claim_of, set_session, to_identity
 from standing.facts import PersonFacts
 from standing.hooks import show
+from standing.parts import parts_of
 from standing.rules import of_each_line, public_state
 from standing.states import KEEPS_ITS_PAGE, PERSONAL, State
 from standing.texts import TABLE
 from waiting_room.line_facts import facts_of_room, facts_without_room
 from waiting_room.models import Room
+from web import moulds
+from web.moulds import Text
 
 # Order of the cohorts on the page; within a state they stay in the order of their openings.
 STATES = [
@@ -28,6 +34,8 @@ STATES = [
     State.NOT_YET,
     State.CLOSED,
 ]
+# Of a cohort, on its card.
+SHOWN = ("name", "birth_from", "birth_to", "opens_at", "closes_at", "order")
 # States without a time to choose: what would suit is not asked there.
 CHOOSES_NOTHING = {
     State.NOT_YOURS,
@@ -45,9 +53,12 @@ def home(request: HttpRequest) -> HttpResponse:
     """Cohorts with their windows, and where the signed-in person stands."""
     facts = _facts_in_session(request)
     cohorts = sorted(_cards(), key=lambda card: STATES.index(card["state"]))
-    stands = show(request, facts) if facts else None
-    context = {"cohorts": cohorts, "stands": stands}
-    return render(request, "home.html", context)
+    context = {
+        "cohorts": cohorts,
+        "stands": parts_of(show(request, facts)) if facts else None,
+        "dial": _dial(),
+    }
+    return moulds.render(request, "home.html", context)
 
 
 @never_cache
@@ -85,6 +96,18 @@ def _facts_in_session(request: HttpRequest) -> PersonFacts | None:
     return facts
 
 
+def _dial() -> dict[str, Text]:
+    """The portal's time, which a script carries on."""
+    now = localtime(known_now())
+    day = date_format(now, _("D j F Y"))
+    return {
+        "at": Text(now.isoformat()),
+        "time": Text(f"{now:%H:%M:%S}"),
+        "date": Text(f"{now:%Y-%m-%d}"),
+        "day": Text(day),
+    }
+
+
 def _cards() -> list[dict[str, Any]]:
     """A card for each cohort, with how its line stands for everybody; in two statements."""
     now = known_now()
@@ -98,5 +121,7 @@ def _cards() -> list[dict[str, Any]]:
             room.cohort = cohort
             line = facts_of_room(room, now, ticked_at=room.line.ticked_at)
         state = public_state(line, now)
-        cards.append({"cohort": cohort, "state": state, "texts": TABLE[state]})
+        shown = {name: getattr(cohort, name) for name in SHOWN}
+        texts = {"badge": TABLE[state].badge, "tone": TABLE[state].tone}
+        cards.append({"cohort": shown, "state": state, "texts": texts})
     return cards

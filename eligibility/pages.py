@@ -2,15 +2,25 @@
 
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from database.clock import known_now
 from eligibility import reasons
 from eligibility.enums import NEVER_REVIEWED, Reason, ReviewStatus, Window
 from eligibility.models import Person, Review
 from eligibility.services.decisions import Answer
 from eligibility.spelling import masked_phone
 from standing.facts import PersonFacts
+from standing.parts import parts_of
 from standing.rules import state_of_line
 from standing.shown import Standing
 from standing.states import MAY_BE_JOINED, PERSONAL, State
+from web import moulds
+from web.moulds import Html, Text
+from web.templatetags.times import when
+
+_ANY = "any-cohort"  # stands for a code in an address
 
 
 def eligibility_page(
@@ -25,17 +35,23 @@ def eligibility_page(
     # `reviews` are newest first; reversed, the newest of a cohort is the one that stays.
     latest = {review.cohort_id: review for review in reversed(reviews)}
     cards = [_card(answer, latest.get(answer.cohort.pk), facts, stands) for answer in answers]
-    possible = [card for card in cards if card["eligible"]]
-    others = [card for card in cards if not card["eligible"] and card["window"] != Window.CLOSED]
+    shown = list(zip(answers, cards, strict=True))
+    possible = [card for answer, card in shown if answer.eligible]
+    others = [
+        card
+        for answer, card in shown
+        if not answer.eligible and answer.window(facts.now) != Window.CLOSED
+    ]
     # Near miss: the age fits, another condition does not. Shown above cohorts of other ages.
     near = [card for card in others if card["near"]]
     return {
         "person": {
-            "name": person.name,
-            "birth_date": person.birth_date,
-            "phone": masked_phone(person.phone),
+            "name": Text(person.name),
+            "birth_date": Text(date_format(person.birth_date, _("j F Y"))),
+            "phone": Text(masked_phone(person.phone)),
+            "checked_at": Html(when(known_now())),
         },
-        "stands": stands,
+        "stands": parts_of(stands),
         "possible": possible,
         "near": near,
         "others": [card for card in others if not card["near"]],
@@ -45,23 +61,24 @@ def eligibility_page(
 def _card(
     answer: Answer, review: Review | None, facts: PersonFacts, stands: Standing
 ) -> dict[str, Any]:
-    window = answer.window(facts.now)
+    code = answer.cohort.code
+    sentences = [reasons.sentence(reason, values) for reason, values in answer.reasons]
     return {
-        "cohort": answer.cohort,
-        "eligible": answer.eligible,
+        "name": Text(answer.cohort.name),
         "near": answer.rule != Reason.NOT_BORN or review is not None,
-        "window": window,
         **_in_line(answer, facts, stands),
-        "window_from": answer.window_from,
-        "window_to": answer.window_to,
-        "reasons": [reasons.sentence(code, values) for code, values in answer.reasons],
-        "advice": "" if answer.eligible else reasons.what_would_change_it(answer.rule),
+        "window_from": Html(when(answer.window_from)),
+        "window_to": Html(when(answer.window_to)),
+        "reasons": Text(" ".join(sentences)),
+        "advice": Text("" if answer.eligible else reasons.what_would_change_it(answer.rule)),
         "provisional": answer.provisional,
-        "review_answer": review.answer if review else "",
+        "review_answer": Text(review.answer if review else ""),
         "can_ask": not answer.eligible
         and answer.outcome.rule not in NEVER_REVIEWED
-        and window != Window.CLOSED
+        and answer.window(facts.now) != Window.CLOSED
         and (review is None or review.status == ReviewStatus.WITHDRAWN),
+        "review_url": moulds.address("review", code, like=_ANY),
+        "withdraw_url": moulds.address("review_withdraw", code, like=_ANY),
     }
 
 
@@ -79,8 +96,10 @@ def _in_line(answer: Answer, facts: PersonFacts, stands: Standing) -> dict[str, 
     # The page's own heading has the button of its line, and a booking leaves nothing to join.
     is_own = line is not None and line == stands.line
     shows_join = state in MAY_BE_JOINED and not is_own and stands.state not in PERSONAL
+    shown, is_not_yet = Standing(state, facts, line), state == State.NOT_YET and not is_own
     return {
-        "line": Standing(state, facts, line),
-        "shows_join": shows_join,
-        "is_not_yet": state == State.NOT_YET and not is_own,
+        "badge": {"badge": shown.badge, "tone": shown.tone},
+        "join": shown.action.label if shows_join and shown.action else "",
+        "join_url": moulds.address("queue_join", answer.cohort.code, like=_ANY),
+        "not_yet": Text(shown.sentence if is_not_yet else ""),
     }

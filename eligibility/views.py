@@ -1,5 +1,6 @@
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache, partial, wraps
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
@@ -55,9 +57,10 @@ from messaging.budget import codes_are_above_budget
 from messaging.enums import Channel
 from staff.models import Access
 from standing.hooks import facts_of, show
-from web import cookies
+from web import cookies, moulds
 from web.addresses import client_address
 from web.language import keeps_typed_in_any_language, typed
+from web.moulds import Text
 from web.posted import form_data
 from web.proof_of_work import NO_WORK, was_done, work_for
 
@@ -184,7 +187,8 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         # A repeated POST whose first answer got lost: the first one has signed in.
         return redirect("eligibility" if signed_in(request) else "identity")
     if request.method != "POST":
-        return _code_page(request, challenge, CodeForm(initial=typed(request, "code")))
+        initial = typed(request, "code")
+        return _code_page(request, challenge, CodeForm(initial=initial) if initial else None)
     if "resend" in request.POST:
         return _resend(request, challenge)
     form = CodeForm(request.POST)
@@ -214,7 +218,7 @@ def _welcome(
 ) -> HttpResponse:
     response = redirect(following or "eligibility")
     end_session_before(request)
-    sign_in(response, person_id=person.pk)
+    sign_in(response, person_id=person.pk, generation=person.session_generation)
     log_sign_in(request, person, "phone code")
     limits.remember_browser(request, response, challenge.phone)
     response.delete_cookie(CODE_COOKIE, samesite="Lax")
@@ -254,30 +258,36 @@ def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
     try:
         resend_code(challenge=challenge)
     except Refusal as refusal:
-        return _code_page(request, challenge, CodeForm(), refusal=str(refusal), status=429)
+        return _code_page(request, challenge, refusal=str(refusal), status=429)
     return redirect("identity_code")
 
 
 def _code_page(
     request: HttpRequest,
     challenge: PhoneCode,
-    form: CodeForm,
+    form: CodeForm | None = None,
     *,
     refusal: str = "",
     status: int = 200,
 ) -> HttpResponse:
     context = {
-        "form": form,
+        "form": form or CodeForm,
         "typed_form": "code",
-        "phone": masked_phone(challenge.phone),
+        "phone": Text(masked_phone(challenge.phone)),
         "by_voice": challenge.by_voice,
-        "expires_at": challenge.expires_at,
+        "expires_at": Text(_seconds(challenge.expires_at)),
         "expired": challenge.expires_at <= known_now(),
-        "resend_at": challenge.sent_at + RESEND_AFTER,
-        "sample_message": sent_message(challenge) if settings.SAMPLE else "",
-        "refusal": refusal,
+        "resend_at": Text(_seconds(challenge.sent_at + RESEND_AFTER)),
+        "sample_message": Text(sent_message(challenge) if settings.SAMPLE else ""),
+        "refusal": Text(refusal),
     }
-    return render(request, "eligibility/identity_code.html", context, status=status)
+    # A form in which something was typed is rendered.
+    show_page = render if form else moulds.render
+    return show_page(request, "eligibility/identity_code.html", context, status=status)
+
+
+def _seconds(at: datetime) -> str:
+    return f"{localtime(at):%H:%M:%S}"
 
 
 def acts(*, page: str) -> Callable[[View], View]:
@@ -343,13 +353,8 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
         if session.may_see(review.opened_at)
     ]
     facts = facts_of(person.pk, session.sees_from)
-    return render(
-        request,
-        "eligibility/eligibility.html",
-        {
-            **eligibility_page(person, answers, reviews, facts, show(request, facts)),
-        },
-    )
+    context = eligibility_page(person, answers, reviews, facts, show(request, facts))
+    return moulds.render(request, "eligibility/eligibility.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from standing.facts import LineFacts, PersonFacts
 from standing.states import State
 from standing.texts import TABLE, Button, Texts
+from web.templatetags.times import when
 from web.times import moment
 
 
@@ -99,6 +100,11 @@ class Standing:
             )
             ends[State.NOT_YET] = self.joins_at
         return ends.get(self.state)
+
+    @property
+    def until(self) -> str:
+        """The deadline as pages show it; "" without one."""
+        return when(self.deadline, "short")
 
     @property
     def seconds_left(self) -> int | None:

@@ -17,6 +17,7 @@ from tests.rate_windows import RateWindows
 from tests.redis_databases import empty_redis
 from tests.roles import every_connection_as_the_application
 from tests.staff.signing_in import StaffClient
+from web import moulds
 
 # A busy machine is no finding. In CI Hypothesis takes a profile of its own that says the same.
 if not os.environ.get("CI"):
@@ -60,6 +61,12 @@ def clock():
 @pytest.fixture
 def client() -> StaffClient:
     return StaffClient()
+
+
+@pytest.fixture
+def contexts(monkeypatch):
+    """Has each page rendered by its template, so that a test can read its context (web.moulds)."""
+    monkeypatch.setattr(moulds, "enabled", False)
 
 
 @pytest.fixture(autouse=True)

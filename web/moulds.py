@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render as plain
 from django.template import Engine
 from django.template.loader import get_template, render_to_string
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -28,8 +30,8 @@ from web.templatetags.times import server_time
 # Private characters of Unicode, which no template and no translation contains.
 GAP = re.compile("\ue000(\\d+)\ue001")
 MOST = 500  # moulds of a process: a page has some dozens, by language, letters and its conditions
-# Values that are part of the key as they are.
-_PLAIN = (bool, int, str, date, frozenset, Promise)
+# Values that are part of the key as they are. A class is called by the template: an empty form.
+_PLAIN = (bool, int, str, date, frozenset, Promise, type)
 
 
 class Text(str):
@@ -38,6 +40,10 @@ class Text(str):
 
 class Html(SafeString):
     """Ready HTML that differs by reader."""
+
+
+class Constant(dict[str, Any]):
+    """Values of a module that never change, for all pages: no page's key is made of them."""
 
 
 _moulds: dict[Any, list[Any]] = {}
@@ -53,11 +59,23 @@ def render(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """The page as `plain` renders it. Raises TypeError for a value that can't be part of a key."""
-    around = frame(request) if are_kept() else {}
+    # A page that is made for everybody (config.front_pages) has gaps of its own.
+    around = frame(request) if are_kept() and not hasattr(request, "gaps") else {}
     # A page for another person names that person in each of its forms.
     if not around or around["acting"]:
         return plain(request, template, context, status=status)
     return HttpResponse(_page(template, around | context), status=status)
+
+
+def address(name: str, argument: object, *, like: str) -> Text:
+    """The address of a page with this argument. That of `like`, any other of its kind, is kept:
+    finding one took a fifth of a receipt's time."""
+    return Text(_pattern(name, like).replace(like, str(argument)))
+
+
+@cache
+def _pattern(name: str, like: str) -> str:
+    return reverse(name, args=[like])
 
 
 def fragment(template: str, context: dict[str, Any]) -> SafeString:
@@ -132,7 +150,9 @@ def _with_gaps(value: Any, texts: list[str]) -> tuple[Any, Any]:
         if isinstance(value, str) and "\ue000" in value:
             value = value.replace("\ue000", "")  # would pass for a gap
         return value, (type(value), str(value) if isinstance(value, Promise) else value)
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Constant):
+        return value, id(value)
+    if is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
         pairs = {name: _with_gaps(each, texts) for name, each in value.items()}

@@ -1,6 +1,7 @@
 from django import template
 
-from booking.place_names import marked, name_as_html
+from booking.place_names import name_as_html
+from web.marking import marked
 
 register = template.Library()
 register.filter("place_name", name_as_html)

@@ -16,9 +16,10 @@ from django.utils.translation import get_language, ngettext, npgettext
 from booking.finder import availability
 from booking.finder.availability import OpenSlot
 from booking.finder.search import ClinicTimes, SearchResult
-from booking.place_names import marked, name_as_html
+from booking.place_names import name_as_html
 from booking.views.purposes import Purpose
 from web import moulds
+from web.marking import marked
 from web.moulds import Html, Text
 from web.times import hour_of
 

@@ -27,7 +27,7 @@ from booking.finder import availability
 from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
-from booking.place_names import marked, name_as_html
+from booking.place_names import name_as_html
 from booking.services import confirmations, courses, holds, reading
 from booking.views.common import identified, reservations_in_session
 from booking.views.ends import line_known, slot_lost_page, where_it_ended
@@ -45,6 +45,7 @@ from waiting_room.models import Admission
 from waiting_room.services.entering import end_admission
 from web import moulds
 from web.language import keeps_typed_in_any_language, typed
+from web.marking import marked
 from web.moulds import Html, Text
 from web.posted import posted_id
 from web.templatetags.times import when

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy
 
 from eligibility.enums import Order
+from standing.parts import parts_of
 from standing.shown import Standing
 from standing.states import State as Stands
 from standing.texts import TABLE
@@ -15,7 +16,10 @@ from waiting_room.enums import NO_MESSAGE, State
 from waiting_room.line_facts import STILL_SECONDS
 from waiting_room.models import Room, Ticket
 from waiting_room.now_document import LATE, due_at, poll_for, state_of
+from waiting_room.reasons import wait_text
 from waiting_room.services import entering
+from waiting_room.templatetags.waiting_room import grouped
+from web.moulds import Constant, Text
 
 # For people without script: never faster than this, however near they are.
 SLOWEST_REFRESH, FASTEST_REFRESH = 60, 5
@@ -72,7 +76,7 @@ IN_LINE = {
     Stands.REVIEW: Phase.CALLED,
 }
 # Headings and sentences of the sections, by state: those to come are on the page already.
-ROWS = {state.value: TABLE[state] for state in IN_LINE}
+ROWS = Constant({state.value: TABLE[state] for state in IN_LINE})
 # The label of the link to the alert of a ticket, by its channel.
 ALERT_LABELS = {
     # To a landline it is a call; the person is not read for this page. The default is no other.
@@ -87,9 +91,8 @@ def standing(
     ticket: Ticket, stands: Standing, now_document: dict[str, Any], now: datetime
 ) -> dict[str, Any]:
     """Context of the ticket's page: phase, place, people ahead, and what is hidden of the page."""
-    room = ticket.room
-    place = ticket.place
-    ahead = None if place is None else max(0, place - room.line.serving - 1)
+    room, place, serving = ticket.room, ticket.place, ticket.room.line.serving
+    ahead = None if place is None else max(0, place - serving - 1)
     phase = _phase(ticket, stands)
     state = state_of(room, now)
     left = now_document.get("left")
@@ -97,20 +100,24 @@ def standing(
     of_draw, of_witnesses = drawing_of(room, now), witnessing_of(room, now)
     is_called = phase in (Phase.CALLED, Phase.DOOR)
     alert_channel = stands.line.alert_channel if stands.line else ""
+    refresh = _refresh_seconds(phase, ahead, room, now)
     return {
-        "stands": stands,
+        "stands": parts_of(stands),
         "rows": ROWS,
         "phase": phase,
         "page": PAGES[phase],
         "keeps_place": PAGES[phase].is_in_line or stands.state == Stands.INSIDE,
-        "place": place,
-        "ahead": ahead,
+        "room": _shown(room),
+        "place": {"number": Text(place or ""), "grouped": Text(grouped(place))},
+        "ahead": Text(grouped(ahead)),
+        "serving": {"number": Text(serving), "grouped": Text(grouped(serving))},
+        "wait": Text(wait_text(now_document, ahead)),
         "state": state,
         "stands_still": stopped,
         "is_drawn": room.cohort.order == Order.DRAW,
         **of_draw,
         **of_witnesses,
-        "refresh": _refresh_seconds(phase, ahead, room, now),
+        "refresh": Text(refresh or ""),
         "alert_label": ALERT_LABELS[alert_channel],
         # By the ids of the page's elements, which static/jari/waiting.js shows and hides.
         "hidden": {
@@ -127,6 +134,16 @@ def standing(
             "door": phase != Phase.DOOR,
             "turn": phase == Phase.DOOR,
         },
+    }
+
+
+def _shown(room: Room) -> dict[str, Any]:
+    """What the page shows of a room, the same for all who wait."""
+    cohort = room.cohort
+    return {
+        "cohort": {"code": cohort.code, "name": cohort.name, "opens_at": cohort.opens_at},
+        "pause_message": room.pause_message,
+        "quorum": room.quorum,
     }
 
 

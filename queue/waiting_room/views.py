@@ -38,6 +38,8 @@ from waiting_room.services.log_keys import origin_of
 from waiting_room.services.resume_codes import resume_code_of, resume_indexes
 from waiting_room.services.witnessed import how_witnesses_stand, went_on_without
 from waiting_room.standing import Phase, standing, stands_still
+from waiting_room.templatetags.waiting_room import grouped
+from web import moulds
 from web.codes import (
     UnreadableCode,
     WrongCheckLetter,
@@ -45,10 +47,12 @@ from web.codes import (
     WrongLetter,
 )
 from web.language import is_unsent, keeps_typed_in_any_language, typed, used_language
+from web.moulds import Text
 from web.posted import form_data, posted_id
 from web.proof_of_work import NO_WORK, work_for
 from web.public import public_url
 
+_ANY = str(UUID(int=0))  # stands for a ticket in an address
 # Resume codes tried from one network that are nobody's; 55 bits can't be guessed at this pace.
 GUESSES = [Brake("resume", "20/10m")]
 # Session.sees_from of a browser that has typed the code only.
@@ -151,21 +155,32 @@ def _show(
     facts = facts_of(ticket.person_id, sees_from)
     stands = show(request, facts, ticket.room.cohort.code)
     shown = standing(ticket, stands, now_document, ticket.now)
+    # At the door the page itself says why nobody enters.
+    is_said = refusal is not None and shown["phase"] != Phase.DOOR
     context = {
         **shown,
-        "ticket": ticket,
-        "room": ticket.room,
+        "ticket": _shown(ticket),
         "mine": is_own,
-        # At the door the page itself says why nobody enters.
-        "refusal": None if shown["phase"] == Phase.DOOR else refusal,
-        "resume_code": resume_code_of(ticket),
-        "ticket_hash": ticket_hash(ticket.pk),
+        "refusal": Text(refusal if is_said else ""),
         "log_origin": origin_of(ticket.room.cohort.code),
         "site": settings.PUBLIC_URL,
-        "now_document": now_document,
     }
     status = refusal.status if refusal else 200
-    return render(request, "waiting_room/ticket.html", context, status=status)
+    return moulds.render(request, "waiting_room/ticket.html", context, status=status)
+
+
+def _shown(ticket: Ticket) -> dict[str, Any]:
+    """What the page shows of a ticket, with its addresses."""
+    pages = ("enter", "leave_line", "tell", "resume_picture", "ticket_tlog_proof")
+    return {
+        "pk": Text(ticket.pk),
+        "entry": Text(ticket.entry),
+        "entry_grouped": Text(grouped(ticket.entry)),
+        "provisional": ticket.provisional,
+        "code": Text(resume_code_of(ticket)),
+        "hash": Text(ticket_hash(ticket.pk)),
+        "urls": {name: moulds.address(name, ticket.pk, like=_ANY) for name in pages},
+    }
 
 
 def _now_document(room: Room) -> dict[str, Any]:

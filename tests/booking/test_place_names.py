@@ -11,11 +11,12 @@ from django.utils import timezone, translation
 
 from booking.areas import district_key
 from booking.models import Clinic
-from booking.place_names import full_name, marked
+from booking.place_names import full_name
 from booking.services.notices import line_of, render_confirmed
 from booking.services.offers import Preferences, join_list
 from tests.booking.test_path import page
 from tests.factories import ClinicFactory, ReservationFactory, SlotFactory
+from web.marking import marked
 
 pytestmark = pytest.mark.django_db
 

@@ -37,7 +37,7 @@ def test_identity_page_asks_for_name_birth_date_and_phone(client):
     assert re.findall(r'<input type="text" name="(\w+)"', page) == ["name", "birth_date", "phone"]
 
 
-def test_right_code_signs_in_and_shows_the_cohort(client):
+def test_right_code_signs_in_and_shows_the_cohort(client, contexts):
     cohort = CohortFactory(name_ko="55–59세")
     open_room(cohort=cohort)
     person = PersonFactory(name="김시험", phone="+821000001234")
@@ -48,7 +48,7 @@ def test_right_code_signs_in_and_shows_the_cohort(client):
 
     assert (sent.status_code, sent["Location"]) == (302, "/identity/code/")
     assert (signed_in.status_code, signed_in["Location"]) == (302, "/eligibility/")
-    assert [card["cohort"] for card in page.context["possible"]] == [cohort]
+    assert [card["name"] for card in page.context["possible"]] == [cohort.name]
     assert reverse("queue_join", args=[cohort.code]) in page.content.decode()
     assert Decision.objects.get(person=person).eligible
 
@@ -306,7 +306,7 @@ def test_sign_out_forgets_the_person_and_needs_a_post(client):
     assert away["Location"].startswith("/identity/")
 
 
-def test_unknown_person_is_declared_and_told_what_to_do(client):
+def test_unknown_person_is_declared_and_told_what_to_do(client, contexts):
     cohort = CohortFactory()
 
     client.post("/identity/", TYPED)
@@ -314,14 +314,14 @@ def test_unknown_person_is_declared_and_told_what_to_do(client):
     page = client.get("/eligibility/")
 
     assert Person.objects.get().source == Source.DECLARED
-    assert [card["cohort"] for card in page.context["near"]] == [cohort]
+    assert [card["name"] for card in page.context["near"]] == [cohort.name]
     assert not Decision.objects.exists()
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_eligibility_page_costs_the_same_for_one_and_three_cohorts(
-    client, django_assert_num_queries, language, count
+    client, contexts, django_assert_num_queries, language, count
 ):
     for _ in range(count):
         CohortFactory()

@@ -78,7 +78,7 @@ def go_there(client) -> str:
     return client.post("/identity/", {**TYPED, "provider": "national"})["Location"]
 
 
-def test_a_certified_provider_signs_in_and_certifies(client, certified):
+def test_a_certified_provider_signs_in_and_certifies(client, certified, contexts):
     CohortFactory(proof="provider")
     known = PersonFactory(name="홍길동", phone="+821000001234")
 
