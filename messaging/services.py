@@ -6,13 +6,13 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.expressions import DatabaseDefault
 from django.utils.translation import gettext as _
 from redis import RedisError
 
 from database.clock import Now, known_now
+from database.inserting import insert_once
 from messaging.background import in_background
 from messaging.channels import deliver, has_memory, has_voice, resting_channels
 from messaging.enums import DUE, Channel, MessageStatus
@@ -72,7 +72,7 @@ def write_message(
         not_after=not_after,
     )
     _note_wording(message, text)
-    pk = _insert_once(message)
+    pk = insert_once(message, unique="key")
     if pk is None:
         return False
     if urgent and channel != Channel.LETTER and (not_before is None or not_before <= known_now()):
@@ -85,28 +85,6 @@ def _note_wording(message: Message, text: str) -> None:
     message.language = getattr(text, "language", "")
     message.template = getattr(text, "template", "")
     message.template_text = getattr(text, "template_text", "") or None
-
-
-def _insert_once(message: Message) -> int | None:
-    """Insert in one statement; returns the id, None for a repeated key.
-
-    ON CONFLICT needs no savepoint, unlike catching IntegrityError.
-    """
-    fields = [
-        field
-        for field in Message._meta.concrete_fields
-        if not (field.primary_key or isinstance(field.value_from_object(message), DatabaseDefault))
-    ]
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    places = ", ".join(["%s"] * len(fields))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO messaging_message ({columns}) VALUES ({places})"  # noqa: S608
-            " ON CONFLICT (key) DO NOTHING RETURNING id",
-            [field.get_db_prep_save(field.pre_save(message, True), connection) for field in fields],
-        )
-        row = cursor.fetchone()
-    return row[0] if row else None
 
 
 def wake_worker(message_id: int, kind: str) -> None:

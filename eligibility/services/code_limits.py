@@ -51,27 +51,42 @@ UNKNOWN_SOURCE = RequestSource()
 
 _SentCodes = tuple[int, datetime, bytes | None]  # number of sends, time of the last, source index
 
-# Newest first. 60 rows of a day suffice: the limits above stop far below.
-UNUSED_TO_PHONE = """
-SELECT sends, sent_at, source_index FROM eligibility_phonecode
-WHERE phone_index = ANY(%(phone)s) AND sent_at > %(since)s AND used_at IS NULL
-    AND from_known_browser = %(known)s AND (NOT %(known)s OR source_index = ANY(%(source)s))
-ORDER BY sent_at DESC LIMIT 60
-"""
-UNUSED_OF_SOURCE = """
-SELECT coalesce(sum(sends), 0) FROM eligibility_phonecode
-WHERE source_index = ANY(%s) AND sent_at > %s AND used_at IS NULL
+# In one statement: its time, the unused codes of the source, and those to the phone, newest first.
+# 60 rows of a day suffice: the limits above stop far below.
+ASKED = """
+SELECT jari_now(), of_source.sends, to_phone.sends, to_phone.sent_at, to_phone.source_index
+FROM (
+    SELECT coalesce(sum(sends), 0) AS sends FROM eligibility_phonecode
+    WHERE source_index = ANY(%(source)s) AND sent_at > jari_now() - %(source_period)s
+        AND used_at IS NULL
+) AS of_source
+LEFT JOIN LATERAL (
+    SELECT sends, sent_at, source_index FROM eligibility_phonecode
+    WHERE phone_index = ANY(%(phone)s) AND sent_at > jari_now() - %(phone_period)s
+        AND used_at IS NULL AND from_known_browser = %(known)s
+        AND (NOT %(known)s OR source_index = ANY(%(source)s))
+    ORDER BY sent_at DESC LIMIT 60
+) AS to_phone ON true
+ORDER BY to_phone.sent_at DESC
 """
 
 
-def check_asking(
-    *, phone: str, source: RequestSource, has_worked: Callable[[], bool], now: datetime
-) -> None:
-    """Raise LimitReached or WorkNeeded if no code may be sent now.
+@dataclass(frozen=True)
+class _Asked:
+    """The unused codes that the limits count."""
+
+    now: datetime
+    of_source: int
+    to_phone: list[_SentCodes]
+
+
+def check_asking(*, phone: str, source: RequestSource, has_worked: Callable[[], bool]) -> datetime:
+    """Raise LimitReached or WorkNeeded if no code may be sent now; returns the time.
 
     The caller holds `lock_phones`, so that concurrent requests are all counted.
     """
-    rows = _unused_to_phone(phone, source, now)
+    asked = _asked(phone, source)
+    rows, now = asked.to_phone, asked.now
     for period, most, pause in PACED:
         if _count(rows, now - period) >= most and now < rows[0][1] + pause:
             raise LimitReached(
@@ -81,21 +96,24 @@ def check_asking(
                 )
                 % {"at": hour_of(rows[0][1] + pause)}
             )
-    if _needs_work(rows, source, now) and not has_worked():
+    if _needs_work(asked, source) and not has_worked():
         raise WorkNeeded(_("Many codes went to this number. Start again on the first page."))
+    return now
 
 
-def _unused_to_phone(phone: str, source: RequestSource, now: datetime) -> list[_SentCodes]:
+def _asked(phone: str, source: RequestSource) -> _Asked:
     values: dict[str, Any] = {
         "phone": phone_indexes(phone),
-        "since": now - timedelta(days=1),
+        "phone_period": timedelta(days=1),
         "known": source.known_browser,
         "source": list(source.indexes),
+        "source_period": FREE_OF_SOURCE[0],
     }
     with connection.cursor() as cursor:
-        cursor.execute(UNUSED_TO_PHONE, values)
-        rows: list[_SentCodes] = cursor.fetchall()
-    return rows
+        cursor.execute(ASKED, values)
+        rows = cursor.fetchall()
+    now, of_source = rows[0][:2]
+    return _Asked(now, of_source, [row[2:] for row in rows if row[2] is not None])
 
 
 def _count(rows: list[_SentCodes], since: datetime, source: tuple[bytes, ...] = ()) -> int:
@@ -106,7 +124,8 @@ def _count(rows: list[_SentCodes], since: datetime, source: tuple[bytes, ...] = 
     )
 
 
-def _needs_work(rows: list[_SentCodes], source: RequestSource, now: datetime) -> bool:
+def _needs_work(asked: _Asked, source: RequestSource) -> bool:
+    rows, now = asked.to_phone, asked.now
     if any(_count(rows, now - period) >= most for period, most in FREE_TO_PHONE):
         return True
     # The owner's own browser is limited by the phone alone, never by its network.
@@ -115,7 +134,4 @@ def _needs_work(rows: list[_SentCodes], source: RequestSource, now: datetime) ->
     period, most = FREE_FROM_SOURCE
     if _count(rows, now - period, source.indexes) >= most:
         return True
-    period, most = FREE_OF_SOURCE
-    with connection.cursor() as cursor:
-        cursor.execute(UNUSED_OF_SOURCE, [list(source.indexes), now - period])
-        return bool(cursor.fetchone()[0] >= most)
+    return asked.of_source >= FREE_OF_SOURCE[1]

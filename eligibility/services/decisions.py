@@ -121,7 +121,7 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
     if is_vouched_for(person):
         return _store(person, at)
     # One at a time per phone: the household limit counts rows that others may be writing.
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         lock_phones(person.phone)
         return _store(person, at)
 

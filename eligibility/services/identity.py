@@ -6,12 +6,14 @@ from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from psycopg.errors import ForeignKeyViolation
 
 from database.clock import Now, database_now
+from database.inserting import insert_once
 from dataio.districts import District, district_of
 from eligibility import wordings
 from eligibility.enums import Source
@@ -80,8 +82,7 @@ def start_verification(
     WorkNeeded or LimitReached (code_limits), and ValueError for an invalid name.
     """
     lock_phones(phone)  # concurrent requests for one phone must count each other
-    now = database_now()
-    check_asking(phone=phone, source=source, has_worked=has_worked, now=now)
+    now = check_asking(phone=phone, source=source, has_worked=has_worked)
     challenge = PhoneCode(
         name=person_name(name),
         birth_date=birth_date,
@@ -122,7 +123,6 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
         phone=challenge.phone,
         source=RequestSource(indexes, challenge.from_known_browser),
         has_worked=_has_not_worked,
-        now=now,
     )
     _send_code(challenge, now)
     return challenge
@@ -226,7 +226,7 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
         return WrongCode(
             _("That is not the code we sent. Tries left: %(left)s.") % {"left": tries_left}
         )
-    challenge.used_at = database_now()
+    challenge.used_at = challenge.now
     answer: Person | Refusal
     try:
         answer = _person_of(challenge, None)
@@ -297,23 +297,40 @@ def find_or_declare(
     person = _find(name, birth_date, phone, home, home_chosen=home_chosen)
     if person:
         return person
-    with transaction.atomic():
+    answer: Person | DistrictUnclear
+    # No savepoint: a refusal is raised after the block, so that the caller's transaction goes on.
+    with transaction.atomic(savepoint=False):
         # Two spellings of one person may arrive at once and have different indexes, so the unique
         # index alone would let both in.
         lock_phones(phone)
-        person = _find(name, birth_date, phone, home, home_chosen=home_chosen)
-        if person:
-            return person
-        declared = Person(
-            name=name,
-            birth_date=birth_date,
-            phone=phone,
-            source=Source.DECLARED,
-            **indexes_of(name, birth_date, phone),
-        )
-        # A roster import may insert the same person at once; then its row is taken below.
-        Person.objects.bulk_create([declared], ignore_conflicts=True)
-    return Person.objects.get(identity_index__in=identity_indexes(name, birth_date, phone))
+        try:
+            answer = _find(name, birth_date, phone, home, home_chosen=home_chosen) or _declare(
+                name, birth_date, phone
+            )
+        except DistrictUnclear as unclear:
+            answer = unclear
+    if isinstance(answer, DistrictUnclear):
+        raise answer
+    return answer
+
+
+def _declare(name: str, birth_date: date, phone: str) -> Person:
+    declared = Person(
+        name=name,
+        birth_date=birth_date,
+        phone=phone,
+        source=Source.DECLARED,
+        # As the database would fill them in: they are read again below.
+        session_generation=0,
+        language=settings.LANGUAGE_CODE,
+        **indexes_of(name, birth_date, phone),
+    )
+    declared.pk = insert_once(declared, unique="identity_index")
+    if declared.pk is None:
+        # A roster import has inserted the same person at once.
+        return Person.objects.get(identity_index__in=identity_indexes(name, birth_date, phone))
+    declared._state.adding = False
+    return declared
 
 
 def _find(
