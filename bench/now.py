@@ -10,35 +10,21 @@ same server (promised: 0.8).
 import argparse
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.nginx import PROGRAM, nginx
 from bench.portal import make_room, median, portal, served, wrk
 
-NGINX_PROGRAM = Path("/usr/sbin/nginx")  # without it only the portal is measured
-NGINX = """
-worker_processes 1; error_log stderr error; pid PLACE/nginx.pid; daemon off;
-events { worker_connections 2048; }
-http {
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
-  types { application/json json; } default_type application/octet-stream;
-  client_body_temp_path PLACE/b; proxy_temp_path PLACE/p; fastcgi_temp_path PLACE/f;
-  uwsgi_temp_path PLACE/u; scgi_temp_path PLACE/s;
-  server {
-    listen 127.0.0.1:PORT;
-    location = /static.json { root PLACE; }
-    # As in docs/waiting-room.md for production.
-    location ~ ^/queue/([a-z0-9][a-z0-9-]*)/now[.]json$ {
-      alias HOME/now/$1.json;
-      add_header Cache-Control "public, max-age=1";
-    }
-  }
+# As in docs/waiting-room.md for production, and a static file.
+SERVER = """
+location = /static.json { root STATIC; }
+location ~ ^/queue/([a-z0-9][a-z0-9-]*)/now[.]json$ {
+  alias HOME/now/$1.json;
+  add_header Cache-Control "public, max-age=1";
 }
 """
 
@@ -77,9 +63,9 @@ def measure(seconds: int, turns: int) -> Iterator[Compared]:
         room, _people = make_room("bench", 10, joined=10)
         tick_room(room.pk)
         file = Path(os.environ["JARI_HOME"]) / "now" / "bench.json"
-        if NGINX_PROGRAM.exists():
+        if PROGRAM.exists():  # without it only the portal is measured
             name = f"nginx, now.json of {file.stat().st_size} bytes / static file"
-            with nginx(file) as url:
+            with served_by_nginx(file) as url:
                 pages = (f"{url}/queue/bench/now.json", f"{url}/static.json")
                 yield compare(name, seconds, turns, *pages, promised=0.9)
         with served("bare") as empty, served("portal") as url:
@@ -102,26 +88,15 @@ def compare(
 
 
 @contextmanager
-def nginx(file: Path):
-    root = Path(tempfile.mkdtemp(prefix="jari-bench-nginx-"))
-    root.chmod(0o755)  # nginx's worker runs as another user
-    for folder in [file.parent.parent, file.parent]:
-        folder.chmod(0o755)
-    shutil.copy(file, root / "static.json")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    text = NGINX.replace("PLACE", str(root)).replace("PORT", str(port))
-    (root / "nginx.conf").write_text(text.replace("HOME", str(file.parent.parent)))
-    command = [str(NGINX_PROGRAM), "-p", str(root), "-c", str(root / "nginx.conf")]
-    process = subprocess.Popen(command)
-    try:
-        time.sleep(0.5)  # until it listens
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(root, ignore_errors=True)
+def served_by_nginx(file: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="jari-bench-static-") as static:
+        # nginx's worker runs as another user.
+        for folder in [file.parent.parent, file.parent, Path(static)]:
+            folder.chmod(0o755)
+        shutil.copy(file, Path(static) / "static.json")
+        server = SERVER.replace("STATIC", static).replace("HOME", str(file.parent.parent))
+        with nginx(server) as url:
+            yield url
 
 
 if __name__ == "__main__":

@@ -1,7 +1,4 @@
-import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,11 +7,10 @@ from bench.cores import counted
 from bench.figures import Row, Size
 from bench.flows import walk
 from bench.join import write_script
-from bench.now import NGINX_PROGRAM
+from bench.nginx import PROGRAM, nginx
 from bench.parts.bookings import per_person
 from bench.people import admitted, cookies_of, open_both
 from bench.portal import make_room, median, portal, serving, wrk
-from launcher.processes import free_port
 
 JOIN_SECONDS, BOOKING_SECONDS = 2, 5
 MOST = 300  # bookings a second that the people of a run suffice for
@@ -22,28 +18,18 @@ MOST = 300  # bookings a second that the people of a run suffice for
 NODE_CORES, DATABASE_CORES = 2, 8
 NODES = (1, 2, 4, 8, 16)
 
-NGINX = """
-worker_processes 1; error_log stderr error; pid PLACE/nginx.pid; daemon off;
-events { worker_connections 2048; }
-http {
-  access_log off; keepalive_requests 1000000;
-  client_body_temp_path PLACE/b; proxy_temp_path PLACE/p; fastcgi_temp_path PLACE/f;
-  uwsgi_temp_path PLACE/u; scgi_temp_path PLACE/s;
-  upstream nodes { SERVERS keepalive 256; keepalive_requests 1000000; }
-  server {
-    listen 127.0.0.1:PORT;
-    location / {
-      proxy_pass http://nodes; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host 127.0.0.1;
-    }
-  }
+UPSTREAM = "upstream nodes { SERVERS keepalive 256; keepalive_requests 1000000; }"
+SERVER = """
+location / {
+  proxy_pass http://nodes; proxy_http_version 1.1; proxy_set_header Connection "";
+  proxy_set_header Host 127.0.0.1;
 }
 """
 
 
 def measure(size: Size) -> Iterator[Row]:
-    if not NGINX_PROGRAM.exists():
-        raise RuntimeError(f"no balancer: {NGINX_PROGRAM} is not installed")
+    if not PROGRAM.exists():
+        raise RuntimeError(f"no balancer: {PROGRAM} is not installed")
     turns = size.of(2, 1)
     with portal(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -78,21 +64,9 @@ def measure(size: Size) -> Iterator[Row]:
 
 @contextmanager
 def balancer(urls: list[str]) -> Iterator[str]:
-    root, port = Path(tempfile.mkdtemp(prefix="jari-bench-nginx-")), free_port()
-    root.chmod(0o755)  # nginx's worker runs as another user
     servers = " ".join(f"server {url.removeprefix('http://')};" for url in urls)
-    text = NGINX.replace("PLACE", str(root)).replace("PORT", str(port))
-    (root / "nginx.conf").write_text(text.replace("SERVERS", servers))
-    process = subprocess.Popen(
-        [str(NGINX_PROGRAM), "-p", str(root), "-c", str(root / "nginx.conf")]
-    )
-    try:
-        time.sleep(0.5)  # until it listens
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(root, ignore_errors=True)
+    with nginx(SERVER, http=UPSTREAM.replace("SERVERS", servers)) as url:
+        yield url
 
 
 def rows(joins: dict, bookings: dict) -> Iterator[Row]:
