@@ -12,7 +12,6 @@ archive alone, shows that it follows, promotes it and verifies it. All it takes 
 import argparse
 import json
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
@@ -21,10 +20,10 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 
+from bench.barman import PROGRAM, write_config
 from bench.chaos.processes import kill_postgres, leader
 from bench.chaos.stages import Hosts, environ, go_on, settle, wait_for
 from launcher.cluster.hosts import NODES
@@ -34,30 +33,7 @@ from launcher.portal import print_line
 from launcher.postgres import SUPERUSER
 from launcher.processes import LOOPBACK
 
-BARMAN = str(Path(sys.executable).with_name("barman"))
 SECONDS = 120  # until something that is awaited counts as failed
-CONFIG = """\
-[barman]
-barman_user = {user}
-barman_home = {folder}/home
-configuration_files_directory = {folder}
-log_file = {folder}/barman.log
-path_prefix = {programs}
-[jari]
-description = the cluster's primary
-conninfo = {address}
-streaming_conninfo = {address}
-backup_method = postgres
-backup_compression = gzip
-backup_compression_format = tar
-staging_path = {folder}/staging
-staging_location = local
-streaming_archiver = on
-slot_name = barman
-immediate_checkpoint = true
-"""
-
-
 # As docs/operations.md has it, under Backups.
 ACCOUNT = """
 CREATE ROLE jari_backup LOGIN REPLICATION;
@@ -74,29 +50,21 @@ class Archive:
         assert hosts.hosts
         self.hosts, self.folder = hosts, hosts.home.folder / "barman"
         shutil.rmtree(self.folder, ignore_errors=True)
-        for name in ("home", "staging"):
-            (self.folder / name).mkdir(parents=True)
+        self.folder.mkdir(parents=True)
         self.folder.chmod(0o711)
-        self.config = self.folder / "barman.conf"
         primary = f"host={LOOPBACK} port={hosts.hosts.ports['primary']} dbname=postgres"
         password = _make_account(hosts, primary)
-        self.config.write_text(
-            CONFIG.format(
-                user=pwd.getpwuid(os.geteuid()).pw_name, folder=self.folder,
-                programs=hosts.hosts.programs,
-                address=f"{primary} user=jari_backup password={password}",
-            )
-        )  # fmt: skip
-        self.config.chmod(0o600)
+        address = f"{primary} user=jari_backup password={password}"
+        self.config = write_config(self.folder, address=address, programs=hosts.hosts.programs)
         self.env = hosts.env | {
-            "JARI_BARMAN": BARMAN,
+            "JARI_BARMAN": PROGRAM,
             "JARI_BARMAN_CONFIG": str(self.config),
             "JARI_DRILL_FOLDER": str(hosts.home.folder / "drill"),
             "JARI_POSTGRES_PROGRAMS": str(hosts.hosts.programs),
         }
 
     def barman(self, *arguments: str) -> str:
-        command = [BARMAN, "--config", str(self.config), *arguments]
+        command = [PROGRAM, "--config", str(self.config), *arguments]
         running = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -111,7 +79,7 @@ class Archive:
     @contextmanager
     def receiving(self) -> Iterator[None]:
         """As `barman cron` does: a receiver whose primary was lost ends, and is begun again."""
-        loop = f"while :; do {BARMAN} --config {self.config} receive-wal jari; sleep 1; done"
+        loop = f"while :; do {PROGRAM} --config {self.config} receive-wal jari; sleep 1; done"
         receiver = subprocess.Popen(
             ["/bin/sh", "-c", loop],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -1,11 +1,9 @@
 """Barman on the tests' Postgres: WAL by streaming, base backups, as on a host of backups."""
 
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,34 +15,13 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 import pytest
 
+from bench.barman import PROGRAM, write_config
 from config.settings.recovery import Backups
 from launcher import postgres
 from launcher.processes import Account
 from launcher.throwaway import base_folder
 
-BARMAN = str(Path(sys.executable).with_name("barman"))
 SECONDS = 60  # until a condition that is awaited counts as failed
-CONFIG = """\
-[barman]
-barman_user = {user}
-barman_home = {folder}/home
-configuration_files_directory = {folder}
-log_file = {folder}/barman.log
-path_prefix = {programs}
-[jari]
-description = the tests' server
-conninfo = {address}
-streaming_conninfo = {address}
-backup_method = postgres
-backup_compression = gzip
-backup_compression_format = tar
-staging_path = {folder}/staging
-staging_location = local
-streaming_archiver = on
-slot_name = {slot}
-create_slot = auto
-immediate_checkpoint = true
-"""
 
 
 @dataclass
@@ -54,7 +31,7 @@ class Archive:
     slot: str
 
     def barman(self, *arguments: str) -> str:
-        command = [BARMAN, "--config", str(self.backups.config), *arguments]
+        command = [PROGRAM, "--config", str(self.backups.config), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         return done.stdout
@@ -122,19 +99,12 @@ def archive() -> Iterator[Archive]:
     folder.chmod(0o711)
     slot = f"barman_{os.getpid()}"
     made = Archive(folder, _backups(folder), slot)
-    for name in ("home", "staging"):
-        (folder / name).mkdir()
     url = urlsplit(os.environ["DATABASE_URL"])
     address = f"host={url.hostname} port={url.port} user={url.username} dbname=postgres "
     address += f"password={unquote(url.password or '')}"
-    made.backups.config.write_text(
-        CONFIG.format(
-            user=pwd.getpwuid(os.geteuid()).pw_name, folder=folder, address=address, slot=slot,
-            programs=postgres.installation() / "bin",
-        )
-    )  # fmt: skip
+    write_config(folder, address=address, programs=postgres.installation() / "bin", slot=slot)
     made.barman("receive-wal", "--create-slot", "jari")
-    command = [BARMAN, "--config", str(made.backups.config), "receive-wal", "jari"]
+    command = [PROGRAM, "--config", str(made.backups.config), "receive-wal", "jari"]
     receiver = subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -156,7 +126,7 @@ def _backups(folder: Path) -> Backups:
     if os.geteuid() == 0:
         programs = postgres._programs_for(Account.unprivileged(), programs)
     drills = folder / "drills"
-    return Backups(BARMAN, folder / "barman.conf", "jari", str(programs / "bin"), drills, "nobody")
+    return Backups(PROGRAM, folder / "barman.conf", "jari", str(programs / "bin"), drills, "nobody")
 
 
 def _drop(made: Archive) -> None:
