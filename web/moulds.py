@@ -7,10 +7,12 @@ holds nothing of a person. Rendering took more than half of the CPU time of a bo
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from functools import cache
+from html import escape
+from itertools import count
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +23,6 @@ from django.template import Engine
 from django.template.loader import get_template, render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
@@ -87,11 +88,10 @@ def fragment(template: str, context: dict[str, Any]) -> SafeString:
 
 def _page(template: str, context: dict[str, Any]) -> str:
     texts: list[str] = []
-    gapped, key = _with_gaps(context, texts)
-    key = template, get_language(), key
+    key = template, get_language(), _key(context, texts)
     mould = _moulds.get(key)
     if mould is None:
-        mould = _moulded(template, gapped)
+        mould = _moulded(template, _with_gaps(context, count()))
         # Emptied rather than evicted one by one, as fragments are (cached_fragments).
         if len(_moulds) >= MOST:
             _moulds.clear()
@@ -118,7 +118,8 @@ def filled(mould: list[Any], texts: list[str]) -> str:
     parts = list(mould)
     for place in range(1, len(parts), 2):
         text = texts[parts[place]]
-        parts[place] = escape(text) if isinstance(text, Text) else text
+        # As Django's escape does, which takes several times as long for it.
+        parts[place] = escape(text) if type(text) is Text else text
     return "".join(parts)
 
 
@@ -139,28 +140,47 @@ def gap(number: int) -> str:
     return f"\ue000{number}\ue001"
 
 
-def _with_gaps(value: Any, texts: list[str]) -> tuple[Any, Any]:
-    """`value` with gaps in place of its texts, which are appended to `texts`, and its key."""
-    if isinstance(value, Text | Html):
-        if not value:
-            return value, value  # a template may ask whether there is one
-        texts.append(value)
-        return gap(len(texts) - 1), GAP
+def _key(value: Any, texts: list[str]) -> Any:
+    """What a page with `value` depends on, but for its texts, which are appended to `texts`."""
+    kind = type(value)
+    if kind is Text or kind is Html:
+        if value:
+            texts.append(value)
+            return GAP
+        return kind  # a template may ask whether there is one
+    if kind is str:
+        return value
+    if kind is dict:
+        return dict, tuple(value), tuple([_key(each, texts) for each in value.values()])
+    if kind is list or kind is tuple:
+        return tuple([_key(each, texts) for each in value])
     if value is None or isinstance(value, _PLAIN):
-        if isinstance(value, str) and "\ue000" in value:
-            value = value.replace("\ue000", "")  # would pass for a gap
-        return value, (type(value), str(value) if isinstance(value, Promise) else value)
-    if isinstance(value, Constant):
-        return value, id(value)
-    if is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
+        return kind, str(value) if isinstance(value, Promise) else value
+    if kind is Constant:
+        return kind, id(value)
+    return _key(_simple(value), texts)
+
+
+def _with_gaps(value: Any, numbers: Iterator[int]) -> Any:
+    """`value` with a gap for each of its texts, in the order of `_key`."""
+    if isinstance(value, Text | Html):
+        return gap(next(numbers)) if value else value
+    if isinstance(value, str) and "\ue000" in value:
+        return value.replace("\ue000", "")  # would pass for a gap
+    if value is None or isinstance(value, (*_PLAIN, Constant)):
+        return value
+    value = _simple(value)
+    if isinstance(value, dict):
+        return {name: _with_gaps(each, numbers) for name, each in value.items()}
+    return [_with_gaps(each, numbers) for each in value]
+
+
+def _simple(value: Any) -> dict[Any, Any] | list[Any]:
+    """What has parts, as a dict or list of them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     if isinstance(value, Mapping):
-        pairs = {name: _with_gaps(each, texts) for name, each in value.items()}
-        return (
-            {name: gapped for name, (gapped, _key) in pairs.items()},
-            tuple((name, key) for name, (_gapped, key) in pairs.items()),
-        )
+        return dict(value)
     if isinstance(value, list | tuple):
-        row = [_with_gaps(each, texts) for each in value]
-        return [gapped for gapped, _key in row], tuple(key for _gapped, key in row)
+        return list(value)
     raise TypeError(f"{type(value).__name__} can't be part of a page that is kept")
