@@ -20,8 +20,9 @@ class Link(NamedTuple):
 # status before it, who acted, and the details that the caller of the mark passed on (None: a mark
 # by one press). A Refused undoes the mark; DetailsNeeded also says which page asks for the rest.
 after_mark: Hook[Callable[[Reservation, ReservationStatus, str, object], None]] = Hook()
-# Links on the staff's pages of a reservation. They are on every row of a day sheet: no queries.
-staff_links: Hook[Callable[[Reservation], list[Link]]] = Hook()
+# Links on the staff's pages of a reservation; the second value says whether its day has come. They
+# are on every row of a day sheet: no queries.
+staff_links: Hook[Callable[[Reservation, bool], list[Link]]] = Hook()
 # Short signs on the rows of a day: reservation id → text, for those that have one. Called with the
 # rows of a page and the user who looks; no statement for each row.
 row_signs: Hook[Callable[[Sequence[Reservation], User], dict[int, str]]] = Hook()
@@ -33,6 +34,10 @@ reminder_lines: Hook[Callable[[Reservation], str]] = Hook()
 
 def links_of(hook: Hook[Callable[[Reservation], list[Link]]], row: Reservation) -> list[Link]:
     return [link for links in hook for link in links(row)]
+
+
+def staff_links_of(row: Reservation, *, day_has_come: bool) -> list[Link]:
+    return [link for links in staff_links for link in links(row, day_has_come)]
 
 
 def signs_of(rows: Sequence[Reservation], user: User) -> dict[int, list[str]]:

@@ -8,8 +8,6 @@ from django.utils.translation import gettext as _
 from booking.enums import ReservationStatus
 from booking.hooks import Link
 from booking.models import Reservation
-from booking.rules import day_of
-from database.clock import known_today
 from staff.models import User
 from vaccination.services.doses import form_address
 from vaccination.services.questionnaires import may_see_answers, waiting_for_doctor
@@ -20,9 +18,8 @@ _WITH_PAGE = [S.ARRIVED, S.VACCINATED, S.NOT_DONE]
 _BEFORE_DOSE = [S.CONFIRMED, S.ARRIVED]
 
 
-def staff_links(reservation: Reservation) -> list[Link]:
-    late = reservation.status == S.CONFIRMED and day_of(reservation.slot.starts_at) <= known_today()
-    if reservation.status in _WITH_PAGE or late:
+def staff_links(reservation: Reservation, day_has_come: bool) -> list[Link]:
+    if reservation.status in _WITH_PAGE or (day_has_come and reservation.status == S.CONFIRMED):
         return [Link(_("Lot, site, reaction"), form_address(reservation))]
     return []
 

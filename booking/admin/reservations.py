@@ -27,11 +27,12 @@ from booking.exceptions import Refused
 from booking.history import history_of, place_and_time
 from booking.models import Reservation
 from booking.models.reservations import NUMBER_LETTERS
+from booking.rules import day_of
 from booking.services.visits import (
     mark_arrived,
     mark_no_show,
 )
-from database.clock import known_now
+from database.clock import known_now, known_today
 from eligibility.admin import people_meant
 from staff.actors import actor_of
 from staff.names import actor_name
@@ -154,7 +155,9 @@ class ReservationAdmin(
         may_mark = self.has_mark_permission(request)
         buttons = buttons_of(row, known_now()) if row and may_mark else []
         context["marks"] = marks_of(row, buttons) if row and buttons else {"acts": []}
-        context["links"] = hooks.links_of(hooks.staff_links, row) if row and may_mark else []
+        has_come = row is not None and day_of(row.slot.starts_at) <= known_today()
+        links = hooks.staff_links_of(row, day_has_come=has_come) if row and may_mark else []
+        context["links"] = links
         context |= self.for_the_caller(request, row) | self.change_acts(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 

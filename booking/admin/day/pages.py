@@ -177,8 +177,10 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
 
     def _rows(self, request: HttpRequest, shown: Shown, window: Window) -> QuerySet[Reservation]:
         around_now = shown.hour is None and shown.on == shown.today
+        # Without the clinic, which is the same for hundreds of rows, and on none of them.
+        needed = ("person__wish", "slot__home", "slot__vaccine")
         return people_of_window(
-            self._rows_of_signs(request),
+            self.get_queryset(request).select_related(None).select_related(*needed),
             shown.clinic,
             window,
             earlier_from=bounds_of(shown.on).start if around_now else None,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -18,6 +19,7 @@ from booking.admin.day.marks import MARKED, buttons_of
 from booking.admin.doubles import Doubles, doubles_of
 from booking.enums import ReservationStatus
 from booking.models import Clinic, Reservation
+from booking.rules import day_of
 from staff.models import User
 from staff.names import actor_names
 from staff.row_addresses import row_address
@@ -27,11 +29,25 @@ from web.moulds import Html, Text, fragment
 STAYS_LISTED = timedelta(minutes=5)
 
 
+class Shared:
+    """What rows of a page have in common: looked up once, not for each of hundreds of them."""
+
+    def __init__(self) -> None:
+        self._zone = timezone.get_current_timezone()
+        self.status = cache(lambda status: str(ReservationStatus(status).label))
+        self.vaccine = cache(lambda vaccine: str(vaccine.name))
+
+    def time(self, at: datetime) -> str:
+        local = at.astimezone(self._zone)
+        return f"{local.hour:02}:{local.minute:02}"
+
+
 @dataclass
 class Entry:
     """One row: a reservation, what may be done, and who set its mark."""
 
     row: Reservation
+    shared: Shared
     buttons: list[tuple[str, str]] = field(default_factory=list)
     doubles: Doubles | None = None
     is_late: bool = False
@@ -53,7 +69,7 @@ class Entry:
     @property
     def visit(self) -> dict[str, Any]:
         """All that the row's template shows, by plain names; `Text` what differs by person."""
-        row, person, slot = self.row, self.row.person, self.row.slot
+        row, person, slot, shared = self.row, self.row.person, self.row.slot, self.shared
         marks = marks_of(row, self.buttons)
         return {
             **marks,
@@ -61,21 +77,19 @@ class Entry:
             "name": Text(marks["name"]),
             "pk": Text(row.pk),
             "state": Text(self.state),
-            "status_name": str(ReservationStatus(row.status).label),
+            "status_name": shared.status(row.status),
             "is_late": self.is_late,
-            "time": Text(f"{timezone.localtime(slot.starts_at):%H:%M}"),
+            "time": Text(shared.time(slot.starts_at)),
             "born": Text(person.birth_date.isoformat()),
             "phone_end": Text(person.phone[-4:]),
-            "vaccine": str(slot.vaccine.name),
+            "vaccine": shared.vaccine(slot.vaccine),
             "dose": row.dose,
             "home": Text(slot.home.name if slot.home else ""),
             "number": Text(row.number),
             "address": Text(row_address("booking_reservation_change", row.pk)),
             "signs": [Text(sign) for sign in self.signs],
             "marked_by": Text(self.marked_by),
-            "marked_at": Text(
-                f"{timezone.localtime(row.changed_at):%H:%M}" if self.marked_by else ""
-            ),
+            "marked_at": Text(shared.time(row.changed_at) if self.marked_by else ""),
             "links": [{"label": link.label, "address": Text(link.address)} for link in self.links],
         }
 
@@ -167,14 +181,21 @@ def entries_of(
     signs = hooks.signs_of(rows, user)
     doubles = doubles_of([row.person for row in rows], visible)
     names = actor_names(row.by for row in rows if row.status in MARKED)
+    shared = Shared()
+    # They go by status and time alone.
+    alike = {(row.status, row.slot_id): row for row in rows} if may_mark else {}
+    buttons = {key: buttons_of(row, now) for key, row in alike.items()}
+    today = day_of(now)
+    has_come = {row.slot_id: day_of(row.slot.starts_at) <= today for row in alike.values()}
     return [
         Entry(
             row=row,
-            buttons=buttons_of(row, now) if may_mark else [],
+            shared=shared,
+            buttons=buttons.get((row.status, row.slot_id), []),
             doubles=doubles.get(row.person_id),
             is_late=is_late(row.status, row.slot, now),
             marked_by=names.get(row.by, "") if row.status in MARKED else "",
-            links=hooks.links_of(hooks.staff_links, row) if may_mark else [],
+            links=hooks.staff_links_of(row, day_has_come=has_come[row.slot_id]) if may_mark else [],
             signs=signs.get(row.pk, []),
         )
         for row in rows
