@@ -200,6 +200,11 @@ class Browser:
         self._address = address  # of loopback, from which the connection comes
         self._connection: Connection | None = None
 
+    def move_to(self, target: Target, *, address: str | None = None) -> None:
+        """Ask another node of the same portal from now on, with the same cookies."""
+        self.close()
+        self.target, self._address = target, address
+
     def second_tab(self) -> "Browser":
         """The same cookies on a connection of its own."""
         tab = Browser(self.target, address=self._address)

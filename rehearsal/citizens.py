@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from rehearsal.browser import Browser, NoAnswer, Target
-from rehearsal.journal import PageCount, Writer, step_of
+from rehearsal.journal import Asked, PageCount, Writer, step_of
 from rehearsal.page import Page
 
 # 409 and 422 are refusals with a page, not failures of the portal.
@@ -40,16 +40,19 @@ class Crowd:
     away: float
     think: float
     stages: Counter[str] = field(default_factory=Counter)
-    pages: dict[str, PageCount] = field(default_factory=dict)  # since the last second
+    # Both since the last second.
+    pages: dict[str, PageCount] = field(default_factory=dict)
+    hosts: dict[str, Asked] = field(default_factory=dict)
 
     def now(self) -> float:
         return time.monotonic() - self.began
 
-    def count(self, page: str, seconds: float, *, failed: bool) -> None:
+    def count(self, page: str, seconds: float, *, failed: bool, host: str) -> None:
         entry = self.pages.setdefault(page, PageCount())
         entry.requests += 1
         entry.failures += failed
         entry.steps[step_of(seconds * 1000)] += 1
+        self.hosts.setdefault(host, Asked()).add(1, failed)
 
 
 class Citizen:
@@ -61,16 +64,28 @@ class Citizen:
         # Seeded by the person: a run is repeatable whatever the order of answers.
         self.random = random.Random(f"{crowd.seed}/{person['id']}")  # noqa: S311
         self.stage = ""
-        self.counts: Counter[str] = Counter()  # retries, devices, lost races
+        self.counts: Counter[str] = Counter()  # retries, nodes, devices, lost races
         self.asked_to_wait = 0.0  # seconds, by the last refusal
         self.ticket = ""
         self.place: int | None = None
-        self.target = crowd.targets[person["id"] % len(crowd.targets)]
-        self.browser = Browser(self.target, address=self.address())
+        self.node = int(person["id"]) % len(crowd.targets)
+        self.browser = self.new_browser()
 
-    def address(self) -> str | None:
+    def new_browser(self) -> Browser:
+        target = self.crowd.targets[self.node]
+        return Browser(target, address=self.address(target))
+
+    def go_to_next_node(self) -> None:
+        """As a browser tries the next address of a name, and a balancer takes a node out."""
+        if len(self.crowd.targets) > 1:
+            self.counts["nodes"] += 1
+            self.node = (self.node + 1) % len(self.crowd.targets)
+            target = self.crowd.targets[self.node]
+            self.browser.move_to(target, address=self.address(target))
+
+    def address(self, target: Target) -> str | None:
         """People come from many addresses; loopback has enough of them."""
-        if not self.target.is_loopback:
+        if not target.is_loopback:
             return None
         number = int(self.person["id"]) % 2000
         return f"127.0.{1 + number // 250}.{1 + number % 250}"
@@ -121,6 +136,7 @@ class Citizen:
             if self.crowd.now() > ends:
                 raise CitizenStuck(f"no answer from {name}")
             self.counts["retries"] += 1
+            self.go_to_next_node()
             asked = self.asked_to_wait * self.random.uniform(0.3, 1.1)
             await self.sleep(asked or seconds * self.random.uniform(0.7, 1.3))
             seconds = min(seconds * 2, 5)
@@ -136,7 +152,8 @@ class Citizen:
             page = await browser.request(method, path, fields)
         is_page = page is not None and page.status in PAGES
         self.asked_to_wait = page.retry_after if page and not is_page else 0.0
-        self.crowd.count(f"{method} {name}", time.monotonic() - began, failed=not is_page)
+        seconds = time.monotonic() - began
+        self.crowd.count(f"{method} {name}", seconds, failed=not is_page, host=browser.target.name)
         return page if is_page else None
 
     async def sleep(self, seconds: float) -> None:
@@ -281,9 +298,8 @@ class Citizen:
         elif polls == 3 and "other_device" in self.behaviours:
             self.browser.close()
             # Another node of the portal too, where there are several.
-            number = int(self.person["id"]) + 1
-            self.target = self.crowd.targets[number % len(self.crowd.targets)]
-            self.browser = Browser(self.target, address=self.address())
+            self.node = (self.node + 1) % len(self.crowd.targets)
+            self.browser = self.new_browser()
             await self.come_back()
         elif self.random.random() < 0.05:
             await self.look()

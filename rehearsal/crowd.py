@@ -84,6 +84,7 @@ async def write_seconds(crowd: Crowd, running: "asyncio.Future[None]") -> None:
 
 def write_second(crowd: Crowd, second: int, late: float, busy: float) -> None:
     pages, crowd.pages = crowd.pages, {}
+    hosts, crowd.hosts = crowd.hosts, {}
     crowd.journal.write(
         "second",
         second,
@@ -93,6 +94,7 @@ def write_second(crowd: Crowd, second: int, late: float, busy: float) -> None:
         pages={
             name: [entry.requests, entry.failures, entry.steps] for name, entry in pages.items()
         },
+        hosts={name: [asked.requests, asked.failures] for name, asked in hosts.items()},
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil, log10
 from typing import Any
 
-from rehearsal.journal import Journal, PageCount, percentile
+from rehearsal.journal import Asked, Journal, PageCount, percentile
 
 MOST_BINS = 120
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
@@ -74,11 +74,12 @@ class Quarters:
 class Figures:
     expected: int
     outcomes: Counter[str]
-    counts: Counter[str]  # retries, devices, lost_races, by citizen's sum
+    counts: Counter[str]  # retries, nodes, devices, lost_races, by citizen's sum
     seconds: int
     requests: int
     failures: int
     pages: dict[str, PageCount]
+    hosts: dict[str, Asked]
     curves: Curves
     faults: list[dict[str, Any]]
     away_seconds: float  # in which the database did not answer the command
@@ -109,6 +110,10 @@ def figures_of(played: Journal) -> Figures:
             total.requests += page.requests
             total.failures += page.failures
             total.steps.update(page.steps)
+    hosts: dict[str, Asked] = {}
+    for second in played.seconds.values():
+        for name, asked in second.hosts.items():
+            hosts.setdefault(name, Asked()).add(asked.requests, asked.failures)
     last = max(played.seconds, default=0) + 1
     busy = sum(second.busy for second in played.seconds.values())
     rooms = played.of("room")
@@ -119,13 +124,14 @@ def figures_of(played: Journal) -> Figures:
         counts=Counter(
             {
                 name: sum(citizen.get(name, 0) for citizen in ended)
-                for name in ("retries", "devices", "lost_races")
+                for name in ("retries", "nodes", "devices", "lost_races")
             }
         ),
         seconds=last,
         requests=sum(page.requests for page in pages.values()),
         failures=sum(page.failures for page in pages.values()),
         pages=dict(sorted(pages.items())),
+        hosts=dict(sorted(hosts.items())),
         curves=curves_of(played, last),
         faults=played.of("fault"),
         away_seconds=_away(played),

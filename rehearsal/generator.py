@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,24 @@ def end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def require_answers(hosts: Sequence[str]) -> None:
+    """Raise NoAnswer, naming the host, unless each of them shows its first page."""
+    for host in hosts:
+        asyncio.run(_ask_once(host))
+
+
+async def _ask_once(host: str) -> None:
+    browser = Browser(Target.of(host).resolved())
+    try:
+        page = await browser.request("GET", "/")
+    except NoAnswer as problem:
+        raise NoAnswer(f"{host}: {problem}") from None
+    finally:
+        browser.close()
+    if page.status != HTTPStatus.OK:
+        raise NoAnswer(f"{host}: its first page has status {page.status}")
 
 
 # The check: the same browser and parser against a server that answers a kept page.

@@ -74,6 +74,18 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @dataclass
+class Asked:
+    """Requests, and how many of them failed."""
+
+    requests: int = 0
+    failures: int = 0
+
+    def add(self, requests: int, failures: int) -> None:
+        self.requests += requests
+        self.failures += failures
+
+
+@dataclass
 class PageCount:
     """Requests of one page: how many, how many failed, and latencies by step."""
 
@@ -93,6 +105,7 @@ class Second:
 
     stages: Counter[str] = field(default_factory=Counter)
     pages: dict[str, PageCount] = field(default_factory=dict)
+    hosts: dict[str, Asked] = field(default_factory=dict)
     late: float = 0.0  # seconds by which the generator's own timers were late, the worst
     busy: float = 0.0  # seconds of CPU that the generator used
 
@@ -146,6 +159,8 @@ def _add_second(journal: Journal, line: dict[str, Any]) -> None:
     second.busy += line["busy"]
     for name, (requests, failures, steps) in line["pages"].items():
         second.pages.setdefault(name, PageCount()).add(requests, failures, steps)
+    for name, (requests, failures) in line.get("hosts", {}).items():
+        second.hosts.setdefault(name, Asked()).add(requests, failures)
 
 
 def _add_stages(journal: Journal, processes: Iterable[dict[int, dict[str, int]]]) -> None:

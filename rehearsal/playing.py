@@ -24,7 +24,7 @@ from psycopg_pool import PoolTimeout
 from database.clock import database_now, known_now
 from eligibility.models import Cohort
 from rehearsal import faults, generator, journal, pace, people, report, scenario
-from rehearsal.browser import Target
+from rehearsal.browser import NoAnswer, Target
 from rehearsal.findings import Findings, examine, run_verifiers
 from rehearsal.progress import Display, Estimate, Tail, summary, waits_for_room, why_waiting
 from rehearsal.scenario import Fault, Scenario, ScenarioError
@@ -67,10 +67,13 @@ class Rehearsal:
             faults.refuse_elsewhere((fault.kind for fault in plan.faults), hosts=hosts)
             for host in hosts:
                 Target.of(host)
+            generator.require_answers(hosts)
         except (ScenarioError, faults.FaultRefused) as problem:
             raise CommandError(str(problem)) from None
         except ValueError as problem:
             raise CommandError(f"--host: {problem} is no http or https address.") from None
+        except NoAnswer as problem:
+            raise CommandError(f"--host: {problem}. Start it, or leave it out.") from None
         self._play(plan, hosts, options)
 
     def _list(self) -> None:

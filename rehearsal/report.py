@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from rehearsal import journal, report_charts
 from rehearsal.figures import Figures, figures_of
-from rehearsal.journal import Journal, percentile
+from rehearsal.journal import Asked, Journal, percentile
 
 HTML, JSON = "report.html", "report.json"
 SHEET = "/* sheet */"  # stands in the template for files that no browser could load
@@ -74,16 +74,24 @@ def text_lines(played: Journal, figures: Figures) -> Iterator[str]:
         ("refused, as they should", outcomes["refused"]),
         ("could not go on", figures.stuck),
         ("pressed reload", figures.counts["retries"]),
+        ("went to another node", figures.counts["nodes"]),
         ("changed device", figures.counts["devices"]),
         ("lost a race for a slot", figures.counts["lost_races"]),
     ):
         yield f"{label:<24}{number:>6}"
+    for host, asked in _several(figures).items():
+        yield f"{host:<36}{asked.requests:>8}{asked.failures:>8}"
     yield ""
     yield from _promise_lines(played)
     for trouble, count in figures.troubles:
         yield f"  {count} × {trouble}"
     yield ""
     yield from _figure_lines(played, figures)
+
+
+def _several(figures: Figures) -> dict[str, Asked]:
+    """The nodes by name; of one alone the sums say all."""
+    return figures.hosts if len(figures.hosts) > 1 else {}
 
 
 def _promise_lines(played: Journal) -> Iterator[str]:
@@ -309,6 +317,11 @@ def _summary(figures: Figures) -> Iterator[tuple[str, str]]:
     yield _("Requests"), f"{figures.requests:,}"
     yield _("Failed requests"), f"{figures.failures:,}"
     yield _("Pressed reload"), f"{figures.counts['retries']:,}"
+    for host, asked in _several(figures).items():
+        numbers = {"requests": f"{asked.requests:,}", "failed": f"{asked.failures:,}"}
+        yield host, _("%(requests)s requests, %(failed)s failed") % numbers
+    if _several(figures):
+        yield _("Went to another node"), f"{figures.counts['nodes']:,}"
     yield _("Signed in again"), f"{figures.counts['devices']:,}"
     yield _("Lost a race for a time"), f"{figures.counts['lost_races']:,}"
     yield _("Length"), _clock(figures.seconds)

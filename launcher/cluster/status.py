@@ -34,7 +34,8 @@ def lines(home: Home) -> Iterator[str]:
     yield f"Valkey    {valkey_primary(home, ports) or 'no answer':<12}primary"
     yield f"cron      {cron_node(home) or 'no answer':<12}acts"
     for name, state in web_states(home):
-        yield f"web       {name:<12}{state}"
+        address = f"http://{LOOPBACK}:{ports[name]}" if name in ports else ""
+        yield f"web       {name:<12}{state:<14}{address}".rstrip()
 
 
 def ports_of(home: Home) -> dict[str, int]:

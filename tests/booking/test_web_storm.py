@@ -5,7 +5,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -15,70 +14,28 @@ from urllib.parse import urlencode
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.core import signing
 from django.db import connection
 from django.utils import timezone
 
 from eligibility.sessions import _SALT, COOKIE
-from launcher.portal import web_command
-from launcher.processes import free_port
 from tests.accidents import end_a_connection
 from tests.booking.goals import GOALS, assert_all_is_booked_and_whole
 from tests.crowd import admit
 from tests.factories import RoomFactory
-from tests.roles import database_url, owner_url
+from tests.roles import owner_url
+from tests.web_server import WebServer, web_servers
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PEOPLE, TOTAL, CONNECTIONS = 120, 40, 16
+PEOPLE, TOTAL, CONNECTIONS = 60, 20, 16
 TOKEN = "t" * 32
 PATIENCE = 90  # seconds until everybody must have an answer
 
 
-class Server:
-    """The web server; nobody starts it again."""
-
-    def __init__(self, folder: Path):
-        self.port, self.log = free_port(), folder / "web.log"
-        self.environment = os.environ | {
-            "DATABASE_URL": database_url(),
-            "DJANGO_SETTINGS_MODULE": "config.settings.test",
-            "PYTHONPATH": f"{settings.BASE_DIR}:{settings.BASE_DIR / 'queue'}",
-            "JARI_HOME": str(folder),
-        }
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                web_command("127.0.0.1", self.port),
-                cwd=settings.BASE_DIR,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-
-
 @pytest.fixture
 def server(tmp_path):
-    server = Server(tmp_path)
-    try:
-        _wait_for(server.port, server.log)
+    with web_servers(tmp_path) as [server]:
         yield server
-    finally:
-        server.stop()
-
-
-def _wait_for(port: int, log: Path) -> None:
-    browser = Browser(port, "")
-    for _attempt in range(300):
-        with suppress(OSError, http.client.HTTPException):
-            if browser.ask("/healthz")[0] == 200:
-                browser.connection.close()
-                return
-        time.sleep(0.1)
-    raise AssertionError(f"the web server does not answer: {log.read_text()[-2000:]}")
 
 
 class Browser:
@@ -160,7 +117,7 @@ def children_of(pid: int) -> list[int]:
 class Accidents:
     """Each happens when somebody has finished, however fast the machine is."""
 
-    def __init__(self, server: Server, postgres: psycopg.Connection):
+    def __init__(self, server: WebServer, postgres: psycopg.Connection):
         self.server, self.postgres = server, postgres
         self.killed, self.turn, self.one_by_one = Counter(), 0, threading.Lock()
         self.dice = random.Random(11)  # noqa: S311
@@ -219,7 +176,7 @@ def test_a_storm_over_http_while_processes_and_connections_are_killed(make, serv
     for thread in threads:
         thread.join(PATIENCE + 30)
 
-    state = f"{accidents.killed} {broke} {server.log.read_text()[-500:]}"
+    state = f"{accidents.killed} {broke} {server.log()}"
     assert problems == [], state
     assert accidents.killed["web processes"] > 0, "no process was killed: the test shows nothing"
     assert accidents.killed["connections"] > 0, "no connection was killed: the test shows nothing"

@@ -1,36 +1,15 @@
 import re
-import threading
 from collections import Counter
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 
 from booking.models import Reservation
 from eligibility.models import Person
 from tests.rehearsal import leaks
 from waiting_room.models import Room, Ticket
-from waiting_room.services.ticking import tick_rooms
-
-
-@pytest.fixture
-def ticking():
-    """The worker's part: a tick every so often until the test is over."""
-    over = threading.Event()
-
-    def work():
-        while not over.wait(0.3):
-            tick_rooms()
-        connection.close()
-
-    worker = threading.Thread(target=work)
-    worker.start()
-    yield
-    over.set()
-    worker.join()
-
 
 EVENING = """
 title_ko = "모든 행동"
