@@ -3,9 +3,7 @@
 import hashlib
 import os
 import re
-import signal
 import socket
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,28 +12,12 @@ import pytest
 from launcher.processes import LOOPBACK
 from tests.waiting import until
 
-from .test_bridge import Server
+from .conftest import Serve
+from .server import Server
 
 OTHER = "127.0.0.2"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 MIB = 1024 * 1024
-
-Serve = Callable[..., Server]
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    started: list[Server] = []
-
-    def start(**options) -> Server:
-        started.append(Server(tmp_path, **options))
-        return started[-1]
-
-    yield start
-    for server in started:
-        with suppress(ProcessLookupError):
-            os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.communicate(timeout=20)
 
 
 def send(server: Server, text: str, *, body: bytes = b"", source: str = LOOPBACK) -> socket.socket:
@@ -96,13 +78,11 @@ def test_bodies_that_never_come_hold_no_thread_and_end(serve: Serve, length: int
         assert heard(raw).startswith(b"HTTP/1.1 408 ")
 
 
-def test_forty_announcements_of_70_000_bytes_stop_nobody(serve: Serve):
-    server = serve()
+def test_forty_announcements_of_70_000_bytes_stop_nobody(shared: Server):
+    silent = [send(shared, post("/body", 70_000), body=b"x" * 20) for _ in range(40)]
 
-    silent = [send(server, post("/body", 70_000), body=b"x" * 20) for _ in range(40)]
-
-    assert server.ask("GET", "/").status == 200
-    assert server.ask("GET", "/healthz").content == b"ok\n"
+    assert shared.ask("GET", "/").status == 200
+    assert shared.ask("GET", "/healthz").content == b"ok\n"
     for raw in silent:
         raw.close()
 
@@ -125,15 +105,14 @@ def test_a_body_that_comes_too_slowly_ends_before_all_of_its_time(serve: Serve):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_bodies_above_the_limit_are_refused_with_a_page(serve: Serve, chunked: bool):
-    server = serve()
+def test_bodies_above_the_limit_are_refused_with_a_page(shared: Server, chunked: bool):
     body = b"x" * (64 * 1024 + 1)
 
     if chunked:
         framed = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        raw = send(server, post("/body", "chunked"), body=framed)
+        raw = send(shared, post("/body", "chunked"), body=framed)
     else:
-        raw = send(server, post("/body", len(body)), body=body)
+        raw = send(shared, post("/body", len(body)), body=body)
     answer = heard(raw)
 
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -141,15 +120,14 @@ def test_bodies_above_the_limit_are_refused_with_a_page(serve: Serve, chunked: b
     assert b"connection: close\r\n" in answer
 
 
-def test_a_body_in_chunks_arrives_whole(serve: Serve):
-    server = serve()
+def test_a_body_in_chunks_arrives_whole(shared: Server):
     body = os.urandom(50_000)
     framed = b"".join(
         b"%x\r\n%s\r\n" % (5_000, body[at : at + 5_000]) for at in range(0, 50_000, 5_000)
     )
 
     answer = heard(
-        send(server, post("/body", "chunked", "Connection: close\r\n"), body=framed + b"0\r\n\r\n")
+        send(shared, post("/body", "chunked", "Connection: close\r\n"), body=framed + b"0\r\n\r\n")
     )
 
     assert answer.endswith(f"50000 {hashlib.sha256(body).hexdigest()}".encode())
@@ -323,27 +301,24 @@ GET = "GET /headed HTTP/1.1\r\n"
          "Content-Type: application/x-www-form-urlencoded; charset=euc-kr\r\n\r\na=b", 400),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_refused(serve: Serve, request_text: str, status: int):
-    server = serve()
-
-    answer = heard(send(server, request_text))
+def test_what_cannot_be_read_is_refused(shared: Server, request_text: str, status: int):
+    with send(shared, request_text) as raw:
+        answer = head(raw)
 
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-    assert server.ask("GET", "/headed").status == 200
+    assert shared.ask("GET", "/headed").status == 200
 
 
-def test_an_error_outside_of_the_pages_is_a_page_too(serve: Serve):
-    server = serve()
-
-    answer = server.ask("GET", "/breaks")
+def test_an_error_outside_of_the_pages_is_a_page_too(shared: Server):
+    answer = shared.ask("GET", "/breaks")
 
     assert answer.status == 500
     assert "저희 쪽에 문제가 생겼습니다" in answer.content.decode()
 
 
 @pytest.mark.parametrize("path", ["/", "/headed", "/healthz", "/breaks", "/stream"])
-def test_every_answer_has_the_security_headers(serve: Serve, path: str):
-    headers = serve().ask("GET", path).headers
+def test_every_answer_has_the_security_headers(shared: Server, path: str):
+    headers = shared.ask("GET", path).headers
 
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"

@@ -4,8 +4,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,20 +11,18 @@ import psutil
 import pytest
 
 from config.calm import CROWD_NICE, SILENT_SECONDS
-from tests.config.test_bridge import Server
+from tests.config.conftest import Serve
+from tests.config.server import Server
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="priorities are Linux's")
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path, calm=True)
+def server(serve: Serve) -> Server:
+    server = serve(calm=True)
     until(lambda: calm_of(server))
-    yield server
-    with suppress(ProcessLookupError):
-        os.killpg(server.process.pid, signal.SIGKILL)
-    server.process.communicate(timeout=20)
+    return server
 
 
 def calm_of(server: Server) -> int | None:
