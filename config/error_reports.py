@@ -1,4 +1,4 @@
-"""Errors to a Sentry, where JARI_SENTRY_DSN names one (`pip install jari[sentry]`).
+"""Errors to a Sentry, where JARI_SENTRY_DSN names one (docs/operations.md).
 
 A report says where and what kind, and nothing of people: no body, cookie, query, header, user,
 local variable, breadcrumb or value of an exception. The request's id leads to our own log.

@@ -37,7 +37,8 @@ def test_wal_comes_as_it_is_written_and_backups_are_sealed():
 
 def test_the_drill_is_given_the_keys():
     unit = (FOLDER / "drill-jari.service").read_text()
+    common = (FOLDER / "drill-.service.d" / "common.conf").read_text()
 
     for name in ("SECRET_KEY", "JARI_DATA_KEYS", "JARI_INDEX_KEYS", "JARI_LOG_KEYS"):
-        assert f"{name}_FILE=%d/{name.removeprefix('JARI_').lower()}" in unit
+        assert f"{name}_FILE=%d/{name.removeprefix('JARI_').lower()}" in common
     assert "manage.py drill" in unit
