@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.urls import path
 
 import config.urls
-from booking.fast_path import FastBooking
+from booking.fast_path import FastBooking, FastPages
 from web import moulds
 
 # What a bench leaves out of the portal, to measure what it brings.
@@ -17,7 +17,7 @@ async def left_to_django(*_asked, **_of) -> None:
 
 
 if "fast" in LEFT_OUT:
-    FastBooking.__call__ = left_to_django
+    FastPages.__call__ = left_to_django
 if "pages" in LEFT_OUT:
     FastBooking._list = FastBooking._receipt = left_to_django
 urlpatterns = [path("empty/", lambda request: HttpResponse(b"ok")), *config.urls.urlpatterns]

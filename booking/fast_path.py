@@ -69,25 +69,14 @@ LEFT_TO_DJANGO = (
 )  # fmt: skip
 
 
-class FastBooking:
+class FastPages:
     """Answers a WSGI environ with its whole body, or gives None to leave it to Django."""
 
-    def __init__(self) -> None:
-        self._links, self._entries = Links(CONNECTIONS), EntryBatcher()
-        self._pages: dict[str, tuple[str, Act]] = {reverse("booking"): ("booking", self._list)}
-        self._forms: dict[str, tuple[str, Act]] = {
-            reverse("hold"): ("hold", self._hold),
-            reverse("confirm"): ("confirm", self._confirm),
-        }
-        nobody = uuid.UUID(int=0)
-        enter = reverse(ENTER, args=[nobody])
-        self._enters = re.compile(enter.replace(str(nobody), f"({KEY.pattern})"))
-        number = "0" * NUMBER_LETTERS
-        receipt = reverse("reservation", args=[number])
-        self._receipts = re.compile(receipt.replace(number, f"([{ALPHABET}]{{{NUMBER_LETTERS}}})"))
+    def __init__(self, links: Links | None = None) -> None:
+        self._links = links or Links(CONNECTIONS)
 
     async def __call__(self, environ: dict[str, Any]) -> HttpResponse | None:
-        name, act = self._act_for(environ)
+        name, act = self.act_for(environ)
         if act is None:
             return None
         began = time.perf_counter()
@@ -105,27 +94,18 @@ class FastBooking:
         if response:
             seconds = time.perf_counter() - began
             count(name, response.status_code, seconds)
-            # Entering is not behind the guard of booking pages, so the pace does not count it.
-            if name != ENTER and (sums := tally.note(seconds)):
-                asyncio.get_running_loop().run_in_executor(None, tally.flush, sums)
+            self.answered(name, seconds)
         return response
 
-    def _act_for(self, environ: dict[str, Any]) -> tuple[str, Act | None]:
+    def act_for(self, environ: dict[str, Any]) -> tuple[str, Act | None]:
         """The name of an ordinary request's address, and what answers it."""
-        path = environ["PATH_INFO"]
-        if _is_page(environ):
-            if receipt := self._receipts.fullmatch(path):
-                return "reservation", partial(self._receipt, number=receipt[1])
-            return self._pages.get(path, ("", None))
-        if not _is_form(environ):
-            return "", None
-        if ticket := self._enters.fullmatch(path):
-            return ENTER, partial(self._enter, ticket_id=uuid.UUID(ticket[1]))
-        return self._forms.get(path, ("", None))
+        raise NotImplementedError
+
+    def answered(self, name: str, seconds: float) -> None:
+        """Called after each answer, with the name of its address."""
 
     async def close(self) -> None:
         await self._links.close()
-        await self._entries.close()
 
     async def _answer(self, request: HttpRequest, act: Act) -> HttpResponse | None:
         request.get_host()  # raises DisallowedHost, for which Django has an answer
@@ -137,6 +117,46 @@ class FastBooking:
         request.LANGUAGE_CODE = language_for(request)
         read_token(request)
         return await act(request, claim)
+
+
+class FastBooking(FastPages):
+    """The requests of a booking."""
+
+    def __init__(self, links: Links | None = None) -> None:
+        super().__init__(links)
+        self._entries = EntryBatcher()
+        self._pages: dict[str, tuple[str, Act]] = {reverse("booking"): ("booking", self._list)}
+        self._forms: dict[str, tuple[str, Act]] = {
+            reverse("hold"): ("hold", self._hold),
+            reverse("confirm"): ("confirm", self._confirm),
+        }
+        nobody = uuid.UUID(int=0)
+        enter = reverse(ENTER, args=[nobody])
+        self._enters = re.compile(enter.replace(str(nobody), f"({KEY.pattern})"))
+        number = "0" * NUMBER_LETTERS
+        receipt = reverse("reservation", args=[number])
+        self._receipts = re.compile(receipt.replace(number, f"([{ALPHABET}]{{{NUMBER_LETTERS}}})"))
+
+    def answered(self, name: str, seconds: float) -> None:
+        # For the pace of the line. Entering is not behind the guard of booking pages.
+        if name != ENTER and (sums := tally.note(seconds)):
+            asyncio.get_running_loop().run_in_executor(None, tally.flush, sums)
+
+    def act_for(self, environ: dict[str, Any]) -> tuple[str, Act | None]:
+        path = environ["PATH_INFO"]
+        if is_page(environ):
+            if receipt := self._receipts.fullmatch(path):
+                return "reservation", partial(self._receipt, number=receipt[1])
+            return self._pages.get(path, ("", None))
+        if not _is_form(environ):
+            return "", None
+        if ticket := self._enters.fullmatch(path):
+            return ENTER, partial(self._enter, ticket_id=uuid.UUID(ticket[1]))
+        return self._forms.get(path, ("", None))
+
+    async def close(self) -> None:
+        await super().close()
+        await self._entries.close()
 
     async def _enter(
         self, request: HttpRequest, claim: Claim, *, ticket_id: uuid.UUID
@@ -213,7 +233,7 @@ class FastBooking:
             return page and finished(request, page)
 
 
-def _is_page(environ: dict[str, Any]) -> bool:
+def is_page(environ: dict[str, Any]) -> bool:
     # Not what the finder's script asks for.
     is_whole = f"HTTP_{PART.upper().replace('-', '_')}" not in environ
     return environ["REQUEST_METHOD"] == "GET" and is_whole and is_plain(environ)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from booking.finder.availability import FRESH_SECONDS, TimedCache
 from booking.services.standings import in_session
 from database.clock import known_now
 from eligibility.models import Cohort
@@ -51,7 +52,11 @@ CHOOSES_NOTHING = {
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Cohorts with their windows, and where the signed-in person stands."""
-    facts = _facts_in_session(request)
+    return home_of(request, _facts_in_session(request))
+
+
+def home_of(request: HttpRequest, facts: PersonFacts | None) -> HttpResponse:
+    """The front page of a person, or of a visitor; config.own_pages shows it too."""
     cohorts = sorted(_cards(), key=lambda card: STATES.index(card["state"]))
     context = {
         "cohorts": cohorts,
@@ -109,19 +114,30 @@ def _dial() -> dict[str, Text]:
 
 
 def _cards() -> list[dict[str, Any]]:
-    """A card for each cohort, with how its line stands for everybody; in two statements."""
+    """A card for each cohort, with how its line stands for everybody."""
     now = known_now()
-    rooms = {room.cohort_id: room for room in Room.objects.select_related("line")}
     cards = []
-    for cohort in Cohort.objects.all():
-        room = rooms.get(cohort.pk)
+    for cohort, room in lines.get(["all"])["all"]:
         if room is None:
             line = facts_without_room(cohort, now)
         else:
-            room.cohort = cohort
             line = facts_of_room(room, now, ticked_at=room.line.ticked_at)
         state = public_state(line, now)
         shown = {name: getattr(cohort, name) for name in SHOWN}
         texts = {"badge": TABLE[state].badge, "tone": TABLE[state].tone}
         cards.append({"cohort": shown, "state": state, "texts": texts})
     return cards
+
+
+def _read_lines(_keys: list[str]) -> dict[str, list[tuple[Cohort, Room | None]]]:
+    """All cohorts, each with its room, in two statements."""
+    rooms = {room.cohort_id: room for room in Room.objects.select_related("line")}
+    cohorts = list(Cohort.objects.all())
+    for cohort in cohorts:
+        if room := rooms.get(cohort.pk):
+            room.cohort = cohort
+    return {"all": [(cohort, rooms.get(cohort.pk)) for cohort in cohorts]}
+
+
+# The same for everybody: read at most once a second.
+lines = TimedCache(_read_lines, FRESH_SECONDS)

@@ -1,7 +1,7 @@
 """The RSGI application that `python -m config.serve` runs.
 
-Polls, joins, entering, the pages on which a crowd arrives, and bookings are answered in the event
-loop, everything else by Django in threads.
+Polls, joins, entering, the pages on which a crowd arrives, the pages of a person before they book,
+and bookings are answered in the event loop, everything else by Django in threads.
 """
 
 import os
@@ -17,7 +17,7 @@ django = get_wsgi_application()
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
-from booking.fast_path import FastBooking  # noqa: E402
+from booking.fast_path import CONNECTIONS, FastBooking  # noqa: E402
 from config.bridge import WsgiBridge  # noqa: E402
 from config.calm import Calm  # noqa: E402
 from config.connections import Guard  # noqa: E402
@@ -25,7 +25,9 @@ from config.front_pages import FrontPages  # noqa: E402
 from config.headers import security_headers  # noqa: E402
 from config.lanes import Threads  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
+from config.own_pages import OwnPages  # noqa: E402
 from config.probes import Readiness  # noqa: E402
+from database.links import Links  # noqa: E402
 from database.silence import silence  # noqa: E402
 from reports import parts  # noqa: E402
 from reports.status import StatusWriter  # noqa: E402
@@ -47,6 +49,7 @@ calm = (
     if settings.CALM_PROCESS
     else None
 )
+links = Links(CONNECTIONS)
 pages = WsgiBridge(
     django,
     threads=Threads(
@@ -59,7 +62,7 @@ pages = WsgiBridge(
     headers=security_headers(),
     probes={"/readyz": readiness},
     published=files.answer,
-    fast=[FrontPages(django.get_response), FastBooking()],
+    fast=[FrontPages(django.get_response), OwnPages(links), FastBooking(links)],
     calm=calm,
 )
 application = FastPathApplication(pages, headers=security_headers())

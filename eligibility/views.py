@@ -27,7 +27,7 @@ from eligibility.forms import (
     IdentityForm,
     ReviewForm,
 )
-from eligibility.models import Cohort, Person, PhoneCode
+from eligibility.models import Cohort, Person, PhoneCode, Review
 from eligibility.pages import eligibility_page
 from eligibility.providers import configured
 from eligibility.services import corrections, decisions, providing
@@ -56,6 +56,7 @@ from eligibility.spelling import masked_phone, shown_phone
 from messaging.budget import codes_are_above_budget
 from messaging.enums import Channel
 from staff.models import Access
+from standing.facts import PersonFacts
 from standing.hooks import facts_of, show
 from web import cookies, moulds
 from web.addresses import client_address
@@ -353,6 +354,17 @@ def eligibility(request: HttpRequest, person: Person) -> HttpResponse:
         if session.may_see(review.opened_at)
     ]
     facts = facts_of(person.pk, session.sees_from)
+    return page_of_answers(request, person, answers, reviews, facts)
+
+
+def page_of_answers(
+    request: HttpRequest,
+    person: Person,
+    answers: list[decisions.Answer],
+    reviews: list[Review],
+    facts: PersonFacts,
+) -> HttpResponse:
+    """The eligibility page; config.own_pages shows it too."""
     context = eligibility_page(person, answers, reviews, facts, show(request, facts))
     return moulds.render(request, "eligibility/eligibility.html", context)
 

@@ -8,6 +8,7 @@ from django.utils import translation
 from hypothesis import settings
 
 from booking.finder import availability
+from config import home, own_pages
 from config.gc_tuning import leave_loaded_alone
 from outside import redis
 from tests import unknown_variables
@@ -91,6 +92,8 @@ def _nothing_kept(monkeypatch):
     """What one test leaves in this process and in Redis must not be seen by the next: its clinics,
     its jobs, how often it tried something, the language of its last request."""
     availability.clear_caches()
+    for cache in (home.lines, own_pages.cohorts):
+        monkeypatch.setattr(cache, "_seconds", 0)
     translation.deactivate()
     redis.breaker.reset()
     caches["local"].clear()

@@ -1,7 +1,7 @@
 """What is known of a person, for the one decision where they stand (standing.rules)."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,19 +32,25 @@ def facts_of(person_id: int, sees_from: datetime) -> PersonFacts:
     """The facts of a person, in one statement; bookings made before `sees_from` are left out."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT booking_standing(%s, %s)::text", [person_id, sees_from])
-        return _facts(cursor.fetchone()[0])
+        return read_facts(cursor.fetchone()[0])
 
 
 def in_session(claim: Claim) -> tuple[Session | None, PersonFacts | None]:
     """The session of a claim with the facts of its person, in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(IN_SESSION, claim.values)
-        sees_from, found = cursor.fetchone()
+        return read_in_session(claim, cursor.fetchone())
+
+
+def read_in_session(claim: Claim, row: Sequence[Any]) -> tuple[Session | None, PersonFacts | None]:
+    """What `in_session` returns, of the row of its statement."""
+    sees_from, found = row
     session = claim.session(sees_from)
-    return session, _facts(found) if session else None
+    return session, read_facts(found) if session else None
 
 
-def _facts(text: str) -> PersonFacts:
+def read_facts(text: str) -> PersonFacts:
+    """The facts in the JSON of booking_standing."""
     found = json.loads(text)
     now = datetime.fromisoformat(found["now"])
     rows = found["reservations"]

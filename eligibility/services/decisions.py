@@ -126,21 +126,31 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
         return _store(person, at)
 
 
-def _store(person: Person, at: datetime) -> list[Answer]:
-    answers = decide(person=person, at=at)
+def stored_answers(person: Person, cohorts: Iterable[Cohort], at: datetime) -> list[Answer] | None:
+    """The answers of `store_decisions` for a person whose decisions were read; None where there is
+    something to store."""
+    answers = _decide(person, cohorts, at)
+    return None if any(_to_store(answers, at)) else answers
+
+
+def _to_store(answers: list[Answer], at: datetime) -> tuple[list[Answer], list[Answer]]:
+    """The new ones among the answers, and those whose stored decision grew, which is unsaved."""
     grants = [
         answer
         for answer in answers
         if answer.outcome.eligible and answer.outcome.window(at) != Window.CLOSED
     ]
-    fresh = [
-        _decision(person, answer.outcome, answer.cohort, at)
-        for answer in grants
-        if not answer.stored
-    ]
-    changed = [
+    new = [answer for answer in grants if not answer.stored]
+    grown = [
         answer for answer in grants if answer.stored and _improve(answer.stored, answer.outcome, at)
     ]
+    return new, grown
+
+
+def _store(person: Person, at: datetime) -> list[Answer]:
+    answers = decide(person=person, at=at)
+    new, changed = _to_store(answers, at)
+    fresh = [_decision(person, answer.outcome, answer.cohort, at) for answer in new]
     if fresh:
         # Two devices may sign in at once and both insert the same decisions.
         Decision.objects.bulk_create(fresh, ignore_conflicts=True)

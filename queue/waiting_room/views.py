@@ -21,6 +21,7 @@ from eligibility.brakes import Brake, needs_work
 from eligibility.sessions import signed_in, to_identity
 from eligibility.spelling import masked_phone
 from messaging.receivers import is_landline
+from standing.facts import PersonFacts
 from standing.hooks import facts_of, show
 from waiting_room import health
 from waiting_room.access import find_room, find_ticket, may_see, owns, resumed
@@ -147,12 +148,24 @@ def _show(
     # At the door the page asks again every few seconds: nobody is refused.
     if refusal and not isinstance(refusal, AtTheDoor):
         health.count_refusal(ticket.room_id, refusal)
-    now_document = _now_document(ticket.room)
     is_own = owns(request, ticket)
     session = signed_in(request)
     # Its code shows a place in the line to others, and nothing of what is booked.
     sees_from = session.sees_from if session and is_own else NOTHING_FROM
-    facts = facts_of(ticket.person_id, sees_from)
+    facts, document = facts_of(ticket.person_id, sees_from), _now_document(ticket.room)
+    return page_of_ticket(request, ticket, facts, document, is_own=is_own, refusal=refusal)
+
+
+def page_of_ticket(
+    request: HttpRequest,
+    ticket: "WithAnnotations[Ticket, AtNow]",
+    facts: PersonFacts,
+    now_document: dict[str, Any],
+    *,
+    is_own: bool,
+    refusal: LineRefusal | None = None,
+) -> HttpResponse:
+    """The page of a place in the line; config.own_pages shows it too."""
     stands = show(request, facts, ticket.room.cohort.code)
     shown = standing(ticket, stands, now_document, ticket.now)
     # At the door the page itself says why nobody enters.
