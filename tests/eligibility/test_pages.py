@@ -2,8 +2,10 @@ import re
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -316,6 +318,24 @@ def test_unknown_person_is_declared_and_told_what_to_do(client, contexts):
     assert Person.objects.get().source == Source.DECLARED
     assert [card["name"] for card in page.context["near"]] == [cohort.name]
     assert not Decision.objects.exists()
+
+
+def test_who_is_new_proves_who_they_are_in_few_statements(client):
+    Client().post("/identity/", {**TYPED, "phone": "010-0000-9999"})  # texts and budget are read
+    with CaptureQueriesContext(connection) as of_form:
+        client.post("/identity/", TYPED)
+    code = last_code()
+    with CaptureQueriesContext(connection) as of_code:
+        client.post("/identity/code/", {"code": code})
+
+    assert [len(statements(each)) for each in (of_form, of_code)] == [4, 10]
+    assert COOKIE in client.cookies
+
+
+def statements(captured: CaptureQueriesContext) -> list[str]:
+    """Without what begins and ends transactions."""
+    texts = [query["sql"] for query in captured.captured_queries]
+    return [text for text in texts if not text.startswith(("SAVEPOINT", "RELEASE"))]
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
