@@ -39,8 +39,15 @@ class SlotFull(Refused):
 
 class NoPlaceBeside(Refused):
     message = _(
-        "At this time there is no second place within an hour at the same clinic. Nothing was "
+        "At this time there are not enough places within an hour at the same clinic. Nothing was "
         "taken. Choose another time."
+    )
+
+
+class HeldWithOthers(Refused):
+    message = _(
+        "This time is kept together with places of your family. Book them all on one page, or this "
+        "one alone on this page."
     )
 
 

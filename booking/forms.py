@@ -166,6 +166,8 @@ class ConfirmForm(forms.Form):
     """The channel and address for messages, with the key of the hold."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)  # Reservation.key: a repeated POST counts once
+    # Reservation.party, of who goes on without the others of it.
+    alone = forms.UUIDField(required=False, widget=forms.HiddenInput)
     channel = forms.ChoiceField(
         label=_("Where should we write to?"),
         choices=[(Channel.SMS, _("By text message")), (Channel.EMAIL, _("By e-mail"))],

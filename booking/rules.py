@@ -168,8 +168,39 @@ def vaccines_named(codes: Iterable[str], by_code: Mapping[str, int]) -> frozense
     return frozenset(by_code[code] for code in codes if code in by_code) if codes else None
 
 
-# Between the times of two people who are booked side by side.
+# Between the time pressed for one person and those of others who are booked side by side.
 BESIDE = timedelta(hours=1)
+
+
+def seat_all(options: Sequence[Sequence[int]], left: Mapping[int, int]) -> list[int] | None:
+    """A slot for each person out of their options, the first that is possible; None without one.
+
+    `left` is how many seats each slot has. A person who has a seat moves on to another of their
+    options where another person has no other (Kuhn's matching of a bipartite graph).
+    """
+    seated: dict[int, list[int]] = {slot: [] for slot in left}
+
+    def seat(person: int, tried: set[int]) -> bool:
+        new = [slot for slot in options[person] if slot not in tried]
+        free = next((slot for slot in new if len(seated[slot]) < left[slot]), None)
+        if free is not None:
+            seated[free].append(person)
+            return True
+        tried.update(new)
+        for slot in new:
+            for other in seated[slot]:
+                if seat(other, tried):
+                    seated[slot].remove(other)
+                    seated[slot].append(person)
+                    return True
+        return False
+
+    if not all(seat(person, set()) for person in range(len(options))):
+        return None
+    slot_of = {person: slot for slot, people in seated.items() for person in people}
+    return [slot_of[person] for person in range(len(options))]
+
+
 NOON, EVENING = time(12), time(18)
 ANY_HOUR = time(0), time(23, 59, 59)
 

@@ -21,7 +21,7 @@ from booking.finder.availability import (
     OpenSpan,
     TimedCache,
 )
-from booking.finder.beside import Beside
+from booking.finder.beside import Beside, have_room, with_room
 from booking.rules import suits_weekday
 from dataio.districts import all_districts, centre_of_region, region_of
 
@@ -54,7 +54,7 @@ class Search:
     places: tuple[str, ...] = ()
     vaccines: frozenset[int] | None = None
     days: tuple[date, date] | None = None
-    beside: Beside | None = None
+    beside: tuple[Beside, ...] = ()
     # (region, district) to which the clinics are restricted for local staff.
     scope: tuple[str, str] = ("", "")
 
@@ -220,7 +220,7 @@ def _find(search: Search) -> SearchResult:
     if not clinics:
         return result
     matches = _matcher(search, directory)
-    open_spans = availability.spans([clinic.id for clinic in clinics])
+    open_spans = with_room(search.beside, availability.spans([clinic.id for clinic in clinics]))
     by_day: Counter[date] = Counter()
     for clinic_spans in open_spans.values():
         for span in filter(matches, clinic_spans):
@@ -253,7 +253,8 @@ def clinic_times(clinic: ClinicFacts, search: Search) -> SearchResult:
 def _clinic_times(clinic: ClinicFacts, search: Search) -> SearchResult:
     matches = _matcher(search, availability.directory())
     by_day: Counter[date] = Counter()
-    for span in filter(matches, availability.spans([clinic.id])[clinic.id]):
+    spans = with_room(search.beside, availability.spans([clinic.id]))[clinic.id]
+    for span in filter(matches, spans):
         by_day[span.on] += span.left
     result = SearchResult(search=search, days=sorted(by_day.items()), clinics_searched=1)
     if result.days:
@@ -295,12 +296,12 @@ def _with_times(
     origin: tuple[float, float] | None,
     *,
     most: int | None,
-    beside: Beside | None = None,
+    beside: tuple[Beside, ...] = (),
 ) -> Iterator[ClinicTimes]:
     by_clinic: dict[int, list[OpenSlot]] = {clinic.id: [] for clinic in clinics}
     of_day = list(availability.times(by_clinic, on))
     for slot in of_day:
-        if matches(slot) and (beside is None or beside.finds(slot, of_day)):
+        if matches(slot) and (not beside or have_room(beside, slot, of_day)):
             by_clinic[slot.clinic_id].append(slot)
     for clinic in clinics:
         open_times = by_clinic[clinic.id]

@@ -303,7 +303,13 @@ def plan_of(
 
     Raises AlreadyBooked, NoDoseLeft, WrongVaccine, WrongInterval or VaccineNotForYou.
     """
-    course = course_of(person_id, fixed)
+    return plan_in(course_of(person_id, fixed), wanted, admitted_for)
+
+
+def plan_in(
+    course: Course, wanted: list[Slot], admitted_for: frozenset[int] | None
+) -> dict[int, Slot]:
+    """`plan_of` in a course that is known."""
     plan: dict[int, Slot] = {}
     for slot in wanted:
         vaccine = interval_of(slot.vaccine)
@@ -318,7 +324,13 @@ def plan_of(
 
 
 def insert_holds(
-    plan: dict[int, Slot], person_id: int, admission_id: int, expiry: Expiry, now: datetime
+    plan: dict[int, Slot],
+    person_id: int,
+    admission_id: int,
+    expiry: Expiry,
+    now: datetime,
+    *,
+    party: uuid.UUID | None = None,
 ) -> uuid.UUID:
     key = uuid.uuid4()
     Reservation.objects.bulk_create(
@@ -329,6 +341,7 @@ def insert_holds(
             held_until=expiry.until,
             extensions=expiry.extensions,
             key=key,
+            party=party,
             admission_id=admission_id,
             by=CITIZEN,
             now=now,

@@ -93,7 +93,7 @@ def visible_in(session: Session, reservations: Iterable[Reservation]) -> list[Re
 
 def _with_slot(row: Sequence[Any]) -> Reservation:
     reservation, slot, clinic, vaccine, home = _models(row)
-    clinic.name_en = row[-1]
+    reservation.party, clinic.name_en = row[-2:]
     reservation.email = _email.from_db_value(reservation.email, None, connection)
     slot.clinic, slot.vaccine, reservation.slot = clinic, vaccine, slot
     slot.home = home if home.pk else None

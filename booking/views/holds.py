@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from booking.exceptions import (
     HeldLongEnough,
+    HeldWithOthers,
     HoldChanged,
     HoldLapsed,
     NothingHeld,
@@ -28,7 +29,7 @@ from booking.finder.alternatives import alternatives
 from booking.forms import ConfirmForm
 from booking.models import Reservation, Slot
 from booking.place_names import name_as_html
-from booking.services import confirmations, courses, holds, reading
+from booking.services import confirmations, courses, holds, reading, together
 from booking.views.common import identified, reservations_in_session
 from booking.views.ends import line_known, slot_lost_page, where_it_ended
 from booking.views.finder import finder_page
@@ -205,9 +206,12 @@ def _confirm_posted(
 ) -> HttpResponse:
     try:
         session, confirmed = confirmations.confirm_in_session(
-            claim=claim, key=key, contact=form.contact()
+            claim=claim,
+            key=key,
+            contact=form.contact(),
+            party=form.cleaned_data.get("alone"),
         )
-    except HoldChanged as refusal:
+    except (HoldChanged, HeldWithOthers) as refusal:
         return _show_hold(request, refusal=refusal)
     except Refused as refusal:
         return refusal_page(request, refusal)
@@ -247,7 +251,8 @@ def _hold_page(
     health.note_refusal(refusal)
     first = held[0]
     # The ordinary page is kept in parts; one with something typed or refused is rendered.
-    make = moulds.render if form is None and refusal is None else render
+    apart = _apart_from(request, first) if first.party else None
+    make = render if form or refusal or apart else moulds.render
     if form is None:
         initial = {"channel": first.channel, "email": first.email or ""}
         initial |= typed(request, "channel", "email")
@@ -259,6 +264,7 @@ def _hold_page(
         "key": Text(form["key"].value() if form and form.is_bound else first.key),
         "kept_as": Text(first.key),
         "questions": _questions(form) if form else _empty_questions(get_language()),
+        "apart": apart,
         "typed_form": "confirm",
         "typed_at": reverse("confirm"),
         "held": [_shown(reservation, first) for reservation in held],
@@ -270,6 +276,17 @@ def _hold_page(
     }
     status = 409 if refusal else 422 if form and form.errors else 200
     return make(request, "booking/confirm.html", context, status=status)
+
+
+def _apart_from(request: HttpRequest, hold: Reservation) -> dict[str, Any] | None:
+    """Of a hold that others of its party hold too: the party, and where all are confirmed at once
+    (of who booked for them, in a session of their own)."""
+    if not together.others_hold(hold.party, [hold.person_id]):
+        return None
+    session = session_of(request)
+    party = None if session.by_id else together.party_of(hold)
+    address = reverse("together_confirm", args=[party.name]) if party else ""
+    return {"party": hold.party, "all_url": address}
 
 
 def _shown(hold: Reservation, first: Reservation) -> dict[str, Any]:

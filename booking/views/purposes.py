@@ -33,7 +33,7 @@ class Purpose:
     field: str = "slot"
     lead: str = ""
     back: str = ""
-    beside: Beside | None = None  # another person, for whom a place near in time is shown too
+    beside: tuple[Beside, ...] = ()  # others, for whom there has to be room near in time
     other_way: tuple[str, str] | None = None  # label and address of another page to the same end
     vaccines: frozenset[int] | None = None  # None: any
     days: tuple[date, date] | None = None

@@ -4,6 +4,7 @@ from django.db import connection
 from booking.models import Slot
 from booking.verifying import verify
 from database import functions
+from tests.booking.family import Family
 from tests.booking.test_path import browser_of
 from tests.factories import AdmissionFactory
 from tests.roles import as_owner
@@ -13,6 +14,11 @@ from tests.roles import as_owner
 def inside():
     """A browser of a person from 서울 강남구 who was called and entered, in English."""
     return browser_of(AdmissionFactory())
+
+
+@pytest.fixture
+def family() -> Family:
+    return Family()
 
 
 @pytest.fixture

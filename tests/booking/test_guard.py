@@ -23,8 +23,8 @@ from waiting_room.models import Line
 pytestmark = pytest.mark.django_db(transaction=True)
 # For whoever has the token, or the number and the phone: not behind the line.
 OPEN_TO_ALL = {"lookup", "offer", "decline", "closure_offer"}
-# For people who wait: their quick answers would hide that booking is slow.
-BEFORE_THE_TURN = {"wishes"}
+# Before the turn, or only leading on: quick answers would hide that booking is slow.
+BEFORE_THE_TURN = {"wishes", "together_people"}
 POSTED = {
     "hold", "extend", "release", "leave_list", "undo", "together_extend", "together_release",
 }  # fmt: skip
@@ -32,7 +32,9 @@ OF_A_RESERVATION = {
     "reservation", "cancel", "undo", "change", "change_both", "calendar", "share",
 }  # fmt: skip
 # For the reservation's person and another one, for whom they may act.
-OF_BOTH = {"together", "together_confirm", "together_extend", "together_release"}
+OF_BOTH = {
+    "together", "together_second", "together_confirm", "together_extend", "together_release",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -1,16 +1,16 @@
-"""Two people side by side at one clinic: held and confirmed both, or neither."""
+"""A family side by side at one clinic: held and confirmed all, or nobody."""
 
-import re
 import threading
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from django.urls import reverse
 
 from booking.exceptions import (
+    HeldWithOthers,
     HoldLapsed,
     NoLongerFor,
     NoPlaceBeside,
@@ -23,23 +23,22 @@ from booking.models import Reservation, Slot
 from booking.services.confirmations import confirm_hold
 from booking.services.holds import HOLD_LIFETIME, hold_slot, release_hold
 from booking.services.together import (
-    Pair,
     confirm_together,
     extend_together,
+    held_together,
     hold_together,
     release_together,
 )
 from eligibility.models import Person, Proxy
 from eligibility.services.family import end_proxy
 from messaging.models import Message
-from tests.booking.test_path import heading, page, slots_on
+from tests.booking.family import Family, address, beside, taken, with_two_doses
+from tests.booking.test_path import page, slots_on
 from tests.concurrency import at_once
 from tests.crowd import admit
-from tests.eligibility.signing_in import FamilyClient, sign_in
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
-    PersonFactory,
     ReservationFactory,
     RoomFactory,
     SlotFactory,
@@ -51,52 +50,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("every_invariant_holds"),
 ]
-
-
-class Family:
-    """A son and his mother, both inside, for whom he may act; and his browser."""
-
-    def __init__(self, own=None, hers=None) -> None:
-        self.own, self.hers = own or AdmissionFactory(), hers or AdmissionFactory()
-        self.son, self.mother = self.own.ticket.person, self.hers.ticket.person
-        self.proxy = Proxy.objects.create(person=self.mother, by=self.son)
-        self.browser = FamilyClient(headers={"accept-language": "en"})
-        sign_in(self.browser, self.son)
-
-    @property
-    def pair(self) -> Pair:
-        return Pair(self.proxy, self.own.pk, self.hers.pk)
-
-    def hold(self, slot: Slot) -> list[Reservation]:
-        return hold_together(pair=self.pair, slot_id=slot.pk)
-
-    def confirm(self, held: list[Reservation]) -> list[Reservation]:
-        return confirm_together(proxy=self.proxy, keys={row.person_id: row.key for row in held})
-
-    def statuses(self) -> list[str]:
-        """Of the last reservation of each, the son's first."""
-        rows = Reservation.objects.order_by("pk")
-        last = {row.person_id: row.status for row in rows}
-        return [last.get(self.son.pk, ""), last.get(self.mother.pk, "")]
-
-
-@pytest.fixture
-def family() -> Family:
-    return Family()
-
-
-def address(name: str, family: Family) -> str:
-    return reverse(name, args=[family.proxy.pk])
-
-
-def taken() -> list[int]:
-    return list(Slot.objects.order_by("pk").values_list("booked", flat=True))
-
-
-def beside(slot: Slot, minutes: int, **values) -> Slot:
-    starts_at = slot.starts_at + timedelta(minutes=minutes)
-    values = {"clinic": slot.clinic, "vaccine": slot.vaccine, **values}
-    return SlotFactory(starts_at=starts_at, **values)
 
 
 def test_both_sit_at_the_same_time_where_it_has_two_places(family):
@@ -131,7 +84,9 @@ def test_a_time_that_is_full_or_nobody_may_have_holds_for_neither(family):
     beside(full, 10)
     with pytest.raises(SlotFull):
         family.hold(full)
-    Admission.objects.filter(pk=family.hers.pk).update(ended_at="2026-01-01T00:00Z", ending="left")
+    Admission.objects.filter(pk=family.admissions[1].pk).update(
+        ended_at="2026-01-01T00:00Z", ending="left"
+    )
     slot = SlotFactory()
     with pytest.raises(NotCalled):
         family.hold(slot)
@@ -169,7 +124,7 @@ def test_pressing_again_is_the_same_and_another_time_exchanges_both(family, cloc
 
 def test_a_hold_of_one_alone_is_exchanged_for_both(family):
     slot, later = SlotFactory(), SlotFactory()
-    hold_slot(person_id=family.mother.pk, slot_id=slot.pk, admission_id=family.hers.pk)
+    hold_slot(person_id=family.mother.pk, slot_id=slot.pk, admission_id=family.admissions[1].pk)
 
     family.hold(later)
 
@@ -214,15 +169,144 @@ def test_what_can_not_be_confirmed_for_both_is_booked_for_neither(family, why, c
     assert not Message.objects.filter(kind="confirmed").exists()
 
 
+@pytest.mark.parametrize("seats", [[5], [2, 2, 1], [1, 1, 1, 1, 1]])
+def test_five_people_are_seated_within_an_hour(seats):
+    family = Family(*[AdmissionFactory() for _ in range(5)])
+    slot = SlotFactory(capacity=seats[0])
+    for at, capacity in enumerate(seats[1:], start=1):
+        beside(slot, 15 * at, capacity=capacity)
+
+    held = family.hold(slot)
+    booked = family.confirm(held)
+
+    assert held[0].slot_id == slot.pk
+    assert taken() == seats
+    assert len({row.held_until for row in held}) == 1
+    assert len({row.key for row in held}) == 5
+    assert [row.person_id for row in booked] == family.party.ids
+    assert family.statuses() == ["confirmed"] * 5
+
+
+def test_whoever_has_one_possible_place_gets_it():
+    """The mother comes first and may have either vaccine; her sister may have one alone."""
+    any_, rare = VaccineFactory(), VaccineFactory()
+    rooms = [RoomFactory(), RoomFactory(), RoomFactory()]
+    for room, vaccines in zip(rooms, ([any_.code], [], [rare.code]), strict=True):
+        room.cohort.vaccines = vaccines
+        room.cohort.save()
+    family = Family(*(AdmissionFactory(room=room) for room in rooms))
+    slot = SlotFactory(vaccine=any_, capacity=1)
+    near = beside(slot, 10, vaccine=rare, capacity=1)
+    late = beside(slot, 50, vaccine=any_, capacity=1)
+
+    times = family.browser.get(address("together", family))
+    held = family.hold(slot)
+
+    assert [row.slot_id for row in held] == [slot.pk, late.pk, near.pk]
+    assert slot.pk in slots_on(times)
+
+
+def test_parents_are_booked_by_somebody_who_is_not():
+    family = Family(*[AdmissionFactory() for _ in range(3)])
+    parents = replace(family.party, with_oneself=False)
+    admissions = {each.ticket.person_id: each.pk for each in family.admissions[1:]}
+
+    held = hold_together(party=parents, admissions=admissions, slot_id=SlotFactory().pk)
+    confirm_together(party=parents, keys={row.person_id: row.key for row in held})
+
+    assert family.statuses() == ["", "confirmed", "confirmed"]
+
+
+# -- both doses --------------------------------------------------------------------------------
+
+
+def test_second_doses_are_kept_side_by_side_too(family):
+    slot, later = with_two_doses(later_seats=2)
+
+    held = family.hold(slot)
+    booked = family.confirm(held)
+
+    assert [(row.dose, row.slot_id) for row in held] == [(1, slot.pk), (2, later.pk)] * 2
+    assert len({row.key for row in held}) == 2
+    assert [row.dose for row in booked] == [1, 2, 1, 2]
+    assert taken() == [2, 2]
+
+
+def test_other_second_doses_leave_first_ones_at_times_that_the_family_fills(family):
+    slot, later = with_two_doses(later_seats=2)
+    Slot.objects.filter(pk=slot.pk).update(capacity=1)
+    near = beside(slot, 20, capacity=1)
+    other = beside(later, 2 * 24 * 60, capacity=2)
+    family.hold(slot)
+
+    held = family.hold(slot, second_id=other.pk)
+
+    assert [row.slot_id for row in held] == [slot.pk, other.pk, near.pk, other.pk]
+    assert taken() == [1, 0, 1, 2]
+
+
+def test_without_room_for_all_no_second_dose_is_kept(family):
+    slot, _later = with_two_doses(later_seats=1)
+
+    held = family.hold(slot)
+    confirm = family.browser.get(address("together_confirm", family))
+
+    assert [row.dose for row in held] == [1, 1]
+    assert taken() == [2, 0]
+    assert "The second doses are not kept yet." in page(confirm)
+    assert address("together_second", family) in page(confirm)
+
+
+# -- nobody is parted from the others by accident ----------------------------------------------
+
+
+def test_a_hold_of_a_party_is_not_confirmed_alone_by_accident(family):
+    own, hers = family.hold(SlotFactory())
+
+    with pytest.raises(HeldWithOthers):
+        confirm_hold(person_id=family.mother.pk, key=hers.key)
+    assert family.statuses() == ["held", "held"]
+    confirm_hold(person_id=family.mother.pk, key=hers.key, party=hers.party)
+    confirm_hold(person_id=family.son.pk, key=own.key)
+
+    assert family.statuses() == ["confirmed", "confirmed"]
+
+
+@pytest.mark.parametrize("why", ["given up", "lapsed"])
+def test_what_the_others_do_not_hold_any_more_leaves_the_rest_free(family, why, clock):
+    own, hers = family.hold(SlotFactory())
+    if why == "given up":
+        release_hold(person_id=family.mother.pk)
+    else:
+        now = clock.now()
+        Reservation.objects.filter(pk=hers.pk).update(held_until=now - timedelta(seconds=1))
+
+    confirm_hold(person_id=family.son.pk, key=own.key)
+
+    assert family.statuses()[0] == "confirmed"
+
+
+def test_nobody_of_a_party_is_left_out():
+    family = Family(*[AdmissionFactory() for _ in range(3)])
+    held = family.hold(SlotFactory())
+    pair = replace(family.party, proxies=family.party.proxies[:1])
+
+    with pytest.raises(HeldWithOthers):
+        confirm_together(party=pair, keys={row.person_id: row.key for row in held[:2]})
+
+    assert family.statuses() == ["held"] * 3
+    assert held_together(pair) == []
+
+
 def test_more_time_and_giving_up_are_of_both(family, clock):
     now = clock.freeze()
     held = family.hold(SlotFactory())
     keys = {row.person_id: row.key for row in held}
 
-    extend_together(proxy=family.proxy, keys=keys, extension=1)
-    extend_together(proxy=family.proxy, keys=keys, extension=1)
+    extend_together(party=family.party, keys=keys, extension=1)
+    extend_together(party=family.party, keys=keys, extension=1)
     ends = set(Reservation.objects.values_list("held_until", flat=True))
-    release_together(proxy=family.proxy)
+    release_together(party=family.party)
 
     assert ends == {now + 2 * HOLD_LIFETIME}
     assert family.statuses() == ["released", "released"]
@@ -250,20 +334,21 @@ def halves() -> list[int]:
     ]
 
 
-def families(count: int) -> list[Family]:
-    admissions = admit(RoomFactory(), 2 * count)
-    return [Family(*admissions[at : at + 2]) for at in range(0, 2 * count, 2)]
+def families(count: int, *, size: int = 2) -> list[Family]:
+    admissions = admit(RoomFactory(), size * count)
+    return [Family(*admissions[at : at + size]) for at in range(0, size * count, size)]
 
 
-def test_the_last_two_places_go_to_one_family():
-    all_families = families(4)
-    slot = SlotFactory(capacity=3)
+@pytest.mark.parametrize(("size", "capacity"), [(2, 3), (4, 7)])
+def test_the_last_places_go_to_one_family(size, capacity):
+    all_families = families(4, size=size)
+    slot = SlotFactory(capacity=capacity)
 
     outcomes = at_once([partial(each.hold, slot) for each in all_families])
 
     assert refusals(outcomes)["list"] == 1
     assert halves() == []
-    assert Slot.objects.get().booked == 2
+    assert Slot.objects.get().booked == size
 
 
 def test_a_careless_hold_one_after_the_other_leaves_half_a_family():
@@ -273,10 +358,10 @@ def test_a_careless_hold_one_after_the_other_leaves_half_a_family():
     every_first = threading.Barrier(len(all_families))
 
     def careless(each: Family) -> None:
-        hold_slot(person_id=each.son.pk, slot_id=slot.pk, admission_id=each.own.pk)
+        hold_slot(person_id=each.son.pk, slot_id=slot.pk, admission_id=each.admissions[0].pk)
         every_first.wait(timeout=30)
         with suppress(SlotFull):
-            hold_slot(person_id=each.mother.pk, slot_id=slot.pk, admission_id=each.hers.pk)
+            hold_slot(person_id=each.mother.pk, slot_id=slot.pk, admission_id=each.admissions[1].pk)
 
     at_once([partial(careless, each) for each in all_families])
 
@@ -286,7 +371,7 @@ def test_a_careless_hold_one_after_the_other_leaves_half_a_family():
 def test_families_that_cross_do_not_wait_for_each_other():
     """Each of the two acts for the other, and both exchange two times in opposite order."""
     one = Family()
-    other = Family(one.hers, one.own)
+    other = Family(*reversed(one.admissions))
     early = SlotFactory(capacity=2)
     late = beside(early, 240, capacity=2)
 
@@ -316,7 +401,7 @@ def test_giving_up_ending_and_confirming_at_once_leave_no_half(family, round_):
     acts = [
         partial(family.confirm, held),
         partial(release_hold, person_id=family.mother.pk),
-        partial(confirm_hold, person_id=family.mother.pk, key=held[1].key),
+        partial(confirm_hold, person_id=family.mother.pk, key=held[1].key, party=held[1].party),
         partial(end_proxy, proxy=family.proxy, by=family.mother),
     ]
 
@@ -329,103 +414,3 @@ def test_giving_up_ending_and_confirming_at_once_leave_no_half(family, round_):
     # He is booked with her or not at all; she may book or give up her own.
     own, hers = family.statuses()
     assert own != "confirmed" or hers == "confirmed"
-
-
-# -- pages -------------------------------------------------------------------------------------
-
-
-def test_from_the_family_page_to_both_receipts(family):
-    family.mother.name = "김영희"
-    family.mother.save()
-    slot = SlotFactory(capacity=2)
-    browser = family.browser
-
-    listed = browser.get(reverse("family"))
-    times = browser.get(address("together", family))
-    confirm = browser.post(address("together", family), {"slot": slot.pk}, follow=True)
-    keys = dict(re.findall(r'name="(own|theirs)" value="([0-9a-f-]{36})"', page(confirm)))
-    booked = browser.post(address("together_confirm", family), keys, follow=True)
-
-    assert address("together", family) in page(listed)
-    assert heading(times) == "Choose a time for you and 김영희"
-    assert slots_on(times) == [slot.pk]
-    assert heading(confirm) == "Confirm the time of both"
-    assert f"<h2>{family.son.name}</h2>" in page(confirm)
-    assert "<h2>김영희</h2>" in page(confirm)
-    assert heading(booked) == "Both of you are booked"
-    own = Reservation.objects.get(person=family.son)
-    assert reverse("reservation", args=[own.number]) in page(booked)
-    assert reverse("family_act", args=[family.proxy.pk]) in page(booked)
-    assert family.statuses() == ["confirmed", "confirmed"]
-
-
-def test_only_times_with_a_place_for_both_are_shown(family):
-    alone = SlotFactory(capacity=1)
-    two = beside(alone, 180, capacity=2)
-    near = beside(alone, 240 + 30, capacity=1)
-    far = beside(alone, 600, capacity=1)
-
-    times = family.browser.get(address("together", family))
-
-    assert slots_on(times) == [two.pk]
-    near.starts_at = two.starts_at + timedelta(minutes=60)
-    assert far.pk not in slots_on(times)
-
-
-def test_who_is_not_inside_reads_where_both_stand(family):
-    Admission.objects.filter(pk=family.hers.pk).update(ended_at="2026-01-01T00:00Z", ending="left")
-
-    shown = family.browser.get(address("together", family))
-    posted = family.browser.post(address("together", family), {"slot": SlotFactory().pk})
-
-    for response in (shown, posted):
-        assert heading(response) == "Book both of us side by side"
-        assert f"<dt>{family.mother.name}</dt>" in page(response)
-    assert not Reservation.objects.exists()
-
-
-def test_a_page_of_both_says_what_is_left_when_one_was_given_up(family):
-    slot = SlotFactory()
-    held = family.hold(slot)
-    release_hold(person_id=family.mother.pk)
-
-    keys = {"own": held[0].key, "theirs": held[1].key}
-    refused = family.browser.post(address("together_confirm", family), keys)
-
-    assert refused.status_code == 409
-    left = [person for person, _row in refused.context["left"]]
-    assert left == [family.son]
-    assert f"{family.son.name}:" in page(refused)
-    assert family.statuses() == ["held", "released"]
-
-
-def test_more_time_and_giving_up_by_the_page(family):
-    held = family.hold(SlotFactory())
-    keys = {"own": held[0].key, "theirs": held[1].key}
-
-    family.browser.post(address("together_extend", family), keys | {"extension": 1})
-    extended = set(Reservation.objects.values_list("extensions", flat=True))
-    given_up = family.browser.post(address("together_release", family))
-
-    assert extended == {1}
-    assert given_up.url == address("together", family)
-    assert family.statuses() == ["released", "released"]
-
-
-@pytest.mark.parametrize("name", ["together", "together_confirm", "together_extend"])
-def test_nobody_else_opens_it(family, name):
-    stranger = FamilyClient()
-    sign_in(stranger, PersonFactory())
-    hers = FamilyClient()
-    sign_in(hers, family.mother)
-    acting = FamilyClient()
-    sign_in(acting, family.mother, by_id=family.son.pk)
-    nobody = FamilyClient()
-    ended = Family()
-    end_proxy(proxy=ended.proxy, by=ended.son)
-
-    assert stranger.get(address(name, family)).status_code == 404
-    assert hers.get(address(name, family)).status_code == 404
-    assert acting.get(address(name, family)).url == reverse("eligibility")
-    assert nobody.get(address(name, family)).url.startswith(reverse("identity"))
-    assert ended.browser.get(address(name, ended)).status_code == 404

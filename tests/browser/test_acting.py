@@ -161,7 +161,7 @@ def test_two_people_book_side_by_side(new_screen, live_server, mother, language,
     picture(page, f"together-confirm-200-{language}-{width}")
     page.locator('.booking-press button[form="confirm"]').click()
 
-    said = {"ko-KR": "두 분 모두 예약되었습니다", "en-GB": "Both of you are booked"}[language]
+    said = {"ko-KR": "모두 예약되었습니다", "en-GB": "All of you are booked"}[language]
     expect(page.get_by_role("heading", name=said)).to_be_visible()
     looks_right(page)
     picture(page, f"together-booked-{language}-{width}")
