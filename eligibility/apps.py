@@ -12,16 +12,18 @@ class EligibilityConfig(AppConfig):
         from eligibility.events import SOURCE
         from eligibility.imports import CohortKind
         from eligibility.services import reindexing
-        from eligibility.sessions import remember_chosen_language
+        from eligibility.sessions import region_of_reader, remember_chosen_language
         from eligibility.wordings import WORDINGS
         from events.sources import register
         from messaging.hooks import names
         from messaging.wordings import register as register_wordings
         from privacy.reindexing import parts
+        from statements import hooks
         from web.language import language_chosen
 
         register_wordings(WORDINGS)
         language_chosen.register(remember_chosen_language)
+        hooks.region_of_reader.register(region_of_reader)
         names["code"] = _("sign-in code")
         names["proxy"] = _("booking by somebody else")
         names["review"] = _("answer to the review")

@@ -323,6 +323,15 @@ def to_identity(back_to: str, *, typed_is_kept: bool = False) -> HttpResponse:
     return redirect(f"{reverse('identity')}?{urlencode(query)}")
 
 
+def region_of_reader(request: HttpRequest) -> str:
+    """The region of the person whom this request's pages are for; "" without a session."""
+    session = signed_in(request)
+    if session is None:
+        return ""
+    regions = Person.objects.filter(pk=session.person_id).values_list("region", flat=True)
+    return regions.first() or ""
+
+
 def remember_chosen_language(request: HttpRequest) -> None:
     """Write to the signed-in person in the active language from now on; not to whom they act for.
 

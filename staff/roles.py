@@ -108,6 +108,7 @@ _PERMISSIONS: dict[str, dict[str, list[str]]] = {
         "events.complaint": [_VIEW],
         "bulk.upload": [_VIEW, _ADD],
         "statements.statement": [_VIEW, _ADD, _CHANGE],
+        "statements.helpline": [_VIEW, _ADD, _CHANGE],
         "messaging.owntext": [_VIEW, _CHANGE],
         "staff.access": [_VIEW],
         "staff.user": [_VIEW, _LINK, _UNLOCK, _RESET],

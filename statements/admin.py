@@ -1,4 +1,5 @@
-"""Admin of the texts for the public; each change is kept in the row's history."""
+"""Admin of the texts for the public and of the numbers to call; each change is kept in the row's
+history."""
 
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 from staff.scoping import ScopedAdmin
 from statements import messages_admin  # noqa: F401  # registers itself
 from statements.enums import Subject
-from statements.models import Statement
+from statements.models import HelpLine, Statement
 from statements.reading import field_of, sample
 
 
@@ -31,3 +32,16 @@ class StatementAdmin(ScopedAdmin[Statement]):
             subject = Subject(initial["subject"])
             initial |= {field_of(code): sample(subject, code) for code, _name in settings.LANGUAGES}
         return initial
+
+
+@admin.register(HelpLine)
+class HelpLineAdmin(ScopedAdmin[HelpLine]):
+    """A number that is not to be called any more is hidden, not deleted."""
+
+    list_display = ["name_ko", "region", "number", "days", "opens_at", "closes_at", "active"]
+    list_filter = ["active", "region"]
+    search_fields = ["name_ko", "name_en", "number"]
+    fields = [
+        *("region", "name_ko", "name_en", "number"),
+        *("days", "opens_at", "closes_at", "relay", "active"),
+    ]

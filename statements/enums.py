@@ -9,3 +9,10 @@ class Subject(models.TextChoices):
     ACCESSIBILITY = "accessibility", _("Accessibility")
     OPERATOR = "operator", _("Who runs this portal")
     HELP = "help", _("Help")
+
+
+class Days(models.TextChoices):
+    """On which days a number answers."""
+
+    WORKDAYS = "workdays", _("Monday to Friday")
+    ALL = "all", _("Every day")
