@@ -1,6 +1,5 @@
 """A rehearsal against several web servers, as against the nodes of a cluster."""
 
-import json
 import re
 import threading
 from io import StringIO
@@ -11,6 +10,8 @@ from django.db import connection
 
 from booking.models import Reservation
 from launcher.processes import free_port
+from rehearsal import journal
+from rehearsal.figures import figures_of
 from tests.waiting import until
 from tests.web_server import web_servers
 from waiting_room.models import Ticket
@@ -61,12 +62,12 @@ def test_a_crowd_goes_on_at_the_other_node_when_its_own_dies(nodes, kill_one, ti
     assert re.search(r"^could not go on +0$", text, re.MULTILINE)
     booked = int(re.search(r"^booked +(\d+)", text, re.MULTILINE)[1])
     assert 0 < booked <= Reservation.objects.filter(status="confirmed").count()
-    [report] = tmp_path.glob("rehearsals/*/report.json")
-    figures = json.loads(report.read_text())
-    kept, lost = (figures["hosts"][node.url.removeprefix("http://")] for node in nodes)
-    assert lost["requests"] > lost["failures"] > 0
-    assert kept["requests"] > lost["requests"] - lost["failures"]
-    assert figures["counts"]["nodes"] > 0
+    [folder] = tmp_path.glob("rehearsals/*")
+    figures = figures_of(journal.read(folder))
+    kept, lost = (figures.hosts[node.url.removeprefix("http://")] for node in nodes)
+    assert lost.requests > lost.failures > 0
+    assert kept.requests > lost.requests - lost.failures
+    assert figures.counts["nodes"] > 0
 
 
 def test_a_node_that_does_not_answer_is_named_before_anybody_comes(live_server, tmp_path, settings):
