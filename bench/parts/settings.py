@@ -37,7 +37,7 @@ def settings() -> list[Setting]:
         Setting({"max_wal_size": "8GB", "checkpoint_timeout": "15min"}, after_checkpoint=True),
         Setting({"commit_delay": "200"}),
         Setting({"wal_buffers": "64MB"}, restart=True),
-        Setting({"wal_compression": "lz4"}),
+        Setting({"wal_compression": "pglz"}),
         Setting({"random_page_cost": "1.1"}),
         Setting(
             {"track_io_timing": "on", "shared_preload_libraries": "pg_stat_statements"},
