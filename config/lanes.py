@@ -17,6 +17,11 @@ from config.refusals import Refused, busy
 Result = TypeVar("Result")
 # Of a queue, for the request at its end; a browser and its reader wait about three times as long.
 MOST_SECONDS = 10.0
+# Who waits for longer all the same, as pages take longer than they did, is told to come again: by
+# then a browser may have gone, and its page would be made for nobody.
+LONGEST_SECONDS = 2 * MOST_SECONDS
+# That a page takes, until that is known: the first crowd must not find room for a thousand.
+FIRST_SECONDS = 0.1
 # So many may wait however slow the pages are: a mean of few requests says little.
 LEAST = 20
 MEAN_OF = 50
@@ -112,7 +117,7 @@ class Lane:
         self.name = name
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._size = self._free = threads
-        self._seconds = 0.0  # that a request takes in its thread, as a moving mean
+        self._seconds = FIRST_SECONDS  # that a request takes in its thread, as a moving mean
         self._most = waiting
         self._refusals = Refusals()
         self._count = 0
@@ -158,10 +163,12 @@ class Lane:
             return
         if self._is_full():
             self._drop_newest(address)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
         turns = self._turns.setdefault(address, deque())
         turns.append(turn)
         self._counted(address, len(turns) - 1, len(turns))
+        too_long = loop.call_later(LONGEST_SECONDS, self._give_up, turn)
         try:
             await turn
         except asyncio.CancelledError:
@@ -169,6 +176,12 @@ class Lane:
             if turn.done() and not turn.cancelled():
                 self._pass_on()
             raise
+        finally:
+            too_long.cancel()
+
+    def _give_up(self, turn: "asyncio.Future[None]") -> None:
+        if not turn.done():  # it leaves the queue when it would have had its turn
+            turn.set_exception(self._busy())
 
     def _drop_newest(self, address: str) -> None:
         """Refuse the newest request of the address with most waiting, or else this one."""

@@ -165,6 +165,41 @@ def test_a_queue_is_full_when_its_end_would_wait_too_long(monkeypatch):
     assert all(refused[refused.index(True) :])
 
 
+def test_who_waits_too_long_is_told_to_come_again_and_nobody_works_for_them(monkeypatch):
+    monkeypatch.setattr("config.lanes.LONGEST_SECONDS", 0.2)
+    order: list[str] = []
+
+    async def story() -> list[Any]:
+        lane = Lane(1, waiting=100, name="test")
+        held, tasks = queue_of(lane, order, ["a", "b", "a"])
+        gone = await asyncio.gather(*tasks[1:], return_exceptions=True)
+        late = asyncio.create_task(lane.run("c", lambda: order.append("c")))
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(tasks[0], late)
+        return gone
+
+    gone = run(story)
+
+    assert [isinstance(each, Refused) for each in gone] == [True] * 3
+    assert order == ["c"]
+
+
+def test_a_crowd_that_comes_first_does_not_find_room_for_a_thousand():
+    async def story() -> list[Any]:
+        lane = Lane(1, waiting=1_000, name="test")
+        held = threading.Event()
+        tasks = [asyncio.create_task(lane.run(f"{n}", held.wait)) for n in range(300)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        held.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    outcomes = run(story)
+
+    assert 90 <= sum(not isinstance(outcome, Refused) for outcome in outcomes) <= 110
+
+
 def told(people: int, *, each: float, seconds: int = 120) -> tuple[float, float]:
     """What the last ones are told who were refused and come again when told; and how many come a
     second then. `each` is what a page takes the lane."""
