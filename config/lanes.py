@@ -25,6 +25,8 @@ FIRST_SECONDS = 0.1
 # So many may wait however slow the pages are: a mean of few requests says little.
 LEAST = 20
 MEAN_OF = 50
+# A crowd that arrives waits so long for those who are on their way, and looks so often.
+AFTER_SECONDS, LOOK_SECONDS = 5.0, 0.05
 # What a refused browser is told to wait: as long as all who were refused lately take, within these.
 SOON, LATE = 10.0, 60.0
 
@@ -61,7 +63,9 @@ class Lanes:
 
     def __init__(self, threads: Threads, *, waiting: int) -> None:
         self.pages = Lane(threads.pages, waiting=waiting, name="page")
-        self.arrivals = Lane(threads.arrivals, waiting=waiting, name="arrival")
+        self.arrivals = Lane(
+            threads.arrivals, waiting=waiting, name="arrival", after=self.pages.has_room
+        )
         self.staff = Lane(threads.staff, waiting=waiting, name="staff")
         self.static = Lane(threads.static, waiting=waiting, name="static")
         self.lookup = (
@@ -111,10 +115,20 @@ class Lane:
     When the queue is full, the address with the most requests in it loses its newest one. It is
     full with `waiting` requests, or with those that take MOST_SECONDS: who waits longer has often
     gone, and a page made for them would be missing to the others.
+
+    With `after` a turn begins only when that says so, or after AFTER_SECONDS.
     """
 
-    def __init__(self, threads: int, *, waiting: int, name: str) -> None:
+    def __init__(
+        self,
+        threads: int,
+        *,
+        waiting: int,
+        name: str,
+        after: Callable[[], bool] | None = None,
+    ) -> None:
         self.name = name
+        self._after = after
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._size = self._free = threads
         self._seconds = FIRST_SECONDS  # that a request takes in its thread, as a moving mean
@@ -147,10 +161,16 @@ class Lane:
         await self._turn(address)
         began = time.monotonic()
         try:
+            while self._after and not self._after() and time.monotonic() - began < AFTER_SECONDS:
+                await asyncio.sleep(LOOK_SECONDS)
             yield
         finally:
             self._seconds += (time.monotonic() - began - self._seconds) / MEAN_OF
             self._pass_on()
+
+    def has_room(self) -> bool:
+        """Whether no more wait than have a thread."""
+        return self._count <= self._size
 
     def _is_full(self) -> bool:
         seconds = self._count * self._seconds / self._size

@@ -185,6 +185,43 @@ def test_who_waits_too_long_is_told_to_come_again_and_nobody_works_for_them(monk
     assert order == ["c"]
 
 
+def test_who_arrives_waits_for_those_who_are_on_their_way(monkeypatch):
+    monkeypatch.setattr("config.lanes.AFTER_SECONDS", 60)
+    order: list[str] = []
+
+    async def story() -> None:
+        lanes = Lanes(Threads(pages=1, arrivals=1), waiting=100)
+        held, tasks = queue_of(lanes.of("/identity/code/"), order, ["b", "c"])
+        await asyncio.sleep(0)
+        late = asyncio.create_task(lanes.of("/identity/").run("a", lambda: order.append("a")))
+        await asyncio.sleep(0.2)
+        assert order == []
+        held.set()
+        await asyncio.gather(*tasks, late)
+
+    run(story)
+
+    assert order[0] == "b"
+    assert sorted(order) == ["a", "b", "c"]
+
+
+def test_nobody_arrives_never(monkeypatch):
+    monkeypatch.setattr("config.lanes.AFTER_SECONDS", 0.2)
+    order: list[str] = []
+
+    async def story() -> None:
+        lanes = Lanes(Threads(pages=1, arrivals=1), waiting=100)
+        held, tasks = queue_of(lanes.of("/identity/code/"), order, ["b", "c"])
+        await asyncio.sleep(0)
+        await lanes.of("/identity/").run("a", lambda: order.append("a"))
+        held.set()
+        await asyncio.gather(*tasks)
+
+    run(story)
+
+    assert order == ["a", "b", "c"]
+
+
 def test_a_crowd_that_comes_first_does_not_find_room_for_a_thousand():
     async def story() -> list[Any]:
         lane = Lane(1, waiting=1_000, name="test")
