@@ -65,7 +65,7 @@ def test_a_crowd_goes_on_at_the_other_node_when_its_own_dies(nodes, kill_one, ti
     [folder] = tmp_path.glob("rehearsals/*")
     figures = figures_of(journal.read(folder))
     kept, lost = (figures.hosts[node.url.removeprefix("http://")] for node in nodes)
-    assert lost.requests > lost.failures > 0
+    assert lost.requests >= lost.failures > 0
     assert kept.requests > lost.requests - lost.failures
     assert figures.counts["nodes"] > 0
 
