@@ -15,6 +15,7 @@ import logging
 import re
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from typing import Any
@@ -69,7 +70,7 @@ LEFT_TO_DJANGO = (
 )  # fmt: skip
 
 
-class FastPages:
+class FastPages(ABC):
     """Answers a WSGI environ with its whole body, or gives None to leave it to Django."""
 
     def __init__(self, links: Links | None = None) -> None:
@@ -92,17 +93,16 @@ class FastPages:
             log.error("left to the page: %s", type(error).__name__, exc_info=True)
             return None
         if response:
-            seconds = time.perf_counter() - began
-            count(name, response.status_code, seconds)
-            self.answered(name, seconds)
+            self.note(name, response.status_code, time.perf_counter() - began)
         return response
 
+    @abstractmethod
     def act_for(self, environ: dict[str, Any]) -> tuple[str, Act | None]:
         """The name of an ordinary request's address, and what answers it."""
-        raise NotImplementedError
 
-    def answered(self, name: str, seconds: float) -> None:
-        """Called after each answer, with the name of its address."""
+    def note(self, name: str, status: int, seconds: float) -> None:
+        """Count an answer; `name` is that of its address."""
+        count(name, status, seconds)
 
     async def close(self) -> None:
         await self._links.close()
@@ -137,7 +137,8 @@ class FastBooking(FastPages):
         receipt = reverse("reservation", args=[number])
         self._receipts = re.compile(receipt.replace(number, f"([{ALPHABET}]{{{NUMBER_LETTERS}}})"))
 
-    def answered(self, name: str, seconds: float) -> None:
+    def note(self, name: str, status: int, seconds: float) -> None:
+        super().note(name, status, seconds)
         # For the pace of the line. Entering is not behind the guard of booking pages.
         if name != ENTER and (sums := tally.note(seconds)):
             asyncio.get_running_loop().run_in_executor(None, tally.flush, sums)
