@@ -2,6 +2,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
+from database.postgres.times import adapters_with_times
 from database.silence import silence
 from database.tracing import tagged
 
@@ -31,6 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         parameters = {"connect_timeout": CONNECT_SECONDS, **super().get_connection_params()}
         if parameters["cursor_factory"] is base.Cursor:
             parameters["cursor_factory"] = TaggedCursor
+        parameters["context"] = adapters_with_times(self.timezone, parameters["context"])
         return parameters
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
