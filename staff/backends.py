@@ -12,6 +12,11 @@ Account = User | AnonymousUser
 class RoleBackend(ModelBackend):
     """Permissions by role alone (staff.roles): none are stored with users or groups."""
 
+    def get_user(self, user_id: int) -> User | None:
+        """As Django's, with the clinic of those who work at one: their pages show it."""
+        user = User.objects.select_related("clinic").filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
+
     def get_user_permissions(self, user_obj: Account, obj: Any = None) -> set[str]:
         return set()
 

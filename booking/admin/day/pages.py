@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404
@@ -45,11 +45,11 @@ from booking.admin.day.terms import read_term
 from booking.admin.sheets import day_asked_for, sheet_address
 from booking.enums import ReservationStatus
 from booking.exceptions import DetailsNeeded, Refused
-from booking.models import Clinic, Reservation
+from booking.models import Clinic, Reservation, Slot
 from booking.rules import day_of
 from database.clock import known_now
 from staff.actors import actor_of
-from staff.enums import Act
+from staff.enums import AT_A_CLINIC, Act
 from staff.pages import StaffPages
 from staff.scoping import TOO_MANY_GUESSES, PersonalDataMixin
 from staff.services import guesses_too_often, record_access, staff_of
@@ -177,10 +177,11 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
 
     def _rows(self, request: HttpRequest, shown: Shown, window: Window) -> QuerySet[Reservation]:
         around_now = shown.hour is None and shown.on == shown.today
-        # Without the clinic, which is the same for hundreds of rows, and on none of them.
-        needed = ("person__wish", "slot__home", "slot__vaccine")
+        # A slot once, not once for each of its people; its clinic is on no row.
+        slots = Slot.objects.select_related("home", "vaccine")
+        rows = self.get_queryset(request).select_related(None).select_related("person__wish")
         return people_of_window(
-            self.get_queryset(request).select_related(None).select_related(*needed),
+            rows.prefetch_related(Prefetch("slot", slots)),
             shown.clinic,
             window,
             earlier_from=bounds_of(shown.on).start if around_now else None,
@@ -256,7 +257,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         ]
         if new:
             self._record_look(request, shown, window, new)
-        ids = rows.values_list("pk", flat=True)
+        ids = rows.prefetch_related(None).values_list("pk", flat=True)
         context = {"day": frame, "entries": entries, "ids": " ".join(map(str, ids))}
         return TemplateResponse(request, "admin/booking/day/changes.html", context)
 
@@ -386,8 +387,10 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         code = request.GET.get("clinic", "")
         if code:
             return get_object_or_404(visible, code=code)
-        own = staff_of(request).clinic_id
-        return visible.filter(pk=own).first() if own else None
+        user = staff_of(request)
+        if user.role in AT_A_CLINIC or user.clinic is None:
+            return user.clinic
+        return visible.filter(pk=user.clinic_id).first()
 
 
 def _row_frame(request: HttpRequest, clinic: Clinic, here: str) -> dict[str, Any]:
