@@ -27,7 +27,7 @@ from config.processes import is_alive
 from config.refusals import Refused
 
 # Of the crowd's processes. Raising it needs no rights.
-CROWD_NICE = 5
+CROWD_NICE = 10
 # The process touches its sockets so often; after SILENT_SECONDS without it counts as hung.
 TOUCH_SECONDS, SILENT_SECONDS = 1.0, 4.0
 # Not below JARI_HOME or TMPDIR: the name of a Unix socket may have a hundred letters.
