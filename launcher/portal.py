@@ -105,6 +105,8 @@ class Portal:
     Services whose URL stands in `environ` are not started.
     """
 
+    command = "make run"  # what starts it again
+
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = dict(environ)
         self.home = Home(home_folder(environ))
@@ -169,7 +171,7 @@ class Portal:
         self.stop_services()
         self._leave()
         if self.children:
-            print_line("Stopped. The data is kept; `make run` goes on with it.")
+            print_line(f"Stopped. The data is kept; `{self.command}` goes on with it.")
 
     def end_at_once(self) -> None:
         """Kill the processes and drop their work. Postgres replays its log next time."""
@@ -178,7 +180,7 @@ class Portal:
         stop_all(list(self.children.values()))
         self.stop_services(at_once=True)
         self._leave()
-        print_line("Ended at once. What was saved is kept; `make run` goes on with it.")
+        print_line(f"Ended at once. What was saved is kept; `{self.command}` goes on with it.")
 
     def stop_services(self, *, at_once: bool = False) -> None:
         if self.valkey:

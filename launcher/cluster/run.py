@@ -30,6 +30,8 @@ PRIMARY_SECONDS = 90
 class Cluster(Portal):
     """A portal whose services are a cluster, and which has two nodes of each of its processes."""
 
+    command = "make cluster"
+
     def __init__(self, environ: Mapping[str, str]) -> None:
         home = str(cluster_home(environ).folder)
         services = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")

@@ -121,7 +121,7 @@ def test_a_portal_starts_stops_goes_on_and_survives_kill_9(home: Path, start_lau
     launcher.send_signal(signal.SIGINT)
     rest = launcher.communicate(timeout=STOP_SECONDS)[0]
     assert launcher.returncode == 0
-    assert rest.splitlines()[-1].startswith("Stopped. The data is kept")
+    assert rest.splitlines()[-1].startswith("Stopped. The data is kept; `make run` goes on")
     assert "Traceback" not in rest
     await_none(running, 1)
     assert not (home / "addresses.env").exists()
