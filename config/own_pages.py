@@ -26,7 +26,7 @@ from database.links import Links
 from eligibility import own_rows
 from eligibility.facts import cohorts_in_force
 from eligibility.models import Cohort
-from eligibility.services.decisions import stored_answers
+from eligibility.services import decisions
 from eligibility.sessions import SESSION, Claim, set_session
 from eligibility.views import page_of_answers
 from waiting_room.access import TICKET_COLUMNS, ticket_of_row
@@ -94,20 +94,30 @@ class OwnPages(FastPages):
             return finished(request, home.home_of(request, facts))
 
     async def _eligibility(self, request: HttpRequest, claim: Claim) -> HttpResponse | None:
-        rows = await self._links.run(ELIGIBILITY, claim.values)
-        await _fill(cohorts)
-        session = claim.session(rows[0][0]) if rows else None
-        if not rows or session is None:
-            return None
-        with translation.override(request.LANGUAGE_CODE), at_hand():
+        # Once more after something was stored, as the facts are those of what is stored.
+        for _look in range(2):
+            rows = await self._links.run(ELIGIBILITY, claim.values)
+            await _fill(cohorts)
+            session = claim.session(rows[0][0]) if rows else None
+            if not rows or session is None:
+                return None
             _sees_from, found, *row = rows[0]
             person, reviews = own_rows.read(session, row)
-            answers = stored_answers(person, cohorts.get(["all"])["all"], known_now())
-            if answers is None:
+            now = known_now()
+            with at_hand():
+                decided = decisions.decide_at_once(person, cohorts.get(["all"])["all"], now)
+            if decided is None:
                 return None
+            answers, new = decided
+            if new:
+                values = decisions.inserting(person, new, now)
+                await self._links.run(decisions.INSERT, values)
+                continue
             set_session(request, session)
-            facts = read_facts(found)
-            return finished(request, page_of_answers(request, person, answers, reviews, facts))
+            with translation.override(request.LANGUAGE_CODE):
+                page = page_of_answers(request, person, answers, reviews, read_facts(found))
+                return finished(request, page)
+        return None
 
     async def _ticket(
         self, request: HttpRequest, claim: Claim, *, ticket_id: UUID

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef
+from django.db.models.expressions import RawSQL
 from django.utils.dateparse import parse_date, parse_datetime
 
 from eligibility.models import Cohort, CohortChange, Person
@@ -65,13 +66,14 @@ def read_value(name: str, value: Any) -> Any:
 def cohorts_in_force(at: datetime) -> list[Cohort]:
     """All cohorts with their rules at `at`, including due changes that no job has applied yet.
 
-    One statement, as each sign-in asks.
+    One statement, as each sign-in asks. `version` of a cohort changes with its row.
     """
     due = CohortChange.objects.filter(
         cohort=OuterRef("pk"), applied_at=None, withdrawn_at=None, takes_effect_at__lte=at
     )
     values = due.order_by("takes_effect_at", "pk").values("values")
-    cohorts = Cohort.objects.annotate(due=ArraySubquery(values))
+    version = RawSQL("eligibility_cohort.xmin::text", [])
+    cohorts = Cohort.objects.annotate(due=ArraySubquery(values), version=version)
     return [_changed(cohort, cohort.due) for cohort in cohorts]
 
 

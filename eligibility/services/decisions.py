@@ -1,3 +1,4 @@
+import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,11 +127,20 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
         return _store(person, at)
 
 
-def stored_answers(person: Person, cohorts: Iterable[Cohort], at: datetime) -> list[Answer] | None:
-    """The answers of `store_decisions` for a person whose decisions were read; None where there is
-    something to store."""
+def decide_at_once(
+    person: Person, cohorts: Iterable[Cohort], at: datetime
+) -> tuple[list[Answer], list[Decision]] | None:
+    """Fast path of `store_decisions` for a person whose decisions were read: the answers, and the
+    decisions to insert (INSERT).
+
+    None where more has to be stored than that: a longer window, or the yes of a person whose
+    household counts.
+    """
     answers = _decide(person, cohorts, at)
-    return None if any(_to_store(answers, at)) else answers
+    new, grown = _to_store(answers, at)
+    if grown or (new and not is_vouched_for(person)):
+        return None
+    return answers, [_decision(person, answer.outcome, answer.cohort, at) for answer in new]
 
 
 def _to_store(answers: list[Answer], at: datetime) -> tuple[list[Answer], list[Answer]]:
@@ -159,6 +169,45 @@ def _store(person: Person, at: datetime) -> list[Answer]:
         answer.stored.save()
         _grant_open_reviews(answer.cohort, [person.pk], at)
     return decide(person=person, at=at) if fresh or changed else answers
+
+
+# Left out is what was decided by a cohort that has changed since it was read, or has a change that
+# is due: the caller's cohorts may be older than the moment.
+INSERT = """
+INSERT INTO eligibility_decision (
+    person_id, cohort_id, eligible, rule, reasons, window_from, window_to, provisional, decided_at
+)
+SELECT %(person)s, cohort.id, true, new.rule, new.reasons, new.window_from, new.window_to, false,
+    %(at)s
+FROM jsonb_to_recordset(%(decisions)s::jsonb) AS new (
+    cohort bigint, version text, rule text, reasons jsonb, window_from timestamptz,
+    window_to timestamptz
+)
+JOIN eligibility_cohort AS cohort ON cohort.id = new.cohort AND cohort.xmin::text = new.version
+WHERE NOT EXISTS (
+    SELECT FROM eligibility_cohortchange AS change
+    WHERE change.cohort_id = cohort.id AND change.takes_effect_at <= jari_now()
+        AND change.applied_at IS NULL AND change.withdrawn_at IS NULL
+)
+ON CONFLICT DO NOTHING RETURNING id
+"""
+
+
+def inserting(person: Person, decisions: list[Decision], at: datetime) -> dict[str, Any]:
+    """The parameters of INSERT for the decisions of `decide_at_once`, each a yes."""
+    rows = [
+        {
+            "cohort": decision.cohort_id,
+            # A cohort with a change that no job has applied yet has none: it is not inserted.
+            "version": getattr(decision.cohort, "version", None),
+            "rule": decision.rule,
+            "reasons": decision.reasons,
+            "window_from": decision.window_from.isoformat(),
+            "window_to": decision.window_to.isoformat(),
+        }
+        for decision in decisions
+    ]
+    return {"person": person.pk, "at": at, "decisions": json.dumps(rows)}
 
 
 def _grant_open_reviews(cohort: Cohort, people: list[int], at: datetime) -> None:

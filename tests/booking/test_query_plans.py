@@ -23,7 +23,12 @@ from booking.services import reading, wishes
 from booking.services.at_once import hold_in_session
 from booking.services.confirmations import confirm_in_session
 from booking.services.holds import hold_best_slots, take_back_holds
+from booking.services.standings import IN_SESSION
+from config import own_pages
 from database.clock import database_now
+from eligibility.facts import cohorts_in_force
+from eligibility.models import Decision
+from eligibility.services import decisions
 from eligibility.sessions import EVERYTHING_FROM, Claim
 from standing.hooks import facts_of
 from tests.crowd import admit, open_slots
@@ -134,11 +139,16 @@ def rows_of(node: dict[str, Any]) -> int:
 def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
     admission, other, third = filled[:3]
     person, room = admission.ticket.person_id, Room.objects.get(pk=admission.room_id)
-    claim = Claim(person, database_now())
+    now = database_now()
+    claim = Claim(person, now)
     clinic = Clinic.objects.order_by("pk").last()
     slots = list(clinic.slots.order_by("pk").values_list("pk", flat=True))
     double = open_slots(50, capacity=9, vaccine=VaccineFactory(double=True), per_clinic=50)[0]
     newcomers = [PersonFactory().pk for _person in range(3)]
+    undecided = PersonFactory()
+    found = decisions.decide_at_once(undecided, cohorts_in_force(now), now)
+    assert found
+    decided = decisions.inserting(undecided, found[1], now)
     for _tick in range(3):  # until all who came before are in the log
         tick_room(room.pk)
     availability.directory()
@@ -181,6 +191,10 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
         "called": lambda: run(*called_in_session(claim, admission.ticket_id)),
         "enter": lambda: run(ENTER, entry(room.pk, places)),
         "standing": lambda: facts_of(person, EVERYTHING_FROM),
+        "home": lambda: run(IN_SESSION, claim.values),
+        "eligibility": lambda: run(own_pages.ELIGIBILITY, claim.values),
+        "decisions": lambda: run(decisions.INSERT, decided),
+        "place": lambda: run(own_pages.TICKET, claim.values | {"ticket": admission.ticket_id}),
         "before": lambda: waiting_before(person_id=person, cohorts=[room.cohort_id]),
         "lapsed": take_back_holds,
         "tick": lambda: tick_room(room.pk),
@@ -188,6 +202,7 @@ def test_no_hot_statement_reads_much_of_a_large_table(filled, touched):
     read = {name: touched(act) for name, act in acts.items()}
 
     assert all(read[name] for name in ("admission", "find", "hold", "list", "confirm", "join"))
+    assert Decision.objects.filter(person=undecided).count() == len(found[1])
     assert Admission.objects.filter(ticket__in=places, ended_at=None).count() == len(places)
     assert {
         f"{name}: {table}": rows

@@ -1,6 +1,8 @@
 """Pages of the event loop before a booking are those of the views, or left to them."""
 
 import asyncio
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -8,7 +10,9 @@ from django.test import Client, RequestFactory
 
 from config import home
 from config.own_pages import OwnPages, cohorts
-from eligibility.models import Decision, Person
+from database.clock import known_now
+from eligibility.enums import Proof
+from eligibility.models import Cohort, CohortChange, Decision, Person
 from eligibility.services.signing_out import sign_out_everywhere
 from standing.states import State
 from tests.booking.test_fast_path import in_a_loop, shown
@@ -111,7 +115,7 @@ def test_people_who_ask_at_once_get_their_own_pages():
 
 def test_what_is_not_ordinary_is_left_to_the_views(settings):
     scene, other = SCENES[State.WAITING](), SCENES[State.WAITING]()
-    gone, new = PersonFactory.create_batch(2)
+    gone = PersonFactory()
     own, ended, unknown = browser_of(scene.person), browser_of(gone), browser_of(None)
     sign_out_everywhere(gone.pk)
     paths = paths_of(scene).values()
@@ -122,11 +126,74 @@ def test_what_is_not_ordinary_is_left_to_the_views(settings):
     assert ask(*((unknown, path) for path in paths)) == [None] * 3
     assert ask(*((ended, path) for path in paths)) == [None] * 3
     assert ask((own, f"/queue/t/{other.ticket.pk}/"), (own, "/?a=1")) == [None] * 2
-    # Their yes is stored by the view.
-    assert ask((browser_of(new), "/eligibility/")) == [None]
-    assert not Decision.objects.filter(person=new).exists()
     settings.SECURE_SSL_REDIRECT = True
     assert ask((own, "/")) == [None]
+
+
+def decided(person: Person) -> list[dict[str, Any]]:
+    rows = Decision.objects.filter(person=person).order_by("cohort").values()
+    return [row | {"id": None} for row in rows]
+
+
+def test_the_first_look_stores_what_the_view_does():
+    # One that fits, one that does not, and one that is over, of which nothing is stored.
+    CohortFactory(proof=Proof.COUNTER)
+    RoomFactory(cohort=CohortFactory(soon=True))
+    CohortFactory(birth_from=date(1990, 1, 1), birth_to=date(1991, 1, 1))
+    CohortFactory(closed=True)
+    person = PersonFactory()
+    browser = browser_of(person)
+
+    [page, again] = ask(*[(browser, "/eligibility/")] * 2)
+
+    by_event_loop = decided(person)
+    Decision.objects.all().delete()
+    assert shown(page) == shown(again) == shown(browser.get("/eligibility/"))
+    assert by_event_loop == decided(person)
+    assert len(by_event_loop) == 2
+
+
+def change_the_row(cohort: Cohort) -> None:
+    Cohort.objects.filter(pk=cohort.pk).update(birth_to=date(1963, 1, 1))
+
+
+def change_now(cohort: Cohort, birth_to: date = date(1963, 1, 1)) -> None:
+    CohortChange.objects.create(
+        cohort=cohort, takes_effect_at=known_now(), values={"birth_to": str(birth_to)}, by="staff:1"
+    )
+
+
+def change_that_is_known(cohort: Cohort) -> None:
+    change_now(cohort, date(1970, 1, 1))
+    cohorts.clear()
+
+
+@pytest.mark.parametrize("change", [change_the_row, change_now, change_that_is_known])
+def test_no_yes_is_stored_by_a_cohort_that_changed(change):
+    cohort = CohortFactory()
+    first, later = PersonFactory.create_batch(2)
+    [stored] = ask((browser_of(first), "/eligibility/"))  # which keeps the cohorts
+    change(cohort)
+
+    answers = ask((browser_of(later), "/eligibility/"))
+
+    assert answers == [None]
+    assert stored is not None
+    assert (len(decided(first)), decided(later)) == (1, [])
+
+
+def test_what_else_there_is_to_store_is_left_to_the_view():
+    cohort = CohortFactory(proof=Proof.COUNTER)
+    declared, told = PersonFactory(declared=True), PersonFactory()
+    browser_of(told).get("/eligibility/")
+    Cohort.objects.filter(pk=cohort.pk).update(closes_at=cohort.closes_at + timedelta(days=1))
+    [before] = decided(told)
+
+    assert ask(*((browser_of(person), "/eligibility/") for person in (declared, told))) == [
+        None,
+        None,
+    ]
+    assert (decided(declared), decided(told)) == ([], [before])
 
 
 def test_a_person_who_acts_for_another_is_left_to_the_views():
