@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -25,6 +24,7 @@ from waiting_room.line_facts import facts_of_room, facts_without_room
 from waiting_room.models import Room
 from web import moulds
 from web.moulds import Text
+from web.times import day_in
 
 # Order of the cohorts on the page; within a state they stay in the order of their openings.
 STATES = [
@@ -104,7 +104,7 @@ def _facts_in_session(request: HttpRequest) -> PersonFacts | None:
 def _dial() -> dict[str, Text]:
     """The portal's time, which a script carries on."""
     now = localtime(known_now())
-    day = date_format(now, _("D j F Y"))
+    day = day_in(_("D j F Y"), now.date())
     return {
         "at": Text(now.isoformat()),
         "time": Text(f"{now:%H:%M:%S}"),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from database.clock import known_now
@@ -19,6 +18,7 @@ from standing.states import MAY_BE_JOINED, PERSONAL, State
 from web import moulds
 from web.moulds import Html, Text
 from web.templatetags.times import when
+from web.times import day_in
 
 _ANY = "any-cohort"  # stands for a code in an address
 
@@ -47,9 +47,10 @@ def eligibility_page(
     return {
         "person": {
             "name": Text(person.name),
-            "birth_date": Text(date_format(person.birth_date, _("j F Y"))),
+            "birth_date": Text(day_in(_("j F Y"), person.birth_date)),
             "phone": Text(masked_phone(person.phone)),
-            "checked_at": Html(when(known_now())),
+            # To the minute, as it is shown: so it is the same for all who look in it.
+            "checked_at": Html(when(known_now().replace(second=0, microsecond=0))),
         },
         "stands": parts_of(stands),
         "possible": possible,

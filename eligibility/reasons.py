@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import date
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from dataio.districts import region_name
 from eligibility.enums import Reason
+from web.times import day_in
 
 
 def sentence(code: str, values: dict[str, str]) -> str:
@@ -22,7 +22,7 @@ def what_would_change_it(code: str) -> str:
 
 
 def _day(text: str) -> str:
-    return date_format(date.fromisoformat(text), _("j F Y"))
+    return day_in(_("j F Y"), date.fromisoformat(text))
 
 
 def _dates(values: dict[str, str]) -> dict[str, str]:
