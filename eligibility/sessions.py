@@ -9,7 +9,7 @@ import hmac
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.core.signing import b64_encode
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 COOKIE = cookies.named("jari_who")
 _SALT = "eligibility.who"
+_USUAL_LENGTH = 200  # a longer one is none of ours, and not kept
 # Session.sees_from of a person's own session.
 EVERYTHING_FROM = datetime.fromtimestamp(0, tz=UTC)
 
@@ -253,18 +254,29 @@ def session_number(verified_at: datetime) -> int:
 
 def read_cookie(cookie: str) -> Claim | None:
     """The claim of a cookie's value; None if the signature is wrong or older than IDENTITY_DAYS."""
-    if not cookie:
+    read = _claim if len(cookie) <= _USUAL_LENGTH else _claim.__wrapped__
+    claim = read(cookie, settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
+    if claim is None or claim.verified_at + timedelta(days=settings.IDENTITY_DAYS) < known_now():
         return None
-    signer = _signer(settings.SECRET_KEY, tuple(settings.SECRET_KEY_FALLBACKS))
+    return claim
+
+
+# Kept: a person shows the same cookie on each page of their way.
+@lru_cache(maxsize=20_000)
+def _claim(cookie: str, key: str, fallbacks: tuple[str, ...]) -> Claim | None:
     try:
-        person_id, stamp, generation, *by = signer.unsign_object(cookie)
+        person_id, stamp, generation, *by = _signer(key, fallbacks).unsign_object(cookie)
     except (signing.BadSignature, ValueError):
         return None
-    verified_at = datetime.fromtimestamp(stamp, tz=UTC)
-    if verified_at + timedelta(days=settings.IDENTITY_DAYS) < known_now():
-        return None
     by_id, by_generation = by or (None, 0)
-    return Claim(person_id, verified_at, generation, by_id, by_generation, has_acted=bool(by))
+    return Claim(
+        person_id,
+        datetime.fromtimestamp(stamp, tz=UTC),
+        generation,
+        by_id,
+        by_generation,
+        has_acted=bool(by),
+    )
 
 
 def sign_in(

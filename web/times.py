@@ -36,6 +36,11 @@ def _day_in(form: str, on: date, _language: str | None) -> str:
 def hour_of(at: datetime | time) -> str:
     """A local time of day as the reader's language says it, on every page and in every message:
     오후 2:30, or 14:30. Only clocks, which show seconds, are alike in all languages."""
+    return _hour_of(at, get_language())
+
+
+@lru_cache(MOST)
+def _hour_of(at: datetime | time, _language: str | None) -> str:
     local = timezone.localtime(at) if isinstance(at, datetime) else at
     form = pgettext("a time of day", "H:i")
     # The first hour of a day is 오전 0:30 in Korean, not 오전 12:30.
