@@ -62,7 +62,8 @@ KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # another site can forge it.
 TOKEN = "csrfmiddlewaretoken"  # noqa: S105  (a field's name)
 
-Act = Callable[[HttpRequest, Claim], Awaitable[HttpResponse | None]]
+# Called with the request and its claim, or with what an own `_answer` gives.
+Act = Callable[..., Awaitable[HttpResponse | None]]
 LEFT_TO_DJANGO = (
     DatabaseError, PostgresError, SuspiciousOperation, availability.NotAtHand,
     # A statement of a view: Django refuses them in an event loop.
@@ -149,7 +150,7 @@ class FastBooking(FastPages):
             if receipt := self._receipts.fullmatch(path):
                 return "reservation", partial(self._receipt, number=receipt[1])
             return self._pages.get(path, ("", None))
-        if not _is_form(environ):
+        if not is_form(environ):
             return "", None
         if ticket := self._enters.fullmatch(path):
             return ENTER, partial(self._enter, ticket_id=uuid.UUID(ticket[1]))
@@ -240,7 +241,7 @@ def is_page(environ: dict[str, Any]) -> bool:
     return environ["REQUEST_METHOD"] == "GET" and is_whole and is_plain(environ)
 
 
-def _is_form(environ: dict[str, Any]) -> bool:
+def is_form(environ: dict[str, Any]) -> bool:
     is_form = environ.get("CONTENT_TYPE") == "application/x-www-form-urlencoded"
     is_own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
     return environ["REQUEST_METHOD"] == "POST" and is_form and is_own and is_plain(environ)

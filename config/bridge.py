@@ -128,22 +128,28 @@ class WsgiBridge:
             self._answer(protocol, *there_is_room())
             return
         lane = self._lanes.of(path)
-        if lane is self._lanes.arrivals and not _has_no_body(scope):
+        arrives = lane is self._lanes.arrivals and not _has_no_body(scope)
+        if arrives:
             # Else a crowd's bodies are read for nothing.
             lane.refuse_if_full(address)
         environ["wsgi.input"] = body = await self._receive(protocol, environ, address, lane)
         try:
-            answer = await self._fast_answer(environ)
+            answer = None if arrives else await self._fast_answer(environ)
             if answer is None:
-                answer = await self._answer_in(lane, address, environ)
+                answer = await self._answer_in(lane, address, environ, arrives=arrives)
         finally:
             body.close()
         await self._answers[lane].send(protocol, answer, address, scope.client)
 
-    async def _answer_in(self, lane: Lane, address: str, environ: dict[str, Any]) -> Answer:
+    async def _answer_in(
+        self, lane: Lane, address: str, environ: dict[str, Any], *, arrives: bool
+    ) -> Answer:
         """The answer of this lane's own process, where it has one that is there; else of a thread
         here."""
         async with lane.turn(address):
+            # The form of one who arrives has its turn, also where it needs no thread.
+            if arrives and (answer := await self._fast_answer(environ)):
+                return answer
             length = int(environ.get("CONTENT_LENGTH") or 0)
             # Uploads stay here: their file would be copied for nothing.
             if self._calm and self._calm.serves(lane.name) and length <= self._limits.body_bytes:

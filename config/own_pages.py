@@ -83,7 +83,7 @@ class OwnPages(FastPages):
 
     async def _home(self, request: HttpRequest, claim: Claim) -> HttpResponse | None:
         rows = await self._links.run(IN_SESSION, claim.values)
-        await _fill(home.lines)
+        await fill(home.lines)
         if not rows:
             return None
         with translation.override(request.LANGUAGE_CODE), at_hand():
@@ -97,7 +97,7 @@ class OwnPages(FastPages):
         # Once more after something was stored, as the facts are those of what is stored.
         for _look in range(2):
             rows = await self._links.run(ELIGIBILITY, claim.values)
-            await _fill(cohorts)
+            await fill(cohorts)
             session = claim.session(rows[0][0]) if rows else None
             if not rows or session is None:
                 return None
@@ -137,7 +137,7 @@ class OwnPages(FastPages):
             return finished(request, page)
 
 
-async def _fill(cache: TimedCache[str, Any]) -> None:
+async def fill(cache: TimedCache[str, Any]) -> None:
     """Have a thread read what is the same for everybody, where it is older than its second."""
     try:
         with at_hand():

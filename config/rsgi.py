@@ -1,7 +1,8 @@
 """The RSGI application that `python -m config.serve` runs.
 
-Polls, joins, entering, the pages on which a crowd arrives, the pages of a person before they book,
-and bookings are answered in the event loop, everything else by Django in threads.
+Polls, joins, entering, the pages on which a crowd arrives, proving who one is, the pages of a
+person before they book, and bookings are answered in the event loop, everything else by Django in
+threads.
 """
 
 import os
@@ -23,6 +24,7 @@ from config.calm import Calm  # noqa: E402
 from config.connections import Guard  # noqa: E402
 from config.front_pages import FrontPages  # noqa: E402
 from config.headers import security_headers  # noqa: E402
+from config.identity_pages import IdentityPages  # noqa: E402
 from config.lanes import Threads  # noqa: E402
 from config.limits import MIB, Limits  # noqa: E402
 from config.own_pages import OwnPages  # noqa: E402
@@ -62,7 +64,7 @@ pages = WsgiBridge(
     headers=security_headers(),
     probes={"/readyz": readiness},
     published=files.answer,
-    fast=[FrontPages(django.get_response), OwnPages(links), FastBooking(links)],
+    fast=[FrontPages(django.get_response), OwnPages(links), FastBooking(links), IdentityPages()],
     calm=calm,
 )
 application = FastPathApplication(pages, headers=security_headers())

@@ -6,13 +6,16 @@ statements that may be repeated belong here.
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import OperationalError, connection
-from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
+from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, AsyncRawCursor
+from psycopg.pq import TransactionStatus
 
+from database.inserting import Statement
 from database.silence import silence
 from database.tracing import tagged
 
@@ -22,6 +25,7 @@ LOOK_SECONDS = 0.25  # how often a statement that waits asks whether the server 
 MARK = re.compile(r"%\((\w+)\)s")  # a parameter, as psycopg marks it
 
 Rows = list[tuple[Any, ...]]
+Result = TypeVar("Result")
 
 
 async def connect() -> AsyncConnection:
@@ -44,13 +48,30 @@ class Links:
         None while all connections are busy: nobody waits here, the threads of the pages have a
         fair queue. Raises psycopg's errors, and OperationalError when it takes too long.
         """
+        async with self._link() as link:
+            return await _in_time(link, _rows(link, sql, values)) if link else None
+
+    @asynccontextmanager
+    async def transaction(self) -> "AsyncIterator[Transaction | None]":
+        """For several statements; None and errors as of `run`. Rolled back unless committed."""
+        async with self._link() as link:
+            if link is None:
+                yield None
+                return
+            yield Transaction(link)
+            if link.info.transaction_status != TransactionStatus.IDLE:
+                await _in_time(link, link.rollback())
+
+    @asynccontextmanager
+    async def _link(self) -> AsyncIterator[AsyncConnection | None]:
         if silence.is_away or (not self._free and self._open >= self._most):
-            return None
+            yield None
+            return
         link = self._free.pop() if self._free else None
         self._open += link is None
         try:
             link = link or await connect()
-            rows = await _in_time(link, _rows(link, sql, values))
+            yield link
         except BaseException:
             # A connection whose statement failed or was given up is not used again.
             self._open -= 1
@@ -59,12 +80,39 @@ class Links:
             raise
         silence.heard()
         self._free.append(link)
-        return rows
 
     async def close(self) -> None:
         while self._free:
             self._open -= 1
             await self._free.pop().close()
+
+
+class Transaction:
+    """A transaction of `Links`. It begins with its first statement."""
+
+    def __init__(self, link: AsyncConnection) -> None:
+        self._link = link
+
+    async def run(self, *statements: Statement, commits: bool = False) -> list[Rows]:
+        """The rows of each of these statements. They are sent together and run one after the other,
+        so that each sees what was committed while the one before it waited for a lock."""
+        return await _in_time(self._link, self._run(statements, commits=commits))
+
+    async def _run(self, statements: Sequence[Statement], *, commits: bool) -> list[Rows]:
+        cursor = AsyncClientCursor(self._link)
+        texts = [cursor.mogrify(sql, values) for sql, values in statements]
+        if self._link.info.transaction_status == TransactionStatus.IDLE:
+            texts.insert(0, "BEGIN")
+        if commits:
+            texts.append("COMMIT")
+        await cursor.execute(tagged("; ".join(texts)).encode())
+        found = []
+        while True:
+            found.append(await cursor.fetchall() if cursor.description else [])
+            if not cursor.nextset():
+                break
+        begun = texts[0] == "BEGIN"
+        return found[begun : begun + len(statements)]
 
 
 async def _rows(link: AsyncConnection, sql: str, values: dict[str, Any]) -> Rows:
@@ -81,8 +129,8 @@ def _numbered(sql: str) -> tuple[str, list[str]]:
     return MARK.sub(lambda mark: f"${names.index(mark[1]) + 1}", sql), names
 
 
-async def _in_time(link: AsyncConnection, work: Coroutine[Any, Any, Rows]) -> Rows:
-    """The rows of `work`, which runs in this task: a task of its own took as long as sending it."""
+async def _in_time(link: AsyncConnection, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, which runs in this task: one of its own took as long as sending it."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task
     timer: asyncio.TimerHandle

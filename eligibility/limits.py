@@ -20,6 +20,8 @@ DISTRICTS_PER_PHONE = "5/10m"
 KNOWN_COOKIE = cookies.named("jari_known")
 _KNOWN_SALT = "eligibility.known"
 _KNOWN_AGE = 180 * 86400
+# Of a request's environ, in which no header of a browser has such a name.
+COUNTED = "jari.address_is_busy"
 _MOST_KNOWN = 6  # phones that one browser may have proved, as in a family
 
 
@@ -68,7 +70,14 @@ def names_districts_too_often(request: HttpRequest, phone: str) -> bool:
 
 def address_is_busy(request: HttpRequest) -> bool:
     """Counts one request; True above what a mobile carrier's shared address brings. The caller then
-    asks for a proof of work."""
+    asks for a proof of work. A request with COUNTED was counted by the event loop."""
+    if COUNTED not in request.META:
+        request.META[COUNTED] = _count_address(request)
+    is_busy: bool = request.META[COUNTED]
+    return is_busy
+
+
+def _count_address(request: HttpRequest) -> bool:
     address = client_address(request)
     if address is None:
         return False

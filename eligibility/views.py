@@ -1,23 +1,25 @@
 import logging
 from collections.abc import Callable
-from datetime import datetime
 from functools import lru_cache, partial, wraps
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from database import signing
-from database.clock import known_now
 from eligibility import hooks, limits, provider_flow
+from eligibility.code_pages import (
+    code_page,
+    code_was_refused,
+    code_was_sent,
+    following_of,
+    open_attempt,
+    welcome,
+)
 from eligibility.enums import ReviewStatus
 from eligibility.exceptions import DistrictUnclear, LimitReached, Refusal, WorkNeeded
 from eligibility.forms import (
@@ -32,44 +34,33 @@ from eligibility.pages import eligibility_page
 from eligibility.providers import configured
 from eligibility.services import corrections, decisions, providing
 from eligibility.services.identity import (
-    RESEND_AFTER,
     check_code,
     choose_district,
     resend_code,
-    sent_message,
     start_verification,
 )
 from eligibility.services.reviews import open_review, withdraw_review
 from eligibility.services.signing_out import sign_out_everywhere
 from eligibility.sessions import (
     end_session,
-    end_session_before,
-    log_sign_in,
     person_of,
     session_of,
-    sign_in,
     sign_out,
     signed_in,
     to_identity,
 )
-from eligibility.spelling import masked_phone, shown_phone
+from eligibility.spelling import shown_phone
 from messaging.budget import codes_are_above_budget
 from messaging.enums import Channel
 from staff.models import Access
 from standing.facts import PersonFacts
 from standing.hooks import facts_of, show
-from web import cookies, moulds
-from web.addresses import client_address
+from web import moulds
 from web.language import keeps_typed_in_any_language, typed
-from web.moulds import Text
 from web.posted import form_data
 from web.proof_of_work import NO_WORK, was_done, work_for
 
 log = logging.getLogger(__name__)
-
-CODE_COOKIE = cookies.named("jari_code")
-_SALT = "eligibility.code"
-_CODE_COOKIE_AGE = 60 * 60
 
 View = Callable[..., HttpResponse]
 
@@ -79,7 +70,7 @@ View = Callable[..., HttpResponse]
 @keeps_typed_in_any_language
 def identity(request: HttpRequest) -> HttpResponse:
     """Identity page: name, birth date and phone. A valid POST sends a code to the phone."""
-    following = _following(request)
+    following = following_of(request)
     if request.method != "POST":
         initial = provider_flow.typed_before(request) | typed(request, *IdentityForm.base_fields)
         extra = {"form": IdentityForm(initial=initial), "next": following}
@@ -108,9 +99,7 @@ def identity(request: HttpRequest) -> HttpResponse:
     except LimitReached as refusal:
         form.add_error("phone", str(refusal))
         return _identity_page(request, extra, status=429)
-    response = redirect("identity_code")
-    _remember(response, challenge, following)
-    return response
+    return code_was_sent(challenge, following)
 
 
 def _identity_page(
@@ -146,36 +135,10 @@ def identity_wait(request: HttpRequest, code: str) -> HttpResponse:
     return provider_flow.wait(request, code)
 
 
-def _following(request: HttpRequest) -> str:
-    """The address to continue at after sign-in; "" unless it is within this site."""
-    address = (request.POST.get("next") or request.GET.get("next", ""))[:2000]
-    safe = url_has_allowed_host_and_scheme(
-        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return address if safe else ""
-
-
-def _remember(response: HttpResponse, challenge: PhoneCode, following: str) -> None:
-    """Put the open sign-in attempt into a signed cookie."""
-    response.set_cookie(
-        CODE_COOKIE,
-        signing.dumps([str(challenge.pk), following], salt=_SALT),
-        max_age=_CODE_COOKIE_AGE,
-        httponly=True,
-        samesite="Lax",
-        secure=settings.CSRF_COOKIE_SECURE,
-    )
-
-
 def _remembered(request: HttpRequest) -> tuple[PhoneCode | None, str]:
     """The browser's open sign-in attempt and the address to continue at; (None, "") without."""
-    try:
-        key, following = signing.loads(
-            request.COOKIES.get(CODE_COOKIE, ""), salt=_SALT, max_age=_CODE_COOKIE_AGE
-        )
-        return PhoneCode.objects.filter(pk=key).first(), following
-    except (signing.BadSignature, ValueError, ValidationError):
-        return None, ""
+    key, following = open_attempt(request)
+    return (PhoneCode.objects.filter(pk=key).first() if key else None), following
 
 
 @never_cache
@@ -189,12 +152,12 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         return redirect("eligibility" if signed_in(request) else "identity")
     if request.method != "POST":
         initial = typed(request, "code")
-        return _code_page(request, challenge, CodeForm(initial=initial) if initial else None)
+        return code_page(request, challenge, CodeForm(initial=initial) if initial else None)
     if "resend" in request.POST:
         return _resend(request, challenge)
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return _code_page(request, challenge, form, status=422)
+        return code_page(request, challenge, form, status=422)
     try:
         person = check_code(challenge=challenge, code=form.cleaned_data["code"])
     except DistrictUnclear:
@@ -203,27 +166,8 @@ def identity_code(request: HttpRequest) -> HttpResponse:
         provider_flow.forget(response)
         return response
     except Refusal as refusal:
-        log.warning(
-            "sign-in code refused: %s, from %s, try %s",
-            type(refusal).__name__,
-            client_address(request) or "an unknown address",
-            str(challenge.pk)[:8],
-        )
-        form.add_error("code", str(refusal))
-        return _code_page(request, challenge, form, status=422)
-    return _welcome(request, person, challenge, following)
-
-
-def _welcome(
-    request: HttpRequest, person: Person, challenge: PhoneCode, following: str
-) -> HttpResponse:
-    response = redirect(following or "eligibility")
-    end_session_before(request)
-    sign_in(response, person_id=person.pk, generation=person.session_generation)
-    log_sign_in(request, person, "phone code")
-    limits.remember_browser(request, response, challenge.phone)
-    response.delete_cookie(CODE_COOKIE, samesite="Lax")
-    return response
+        return code_was_refused(request, challenge, form, refusal)
+    return welcome(request, person, challenge, following)
 
 
 @never_cache
@@ -248,7 +192,7 @@ def identity_district(request: HttpRequest) -> HttpResponse:
             if vouched or proved is None:
                 return provider_flow.with_district(request, home)
             person = choose_district(challenge=proved, home=home)
-            return _welcome(request, person, proved, following)
+            return welcome(request, person, proved, following)
         except DistrictUnclear as unclear:
             form.add_error("home", str(unclear))
     context = {"form": form, "typed_form": "district"}
@@ -259,36 +203,8 @@ def _resend(request: HttpRequest, challenge: PhoneCode) -> HttpResponse:
     try:
         resend_code(challenge=challenge)
     except Refusal as refusal:
-        return _code_page(request, challenge, refusal=str(refusal), status=429)
+        return code_page(request, challenge, refusal=str(refusal), status=429)
     return redirect("identity_code")
-
-
-def _code_page(
-    request: HttpRequest,
-    challenge: PhoneCode,
-    form: CodeForm | None = None,
-    *,
-    refusal: str = "",
-    status: int = 200,
-) -> HttpResponse:
-    context = {
-        "form": form or CodeForm,
-        "typed_form": "code",
-        "phone": Text(masked_phone(challenge.phone)),
-        "by_voice": challenge.by_voice,
-        "expires_at": Text(_seconds(challenge.expires_at)),
-        "expired": challenge.expires_at <= known_now(),
-        "resend_at": Text(_seconds(challenge.sent_at + RESEND_AFTER)),
-        "sample_message": Text(sent_message(challenge) if settings.SAMPLE else ""),
-        "refusal": Text(refusal),
-    }
-    # A form in which something was typed is rendered.
-    show_page = render if form else moulds.render
-    return show_page(request, "eligibility/identity_code.html", context, status=status)
-
-
-def _seconds(at: datetime) -> str:
-    return f"{localtime(at):%H:%M:%S}"
 
 
 def acts(*, page: str) -> Callable[[View], View]:

@@ -124,7 +124,7 @@ def _send_as_text(message: Message, report: Report) -> bool:
             message=message.kind,
             reason=report.reason[:60],
         )
-    transaction.on_commit(partial(wake_worker, message.pk, message.kind))
+    transaction.on_commit(partial(wake_worker, message.kind, message.pk))
     return True
 
 

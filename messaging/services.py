@@ -59,6 +59,42 @@ def write_message(
     to the next sweep: a job for each of many bookings per second would delay the codes. Raises
     BadReceiver; forms check addresses before by `EmailAddressField`.
     """
+    message = new_message(
+        key=key,
+        kind=kind,
+        channel=channel,
+        to=to,
+        text=text,
+        person_id=person_id,
+        not_before=not_before,
+        not_after=not_after,
+    )
+    return insert_message(message, urgent=urgent)
+
+
+def insert_message(message: Message, *, urgent: bool = True) -> bool:
+    """The second half of `write_message`, for a message of `new_message`."""
+    pk = insert_once(message, unique="key")
+    if pk is None:
+        return False
+    is_due = message.not_before is None or message.not_before <= known_now()
+    if urgent and message.channel != Channel.LETTER and is_due:
+        transaction.on_commit(partial(wake_worker, message.kind, pk))
+    return True
+
+
+def new_message(
+    *,
+    key: str,
+    kind: str,
+    channel: Channel,
+    to: str,
+    text: str,
+    person_id: int | None = None,
+    not_before: datetime | None = None,
+    not_after: datetime | None = None,
+) -> Message:
+    """The first half of `write_message`: an unsaved message."""
     channel = channel_to(channel, to, in_time=not_after is not None, has_voice=has_voice())
     checked_receiver(channel, to)
     message = Message(
@@ -72,12 +108,7 @@ def write_message(
         not_after=not_after,
     )
     _note_wording(message, text)
-    pk = insert_once(message, unique="key")
-    if pk is None:
-        return False
-    if urgent and channel != Channel.LETTER and (not_before is None or not_before <= known_now()):
-        transaction.on_commit(partial(wake_worker, pk, kind))
-    return True
+    return message
 
 
 def _note_wording(message: Message, text: str) -> None:
@@ -87,7 +118,7 @@ def _note_wording(message: Message, text: str) -> None:
     message.template_text = getattr(text, "template_text", "") or None
 
 
-def wake_worker(message_id: int, kind: str) -> None:
+def wake_worker(kind: str, *message_ids: int) -> None:
     """Queue the job that sends messages of this kind; without Redis send from this process.
 
     By a background thread, because a gateway that hangs would hold this one.
@@ -98,8 +129,9 @@ def wake_worker(message_id: int, kind: str) -> None:
         else:
             jobs.enqueue_once(jobs.MESSAGES, "messaging.jobs.sweep")
     except RedisError:
-        log.warning("redis is gone: message %s is sent by the web process", message_id)
-        in_background(send_message, message_id)
+        for message_id in message_ids:
+            log.warning("redis is gone: message %s is sent by the web process", message_id)
+            in_background(send_message, message_id)
 
 
 def send_message(message_id: int, rendered: RenderedMessage | None = None) -> MessageStatus | None:
@@ -217,7 +249,7 @@ def try_again(*, message: Message) -> None:
         status=MessageStatus.WAITING if written else MessageStatus.UNWRITTEN, tries=0
     )
     if changed:
-        transaction.on_commit(partial(wake_worker, message.pk, message.kind))
+        transaction.on_commit(partial(wake_worker, message.kind, message.pk))
 
 
 def why_not_send_again(message: Message) -> NotSentAgain | None:

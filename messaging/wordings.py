@@ -158,6 +158,11 @@ def forget_kept() -> None:
     caches["local"].delete(_KEPT)
 
 
+def keep_own_texts() -> None:
+    """Read the own texts, unless this process knows them, so that `render` makes no statement."""
+    _own_texts()
+
+
 def _own_texts() -> dict[tuple[str, str, str], str]:
     texts: dict[tuple[str, str, str], str] | None = caches["local"].get(_KEPT)
     if texts is None:

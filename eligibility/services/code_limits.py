@@ -6,7 +6,7 @@ most 10 texts an hour and then one per quarter of an hour, 20 a day and then one
 that proved the phone before is counted apart from strangers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from database.inserting import Statement
 from eligibility.exceptions import LimitReached, WorkNeeded
 from eligibility.indexes import phone_indexes
 from web.times import hour_of
@@ -85,8 +86,26 @@ def check_asking(*, phone: str, source: RequestSource, has_worked: Callable[[], 
 
     The caller holds `lock_phones`, so that concurrent requests are all counted.
     """
-    asked = _asked(phone, source)
-    rows, now = asked.to_phone, asked.now
+    with connection.cursor() as cursor:
+        cursor.execute(*asking(phone, source))
+        return check_asked(cursor.fetchall(), source=source, has_worked=has_worked)
+
+
+def has_not_worked() -> bool:
+    return False
+
+
+def check_asked(
+    found: Sequence[tuple[Any, ...]],
+    *,
+    source: RequestSource,
+    has_worked: Callable[[], bool] = has_not_worked,
+) -> datetime:
+    """`check_asking`, given the rows of `asking`."""
+    now: datetime
+    now, of_source = found[0][:2]
+    asked = _Asked(now, of_source, [row[2:] for row in found if row[2] is not None])
+    rows = asked.to_phone
     for period, most, pause in PACED:
         if _count(rows, now - period) >= most and now < rows[0][1] + pause:
             raise LimitReached(
@@ -101,19 +120,15 @@ def check_asking(*, phone: str, source: RequestSource, has_worked: Callable[[], 
     return now
 
 
-def _asked(phone: str, source: RequestSource) -> _Asked:
-    values: dict[str, Any] = {
+def asking(phone: str, source: RequestSource) -> Statement:
+    """The statement that counts."""
+    return ASKED, {
         "phone": phone_indexes(phone),
         "phone_period": timedelta(days=1),
         "known": source.known_browser,
         "source": list(source.indexes),
         "source_period": FREE_OF_SOURCE[0],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(ASKED, values)
-        rows = cursor.fetchall()
-    now, of_source = rows[0][:2]
-    return _Asked(now, of_source, [row[2:] for row in rows if row[2] is not None])
 
 
 def _count(rows: list[_SentCodes], since: datetime, source: tuple[bytes, ...] = ()) -> int:

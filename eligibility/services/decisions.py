@@ -1,5 +1,5 @@
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -58,11 +58,17 @@ def decide_each(*, people: Sequence[Person], at: datetime) -> dict[int, list[Ans
     return {person.pk: _decide(person, cohorts, at) for person in people}
 
 
-def _decide(person: Person, in_force: Iterable[Cohort], at: datetime) -> list[Answer]:
+def _decide(
+    person: Person,
+    in_force: Iterable[Cohort],
+    at: datetime,
+    full: Callable[[Person], set[int]] = full_cohorts,
+) -> list[Answer]:
     cohorts = {cohort.pk: cohort for cohort in in_force}
     outcomes = decide_all(facts_of(person), map(rule_of, cohorts.values()), at)
-    stored = {decision.cohort_id: decision for decision in person.decisions.all()}
-    outcomes = _within_household(person, outcomes, stored)
+    decided = person.decisions.all() if person.pk else []
+    stored = {decision.cohort_id: decision for decision in decided}
+    outcomes = _within_household(person, outcomes, stored, full)
     answers = [
         _answer(cohorts[outcome.cohort_id], outcome, stored.get(outcome.cohort_id))
         for outcome in outcomes
@@ -73,14 +79,17 @@ def _decide(person: Person, in_force: Iterable[Cohort], at: datetime) -> list[An
 
 
 def _within_household(
-    person: Person, outcomes: list[Outcome], stored: dict[int, Decision]
+    person: Person,
+    outcomes: list[Outcome],
+    stored: dict[int, Decision],
+    full_of: Callable[[Person], set[int]],
 ) -> list[Outcome]:
     """Outcomes with a new yes turned into a no where the phone's household limit is reached."""
     granted = {cohort_id for cohort_id, decision in stored.items() if decision.eligible}
     # Without a new yes the query is spared, which is the ordinary case.
     if not any(outcome.eligible and outcome.cohort_id not in granted for outcome in outcomes):
         return outcomes
-    full = full_cohorts(person) - granted
+    full = full_of(person) - granted
     return [
         beyond_household(outcome) if outcome.eligible and outcome.cohort_id in full else outcome
         for outcome in outcomes
@@ -128,19 +137,23 @@ def store_decisions(*, person: Person, at: datetime | None = None) -> list[Answe
 
 
 def decide_at_once(
-    person: Person, cohorts: Iterable[Cohort], at: datetime
+    person: Person, cohorts: Iterable[Cohort], at: datetime, *, is_alone: bool = False
 ) -> tuple[list[Answer], list[Decision]] | None:
     """Fast path of `store_decisions` for a person whose decisions were read: the answers, and the
-    decisions to insert (INSERT).
+    decisions to insert (INSERT). Who `is_alone` at their phone has no household.
 
     None where more has to be stored than that: a longer window, or the yes of a person whose
     household counts.
     """
-    answers = _decide(person, cohorts, at)
+    answers = _decide(person, cohorts, at, _none_is_full if is_alone else full_cohorts)
     new, grown = _to_store(answers, at)
-    if grown or (new and not is_vouched_for(person)):
+    if grown or (new and not is_alone and not is_vouched_for(person)):
         return None
     return answers, [_decision(person, answer.outcome, answer.cohort, at) for answer in new]
+
+
+def _none_is_full(_person: Person) -> set[int]:
+    return set()
 
 
 def _to_store(answers: list[Answer], at: datetime) -> tuple[list[Answer], list[Answer]]:

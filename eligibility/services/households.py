@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Count
 
+from database.inserting import Statement
 from eligibility.enums import Reason
 from eligibility.indexes import phone_indexes
 from eligibility.models import Decision, Person
@@ -13,7 +14,13 @@ from eligibility.rules import Outcome
 
 
 def lock_phones(*phones: str) -> None:
-    """Serialize transactions that concern these phones, until the end of the transaction.
+    """Serialize transactions that concern these phones, until the end of the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(*phone_lock(*phones))
+
+
+def phone_lock(*phones: str) -> Statement:
+    """The statement of `lock_phones`.
 
     Advisory locks, as the rows they protect may not exist yet. One for each index key, so that
     nodes whose keys are in another order, while they change, still wait for each other; sorted, so
@@ -21,10 +28,7 @@ def lock_phones(*phones: str) -> None:
     """
     indexes = {index for phone in phones for index in phone_indexes(phone)}
     numbers = sorted(int.from_bytes(index[:8], signed=True) for index in indexes)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number", [numbers]
-        )
+    return "SELECT pg_advisory_xact_lock(number) FROM unnest(%s::bigint[]) AS number", [numbers]
 
 
 def is_vouched_for(person: Person) -> bool:

@@ -1,6 +1,6 @@
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -28,7 +28,12 @@ from eligibility.exceptions import (
 )
 from eligibility.indexes import identity_indexes, indexes_of, phone_index, phone_indexes
 from eligibility.models import Person, PhoneCode
-from eligibility.services.code_limits import UNKNOWN_SOURCE, RequestSource, check_asking
+from eligibility.services.code_limits import (
+    UNKNOWN_SOURCE,
+    RequestSource,
+    check_asking,
+    has_not_worked,
+)
 from eligibility.services.decisions import store_decisions
 from eligibility.services.households import lock_phones
 from eligibility.spelling import name_key, names_agree, person_name
@@ -36,7 +41,7 @@ from events.services import update_and_record
 from messaging.enums import Channel
 from messaging.models import Message
 from messaging.receivers import is_landline
-from messaging.services import write_message
+from messaging.services import insert_message, new_message
 from messaging.wordings import render
 from privacy.cipher import blind_index, blind_indexes
 from web.language import used_language
@@ -62,10 +67,6 @@ SPOKEN_DIGITS = [
 _CODE = b"phone_code"
 
 
-def _has_not_worked() -> bool:
-    return False
-
-
 @transaction.atomic
 def start_verification(
     *,
@@ -74,7 +75,7 @@ def start_verification(
     phone: str,
     by_voice: bool = False,
     source: RequestSource = UNKNOWN_SOURCE,
-    has_worked: Callable[[], bool] = _has_not_worked,
+    has_worked: Callable[[], bool] = has_not_worked,
 ) -> PhoneCode:
     """Send a six-digit code to `phone` (E.164), by a call for a landline or if `by_voice`.
 
@@ -83,6 +84,25 @@ def start_verification(
     """
     lock_phones(phone)  # concurrent requests for one phone must count each other
     now = check_asking(phone=phone, source=source, has_worked=has_worked)
+    challenge, message = new_code(
+        name=name, birth_date=birth_date, phone=phone, by_voice=by_voice, source=source, now=now
+    )
+    challenge.save()
+    insert_message(message)
+    return challenge
+
+
+def new_code(
+    *,
+    name: str,
+    birth_date: date,
+    phone: str,
+    by_voice: bool,
+    source: RequestSource,
+    now: datetime,
+) -> tuple[PhoneCode, Message]:
+    """A sign-in attempt and the message with its code, both unsaved; ValueError for an invalid
+    name."""
     challenge = PhoneCode(
         name=person_name(name),
         birth_date=birth_date,
@@ -91,12 +111,8 @@ def start_verification(
         by_voice=by_voice or is_landline(phone),
         source_index=source.index,
         from_known_browser=source.known_browser,
-        code_hash=b"",
-        sent_at=now,
-        expires_at=now,
     )
-    _send_code(challenge, now)
-    return challenge
+    return challenge, _renew_code(challenge, now)
 
 
 @transaction.atomic
@@ -122,21 +138,23 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
     check_asking(
         phone=challenge.phone,
         source=RequestSource(indexes, challenge.from_known_browser),
-        has_worked=_has_not_worked,
+        has_worked=has_not_worked,
     )
-    _send_code(challenge, now)
+    message = _renew_code(challenge, now)
+    challenge.save()
+    insert_message(message)
     return challenge
 
 
-def _send_code(challenge: PhoneCode, now: datetime) -> None:
+def _renew_code(challenge: PhoneCode, now: datetime) -> Message:
+    """Give the attempt a new code with five tries; returns the message with it. Saves neither."""
     code = f"{secrets.randbelow(1_000_000):06}"
     challenge.sends += 1
     challenge.tries = 0
     challenge.sent_at = now
     challenge.expires_at = challenge.sent_at + LIFETIME
     challenge.code_hash = _hash(challenge, code)
-    challenge.save()
-    write_message(
+    return new_message(
         key=_message_key(challenge),
         kind="code",
         channel=Channel.VOICE if challenge.by_voice else Channel.SMS,
@@ -210,22 +228,12 @@ def _again_if_gone(act: Callable[[], Answer]) -> Answer:
 def _check(challenge_id: UUID, code: str) -> Person | Refusal:
     # The row lock serializes tries: concurrent guesses must not share one count.
     challenge = PhoneCode.objects.select_for_update().annotate(now=Now()).get(pk=challenge_id)
-    if challenge.expires_at <= challenge.now:
-        return CodeExpired(_("The three minutes are over. Ask for a new code."))
-    if challenge.tries >= MOST_TRIES:
-        return TooManyTries(_("That was wrong five times. Ask for a new code."))
-    challenge.tries += 1
-    if challenge.used_at:
-        challenge.save(update_fields=["tries"])
-        return CodeExpired(_("This code was used already. Start again if you signed out."))
-    if not _is_right(challenge, code):
-        challenge.save(update_fields=["tries"])
-        tries_left = MOST_TRIES - challenge.tries
-        if not tries_left:
-            return TooManyTries(_("That was wrong five times. Ask for a new code."))
-        return WrongCode(
-            _("That is not the code we sent. Tries left: %(left)s.") % {"left": tries_left}
-        )
+    before = challenge.tries
+    refusal = judge(challenge, code, challenge.now)
+    if refusal:
+        if challenge.tries > before:
+            challenge.save(update_fields=["tries"])
+        return refusal
     challenge.used_at = challenge.now
     answer: Person | Refusal
     try:
@@ -239,6 +247,28 @@ def _check(challenge_id: UUID, code: str) -> Person | Refusal:
         row = PhoneCode.objects.filter(pk=challenge.pk)
         update_and_record(row, changed, verified(answer, PHONE))
     return answer
+
+
+def judge(challenge: PhoneCode, code: str, now: datetime) -> Refusal | None:
+    """The refusal of a code, None for the right one; a try is counted in the unsaved `challenge`.
+
+    For a caller who has locked the row, and saves what was counted whatever the answer is.
+    """
+    if challenge.expires_at <= now:
+        return CodeExpired(_("The three minutes are over. Ask for a new code."))
+    if challenge.tries >= MOST_TRIES:
+        return TooManyTries(_("That was wrong five times. Ask for a new code."))
+    challenge.tries += 1
+    if challenge.used_at:
+        return CodeExpired(_("This code was used already. Start again if you signed out."))
+    if _is_right(challenge, code):
+        return None
+    tries_left = MOST_TRIES - challenge.tries
+    if not tries_left:
+        return TooManyTries(_("That was wrong five times. Ask for a new code."))
+    return WrongCode(
+        _("That is not the code we sent. Tries left: %(left)s.") % {"left": tries_left}
+    )
 
 
 def choose_district(*, challenge: PhoneCode, home: District | None) -> Person:
@@ -315,35 +345,54 @@ def find_or_declare(
 
 
 def _declare(name: str, birth_date: date, phone: str) -> Person:
-    declared = Person(
+    person = declared(name, birth_date, phone)
+    person.pk = insert_once(person, unique="identity_index")
+    if person.pk is None:
+        # A roster import has inserted the same person at once.
+        return Person.objects.get(identity_index__in=identity_indexes(name, birth_date, phone))
+    person._state.adding = False
+    return person
+
+
+def declared(name: str, birth_date: date, phone: str) -> Person:
+    """An unsaved person who is not on the roster."""
+    return Person(
         name=name,
         birth_date=birth_date,
         phone=phone,
         source=Source.DECLARED,
-        # As the database would fill them in: they are read again below.
+        # As the database would fill them in: they are not read again.
         session_generation=0,
         language=settings.LANGUAGE_CODE,
         **indexes_of(name, birth_date, phone),
     )
-    declared.pk = insert_once(declared, unique="identity_index")
-    if declared.pk is None:
-        # A roster import has inserted the same person at once.
-        return Person.objects.get(identity_index__in=identity_indexes(name, birth_date, phone))
-    declared._state.adding = False
-    return declared
 
 
 def _find(
     name: str, birth_date: date, phone: str, home: District | None, *, home_chosen: bool
 ) -> Person | None:
+    people = Person.objects.filter(phone_index__in=phone_indexes(phone))
+    return best_of(people, name, birth_date, phone, home, home_chosen=home_chosen)
+
+
+def best_of(
+    people: Iterable[Person],
+    name: str,
+    birth_date: date,
+    phone: str,
+    home: District | None = None,
+    *,
+    home_chosen: bool = False,
+) -> Person | None:
     """The best match among the people of this phone: same birth date, agreeing name, roster first.
 
-    Compared in Python, as names are encrypted; a phone has few people.
+    Compared in Python, as names are encrypted; a phone has few people. Raises DistrictUnclear as
+    `find_or_declare`.
     """
     exact = identity_indexes(name, birth_date, phone)
     same = [
         person
-        for person in Person.objects.filter(phone_index__in=phone_indexes(phone))
+        for person in people
         if person.birth_date == birth_date and names_agree(person.name, name)
     ]
     on_roster = [person for person in same if person.source == Source.ROSTER]

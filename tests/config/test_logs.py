@@ -148,7 +148,7 @@ def test_a_wrong_code_is_logged_without_person_or_code(client, caplog):
 
     [line] = [line for line in lines(caplog.records) if "sign-in code" in line]
     pattern = (
-        r"WARNING eligibility\.views sign-in code refused: WrongCode, from 198\.51\.100\.7, "
+        r"WARNING eligibility\.code_pages sign-in code refused: WrongCode, from 198\.51\.100\.7, "
         r"try [0-9a-f]{8}"
     )
     assert re.fullmatch(pattern, line)

@@ -92,12 +92,12 @@ django.setup()
 from django.conf import settings
 from booking.views.common import looked_up
 from config.headers import security_headers
-from eligibility import limits, provider_flow, sessions, views
+from eligibility import code_pages, limits, provider_flow, sessions
 from staff.door import known_devices
 from waiting_room.access import resumed
 from web.public import public_url
 cookies = [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME,
-    sessions.COOKIE, provider_flow.COOKIE, views.CODE_COOKIE, known_devices.COOKIE,
+    sessions.COOKIE, provider_flow.COOKIE, code_pages.CODE_COOKIE, known_devices.COOKIE,
     limits.KNOWN_COOKIE, looked_up.cookie, resumed.cookie]
 print(json.dumps({"cookies": cookies, "apps": settings.INSTALLED_APPS,
     "transport": dict(security_headers())["strict-transport-security"],

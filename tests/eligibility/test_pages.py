@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from eligibility.code_pages import CODE_COOKIE
 from eligibility.enums import Source
 from eligibility.models import Decision, Person, PhoneCode, ProxyRequest
 from eligibility.sessions import COOKIE, sign_in
-from eligibility.views import CODE_COOKIE
 from messaging.models import Message
 from tests.eligibility import signing_in
 from tests.factories import CohortFactory, PersonFactory
