@@ -122,8 +122,9 @@ def resend_code(*, challenge: PhoneCode) -> PhoneCode:
     Counted like a first one. Raises CodeExpired if the code was used, and ResendTooSoon,
     WorkNeeded or LimitReached.
     """
-    lock_phones(challenge.phone)
+    # The row before the phone, as a try does: in the other order both could wait for each other.
     challenge = PhoneCode.objects.select_for_update().get(pk=challenge.pk)
+    lock_phones(challenge.phone)
     if challenge.used_at:
         raise CodeExpired(_("This code was used already. Start again if you signed out."))
     now = database_now()

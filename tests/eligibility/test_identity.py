@@ -1,26 +1,32 @@
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import partial
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from eligibility.enums import Source
-from eligibility.exceptions import CodeExpired, TooManyTries
+from eligibility.exceptions import CodeExpired, ResendTooSoon, TooManyTries
 from eligibility.indexes import indexes_of
 from eligibility.models import Person, PhoneCode
+from eligibility.services.households import phone_lock
 from eligibility.services.identity import (
     check_code,
     choose_district,
     find_or_declare,
+    resend_code,
     start_verification,
 )
 from messaging.models import Message
 from tests.concurrency import at_once
 from tests.factories import PersonFactory
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -168,6 +174,44 @@ def test_twenty_guesses_at_once_are_five_tries():
         "TooManyTries": 16,
     }
     assert challenge.tries == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_asks_for_a_new_code_while_one_is_tried_does_not_hold_its_phone():
+    """A try locks the row, then the phone: the other order would be a deadlock."""
+    challenge = start_verification(**HONG)
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            PhoneCode.objects.select_for_update().get(pk=challenge.pk)
+            asked = thread.submit(in_a_connection, partial(resend_code, challenge=challenge))
+            until(somebody_waits, "Nobody waits for the row.")
+            sql, [numbers] = phone_lock(challenge.phone)
+            with connection.cursor() as cursor:
+                cursor.execute(sql.replace("pg_advisory", "pg_try_advisory"), [numbers])
+                taken = cursor.fetchall()
+
+        with pytest.raises(ResendTooSoon):
+            asked.result()
+    assert taken == [(True,)]
+
+
+def in_a_connection(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    finally:
+        connection.close()
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        # Not pg_stat_activity, which stays the same within a transaction.
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks AS held JOIN pg_locks AS awaited"
+            " ON awaited.transactionid = held.transactionid AND NOT awaited.granted"
+            " WHERE held.pid = pg_backend_pid())"
+        )
+        return cursor.fetchone()[0]
 
 
 def test_the_message_ends_with_its_code():
