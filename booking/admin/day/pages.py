@@ -390,7 +390,7 @@ class DayPages(PersonalDataMixin[Reservation], StaffPages[Reservation]):
         user = staff_of(request)
         if user.role in AT_A_CLINIC or user.clinic is None:
             return user.clinic
-        return visible.filter(pk=user.clinic_id).first()
+        return visible.filter(pk=user.clinic.pk).first()
 
 
 def _row_frame(request: HttpRequest, clinic: Clinic, here: str) -> dict[str, Any]:
