@@ -25,6 +25,7 @@ from launcher.home import ROOT
 
 # Several times of what a part takes on a calm machine.
 PATIENCE_MINUTES = 10
+PATIENCE_MINUTES_LARGE = 60
 # Those of a running portal or of a test run: a part measures services of its own.
 SERVICES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
 
@@ -84,11 +85,12 @@ def run(part: Part, size: Size, folder: Path) -> Found:
         start_new_session=True,  # ended with all servers that it has started
     )  # fmt: skip
     trouble = ""
+    patience = PATIENCE_MINUTES_LARGE if size.large else PATIENCE_MINUTES
     try:
-        if process.wait(PATIENCE_MINUTES * 60):
+        if process.wait(patience * 60):
             trouble = f"ended with {process.returncode}, its last lines are above"
     except subprocess.TimeoutExpired:
-        trouble = f"was not through after {PATIENCE_MINUTES} minutes"
+        trouble = f"was not through after {patience} minutes"
     finally:
         end(process)
     found = read_notes(folder / "notes")
