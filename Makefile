@@ -28,7 +28,7 @@ test: ## run the tests (ARGS="tests/booking -k hold" for some of them)
 	$(INSTALL) test
 	@exec $(PY) -m launcher test -- -n $(WORKERS) --dist worksteal $(ARGS)
 
-hours: ## run the tests that go by a clock at seven moments, under shifted clocks (ARGS=, HOURS=all)
+hours: ## run the tests that go by a clock at four moments, under shifted clocks (ARGS=, HOURS=all)
 	$(INSTALL) test
 	@exec $(PY) -m launcher hours -- -n $(WORKERS) $(if $(filter all,$(HOURS)),--everywhere) $(ARGS)
 

@@ -14,7 +14,7 @@ usage: python -m launcher run                     the portal, until Ctrl-C
        python -m launcher cluster                 the portal on many hosts, played on this one
        python -m launcher cluster --status        who leads there
        python -m launcher test -- [ARGS]          the tests; ARGS go to pytest
-       python -m launcher hours -- [ARGS]         those of a time of day, at seven moments
+       python -m launcher hours -- [ARGS]         those of a time of day, at four moments
        python -m launcher services [-- COMMAND]   throw-away Postgres and Valkey, for COMMAND
                                                   or until Ctrl-C
 """

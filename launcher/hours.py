@@ -1,4 +1,4 @@
-"""`make hours`: runs the tests that depend on the time of day or the date at seven moments.
+"""`make hours`: runs the tests that depend on the time of day or the date at four moments.
 
 Postgres, Valkey and Python run under libfaketime, shifted by the same number of seconds, so that
 their clocks agree and run at normal speed. The number is in a file that tests/moments.py rewrites
@@ -53,15 +53,13 @@ def _seoul(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=KST)
 
 
-# In order of time: servers are not made for clocks that go back.
+# Each shows what no other does (docs/developing.md). In order of time: servers are not made for
+# clocks that go back.
 MOMENTS = [
-    Moment(_seoul("2027-06-16 00:10"), "just after midnight, yesterday in UTC"),
-    Moment(_seoul("2027-06-16 07:00"), "before clinics open, yesterday in UTC"),
-    Moment(_seoul("2027-06-16 12:00"), "noon"),
-    Moment(_seoul("2027-06-16 18:00"), "when clinics close"),
-    Moment(_seoul("2027-06-16 23:40"), "just before midnight"),
-    Moment(_seoul("2027-12-31 23:40"), "the end of a month and of a year"),
-    Moment(_seoul("2028-02-29 03:30"), "the small hours of the day that other years lack"),
+    Moment(_seoul("2027-06-20 12:00"), "noon of a Sunday"),
+    Moment(_seoul("2027-07-01 00:10"), "just after midnight, last month in UTC"),
+    Moment(_seoul("2027-12-31 23:40"), "just before midnight, the end of a year"),
+    Moment(_seoul("2028-02-29 03:30"), "before clinics open, a day that other years lack"),
 ]
 
 

@@ -106,13 +106,13 @@ def test_a_run_tells_of_each_moment_and_fails_when_one_does(
     for name in [name for name in os.environ if name.startswith("PYTEST_XDIST")]:
         monkeypatch.delenv(name)
     settings = ["-c", str(ROOT / "pyproject.toml")]
-    code = hours.run([*settings, "--at", "2027-06-16 0", str(green_at_midnight_only)])
+    code = hours.run([*settings, "--at", "2027-0", str(green_at_midnight_only)])
 
     said = capfd.readouterr().out.splitlines()
     assert code == 1
     assert [line for line in said if line.startswith("20")] == [
-        "2027-06-16 00:10  1 passed  (just after midnight, yesterday in UTC)",
-        "2027-06-16 07:00  1 failed  (before clinics open, yesterday in UTC)",
+        "2027-06-20 12:00  1 failed  (noon of a Sunday)",
+        "2027-07-01 00:10  1 passed  (just after midnight, last month in UTC)",
         *(f"{moment}  nothing  ({moment.why})" for moment in hours.MOMENTS[2:]),
     ]
 
@@ -133,7 +133,7 @@ def item_of(name: str, case: int, moment: hours.Moment) -> SimpleNamespace:
     return SimpleNamespace(nodeid=f"{name}[{case}-{moment}]", callspec=callspec)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 10])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 10])
 def test_the_cases_of_a_test_share_the_moments(count: int) -> None:
     cases = range(count)
     items = [item_of("test_it", case, moment) for moment in hours.MOMENTS for case in cases]
