@@ -5,6 +5,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,15 @@ LEAST_COMMENTS = 3.5
 LONGEST_FUNCTION, LONGEST_FILE = 55, 450
 # Programs that people download and run alone: one file on purpose.
 ONE_FILE = {"queue/waiting_room/offline/verify_line.py", "queue/waiting_room/offline/witness.py"}
+FILES_OF_A_PACKAGE = 256  # what is kept of them while its tests run, one after the other
 # Comments for tools, not for readers.
 PRAGMA = re.compile(r"#\s*(noqa|type:|fmt:|pragma|nosec)")
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
+def package(request: pytest.FixtureRequest) -> str:
+    """All tests of a package follow each other, so that its files are parsed once."""
+    return str(request.param)
 
 
 def sources(package: str, *suffixes: str) -> list[Path]:
@@ -57,6 +65,11 @@ def sources(package: str, *suffixes: str) -> list[Path]:
         for path in sorted((settings.BASE_DIR / package).rglob("*"))
         if path.suffix in suffixes and "migrations" not in path.parts
     ]
+
+
+@lru_cache(FILES_OF_A_PACKAGE)
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
@@ -71,8 +84,13 @@ def docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
                 yield first.value
 
 
+@lru_cache(FILES_OF_A_PACKAGE)
+def tokens(source: str) -> list[tokenize.TokenInfo]:
+    return list(tokenize.generate_tokens(io.StringIO(source).readline))
+
+
 def comments(source: str) -> Iterator[tokenize.TokenInfo]:
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens(source):
         if token.type == tokenize.COMMENT and not PRAGMA.match(token.string):
             yield token
 
@@ -87,16 +105,15 @@ def count_python(source: str) -> tuple[int, int]:
     """(lines with a comment, lines of code); docstrings are neither, SQL in strings is both."""
     commented = {token.start[0] for token in comments(source)}
     code: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens(source):
         if token.type in (tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING):
             code.update(range(token.start[0], token.end[0] + 1))
-    for docstring in docstrings(ast.parse(source)):
+    for docstring in docstrings(parsed(source)):
         code -= set(range(docstring.lineno, (docstring.end_lineno or 0) + 1))
     sql = {line for line in code if source.splitlines()[line - 1].lstrip().startswith("-- ")}
     return len(commented | sql), len(code - sql)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
 def test_about_four_lines_in_a_hundred_have_a_comment(package):
     counts = [
         (count_sql if path.suffix == ".sql" else count_python)(path.read_text(encoding="utf-8"))
@@ -108,12 +125,11 @@ def test_about_four_lines_in_a_hundred_have_a_comment(package):
     assert 100 * commented / code >= LEAST_COMMENTS, f"{commented} comments, {code} lines"
 
 
-@pytest.mark.parametrize("package", PACKAGES)
 def test_no_local_hides_its_type_behind_a_vague_name(package):
     vague = [
         f"{path.relative_to(settings.BASE_DIR)}:{node.lineno} {name}"
         for path in sources(package, ".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Name | ast.arg)
         for name in [node.arg if isinstance(node, ast.arg) else node.id]
         if name in VAGUE
@@ -122,13 +138,12 @@ def test_no_local_hides_its_type_behind_a_vague_name(package):
     assert vague == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
 def test_comments_are_written_with_the_nouns_of_the_field(package):
     essays = []
     for path in sources(package, ".py"):
         source = path.read_text(encoding="utf-8")
         texts = [(token.start[0], token.string) for token in comments(source)]
-        texts += [(text.lineno, str(text.value)) for text in docstrings(ast.parse(source))]
+        texts += [(text.lineno, str(text.value)) for text in docstrings(parsed(source))]
         essays += [
             f"{path.relative_to(settings.BASE_DIR)}:{line} {found.group()}"
             for line, text in texts
@@ -138,7 +153,6 @@ def test_comments_are_written_with_the_nouns_of_the_field(package):
     assert essays == []
 
 
-@pytest.mark.parametrize("package", PACKAGES)
 def test_functions_and_files_are_short(package):
     long = []
     for path in sources(package, ".py"):
@@ -148,7 +162,7 @@ def test_functions_and_files_are_short(package):
             long.append(name)
         long += [
             f"{name}:{node.lineno} {node.name}"
-            for node in ast.walk(ast.parse(source))
+            for node in ast.walk(parsed(source))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
         ]

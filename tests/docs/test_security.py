@@ -3,7 +3,6 @@
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -117,43 +116,63 @@ def test_no_row_of_attacks_is_lost():
     assert len(attacks()) > 50
 
 
-def calls() -> Iterator[tuple[str, ast.Call]]:
+@pytest.fixture(scope="module")
+def modules() -> dict[str, ast.Module]:
+    """The code of the portal, by file."""
+    files = [file for folder in CODE for file in (ROOT / folder).rglob("*.py")]
+    return {
+        str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8")) for file in files
+    }
+
+
+@pytest.fixture(scope="module")
+def calls(modules) -> list[tuple[str, ast.Call]]:
     """Every call in the code of the portal, with its name as it is written."""
-    for folder in CODE:
-        for file in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call):
-                    yield ast.unparse(node.func), node
+    nodes = [node for module in modules.values() for node in ast.walk(module)]
+    return [(ast.unparse(node.func), node) for node in nodes if isinstance(node, ast.Call)]
+
+
+@pytest.fixture(scope="module")
+def imports(modules) -> list[tuple[str, str]]:
+    """Every module that the code of the portal imports, after the file that does."""
+    found = []
+    for file, module in modules.items():
+        for node in ast.walk(module):
+            if isinstance(node, ast.Import):
+                found += [(file, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                found.append((file, node.module or ""))
+    return found
 
 
 # They run in manage.py drill on the host of backups, and start Barman, Postgres and manage.py.
 STARTERS = {"recovery/barman.py", "recovery/drilling.py", "recovery/scratch.py"}
 
 
-def test_no_shell_is_started():
-    assert {file for file, module in imports() if module == "subprocess"} == STARTERS
+def test_no_shell_is_started(calls, imports):
+    assert {file for file, module in imports if module == "subprocess"} == STARTERS
     assert [
         name
-        for name, call in calls()
+        for name, call in calls
         if re.match(r"os\.(system|popen)", name) or "shell" in {word.arg for word in call.keywords}
     ] == []
 
 
-def test_no_code_is_made_of_text():
+def test_no_code_is_made_of_text(calls):
     bad = {"eval", "exec", "pickle.loads", "pickle.load", "marshal.loads", "yaml.load"}
-    assert [name for name, _call in calls() if name in bad] == []
+    assert [name for name, _call in calls if name in bad] == []
 
 
-def test_no_template_is_made_of_text():
+def test_no_template_is_made_of_text(calls):
     made = ("Template", "from_string", "render_to_string_from")
-    assert [name for name, _call in calls() if name.rpartition(".")[2] in made] == []
+    assert [name for name, _call in calls if name.rpartition(".")[2] in made] == []
 
 
-def test_format_strings_are_constants():
+def test_format_strings_are_constants(calls):
     """Or translations of constants, or constants by name."""
     from_elsewhere = [
         ast.unparse(call.func)
-        for name, call in calls()
+        for name, call in calls
         if name.endswith(".format")
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
@@ -162,14 +181,14 @@ def test_format_strings_are_constants():
     assert from_elsewhere == ["text.format"]  # waiting_room.templatetags: one of two translations
 
 
-def test_templates_escape_all_but_the_picture_of_a_code():
+def test_templates_escape_all_but_the_picture_of_a_code(calls):
     unescaped = {
         (file.name, line.strip())
         for file in (ROOT / "templates").rglob("*.html")
         for line in file.read_text(encoding="utf-8").splitlines()
         if re.search(r"\|\s*safe|autoescape|safeseq", line)
     }
-    marked = [ast.unparse(call) for name, call in calls() if name.endswith("mark_safe")]
+    marked = [ast.unparse(call) for name, call in calls if name.endswith("mark_safe")]
 
     # The squares of a QR code (booking.qr, made by segno); a constant, a chart whose texts
     # ElementTree has escaped (tests/reports/test_charts.py), and pages that templates made, kept in
@@ -222,12 +241,12 @@ def test_scripts_write_no_property_whose_name_comes_from_data():
         )
 
 
-def test_hashes_are_of_the_sha_2_family_and_blake2():
+def test_hashes_are_of_the_sha_2_family_and_blake2(calls):
     """In code of ours; the codes of authenticator apps (RFC 6238) are django-otp's."""
-    hashes = {name for name, _call in calls() if re.match(r"hashlib\.", name)}
+    hashes = {name for name, _call in calls if re.match(r"hashlib\.", name)}
     macs = {
         ast.unparse(word.value)
-        for name, call in calls()
+        for name, call in calls
         if name in ("hmac.digest", "hmac.new", "salted_hmac")
         for word in (
             [word for word in call.keywords if word.arg == "algorithm"]
@@ -257,42 +276,30 @@ SPEAKERS = {
 }
 
 
-def imports() -> Iterator[tuple[str, str]]:
-    """Every module that the code of the portal imports, after the file that does."""
-    for folder in CODE:
-        for file in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Import):
-                    for alias in node.names:
-                        yield str(file.relative_to(ROOT)), alias.name
-                elif isinstance(node, ast.ImportFrom):
-                    yield str(file.relative_to(ROOT)), node.module or ""
-
-
-def test_only_known_modules_speak_to_others():
+def test_only_known_modules_speak_to_others(imports):
     libraries = (
         r"(requests|urllib3|urllib\.request|http\.client|httpx|aiohttp|smtplib|apprise|socket"
         r"|authlib)"
     )
 
-    found = {file for file, module in imports() if re.match(rf"{libraries}(\.|$)", module)}
+    found = {file for file, module in imports if re.match(rf"{libraries}(\.|$)", module)}
 
     assert found == SPEAKERS
 
 
-def test_nothing_turns_certificates_off():
+def test_nothing_turns_certificates_off(calls):
     off = [
         name
-        for name, call in calls()
+        for name, call in calls
         for word in call.keywords
         if word.arg == "verify" and getattr(word.value, "value", None) is False
     ]
-    assert [*off, *(name for name, _c in calls() if "unverified" in name)] == []
+    assert [*off, *(name for name, _c in calls if "unverified" in name)] == []
 
 
-def test_secrets_come_from_the_generator_of_the_system():
+def test_secrets_come_from_the_generator_of_the_system(calls):
     """`random` is used for no secret: only for pauses and choices that nobody must not guess."""
-    used = {name for name, _call in calls() if name.startswith("random.")}
+    used = {name for name, _call in calls if name.startswith("random.")}
     assert used <= {"random.Random", "random.random", "random.uniform", "random.shuffle"}
 
 
