@@ -10,7 +10,8 @@ from booking.models import Reservation
 from booking.services.confirmations import confirm_hold
 from booking.services.holds import hold_slot
 from eligibility.models import Proxy
-from tests.browser.test_family import looks_right, picture
+from tests.browser.test_desk import sticks_out
+from tests.browser.test_family import looks_right, looks_right_at, picture
 from tests.browser.test_frame import double_letters
 from tests.eligibility.signing_in import sign_in_context
 from tests.factories import (
@@ -22,6 +23,9 @@ from tests.factories import (
 )
 
 NAMED = {"ko-KR": "김영희님을 대신해 예약 중입니다", "en-GB": "You are booking for 김영희"}
+WIDTHS = [360, 820, 1280]
+# Each page is looked at at every width; between them people press what they see at one.
+SCREENS = pytest.mark.parametrize(("language", "width"), [("ko-KR", 360), ("en-GB", 1280)])
 
 
 @pytest.fixture
@@ -33,8 +37,24 @@ def mother():
     return admission.ticket.person
 
 
-@pytest.mark.parametrize("language", NAMED)
-@pytest.mark.parametrize("width", [360, 820, 1280])
+def stays_in_sight(page, band) -> None:
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+        expect(band).to_be_in_viewport()
+        page.evaluate("window.scrollTo(0, 0)")
+    page.set_viewport_size({"width": page.width, "height": 900})
+
+
+def fits_in_large_letters(page, name: str) -> None:
+    double_letters(page)
+    for width in WIDTHS:
+        assert not sticks_out(page, width), width
+        picture(page, f"{name}-{width}")
+    page.set_viewport_size({"width": page.width, "height": 900})
+
+
+@SCREENS
 def test_the_name_stays_in_sight_on_the_way_to_the_receipt(
     new_screen, live_server, mother, language, width
 ):
@@ -49,18 +69,12 @@ def test_the_name_stays_in_sight_on_the_way_to_the_receipt(
 
     for name in ("own_place", "booking"):
         page.goto(live_server.url + reverse(name))
-        page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-        expect(band).to_be_in_viewport()
-        page.evaluate("window.scrollTo(0, 0)")
-        looks_right(page)
-        picture(page, f"acting-{name}-{language}-{width}")
+        stays_in_sight(page, band)
+        looks_right_at(page, WIDTHS, f"acting-{name}-{language}")
     page.locator('button[name="slot"]').first.click()
     expect(band).to_contain_text(NAMED[language])
-    looks_right(page)
-    picture(page, f"acting-confirm-{language}-{width}")
-    double_letters(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    picture(page, f"acting-confirm-200-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"acting-confirm-{language}")
+    fits_in_large_letters(page, f"acting-confirm-200-{language}")
     page.locator('.booking-press button[form="confirm"]').click()
     expect(page.locator(".booking-number")).to_be_visible()
     expect(band).to_contain_text(NAMED[language])
@@ -94,8 +108,7 @@ def test_an_old_tab_books_for_nobody(new_screen, live_server, mother, language):
     expect(tab.locator(".jari-for")).to_contain_text(NAMED[language])
 
 
-@pytest.mark.parametrize("language", NAMED)
-@pytest.mark.parametrize("width", [360, 820, 1280])
+@SCREENS
 def test_both_doses_move_together(new_screen, live_server, language, width):
     vaccine = VaccineFactory(double=True)
     admission = AdmissionFactory()
@@ -117,18 +130,14 @@ def test_both_doses_move_together(new_screen, live_server, language, width):
     page = new_screen(language, width)
     sign_in_context(page.context, live_server.url, person.pk)
     page.goto(live_server.url + reverse("change", args=[booked[0].number]))
-    looks_right(page)
-    picture(page, f"change-one-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"change-one-{language}")
     page.locator('main a[href$="/change/both/"]').click()
     page.wait_for_url("**/change/both/")
     page.locator(f'a[href*="date={later[1].starts_at:%Y-%m-%d}"]').first.click()
     button = page.locator(f'button[name="slot"][value="{later[1].pk}"]')
     expect(button).to_be_visible()
-    looks_right(page)
-    picture(page, f"change-both-{language}-{width}")
-    double_letters(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    picture(page, f"change-both-200-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"change-both-{language}")
+    fits_in_large_letters(page, f"change-both-200-{language}")
     button.click()
     expect(page.locator(".booking-number")).to_be_visible()
     picture(page, f"changed-both-{language}-{width}")
@@ -137,34 +146,27 @@ def test_both_doses_move_together(new_screen, live_server, language, width):
     assert list(slots) == [later[1].pk, later[2].pk]
 
 
-@pytest.mark.parametrize("language", NAMED)
-@pytest.mark.parametrize("width", [360, 820, 1280])
+@SCREENS
 def test_two_people_book_side_by_side(new_screen, live_server, mother, language, width):
     slot = SlotFactory(capacity=2)
     page = new_screen(language, width)
     sign_in_context(page.context, live_server.url, mother.proxies.get().by_id)
     page.goto(f"{live_server.url}/family/")
-    looks_right(page)
-    picture(page, f"family-both-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"family-both-{language}")
     page.locator('main a[href^="/booking/together/"]').click()
     button = page.locator(f'button[name="slot"][value="{slot.pk}"]')
     expect(button).to_be_visible()
-    looks_right(page)
-    picture(page, f"together-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"together-{language}")
     button.click()
     page.wait_for_url("**/confirm/")
     expect(page.locator("main")).to_contain_text("김영희")
-    looks_right(page)
-    picture(page, f"together-confirm-{language}-{width}")
-    double_letters(page)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    picture(page, f"together-confirm-200-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"together-confirm-{language}")
+    fits_in_large_letters(page, f"together-confirm-200-{language}")
     page.locator('.booking-press button[form="confirm"]').click()
 
     said = {"ko-KR": "모두 예약되었습니다", "en-GB": "All of you are booked"}[language]
     expect(page.get_by_role("heading", name=said)).to_be_visible()
-    looks_right(page)
-    picture(page, f"together-booked-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"together-booked-{language}")
     assert list(Reservation.objects.values_list("status", flat=True)) == ["confirmed"] * 2
     assert page.said == []
 

@@ -16,6 +16,8 @@ from tests.eligibility.signing_in import sign_in_context
 from tests.factories import PersonFactory, RoomFactory, TicketFactory
 
 WIDTHS = [360, 1280]
+# Each page is looked at at every width; between them people press what they see at one.
+SCREENS = pytest.mark.parametrize(("language", "width"), [("ko", 360), ("en", 1280)])
 
 
 def picture(page, name: str) -> None:
@@ -29,6 +31,16 @@ def looks_right(page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     found = Axe().run(page).response["violations"]
     assert [one["id"] for one in found] == []
+
+
+def looks_right_at(page, widths, name: str) -> None:
+    """The loaded page at each of these widths, with a picture; afterwards it has its own again."""
+    size = page.viewport_size
+    for width in widths:
+        page.set_viewport_size(size | {"width": width})
+        looks_right(page)
+        picture(page, f"{name}-{width}")
+    page.set_viewport_size(size)
 
 
 @pytest.fixture
@@ -52,8 +64,7 @@ def signed(browser, live_server):
         context.close()
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-@pytest.mark.parametrize("width", WIDTHS)
+@SCREENS
 def test_asking_and_saying_yes(signed, live_server, language, width):
     child, mother = PersonFactory(name="김자녀"), PersonFactory(name="김어머니")
     page = signed(child, language, width)
@@ -65,44 +76,36 @@ def test_asking_and_saying_yes(signed, live_server, language, width):
     page.locator("#ward button[type=submit], #ward button").first.click()
     waiting = {"ko": "동의를 기다리는 중", "en": "Waiting for their yes"}[language]
     expect(page.get_by_role("heading", name=waiting)).to_be_visible()
-    looks_right(page)
-    picture(page, f"family-waiting-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"family-waiting-{language}")
 
     phone = signed(None, language, width)
     phone.goto(live_server.url + reverse("family_answer", args=[ProxyRequest.objects.get().token]))
-    looks_right(phone)
-    picture(phone, f"family-answer-{language}-{width}")
+    looks_right_at(phone, WIDTHS, f"family-answer-{language}")
     phone.locator("button[value=yes]").click()
     said = {"ko": "동의하셨습니다", "en": "You said yes"}[language]
     expect(phone.get_by_role("heading", name=said)).to_be_visible()
-    looks_right(phone)
-    picture(phone, f"family-said-yes-{language}-{width}")
+    looks_right_at(phone, WIDTHS, f"family-said-yes-{language}")
 
     page.reload()
     expect(page.get_by_role("heading", name=mother.name)).to_be_visible()
     hers = signed(mother, language, width)
     hers.goto(f"{live_server.url}/family/")
-    looks_right(hers)
-    picture(hers, f"family-who-books-for-me-{language}-{width}")
+    looks_right_at(hers, WIDTHS, f"family-who-books-for-me-{language}")
     hers.goto(f"{live_server.url}/identity/data/")
-    looks_right(hers)
-    picture(hers, f"my-data-{language}-{width}")
+    looks_right_at(hers, WIDTHS, f"my-data-{language}")
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-@pytest.mark.parametrize("width", WIDTHS)
+@SCREENS
 def test_a_review_waits_in_the_line(signed, live_server, language, width):
     room = RoomFactory()
     person = PersonFactory(declared=True)
     page = signed(person, language, width)
     page.goto(f"{live_server.url}/eligibility/{room.cohort.code}/review/")
-    looks_right(page)
-    picture(page, f"review-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"review-{language}")
 
     open_review(person=person, cohort=room.cohort, reason="other")
     page.goto(f"{live_server.url}/eligibility/")
-    looks_right(page)
-    picture(page, f"eligibility-under-review-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"eligibility-under-review-{language}")
 
     ticket = TicketFactory(room=room, person=person, called=True)
     page.goto(f"{live_server.url}/queue/t/{ticket.pk}/")
@@ -110,12 +113,10 @@ def test_a_review_waits_in_the_line(signed, live_server, language, width):
         page.get_by_text(re.compile("재확인이 승인되면 바로|as soon as the review")).first
     ).to_be_visible()
     expect(page.locator("#enter button")).to_be_hidden()
-    looks_right(page)
-    picture(page, f"ticket-under-review-{language}-{width}")
+    looks_right_at(page, WIDTHS, f"ticket-under-review-{language}")
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-@pytest.mark.parametrize("width", WIDTHS)
+@SCREENS
 def test_the_calculation_is_done_by_the_page_itself(signed, live_server, language, width):
     for _ in range(3):
         Client().post(
