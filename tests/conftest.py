@@ -11,7 +11,7 @@ from booking.finder import availability
 from config import home, own_pages
 from config.gc_tuning import leave_loaded_alone
 from outside import redis
-from tests import unknown_variables
+from tests import migrated_database, unknown_variables
 from tests.clock import clock as the_clock
 from tests.emptied_tables import empty_tables
 from tests.rate_windows import RateWindows
@@ -29,11 +29,13 @@ if not os.environ.get("CI"):
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings):
     leave_loaded_alone()  # a sixth of the time of migrating
+    migrated_database.take()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
+        migrated_database.give()
         the_clock.install(django_db_blocker)
     with every_connection_as_the_application(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: empty_tables())

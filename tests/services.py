@@ -15,12 +15,15 @@ from launcher.throwaway import ThrowawayServices
 from tests.roles import make_role
 
 STARTED = "JARI_TEST_SERVICES"  # names of the variables that were set here
+shared = False  # whether other workers use the Postgres that was started here
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and os.environ.get("REDIS_URL"):
+        global shared
+        shared = "DATABASE_URL" in os.environ.get(STARTED, "").split()
         _take_own_redis_database(int(worker.removeprefix("gw")))
     elif not early_config.known_args_namespace.help:
         _start(early_config)
