@@ -44,6 +44,16 @@ def depends_on_hour(item: pytest.Function) -> bool:
     return "clock" in item.fixturenames or _names(item, DAYS)
 
 
+def sets_clock_first(item: pytest.Function) -> bool:
+    """Whether the test, or a fixture of it, begins with `clock.at(…)`: it is that hour whenever it
+    runs."""
+    return any(begins_at(function) for function in _functions_of(item))
+
+
+def begins_at(function: Callable[..., Any]) -> bool:
+    return any(one.__code__.co_names[:1] == ("at",) for one in _functions_in(function))
+
+
 def _names(item: pytest.Function, words: set[str]) -> bool:
     return any(names_any(function, words) for function in _functions_of(item))
 

@@ -1,7 +1,8 @@
 """Runs the tests that go by a clock at the moments of `make hours`, which loads this plugin.
 
 What speaks of a time of day or of a day runs at every moment; the cases of a parametrized test
-share the moments, so that each has a case of it; races run at one, whichever their name draws.
+share the moments, so that each has a case of it; races, and tests that begin by setting the clock,
+run at one, whichever their name draws.
 `--everywhere` runs all of these at every moment, with them tests that only make rows "an hour
 ago"; `--at 23:40` runs only the moments so named.
 """
@@ -29,7 +30,7 @@ from launcher.hours import (
     set_clock,
     shifted_clock,
 )
-from tests.clock_marker import depends_on_hour, reads_clock
+from tests.clock_marker import depends_on_hour, reads_clock, sets_clock_first
 from tests.waiting import until
 
 A_RUN = timedelta(minutes=10)  # a clock that was not set is hours away
@@ -69,7 +70,7 @@ def _take_own_clock(worker: str) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     item, options = metafunc.definition, metafunc.config.option
     if depends_on_hour(item) or (options.everywhere and reads_clock(item)):
-        at_all = options.everywhere or not _is_slow(item)
+        at_all = options.everywhere or not (_is_slow(item) or sets_clock_first(item))
         chosen = [one for one in moments_of(item.nodeid, at_all) if options.at in str(one)]
         if chosen:
             metafunc.parametrize("_moment", chosen, ids=str, indirect=True, scope="session")

@@ -16,7 +16,7 @@ from launcher import hours
 from launcher.errors import LauncherError
 from launcher.home import ROOT
 from tests.clock import Clock
-from tests.clock_marker import DAYS, INSTANTS, names_any
+from tests.clock_marker import DAYS, INSTANTS, begins_at, names_any
 from tests.factories import CohortFactory, PersonFactory, SlotFactory
 from tests.launcher.conftest import plain_environ
 from tests.moments import moments_of, shared_out
@@ -188,6 +188,21 @@ def test_what_goes_by_a_clock_is_found_by_its_names(
     function: Callable[..., object], speaks: bool, asks: bool
 ) -> None:
     assert (names_any(function, DAYS), names_any(function, INSTANTS)) == (speaks, asks)
+
+
+def at_nine(time: Clock) -> None:
+    """On an ordinary day."""
+    time.at("09:00")
+    SlotFactory()
+
+
+def at_nine_later(time: Clock) -> None:
+    SlotFactory()
+    time.at("09:00")
+
+
+def test_a_test_that_begins_by_setting_the_clock_is_known() -> None:
+    assert [begins_at(one) for one in (at_nine, at_nine_later, moves_on)] == [True, False, False]
 
 
 def test_root_on_debian_is_given_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
