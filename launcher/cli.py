@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(USAGE)
         return 2
     try:
+        # Images of Python set it; each of many processes would compile the whole portal anew.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         if sys.platform == "win32":
             raise LauncherError("The launcher runs on Linux and macOS; on Windows use WSL.")
         return commands[arguments[0]](_after_dashes(arguments[1:]))
