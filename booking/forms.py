@@ -169,7 +169,7 @@ class ConfirmForm(forms.Form):
     # Reservation.party, of who goes on without the others of it.
     alone = forms.UUIDField(required=False, widget=forms.HiddenInput)
     channel = forms.ChoiceField(
-        label=_("Where should we write to?"),
+        label=_("Where should we send messages?"),
         choices=[(Channel.SMS, _("By text message")), (Channel.EMAIL, _("By e-mail"))],
         initial=Channel.SMS,
         required=False,
@@ -187,7 +187,7 @@ class ConfirmForm(forms.Form):
         # Not in addition to the error of an invalid address.
         missing = data.get("channel") == Channel.EMAIL and not data.get("email")
         if missing and "email" not in self.errors:
-            self.add_error("email", _("Give the address to which we should write."))
+            self.add_error("email", _("Enter the e-mail address for our messages."))
 
     def typed_contact(self) -> ContactChoice:
         """The contact as typed, valid or not, to be kept and shown again."""

@@ -1,5 +1,5 @@
 """Acting for another person: each page names them, and its forms are refused once the session acts
-for a third, or for who is signed in, as after "Back to myself" in another tab."""
+for a third, or for who is signed in, as after "Switch back to myself" in another tab."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

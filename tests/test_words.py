@@ -46,13 +46,27 @@ def _translations(entry: polib.POEntry) -> list[str]:
     return list(entry.msgstr_plural.values()) or [entry.msgstr]
 
 
+def _outside(language: str) -> list[tuple[str, str]]:
+    """What stands outside the catalogues: statements, and the sections of error pages."""
+    texts = [
+        (path.read_text(encoding="utf-8").lower(), path.name)
+        for path in ROOT.glob(f"statements/texts/*_{language.lower()}.txt")
+    ]
+    for path in ROOT.glob("templates/[45]*.html"):
+        html = path.read_text(encoding="utf-8")
+        sections = re.findall(rf'<section lang="{language}">(.*?)</section>', html, re.DOTALL)
+        texts += [(section.lower(), path.name) for section in sections]
+    assert len(texts) > 10
+    return texts
+
+
 def test_no_translation_uses_another_word_for_a_term():
     # The open data of the state is called by its own name.
     texts = [
         (text.replace("위탁의료기관", ""), entry.msgid)
         for entry in CATALOGUE
         for text in _translations(entry)
-    ]
+    ] + _outside("ko")
     never = [word for term in TERMS for word in term.never]
 
     assert len(never) > 10
@@ -98,6 +112,8 @@ def test_chinese_and_vietnamese_have_one_word_too(language):
     catalogue = polib.pofile(str(ROOT / f"locale/{language}/LC_MESSAGES/django.po"))
     terms, wrong, met = _other_terms(), [], set()
     never = [word for row in terms for word in re.split("[,;] ", row[3]) if word]
+    outside = _outside(language.replace("_", "-"))
+    wrong += [(word, name) for word in never for text, name in outside if word in text]
     for entry in catalogue:
         # Values are filled in: no word of the language stands for them.
         english = re.sub(r"%\(\w+\)\w|\{\w*\}", "", entry.msgid)

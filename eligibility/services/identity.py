@@ -258,7 +258,7 @@ def judge(challenge: PhoneCode, code: str, now: datetime) -> Refusal | None:
     if challenge.expires_at <= now:
         return CodeExpired(_("The three minutes are over. Ask for a new code."))
     if challenge.tries >= MOST_TRIES:
-        return TooManyTries(_("That was wrong five times. Ask for a new code."))
+        return TooManyTries(_("You entered a wrong code five times. Ask for a new one."))
     challenge.tries += 1
     if challenge.used_at:
         return CodeExpired(_("This code was used already. Start again if you signed out."))
@@ -266,7 +266,7 @@ def judge(challenge: PhoneCode, code: str, now: datetime) -> Refusal | None:
         return None
     tries_left = MOST_TRIES - challenge.tries
     if not tries_left:
-        return TooManyTries(_("That was wrong five times. Ask for a new code."))
+        return TooManyTries(_("You entered a wrong code five times. Ask for a new one."))
     return WrongCode(
         _("That is not the code we sent. Tries left: %(left)s.") % {"left": tries_left}
     )

@@ -99,7 +99,7 @@ def test_what_never_reaches_django_is_answered_in_the_readers_language():
     status, headers, body = busy().answer_in("zh-hans")
 
     assert (status, dict(headers)["retry-after"]) == (503, "10")
-    assert "<h1>当前使用人数众多。您的位置仍然保留</h1>" in body.decode()
+    assert "<h1>当前使用人数众多。您的排位仍然保留</h1>" in body.decode()
 
 
 def test_a_busy_portal_says_in_each_language_when_to_try_again():
