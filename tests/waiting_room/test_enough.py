@@ -64,7 +64,7 @@ def test_a_booking_reaches_the_status_page_and_the_people_behind_it():
 
     assert [is_warned(ticket) for ticket in tickets[1:]] == [False, False, True, True]
     assert on_the_room_page(room, "Booked") == "1"
-    assert on_the_room_page(room, "Left") == "2"
+    assert on_the_room_page(room, "Places left") == "2"
 
     Slot.objects.filter(pk=slot.pk).update(capacity=30)
     report_to_lines()
