@@ -180,6 +180,19 @@ def test_list_and_calendar_say_how_many_are_left(inside, week):
     assert [(day.day, left) for day, left in weeks] == [(19, 36), (20, 40), (21, 40)]
 
 
+@pytest.mark.parametrize(
+    ("language", "strip", "calendar"),
+    [("ko", "7/19", "7/19"), ("en", "19 Jul", "19 Jul"), ("vi", "19/7", "19/7")],
+)
+def test_the_calendar_writes_days_as_the_language_does(inside, week, language, strip, calendar):
+    inside.cookies["jari_language"] = language
+
+    shown = inside.get(reverse("booking"), {"date": "2021-07-19"}).content.decode()
+
+    current = re.findall(r'aria-current="date".*?</a>', shown, re.DOTALL)
+    assert [re.search(rf">({strip}|{calendar})<", day)[1] for day in current] == [strip, calendar]
+
+
 def test_midnight_and_the_turn_of_the_year_are_those_of_seoul(clock):
     seoul = ZoneInfo("Asia/Seoul")
     clock.move_to(datetime(2021, 12, 31, 22, tzinfo=seoul))
