@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from standing.shown import Action, Standing
 from standing.states import State
-from web.marking import marked
+from web.marking import marked, whole
 from web.moulds import Html, Text
 
 
@@ -37,7 +37,7 @@ def parts_of(standing: Standing) -> StandingParts:
         badge=standing.badge,
         tone=standing.tone,
         line_name=Text(standing.line_name),
-        sentence=Html(marked(standing.sentence)),
+        sentence=Html(whole(marked(standing.sentence))),
         until=Html(standing.until),
         deadline_label=standing.deadline_label,
         seconds_left=Text(seconds_left or ""),

@@ -1,14 +1,21 @@
-"""Korean within the text of another language, marked as such for screen readers."""
+"""Marks in the texts of pages: what is Korean elsewhere, and what a line must not break."""
 
 import re
 
 from django.utils.html import conditional_escape, format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from web.language import reads_korean
 
 # Korean text with the digits and signs inside it, as an address has them.
 _KOREAN = re.compile(r"([가-힣ㄱ-ㆎ](?:[가-힣ㄱ-ㆎ0-9 ,.()~-]*[가-힣ㄱ-ㆎ0-9)])?)")
+# A phone number, a code or a date, outside tags and not in one piece yet.
+_NUMBER = re.compile(
+    r"(?<!jari-whole\">)(?<![\w-])[0-9A-Z*]{2,}(?:-[0-9A-Z*]{2,})+(?![\w-])(?![^<]*>)"
+)
+# A particle after a day, as in 12월 2일(수)까지: `word-break: keep-all` parts them.
+_PARTICLE = re.compile(r"\)(?=[가-힣])")
+_WORD_JOINER = "\u2060"
 
 
 def marked(text: str) -> SafeString:
@@ -21,3 +28,9 @@ def marked(text: str) -> SafeString:
         for index, piece in enumerate(_KOREAN.split(str(text)))
     )
     return format_html_join("", "{}", pieces)
+
+
+def whole(text: str) -> SafeString:
+    """A text whose numbers with hyphens, and days with a particle, stay on one line."""
+    html = _NUMBER.sub(r'<span class="jari-whole">\g<0></span>', conditional_escape(text))
+    return mark_safe(_PARTICLE.sub(")" + _WORD_JOINER, html))  # noqa: S308  (it is escaped)
