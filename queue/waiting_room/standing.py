@@ -77,13 +77,14 @@ IN_LINE = {
 }
 # Headings and sentences of the sections, by state: those to come are on the page already.
 ROWS = Constant({state.value: TABLE[state] for state in IN_LINE})
-# The label of the link to the alert of a ticket, by its channel.
-ALERT_LABELS = {
-    # To a landline it is a call; the person is not read for this page. The default is no other.
-    "": gettext_lazy("We will tell you at your phone number"),
-    "sms": gettext_lazy("We will tell you at your phone number"),
-    NO_MESSAGE: gettext_lazy("Tell me by message when it is my turn"),
-    "email": gettext_lazy("We will tell you by e-mail"),
+# To a landline it is a call; the person is not read for this page.
+_ON_THE_PHONE = gettext_lazy("We will tell you on your phone when it is your turn.")
+# How a person is told of the turn, by the channel of the ticket's alert; "" is the default.
+ALERT_TEXTS = {
+    "": _ON_THE_PHONE,
+    "sms": _ON_THE_PHONE,
+    "email": gettext_lazy("We will tell you by e-mail when it is your turn."),
+    NO_MESSAGE: "",
 }
 
 
@@ -118,7 +119,7 @@ def standing(
         **of_draw,
         **of_witnesses,
         "refresh": Text(refresh or ""),
-        "alert_label": ALERT_LABELS[alert_channel],
+        "alert_text": ALERT_TEXTS[alert_channel],
         # By the ids of the page's elements, which static/jari/waiting.js shows and hides.
         "hidden": {
             # Called people may enter during a pause and while the line stands still.
