@@ -28,6 +28,7 @@ from eligibility.models import Proxy
 from eligibility.sessions import EVERYTHING_FROM, signed_in
 from standing.hooks import facts_of, show
 from standing.rules import standing_of
+from standing.states import State
 from waiting_room import health
 from waiting_room.decorators import booking_page
 from waiting_room.models import Admission
@@ -196,19 +197,21 @@ def _apart(request: HttpRequest, party: Party, refusal: Refused | None = None) -
         for proxy in party.proxies
     }
     agreed_at = {proxy.person_id: proxy.declared_at for proxy in party.proxies}
+    standings = [
+        (
+            person,
+            standing_of(facts_of(person.pk, sees_from[person.pk]))
+            if person.pk in sees_from
+            else own,
+        )
+        for person in party.people
+    ]
     context = {
         "refusal": refusal,
         "party": party.name,
         "proxies": party.proxies,
-        "standings": [
-            (
-                person,
-                standing_of(facts_of(person.pk, sees_from[person.pk]))
-                if person.pk in sees_from
-                else own,
-            )
-            for person in party.people
-        ],
+        "standings": standings,
+        "are_booked": all(stands.state in (State.BOOKED, State.DONE) for _, stands in standings),
         "left": [
             (person, row)
             for person in party.people

@@ -86,6 +86,7 @@ def test_from_the_family_page_to_both_receipts(family):
     confirm = browser.post(address("together", family), {"slot": slot.pk}, follow=True)
     keys = {"key": re.findall(r'name="key" value="([0-9a-f-]{36})"', page(confirm))}
     booked = browser.post(address("together_confirm", family), keys, follow=True)
+    again = browser.get(address("together", family))
 
     assert reverse("together", args=[family.proxy.pk]) in page(listed)
     assert heading(times) == "Choose a time for all of you"
@@ -93,7 +94,8 @@ def test_from_the_family_page_to_both_receipts(family):
     assert heading(confirm) == "Confirm your times side by side"
     assert f"<h2>{family.son.name}</h2>" in page(confirm)
     assert "<h2>김영희</h2>" in page(confirm)
-    assert heading(booked) == "All of you are booked"
+    assert heading(booked) == heading(again) == "All of you are booked"
+    assert "As soon as all of you are inside" not in page(again)
     own = Reservation.objects.get(person=family.son)
     assert reverse("reservation", args=[own.number]) in page(booked)
     assert reverse("family_act", args=[family.proxy.pk]) in page(booked)

@@ -13,6 +13,7 @@ from web.marking import whole
         ("7K2M-QX4D-9T.", '<span class="jari-whole">7K2M-QX4D-9T</span>.'),
         ("010-****-0011", '<span class="jari-whole">010-****-0011</span>'),
         ("1월 13일(수)까지, 오후 5시", "1월 13일(수)\u2060까지, 오후 5시"),
+        ("至 1月13日(周三) 接种", '至 <span class="jari-whole">1月13日(周三)</span> 接种'),
         ("강남구 (역삼동) 3층", "강남구 (역삼동) 3층"),
         ("a well-known <b>", "a well-known &lt;b&gt;"),
     ],
@@ -22,7 +23,11 @@ def test_numbers_and_days_stay_whole(text, shown):
 
 
 @pytest.mark.parametrize(
-    "html", ['<time datetime="2026-11-30">30 Nov</time>', whole("010-1234-5678, 2일(수)까지")]
+    "html",
+    [
+        '<time datetime="2026-11-30">30 Nov</time>',
+        whole("010-1234-5678, 2일(수)까지, 2027年1月13日(周三)"),
+    ],
 )
 def test_tags_and_what_is_whole_stay_as_they_are(html):
     assert whole(SafeString(html)) == html
