@@ -16,7 +16,7 @@ from standing.rules import state_of_line
 from standing.shown import Standing
 from standing.states import MAY_BE_JOINED, PERSONAL, State
 from web import moulds
-from web.marking import whole
+from web.marking import unbroken
 from web.moulds import Html, Text
 from web.templatetags.times import when
 from web.times import day_in
@@ -71,7 +71,7 @@ def _card(
         **_in_line(answer, facts, stands),
         "window_from": Html(when(answer.window_from)),
         "window_to": Html(when(answer.window_to)),
-        "reasons": Html(whole(" ".join(sentences))),
+        "reasons": Html(unbroken(" ".join(sentences))),
         "advice": Text("" if answer.eligible else reasons.what_would_change_it(answer.rule)),
         "provisional": answer.provisional,
         "review_answer": Text(review.answer if review else ""),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from standing.shown import Action, Standing
 from standing.states import State
-from web.marking import marked, whole
+from web.marking import marked, unbroken
 from web.moulds import Html, Text
 
 
@@ -37,7 +37,7 @@ def parts_of(standing: Standing) -> StandingParts:
         badge=standing.badge,
         tone=standing.tone,
         line_name=Text(standing.line_name),
-        sentence=Html(whole(marked(standing.sentence))),
+        sentence=Html(unbroken(marked(standing.sentence))),
         until=Html(standing.until),
         deadline_label=standing.deadline_label,
         seconds_left=Text(seconds_left or ""),

@@ -31,7 +31,7 @@ def marked(text: str) -> SafeString:
     return format_html_join("", "{}", pieces)
 
 
-def whole(text: str) -> SafeString:
+def unbroken(text: str) -> SafeString:
     """A text whose numbers with hyphens, and days with a particle, stay on one line."""
     html = _NUMBER.sub(r'<span class="jari-whole">\g<0></span>', conditional_escape(text))
     return mark_safe(_PARTICLE.sub(")" + _WORD_JOINER, html))  # noqa: S308  (it is escaped)

@@ -192,7 +192,8 @@ def test_templates_escape_all_but_the_picture_of_a_code(calls):
 
     # The squares of a QR code (booking.qr, made by segno); a constant, a chart whose texts
     # ElementTree has escaped (tests/reports/test_charts.py), and pages that templates made, kept in
-    # parts with their texts escaped as they are filled in (tests/booking/test_kept_pages.py).
+    # parts with their texts escaped as they are filled in (tests/booking/test_kept_pages.py). And a
+    # text that was escaped, with a span around its numbers (tests/pages/test_line_breaks.py).
     assert unescaped == {
         ("voucher.html", "{{ qr|safe }}"),
         ("certificate.html", "{{ qr|safe }}"),
@@ -201,6 +202,7 @@ def test_templates_escape_all_but_the_picture_of_a_code(calls):
         "mark_safe(''.join(buttons))",
         "mark_safe('<br>')",
         "mark_safe(ET.tostring(root, encoding='unicode'))",
+        "mark_safe(_PARTICLE.sub(')' + _WORD_JOINER, html))",
         "mark_safe(_page(template, context))",
     ]
 

@@ -3,7 +3,7 @@
 import pytest
 from django.utils.safestring import SafeString
 
-from web.marking import whole
+from web.marking import unbroken
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,15 @@ from web.marking import whole
     ],
 )
 def test_numbers_and_days_stay_whole(text, shown):
-    assert whole(text) == shown
+    assert unbroken(text) == shown
 
 
 @pytest.mark.parametrize(
     "html",
     [
         '<time datetime="2026-11-30">30 Nov</time>',
-        whole("010-1234-5678, 2일(수)까지, 2027年1月13日(周三)"),
+        unbroken("010-1234-5678, 2일(수)까지, 2027年1月13日(周三)"),
     ],
 )
 def test_tags_and_what_is_whole_stay_as_they_are(html):
-    assert whole(SafeString(html)) == html
+    assert unbroken(SafeString(html)) == html
