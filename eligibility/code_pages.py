@@ -2,11 +2,13 @@
 
 import logging
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timezone import localtime
 
@@ -30,6 +32,11 @@ _SALT = "eligibility.code"
 _CODE_COOKIE_AGE = 60 * 60
 
 
+@cache
+def _address(name: str) -> str:
+    return reverse(name)
+
+
 def following_of(request: HttpRequest) -> str:
     """The address to continue at after sign-in; "" unless it is within this site."""
     address = (request.POST.get("next") or request.GET.get("next", ""))[:2000]
@@ -41,7 +48,7 @@ def following_of(request: HttpRequest) -> str:
 
 def code_was_sent(challenge: PhoneCode, following: str) -> HttpResponse:
     """To the page of the code, with the open sign-in attempt in a signed cookie."""
-    response = redirect("identity_code")
+    response: HttpResponse = HttpResponseRedirect(_address("identity_code"))
     response.set_cookie(
         CODE_COOKIE,
         signing.dumps([str(challenge.pk), following], salt=_SALT),
@@ -113,7 +120,9 @@ def code_was_refused(
 def welcome(
     request: HttpRequest, person: Person, challenge: PhoneCode, following: str
 ) -> HttpResponse:
-    response = redirect(following or "eligibility")
+    response: HttpResponse = (
+        redirect(following) if following else HttpResponseRedirect(_address("eligibility"))
+    )
     end_session_before(request)
     sign_in(response, person_id=person.pk, generation=person.session_generation)
     log_sign_in(request, person, "phone code")

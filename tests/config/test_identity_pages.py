@@ -17,7 +17,9 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from redis import RedisError
 
+from config.bridge import WsgiBridge
 from config.identity_pages import IdentityPages
+from config.lanes import Threads
 from config.own_pages import cohorts
 from database import links
 from database.links import Links, Transaction
@@ -38,6 +40,7 @@ from outside import jobs
 from tests.booking.test_fast_path import SAME_SITE, in_a_loop, shown
 from tests.eligibility.signing_in import sign_in
 from tests.factories import CohortFactory, PersonFactory
+from tests.waiting_room.test_batched_joins import Answer, Request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -437,6 +440,33 @@ def test_an_address_is_counted_once_by_both(settings, monkeypatch):
 
     assert statuses == [(False, 302), (False, 302), (True, 422), (True, 422)]
     assert counted == ["address"] * 4
+
+
+def test_the_form_of_one_who_arrives_waits_behind_those_who_came_before():
+    begun, order = asyncio.Event(), []
+
+    async def slow(environ: dict[str, Any]) -> HttpResponse:
+        order.append(environ["REMOTE_ADDR"])
+        await begun.wait()
+        return HttpResponse(b"sent")
+
+    request = Request("POST", FORM, [("host", "localhost")], b"name=x")
+
+    async def ask() -> int:
+        bridge = WsgiBridge(lambda *_asked: [], threads=Threads(arrivals=2), fast=[slow])
+        answers = [Answer(b"name=x") for _number in range(5)]
+        asked = [asyncio.create_task(bridge(request.scope, answer)) for answer in answers]
+        # All that may begin have begun: each step of the others has had its turn.
+        for _turn in range(50):
+            await asyncio.sleep(0)
+        at_first = len(order)
+        begun.set()
+        await asyncio.gather(*asked)
+        assert [answer.content for answer in answers] == [b"sent"] * 5
+        return at_first
+
+    assert in_a_loop(ask) == 2
+    assert len(order) == 5
 
 
 def test_the_worker_is_woken_and_without_redis_the_code_is_sent_all_the_same(monkeypatch):
