@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from django.db.models.expressions import DatabaseDefault
 
@@ -21,12 +21,14 @@ def insertion(row: Model) -> tuple[str, list[Any]]:
             or (field.primary_key and field.value_from_object(row) is None)
         )
     ]
-    quoted = connection.ops.quote_name
+    # Not by the proxy `connection`, which looks the connection up for each of its attributes.
+    database = connections[DEFAULT_DB_ALIAS]
+    quoted = database.ops.quote_name
     columns = ", ".join(quoted(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
     return (
         f"INSERT INTO {quoted(row._meta.db_table)} ({columns}) VALUES ({places})",  # noqa: S608
-        [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields],
+        [field.get_db_prep_save(field.pre_save(row, True), database) for field in fields],
     )
 
 

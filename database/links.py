@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.db import OperationalError, connection
 from psycopg import AsyncClientCursor, AsyncConnection, AsyncCursor, AsyncRawCursor
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from database.inserting import Statement
 from database.silence import silence
@@ -108,7 +108,8 @@ class Transaction:
         await cursor.execute(tagged("; ".join(texts)).encode())
         found = []
         while True:
-            found.append(await cursor.fetchall() if cursor.description else [])
+            has_rows = cursor.pgresult and cursor.pgresult.status == ExecStatus.TUPLES_OK
+            found.append(await cursor.fetchall() if has_rows else [])
             if not cursor.nextset():
                 break
         begun = texts[0] == "BEGIN"
