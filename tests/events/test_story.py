@@ -204,7 +204,7 @@ def kinds_of_messages() -> set[str]:
                 if not isinstance(node, ast.Call):
                     continue
                 function = getattr(node.func, "id", getattr(node.func, "attr", ""))
-                if function in ("write_message", "notify"):
+                if function in ("write_message", "new_message", "notify"):
                     found |= {
                         keyword.value.value
                         for keyword in node.keywords
