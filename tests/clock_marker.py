@@ -45,13 +45,21 @@ def depends_on_hour(item: pytest.Function) -> bool:
 
 
 def sets_clock_first(item: pytest.Function) -> bool:
-    """Whether the test, or a fixture of it, begins with `clock.at(…)`: it is that hour whenever it
-    runs."""
+    """Whether the test, or a fixture of it, begins with `clock.at(…)`, itself or in the helper that
+    it calls first: it is that hour whenever it runs."""
     return any(begins_at(function) for function in _functions_of(item))
 
 
-def begins_at(function: Callable[..., Any]) -> bool:
-    return any(one.__code__.co_names[:1] == ("at",) for one in _functions_in(function))
+def begins_at(code: Callable[..., Any]) -> bool:
+    visited: set[Any] = set()
+    while isinstance(code, FunctionType) and code not in visited:
+        visited.add(code)
+        function = inspect.unwrap(code)
+        first = next(iter(function.__code__.co_names), "")
+        if first == "at":
+            return True
+        code = function.__globals__.get(first)
+    return False
 
 
 def _names(item: pytest.Function, words: set[str]) -> bool:

@@ -201,8 +201,14 @@ def at_nine_later(time: Clock) -> None:
     time.at("09:00")
 
 
+def begins_in_a_helper(time: Clock) -> None:
+    at_nine(time)
+
+
 def test_a_test_that_begins_by_setting_the_clock_is_known() -> None:
-    assert [begins_at(one) for one in (at_nine, at_nine_later, moves_on)] == [True, False, False]
+    functions = [at_nine, begins_in_a_helper, at_nine_later, moves_on, knows_no_time]
+
+    assert [begins_at(one) for one in functions] == [True, True, False, False, False]
 
 
 def test_root_on_debian_is_given_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
