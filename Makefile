@@ -61,9 +61,9 @@ lint: ## check style, types, layers, and that models and migrations agree
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(VENV)/bin/djangofmt --check templates
-	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) && \
+	@$(PY) -m launcher services -- sh -c '$(PY) -m mypy $(CODE) & \
 		PYTHONPATH=.:queue $(VENV)/bin/lint-imports && $(PY) manage.py makemigrations --check --dry-run && \
-		$(PY) -m launcher.migrations'
+		$(PY) -m launcher.migrations; others=$$?; wait $$! && exit $$others'
 
 messages: ## collect the texts to translate, and compile the translations
 	$(INSTALL) test
