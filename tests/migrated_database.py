@@ -10,6 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from tests import services
+from tests.waiting import until
 
 NAME = "jari_migrated"
 _server: psycopg.Connection | None = None  # holds the lock until it is closed
@@ -30,11 +31,19 @@ def give() -> None:
     if _server is None:
         return
     if not _is_there(_server):
-        connection.close()  # a database that is in use can't be copied
-        names = map(sql.Identifier, (NAME, connection.settings_dict["NAME"]))
+        made = connection.settings_dict["NAME"]
+        connection.close()
+        # A database that is in use can't be copied, and a busy server ends sessions a little later.
+        until(lambda: not _sessions(made), "sessions of a new test database", patience=60)
+        names = map(sql.Identifier, (NAME, made))
         _server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(*names))
     _server.close()
     _server = None
+
+
+def _sessions(database: str) -> int:
+    count = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = %s"
+    return int(_server.execute(count, [database, "client backend"]).fetchone()[0])
 
 
 def _is_there(server: psycopg.Connection) -> bool:
