@@ -2,8 +2,8 @@
 
 The slot table is never read as a whole: only the clinics of a search, and of those only sums by
 day until a day is chosen. However many people search, each process reads a clinic at most once a
-second; with the cache of booking.finder.search on top, a page is two seconds old at most. Nothing
-is decided here: a hold checks its slot in the database.
+second; with the cache of booking.finder.search on top, a page is two seconds old at most, three
+while it is read again. Nothing is decided here: a hold checks its slot in the database.
 """
 
 import threading
@@ -53,9 +53,14 @@ def at_hand() -> Iterator[None]:
         _only_kept.reset(token)
 
 
+def is_at_hand() -> bool:
+    """Whether this is a block of `at_hand`."""
+    return _only_kept.get()
+
+
 def needs_a_thread() -> None:
     """Called before work of milliseconds: raises NotAtHand in a block of `at_hand`."""
-    if _only_kept.get():
+    if is_at_hand():
         raise NotAtHand
 
 
@@ -63,13 +68,16 @@ class TimedCache(Generic[K, V]):
     """A thread-safe cache of values by key, loaded on demand and kept for `seconds`.
 
     Threads that ask for a key being loaded wait for that load (no stampede). The age counts from
-    the start of the load, so that no value is older than `seconds`.
+    the start of the load, so that no value is older than `seconds`. The event loop, which can't
+    wait, has the value as it was meanwhile.
     """
 
     def __init__(self, load: Callable[[list[K]], dict[K, V]], seconds: float, most: int = 50_000):
         self._load, self._seconds, self._most = load, seconds, most
         self._lock = threading.Lock()
         self._entries: dict[K, tuple[float, Future[Any]]] = {}
+        # Those whose keys are being loaded again.
+        self._former: dict[K, tuple[float, Future[Any]]] = {}
 
     def get(self, keys: Iterable[K], seconds: float | None = None) -> dict[K, V]:
         """The values of these keys, at most `seconds` old (default: the cache's own limit).
@@ -88,6 +96,8 @@ class TimedCache(Generic[K, V]):
             for key in distinct:
                 since, future = self._entries.get(key, (0.0, None))
                 if future is None or now - since >= (seconds or self._seconds):
+                    if future is not None and future.done():
+                        self._former[key] = since, future
                     future = Future()
                     self._entries[key] = (now, future)
                     missing.append(key)
@@ -98,11 +108,18 @@ class TimedCache(Generic[K, V]):
 
     def _kept(self, key: K, seconds: float) -> V:
         since, future = self._entries.get(key, (0.0, None))
-        is_fresh = future is not None and time.monotonic() - since < seconds
-        if future is None or not (is_fresh and future.done()) or future.exception():
+        if future is not None and not future.done():
+            since, future = self._former.get(key, (0.0, None))
+            seconds *= 2
+        if future is None or time.monotonic() - since >= seconds or future.exception():
             raise NotAtHand
         value: V = future.result()
         return value
+
+    def former(self, key: K) -> V | None:
+        """The value that stood before the one that is being loaded; None if there was none."""
+        _since, future = self._former.get(key, (0.0, None))
+        return None if future is None or future.exception() else future.result()
 
     def peek(self, key: K) -> V | None:
         """The value as it was loaded last, however old; None if there is none."""
@@ -124,6 +141,7 @@ class TimedCache(Generic[K, V]):
             raise
         for key in missing:
             futures[key].set_result(loaded[key])
+            self._former.pop(key, None)
 
     def _drop_old(self, now: float) -> None:
         self._entries = {
@@ -132,7 +150,7 @@ class TimedCache(Generic[K, V]):
 
     def clear(self) -> None:
         with self._lock:
-            self._entries = {}
+            self._entries, self._former = {}, {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,9 @@ class SearchResult:
     clinics_searched: int = 0  # how many clinics were asked
     # Rendered HTML by template, language and purpose: cached with the result, for all visitors.
     rendered_parts: dict[Hashable, str] = field(default_factory=dict)
+    # Those of the result before, for the event loop while a thread renders these.
+    former_parts: dict[Hashable, str] = field(default_factory=dict)
+    being_rendered: set[Hashable] = field(default_factory=set)
 
     @property
     def left(self) -> int:
@@ -265,9 +268,15 @@ def _clinic_times(clinic: ClinicFacts, search: Search) -> SearchResult:
     return result
 
 
-_results: TimedCache[Search, SearchResult] = TimedCache(
-    lambda searches: {search: _find(search) for search in searches}, FRESH_SECONDS, most=5_000
-)
+def _load_results(searches: list[Search]) -> dict[Search, SearchResult]:
+    results = {search: _find(search) for search in searches}
+    for search, result in results.items():
+        if former := _results.former(search):
+            result.former_parts = former.rendered_parts
+    return results
+
+
+_results: TimedCache[Search, SearchResult] = TimedCache(_load_results, FRESH_SECONDS, most=5_000)
 _clinic_results: TimedCache[tuple[ClinicFacts, Search], SearchResult] = TimedCache(
     lambda pairs: {pair: _clinic_times(*pair) for pair in pairs}, FRESH_SECONDS, most=5_000
 )

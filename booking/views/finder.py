@@ -249,9 +249,13 @@ def _rendered_part(template: str, context: dict[str, Any]) -> str:
     result, purpose = context["found"], context["purpose"]
     invalid = context["form"] and context["form"].errors
     # Everything that the HTML depends on besides the search, by which the result is cached.
-    key = (template, get_language(), purpose.key)
+    readers = get_language(), purpose.key
+    key = template, *readers
     html = None if invalid else result.rendered_parts.get(key)
+    if html is None and availability.is_at_hand() and readers in result.being_rendered:
+        html = result.former_parts.get(key)
     if html is None:
+        result.being_rendered.add(readers)
         availability.needs_a_thread()
         extra = {
             "calendar": calendar_of(result),

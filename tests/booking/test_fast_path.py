@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from booking.fast_path import FastBooking
 from booking.finder import availability
+from booking.finder import search as finding
 from booking.models import Clinic, Reservation, Slot
 from booking.services.changes import cancel_reservation
 from booking.services.seats import lock_slots
@@ -250,6 +251,24 @@ LEFT_LISTS: dict[str, tuple[dict[str, Any], Callable[[Scene], Any] | None]] = {
     "of a person without a district": ({}, lambda scene: move(scene, "")),
     "of a district without clinics": ({}, lambda scene: move(scene, "없는구")),
 }
+
+
+def test_a_list_that_changed_is_rendered_for_one_reader_and_kept_for_all(slot):
+    scene = scene_at(slot)
+    before = fast(scene, "booking")
+    Slot.objects.filter(pk=slot.pk).update(capacity=3)
+    [(search, (_since, result))] = finding._results._entries.items()
+    availability.clear_caches()
+    finding._results._entries[search] = -1e9, result
+    finding.find(search)  # as a thread does after a second
+
+    first, second = fast(scene, "booking"), fast(scene, "booking")
+    page = scene.browser.get(reverse("booking"), headers={"sec-fetch-site": "same-origin"})
+    after = fast(scene, "booking")
+
+    assert first is None
+    assert shown(second) == shown(before)
+    assert shown(after) == shown(page) != shown(before)
 
 
 @pytest.mark.parametrize("why", LEFT_LISTS)

@@ -1,6 +1,8 @@
 """Finding a time: where, when and what for; fresh, and read once however many look."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -259,6 +261,41 @@ def test_a_load_that_fails_is_told_to_all_who_wait_and_tried_anew():
     with pytest.raises(OSError, match="gone"):
         cache.get(["a"])
     assert cache.get(["a"]) == {"a": 1}
+
+
+def test_while_a_value_is_loaded_again_the_event_loop_has_it_as_it_was(monkeypatch):
+    clock, values = [1000.0], iter([1, 2])
+    monkeypatch.setattr("booking.finder.availability.time.monotonic", lambda: clock[0])
+    began, goes_on = threading.Event(), threading.Event()
+
+    def load(_keys: list[str]) -> dict[str, int]:
+        value = next(values)
+        if value == 2:
+            began.set()
+            goes_on.wait(10)
+        return {"a": value}
+
+    cache = availability.TimedCache(load, 1)
+
+    def at_hand() -> int | None:
+        try:
+            with availability.at_hand():
+                return cache.get(["a"])["a"]
+        except availability.NotAtHand:
+            return None
+
+    with ThreadPoolExecutor(1) as thread:
+        cache.get(["a"])
+        fresh, clock[0] = at_hand(), 1001.5
+        old = at_hand()
+        loading = thread.submit(cache.get, ["a"])
+        began.wait(10)
+        meanwhile, clock[0] = at_hand(), 1002.1
+        too_old = at_hand()
+        goes_on.set()
+        loading.result()
+
+    assert (fresh, old, meanwhile, too_old, at_hand()) == (1, None, 1, None, 2)
 
 
 def test_where_all_is_sold_out_the_country_is_not_read_at_every_look(inside, monkeypatch):
