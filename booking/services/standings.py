@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models import Model
 
 from booking.enums import Origin, ReservationStatus
 from booking.place_names import full_name
@@ -17,6 +18,7 @@ from waiting_room.line_facts import facts_of_room, facts_without_room
 from waiting_room.models import Room
 from waiting_room.services.entering import MOST_EXTENSIONS
 
+ModelT = TypeVar("ModelT", bound=Model)
 KEPT = [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED, ReservationStatus.VACCINATED]
 EXPECTED = [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED]
 
@@ -108,7 +110,8 @@ def _appointment(row: dict[str, Any]) -> Appointment:
 
 
 def _line(row: dict[str, Any], now: datetime) -> LineFacts:
-    cohort = Cohort(
+    cohort = _of_fields(
+        Cohort,
         code=row["code"],
         name_ko=row["name_ko"],
         name_en=row["name_en"],
@@ -123,17 +126,18 @@ def _line(row: dict[str, Any], now: datetime) -> LineFacts:
     }
     if row["status"] is None:
         return facts_without_room(cohort, now, **own)
-    room = Room(
-        cohort=cohort,
+    room = _of_fields(
+        Room,
         status=row["status"],
         joins_from=_at(row["joins_from"]),
         frozen_at=_at(row["frozen_at"]),
         frozen_count=row["frozen_count"],
-        drawn_at=_at(row["drawn_at"]),
         seed=row["seed"],
+        drawn_at=_at(row["drawn_at"]),
         quorum=row["quorum"],
         witnessed_at=_at(row["witnessed_at"]),
     )
+    room.cohort = cohort
     place = room.place_of(row["entry"]) if row["ticket"] else None
     return facts_of_room(
         room,
@@ -149,6 +153,12 @@ def _line(row: dict[str, Any], now: datetime) -> LineFacts:
         alert_channel=row["channel"] or "",
         **own,
     )
+
+
+def _of_fields(model: type[ModelT], **values: Any) -> ModelT:
+    """An instance with these fields alone, named in the model's order: a whole one takes three
+    times as long."""
+    return model.from_db(DEFAULT_DB_ALIAS, ["id", *values], [None, *values.values()])
 
 
 def _at(text: str | None) -> Any:
