@@ -30,6 +30,7 @@ from django.urls import ResolverMatch, reverse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.http import http_date
 from django.utils.module_loading import import_string
 from psycopg import Error as PostgresError
 
@@ -260,11 +261,20 @@ def read_token(request: HttpRequest) -> None:
 
 def finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """The response with what the views' decorators and the middleware add."""
-    add_never_cache_headers(response)
+    # As add_never_cache_headers, which reads and joins headers that are not there yet.
+    response.headers["Expires"] = http_date()
+    response.headers["Cache-Control"] = _never_cached()
     for middleware in _middleware():
         response = middleware.process_response(request, response)
     response.headers[HEADER] = traced()
     return response
+
+
+@cache
+def _never_cached() -> str:
+    response = HttpResponse()
+    add_never_cache_headers(response)
+    return response.headers["Cache-Control"]
 
 
 @cache

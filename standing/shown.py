@@ -134,7 +134,7 @@ class Standing:
     def actions(self) -> list[Action]:
         """The main action, then more time, then the second choice."""
         others = [self.more_time, self._button(self.texts.also)]
-        main = [self.action] if self.action else []
+        main = [action] if (action := self.action) else []
         return main + [replace(action, kind="tertiary") for action in others if action]
 
     @property

@@ -34,4 +34,4 @@ def _is_public_page(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _asked_by_another_site(request: HttpRequest) -> bool:
-    return request.headers.get("Sec-Fetch-Site", "none") not in OWN
+    return request.META.get("HTTP_SEC_FETCH_SITE", "none") not in OWN

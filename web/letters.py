@@ -31,6 +31,9 @@ def _chosen(request: HttpRequest, field: str) -> str:
 
 
 def _posted(request: HttpRequest) -> dict[str, str]:
+    # Of the request as it came: in_letters shows the answer to a POST as that of a GET.
+    if request.META.get("REQUEST_METHOD") != "POST":
+        return {}
     posted = {field: request.POST.get(field, "") for field in CHOICES}
     return {field: value for field, value in posted.items() if value in CHOICES[field]}
 

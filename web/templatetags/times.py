@@ -29,12 +29,13 @@ def when(at: date | None, style: str = "") -> str:
 @lru_cache(maxsize=4096)
 def _when(at: date, style: str, _language: str) -> SafeString:
     days = {"short": _("D j M,"), "day": _("D j F Y"), "date": _("D j M")}
-    day = date_format(_local(at), days.get(style) or _("D j M Y,"))
+    local = _local(at)
+    day = date_format(local, days.get(style) or _("D j M Y,"))
     if style in ("day", "date"):
-        return _time(at, format_html('<span class="jari-whole">{}</span>', day))
+        return _time(local, format_html('<span class="jari-whole">{}</span>', day))
     # Two spans, so that a narrow page breaks the line between day and hour, never within them.
     spans = '<span class="jari-whole">{}</span> <span class="jari-whole">{}</span>'
-    return _time(at, format_html(spans, day, hour_of(at) if isinstance(at, datetime) else ""))
+    return _time(local, format_html(spans, day, hour_of(at) if isinstance(at, datetime) else ""))
 
 
 # Within a sentence, without a <time> element.
@@ -45,7 +46,8 @@ register.filter("moment", moment)
 @register.simple_tag
 def clock(at: datetime) -> str:
     """A time of day to the second."""
-    return _time(at, f"{_local(at):%H:%M:%S}")
+    local = _local(at)
+    return _time(local, f"{local:%H:%M:%S}")
 
 
 @register.simple_tag(takes_context=True)
@@ -54,12 +56,12 @@ def server_time(context: Mapping[str, Any]) -> str:
     if "server_time" in context:
         gap: str = context["server_time"]
         return gap
-    now = known_now()
-    return _time(now, f"{_local(now):%Y-%m-%d %H:%M:%S}")
+    now = timezone.localtime(known_now())
+    return _time(now, f"{now:%Y-%m-%d %H:%M:%S}")
 
 
-def _time(at: date, text: str) -> SafeString:
-    return format_html('<time datetime="{}">{}</time>', _local(at).isoformat(), text)
+def _time(local: date, text: str) -> SafeString:
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(), text)
 
 
 def _local(at: date) -> date:
