@@ -139,5 +139,11 @@ def _read_lines(_keys: list[str]) -> dict[str, list[tuple[Cohort, Room | None]]]
     return {"all": [(cohort, rooms.get(cohort.pk)) for cohort in cohorts]}
 
 
+def room_of(room_id: int) -> Room | None:
+    """A room with its cohort and line, as they stand for everybody."""
+    rooms = (room for _cohort, room in lines.get(["all"])["all"])
+    return next((room for room in rooms if room and room.pk == room_id), None)
+
+
 # The same for everybody: read at most once a second.
 lines = TimedCache(_read_lines, FRESH_SECONDS)

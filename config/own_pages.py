@@ -1,9 +1,9 @@
 """Fast path: the pages before a booking in the event loop, for people who are signed in.
 
 Home, the eligibility page and the page of a place, each by one statement with the session in it,
-then the page of the view. All else is left to Django's views, the plain twin: proxies, people for
-whom something has to be stored, the ticket of another person, a person at the door, a query in the
-address, a busy or silent database. Tests compare both answers.
+then the page of the view. A first yes is stored on the way. All else is left to Django's views, the
+plain twin: proxies, people for whom more has to be stored, the ticket of another person, a person
+at the door, a query in the address, a busy or silent database. Tests compare both answers.
 """
 
 import asyncio
@@ -37,7 +37,8 @@ from waiting_room.views import page_of_ticket
 ELIGIBILITY = f"""
 SELECT session.sees_from, booking_standing(session.person_id, session.sees_from)::text,
     {own_rows.COLUMNS}
-FROM {SESSION} JOIN eligibility_person AS person ON person.id = session.person_id
+FROM {SESSION}, LATERAL {own_rows.OWN_ROWS}
+WHERE session.person_id IS NOT NULL
 """  # noqa: S608  (constants)
 # Nor for the ticket of another person.
 TICKET = f"""
@@ -46,9 +47,6 @@ SELECT session.sees_from, booking_standing(session.person_id, session.sees_from)
 FROM {SESSION}
 JOIN waiting_room_ticket AS ticket
     ON ticket.id = %(ticket)s AND ticket.person_id = session.person_id
-JOIN waiting_room_room AS room ON room.id = ticket.room_id
-JOIN eligibility_cohort AS cohort ON cohort.id = room.cohort_id
-JOIN waiting_room_line AS line ON line.room_id = room.id
 """  # noqa: S608  (constants)
 
 
@@ -56,7 +54,7 @@ def _read_cohorts(_keys: list[str]) -> dict[str, list[Cohort]]:
     return {"all": cohorts_in_force(known_now())}
 
 
-# For pages on which nothing is decided: what is stored is decided by the cohorts of its moment.
+# What is decided by them is stored only while they are so (INSERT of decisions).
 cohorts = TimedCache(_read_cohorts, FRESH_SECONDS)
 
 
@@ -123,14 +121,17 @@ class OwnPages(FastPages):
         self, request: HttpRequest, claim: Claim, *, ticket_id: UUID
     ) -> HttpResponse | None:
         rows = await self._links.run(TICKET, claim.values | {"ticket": ticket_id})
+        await fill(home.lines)
         if not rows:
             return None
-        with translation.override(request.LANGUAGE_CODE):
+        with translation.override(request.LANGUAGE_CODE), at_hand():
             sees_from, found, now, *row = rows[0]
             ticket = ticket_of_row(now, row)
-            document = documents.fresh(ticket.room.cohort.code)
-            if document is None:
+            room = home.room_of(ticket.room_id)
+            document = documents.fresh(room.cohort.code) if room else None
+            if room is None or document is None:
                 return None
+            ticket.room = room
             set_session(request, claim.session(sees_from))
             facts = read_facts(found)
             page = page_of_ticket(request, ticket, facts, document.content, is_own=True)

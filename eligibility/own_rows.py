@@ -8,7 +8,6 @@ from database.rows import ModelT, columns_of, model_of
 from eligibility.models import Decision, Person, Review
 from eligibility.sessions import Session
 
-_REVIEW = ["id", "cohort_id", "status", "opened_at", "answer"]
 # Of a person with their decisions, in a statement in which `person` is their row.
 PERSON = f"""
 {columns_of(Person, "person")},
@@ -17,16 +16,10 @@ PERSON = f"""
     WHERE decision.person_id = person.id
 )
 """  # noqa: S608  (names of columns)
-# What the eligibility page asks, in a statement with their session.
-COLUMNS = f"""
-{PERSON},
-(
-    SELECT coalesce(json_agg(review ORDER BY review.id DESC), '[]')::text FROM (
-        SELECT {", ".join(_REVIEW)} FROM eligibility_review
-        WHERE person_id = person.id
-    ) AS review
-)
-"""  # noqa: S608  (names of columns)
+# What the eligibility page asks: for the FROM of a statement with eligibility.sessions.SESSION, and
+# what it selects then.
+OWN_ROWS = "eligibility_own_rows(session.person_id) AS own"
+COLUMNS = f"{columns_of(Person, '(own.person)')}, own.decisions, own.reviews"
 
 
 def read(session: Session, row: Sequence[Any]) -> tuple[Person, list[Review]]:

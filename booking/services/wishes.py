@@ -58,8 +58,8 @@ WITH_COURSE = f"SELECT {_READ} FROM (VALUES (1)) AS always {_JOINED}"  # noqa: S
 # All that the first page of the finder asks, for booking.fast_path. A session that has ended has no
 # admission.
 INSIDE_WITH_COURSE = f"""
-SELECT session.sees_from, live.*, {_READ}
-FROM {SESSION} CROSS JOIN LATERAL waiting_room_live_admission(session.person_id) AS live {_JOINED}
+SELECT session.sees_from, inside.*
+FROM {SESSION}, LATERAL booking_inside(session.person_id, %(zone)s) AS inside
 """  # noqa: S608  (constants)
 
 

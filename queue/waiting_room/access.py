@@ -9,15 +9,13 @@ from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Model
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django_stubs_ext import WithAnnotations
 
 from database.clock import AtNow, Now
-from eligibility.models import Cohort
 from eligibility.sessions import SeesFrom, claim_of, set_session, signed_in
-from waiting_room.models import Line, Room, Ticket
+from waiting_room.models import Room, Ticket
 from web.cookies import named
 from web.remembered import Remembered
 
@@ -57,31 +55,13 @@ def find_ticket(request: HttpRequest, ticket_id: UUID) -> "WithAnnotations[Ticke
     return ticket
 
 
-# What the page of a ticket shows. Fields left out are deferred: read on access.
-_ROOM = [
-    field.attname
-    for field in Room._meta.concrete_fields
-    if field.name not in ("draw_secret", "draw_inputs", "list_digest", "witnesses", "log_keys")
-]
-_COHORT = ["id", "code", "name_ko", "name_en", "opens_at", "closes_at", "order"]
-_FIELDS: dict[str, tuple[type[Model], list[str]]] = {
-    "ticket": (Ticket, [field.attname for field in Ticket._meta.concrete_fields]),
-    "room": (Room, _ROOM),
-    "cohort": (Cohort, _COHORT),
-    "line": (Line, ["room_id", "serving", "ticked_at"]),
-}
-# For a statement in which a ticket, its room, cohort and line have these names.
-TICKET_COLUMNS = ", ".join(
-    f'{name}."{field}"' for name, (_model, fields) in _FIELDS.items() for field in fields
-)
+_FIELDS = [field.attname for field in Ticket._meta.concrete_fields]
+# For a statement in which the ticket has this name.
+TICKET_COLUMNS = ", ".join(f'ticket."{field}"' for field in _FIELDS)
 
 
 def ticket_of_row(now: datetime, row: Sequence[Any]) -> "WithAnnotations[Ticket, AtNow]":
-    """The ticket of TICKET_COLUMNS, as `find_ticket` gives it."""
-    models: list[Any] = []
-    for model, fields in _FIELDS.values():
-        models.append(model.from_db(DEFAULT_DB_ALIAS, fields, row[: len(fields)]))
-        row = row[len(fields) :]
-    ticket, room, room.cohort, room.line = models[0], models[1], models[2], models[3]
-    ticket.room, ticket.now = room, now
-    return cast("WithAnnotations[Ticket, AtNow]", ticket)
+    """The ticket of TICKET_COLUMNS, as `find_ticket` gives it, without its room."""
+    ticket = cast("WithAnnotations[Ticket, AtNow]", Ticket.from_db(DEFAULT_DB_ALIAS, _FIELDS, row))
+    ticket.now = now
+    return ticket

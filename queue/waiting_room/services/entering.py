@@ -48,12 +48,8 @@ FROM waiting_room_enter(
 """  # noqa: S608  (constants)
 
 CALLED_IN_SESSION = f"""
-SELECT line.serving, ticket.entry, room.id, room.frozen_count, room.seed, room.drawn_at
-FROM {SESSION}
-JOIN waiting_room_ticket AS ticket
-    ON ticket.id = %(ticket)s AND ticket.person_id = session.person_id
-JOIN waiting_room_room AS room ON room.id = ticket.room_id
-JOIN waiting_room_line AS line ON line.room_id = ticket.room_id
+SELECT asked.*
+FROM {SESSION}, LATERAL waiting_room_called(%(ticket)s, session.person_id) AS asked
 """  # noqa: S608  (a constant)
 
 
