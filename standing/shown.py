@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -152,7 +153,7 @@ class Standing:
         # Without its line there is nowhere to go, such as a place in a line that has ended.
         if argument == "":
             return None
-        address = reverse(button.view, args=[argument] if argument else [])
+        address = _address(button.view, argument)
         if address == self.here:
             return None
         carried = self.carried if button.view == "enter" else ()
@@ -192,6 +193,12 @@ class Standing:
             "when": _moment(appointment.starts_at if appointment else None),
             "clinic": appointment.clinic if appointment else "",
         }
+
+
+# Kept: finding the buttons' addresses was a twentieth of a page that shows some.
+@lru_cache(maxsize=4096)
+def _address(view: str, argument: str | None) -> str:
+    return reverse(view, args=[argument] if argument else [])
 
 
 def _moment(at: datetime | None) -> str:
