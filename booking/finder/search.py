@@ -22,6 +22,7 @@ from booking.finder.availability import (
     TimedCache,
 )
 from booking.finder.beside import Beside, have_room, with_room
+from booking.finder.distance import distance_km
 from booking.rules import suits_weekday
 from dataio.districts import all_districts, centre_of_region, region_of
 
@@ -147,16 +148,6 @@ class OpenClinic:
     on: date
     left: int
     km: float | None = None
-
-
-def distance_km(start: tuple[float, float], end: tuple[float, float]) -> float:
-    """Great-circle distance by the haversine formula; the earth's mean radius is 6,371 km."""
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, point) for point in (start, end))
-    a = (
-        math.sin((lat2 - lat1) / 2) ** 2
-        + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    )
-    return 2 * 6371 * math.asin(math.sqrt(a))
 
 
 def normalised(text: str) -> str:

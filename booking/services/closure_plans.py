@@ -24,7 +24,7 @@ from booking.closing import (
 )
 from booking.enums import LIVE, TAKING, ClosureMode, ReservationStatus, VisitStatus
 from booking.finder.availability import directory
-from booking.finder.search import distance_km
+from booking.finder.distance import distance_km
 from booking.models import Clinic, HomeVisit, OutsideDose, Reservation, Slot
 from booking.models.clinics import HAS_SEAT
 from booking.rules import Booked, Course, Interval, day_of

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.finder import availability
-from booking.finder.search import Search, coordinates_of, distance_km, find
+from booking.finder.distance import distance_km
+from booking.finder.search import Search, coordinates_of, find
 from booking.models import Clinic, Reservation, Slot
 from booking.services.confirmations import confirm_hold
 from booking.services.outside_doses import record_outside_dose
