@@ -23,12 +23,29 @@
     const called = (node) =>
         `${node.localName} "${node.textContent.trim().replace(/\s+/g, " ").slice(0, 50)}"`;
 
+    // A number with hyphens or a day and its particle, which only large letters may part; and a word
+    // of a language that parts none, if it is no longer than the words that have room.
+    const together = /[0-9A-Z*]{2,}(?:-[0-9A-Z*]{2,})+|\)\u2060?[가-힣]+/g, word = /[\p{L}\p{M}/]+/gu;
+    const parted = (text, { 0: { length }, index }) => {
+        const part = document.createRange();
+        part.setStart(text, index);
+        part.setEnd(text, index + length);
+        return new Set([...part.getClientRects()].map((box) => Math.round(box.top))).size > 1;
+    };
+    const isChinese = (node) => node.closest("[lang]")?.lang.startsWith("zh");
+    const partedIn = (text, node) => [
+        ...(large ? [] : text.data.matchAll(together)),
+        ...[...(isChinese(node) ? [] : text.data.matchAll(word))].filter(([found]) => found.length <= 12),
+    ].filter((found) => parted(text, found));
+
     // Each line of text with its box; what a scrolling box hides is left out.
     const lines = [];
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let text = walker.nextNode(); text; text = walker.nextNode()) {
         const node = text.parentElement, { gone, stuck, scrolls } = shownAs(node);
         if (gone || !text.data.trim()) continue;
+        if (!stuck && !node.closest(".jari-mono"))
+            for (const [found] of partedIn(text, node)) faults.add(`is parted: ${found}`);
         const range = document.createRange(), frame = scrolls?.getBoundingClientRect();
         range.selectNodeContents(text);
         for (const box of range.getClientRects()) {

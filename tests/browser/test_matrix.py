@@ -141,7 +141,7 @@ BROKEN = """
   <p style="margin-top: 40px">One text</p><p style="margin: -44px 0 0">Another over it</p>
   <p style="height: 9px; overflow: hidden">Cut off</p>
   <textarea rows="1" style="width: 60px">Lines that are not seen</textarea>
-  <p style="width: 30px">Unbreakable</p>
+  <p style="width: 30px">Unbreakable</p><p style="width: 90px">010-1234-5678</p>
   <p style="color: #ccc">Pale</p><input style="border: 1px solid #ddd">
   <button style="outline: none">No ring</button>
   <div style="position: fixed; inset: 0 0 auto; height: 320px; z-index: 1">
