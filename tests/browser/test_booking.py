@@ -10,12 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext, override
 from playwright.sync_api import expect
 
-from booking.models import Offer, Reservation, Slot
+from booking.models import Clinic, Offer, Reservation, Slot
 from booking.services.changes import cancel_reservation
 from booking.services.offers import Preferences, join_list
 from eligibility.sessions import _SALT, COOKIE
 from tests.browser.test_desk import WIDTHS, sticks_out
 from tests.browser.test_frame import double_letters
+from tests.browser.test_matrix import LONG
 from tests.factories import (
     AdmissionFactory,
     ClinicFactory,
@@ -69,6 +70,21 @@ def test_a_booking_without_script(browser, live_server):
     booked = Reservation.objects.filter(status="confirmed").order_by("dose")
     assert [one.dose for one in booked] == [1, 2]
     assert (booked[0].slot_id, booked[0].extensions) == (slot.pk, 1)
+
+
+def test_a_receipt_of_two_doses_fits_one_sheet_of_paper(page, context, live_server):
+    clinic_with_times()
+    Clinic.objects.update(**LONG)
+    enter(context, live_server, "vi")
+    page.goto(live_server.url + "/booking/")
+    page.locator(".jari-slots button").first.click()
+    page.locator(".booking-press button").click()
+    page.wait_for_url("**/reservations/**")
+
+    paper = page.pdf(format="A4", margin=dict.fromkeys(["top", "right", "bottom", "left"], "15mm"))
+
+    assert page.locator(".booking-other").count() == 1
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
 
 
 def test_typing_outlives_reload_language_and_back(context, live_server):
