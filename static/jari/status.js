@@ -6,6 +6,7 @@ const ASK_MS = 10 * 1000;
 const written = document.getElementById("written");
 const age = document.getElementById("age");
 const old = document.getElementById("old");
+const ago = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
 let offset = Date.now() - performance.now(); // of the device, until an answer has told better
 
 function show() {
@@ -15,11 +16,11 @@ function show() {
   );
   const [unit, n] =
     seconds < 120
-      ? ["seconds", seconds]
+      ? ["second", seconds]
       : seconds < 7200
-        ? ["minutes", Math.floor(seconds / 60)]
-        : ["hours", Math.floor(seconds / 3600)];
-  age.textContent = ` ${age.dataset[unit].replace("{n}", n)}`;
+        ? ["minute", Math.floor(seconds / 60)]
+        : ["hour", Math.floor(seconds / 3600)];
+  age.textContent = ` (${ago.format(-n, unit)})`;
   age.hidden = false;
   // Only when it changes: it is an alert, which a screen reader reads out.
   const isOld = seconds > Number(old.dataset.after);
