@@ -7,7 +7,7 @@ holds nothing of a person. Rendering took more than half of the CPU time of a bo
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from functools import cache
@@ -30,6 +30,7 @@ from web.templatetags.times import server_time
 
 # Private characters of Unicode, which no template and no translation contains.
 GAP = re.compile("\ue000(\\d+)\ue001")
+_FILLED = object()  # in a key, where a text is filled in
 MOST = 500  # moulds of a process: a page has some dozens, by language, letters and its conditions
 # Values that are part of the key as they are. A class is called by the template: an empty form.
 _PLAIN = (bool, int, str, date, frozenset, Promise, type)
@@ -146,19 +147,35 @@ def _key(value: Any, texts: list[str]) -> Any:
     if kind is Text or kind is Html:
         if value:
             texts.append(value)
-            return GAP
+            return _FILLED
         return kind  # a template may ask whether there is one
     if kind is str:
         return value
     if kind is dict:
-        return dict, tuple(value), tuple([_key(each, texts) for each in value.values()])
+        return dict, tuple(value), _keys(value.values(), texts)
     if kind is list or kind is tuple:
-        return tuple([_key(each, texts) for each in value])
+        return _keys(value, texts)
     if value is None or isinstance(value, _PLAIN):
         return kind, str(value) if isinstance(value, Promise) else value
     if kind is Constant:
         return kind, id(value)
     return _key(_simple(value), texts)
+
+
+def _keys(values: Iterable[Any], texts: list[str]) -> tuple[Any, ...]:
+    """`_key` of each. Most values are texts: they are seen here, as a call took longer than all
+    else that is done for one."""
+    keys = []
+    for value in values:
+        kind = type(value)
+        if kind is Text and value:
+            texts.append(value)
+            keys.append(_FILLED)
+        elif kind is str:
+            keys.append(value)
+        else:
+            keys.append(_key(value, texts))
+    return tuple(keys)
 
 
 def _with_gaps(value: Any, numbers: Iterator[int]) -> Any:
