@@ -222,7 +222,7 @@ def test_people_of_two_cohorts_do_not_see_each_others_times(inside, ours, other)
         ("en", "You were admitted for another vaccine. Choose a time of one that is for you."),
         (
             "ko",
-            "이 백신은 고객님의 예약 대상이 아닙니다. 맞으실 수 있는 백신의 시간을 선택해 주세요.",
+            "예약하실 수 있는 백신이 아닙니다. 맞으실 수 있는 백신의 시간을 선택해 주세요.",
         ),
     ],
 )
