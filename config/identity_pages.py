@@ -87,10 +87,9 @@ class IdentityPages(FastPages):
         keep_own_texts()
         if codes_are_above_budget() or not form.is_valid():
             return None
-        if await self._is_busy(request):
-            environ[limits.COUNTED] = True
+        environ[limits.COUNTED] = is_busy = await self._is_busy(request)
+        if is_busy:
             return None
-        environ[limits.COUNTED] = False
         typed = form.cleaned_data
         async with self._links.transaction() as transaction:
             if transaction is None:
