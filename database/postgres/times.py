@@ -17,15 +17,12 @@ class TimeLoader(BaseTzLoader):  # type: ignore[misc]  # has no types
     """`timestamptz` as an instant in the connection's time zone, as Django's own reads it."""
 
     def load(self, data: Any) -> datetime:
+        at: datetime
         try:
             at = datetime.fromisoformat(str(data, "ascii"))
         except ValueError:  # infinity, and years that Python does not have
-            return self._by_pattern(data)
+            at = super().load(data)
         return at if at.tzinfo is self.timezone else at.astimezone(self.timezone)
-
-    def _by_pattern(self, data: Any) -> datetime:
-        at: datetime = super().load(data)
-        return at
 
 
 @cache
