@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TypeVar
 
+import requests
 from circuitbreaker import CircuitBreaker
 
 REST_SECONDS = 15  # of an open circuit breaker
@@ -27,7 +28,8 @@ class Dependency:
         self.breaker = CircuitBreaker(
             failure_threshold=2,
             recovery_timeout=REST_SECONDS,
-            expected_exception=TookTooLong,
+            # A socket's own timeout may come before ours and means the same.
+            expected_exception=(TookTooLong, TimeoutError, requests.Timeout),
             name=name,
         )
         self._lock, self._under_way = threading.Lock(), 0
