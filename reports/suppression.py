@@ -3,7 +3,9 @@ neither by itself nor by what it differs in from another number or file.
 
 1. A count below `LEAST` is not published: its cell is None, "fewer than five", as for none at all.
 2. A published count stays until it is `LEAST` or more away from the true one, up or down: two files
-   of different days differ by nobody or by at least five people in each cell.
+   of different days differ by nobody or by at least five people in each cell. Once the true one is
+   below `LEAST` the cell is hidden at once: with five published before and the true one anywhere
+   from one to four, it would otherwise stay, and to hide it would say that there is nobody.
 3. Totals of rows, columns and the whole are sums of the published cells (`total`), not of the true
    ones: a hidden cell is no remainder of its row. They are short of the truth by less than five for
    each cell, which the page of the file says.
@@ -42,9 +44,10 @@ def suppress(
 
 
 def _step(count: int, published: int | None) -> int | None:
-    shown = count if count >= LEAST else None
+    if count < LEAST:
+        return None
     if published is None or abs(count - published) >= LEAST:
-        return shown
+        return count
     return published
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from django.db import DatabaseError, transaction
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reports.models import PublishedTable
@@ -87,12 +87,17 @@ def test_a_careless_twin_is_seen_through():
     }
 
 
-@given(true_days(), st.data())
-def test_each_cell_could_have_been_five_different_numbers(days, data):
+NOBODY = dict.fromkeys(CELLS, 0)
+
+
+@given(true_days(), st.sampled_from(CELLS))
+@example([NOBODY | {"Rx": 5}, NOBODY | {"Rx": 4}, NOBODY], "Rx")
+@example([NOBODY | {"Rx": 8}, NOBODY | {"Rx": 4}], "Rx")
+@example([NOBODY | {"Rx": 7}, NOBODY | {"Rx": 2}], "Rx")
+def test_each_cell_could_have_been_five_different_numbers(days, cell):
     """Who knows all other cells of all days still can't tell one cell's last number."""
     files = published(days)
     last = files[-1][0]
-    cell = data.draw(st.sampled_from(CELLS))
     shown = last[cell]
     # From a published number the true one may be away by less than five to either side.
     possible = range(LEAST) if shown is None else range(max(shown - LEAST + 1, 0), shown + LEAST)
@@ -129,7 +134,8 @@ def test_what_is_published_is_near_the_truth(days):
         (6, 10, 10),
         (5, 10, 5),
         (3, 10, None),
-        (3, 5, 5),
+        (3, 5, None),
+        (4, 8, None),
         (0, 5, None),
     ],
 )
