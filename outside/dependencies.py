@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TypeVar
 
-import requests
 from circuitbreaker import CircuitBreaker
 
 REST_SECONDS = 15  # of an open circuit breaker
@@ -28,19 +27,28 @@ class Dependency:
         self.breaker = CircuitBreaker(
             failure_threshold=2,
             recovery_timeout=REST_SECONDS,
-            # A socket's own timeout may come before ours and means the same.
-            expected_exception=(TookTooLong, TimeoutError, requests.Timeout),
+            expected_exception=TookTooLong,
             name=name,
         )
         self._lock, self._under_way = threading.Lock(), 0
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
 
-    def call(self, call: Callable[[], T], *, seconds: float, most: int = PAGES) -> T:
+    def call(
+        self,
+        call: Callable[[], T],
+        *,
+        seconds: float,
+        most: int = PAGES,
+        timeouts: tuple[type[Exception], ...] = (),
+    ) -> T:
         """Return or raise what `call` does; raises TookTooLong.
 
         `seconds` is the total timeout, `most` the number of concurrent calls. A socket's timeout
         would not do: it starts anew with each byte, so a slow sender could hold a page for ever.
+        But it may come a moment sooner: it counts as ours, and so do `timeouts`, which are those
+        that the call's library raises.
         """
+        silences: tuple[type[Exception], ...] = (TimeoutError, *timeouts)
         if self.breaker.opened:
             raise TookTooLong("It did not answer just now.")
         with self._lock:
@@ -51,9 +59,7 @@ class Dependency:
         with self.breaker:
             try:
                 return future.result(timeout=seconds)
-            except TimeoutError:
-                if future.done():  # raised by the call itself
-                    raise
+            except silences:
                 # The thread goes on until the call ends, and counts as under way until then.
                 raise TookTooLong(f"No answer within {seconds} s.") from None
 

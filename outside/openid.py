@@ -166,7 +166,7 @@ class Client:
         """Run `call`, which asks the provider; ProviderProblem if it fails or takes too long."""
         try:
             return dependency(f"provider-{self.code}").call(
-                call, seconds=wait.seconds, most=wait.most
+                call, seconds=wait.seconds, most=wait.most, timeouts=(requests.Timeout,)
             )
         except (
             AuthlibBaseError,

@@ -174,8 +174,10 @@ def _send(question: Question, session: requests.Session) -> bool:
     """Whether the witness answered at all."""
     asked = dependency(f"witness {question.witness.url}")
     try:
-        question.answer = asked.call(lambda: _post(question, session), seconds=SECONDS)
-    except (TookTooLong, requests.Timeout) as error:
+        question.answer = asked.call(
+            lambda: _post(question, session), seconds=SECONDS, timeouts=(requests.Timeout,)
+        )
+    except TookTooLong as error:
         question.trouble, question.why = Trouble.SLOW, str(error)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         question.trouble, question.why = Trouble.AWAY, type(error).__name__
