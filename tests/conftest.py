@@ -3,6 +3,7 @@ import os
 import django_ratelimit.core
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
 from hypothesis import settings
@@ -40,6 +41,19 @@ def django_db_setup(django_db_setup, django_db_blocker):
     with every_connection_as_the_application(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _test: empty_tables())
         yield
+    with django_db_blocker.unblock():
+        _end_other_sessions()
+
+
+def _end_other_sessions() -> None:
+    """Of threads and processes of the last tests, which may be ending still: while there is one
+    the database can't be dropped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
