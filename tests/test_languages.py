@@ -111,6 +111,7 @@ def test_translations_are_in_their_own_letters(language):
     assert same <= {"Jari", "E-mail"}
 
 
+OF_A_RECEIPT = ["", "/change", "/cancel", "/questions"]
 # Not a part of a code or a hash.
 LATIN_WORD = re.compile(r"(?<![\w-])[A-Za-z]{3,}(?![\w-])")
 # What may stand in Latin letters on a Chinese page.
@@ -133,7 +134,7 @@ def test_no_page_mixes_languages(state, language, needed):
     if state in (State.BOOKED, State.HELD):
         addresses += ["family", "identity/data", "booking/list", "booking/confirm"]
         for number in scene.person.reservations.values_list("number", flat=True):
-            addresses += [f"reservations/{number}{page}" for page in ("", "/change", "/cancel")]
+            addresses += [f"reservations/{number}{page}" for page in OF_A_RECEIPT]
     responses |= {name: client.get(f"/{name}/") for name in addresses}
 
     mixed = set()

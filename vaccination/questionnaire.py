@@ -38,13 +38,20 @@ class BadQuestionnaire(Exception):
 
 @dataclass(frozen=True)
 class Words:
-    """A text in the languages of the portal; as `str` in that of the reader."""
+    """A text in Korean and English; as `str` in the reader's language.
+
+    Chinese and Vietnamese of the delivered questions stand in the catalogues under the English
+    text, so that a version of the authority keeps them where it keeps that text.
+    """
 
     ko: str
     en: str
 
     def __str__(self) -> str:
-        return self.ko if reads_korean() else self.en
+        if reads_korean():
+            return self.ko
+        # A typed answer is the same in all languages, and never looked up.
+        return self.en if self.en == self.ko else _(self.en)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from hashlib import sha256
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
+from django.utils import translation
 
 from booking.services.changes import cancel_reservation, change_reservation
 from booking.services.visits import mark_arrived
@@ -22,9 +23,10 @@ from tests.concurrency import at_once
 from tests.eligibility.signing_in import sign_in
 from tests.factories import ClinicFactory, PersonFactory, ReservationFactory, SlotFactory
 from tests.vaccination.answering import HEALTHY, ON_ANTICOAGULANTS, page_of, posted, sent, stored
+from vaccination.enums import QuestionKind
 from vaccination.exceptions import AnsweredByPerson, AnsweredMeanwhile
 from vaccination.models import Questionnaire, QuestionnaireResponse
-from vaccination.questionnaire import BadQuestionnaire, flagged, picked, read_content
+from vaccination.questionnaire import BadQuestionnaire, answered, flagged, picked, read_content
 from vaccination.services.questionnaires import (
     content_data,
     delivered_content,
@@ -245,6 +247,27 @@ def test_answers_can_be_deleted_before_the_visit(citizen, reservation, address):
     assert page.status_code == 409
     citizen.post(address, posted(reservation, HEALTHY))
     assert sent_answers(stored(reservation)) == HEALTHY
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "vi"])
+def test_delivered_questions_are_in_the_languages_of_the_portal(language):
+    content = delivered_content()
+    words = [content.title]
+    for item in content.items:
+        words += [item.text, *filter(None, [item.detail]), *(each.text for each in item.options)]
+
+    with translation.override(language):
+        untranslated = [text.en for text in words if str(text) in (text.en, text.ko)]
+
+    assert untranslated == []
+
+
+def test_a_typed_answer_is_shown_as_it_was_typed():
+    [item] = [item for item in delivered_content().items if item.kind == QuestionKind.TEXT]
+
+    with translation.override("vi"):
+        [shown] = [row.answer for row in answered([item], {item.id: "No"})]
+        assert str(shown) == "No"
 
 
 # Who may see them
