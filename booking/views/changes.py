@@ -25,9 +25,11 @@ from booking.views.ends import slot_lost_page
 from booking.views.finder import finder_page
 from booking.views.purposes import Purpose
 from booking.views.reservations import is_too_late, receipt
+from database.clock import known_today
 from staff.actors import CITIZEN
 from waiting_room.decorators import booking_page
 from web.posted import posted_id
+from web.times import moment
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -96,7 +98,8 @@ def _purpose(reservation: Reservation, reservations: list[Reservation]) -> Purpo
     and what moves both."""
     address = reverse("change", args=[reservation.number])
     limits = change_limits(reservation)
-    lead = [_("Your old time is kept until the new one is yours.")]
+    now_at = moment(reservation.slot.starts_at)
+    lead = [_("Your appointment of %(when)s is kept until you have a new one.") % {"when": now_at}]
     if limits.days:
         lead.append(_reason(reservation, reservations, limits))
     both = both_doses.both_confirmed(reservations)
@@ -116,7 +119,8 @@ def _purpose(reservation: Reservation, reservations: list[Reservation]) -> Purpo
 def _reason(reservation: Reservation, reservations: list[Reservation], limits: ChangeLimits) -> str:
     """Why only some days are possible."""
     assert limits.days
-    start, end = (date_format(day, _("D j M")) for day in limits.days)
+    earliest, latest = limits.days
+    start, end = (date_format(day, _("D j M")) for day in (max(earliest, known_today()), latest))
     live = [ReservationStatus.CONFIRMED, ReservationStatus.ARRIVED, ReservationStatus.VACCINATED]
     others = [
         row for row in reservations if row.dose == 3 - reservation.dose and row.status in live

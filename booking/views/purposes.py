@@ -16,6 +16,7 @@ from booking.models import Slot, Vaccine
 from booking.rules import Course, NextDose
 from booking.services import courses
 from booking.views.stays import Stay
+from database.clock import known_today
 from waiting_room.models import Admission
 
 # Of pages without parts in their address: each list asks for four of them.
@@ -116,7 +117,13 @@ def _second_dose_lead(vaccine: Vaccine, on: date) -> str:
     interval = courses.interval_of(vaccine)
     earliest, latest = interval.days_for_second(on)
     best = interval.best_for_second(on)
-    days = {"first": on, "earliest": earliest, "latest": latest, "best": best}
+    today = known_today()
+    days = {
+        "first": on,
+        "earliest": max(earliest, today),
+        "latest": latest,
+        "best": max(best, today),
+    }
     return _(
         "Your first dose is on %(first)s. The second is possible from %(earliest)s to %(latest)s; "
         "%(best)s is best."

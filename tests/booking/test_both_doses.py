@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from booking.exceptions import NotConfirmed, SecondNotOpen, SlotFull, TooLate, WrongVaccine
@@ -20,6 +20,7 @@ from messaging.models import Message
 from tests.booking.test_path import browser_of, heading, page, slots_on
 from tests.concurrency import at_once
 from tests.factories import AdmissionFactory, ClinicFactory, SlotFactory, VaccineFactory, put_into
+from web.times import moment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -195,7 +196,13 @@ def test_the_page_of_one_dose_says_why_and_leads_to_both():
     moved = browser.post(both, {"slot": target.pk}, follow=True)
 
     on = date_format(timezone.localtime(second.starts_at) - timedelta(days=30), "D j M")
+    today = date_format(timezone.localtime(), "D j M")
+    with translation.override("en"):
+        now_at = moment(series.begins)
+    assert f"Your appointment of {now_at} is kept until you have a new one." in page(alone)
     assert f"Your second dose is on {on}. While it stays there, the first is" in page(alone)
+    # Not from the day that the interval begins on, which is past.
+    assert f"possible from {today} to" in page(alone)
     assert "Your first dose is on" in page(also)
     assert target.pk not in slots_on(alone)
     assert heading(shown) == "Choose another time for both doses"
