@@ -213,13 +213,20 @@ class LookupForm(forms.Form):
         max_length=40,
         help_text=_("It is in the message we sent, for example 7K2M-QX4D-9T."),
         widget=forms.TextInput(
-            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+                "class": "jari-w-20",
+            }
         ),
     )
     phone = NormalizedCharField(
         label=_("Phone number"),
         max_length=30,
-        widget=forms.TextInput(attrs={"inputmode": "tel", "autocomplete": "tel"}),
+        widget=forms.TextInput(
+            attrs={"inputmode": "tel", "autocomplete": "tel", "class": "jari-w-20"}
+        ),
     )
 
     def clean_number(self) -> str:

@@ -43,6 +43,7 @@ def clinic_url(purpose: Purpose, code: str, query: str) -> str:
 
 
 register.simple_tag(cards.slot_buttons)
+register.simple_tag(cards.vaccine_of_times)
 register.simple_tag(cards.clinic_cards)
 
 

@@ -30,8 +30,16 @@ def clinic_cards(result: SearchResult, purpose: Purpose) -> list[SafeString]:
     return [_card(here, purpose, query) for here in result.clinics]
 
 
+def vaccine_of_times(here: ClinicTimes, purpose: Purpose) -> str:
+    """The vaccine of all times shown, where the finder offers more than one; else nothing."""
+    vaccines = {slot.vaccine_id for slot in here.times}
+    return _vaccine_names(purpose).get(vaccines.pop(), "") if len(vaccines) == 1 else ""
+
+
 def slot_buttons(here: ClinicTimes, purpose: Purpose) -> SafeString:
-    names, language = _vaccine_names(purpose), get_language()
+    """The times shown; each with its vaccine, unless all have the one that is said above them."""
+    language = get_language()
+    names = {} if vaccine_of_times(here, purpose) else _vaccine_names(purpose)
     make = _button if moulds.are_kept() else _button.__wrapped__
     buttons = (
         make(slot, purpose.field, names.get(slot.vaccine_id, ""), language) for slot in here.times
@@ -49,8 +57,9 @@ def _card(here: ClinicTimes, purpose: Purpose, query: str) -> SafeString:
         "name": Html(name_as_html(clinic)),
         "address": Html(marked(clinic.address)),
         "at": Text(f"{at[0]},{at[1]}" if at else ""),
-        "km": Text("" if here.km is None else floatformat(here.km, 1)),
+        "km": Text("" if here.km is None else floatformat(here.km, "1u")),
         "left": Text(left_text % {"n": left}),
+        "vaccine": Text(vaccine_of_times(here, purpose)),
         "more": Text(more_text % {"n": more} if more else ""),
         "buttons": Html(slot_buttons(here, purpose)),
     }

@@ -136,7 +136,7 @@ def test_a_wrong_search_opens_its_form(inside):
     assert '<details class="booking-tool booking-search" open>' in page(answer)
 
 
-def test_the_vaccine_stands_on_a_time_only_where_there_is_a_choice(inside):
+def test_a_vaccine_is_named_only_where_there_is_a_choice(inside):
     double, single = VaccineFactory(double=True, name_en="Two"), VaccineFactory(name_en="One")
     first = SlotFactory(vaccine=double)
     SlotFactory(vaccine=single)
@@ -146,8 +146,8 @@ def test_the_vaccine_stands_on_a_time_only_where_there_is_a_choice(inside):
     inside.post(reverse("hold"), {"slot": first.pk})
     second = inside.get(reverse("second"))
 
-    assert all(name in page(listed) for name in ["<span>Two</span>", "<span>One</span>"])
-    assert "<span>Two</span>" not in page(second)
+    assert all(name in page(listed) for name in ["<br>Two<", "<br>One<"])
+    assert ">Two<" not in page(second)
 
 
 @pytest.mark.parametrize("name", ["confirm", "booking", "cancellation_list"])
@@ -242,3 +242,40 @@ def test_every_state_of_a_reservation_is_said_in_a_sentence(inside, status, said
     assert heading(answer) == said
     assert (f'href="{reverse("booking")}">Choose a time' in page(answer)) == leads_on
     assert ("booking-number" in page(answer)) == (not leads_on)
+
+
+def test_a_vaccine_that_all_times_share_is_said_once(inside):
+    one, other = VaccineFactory(name_en="One"), VaccineFactory(name_en="Other")
+    alike, mixed = (ClinicFactory(name=name, district="강남구") for name in ("가의원", "나의원"))
+    starts_at = timezone.now() + timedelta(days=2)
+    for clinic, vaccines in [(alike, [one, one, one]), (mixed, [one, other, other])]:
+        for hour, vaccine in enumerate(vaccines):
+            SlotFactory(clinic=clinic, vaccine=vaccine, starts_at=starts_at + timedelta(hours=hour))
+
+    listed = page(inside.get(reverse("booking")))
+    alone = page(inside.get(reverse("clinic", args=[alike.code])))
+
+    of_alike, of_mixed = listed.split('<section class="jari-card booking-clinic"')[1:]
+    assert re.findall("<(?:br|span)>(?:One|Other)<", of_alike) == ["<br>One<"]
+    assert re.findall("<(?:br|span)>(?:One|Other)<", of_mixed) == [
+        "<span>One<", "<span>Other<", "<span>Other<",
+    ]  # fmt: skip
+    assert re.findall("<[^>]*>One<", alone) == ["<p>One<"]
+
+
+def test_a_person_without_a_reservation_is_led_to_their_place(inside):
+    answer = inside.get(reverse("lookup"))
+
+    assert heading(answer) == "My bookings"
+    link = f'<p><a class="jari-link" href="{reverse("own_place")}">Go to my place</a></p>'
+    assert f"<p>You have no reservation yet.</p>{link}" in page(answer)
+
+
+def test_the_clinics_nearby_say_their_places_and_how_far_they_are(inside):
+    put = {"latitude": 37.5, "longitude": 127.0}
+    SlotFactory(full=True, clinic=ClinicFactory(district="강남구", **put))
+    SlotFactory(clinic=ClinicFactory(district="서초구", **put), capacity=1200)
+
+    answer = page(inside.get(reverse("booking"), {"region": "서울특별시", "district": "강남구"}))
+
+    assert re.search(r"<span>1,200 places left · \d+\.\d&nbsp;km</span>", answer)
