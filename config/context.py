@@ -15,7 +15,10 @@ _HERE = {
     "own_place": "own_place",
     "ticket": "own_place",
     "lookup": "lookup",
-    "reservation": "lookup",
+    **dict.fromkeys(
+        ["reservation", "change", "change_both", "cancel", "share", "questions", "certificate"],
+        "lookup",
+    ),
     "help": "help",
 }
 
