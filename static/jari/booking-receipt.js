@@ -15,6 +15,8 @@ if (shared && navigator.share) {
 }
 if (shared && navigator.clipboard) {
   copy.hidden = false;
+  // Where the device shares nothing, copying is the one thing to press.
+  if (!navigator.share) copy.classList.replace("secondary", "primary");
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(shared.value);
     document.querySelector("[data-said]").textContent = copy.dataset.copy;
