@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from launcher.browser import MISSING, find_chromium
 
@@ -17,6 +17,8 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 PHONE = {"width": 390, "height": 844}
+# For what a test expects to see: 5 are too few on a busy machine. Actions have 30 by default.
+PATIENCE_SECONDS = 30
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,6 +45,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     Django would take our queries for its own mistake."""
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
@@ -52,7 +55,6 @@ def browser(chromium: str) -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """One person's browser; make further ones with `browser.new_context()`."""
     context = browser.new_context(viewport=PHONE, locale="ko-KR", timezone_id="Asia/Seoul")
-    context.set_default_timeout(15_000)
     yield context
     context.close()
 
@@ -75,7 +77,6 @@ def new_screen(live_server, browser):
                 java_script_enabled=script,
             )
             stack.enter_context(context)
-            context.set_default_timeout(15_000)
             page = context.new_page()
             page.said = []
             page.on("console", lambda message: page.said.append(message.text))

@@ -55,7 +55,6 @@ def clinic_with_times() -> Slot:
 def test_a_booking_without_script(browser, live_server):
     slot = clinic_with_times()
     context = browser.new_context(java_script_enabled=False, locale="en")
-    context.set_default_timeout(15_000)
     enter(context, live_server)
     page = context.new_page()
 
@@ -186,7 +185,6 @@ def test_the_address_is_asked_only_of_whoever_wants_an_email(page, context, live
 def test_on_a_phone_the_button_that_books_is_in_sight_and_hides_no_focus(browser, live_server):
     clinic_with_times()
     context = browser.new_context(viewport={"width": 360, "height": 640}, locale="en")
-    context.set_default_timeout(15_000)
     enter(context, live_server)
     page = context.new_page()
     page.goto(live_server.url + "/booking/")
@@ -223,7 +221,6 @@ def test_every_page_fits_the_screen_and_passes_axe(live_server, browser, languag
     slot = clinic_with_times()
     size = {"width": width, "height": 800}
     context = browser.new_context(viewport=size, locale=language, reduced_motion="reduce")
-    context.set_default_timeout(15_000)
     enter(context, live_server, language)
     page = context.new_page()
     faults, said = {}, []

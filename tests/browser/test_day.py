@@ -75,7 +75,6 @@ def tablet(live_server, browser, clinic):
                 **options,
             )
             stack.callback(context.close)
-            context.set_default_timeout(15_000)
             page = context.new_page()
             stack.callback(page.goto, "about:blank")
             page.said, page.at = [], live_server.url

@@ -54,7 +54,6 @@ def signed(browser, live_server):
             locale={"ko": "ko-KR", "en": "en-GB"}[language],
         )
         contexts.append(context)
-        context.set_default_timeout(15_000)
         if person:
             sign_in_context(context, live_server.url, person.pk)
         return context.new_page()

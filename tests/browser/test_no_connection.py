@@ -48,7 +48,7 @@ def test_without_a_connection_the_page_says_so_and_shows_no_old_place(waiting, l
     assert page.get_attribute("html", "lang") == language
     page.context.set_offline(False)
     # It asks every ten seconds, where the browser does not say that the connection is back.
-    expect(page.locator("h1:visible")).to_have_text(heading, timeout=20_000)
+    expect(page.locator("h1:visible")).to_have_text(heading)
 
 
 def test_nothing_of_a_person_is_kept(waiting):

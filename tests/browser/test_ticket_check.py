@@ -91,8 +91,8 @@ def check_again(page, **answers) -> str:
 
 
 def verdict(page) -> str:
-    expect(page.locator("#check-answer")).to_be_visible(timeout=15_000)
-    expect(page.locator("#check-again")).to_be_enabled(timeout=15_000)
+    expect(page.locator("#check-answer")).to_be_visible()
+    expect(page.locator("#check-again")).to_be_enabled()
     return page.locator("#check-answer").text_content()
 
 

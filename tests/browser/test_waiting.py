@@ -183,11 +183,11 @@ def test_a_connection_that_drops_and_comes_back_keeps_the_place(waiting, context
     before = page.locator("#place").text_content()
 
     context.set_offline(True)
-    expect(page.locator("#offline")).to_be_visible(timeout=30_000)
+    expect(page.locator("#offline")).to_be_visible()
     expect(page.locator("#live")).to_contain_text("연결")
     context.set_offline(False)
 
-    expect(page.locator("#offline")).to_be_hidden(timeout=30_000)
+    expect(page.locator("#offline")).to_be_hidden()
     assert page.locator("#place").text_content() == before
     assert page.errors == []
 
@@ -279,7 +279,7 @@ def test_whoever_is_at_the_door_goes_in_by_themselves(waiting, live_server):
 
     entering.end_admission(admission=admission, ending="booked")
 
-    page.wait_for_url(f"{live_server.url}/booking/", timeout=20_000)
+    page.wait_for_url(f"{live_server.url}/booking/")
 
 
 def test_without_script_everything_still_works(browser, waiting, live_server):
