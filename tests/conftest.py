@@ -1,10 +1,11 @@
 import os
+from contextlib import ExitStack
 
 import django_ratelimit.core
 import pytest
 from django.core.cache import caches
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 from django.utils import translation
 from hypothesis import settings
 
@@ -18,6 +19,7 @@ from tests.emptied_tables import empty_tables
 from tests.rate_windows import RateWindows
 from tests.redis_databases import empty_redis
 from tests.roles import every_connection_as_the_application
+from tests.scene_once import made_once
 from tests.staff.signing_in import StaffClient
 from web import moulds
 
@@ -73,6 +75,16 @@ def _time_goes_on():
 def clock():
     """Moves Python's clock and the database's at once."""
     return the_clock
+
+
+@pytest.fixture(scope="module")
+def make_once(request, tmp_path_factory, django_db_setup, django_db_blocker):
+    """`make_once(scene)`, of a fixture of a module: what `scene(clock)` gave, and when it ended."""
+    if "_moment" in request.fixturenames:
+        request.getfixturevalue("_moment")  # of `make hours`: at the next one it is made anew
+    home = tmp_path_factory.mktemp("scene")
+    with ExitStack() as stack, override_settings(HOME=home):
+        yield lambda scene: stack.enter_context(made_once(scene, the_clock, django_db_blocker))
 
 
 @pytest.fixture

@@ -17,11 +17,10 @@ from reports.models import EveningReport, PortalMinute
 from staff.enums import Role
 from tests.reports.test_control_room import signed_in
 from tests.waiting_room.evenings import totals_of_the_tables
-from tests.waiting_room.scene import make_room, tick
-from tests.waiting_room.test_evening import an_evening, over, wound_up
+from tests.waiting_room.scene import room_of
+from tests.waiting_room.test_evening import an_evening, over
 from waiting_room.models import Admission, Room, RoomMinute
 from waiting_room.offline import verify_line
-from waiting_room.services.evening import last_totals
 from waiting_room.services.joining import leave_line
 from waiting_room.services.publishing import log_file
 
@@ -35,9 +34,8 @@ def _own_home(settings, tmp_path):
     settings.HOME = tmp_path
 
 
-@pytest.fixture
-def room(clock) -> Room:
-    """A drawn line of an evening that is over, with a refusal in one of its minutes."""
+def an_evening_that_is_over(clock) -> int:
+    """A drawn line, with a refusal in one of its minutes."""
     room = an_evening(clock, minutes=6)
     PortalMinute.objects.create(
         minute=room.cohort.opens_at,
@@ -53,7 +51,18 @@ def room(clock) -> Room:
         refusals={str(room.pk): {"SlotFull": 3}, "0": {"SlotFull": 8}},
     )
     leave_line(ticket=room.tickets.order_by("-entry")[0])
-    return over(room, clock)
+    return over(room, clock).pk
+
+
+@pytest.fixture(scope="module")
+def evening(make_once):
+    return make_once(an_evening_that_is_over)
+
+
+@pytest.fixture
+def room(evening, clock) -> Room:
+    clock.move_to(evening.at)
+    return room_of(evening.value)
 
 
 def offline(room: Room) -> dict:
@@ -87,21 +96,6 @@ def test_the_figures_of_the_log_are_those_of_the_published_file(room):
     last = list(counts.values())[-1]
     assert [sum(curves["entered"]), curves["inside"][-1], sum(curves["ran_out"])] == last
     assert curves["waiting"][-1] == evening["uncalled"]
-
-
-def test_a_line_that_goes_on_after_its_totals_is_counted_as_it_stands(clock):
-    room = an_evening(clock, minutes=1)
-    Cohort.objects.update(closes_at=clock.now())
-    room = wound_up(room, clock)
-    Cohort.objects.update(closes_at=clock.now() + timedelta(minutes=2))
-    for _ in range(30):
-        clock.forward(seconds=1)
-        room = tick(room)
-
-    totals = make_report(room).logged["totals"]
-
-    assert totals["called"] > last_totals(room)["called"]
-    assert totals == totals_of_the_tables(room)
 
 
 def test_what_only_the_database_knows_adds_up(room):
@@ -202,17 +196,6 @@ def test_a_young_report_can_not_be_deleted(room):
 
     with pytest.raises(DatabaseError, match="Cannot delete"):
         EveningReport.objects.all().delete()
-
-
-def test_a_line_that_nobody_can_join_yet_has_no_report(clock):
-    client = signed_in(Role.OPERATOR)
-    room = make_room(ticked=False)
-
-    answer = client.post(f"/admin/evenings/of/{room.pk}/make/", follow=True)
-
-    assert "Nobody has joined this line yet." in answer.content.decode()
-    assert client.post("/admin/evenings/of/999999/make/").status_code == 404
-    assert client.get("/admin/evenings/999999/").status_code == 404
 
 
 def test_an_evening_of_days_is_added_up_into_few_points(room):

@@ -38,7 +38,11 @@ def open_doors(room: Room) -> Room:
 
 def tick(room: Room) -> Room:
     ticking.tick_room(room.pk)
-    return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
+    return room_of(room.pk)
+
+
+def room_of(number: int) -> Room:
+    return Room.objects.select_related("cohort", "line", "board").get(pk=number)
 
 
 def make_eligible(room: Room, person: Person | None = None, **fields) -> Person:
@@ -62,7 +66,7 @@ def call(room: Room, upto: int) -> Room:
     rooms.record(room, "call", first=line.serving + 1, last=upto)
     line.serving = upto
     line.save(update_fields=["serving"])
-    return Room.objects.select_related("cohort", "line", "board").get(pk=room.pk)
+    return room_of(room.pk)
 
 
 def called(room: Room) -> Ticket:
