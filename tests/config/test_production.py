@@ -3,17 +3,19 @@
 import ast
 import json
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from subprocess import CompletedProcess
 from urllib.parse import quote
 
 import pytest
 from django.conf import settings
 
+from tests.nursery import Nursery, nursery
 from tests.roles import OPTION
 from waiting_room.tlog.notes import COSIGNATURE, Signer
 
+CHECK = ["manage.py", "check", "--deploy", "--fail-level", "WARNING"]
 # What web server, workers and cron begin with (docs/running.md).
 BEGINNINGS = [
     "import config.serve",
@@ -22,11 +24,19 @@ BEGINNINGS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Nursery]:
+    with nursery() as programs:
+        yield programs
+
+
 @pytest.mark.parametrize("beginning", BEGINNINGS)
-def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.modules['launcher'] = None; {beginning}"],
-        cwd=settings.BASE_DIR,
+def test_production_starts_in_a_tree_without_the_launcher(
+    programs: Nursery, beginning: str, tmp_path: Path
+) -> None:
+    done = programs.run(
+        "-c",
+        f"import sys; sys.modules['launcher'] = None; {beginning}",
         env=os.environ
         | {
             "DJANGO_SETTINGS_MODULE": "config.settings.production",
@@ -37,15 +47,12 @@ def test_production_starts_in_a_tree_without_the_launcher(beginning: str, tmp_pa
             "JARI_DRAW_SOURCE": "drand",
             "STATIC_ROOT": str(tmp_path),
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def in_production(command: list[str], **more: str | None) -> subprocess.CompletedProcess[str]:
+def in_production(programs: Nursery, *arguments: str, **more: str | None) -> CompletedProcess[str]:
     """Run Python in a complete environment of production, changed by `more`; None unsets."""
     environment = (
         os.environ
@@ -61,26 +68,22 @@ def in_production(command: list[str], **more: str | None) -> subprocess.Complete
         }
         | more
     )
-    return subprocess.run(
-        [sys.executable, *command],
-        cwd=settings.BASE_DIR,
-        env={name: value for name, value in environment.items() if value is not None},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    known = {name: value for name, value in environment.items() if value is not None}
+    return programs.run(*arguments, env=known)
 
 
 @pytest.mark.parametrize("more", [{}, {"JARI_HSTS_SUBDOMAINS": "0"}, {"JARI_HSTS_PRELOAD": "1"}])
-def test_the_deployment_check_finds_nothing(more: dict[str, str]) -> None:
-    done = in_production(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], **more)
+def test_the_deployment_check_finds_nothing(programs: Nursery, more: dict[str, str]) -> None:
+    done = in_production(programs, *CHECK, **more)
 
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
 @pytest.mark.parametrize("text", [None, "", "all", "-1", "10"])
-def test_production_asks_how_many_proxies_stand_in_front(text: str | None) -> None:
-    done = in_production(["-c", "import config.serve"], JARI_PROXIES=text)
+def test_production_asks_how_many_proxies_stand_in_front(
+    programs: Nursery, text: str | None
+) -> None:
+    done = in_production(programs, "-c", "import config.serve", JARI_PROXIES=text)
 
     assert done.returncode == 1
     assert "JARI_PROXIES: " in done.stderr.splitlines()[-1]
@@ -106,10 +109,12 @@ print(json.dumps({"cookies": cookies, "apps": settings.INSTALLED_APPS,
 """
 
 
-def test_production_binds_its_cookies_to_the_host_and_leaves_the_sample_out() -> None:
+def test_production_binds_its_cookies_to_the_host_and_leaves_the_sample_out(
+    programs: Nursery,
+) -> None:
     more = {"SECRET_KEY_FALLBACKS": "old,older", "JARI_PUBLIC_URL": "https://jari.example/"}
 
-    done = in_production(["-c", _SAY], **more)
+    done = in_production(programs, "-c", _SAY, **more)
 
     said = json.loads(done.stdout)
     assert [name for name in said["cookies"] if not name.startswith("__Host-")] == []
@@ -170,8 +175,8 @@ OWN = witness_key(b"l" * 32)  # the log key of the test settings
     ],
 )
 def test_the_deployment_check_reads_the_witnesses(
-    more: dict[str, str], code: int, why: str
+    programs: Nursery, more: dict[str, str], code: int, why: str
 ) -> None:
-    done = in_production(["manage.py", "check", "--deploy", "--fail-level", "WARNING"], **more)
+    done = in_production(programs, *CHECK, **more)
 
     assert (done.returncode, why in done.stderr) == (code, True), done.stderr
