@@ -19,7 +19,7 @@ from web.limits import over
 DISTRICTS_PER_PHONE = "5/10m"
 KNOWN_COOKIE = cookies.named("jari_known")
 _KNOWN_SALT = "eligibility.known"
-_KNOWN_AGE = 180 * 86400
+KNOWN_AGE = 180 * 86400
 # Of a request's environ, in which no header of a browser has such a name.
 COUNTED = "jari.address_is_busy"
 _MOST_KNOWN = 6  # phones that one browser may have proved, as in a family
@@ -43,7 +43,7 @@ def remember_browser(request: HttpRequest, response: HttpResponse, phone: str) -
     response.set_cookie(
         KNOWN_COOKIE,
         signing.dumps([name or secrets.token_urlsafe(12), newest], salt=_KNOWN_SALT),
-        max_age=_KNOWN_AGE,
+        max_age=KNOWN_AGE,
         httponly=True,
         samesite="Lax",
         secure=settings.CSRF_COOKIE_SECURE,
@@ -54,7 +54,7 @@ def _proved_phones(request: HttpRequest) -> tuple[str, list[str]]:
     """The browser's random name and the indexes of the phones it proved; ("", []) without."""
     cookie = request.COOKIES.get(KNOWN_COOKIE, "")
     try:
-        name, phones = signing.loads(cookie, salt=_KNOWN_SALT, max_age=_KNOWN_AGE)
+        name, phones = signing.loads(cookie, salt=_KNOWN_SALT, max_age=KNOWN_AGE)
     except (signing.BadSignature, ValueError):
         return "", []
     return name, phones

@@ -1,10 +1,14 @@
 """The texts of the authority: on their pages, in both languages, changed by the authority alone."""
 
+import re
 from datetime import date
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 
+from booking.views.common import looked_up
+from eligibility.limits import KNOWN_AGE
 from statements.blocks import blocks_of
 from statements.enums import Subject
 from statements.models import Statement
@@ -12,6 +16,7 @@ from statements.reading import sample
 from tests.factories import StaffFactory
 from tests.markup import flat
 from tests.staff.signing_in import StaffClient
+from waiting_room.access import resumed
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +35,42 @@ def test_a_sample_stands_until_the_authority_sets_its_own(client, subject, langu
     samples = {"ko": "예시로", "en": "This is a sample", "zh-hans": "示例文本", "vi": "văn bản mẫu"}
     assert f'<div lang="{language}">' in page
     assert samples[language] in page
-    for block in blocks_of(sample(subject, language)):
-        assert block.lines[0].split("“")[0].split('"')[0].split("'")[0] in page
+    # Without what keeps a number on one line: tags, spaces and word joiners.
+    text = "".join(re.sub(r"<[^>]+>|\u2060", "", page).split())
+    lines = [block.lines[0] for block in blocks_of(sample(subject, language))]
+    assert [line for line in lines if "".join(line.split()) not in text] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans", "vi"])
+@pytest.mark.parametrize("subject", Subject)
+def test_a_sample_says_as_much_in_each_language(subject, language):
+    def shape(of: str) -> list[tuple[str, int]]:
+        return [(block.kind, len(block.lines)) for block in blocks_of(sample(subject, of))]
+
+    assert shape(language) == shape("ko")
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("ko", ["{who}일", "{tickets}일", "{seen}시간", "{known}일"]),
+        ("en", ["{who} days", "{tickets} days", "an hour", "{known} days"]),
+        ("zh-hans", ["{who}天", "{tickets}天", "{seen}小时", "{known}天"]),
+        ("vi", ["{who} ngày", "{tickets} ngày", "một giờ", "{known} ngày"]),
+    ],
+)
+def test_the_privacy_policy_says_how_long_each_cookie_stays(language, words):
+    periods = {
+        "who": settings.IDENTITY_DAYS,
+        "tickets": resumed.seconds // 86400,
+        "seen": looked_up.seconds // 3600,
+        "known": KNOWN_AGE // 86400,
+    }
+    assert periods["seen"] == 1
+
+    cookies = sample(Subject.PRIVACY, language).split("## 7.")[1].split("## 8.")[0]
+
+    assert [word for word in words if word.format(**periods) not in cookies] == []
 
 
 def test_the_privacy_policy_names_what_the_law_asks_for(settings):
