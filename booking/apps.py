@@ -20,6 +20,7 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # Imported here because models are loaded only by now.
         from booking.events import SOURCE
+        from booking.held_data import held_data
         from booking.hooks import row_signs
         from booking.imports.clinics import ClinicKind
         from booking.imports.doses import DoseKind
@@ -31,12 +32,7 @@ class BookingConfig(AppConfig):
         from booking.services.closure_messages import render_closed
         from booking.services.notices import render_confirmed, render_reminders
         from booking.services.standings import facts_of
-        from booking.services.wishes import (
-            forget_old_wishes,
-            forget_wishes,
-            held_data,
-            signs_of_needs,
-        )
+        from booking.services.wishes import forget_old_wishes, forget_wishes, signs_of_needs
         from booking.wordings import WORDINGS
         from bulk import kinds
         from eligibility import hooks

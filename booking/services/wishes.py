@@ -7,7 +7,6 @@ from typing import Any
 
 from django.db import connection
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from booking.areas import Area
 from booking.enums import ON_THE_LIST, facilities_in_order, facilities_in_words
@@ -16,7 +15,6 @@ from booking.rules import Booked, Course, vaccines_named
 from booking.services.courses import COURSE
 from booking.services.needs import read
 from database.clock import database_now
-from eligibility.hooks import HeldData
 from eligibility.models import Decision
 from eligibility.sessions import SESSION, Claim, Session
 from staff.models import User
@@ -165,13 +163,3 @@ def vaccines_to_choose(person_id: int) -> frozenset[int] | None:
         return None
     by_code = dict(Vaccine.objects.values_list("code", "pk"))
     return vaccines_named([code for codes in lists for code in codes], by_code)
-
-
-def held_data(person_id: int) -> list[HeldData]:  # of eligibility.hooks.held_data
-    wish = Wish.objects.filter(person=person_id).first()
-    if wish is None:
-        return []
-    areas = [Area.of(key) for key in wish.places]
-    places = ", ".join(f"{area.region} {area.district}" for area in areas)
-    needs = facilities_in_words((wish.needs or "").split())
-    return [HeldData(_("What would suit me"), [places, *needs])]

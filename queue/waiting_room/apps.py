@@ -18,6 +18,7 @@ class WaitingRoomConfig(AppConfig):
         from privacy.reindexing import parts
         from waiting_room import checks
         from waiting_room.events import SOURCE
+        from waiting_room.held_data import held_data
         from waiting_room.services.provisional_tickets import settle_provisional
         from waiting_room.services.reindexing import TicketCodes
         from waiting_room.wordings import WORDINGS
@@ -26,6 +27,7 @@ class WaitingRoomConfig(AppConfig):
         register(checks.witnesses_can_be_trusted, Tags.security, deploy=True)
         hooks.review_closed.register(settle_provisional)
         hooks.holders.register(with_tickets)
+        hooks.held_data.register(held_data)
         names["soon"] = _("ten minutes until the turn")
         names["called"] = _("it is your turn")
         register_events(SOURCE)
