@@ -2,7 +2,7 @@
 
 Their files (templates/400.html and so on) hold one section for each language, Korean first, and
 need nothing else: nginx serves the same files. Where Python answers, the reader's section comes
-first and its heading becomes the page's.
+first, its heading becomes the page's, and the menu is in the reader's language alone.
 """
 
 import re
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, gettext_lazy, override
 
 from web.language import used_language
 
@@ -23,6 +23,14 @@ _SECTION = re.compile(r' *<section lang="([\w-]+)">.*?</section>\n', re.DOTALL)
 # Their files hold no template tags; that of 403 has some.
 _WITH_PAGE = {400, 404, 405, 408, 413, 429}
 _HEADING = re.compile(r"<h([12])>(.*?)</h\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+# The menu of components/header.html.
+_MENU = {
+    "/mine/": gettext_lazy("My place"),
+    "/reservations/": gettext_lazy("My bookings"),
+    "/help/": gettext_lazy("Help"),
+}
+_ENTRY = re.compile(rf'<a href="({"|".join(_MENU)})">.*?</a>')
 
 
 class ErrorPageMiddleware:
@@ -84,7 +92,7 @@ def page(name: str, language: str) -> bytes:
 def turned_to(language: str, html: str) -> str:
     """An error page with the section of this language first; as it is in a language it lacks."""
     sections = {found[1].lower(): found[0] for found in _SECTION.finditer(html)}
-    if language not in sections or language == next(iter(sections)):
+    if language not in sections:
         return html
     begin = html.index(next(iter(sections.values())))
     below = html[begin:]
@@ -108,14 +116,26 @@ def _as_other(section: str) -> str:
 
 def _heading_of(section: str) -> str:
     found = _HEADING.search(section)
-    return " ".join(found[2].split()) if found else ""
+    return " ".join(_TAG.sub("", found[2]).split()) if found else ""
 
 
 def _headed(head: str, language: str, heading: str) -> str:
     """What stands above the sections, with the language and the title of the first."""
-    text = head.replace('<html lang="ko">', f'<html lang="{_html_lang(language)}">', 1)
+    text = _with_menu(head, language)
+    if language == "ko":
+        return text
+    text = text.replace('<html lang="ko">', f'<html lang="{_html_lang(language)}">', 1)
+    text = text.replace('자리 <span class="jari-brand-latin"', "<span")
     title = f"<title>{heading} | Jari</title>"
     return re.sub(r"<title>.*?</title>", lambda _found: title, text, count=1, flags=re.DOTALL)
+
+
+def _with_menu(head: str, language: str) -> str:
+    with override(language):
+        menu = {address: str(label) for address, label in _MENU.items()}
+        named = gettext("Main menu")
+    text = head.replace('aria-label="주 메뉴"', f'aria-label="{named}"')
+    return _ENTRY.sub(lambda entry: f'<a href="{entry[1]}">{menu[entry[1]]}</a>', text)
 
 
 def _html_lang(language: str) -> str:

@@ -16,6 +16,15 @@ HEADINGS = {
     "zh-Hans": "没有此页面",
     "vi": "Trang này không tồn tại",
 }
+MENUS = {
+    "ko": ["주 메뉴", "내 자리", "내 예약", "도움말"],
+    "en": ["Main menu", "My place", "My bookings", "Help"],
+    "zh-Hans": ["主菜单", "我的排位", "我的预约", "帮助"],
+    "vi": ["Trình đơn chính", "Vị trí của tôi", "Lịch đặt của tôi", "Trợ giúp"],
+}
+MENU = re.compile(
+    r'(?:<nav class="jari-nav" aria-label="|<a href="/(?:mine|reservations|help)/">)([^"<]*)'
+)
 CODES = {"zh-CN": "zh-Hans", "fr": "en"}
 
 
@@ -36,6 +45,7 @@ def test_a_missing_page_is_in_the_readers_language_first(language):
     assert f'<html lang="{code}">' in shown
     assert HEADINGS[code] in re.search(r"<title>(.*?)</title>", shown)[1]
     assert shown.count('<a class="jari-button" href="/">') == 1
+    assert MENU.findall(shown) == MENUS[code]
 
 
 BACK = re.compile(r'<a class="jari-button secondary" href="([^"]*)">(?:Back to|이전)')
@@ -91,6 +101,8 @@ def test_each_error_page_is_whole_in_each_order(name, language):
 
     assert len(re.findall("<h1>", turned)) == 1
     assert len(re.findall("<h2>", turned)) == 3
+    # One way on for the reader; the same in other languages stands back.
+    assert turned.count('class="jari-button"') <= 1
     words = [re.sub(r"<[^>]+>", " ", text.split("<main", 1)[1]) for text in (turned, file)]
     assert sorted(words[0].split()) == sorted(words[1].split())
 
@@ -99,7 +111,8 @@ def test_what_never_reaches_django_is_answered_in_the_readers_language():
     status, headers, body = busy().answer_in("zh-hans")
 
     assert (status, dict(headers)["retry-after"]) == (503, "10")
-    assert "<h1>当前使用人数众多。您的排位仍然保留</h1>" in body.decode()
+    assert "<h1>当前使用人数众多。" in body.decode()
+    assert "<title>当前使用人数众多。您的排位仍然保留 | Jari</title>" in body.decode()
 
 
 def test_a_busy_portal_says_in_each_language_when_to_try_again():
