@@ -23,7 +23,8 @@ from eligibility.sessions import end_session_before, log_sign_in, sign_in
 from eligibility.spelling import masked_phone
 from web import cookies, moulds
 from web.addresses import client_address
-from web.moulds import Text
+from web.marking import unbroken
+from web.moulds import Html, Text
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def code_page(
     context = {
         "form": form or CodeForm,
         "typed_form": "code",
-        "phone": Text(masked_phone(challenge.phone)),
+        "phone": Html(unbroken(masked_phone(challenge.phone))),
         "by_voice": challenge.by_voice,
         "expires_at": Text(_seconds(challenge.expires_at)),
         "expired": challenge.expires_at <= known_now(),

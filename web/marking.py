@@ -9,10 +9,12 @@ from web.language import reads_korean
 
 # Korean text with the digits and signs inside it, as an address has them.
 _KOREAN = re.compile(r"([가-힣ㄱ-ㆎ](?:[가-힣ㄱ-ㆎ0-9 ,.()~-]*[가-힣ㄱ-ㆎ0-9)])?)")
-# A phone number, a code or a date, or a Chinese day, outside tags and not in one piece yet.
+# A phone number, a code or a date, a romanised part of an address (2-ro, Osong-eup) or a Chinese
+# day, outside tags and not in one piece yet.
 _NUMBER = re.compile(
     r"(?<!jari-whole\">)(?:(?<![\w-])[0-9A-Z*]{2,}(?:-[0-9A-Z*]{2,})+(?![\w-])"
-    r"|(?<![\d年])(?:\d+年)?\d+月\d+日\(周.\))(?![^<]*>)"
+    r"|(?<![\w-])\w+-(?:do|si|gun|gu|eup|myeon|dong|ri|ro|gil)(?![\w-])"
+    r"|(?<![\d年])(?:\d+年)?\d+月\d+日(?:\(周.\))?)(?![^<]*>)"
 )
 # A particle after a day, as in 12월 2일(수)까지: `word-break: keep-all` parts them.
 _PARTICLE = re.compile(r"\)(?=[가-힣])")

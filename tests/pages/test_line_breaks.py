@@ -14,6 +14,8 @@ from web.marking import unbroken
         ("010-****-0011", '<span class="jari-whole">010-****-0011</span>'),
         ("1월 13일(수)까지, 오후 5시", "1월 13일(수)\u2060까지, 오후 5시"),
         ("至 1月13日(周三) 接种", '至 <span class="jari-whole">1月13日(周三)</span> 接种'),
+        ("187 Osong 2-ro,", '187 Osong <span class="jari-whole">2-ro</span>,'),
+        ("自1962年1月1日起", '自<span class="jari-whole">1962年1月1日</span>起'),
         ("강남구 (역삼동) 3층", "강남구 (역삼동) 3층"),
         ("a well-known <b>", "a well-known &lt;b&gt;"),
     ],
