@@ -117,22 +117,26 @@ def _purpose(party: Party, admissions: dict[int, Admission]) -> Purpose | None:
     if any(turn.refusal for turn in turns):
         return None
     address = reverse("together", args=[party.name])
-    until = hour_of(min(admission.expires_at for admission in admissions.values()))
+    own = admissions[party.ids[0]] if party.with_oneself else None
+    until = min(admission.expires_at for admission in admissions.values())
     names = ", ".join(person.name for person in party.people)
     lead = _(
         "%(names)s: choose one time. Everybody gets a place at that time, or within an hour of it "
-        "at the same clinic. All places are kept, or none. You can book until %(until)s."
-    )
+        "at the same clinic. All places are kept, or none."
+    ) % {"names": names}
+    # The page's own clock says it too, where nobody's time ends before one's own.
+    if own is None or until < own.expires_at:
+        lead += " " + _("You can book until %(until)s.") % {"until": hour_of(until)}
     return Purpose(
         title=_("Choose a time for all of you"),
         base=address,
         action=address,
-        lead=lead % {"names": names, "until": until},
+        lead=lead,
         back=reverse("family"),
         vaccines=turns[0].vaccines,
         days=turns[0].days,
         beside=tuple(Beside(turn.vaccines, turn.days) for turn in turns[1:]),
-        stay=Stay.of(admissions[party.ids[0]]) if party.with_oneself else None,
+        stay=Stay.of(own) if own else None,
     )
 
 
