@@ -85,7 +85,14 @@ def pdf(request: HttpRequest, dose: DoseGiven) -> HttpResponse:
 
 
 class CodeForm(forms.Form):
-    code = forms.CharField(label=gettext_lazy("Code of the certificate"), max_length=80)
+    code = forms.CharField(
+        label=gettext_lazy("Code of the certificate"),
+        max_length=80,
+        help_text=gettext_lazy(
+            "It is written on the certificate. You can also scan the QR code there."
+        ),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
 
 
 @never_cache
