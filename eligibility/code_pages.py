@@ -1,7 +1,7 @@
 """Answers of the two identity pages that the event loop gives too (config.identity_pages)."""
 
 import logging
-from datetime import datetime
+from datetime import timedelta
 from functools import cache
 from uuid import UUID
 
@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.timezone import localtime
 
 from database import signing
 from database.clock import known_now
@@ -25,6 +24,7 @@ from web import cookies, moulds
 from web.addresses import client_address
 from web.marking import unbroken
 from web.moulds import Html, Text
+from web.times import hour_of
 
 log = logging.getLogger(__name__)
 
@@ -90,19 +90,16 @@ def code_page(
         "typed_form": "code",
         "phone": Html(unbroken(masked_phone(challenge.phone))),
         "by_voice": challenge.by_voice,
-        "expires_at": Text(_seconds(challenge.expires_at)),
+        "expires_at": Text(hour_of(challenge.expires_at)),
         "expired": challenge.expires_at <= known_now(),
-        "resend_at": Text(_seconds(challenge.sent_at + RESEND_AFTER)),
+        # The next full minute: before it a new code might be refused.
+        "resend_at": Text(hour_of(challenge.sent_at + RESEND_AFTER + timedelta(seconds=59))),
         "sample_message": Text(sent),
         "refusal": Text(refusal),
     }
     # A form in which something was typed is rendered.
     show_page = render if form else moulds.render
     return show_page(request, "eligibility/identity_code.html", context, status=status)
-
-
-def _seconds(at: datetime) -> str:
-    return f"{localtime(at):%H:%M:%S}"
 
 
 def code_was_refused(

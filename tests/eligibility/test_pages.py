@@ -132,6 +132,18 @@ def test_the_page_of_the_code_warns_of_passing_it_on(client):
     assert "인증번호를 아무에게도 알려 주지 마십시오" in page
 
 
+def test_the_page_of_the_code_names_full_minutes_that_keep_its_promise(client, clock):
+    clock.at("10:00")
+    clock.forward(seconds=30)
+
+    client.post("/identity/", TYPED)
+    page = client.get("/identity/code/").content.decode()
+
+    # It works until 10:03:30, and another is sent from 10:01:30 on.
+    assert "오전 10:03까지" in page
+    assert "오전 10:02부터" in page
+
+
 def test_new_code_goes_out_after_one_minute_and_ends_the_old_one(client, clock):
     clock.freeze()
     client.post("/identity/", TYPED)
