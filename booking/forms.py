@@ -184,6 +184,9 @@ class ConfirmForm(forms.Form):
     def clean(self) -> None:
         super().clean()
         data = self.cleaned_data
+        if data.get("channel") in ("", Channel.SMS):
+            # Who has changed to text messages need not mend an address that is not used.
+            self.errors.pop("email", None)
         # Not in addition to the error of an invalid address.
         missing = data.get("channel") == Channel.EMAIL and not data.get("email")
         if missing and "email" not in self.errors:

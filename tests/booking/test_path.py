@@ -238,6 +238,22 @@ def test_wrong_input_is_pointed_out_and_kept(inside):
     assert Reservation.objects.get().status == "held"
 
 
+@pytest.mark.parametrize("channel", ["sms", None])
+def test_an_address_that_is_not_used_need_not_be_mended(inside, channel):
+    held = inside.post(reverse("hold"), {"slot": SlotFactory().pk}, follow=True)
+    typed = {"key": key_on(held), "email": "me@"} | ({"channel": channel} if channel else {})
+
+    answer = inside.post(reverse("confirm"), typed)
+
+    reservation = Reservation.objects.get()
+    assert answer.status_code == 302
+    assert (reservation.status, reservation.channel, reservation.email) == (
+        "confirmed",
+        "sms",
+        None,
+    )
+
+
 def test_what_one_person_typed_is_on_nobody_elses_page(inside):
     slot = SlotFactory()
     held = inside.post(reverse("hold"), {"slot": slot.pk})
