@@ -4,20 +4,24 @@
 Only on the server that tests/services.py started for all of them."""
 
 import os
+from contextlib import ExitStack
 
 import psycopg
 from django.db import connection
 from psycopg import sql
 
 from tests import services
+from tests.quick_migrations import copied_fields
 from tests.waiting import until
 
 NAME = "jari_migrated"
 _server: psycopg.Connection | None = None  # holds the lock until it is closed
+_quickly = ExitStack()
 
 
 def take() -> None:
     global _server
+    _quickly.enter_context(copied_fields())
     if not services.shared:
         return
     _server = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
@@ -28,6 +32,7 @@ def take() -> None:
 
 def give() -> None:
     global _server
+    _quickly.close()
     if _server is None:
         return
     if not _is_there(_server):
