@@ -16,6 +16,7 @@ from outside import redis
 from tests import migrated_database, unknown_variables
 from tests.clock import clock as the_clock
 from tests.emptied_tables import empty_tables
+from tests.nursery import nursery
 from tests.rate_windows import RateWindows
 from tests.redis_databases import empty_redis
 from tests.roles import every_connection_as_the_application
@@ -85,6 +86,12 @@ def make_once(request, tmp_path_factory, django_db_setup, django_db_blocker):
     home = tmp_path_factory.mktemp("scene")
     with ExitStack() as stack, override_settings(HOME=home):
         yield lambda scene: stack.enter_context(made_once(scene, the_clock, django_db_blocker))
+
+
+@pytest.fixture(scope="module")
+def programs():
+    with nursery() as programs:
+        yield programs
 
 
 @pytest.fixture

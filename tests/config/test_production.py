@@ -3,7 +3,6 @@
 import ast
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from urllib.parse import quote
@@ -11,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from django.conf import settings
 
-from tests.nursery import Nursery, nursery
+from tests.nursery import Nursery
 from tests.roles import OPTION
 from waiting_room.tlog.notes import COSIGNATURE, Signer
 
@@ -22,12 +21,6 @@ BEGINNINGS = [
     "import config.wsgi",
     "import config, django; django.setup(); import config.cron",
 ]
-
-
-@pytest.fixture(scope="module")
-def programs() -> Iterator[Nursery]:
-    with nursery() as programs:
-        yield programs
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)

@@ -2,15 +2,16 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from subprocess import CompletedProcess
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from django.conf import settings
 from psycopg import sql
+
+from tests.nursery import Nursery
 
 # A server has one set of roles for all its databases: these stand for those of the guide.
 NAMES = {"jari_owner": "guide_owner", "jari_app": "guide_app", "DATABASE jari": "DATABASE guide"}
@@ -44,31 +45,25 @@ def url(role: str) -> str:
 
 
 def manage(
-    *arguments: str, account: str = "guide_app", owner: bool = False
-) -> subprocess.CompletedProcess[str]:
+    programs: Nursery, *arguments: str, account: str = "guide_app", owner: bool = False
+) -> CompletedProcess[str]:
     accounts = {"DATABASE_URL": url(account), "JARI_DATABASE_ROLE": "guide_app"}
     if owner:
         accounts["DATABASE_OWNER_URL"] = url("guide_owner")
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=settings.BASE_DIR,
-        env=os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"} | accounts,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    module = {"DJANGO_SETTINGS_MODULE": "config.settings.test"}
+    return programs.run("manage.py", *arguments, env=os.environ | module | accounts)
 
 
-def test_the_guide_makes_an_owner_and_an_application_that_is_none(server):
+def test_the_guide_makes_an_owner_and_an_application_that_is_none(server, programs):
     for statement in statements():
         server.execute(statement)
 
     # No superuser is needed, and nothing is left to grant.
-    refused = manage("migrate")
-    made = manage("migrate", "-v0", owner=True)
-    checked = manage("database_roles", "--check", owner=True)
-    deployed = manage("check", "--deploy")
-    by_owner = manage("check", "--deploy", account="guide_owner")
+    refused = manage(programs, "migrate")
+    made = manage(programs, "migrate", "-v0", owner=True)
+    checked = manage(programs, "database_roles", "--check", owner=True)
+    deployed = manage(programs, "check", "--deploy")
+    by_owner = manage(programs, "check", "--deploy", account="guide_owner")
 
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
