@@ -8,7 +8,7 @@ def until(
     condition: Callable[[], object],
     why: str | Callable[[], str] = "It never came about.",
     *,
-    patience: float = 10,
+    patience: float = 30,
 ) -> None:
     """Return as soon as `condition()` is true; fail with `why` after `patience` seconds."""
     alarm = time.monotonic() + patience

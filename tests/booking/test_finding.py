@@ -273,7 +273,7 @@ def test_while_a_value_is_loaded_again_the_event_loop_has_it_as_it_was(monkeypat
         value = next(values)
         if value == 2:
             began.set()
-            goes_on.wait(10)
+            goes_on.wait(30)
         return {"a": value}
 
     cache = availability.TimedCache(load, 1)
@@ -290,7 +290,7 @@ def test_while_a_value_is_loaded_again_the_event_loop_has_it_as_it_was(monkeypat
         fresh, clock[0] = at_hand(), 1001.5
         old = at_hand()
         loading = thread.submit(cache.get, ["a"])
-        began.wait(10)
+        began.wait(30)
         meanwhile, clock[0] = at_hand(), 1002.1
         too_old = at_hand()
         goes_on.set()

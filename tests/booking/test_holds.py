@@ -290,7 +290,7 @@ def test_a_careless_hold_overbooks_in_the_same_race():
 
     def careless(admission):
         left = Slot.objects.get(pk=slot.pk).left
-        barrier.wait(10)
+        barrier.wait(30)
         if left:
             return Reservation.objects.create(
                 number=f"X{admission.pk}",
