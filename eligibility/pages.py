@@ -66,7 +66,7 @@ def _card(
     code = answer.cohort.code
     sentences = [reasons.sentence(reason, values) for reason, values in answer.reasons]
     return {
-        "name": Text(answer.cohort.name),
+        "name": Html(unbroken(answer.cohort.name)),
         "near": answer.rule != Reason.NOT_BORN or review is not None,
         **_in_line(answer, facts, stands),
         "window_from": Html(when(answer.window_from)),

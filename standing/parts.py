@@ -16,7 +16,7 @@ class StandingParts:
     heading: str
     badge: str
     tone: str
-    line_name: Text
+    line_name: Html
     sentence: Html
     until: Html
     deadline_label: str
@@ -36,7 +36,7 @@ def parts_of(standing: Standing) -> StandingParts:
         heading=standing.heading,
         badge=standing.badge,
         tone=standing.tone,
-        line_name=Text(standing.line_name),
+        line_name=Html(unbroken(standing.line_name)),
         sentence=Html(unbroken(marked(standing.sentence))),
         until=Html(standing.until),
         deadline_label=standing.deadline_label,

@@ -9,15 +9,19 @@ from web.language import reads_korean
 
 # Korean text with the digits and signs inside it, as an address has them.
 _KOREAN = re.compile(r"([가-힣ㄱ-ㆎ](?:[가-힣ㄱ-ㆎ0-9 ,.()~-]*[가-힣ㄱ-ㆎ0-9)])?)")
-# A phone number, a code or a date, a romanised part of an address (2-ro, Osong-eup) or a Chinese
-# day, outside tags and not in one piece yet.
-_NUMBER = re.compile(
-    r"(?<!jari-whole\">)(?:(?<![\w-])[0-9A-Z*]{2,}(?:-[0-9A-Z*]{2,})+(?![\w-])"
-    r"|(?<![\w-])\w+-(?:do|si|gun|gu|eup|myeon|dong|ri|ro|gil)(?![\w-])"
-    r"|(?<![\d年])(?:\d+年)?\d+月\d+日(?:\(周.\))?)(?![^<]*>)"
+# What is one piece, outside tags and not marked yet.
+_PIECE = re.compile(
+    r"(?<!jari-whole\">)(?<!jari-whole\">\()(?:"
+    r"(?<![\w-])[0-9A-Z*]{2,}(?:-[0-9A-Z*]{2,})+(?![\w-])"  # a phone number, a code, a date
+    r"|(?<![\w-])\w+-(?:do|si|gun|gu|eup|myeon|dong|ri|ro|gil)(?![\w-])"  # 2-ro, Osong-eup
+    r"|\(?(?<![\w–])\d+–\d+[가-힣)]*"  # (1962–1966년생)
+    r"|(?<![\d年])(?:\d+年)?\d+月\d+日(?:\(周.\))?"
+    r"|(?<!\w)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2}(?!\w)"
+    r"|(?<!\w)(?:T[2-7]|CN), \d{1,2}/\d{1,2}(?![\w/])"  # a Vietnamese day
+    r")[,.;，。；]?(?![^<]*>)"  # with its comma, which could begin a line otherwise
 )
-# A particle after a day, as in 12월 2일(수)까지: `word-break: keep-all` parts them.
-_PARTICLE = re.compile(r"\)(?=[가-힣])")
+# Where `word-break: keep-all` parts a Korean day, as in 12월 2일|(수)|까지.
+_IN_A_DAY = re.compile(r"(?<=일)(?=\([월화수목금토일]\))|(?<=\))(?=[가-힣])")
 _WORD_JOINER = "\u2060"
 
 
@@ -34,6 +38,6 @@ def marked(text: str) -> SafeString:
 
 
 def unbroken(text: str) -> SafeString:
-    """A text whose numbers with hyphens, and days with a particle, stay on one line."""
-    html = _NUMBER.sub(r'<span class="jari-whole">\g<0></span>', conditional_escape(text))
-    return mark_safe(_PARTICLE.sub(")" + _WORD_JOINER, html))  # noqa: S308  (it is escaped)
+    """A text whose days, spans of years and numbers with hyphens stay on one line."""
+    html = _PIECE.sub(r'<span class="jari-whole">\g<0></span>', conditional_escape(text))
+    return mark_safe(_IN_A_DAY.sub(_WORD_JOINER, html))  # noqa: S308  (it is escaped)

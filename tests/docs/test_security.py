@@ -202,7 +202,7 @@ def test_templates_escape_all_but_the_picture_of_a_code(calls):
         "mark_safe(''.join(buttons))",
         "mark_safe('<br>')",
         "mark_safe(ET.tostring(root, encoding='unicode'))",
-        "mark_safe(_PARTICLE.sub(')' + _WORD_JOINER, html))",
+        "mark_safe(_IN_A_DAY.sub(_WORD_JOINER, html))",
         "mark_safe(_page(template, context))",
     ]
 
