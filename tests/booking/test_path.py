@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 from redis import RedisError
 
 from booking.finder import availability
@@ -59,8 +60,8 @@ def chosen_on(response) -> str:
 
 
 def heading(response) -> str:
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", page(response), re.S)
-    return found[1].strip() if found else ""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", response.content.decode(), re.S)
+    return flat(strip_tags(found[1])) if found else ""
 
 
 def slots_on(response) -> list[int]:
