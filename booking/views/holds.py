@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
@@ -50,6 +49,7 @@ from web.marking import marked
 from web.moulds import Html, Text
 from web.posted import posted_id
 from web.templatetags.times import when
+from web.times import hour_of
 
 # How long after a hold lapsed its slot is offered again.
 LAPSED_SHOWN = timedelta(hours=2)
@@ -312,7 +312,7 @@ def clock_of(first: Reservation, now: datetime) -> dict[str, Any]:
     seconds = int((first.held_until - now).total_seconds())
     return {
         "extend_at": reverse("extend"),
-        "until": Text(f"{timezone.localtime(first.held_until):%H:%M:%S}"),
+        "until": Text(hour_of(first.held_until)),
         "seconds_left": Text(seconds),
         "is_soon": seconds < SOON_SECONDS,
         "soon": soon,

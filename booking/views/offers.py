@@ -7,7 +7,6 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -38,6 +37,7 @@ from waiting_room.decorators import booking_page, not_inside
 from waiting_room.models import Admission
 from web.language import keeps_typed_in_any_language, typed
 from web.posted import form_data
+from web.times import hour_of
 
 DAYS_OFFERED = 14  # default length of the period
 
@@ -234,7 +234,7 @@ def _show(request: HttpRequest, offer: Offer, refusal: Refused | None = None) ->
         "headline": headlines.of_offer(offer, is_open=is_open),
         "title": _("A place is kept for you") if is_open else _("This offer has ended"),
         "clock": {
-            "until": f"{timezone.localtime(offer.until):%H:%M:%S}",
+            "until": hour_of(offer.until),
             "seconds_left": seconds,
             "is_soon": seconds < SOON_SECONDS,
             "soon": _("Less than two minutes left. Answer now."),
