@@ -142,7 +142,12 @@ def _shown(room: Room) -> dict[str, Any]:
     """What the page shows of a room, the same for all who wait."""
     cohort = room.cohort
     return {
-        "cohort": {"code": cohort.code, "name": cohort.name, "opens_at": cohort.opens_at},
+        "cohort": {
+            "code": cohort.code,
+            "name": cohort.name,
+            "opens_at": cohort.opens_at,
+            "closes_at": cohort.closes_at,
+        },
         "pause_message": room.pause_message,
         "quorum": room.quorum,
     }
