@@ -28,7 +28,8 @@ from tests.factories import (
 )
 from tests.waiting_room.scene import back_in_time, make_drawn_room
 from waiting_room.exceptions import AtTheDoor
-from waiting_room.models import Room, Ticket
+from waiting_room.models import Board, Room, Ticket
+from waiting_room.now_document import stamp
 from waiting_room.services import entering, joining, rooms
 
 
@@ -69,6 +70,9 @@ def paused() -> Scene:
 def still() -> Scene:
     ticket = TicketFactory()
     back_in_time(ticket.room, 60)
+    board = Board.objects.get(room=ticket.room)
+    board.document["time"] = stamp(clock.now() - timedelta(seconds=60))
+    board.save(update_fields=["document"])
     return _of(ticket)
 
 
