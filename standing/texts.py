@@ -107,7 +107,7 @@ TABLE: dict[State, Texts] = {
         easy=pgettext_lazy("easy words", "We are checking. Please wait."),
         action=Button(_("Join the line"), "queue_join", of="joinable", posts=True),
         otherwise=_SEE,
-        away=_("Your place is kept while the review is open."),
+        away=_("A place that you take is kept while the review is open."),
     ),
     State.GATHERED: Texts(
         badge=_("In the line"),

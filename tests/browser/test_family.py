@@ -109,7 +109,7 @@ def test_a_review_waits_in_the_line(signed, live_server, language, width):
     ticket = TicketFactory(room=room, person=person, called=True)
     page.goto(f"{live_server.url}/queue/t/{ticket.pk}/")
     expect(
-        page.get_by_text(re.compile("재확인이 승인되면 바로|as soon as the review")).first
+        page.get_by_text(re.compile("재확인에서 인정되면 바로|as soon as the review")).first
     ).to_be_visible()
     expect(page.locator("#enter button")).to_be_hidden()
     looks_right_at(page, WIDTHS, f"ticket-under-review-{language}")
