@@ -57,6 +57,8 @@ def _end_other_sessions() -> None:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             " AND backend_type = 'client backend'"
         )
+    # After tests with a browser it is not the one that is closed before dropping.
+    connection.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
