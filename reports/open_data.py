@@ -106,7 +106,7 @@ TABLES = [
         "vaccinated",
         Words("접종한 사람", "People vaccinated"),
         Words(
-            "한 번 이상 접종한 사람. 첫 접종을 받은 의료기관의 지역으로 셈",
+            "한 번 이상 접종한 사람. 첫 접종을 받은 접종기관의 지역으로 셈",
             "people with a dose or more, in the region of the clinic of their first dose",
         ),
         (_DAY, *_REGION, _PEOPLE),

@@ -14,6 +14,7 @@ from django.templatetags.i18n import BlockTranslateNode, TranslateNode
 from selectolax.lexbor import LexborHTMLParser
 
 from eligibility.models import Person
+from reports import open_data
 from standing.states import State
 from tests.standing.scenes import SCENES
 from tests.standing.test_pages import browser, pages_of
@@ -27,6 +28,8 @@ CATALOGUES = {
 PACKAGES = [
     "booking", "config", "eligibility", "queue", "standing", "statements", "vaccination", "web",
 ]  # fmt: skip
+# Of packages that are else for staff.
+PUBLIC_MODULES = ["reports/open_data.py", "reports/status.py"]
 OF_STAFF = re.compile(
     r"/admin/|_admin\.py$|/(apps|admin|events|lint|imports|schedules|residents|letters)\.py$"
     r"|/models\.py$|/(models|imports|management|settings|migrations)/|/(roster|uploads|changes|orders|rooms"
@@ -46,6 +49,11 @@ def texts_of_code() -> Iterator[tuple[Text, str]]:
             name = str(path.relative_to(ROOT))
             if not OF_STAFF.search(name):
                 yield from ((text, name) for text in _texts_in(path.read_text(encoding="utf-8")))
+    for name in PUBLIC_MODULES:
+        yield from ((text, name) for text in _texts_in((ROOT / name).read_text(encoding="utf-8")))
+    for table in open_data.TABLES:
+        for words in (table.title, table.about, table.measure):
+            yield (None, words.en), "reports/open_data.py"
 
 
 def _texts_in(source: str) -> Iterator[Text]:
