@@ -247,7 +247,7 @@ def test_every_state_of_a_reservation_is_said_in_a_sentence(inside, status, said
 def test_a_vaccine_that_all_times_share_is_said_once(inside):
     one, other = VaccineFactory(name_en="One"), VaccineFactory(name_en="Other")
     alike, mixed = (ClinicFactory(name=name, district="강남구") for name in ("가의원", "나의원"))
-    starts_at = timezone.now() + timedelta(days=2)
+    starts_at = timezone.localtime().replace(hour=9) + timedelta(days=2)
     for clinic, vaccines in [(alike, [one, one, one]), (mixed, [one, other, other])]:
         for hour, vaccine in enumerate(vaccines):
             SlotFactory(clinic=clinic, vaccine=vaccine, starts_at=starts_at + timedelta(hours=hour))
