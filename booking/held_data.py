@@ -1,9 +1,5 @@
 """What is held about a person's bookings and wishes, for "What is held about me"."""
 
-from datetime import datetime
-
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from booking.areas import Area
@@ -13,7 +9,7 @@ from booking.models import ListEntry, Reservation, Wish
 from booking.place_names import full_name
 from dataio.districts import place_name
 from eligibility.hooks import HeldData
-from web.times import hour_of
+from web.times import dated_moment
 
 
 def held_data(person_id: int) -> list[HeldData]:  # of eligibility.hooks.held_data
@@ -28,7 +24,7 @@ def held_data(person_id: int) -> list[HeldData]:  # of eligibility.hooks.held_da
 def _reservations(person_id: int) -> list[str]:
     rows = Reservation.objects.with_slot().filter(person=person_id).order_by("slot__starts_at")
     return [
-        f"{row.shown_number}: {_moment(row.slot.starts_at)}, {full_name(row.slot.place)} "
+        f"{row.shown_number}: {dated_moment(row.slot.starts_at)}, {full_name(row.slot.place)} "
         f"({row.get_status_display()})"
         for row in rows
     ]
@@ -36,7 +32,7 @@ def _reservations(person_id: int) -> list[str]:
 
 def _list_entries(person_id: int) -> list[str]:
     entries = ListEntry.objects.filter(person=person_id).order_by("joined_at")
-    return [f"{_moment(entry.joined_at)} ({entry.get_status_display()})" for entry in entries]
+    return [f"{dated_moment(entry.joined_at)} ({entry.get_status_display()})" for entry in entries]
 
 
 def _wishes(person_id: int) -> list[str]:
@@ -52,8 +48,3 @@ def _wishes(person_id: int) -> list[str]:
         *facilities_in_words((wish.needs or "").split()),
     ]
     return [text for text in texts if text]
-
-
-def _moment(at: datetime) -> str:
-    """With the year, unlike web.times.moment: what is held goes back to earlier years."""
-    return f"{date_format(timezone.localtime(at), _('D j M Y,'))} {hour_of(at)}"

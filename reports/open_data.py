@@ -38,7 +38,7 @@ from reports.selection import Form
 from reports.suppression import LEAST, total
 from reports.words import Words
 from web.language import other_languages
-from web.times import hour_of
+from web.times import dated_moment
 
 FOLDER = "data"
 Numbers = Mapping[str, int | None]
@@ -261,7 +261,7 @@ def _page(shown: Mapping[str, Shown], now: datetime, language: str) -> str:
         "page_in": "open:page_in",
         "charts": [_chart(table, shown[table.name]) for table in TABLES],
         "day_text": date_format(shown["vaccinated"].as_of, _("D j F Y")),
-        "time_text": f"{date_format(timezone.localtime(now), _('D j M Y,'))} {hour_of(now)}",
+        "time_text": dated_moment(now),
         "files": [
             {
                 "title": str(table.title),

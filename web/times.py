@@ -23,6 +23,11 @@ def _moment(at: datetime, _language: str | None) -> str:
     return f"{date_format(timezone.localtime(at), _('D j M,'))} {hour_of(at)}"
 
 
+def dated_moment(at: datetime) -> str:
+    """A `moment` with its year, for what goes back to earlier ones."""
+    return f"{date_format(timezone.localtime(at), _('D j M Y,'))} {hour_of(at)}"
+
+
 def day_in(form: str, on: date) -> str:
     """A day in a format of the reader's language, such as _("j F Y")."""
     return _day_in(form, on, get_language())
